@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The C interface of the policy core (src/, written in Rust).
+ *
+ * The core parses and validates; it neither allocates, sleeps nor panics, so
+ * every function here may be called from any context. The layouts are checked
+ * on both sides: static_assert here, const assertions in src/ffi.rs.
+ */
+#ifndef SWARM_POLICY_H
+#define SWARM_POLICY_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stddef.h>
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+#endif
+
+/* The longest object that "create" accepts, in bytes. */
+#define SWARM_OBJECT_MAX	4096
+#define SWARM_DEVICES_MAX	16
+#define SWARM_EXEC_PATHS_MAX	8
+/* The longest name, without the NUL that ends it. */
+#define SWARM_NAME_MAX		31
+
+/* Bits of namespace_flags: the interface's own, not the kernel's CLONE_NEW*. */
+#define SWARM_NS_PID		0x01
+#define SWARM_NS_NET		0x02
+#define SWARM_NS_MNT		0x04
+#define SWARM_NS_UTS		0x08
+#define SWARM_NS_IPC		0x10
+#define SWARM_NS_USER		0x20
+#define SWARM_NS_CGROUP		0x40
+#define SWARM_NS_TIME		0x80
+#define SWARM_NS_ALL		0xff
+#define SWARM_NS_DEFAULT	0x7f
+
+/* What a rule on a system call answers. */
+enum swarm_action {
+	SWARM_ALLOW = 0,
+	SWARM_DENY = 1,
+	SWARM_KILL = 2,
+	SWARM_AUDIT = 3,
+};
+
+/* The rules of "syscalls", in the order of struct swarm_policy.syscalls. */
+enum swarm_syscall {
+	SWARM_SYS_FORK,
+	SWARM_SYS_THREAD,
+	SWARM_SYS_EXECVE,
+	SWARM_SYS_UNSHARE,
+	SWARM_SYS_SETNS,
+	SWARM_NR_SYSCALLS,
+};
+
+/* Device types and accesses: the values of the kernel's DEVCG_*. */
+#define SWARM_DEV_BLOCK		1
+#define SWARM_DEV_CHAR		2
+#define SWARM_DEV_ALL		3	/* type "a" */
+#define SWARM_ACC_MKNOD		1
+#define SWARM_ACC_READ		2
+#define SWARM_ACC_WRITE		4
+/* Major or minor "*". */
+#define SWARM_DEV_ANY		0xffffffffu
+
+struct swarm_device_rule {
+	u32 major;
+	u32 minor;
+	u8 type;
+	u8 access;
+	u8 pad[2];
+};
+
+/*
+ * The part of a request that agents with equal values share. All of it is
+ * initialised, padding included: two policies are equal when their bytes are.
+ */
+struct swarm_rules {
+	u64 memory_limit;		/* bytes, 0: none */
+	u32 cpu_quota;			/* percent of one CPU, 0: none */
+	u32 pids_limit;			/* 0: none */
+	u32 namespaces;			/* SWARM_NS_* */
+	u8 syscalls[SWARM_NR_SYSCALLS];	/* enum swarm_action */
+	u8 nr_devices;
+	u8 privileged;			/* 0 or 1 */
+	u8 persist;			/* 0 or 1 */
+	struct swarm_device_rule devices[SWARM_DEVICES_MAX];
+};
+
+/* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
+struct swarm_exec_path {
+	u32 offset;
+	u32 length;
+};
+
+/* One object written to "create". */
+struct swarm_request {
+	struct swarm_rules rules;
+	s32 pid;			/* 0: none */
+	u8 spawn;			/* 0 or 1 */
+	u8 nr_exec_paths;
+	u8 pad[2];
+	struct swarm_exec_path exec_paths[SWARM_EXEC_PATHS_MAX];
+	char name[SWARM_NAME_MAX + 1];	/* NUL-padded, empty: none */
+};
+
+/* Why an object was refused; texts are NUL-terminated printable ASCII. */
+struct swarm_policy_error {
+	s32 error;			/* positive errno: EINVAL (22) or E2BIG (7) */
+	u32 offset;			/* bytes from the start of the object */
+	char field[32];			/* the key, empty where no key is at fault */
+	char message[124];		/* what was wrong and what to do */
+};
+
+/* An object written to "attach": {"id":7,"pid":1234}. */
+struct swarm_attach {
+	u64 id;
+	s32 pid;
+	u32 pad;
+};
+
+/*
+ * Finds the next object in a stream of objects that may be cut anywhere.
+ * Zero-initialise before the first byte.
+ */
+struct swarm_framer {
+	u32 length;		/* bytes of the current object so far */
+	u8 depth;		/* of braces and brackets */
+	u8 state;		/* the core's own */
+	u8 pad[2];
+};
+
+enum swarm_frame {
+	SWARM_FRAME_MORE = 0,	/* all bytes taken; the object goes on, or there is none yet */
+	SWARM_FRAME_OBJECT = 1,	/* an object ends with the last byte taken */
+	SWARM_FRAME_ERROR = 2,	/* no object can begin or go on here; *err says why */
+};
+
+/**
+ * swarm_frame_next - take bytes up to the end of the next object
+ * @framer: the state between calls
+ * @buf: bytes to look at
+ * @len: number of bytes
+ * @start: set to the index in @buf of the first byte that belongs to the object
+ *	   (0 where it began in an earlier call)
+ * @taken: set to the number of bytes taken; they are not to be passed again
+ * @err: filled when the answer is SWARM_FRAME_ERROR
+ *
+ * White space between objects is taken silently. After an error the framer has
+ * skipped to a place where the next object can begin: the rest of the line for
+ * bytes that begin no object, a raw control byte in a string and nesting deeper
+ * than the interface uses; the end of the object for one that is too long (E2BIG).
+ *
+ * Return: enum swarm_frame.
+ */
+s32 swarm_frame_next(struct swarm_framer *framer, const u8 *buf, size_t len,
+		     size_t *start, size_t *taken, struct swarm_policy_error *err);
+
+/**
+ * swarm_request_parse - parse and validate one object of "create"
+ * @buf: the object, from its opening to its closing brace
+ * @len: its length in bytes
+ * @nr_cpus: number of CPUs, which bounds cpu_quota at 100 times that
+ * @out: the request; untouched after an error
+ * @paths: receives the decoded exec_paths one behind the other
+ * @paths_len: size of @paths; SWARM_OBJECT_MAX always suffices
+ * @err: filled after an error
+ *
+ * Return: 0, or a negative errno, which is also -@err->error.
+ */
+s32 swarm_request_parse(const u8 *buf, size_t len, u32 nr_cpus, struct swarm_request *out,
+			u8 *paths, size_t paths_len, struct swarm_policy_error *err);
+
+/**
+ * swarm_attach_parse - parse and validate one object of "attach"
+ * Return: 0, or a negative errno.
+ */
+s32 swarm_attach_parse(const u8 *buf, size_t len, struct swarm_attach *out,
+		       struct swarm_policy_error *err);
+
+/**
+ * swarm_id_parse - parse one line of "destroy" or "inspect": a decimal id
+ * @taken: set to the number of bytes of the line, its newline included
+ * Blank lines yield id 0. Ids lie in 1 to 2^53 - 1.
+ * Return: 0, or a negative errno.
+ */
+s32 swarm_id_parse(const u8 *buf, size_t len, u64 *id, size_t *taken,
+		   struct swarm_policy_error *err);
+
+/**
+ * swarm_device_allowed - do the rules allow this access to a device?
+ * @type: SWARM_DEV_BLOCK or SWARM_DEV_CHAR
+ * @access: SWARM_ACC_* or-ed; every bit must be allowed, by one rule or by several
+ * Return: 1 or 0.
+ */
+s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u32 minor,
+			 u32 access);
+
+/**
+ * swarm_clone_flags - the kernel's CLONE_NEW* bits for bits of namespace_flags
+ */
+u64 swarm_clone_flags(u32 namespaces);
+
+#endif
