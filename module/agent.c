@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Agents by id, and their life: registered, armed, running, dying, gone.
+ *
+ * Creation is serialised by the caller (proc_create.c), so ids rise by one.
+ * Everything that ends an agent may happen in a hook that must not sleep; what
+ * sleeps (its cgroup, the index) is left to the reaper, which runs on
+ * swarm_workqueue and is the only one to touch an agent that is gone.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "event.h"
+#include "idrange.h"
+#include "member.h"
+#include "params.h"
+#include "policy_table.h"
+
+struct swarm_totals swarm_totals;
+struct workqueue_struct *swarm_workqueue;
+
+static struct kmem_cache *agent_cache;
+static DEFINE_XARRAY(agents);
+static u64 next_id = 1;
+
+/* Protects ranges; never taken in a hook. */
+static DEFINE_MUTEX(ranges_lock);
+static struct swarm_idrange ranges;
+static u32 *ranges_storage;
+
+/* Agents that are gone, and those whose cgroup still empties. */
+static LLIST_HEAD(gone);
+static LLIST_HEAD(gone_busy);
+static void reap(struct work_struct *work);
+static DECLARE_WORK(reap_work, reap);
+static void reap_again(struct work_struct *work);
+static DECLARE_DELAYED_WORK(reap_again_work, reap_again);
+
+/**
+ * swarm_agent_alloc - make an agent that nothing knows of yet
+ * @policy: its rules; the reference becomes the agent's
+ * @name: its name, SWARM_NAME_MAX + 1 bytes, NUL-padded
+ *
+ * The agent starts with one use, the caller's, and with the id that
+ * swarm_agent_publish() will list it under. The caller serialises creation.
+ *
+ * Return: the agent; -ENOSPC where max_agents are active; -ENOMEM.
+ */
+struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *name)
+{
+	struct swarm_agent *agent;
+	int err;
+
+	if (atomic64_read(&swarm_totals.active) >= swarm_max_agents)
+		return ERR_PTR(-ENOSPC);
+	if (next_id > SWARM_ID_MAX)
+		return ERR_PTR(-ENOSPC);
+
+	agent = kmem_cache_zalloc(agent_cache, GFP_KERNEL_ACCOUNT);
+	if (!agent)
+		return ERR_PTR(-ENOMEM);
+
+	/* So that publishing cannot fail. */
+	err = xa_reserve(&agents, next_id, GFP_KERNEL_ACCOUNT);
+	if (err) {
+		kmem_cache_free(agent_cache, agent);
+		return ERR_PTR(err);
+	}
+
+	agent->id = next_id;
+	agent->policy = policy;
+	agent->range = SWARM_NO_RANGE;
+	agent->uses = 1;
+	raw_spin_lock_init(&agent->lock);
+	INIT_LIST_HEAD(&agent->members);
+	memcpy(agent->name, name, sizeof(agent->name));
+	return agent;
+}
+
+/**
+ * swarm_agent_publish - list an agent, count it, and give up the creator's use
+ *
+ * Cannot fail: whatever could was done before. The agent may be gone when this
+ * returns, if its first process has ended meanwhile.
+ */
+void swarm_agent_publish(struct swarm_agent *agent)
+{
+	next_id++;
+	atomic64_inc(&swarm_totals.created);
+	atomic64_inc(&swarm_totals.active);
+	/* Cannot fail: the slot is reserved. */
+	WARN_ON_ONCE(xa_err(xa_store(&agents, agent->id, agent, GFP_KERNEL)));
+	swarm_event_created(agent);
+	swarm_agent_unuse(agent);
+}
+
+static void put_range(struct swarm_agent *agent)
+{
+	if (agent->range == SWARM_NO_RANGE)
+		return;
+	mutex_lock(&ranges_lock);
+	swarm_idrange_put(&ranges, agent->range);
+	mutex_unlock(&ranges_lock);
+	agent->range = SWARM_NO_RANGE;
+}
+
+static void free_agent(struct rcu_head *rcu)
+{
+	struct swarm_agent *agent = container_of(rcu, struct swarm_agent, rcu);
+
+	swarm_policy_put(agent->policy);
+	kmem_cache_free(agent_cache, agent);
+}
+
+/**
+ * swarm_agent_discard - undo swarm_agent_alloc() for an agent never published
+ *
+ * Must not have members or an armed thread any more.
+ */
+void swarm_agent_discard(struct swarm_agent *agent)
+{
+	if (agent->pinned)
+		module_put(THIS_MODULE);
+	agent->state = SWARM_GONE;
+	xa_release(&agents, agent->id);
+	/* Busy only if a process that was to be adopted is still on its way out. */
+	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
+		/* The directory keeps its name, so nobody else may have it. */
+		next_id++;
+		if (llist_add(&agent->reap, &gone))
+			queue_work(swarm_workqueue, &reap_work);
+		return;
+	}
+	put_range(agent);
+	call_rcu(&agent->rcu, free_agent);
+}
+
+/**
+ * swarm_agent_find - the agent with this id, unless it is gone
+ *
+ * Under rcu_read_lock(), which keeps the agent's memory but not its state.
+ *
+ * Return: the agent or NULL.
+ */
+struct swarm_agent *swarm_agent_find(u64 id)
+{
+	struct swarm_agent *agent = xa_load(&agents, id);
+
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "swarm_agent_find without RCU");
+	if (!agent || READ_ONCE(agent->state) == SWARM_GONE)
+		return NULL;
+	return agent;
+}
+
+/**
+ * swarm_agent_next - the first agent with at least this id that is not gone
+ * @id: where to start; set to the id of the agent found
+ *
+ * Under rcu_read_lock(). Walking the ids upward meets every agent that lives
+ * through the whole walk exactly once.
+ *
+ * Return: the agent or NULL.
+ */
+struct swarm_agent *swarm_agent_next(u64 *id)
+{
+	unsigned long index = *id;
+	struct swarm_agent *agent;
+
+	xa_for_each_start(&agents, index, agent, *id) {
+		if (READ_ONCE(agent->state) != SWARM_GONE) {
+			*id = index;
+			return agent;
+		}
+	}
+	return NULL;
+}
+
+/**
+ * swarm_agent_use - take one use of an agent, and the module with it
+ * @state: SWARM_ARMED or SWARM_RUNNING, what the agent becomes
+ *
+ * Return: 0; -EBUSY where it is already armed; -ESRCH where it is dying or
+ * gone, or the module is being unloaded.
+ */
+int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
+{
+	unsigned long flags;
+	int err = 0;
+
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	if (agent->state >= SWARM_DYING)
+		err = -ESRCH;
+	else if (state == SWARM_ARMED && agent->state != SWARM_REGISTERED)
+		err = -EBUSY;
+	else if (!agent->pinned && !try_module_get(THIS_MODULE))
+		err = -ESRCH;
+	if (!err) {
+		agent->pinned = true;
+		agent->uses++;
+		if (agent->state < state)
+			agent->state = state;
+	}
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	return err;
+}
+
+/**
+ * swarm_agent_join - count a process that was forked into an agent
+ * @armed: the use of the thread that was armed for it becomes its own
+ *
+ * Never sleeps. Also for an agent that is dying: the child kills itself then.
+ */
+void swarm_agent_join(struct swarm_agent *agent, bool armed)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	if (armed)
+		WRITE_ONCE(agent->armed, NULL);
+	else
+		agent->uses++;
+	if (agent->state < SWARM_RUNNING)
+		agent->state = SWARM_RUNNING;
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+}
+
+/* The last use has gone: the agent goes too, or is registered again. */
+static bool last_use(struct swarm_agent *agent)
+{
+	lockdep_assert_held(&agent->lock);
+	if (agent->state == SWARM_REGISTERED)
+		return false;
+	if (agent->state != SWARM_DYING && swarm_policy_rules(agent->policy)->persist) {
+		agent->state = SWARM_REGISTERED;
+		return false;
+	}
+	agent->state = SWARM_GONE;
+	return true;
+}
+
+static void gone_now(struct swarm_agent *agent)
+{
+	atomic64_dec(&swarm_totals.active);
+	atomic64_inc(&swarm_totals.destroyed);
+	swarm_event_destroyed(agent);
+	if (llist_add(&agent->reap, &gone))
+		queue_work(swarm_workqueue, &reap_work);
+}
+
+/**
+ * swarm_agent_unuse - give up one use
+ *
+ * Never sleeps. With the last use the agent is gone (or registered again) and
+ * lets go of the module. That is safe here although this is the module's own
+ * code: a caller is either a tracepoint's callback or a handler of /proc/swarm,
+ * and unloading waits for both, then for the reaper.
+ */
+void swarm_agent_unuse(struct swarm_agent *agent)
+{
+	bool ends = false, unpin = false;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	if (!--agent->uses) {
+		ends = last_use(agent);
+		unpin = agent->pinned;
+		agent->pinned = false;
+	}
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+
+	if (ends)
+		gone_now(agent);
+	if (unpin)
+		module_put(THIS_MODULE);
+}
+
+/**
+ * swarm_agent_doom - mark an agent as dying and send its processes SIGKILL
+ *
+ * Under rcu_read_lock(). Whoever joins after the mark kills itself before it
+ * runs (spawn.c), so nobody is missed.
+ */
+void swarm_agent_doom(struct swarm_agent *agent)
+{
+	struct swarm_member *member;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	if (agent->state < SWARM_DYING)
+		agent->state = SWARM_DYING;
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+
+	list_for_each_entry_rcu(member, &agent->members, link)
+		kill_pid(member->pid, SIGKILL, 1);
+}
+
+/**
+ * swarm_agent_destroy - end an agent on request
+ *
+ * A registered agent is gone at once, one with processes as soon as the last
+ * of them has exited.
+ *
+ * Return: 0, or -ESRCH where there is no such agent.
+ */
+int swarm_agent_destroy(u64 id)
+{
+	struct swarm_agent *agent;
+	unsigned long flags;
+	int err = 0;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (!agent) {
+		err = -ESRCH;
+		goto out;
+	}
+
+	/* A use of our own, so that the agent cannot go between two steps. */
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	if (agent->state == SWARM_GONE)
+		err = -ESRCH;
+	else
+		agent->uses++;
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	if (err)
+		goto out;
+
+	swarm_agent_doom(agent);
+	swarm_reserved_disarm(agent);
+	swarm_agent_unuse(agent);
+out:
+	rcu_read_unlock();
+	return err;
+}
+
+/**
+ * swarm_agent_take_range - give an agent a range of ids of its own
+ * Return: 0, or -ENOSPC.
+ */
+int swarm_agent_take_range(struct swarm_agent *agent)
+{
+	int err = 0;
+
+	if (agent->range != SWARM_NO_RANGE)
+		return 0;
+	mutex_lock(&ranges_lock);
+	if (!swarm_idrange_get(&ranges, &agent->range)) {
+		agent->range = SWARM_NO_RANGE;
+		err = -ENOSPC;
+	}
+	mutex_unlock(&ranges_lock);
+	return err;
+}
+
+/**
+ * swarm_agent_first_id - the id outside that is root inside the agent
+ */
+u32 swarm_agent_first_id(const struct swarm_agent *agent)
+{
+	return swarm_id_base + agent->range * swarm_id_count;
+}
+
+static void reap_one(struct swarm_agent *agent)
+{
+	/* Its last process may still be on its way out of the cgroup. */
+	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
+		llist_add(&agent->reap, &gone_busy);
+		return;
+	}
+	agent->cgroup = NULL;
+	put_range(agent);
+	/* One that was never published is not in there. */
+	xa_cmpxchg(&agents, agent->id, agent, NULL, 0);
+	call_rcu(&agent->rcu, free_agent);
+}
+
+static void reap_list(struct llist_node *list)
+{
+	struct swarm_agent *agent, *next;
+
+	llist_for_each_entry_safe(agent, next, list, reap)
+		reap_one(agent);
+}
+
+static void reap(struct work_struct *work)
+{
+	reap_list(llist_del_all(&gone));
+	if (!llist_empty(&gone_busy))
+		queue_delayed_work(swarm_workqueue, &reap_again_work, 1);
+}
+
+static void reap_again(struct work_struct *work)
+{
+	reap_list(llist_del_all(&gone_busy));
+	if (!llist_empty(&gone_busy))
+		queue_delayed_work(swarm_workqueue, &reap_again_work, HZ / 50 + 1);
+}
+
+/* How many ranges: enough for every agent twice over, as far as ids reach. */
+static u32 range_total(void)
+{
+	u64 room = (0xffffffffULL - swarm_id_base) / swarm_id_count;
+
+	return min_t(u64, room, 2ULL * swarm_max_agents + 64);
+}
+
+int __init swarm_agents_init(void)
+{
+	u32 total = range_total();
+
+	ranges_storage = vmalloc_array(total, sizeof(*ranges_storage));
+	if (!ranges_storage)
+		return -ENOMEM;
+	swarm_idrange_init(&ranges, ranges_storage, total);
+
+	agent_cache = KMEM_CACHE(swarm_agent, SLAB_HWCACHE_ALIGN);
+	if (!agent_cache)
+		goto free_storage;
+
+	swarm_workqueue = alloc_workqueue("swarm_guard", WQ_UNBOUND, 0);
+	if (!swarm_workqueue)
+		goto free_cache;
+	return 0;
+
+free_cache:
+	kmem_cache_destroy(agent_cache);
+free_storage:
+	vfree(ranges_storage);
+	return -ENOMEM;
+}
+
+/* Waits a second for a cgroup to empty, and leaves it behind if it does not. */
+static void remove_cgroup_at_exit(struct swarm_agent *agent)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (swarm_cgroup_remove(agent->cgroup) != -EBUSY)
+			return;
+		fsleep(10 * USEC_PER_MSEC);
+	}
+	swarm_cgroup_abandon(agent->cgroup);
+}
+
+/**
+ * swarm_agents_clear - free every agent
+ *
+ * For unloading: the hooks and /proc/swarm are gone, so no agent has a process
+ * and none can be created; registered ones are left, and gone ones whose cgroup
+ * still empties.
+ */
+void swarm_agents_clear(void)
+{
+	struct swarm_agent *agent, *next;
+	unsigned long index;
+
+	flush_work(&reap_work);
+	cancel_delayed_work_sync(&reap_again_work);
+
+	llist_for_each_entry_safe(agent, next, llist_del_all(&gone_busy), reap) {
+		remove_cgroup_at_exit(agent);
+		xa_cmpxchg(&agents, agent->id, agent, NULL, 0);
+		call_rcu(&agent->rcu, free_agent);
+	}
+	xa_for_each(&agents, index, agent) {
+		WARN_ON_ONCE(agent->uses);
+		remove_cgroup_at_exit(agent);
+		xa_erase(&agents, index);
+		call_rcu(&agent->rcu, free_agent);
+	}
+	xa_destroy(&agents);
+}
+
+void swarm_agents_exit(void)
+{
+	destroy_workqueue(swarm_workqueue);
+	/* Agents on their way out. */
+	rcu_barrier();
+	kmem_cache_destroy(agent_cache);
+	vfree(ranges_storage);
+}

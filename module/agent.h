@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Agents by id, their life cycle, and the counters of the whole module. */
+#ifndef SWARM_AGENT_H
+#define SWARM_AGENT_H
+
+#include <linux/atomic.h>
+#include <linux/build_bug.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "policy.h"
+
+struct swarm_cgroup;
+struct swarm_policy;
+struct task_struct;
+struct workqueue_struct;
+
+#define SWARM_NO_RANGE		U32_MAX
+/* Ids stay below 2^53, so that any JSON reader holds them exactly. */
+#define SWARM_ID_MAX		((1ULL << 53) - 1)
+
+enum swarm_state {
+	SWARM_REGISTERED,	/* no process, none to come */
+	SWARM_ARMED,		/* a thread's next fork becomes its first process */
+	SWARM_RUNNING,		/* has processes */
+	SWARM_DYING,		/* being destroyed, processes left */
+	SWARM_GONE,		/* no longer listed; only the reaper still touches it */
+};
+
+/**
+ * struct swarm_agent - one agent
+ * @id: its id, never reused
+ * @policy: its rules, shared with agents whose rules are equal
+ * @cgroup: its cgroup, NULL until it is needed and for agents without limits
+ * @lock: protects @state, @uses, @pinned and the membership of @members. Taken in
+ *	  hooks, hence raw.
+ * @state: where in its life it is
+ * @pinned: it holds a reference on the module
+ * @uses: its processes, one for an armed thread, and one for a call at work on
+ *	  it; at 0 an agent that has run goes (or is registered again if it persists)
+ * @members: its processes, oldest first; walked under RCU
+ * @range: index of its range of user and group ids, or SWARM_NO_RANGE
+ * @armed: the thread whose next fork makes its first process; a key, never followed
+ * @violations: calls denied or killed
+ * @reap: entry of the reaper's list
+ * @rcu: frees it; hooks reach an agent through its members under RCU
+ * @name: its name, NUL-padded
+ */
+struct swarm_agent {
+	u64 id;
+	struct swarm_policy *policy;
+	struct swarm_cgroup *cgroup;
+	raw_spinlock_t lock;
+	u8 state;
+	bool pinned;
+	u32 uses;
+	struct list_head members;
+	u32 range;
+	atomic_t violations;
+	const struct task_struct *armed;
+	struct llist_node reap;
+	struct rcu_head rcu;
+	char name[SWARM_NAME_MAX + 1];
+};
+
+static_assert(sizeof(struct swarm_agent) <= 256);
+
+/* Totals of the module, for "status" and "metrics". */
+struct swarm_totals {
+	atomic64_t active;
+	atomic64_t created;
+	atomic64_t destroyed;
+	atomic64_t violations;
+};
+
+extern struct swarm_totals swarm_totals;
+extern struct workqueue_struct *swarm_workqueue;
+
+int __init swarm_agents_init(void);
+void swarm_agents_clear(void);
+void swarm_agents_exit(void);
+
+struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *name);
+void swarm_agent_publish(struct swarm_agent *agent);
+void swarm_agent_discard(struct swarm_agent *agent);
+
+struct swarm_agent *swarm_agent_find(u64 id);
+struct swarm_agent *swarm_agent_next(u64 *id);
+
+int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
+void swarm_agent_join(struct swarm_agent *agent, bool armed);
+void swarm_agent_unuse(struct swarm_agent *agent);
+void swarm_agent_doom(struct swarm_agent *agent);
+int swarm_agent_destroy(u64 id);
+
+int swarm_agent_take_range(struct swarm_agent *agent);
+u32 swarm_agent_first_id(const struct swarm_agent *agent);
+
+static inline bool swarm_agent_dying(const struct swarm_agent *agent)
+{
+	return READ_ONCE(agent->state) >= SWARM_DYING;
+}
+
+#endif

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * The cgroup v2 directories of agents: <cgroup_parent>/memory/<id> for those
+ * with a memory limit, <cgroup_parent>/plain/<id> for those with other limits
+ * only, so that the latter use none of Linux's 65,535 memory cgroup ids.
+ *
+ * The module mounts the hierarchy for itself, so that no mount namespace can
+ * hide or replace it. Directories and files are made and opened by a kernel
+ * worker, never with the credentials of whoever writes to /proc/swarm.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cgroup.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "compat/compat.h"
+#include "params.h"
+#include "policy_table.h"
+#include "refuse.h"
+
+/* Length of a cgroup file's name behind an agent's id. */
+#define FILE_NAME_MAX	48
+#define CPU_PERIOD_US	100000
+
+enum controller { MEMORY, CPU, PIDS, NR_CONTROLLERS };
+
+static const char *const controller_names[NR_CONTROLLERS] = {
+	[MEMORY] = "memory",
+	[CPU] = "cpu",
+	[PIDS] = "pids",
+};
+
+/**
+ * struct swarm_cgroup - an agent's cgroup
+ * @parent: the directory it is in
+ * @procs: its cgroup.procs, open for writing with the kernel's credentials
+ * @name: its name, the agent's id
+ */
+struct swarm_cgroup {
+	const struct path *parent;
+	struct file *procs;
+	char name[24];
+};
+
+static struct vfsmount *mount;
+/* cgroup_parent, and below it the parents of agents' directories. */
+static struct path base, memory_parent, plain_parent;
+static bool offered[NR_CONTROLLERS];
+/* How many components of cgroup_parent were made here, from the last one up. */
+static unsigned int nr_made;
+
+/* Running as the kernel */
+
+struct errand {
+	struct work_struct work;
+	int (*run)(void *data);
+	void *data;
+	int answer;
+};
+
+static void run_errand(struct work_struct *work)
+{
+	struct errand *errand = container_of(work, struct errand, work);
+
+	errand->answer = errand->run(errand->data);
+}
+
+/* Run a function with the kernel's credentials, root and namespaces. */
+static int as_kernel(int (*run)(void *data), void *data)
+{
+	struct errand errand = { .run = run, .data = data };
+
+	if (current->flags & PF_WQ_WORKER)
+		return run(data);
+	INIT_WORK_ONSTACK(&errand.work, run_errand);
+	queue_work(swarm_workqueue, &errand.work);
+	flush_work(&errand.work);
+	destroy_work_on_stack(&errand.work);
+	return errand.answer;
+}
+
+/* Files */
+
+static int write_file(const struct path *dir, const char *file, const char *text)
+{
+	struct file *opened = file_open_root(dir, file, O_WRONLY, 0);
+	loff_t pos = 0;
+	ssize_t written;
+
+	if (IS_ERR(opened))
+		return PTR_ERR(opened);
+	written = kernel_write(opened, text, strlen(text), &pos);
+	filp_close(opened, NULL);
+	return written < 0 ? written : 0;
+}
+
+static bool offers(const struct path *dir, enum controller controller)
+{
+	struct file *opened = file_open_root(dir, "cgroup.controllers", O_RDONLY, 0);
+	char text[256] = " ";
+	loff_t pos = 0;
+	ssize_t length;
+	char word[16];
+
+	if (IS_ERR(opened))
+		return false;
+	length = kernel_read(opened, text + 1, sizeof(text) - 3, &pos);
+	filp_close(opened, NULL);
+	if (length <= 0)
+		return false;
+	strim(text + 1);
+	strlcat(text, " ", sizeof(text));
+	snprintf(word, sizeof(word), " %s ", controller_names[controller]);
+	return strstr(text, word);
+}
+
+/* An agent's directory */
+
+static const struct path *parent_of(const struct swarm_rules *rules)
+{
+	return rules->memory_limit ? &memory_parent : &plain_parent;
+}
+
+static int write_limit(const struct swarm_cgroup *cgroup, const char *file, const char *text)
+{
+	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
+	return write_file(cgroup->parent, path, text);
+}
+
+static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
+{
+	char text[48];
+	int err = 0;
+
+	if (rules->memory_limit) {
+		snprintf(text, sizeof(text), "%llu", rules->memory_limit);
+		err = write_limit(cgroup, "memory.max", text) ?:
+		      write_limit(cgroup, "memory.oom.group", "1");
+		/* There is none without swap accounting, and then nothing to limit. */
+		if (!err)
+			err = write_limit(cgroup, "memory.swap.max", "0");
+		if (err == -ENOENT)
+			err = 0;
+	}
+	if (!err && rules->cpu_quota) {
+		snprintf(text, sizeof(text), "%llu %u",
+			 (u64)rules->cpu_quota * (CPU_PERIOD_US / 100), CPU_PERIOD_US);
+		err = write_limit(cgroup, "cpu.max", text);
+	}
+	if (!err && rules->pids_limit) {
+		snprintf(text, sizeof(text), "%u", rules->pids_limit);
+		err = write_limit(cgroup, "pids.max", text);
+	}
+	return err;
+}
+
+struct creation {
+	struct swarm_cgroup *cgroup;
+	const struct swarm_rules *rules;
+	bool no_directory;
+};
+
+static int create(void *data)
+{
+	struct creation *creation = data;
+	struct swarm_cgroup *cgroup = creation->cgroup;
+	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
+	int err;
+
+	err = swarm_make_dir(cgroup->parent, cgroup->name);
+	/* Left by an earlier load, if it is empty. */
+	if (err == -EEXIST && !swarm_remove_dir(cgroup->parent, cgroup->name))
+		err = swarm_make_dir(cgroup->parent, cgroup->name);
+	if (err) {
+		creation->no_directory = true;
+		return err;
+	}
+	err = write_limits(cgroup, creation->rules);
+	if (err)
+		goto remove;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup->name);
+	cgroup->procs = file_open_root(cgroup->parent, path, O_WRONLY, 0);
+	err = PTR_ERR_OR_ZERO(cgroup->procs);
+	if (err)
+		goto remove;
+	return 0;
+
+remove:
+	swarm_remove_dir(cgroup->parent, cgroup->name);
+	return err;
+}
+
+static int missing_controller(const struct swarm_rules *rules, struct swarm_policy_error *err)
+{
+	static const char *const fields[NR_CONTROLLERS] = {
+		[MEMORY] = "memory_limit",
+		[CPU] = "cpu_quota",
+		[PIDS] = "pids_limit",
+	};
+	const bool needed[NR_CONTROLLERS] = {
+		[MEMORY] = rules->memory_limit,
+		[CPU] = rules->cpu_quota,
+		[PIDS] = rules->pids_limit,
+	};
+	int i;
+
+	for (i = 0; i < NR_CONTROLLERS; i++)
+		if (needed[i] && !offered[i])
+			return swarm_refuse(err, -EOPNOTSUPP, fields[i],
+					    "this kernel does not offer the cgroup v2 controller %s; boot with it enabled or leave the limit out",
+					    controller_names[i]);
+	return 0;
+}
+
+/**
+ * swarm_cgroup_create - give an agent the cgroup that its limits need
+ *
+ * Does nothing for an agent without limits, and for one that has its cgroup.
+ *
+ * Return: 0; -EOPNOTSUPP where a controller is missing; -ENOSPC where Linux has
+ * no memory cgroup id left; -ENOMEM and other errors of cgroup v2.
+ */
+int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+	struct creation creation = { .rules = rules };
+	struct swarm_cgroup *cgroup;
+	int ret;
+
+	if (agent->cgroup || !(rules->memory_limit || rules->cpu_quota || rules->pids_limit))
+		return 0;
+	ret = missing_controller(rules, err);
+	if (ret)
+		return ret;
+
+	cgroup = kzalloc(sizeof(*cgroup), GFP_KERNEL_ACCOUNT);
+	if (!cgroup)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	cgroup->parent = parent_of(rules);
+	snprintf(cgroup->name, sizeof(cgroup->name), "%llu", agent->id);
+
+	creation.cgroup = cgroup;
+	ret = as_kernel(create, &creation);
+	if (ret) {
+		kfree(cgroup);
+		/* The 16-bit ids of memory cgroups: cgroup v2 says EBUSY or ENOSPC. */
+		if (creation.no_directory && rules->memory_limit &&
+		    (ret == -EBUSY || ret == -ENOSPC))
+			return swarm_refuse(err, -ENOSPC, "memory_limit",
+					    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
+		return swarm_refuse(err, ret, "", "making the cgroup failed with error %d", -ret);
+	}
+	agent->cgroup = cgroup;
+	return 0;
+}
+
+/**
+ * swarm_cgroup_join - move a process into an agent's cgroup
+ * @cgroup: where to; NULL does nothing
+ * @pid: its id in the initial namespace, 0 for the calling process
+ *
+ * Return: 0 or a negative errno.
+ */
+int swarm_cgroup_join(struct swarm_cgroup *cgroup, pid_t pid)
+{
+	char text[16];
+	loff_t pos = 0;
+	ssize_t written;
+
+	if (!cgroup)
+		return 0;
+	snprintf(text, sizeof(text), "%d\n", pid);
+	written = kernel_write(cgroup->procs, text, strlen(text), &pos);
+	return written < 0 ? written : 0;
+}
+
+static int remove(void *data)
+{
+	struct swarm_cgroup *cgroup = data;
+	int err = swarm_remove_dir(cgroup->parent, cgroup->name);
+
+	/* An administrator may have removed it already. */
+	if (err == -EBUSY)
+		return err;
+	if (err && err != -ENOENT)
+		pr_warn_ratelimited("cgroup %s could not be removed (%d)\n", cgroup->name, err);
+	filp_close(cgroup->procs, NULL);
+	kfree(cgroup);
+	return 0;
+}
+
+/**
+ * swarm_cgroup_remove - remove an agent's cgroup
+ * @cgroup: which; freed unless -EBUSY is returned; NULL does nothing
+ *
+ * Return: 0, or -EBUSY while a process is still on its way out.
+ */
+int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
+{
+	return cgroup ? as_kernel(remove, cgroup) : 0;
+}
+
+static int abandon(void *data)
+{
+	struct swarm_cgroup *cgroup = data;
+
+	pr_warn("cgroup %s stays behind: it holds processes that are nobody's agents\n", cgroup->name);
+	filp_close(cgroup->procs, NULL);
+	kfree(cgroup);
+	return 0;
+}
+
+/**
+ * swarm_cgroup_abandon - give up on removing a cgroup, for unloading
+ */
+void swarm_cgroup_abandon(struct swarm_cgroup *cgroup)
+{
+	as_kernel(abandon, cgroup);
+}
+
+/* The parents of agents' directories */
+
+/* The options in force, which mounting would otherwise reset for the whole system. */
+static void options_in_force(char *text, size_t size)
+{
+	static const struct {
+		unsigned int flag;
+		const char *option;
+	} options[] = {
+		{ CGRP_ROOT_NS_DELEGATE, "nsdelegate" },
+		{ CGRP_ROOT_FAVOR_DYNMODS, "favordynmods" },
+		{ CGRP_ROOT_MEMORY_LOCAL_EVENTS, "memory_localevents" },
+		{ CGRP_ROOT_MEMORY_RECURSIVE_PROT, "memory_recursiveprot" },
+		{ CGRP_ROOT_MEMORY_HUGETLB_ACCOUNTING, "memory_hugetlb_accounting" },
+		{ CGRP_ROOT_PIDS_LOCAL_EVENTS, "pids_localevents" },
+	};
+	int i;
+
+	text[0] = '\0';
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		if (!(cgrp_dfl_root.flags & options[i].flag))
+			continue;
+		if (text[0])
+			strlcat(text, ",", size);
+		strlcat(text, options[i].option, size);
+	}
+}
+
+static int mount_hierarchy(void)
+{
+	struct file_system_type *type = get_fs_type("cgroup2");
+	char options[160];
+
+	if (!type)
+		return -ENODEV;
+	options_in_force(options, sizeof(options));
+	mount = vfs_kern_mount(type, SB_KERNMOUNT, "cgroup2", options[0] ? options : NULL);
+	if (IS_ERR(mount))
+		pr_err("cgroup2 cannot be mounted (%ld)\n", PTR_ERR(mount));
+	return PTR_ERR_OR_ZERO(mount);
+}
+
+/* Hand the controllers on to the children of a cgroup. */
+static int enable_controllers(const struct path *dir, const char *name)
+{
+	char text[16];
+	int i, err;
+
+	for (i = 0; i < NR_CONTROLLERS; i++) {
+		if (!offers(dir, i))
+			continue;
+		snprintf(text, sizeof(text), "+%s", controller_names[i]);
+		err = write_file(dir, "cgroup.subtree_control", text);
+		if (err == -EBUSY)
+			pr_err("cgroup_parent: \"%s\" holds processes, so cgroup v2 cannot have controllers below it; move them or choose another parent\n",
+			       name);
+		else if (err)
+			pr_err("cgroup_parent: controller %s cannot be enabled below \"%s\" (%d)\n",
+			       controller_names[i], name, err);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int make_child(const struct path *parent, const char *name, struct path *child,
+		      bool *made)
+{
+	int err = swarm_make_dir(parent, name);
+
+	*made = !err;
+	if (err && err != -EEXIST)
+		return err;
+	/* kernfs does not instantiate the dentry that mkdir was given. */
+	return vfs_path_lookup(parent->dentry, parent->mnt, name, LOOKUP_DIRECTORY, child);
+}
+
+/* Remove what make_base() made of cgroup_parent, from the last component up. */
+static void remove_base(void)
+{
+	struct path dir;
+
+	for (dir = base; nr_made; nr_made--) {
+		struct path parent = { .mnt = dir.mnt, .dentry = dget_parent(dir.dentry) };
+		struct name_snapshot name;
+		int err;
+
+		take_dentry_name_snapshot(&name, dir.dentry);
+		err = swarm_remove_dir(&parent, name.name.name);
+		if (err)
+			pr_warn("cgroup \"%s\" could not be removed (%d)\n", name.name.name, err);
+		release_dentry_name_snapshot(&name);
+		dput(dir.dentry);
+		dir.dentry = parent.dentry;
+	}
+	dput(dir.dentry);
+	mntput(dir.mnt);
+}
+
+static int make_base(void)
+{
+	char *text = kstrdup(swarm_cgroup_parent, GFP_KERNEL);
+	char *rest = text, *name;
+	struct path dir = { .mnt = mntget(mount), .dentry = dget(mount->mnt_root) };
+	const char *dir_name = "/";
+	int err = text ? 0 : -ENOMEM;
+
+	while (!err && (name = strsep(&rest, "/"))) {
+		struct path child;
+		bool made;
+
+		if (!*name)
+			continue;
+		err = enable_controllers(&dir, dir_name);
+		if (!err)
+			err = make_child(&dir, name, &child, &made);
+		if (err) {
+			pr_err("cgroup_parent: \"%s\" cannot be made (%d)\n", name, err);
+			break;
+		}
+		path_put(&dir);
+		dir = child;
+		dir_name = name;
+		nr_made = made ? nr_made + 1 : 0;
+	}
+	if (!err)
+		err = enable_controllers(&dir, dir_name);
+	base = dir;
+	if (err)
+		remove_base();
+	kfree(text);
+	return err;
+}
+
+static int make_parents(void)
+{
+	static const char *const names[] = { "memory", "plain" };
+	struct path *const parents[] = { &memory_parent, &plain_parent };
+	int i, controller, err;
+	bool made;
+
+	for (controller = 0; controller < NR_CONTROLLERS; controller++)
+		offered[controller] = offers(&base, controller);
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		err = make_child(&base, names[i], parents[i], &made);
+		if (err)
+			goto undo;
+		for (controller = i; !err && controller < NR_CONTROLLERS; controller++) {
+			char text[16];
+
+			if (!offered[controller])
+				continue;
+			snprintf(text, sizeof(text), "+%s", controller_names[controller]);
+			err = write_file(parents[i], "cgroup.subtree_control", text);
+		}
+		if (err) {
+			path_put(parents[i]);
+			swarm_remove_dir(&base, names[i]);
+			goto undo;
+		}
+	}
+	return 0;
+
+undo:
+	pr_err("cgroup_parent: \"%s\" cannot be made (%d)\n", names[i], err);
+	while (i--) {
+		path_put(parents[i]);
+		swarm_remove_dir(&base, names[i]);
+	}
+	return err;
+}
+
+static int init(void *unused)
+{
+	int err = mount_hierarchy();
+
+	if (err)
+		return err;
+	err = make_base();
+	if (err)
+		goto unmount;
+	err = make_parents();
+	if (err)
+		goto undo_base;
+	return 0;
+
+undo_base:
+	remove_base();
+unmount:
+	kern_unmount(mount);
+	return err;
+}
+
+int __init swarm_cgroup_init(void)
+{
+	/* The administrator of a container is not the administrator of the host. */
+	if (current->nsproxy->cgroup_ns != init_task.nsproxy->cgroup_ns) {
+		pr_err("load the module from the initial cgroup namespace\n");
+		return -EPERM;
+	}
+	if (strstr(swarm_cgroup_parent, "..")) {
+		pr_err("cgroup_parent must be a relative path without \"..\"\n");
+		return -EINVAL;
+	}
+	return as_kernel(init, NULL);
+}
+
+static int undo(void *unused)
+{
+	path_put(&plain_parent);
+	swarm_remove_dir(&base, "plain");
+	path_put(&memory_parent);
+	swarm_remove_dir(&base, "memory");
+	remove_base();
+	kern_unmount(mount);
+	return 0;
+}
+
+/* No agent has a cgroup any more. */
+void swarm_cgroup_exit(void)
+{
+	as_kernel(undo, NULL);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The cgroup v2 directories of agents. */
+#ifndef SWARM_CGROUP_H
+#define SWARM_CGROUP_H
+
+#include <linux/init.h>
+#include <linux/types.h>
+
+#include "policy.h"
+
+struct swarm_agent;
+struct swarm_cgroup;
+
+int __init swarm_cgroup_init(void);
+void swarm_cgroup_exit(void);
+
+int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err);
+int swarm_cgroup_join(struct swarm_cgroup *cgroup, pid_t pid);
+int swarm_cgroup_remove(struct swarm_cgroup *cgroup);
+void swarm_cgroup_abandon(struct swarm_cgroup *cgroup);
+
+#endif

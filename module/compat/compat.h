@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The only place that knows how kernels differ. Each question is a probe in
+ * probes/, compiled against the kernel at hand; generated/have.h has the answers.
+ */
+#ifndef SWARM_COMPAT_H
+#define SWARM_COMPAT_H
+
+#include <linux/path.h>
+#include <linux/sched.h>
+#include <asm/syscall.h>
+#include <uapi/linux/sched.h>
+
+#include "compat/generated/have.h"
+
+/* Names of system calls' entry points. */
+#if defined(CONFIG_X86_64)
+#define SWARM_SYSCALL_NATIVE	"__x64_sys_"
+#ifdef CONFIG_IA32_EMULATION
+#define SWARM_SYSCALL_COMPAT	"__ia32_sys_"
+#endif
+#elif defined(CONFIG_ARM64)
+#define SWARM_SYSCALL_NATIVE	"__arm64_sys_"
+#else
+#error "SwarmGuard knows the system calls of x86_64 and arm64 only"
+#endif
+
+/* Flags of clone3 that newer kernels have. */
+#ifndef CLONE_EMPTY_MNTNS
+#define CLONE_EMPTY_MNTNS	0
+#endif
+#ifndef UNSHARE_EMPTY_MNTNS
+#define UNSHARE_EMPTY_MNTNS	0
+#endif
+
+/* Everything that makes a namespace, for clone3 and unshare alike. */
+#define SWARM_CLONE_NEW_ALL							\
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |		\
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME |		\
+	 CLONE_EMPTY_MNTNS)
+
+/* An argument of the system call whose registers these are, of either ABI. */
+static inline unsigned long swarm_syscall_argument(const struct pt_regs *regs, unsigned int n)
+{
+	unsigned long args[6];
+
+	syscall_get_arguments(current, (struct pt_regs *)regs, args);
+	return args[n];
+}
+
+/* vfs.c: directories of an internal mount, made with the caller's credentials */
+int swarm_make_dir(const struct path *parent, const char *name);
+int swarm_remove_dir(const struct path *parent, const char *name);
+
+/* syscall.c: the kernel's own system calls, for a task's birth */
+enum swarm_call {
+	SWARM_CALL_PRCTL,
+	SWARM_CALL_SETRESGID,
+	SWARM_CALL_SETRESUID,
+	SWARM_CALL_SETSID,
+	SWARM_CALL_UNSHARE,
+	SWARM_NR_CALLS,
+};
+
+int __init swarm_calls_init(void);
+long swarm_call(enum swarm_call call, unsigned long a, unsigned long b, unsigned long c);
+
+/* tracepoint.c: callbacks on the scheduler's tracepoints */
+struct swarm_task_callbacks {
+	void (*fork)(struct task_struct *parent, struct task_struct *child);
+	void (*exec)(struct task_struct *task);
+	void (*exit)(struct task_struct *task);
+};
+
+int __init swarm_tracepoints_init(const struct swarm_task_callbacks *callbacks);
+void swarm_tracepoints_exit(void);
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Calling the kernel's own system calls.
+ *
+ * setresuid and the like are not exported, and committing credentials without
+ * them miscounts the user's processes. Entry points of system calls are in a
+ * table, hence address-taken, hence legal targets of an indirect call under
+ * IBT; that is checked here rather than assumed. Their addresses come from a
+ * kprobe that is registered and removed at once.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/kprobes.h>
+#include <linux/printk.h>
+#include <linux/ptrace.h>
+#include <linux/uaccess.h>
+#ifdef CONFIG_X86_KERNEL_IBT
+#include <asm/ibt.h>
+#endif
+
+#include "compat/compat.h"
+
+typedef long (*entry_t)(const struct pt_regs *regs);
+
+static const char *const names[SWARM_NR_CALLS] = {
+	[SWARM_CALL_PRCTL] = SWARM_SYSCALL_NATIVE "prctl",
+	[SWARM_CALL_SETRESGID] = SWARM_SYSCALL_NATIVE "setresgid",
+	[SWARM_CALL_SETRESUID] = SWARM_SYSCALL_NATIVE "setresuid",
+	[SWARM_CALL_SETSID] = SWARM_SYSCALL_NATIVE "setsid",
+	[SWARM_CALL_UNSHARE] = SWARM_SYSCALL_NATIVE "unshare",
+};
+
+static entry_t entries[SWARM_NR_CALLS];
+
+/* A kprobe sits behind the ENDBR; an indirect call must land on it. */
+static int __init to_call_target(unsigned long *address)
+{
+#ifdef CONFIG_X86_KERNEL_IBT
+	u32 at, before;
+
+	if (get_kernel_nofault(at, (u32 *)*address) ||
+	    get_kernel_nofault(before, (u32 *)(*address - ENDBR_INSN_SIZE)))
+		return -EFAULT;
+	if (at == gen_endbr())
+		return 0;
+	if (before != gen_endbr())
+		return -ENOEXEC;
+	*address -= ENDBR_INSN_SIZE;
+#endif
+	return 0;
+}
+
+int __init swarm_calls_init(void)
+{
+	int i;
+
+	for (i = 0; i < SWARM_NR_CALLS; i++) {
+		struct kprobe probe = { .symbol_name = names[i] };
+		unsigned long address;
+		int err = register_kprobe(&probe);
+
+		if (!err) {
+			address = (unsigned long)probe.addr;
+			unregister_kprobe(&probe);
+			err = to_call_target(&address);
+		}
+		if (err) {
+			pr_err("%s cannot be called on this kernel (%d)\n", names[i], err);
+			return err;
+		}
+		entries[i] = (entry_t)address;
+	}
+	return 0;
+}
+
+/**
+ * swarm_call - run a system call in the calling task's name
+ * @a: its arguments; none may be a user address
+ *
+ * Return: what the call returns.
+ */
+long swarm_call(enum swarm_call call, unsigned long a, unsigned long b, unsigned long c)
+{
+	struct pt_regs regs = {};
+
+#ifdef CONFIG_X86_64
+	regs.di = a;
+	regs.si = b;
+	regs.dx = c;
+#else
+	regs.regs[0] = a;
+	regs.regs[1] = b;
+	regs.regs[2] = c;
+#endif
+	return entries[call](&regs);
+}

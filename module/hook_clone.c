@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* kernel_clone: fork, vfork, clone and clone3, for processes and threads. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <uapi/linux/sched.h>
+
+#include "agent.h"
+#include "compat/compat.h"
+#include "hooks.h"
+#include "member.h"
+#include "params.h"
+#include "policy_table.h"
+
+/* A child outside its parent's namespaces or cgroup. */
+#define SEPARATING	(SWARM_CLONE_NEW_ALL | CLONE_INTO_CGROUP)
+
+/* Sharing these with the launcher contradicts namespaces of one's own. */
+#define CONTRADICTING	(CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM)
+
+/* An armed thread forks: its child becomes the first process of an agent. */
+static swarm_verdict_t launch(const struct swarm_member *reservation,
+			      struct kernel_clone_args *args)
+{
+	const struct swarm_agent *agent = reservation->agent;
+	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+
+	if (args->flags & CLONE_THREAD)
+		return SWARM_PASS;
+	if (args->flags & CONTRADICTING ||
+	    (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))) {
+		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers or semaphores with its launcher\n",
+				    agent->id, args->flags);
+		return swarm_verdict_einval();
+	}
+	/* The cgroup namespace is made by the birth, once the cgroup is joined. */
+	args->flags |= swarm_clone_flags(namespaces & ~SWARM_NS_CGROUP);
+	return SWARM_PASS;
+}
+
+/* Have an entry for the child before anything of it exists. */
+static swarm_verdict_t reserve(const struct swarm_member *parent)
+{
+	struct swarm_member *member = swarm_reserved_find(current);
+
+	/* One left from a fork that failed later. */
+	if (member && member->agent == parent->agent)
+		return SWARM_PASS;
+	/* Armed, then adopted by another agent: that one it cannot leave. */
+	if (member)
+		swarm_reserved_cancel(current);
+
+	member = swarm_member_from_pool();
+	if (!member)
+		return swarm_verdict_refill();
+	member->agent = parent->agent;
+	swarm_reserved_add(member, current);
+	return SWARM_PASS;
+}
+
+static swarm_verdict_t decide(struct kernel_clone_args *args)
+{
+	struct swarm_member *member = swarm_member_find(current->signal);
+	const struct swarm_rules *rules;
+	enum swarm_syscall rule;
+	swarm_verdict_t verdict;
+
+	if (likely(!member)) {
+		/* Quick return for a task that has nothing to do with agents. */
+		if (likely(!atomic_read(&swarm_nr_reserved)))
+			return SWARM_PASS;
+		member = swarm_reserved_find(current);
+		return member ? launch(member, args) : SWARM_PASS;
+	}
+
+	rules = swarm_policy_rules(member->agent->policy);
+	if (args->flags & SEPARATING) {
+		verdict = swarm_enforce(member, SWARM_KIND_UNSHARE,
+					rules->syscalls[SWARM_SYS_UNSHARE]);
+		if (verdict != SWARM_PASS)
+			return verdict;
+	}
+	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
+	verdict = swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule]);
+	if (verdict != SWARM_PASS || rule == SWARM_SYS_THREAD)
+		return verdict;
+	return reserve(member);
+}
+
+void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
+			      struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	rcu_read_lock();
+	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
+	rcu_read_unlock();
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* devcgroup_check_permission: open, mknod and access of device files. */
+#include <linux/build_bug.h>
+#include <linux/device_cgroup.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "agent.h"
+#include "hooks.h"
+#include "member.h"
+#include "policy_table.h"
+
+/* The policy core has the kernel's own numbers. */
+static_assert(SWARM_DEV_BLOCK == DEVCG_DEV_BLOCK && SWARM_DEV_CHAR == DEVCG_DEV_CHAR);
+static_assert(SWARM_ACC_MKNOD == DEVCG_ACC_MKNOD && SWARM_ACC_READ == DEVCG_ACC_READ &&
+	      SWARM_ACC_WRITE == DEVCG_ACC_WRITE);
+
+static swarm_verdict_t decide(u32 type, u32 major, u32 minor, u32 access)
+{
+	struct swarm_member *member = swarm_member_find(current->signal);
+	const struct swarm_rules *rules;
+
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(!member))
+		return SWARM_PASS;
+	rules = swarm_policy_rules(member->agent->policy);
+	if (swarm_device_allowed(rules, type, major, minor, access))
+		return SWARM_PASS;
+	return swarm_enforce(member, SWARM_KIND_DEVICE, SWARM_DENY);
+}
+
+void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	rcu_read_lock();
+	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0) & 0xffff,
+				  ftrace_regs_get_argument(regs, 1),
+				  ftrace_regs_get_argument(regs, 2),
+				  ftrace_regs_get_argument(regs, 3) & 0xffff));
+	rcu_read_unlock();
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* Leaving or nesting namespaces: unshare, setns, and newer calls that make one. */
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <uapi/linux/mount.h>
+#include <uapi/linux/sched.h>
+
+#include "agent.h"
+#include "compat/compat.h"
+#include "hooks.h"
+#include "member.h"
+#include "policy_table.h"
+
+static swarm_verdict_t decide(enum swarm_syscall rule)
+{
+	struct swarm_member *member = swarm_member_find(current->signal);
+
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(!member))
+		return SWARM_PASS;
+	return swarm_enforce(member, (enum swarm_kind)rule,
+			     swarm_policy_rules(member->agent->policy)->syscalls[rule]);
+}
+
+static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall rule)
+{
+	rcu_read_lock();
+	swarm_answer(regs, decide(rule));
+	rcu_read_unlock();
+}
+
+void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	/* Unsharing files, fs or semaphores alone makes no namespace. */
+	if (ftrace_regs_get_argument(regs, 0) & SWARM_CLONE_NEW_ALL)
+		answer(regs, SWARM_SYS_UNSHARE);
+}
+
+void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
+			      struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	answer(regs, SWARM_SYS_SETNS);
+}
+
+#ifdef OPEN_TREE_NAMESPACE
+/* open_tree(dfd, path, flags): a detached copy of a tree in a namespace of its own */
+void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
+				  struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
+
+	if (swarm_syscall_argument(args, 2) & OPEN_TREE_NAMESPACE)
+		answer(regs, SWARM_SYS_UNSHARE);
+}
+#endif
+
+#ifdef FSMOUNT_NAMESPACE
+/* fsmount(fd, flags, attributes): a new mount in a namespace of its own */
+void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
+
+	if (swarm_syscall_argument(args, 1) & FSMOUNT_NAMESPACE)
+		answer(regs, SWARM_SYS_UNSHARE);
+}
+#endif

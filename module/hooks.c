@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Installing the hooks, and the stubs they answer with.
+ *
+ * System calls are not dispatched through a table on these kernels, so the
+ * functions that every variant of a call goes through are hooked with ftrace.
+ * PERMANENT keeps "sysctl kernel.ftrace_enabled=0" from switching enforcement
+ * off; only one user can have IPMODIFY on a function, so a live patch on the
+ * same one makes loading fail, with its name in the log.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+#include <uapi/linux/mount.h>
+
+#include "agent.h"
+#include "compat/compat.h"
+#include "hooks.h"
+#include "member.h"
+
+/* Stubs: plain functions, so they may sleep, and any argument is ignored. */
+
+static noinline long deny_eperm(void)
+{
+	return -EPERM;
+}
+
+static noinline long deny_einval(void)
+{
+	return -EINVAL;
+}
+
+static noinline long deny_kill(void)
+{
+	send_sig(SIGKILL, current, 1);
+	return -EPERM;
+}
+
+/*
+ * A fork found no entry for its child. Here, out of the hook, allocating may
+ * sleep; then the system call starts anew. The kernel's own fork restarts in
+ * the same way when a signal is pending, and a pending signal is what makes the
+ * return to user space look at -ERESTARTNOINTR at all; a spurious one is cleared
+ * there.
+ */
+static noinline long restart_refilled(void)
+{
+	if (swarm_member_refill())
+		return -ENOMEM;
+	set_thread_flag(TIF_SIGPENDING);
+	return -ERESTARTNOINTR;
+}
+
+swarm_verdict_t swarm_verdict_einval(void)
+{
+	return (swarm_verdict_t)deny_einval;
+}
+
+swarm_verdict_t swarm_verdict_refill(void)
+{
+	return (swarm_verdict_t)restart_refilled;
+}
+
+/**
+ * swarm_enforce - what a hook answers to a call that a rule speaks of
+ * @member: the calling process
+ * @kind: what it tries
+ * @action: what its policy says
+ *
+ * Counts and reports. Under rcu_read_lock().
+ *
+ * Return: the verdict for swarm_answer().
+ */
+swarm_verdict_t swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
+			      enum swarm_action action)
+{
+	if (likely(action == SWARM_ALLOW))
+		return SWARM_PASS;
+	/* The module's own calls on behalf of a birth. */
+	if (member->flags & SWARM_MEMBER_NEWBORN)
+		return SWARM_PASS;
+
+	swarm_event_violation(member->agent, kind, action);
+	switch (action) {
+	case SWARM_DENY:
+		return (swarm_verdict_t)deny_eperm;
+	case SWARM_KILL:
+		return (swarm_verdict_t)deny_kill;
+	default:
+		return SWARM_PASS;
+	}
+}
+
+static struct swarm_hook hooks[] = {
+	SWARM_HOOK("kernel_clone", swarm_hook_clone),
+	SWARM_HOOK("security_bprm_check", swarm_hook_exec),
+	SWARM_HOOK("devcgroup_check_permission", swarm_hook_device),
+	SWARM_HOOK("ksys_unshare", swarm_hook_unshare),
+	SWARM_HOOK(SWARM_SYSCALL_NATIVE "setns", swarm_hook_setns),
+#ifdef SWARM_SYSCALL_COMPAT
+	SWARM_HOOK(SWARM_SYSCALL_COMPAT "setns", swarm_hook_setns),
+#endif
+	/* Kernels that make mount namespaces without clone, unshare or setns. */
+#ifdef OPEN_TREE_NAMESPACE
+	SWARM_HOOK(SWARM_SYSCALL_NATIVE "open_tree", swarm_hook_open_tree),
+#ifdef SWARM_SYSCALL_COMPAT
+	SWARM_HOOK(SWARM_SYSCALL_COMPAT "open_tree", swarm_hook_open_tree),
+#endif
+#endif
+#ifdef FSMOUNT_NAMESPACE
+	SWARM_HOOK(SWARM_SYSCALL_NATIVE "fsmount", swarm_hook_fsmount),
+#ifdef SWARM_SYSCALL_COMPAT
+	SWARM_HOOK(SWARM_SYSCALL_COMPAT "fsmount", swarm_hook_fsmount),
+#endif
+#endif
+};
+
+static int __init install(struct swarm_hook *hook)
+{
+	char *function = (char *)hook->function;
+	int err;
+
+	err = ftrace_set_filter(&hook->ops, function, strlen(function), 1);
+	if (err) {
+		pr_err("%s cannot be hooked: this kernel has no such traceable function (%d)\n",
+		       function, err);
+		return err;
+	}
+	err = register_ftrace_function(&hook->ops);
+	if (err == -EBUSY)
+		pr_err("%s cannot be hooked: a live patch or another module has redirected it; unload that first\n",
+		       function);
+	else if (err)
+		pr_err("%s cannot be hooked: error %d\n", function, err);
+	if (err)
+		ftrace_free_filter(&hook->ops);
+	return err;
+}
+
+static void uninstall(struct swarm_hook *hook)
+{
+	WARN_ON_ONCE(unregister_ftrace_function(&hook->ops));
+	ftrace_free_filter(&hook->ops);
+}
+
+int __init swarm_hooks_init(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		err = install(&hooks[i]);
+		if (err)
+			goto undo;
+	}
+	return 0;
+
+undo:
+	while (i--)
+		uninstall(&hooks[i]);
+	synchronize_rcu_tasks();
+	return err;
+}
+
+void swarm_hooks_exit(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
+		uninstall(&hooks[i]);
+	/* A task may be preempted in a hook or a stub. */
+	synchronize_rcu_tasks();
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The hooked functions, and how a hook answers.
+ *
+ * A hook runs at the entry of its function, possibly with preemption off. To
+ * refuse a call it moves the instruction pointer to a stub, which then runs in
+ * place of the function, in the caller's context, and returns the error.
+ */
+#ifndef SWARM_HOOKS_H
+#define SWARM_HOOKS_H
+
+#include <linux/compiler.h>
+#include <linux/ftrace.h>
+
+#include "event.h"
+#include "policy.h"
+
+struct swarm_member;
+
+/* The function that is called instead; 0 lets the hooked one run. */
+typedef unsigned long swarm_verdict_t;
+#define SWARM_PASS	0UL
+
+/**
+ * struct swarm_hook - a hooked function
+ * @function: its name, one per ABI where there are several
+ * @ops: what ftrace calls at its entry
+ */
+struct swarm_hook {
+	const char *function;
+	struct ftrace_ops ops;
+};
+
+#define SWARM_HOOK(name, callback)						\
+	{									\
+		.function = (name),						\
+		.ops = {							\
+			.func = (callback),					\
+			.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT, \
+		},								\
+	}
+
+void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
+			      struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,
+			     struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
+			      struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
+				  struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs);
+
+swarm_verdict_t swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
+			      enum swarm_action action);
+swarm_verdict_t swarm_verdict_einval(void);
+swarm_verdict_t swarm_verdict_refill(void);
+
+static __always_inline void swarm_answer(struct ftrace_regs *regs, swarm_verdict_t verdict)
+{
+	if (unlikely(verdict != SWARM_PASS))
+		ftrace_regs_set_instruction_pointer(regs, verdict);
+}
+
+int __init swarm_hooks_init(void);
+void swarm_hooks_exit(void);
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * SwarmGuard: processes as agents whose namespaces, limits, devices and system
+ * calls the kernel enforces. This file loads and unloads; each step is another's.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/printk.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "compat/compat.h"
+#include "hooks.h"
+#include "member.h"
+#include "params.h"
+#include "proc.h"
+#include "track.h"
+
+unsigned int swarm_max_agents = 200000;
+module_param_named(max_agents, swarm_max_agents, uint, 0444);
+MODULE_PARM_DESC(max_agents, "agents that may be active at a time (default 200000)");
+
+unsigned int swarm_debug;
+module_param_named(debug, swarm_debug, uint, 0644);
+MODULE_PARM_DESC(debug, "log a line for each event (default 0)");
+
+char *swarm_cgroup_parent = "swarm";
+module_param_named(cgroup_parent, swarm_cgroup_parent, charp, 0444);
+MODULE_PARM_DESC(cgroup_parent, "cgroup v2 directory of the agents, relative to the root (default swarm)");
+
+unsigned int swarm_id_base = 2147483648U;
+module_param_named(id_base, swarm_id_base, uint, 0444);
+MODULE_PARM_DESC(id_base, "first user and group id that agents get outside (default 2147483648)");
+
+unsigned int swarm_id_count = 1024;
+module_param_named(id_count, swarm_id_count, uint, 0444);
+MODULE_PARM_DESC(id_count, "user and group ids of each agent (default 1024)");
+
+static int __init check_params(void)
+{
+	if (!swarm_max_agents || swarm_max_agents > 1U << 24) {
+		pr_err("max_agents must be from 1 to 16777216\n");
+		return -EINVAL;
+	}
+	/* Id 4294967295 means "no id" to the kernel. */
+	if (!swarm_id_count || !swarm_id_base || swarm_id_count > U32_MAX - swarm_id_base) {
+		pr_err("id_base and id_count must be at least 1 and fit below 4294967295\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int __init swarm_init(void)
+{
+	int err;
+
+	err = check_params();
+	if (err)
+		return err;
+	err = swarm_calls_init();
+	if (err)
+		return err;
+	err = swarm_agents_init();
+	if (err)
+		return err;
+	err = swarm_members_init();
+	if (err)
+		goto agents;
+	err = swarm_cgroup_init();
+	if (err)
+		goto members;
+	err = swarm_track_init();
+	if (err)
+		goto cgroup;
+	err = swarm_hooks_init();
+	if (err)
+		goto track;
+	err = swarm_proc_init();
+	if (err)
+		goto hooks;
+	pr_info("loaded, up to %u agents\n", swarm_max_agents);
+	return 0;
+
+hooks:
+	swarm_hooks_exit();
+track:
+	swarm_track_exit();
+cgroup:
+	swarm_cgroup_exit();
+members:
+	swarm_members_exit();
+agents:
+	swarm_agents_exit();
+	return err;
+}
+
+/* No agent runs: each holds a reference on the module while it does. */
+static void __exit swarm_exit(void)
+{
+	swarm_proc_exit();
+	swarm_hooks_exit();
+	swarm_track_exit();
+	swarm_agents_clear();
+	swarm_cgroup_exit();
+	swarm_members_exit();
+	swarm_agents_exit();
+	pr_info("unloaded\n");
+}
+
+module_init(swarm_init);
+module_exit(swarm_exit);
+
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_AUTHOR("The SwarmGuard authors");
+MODULE_DESCRIPTION("Kernel-enforced agents: namespaces, cgroup v2, devices and system calls by policy");
+MODULE_VERSION("1.0.0");

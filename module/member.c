@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Processes of agents, in a table of fixed size, and the forks that are
+ * promised to an agent, in another.
+ *
+ * Every function that a hook calls takes raw locks only and allocates nothing:
+ * entries come from a pool that a worker, or the forking process itself once
+ * it is out of the hook, keeps filled.
+ */
+#include <linux/log2.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#include "agent.h"
+#include "member.h"
+#include "params.h"
+
+#define LOCK_BITS	8
+#define RESERVED_BITS	10
+/* Below the one the worker refills, up to the other. */
+#define POOL_LOW	256
+#define POOL_HIGH	1024
+/* What a process that found the pool empty adds to it. */
+#define POOL_STEP	32
+
+struct swarm_member_table swarm_members;
+atomic_t swarm_nr_members = ATOMIC_INIT(0);
+atomic_t swarm_nr_reserved = ATOMIC_INIT(0);
+
+static raw_spinlock_t locks[1 << LOCK_BITS];
+
+static struct {
+	raw_spinlock_t lock;
+	struct hlist_head head;
+} reserved[1 << RESERVED_BITS];
+
+static struct {
+	raw_spinlock_t lock;
+	struct hlist_head free;
+	unsigned int nr;
+} pool;
+
+static struct kmem_cache *member_cache;
+static void refill(struct work_struct *work);
+static DECLARE_WORK(refill_work, refill);
+
+/* The pool */
+
+/**
+ * swarm_member_alloc - an entry from the allocator; may sleep as @gfp says
+ */
+struct swarm_member *swarm_member_alloc(gfp_t gfp)
+{
+	return kmem_cache_zalloc(member_cache, gfp);
+}
+
+static bool pool_put(struct swarm_member *member)
+{
+	unsigned long flags;
+	bool room;
+
+	raw_spin_lock_irqsave(&pool.lock, flags);
+	room = pool.nr < POOL_HIGH;
+	if (room) {
+		hlist_add_head(&member->node, &pool.free);
+		pool.nr++;
+	}
+	raw_spin_unlock_irqrestore(&pool.lock, flags);
+	return room;
+}
+
+/**
+ * swarm_member_from_pool - an entry without allocating, from any context
+ * Return: an entry, all zero, or NULL.
+ */
+struct swarm_member *swarm_member_from_pool(void)
+{
+	struct swarm_member *member = NULL;
+	unsigned long flags;
+	bool low;
+
+	raw_spin_lock_irqsave(&pool.lock, flags);
+	if (!hlist_empty(&pool.free)) {
+		member = hlist_entry(pool.free.first, struct swarm_member, node);
+		hlist_del(&member->node);
+		pool.nr--;
+	}
+	low = pool.nr < POOL_LOW;
+	raw_spin_unlock_irqrestore(&pool.lock, flags);
+
+	if (low)
+		queue_work(swarm_workqueue, &refill_work);
+	if (member)
+		memset(member, 0, sizeof(*member));
+	return member;
+}
+
+static int refill_to(unsigned int nr)
+{
+	struct swarm_member *member;
+
+	while (READ_ONCE(pool.nr) < nr) {
+		member = swarm_member_alloc(GFP_KERNEL);
+		if (!member)
+			return -ENOMEM;
+		if (!pool_put(member)) {
+			kmem_cache_free(member_cache, member);
+			break;
+		}
+	}
+	return 0;
+}
+
+static void refill(struct work_struct *work)
+{
+	refill_to(POOL_HIGH);
+}
+
+/**
+ * swarm_member_refill - fill the pool so that a fork can go on
+ *
+ * For a process that found the pool empty in a hook and has left the hook since.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int swarm_member_refill(void)
+{
+	return refill_to(POOL_STEP);
+}
+
+static void free_member(struct rcu_head *rcu)
+{
+	struct swarm_member *member = container_of(rcu, struct swarm_member, rcu);
+
+	put_pid(member->pid);
+	if (!pool_put(member))
+		kmem_cache_free(member_cache, member);
+}
+
+/**
+ * swarm_member_free - give an entry back; from any context
+ */
+void swarm_member_free(struct swarm_member *member)
+{
+	call_rcu(&member->rcu, free_member);
+}
+
+/* The table */
+
+static raw_spinlock_t *bucket_lock(const struct signal_struct *signal)
+{
+	return &locks[hash_ptr(signal, LOCK_BITS)];
+}
+
+static struct hlist_head *bucket_of(const struct signal_struct *signal)
+{
+	return &swarm_members.buckets[hash_ptr(signal, swarm_members.bits)];
+}
+
+/* Unlink an entry that the caller has found under the bucket's lock. */
+static void leave_agent(struct swarm_member *member)
+{
+	struct swarm_agent *agent = member->agent;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	list_del_rcu(&member->link);
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	atomic_dec(&swarm_nr_members);
+	swarm_member_free(member);
+	swarm_agent_unuse(agent);
+}
+
+/**
+ * swarm_member_add - make a process a member
+ * @member: the entry, with @member->agent and flags set; the caller has taken a
+ *	    use of the agent for it, which becomes the entry's
+ * @leader: the process; it cannot be freed during the call
+ *
+ * From any context.
+ *
+ * Return: 0; -EBUSY where it is a member already; -ESRCH where it has exited. The
+ * entry and the use are the caller's again after an error.
+ */
+int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
+{
+	struct swarm_agent *agent = member->agent;
+	const struct signal_struct *signal = leader->signal;
+	raw_spinlock_t *lock = bucket_lock(signal);
+	unsigned long flags;
+	int err = 0;
+
+	member->signal = signal;
+	member->pid = get_pid(task_tgid(leader));
+
+	raw_spin_lock_irqsave(lock, flags);
+	if (swarm_member_find(signal)) {
+		err = -EBUSY;
+	} else {
+		raw_spin_lock(&agent->lock);
+		list_add_tail_rcu(&member->link, &agent->members);
+		raw_spin_unlock(&agent->lock);
+		hlist_add_head_rcu(&member->node, bucket_of(signal));
+		atomic_inc(&swarm_nr_members);
+		/*
+		 * The last thread decrements live, with a full barrier, before
+		 * sched_process_exit looks the entry up. Either it finds the
+		 * entry or we see that it has gone.
+		 */
+		smp_mb();
+		if (!atomic_read(&signal->live)) {
+			err = -ESRCH;
+			hlist_del_rcu(&member->node);
+			raw_spin_lock(&agent->lock);
+			list_del_rcu(&member->link);
+			raw_spin_unlock(&agent->lock);
+			atomic_dec(&swarm_nr_members);
+		}
+	}
+	raw_spin_unlock_irqrestore(lock, flags);
+	return err;
+}
+
+/**
+ * swarm_member_remove - a process has exited
+ *
+ * Harmless when called twice, which some kernels do (two threads of one process
+ * may both see themselves as the last). Never sleeps.
+ *
+ * Return: true if it was a member.
+ */
+bool swarm_member_remove(const struct signal_struct *signal)
+{
+	raw_spinlock_t *lock = bucket_lock(signal);
+	struct swarm_member *member;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(lock, flags);
+	member = swarm_member_find(signal);
+	if (member)
+		hlist_del_rcu(&member->node);
+	raw_spin_unlock_irqrestore(lock, flags);
+	if (member)
+		leave_agent(member);
+	return member;
+}
+
+/* Reservations: touched by the thread that made them, but for disarming. */
+
+static unsigned int reserved_bucket(const struct task_struct *task)
+{
+	return hash_ptr(task, RESERVED_BITS);
+}
+
+static struct swarm_member *reserved_lookup(unsigned int bucket, const struct task_struct *task)
+{
+	struct swarm_member *member;
+
+	lockdep_assert_held(&reserved[bucket].lock);
+	hlist_for_each_entry(member, &reserved[bucket].head, node)
+		if (member->task == task)
+			return member;
+	return NULL;
+}
+
+static bool reserved_none(unsigned int bucket)
+{
+	/* A thread looks for its own, so it needs no lock to see that there is none. */
+	return !atomic_read(&swarm_nr_reserved) || hlist_empty(&reserved[bucket].head);
+}
+
+static void reserved_unlink(struct swarm_member *member)
+{
+	hlist_del(&member->node);
+	atomic_dec(&swarm_nr_reserved);
+}
+
+/**
+ * swarm_reserved_find - what the calling thread has reserved for its next fork
+ *
+ * The entry stays valid as long as the caller can neither fork nor exit and
+ * rcu_read_lock() is held.
+ *
+ * Return: the entry or NULL.
+ */
+struct swarm_member *swarm_reserved_find(const struct task_struct *task)
+{
+	unsigned int bucket = reserved_bucket(task);
+	struct swarm_member *member;
+	unsigned long flags;
+
+	if (reserved_none(bucket))
+		return NULL;
+	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
+	member = reserved_lookup(bucket, task);
+	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+	return member;
+}
+
+/**
+ * swarm_reserved_add - promise the next process that @task forks to an agent
+ * @member: the entry for it, with agent and flags set
+ */
+void swarm_reserved_add(struct swarm_member *member, const struct task_struct *task)
+{
+	unsigned int bucket = reserved_bucket(task);
+	unsigned long flags;
+
+	member->task = task;
+	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
+	hlist_add_head(&member->node, &reserved[bucket].head);
+	atomic_inc(&swarm_nr_reserved);
+	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+}
+
+/**
+ * swarm_reserved_take - what @task reserved, which is the caller's from now on
+ * Return: the entry or NULL.
+ */
+struct swarm_member *swarm_reserved_take(const struct task_struct *task)
+{
+	unsigned int bucket = reserved_bucket(task);
+	struct swarm_member *member;
+	unsigned long flags;
+
+	if (reserved_none(bucket))
+		return NULL;
+	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
+	member = reserved_lookup(bucket, task);
+	if (member)
+		reserved_unlink(member);
+	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+	return member;
+}
+
+static void drop_reserved(struct swarm_member *member)
+{
+	struct swarm_agent *agent = member->agent;
+	bool armed = member->flags & SWARM_MEMBER_SPAWNED;
+
+	swarm_member_free(member);
+	/* An armed thread holds a use; a member about to fork relies on its own. */
+	if (armed)
+		swarm_agent_unuse(agent);
+}
+
+/**
+ * swarm_reserved_cancel - a thread exits without the fork it reserved for
+ *
+ * If it was armed, its agent goes with it.
+ */
+void swarm_reserved_cancel(const struct task_struct *task)
+{
+	struct swarm_member *member = swarm_reserved_take(task);
+
+	if (member)
+		drop_reserved(member);
+}
+
+/**
+ * swarm_reserved_disarm - disarm the thread that is armed for an agent, if any
+ *
+ * Does nothing where it has forked meanwhile: the child sees that the agent is
+ * dying.
+ */
+void swarm_reserved_disarm(struct swarm_agent *agent)
+{
+	const struct task_struct *task = READ_ONCE(agent->armed);
+	unsigned int bucket = reserved_bucket(task);
+	struct swarm_member *member;
+	unsigned long flags;
+
+	if (!task)
+		return;
+	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
+	member = reserved_lookup(bucket, task);
+	if (member && member->agent == agent && member->flags & SWARM_MEMBER_SPAWNED)
+		reserved_unlink(member);
+	else
+		member = NULL;
+	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+	if (member)
+		drop_reserved(member);
+}
+
+/**
+ * swarm_current_agent_id - the agent that the calling process belongs to
+ * Return: its id, or 0.
+ */
+u64 swarm_current_agent_id(void)
+{
+	struct swarm_member *member;
+	u64 id = 0;
+
+	rcu_read_lock();
+	member = swarm_member_find(current->signal);
+	if (member)
+		id = member->agent->id;
+	rcu_read_unlock();
+	return id;
+}
+
+int __init swarm_members_init(void)
+{
+	unsigned int bits = clamp(ilog2(roundup_pow_of_two(swarm_max_agents)), 10, 24);
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(locks); i++)
+		raw_spin_lock_init(&locks[i]);
+	for (i = 0; i < ARRAY_SIZE(reserved); i++)
+		raw_spin_lock_init(&reserved[i].lock);
+	raw_spin_lock_init(&pool.lock);
+
+	swarm_members.bits = bits;
+	swarm_members.buckets = vcalloc(1UL << bits, sizeof(*swarm_members.buckets));
+	if (!swarm_members.buckets)
+		return -ENOMEM;
+	member_cache = KMEM_CACHE(swarm_member, SLAB_HWCACHE_ALIGN);
+	if (!member_cache) {
+		err = -ENOMEM;
+		goto free_buckets;
+	}
+	err = refill_to(POOL_HIGH);
+	if (err)
+		goto free_cache;
+	return 0;
+
+free_cache:
+	swarm_members_exit();
+	return err;
+free_buckets:
+	vfree(swarm_members.buckets);
+	return err;
+}
+
+/* The hooks are gone and no agent runs: nothing takes an entry any more. */
+void swarm_members_exit(void)
+{
+	struct swarm_member *member;
+	struct hlist_node *next;
+
+	WARN_ON_ONCE(atomic_read(&swarm_nr_members) || atomic_read(&swarm_nr_reserved));
+	cancel_work_sync(&refill_work);
+	/* Entries on their way back to the pool. */
+	rcu_barrier();
+	hlist_for_each_entry_safe(member, next, &pool.free, node)
+		kmem_cache_free(member_cache, member);
+	INIT_HLIST_HEAD(&pool.free);
+	pool.nr = 0;
+	kmem_cache_destroy(member_cache);
+	vfree(swarm_members.buckets);
+}

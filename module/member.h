@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* From a process to its agent: the lookup every hook begins with. */
+#ifndef SWARM_MEMBER_H
+#define SWARM_MEMBER_H
+
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/rculist.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/task_work.h>
+#include <linux/types.h>
+
+struct pid;
+struct signal_struct;
+struct swarm_agent;
+
+/* Born by "spawn", as opposed to forked by a member or adopted. */
+#define SWARM_MEMBER_SPAWNED	0x1
+/* Its birth is not complete: it has not run a user instruction yet. */
+#define SWARM_MEMBER_NEWBORN	0x2
+/* Has completed an execve, which ends the birth as far as rules on execve go. */
+#define SWARM_MEMBER_EXECED	0x4
+
+/**
+ * struct swarm_member - a process of an agent, or the promise of one
+ * @node: entry of the table by @signal, or of the reservations by @task
+ * @signal: the process: one per thread group, stable across exec. A key, valid
+ *	    until the last thread has exited, which is when the entry goes.
+ * @agent: its agent, which outlives it
+ * @link: entry of the agent's members, oldest first
+ * @pid: its thread group's id
+ * @task: the thread that reserved the entry for its next fork; a key as well
+ * @flags: SWARM_MEMBER_*, written by the process itself
+ * @work: what it does before its first user instruction (spawn.c)
+ * @rcu: gives the entry back to the pool
+ *
+ * An entry is reserved before a fork, in the hook on kernel_clone, because the
+ * child must not run untracked and nothing may fail once it exists.
+ */
+struct swarm_member {
+	struct hlist_node node;
+	const struct signal_struct *signal;
+	struct swarm_agent *agent;
+	struct list_head link;
+	struct pid *pid;
+	const struct task_struct *task;
+	u32 flags;
+	struct callback_head work;
+	struct rcu_head rcu;
+};
+
+struct swarm_member_table {
+	struct hlist_head *buckets;
+	unsigned int bits;
+};
+
+extern struct swarm_member_table swarm_members;
+extern atomic_t swarm_nr_members;
+/* Forks that are promised to an agent: armed threads, members about to fork. */
+extern atomic_t swarm_nr_reserved;
+
+/**
+ * swarm_member_find - the entry of the process that owns @signal
+ *
+ * Under RCU. A process that belongs to no agent pays for one hash and, nearly
+ * always, one empty bucket.
+ *
+ * Return: the entry or NULL.
+ */
+static __always_inline struct swarm_member *swarm_member_find(const struct signal_struct *signal)
+{
+	struct hlist_head *bucket = &swarm_members.buckets[hash_ptr(signal, swarm_members.bits)];
+	struct swarm_member *member;
+
+	hlist_for_each_entry_rcu_notrace(member, bucket, node)
+		if (member->signal == signal)
+			return member;
+	return NULL;
+}
+
+int __init swarm_members_init(void);
+void swarm_members_exit(void);
+
+struct swarm_member *swarm_member_alloc(gfp_t gfp);
+struct swarm_member *swarm_member_from_pool(void);
+void swarm_member_free(struct swarm_member *member);
+int swarm_member_refill(void);
+
+int swarm_member_add(struct swarm_member *member, struct task_struct *leader);
+bool swarm_member_remove(const struct signal_struct *signal);
+
+struct swarm_member *swarm_reserved_find(const struct task_struct *task);
+void swarm_reserved_add(struct swarm_member *member, const struct task_struct *task);
+struct swarm_member *swarm_reserved_take(const struct task_struct *task);
+void swarm_reserved_cancel(const struct task_struct *task);
+void swarm_reserved_disarm(struct swarm_agent *agent);
+
+u64 swarm_current_agent_id(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* /proc/swarm */
+#ifndef SWARM_PROC_H
+#define SWARM_PROC_H
+
+#include <linux/init.h>
+#include <linux/proc_fs.h>
+#include <linux/types.h>
+
+struct file;
+
+/* Whose agents a reader sees. */
+#define SWARM_SCOPE_ALL		0ULL
+#define SWARM_SCOPE_NONE	U64_MAX
+
+extern const struct proc_ops swarm_proc_create_ops;
+extern const struct proc_ops swarm_proc_destroy_ops;
+
+int swarm_may_control(const struct file *file);
+u64 swarm_scope(u64 opener);
+
+int __init swarm_proc_init(void);
+void swarm_proc_exit(void);
+
+#endif

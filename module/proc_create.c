@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * /proc/swarm/create: JSON objects in, a line of JSON for each of them back.
+ *
+ * Objects may be cut anywhere between writes. Every object that ends within a
+ * write is carried out; the write returns the bytes up to the end of the last
+ * one that succeeded. If its first object fails, the write fails with that
+ * error and nothing behind that object is looked at.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "params.h"
+#include "policy_table.h"
+#include "proc.h"
+#include "readback.h"
+#include "refuse.h"
+#include "spawn.h"
+
+#define READBACK_SIZE	SZ_64K
+#define CHUNK		SZ_4K
+/* The longest line of an answer: the message may double in size when escaped. */
+#define ANSWER_MAX	384
+
+/* Creation is serialised, so that ids rise by one and max_agents is exact. */
+static DEFINE_MUTEX(create_lock);
+
+/**
+ * struct creator - an open create file
+ * @lock: one call at a time
+ * @framer: where the stream of objects stands
+ * @object: the object that is being received
+ * @paths: exec_paths of the object, decoded
+ * @chunk: what was written, piece by piece
+ * @answers: lines to be read back
+ * @storage: memory of @answers; NULL where the file is open for writing only
+ */
+struct creator {
+	struct mutex lock;
+	struct swarm_framer framer;
+	u8 object[SWARM_OBJECT_MAX];
+	u8 paths[SWARM_OBJECT_MAX];
+	u8 chunk[CHUNK];
+	struct swarm_readback answers;
+	u8 *storage;
+};
+
+static int create_open(struct inode *inode, struct file *file)
+{
+	struct creator *creator;
+	int err = swarm_may_control(file);
+
+	if (err)
+		return err;
+	creator = kvzalloc(sizeof(*creator), GFP_KERNEL_ACCOUNT);
+	if (!creator)
+		return -ENOMEM;
+	if (file->f_mode & FMODE_READ) {
+		creator->storage = kvmalloc(READBACK_SIZE, GFP_KERNEL_ACCOUNT);
+		if (!creator->storage) {
+			kvfree(creator);
+			return -ENOMEM;
+		}
+		swarm_readback_init(&creator->answers, creator->storage, READBACK_SIZE);
+	}
+	mutex_init(&creator->lock);
+	file->private_data = creator;
+	return 0;
+}
+
+static int create_release(struct inode *inode, struct file *file)
+{
+	struct creator *creator = file->private_data;
+
+	if (creator->framer.length)
+		pr_notice_ratelimited("create: closed in the middle of an object; its %u bytes were discarded\n",
+				      creator->framer.length);
+	mutex_destroy(&creator->lock);
+	kvfree(creator->storage);
+	kvfree(creator);
+	return 0;
+}
+
+/* Everything that can fail comes before the agent is listed. */
+static int populate(struct swarm_agent *agent, const struct swarm_request *request,
+		    struct swarm_policy_error *err)
+{
+	int ret = 0;
+
+	if (request->spawn || request->pid)
+		ret = swarm_cgroup_create(agent, err);
+	if (!ret && request->spawn)
+		ret = swarm_spawn_arm(agent, err);
+	if (!ret && request->pid)
+		ret = swarm_adopt(agent, request->pid, err);
+	return ret;
+}
+
+static int create_locked(const struct swarm_request *request, u64 *id,
+			 struct swarm_policy_error *err)
+{
+	struct swarm_policy *policy = swarm_policy_get(&request->rules);
+	struct swarm_agent *agent;
+	int ret;
+
+	if (IS_ERR(policy))
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	agent = swarm_agent_alloc(policy, request->name);
+	if (IS_ERR(agent)) {
+		swarm_policy_put(policy);
+		ret = PTR_ERR(agent);
+		if (ret == -ENOSPC)
+			return swarm_refuse(err, ret, "",
+					    "%u agents are active, which is max_agents; destroy some or load the module with a higher max_agents",
+					    swarm_max_agents);
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	}
+	ret = populate(agent, request, err);
+	if (ret) {
+		swarm_agent_discard(agent);
+		return ret;
+	}
+	*id = agent->id;
+	swarm_agent_publish(agent);
+	return 0;
+}
+
+static int create_one(struct creator *creator, size_t length, u64 *id,
+		      struct swarm_policy_error *err)
+{
+	struct swarm_request request;
+	int ret;
+
+	ret = swarm_request_parse(creator->object, length, num_online_cpus(), &request,
+				  creator->paths, sizeof(creator->paths), err);
+	if (ret)
+		return ret;
+	err->offset = 0;
+	if (request.nr_exec_paths)
+		return swarm_refuse(err, -EOPNOTSUPP, "exec_paths",
+				    "exec_paths is not enforced by this version; leave it out");
+	if (mutex_lock_killable(&create_lock))
+		return swarm_refuse(err, -EINTR, "", "interrupted");
+	ret = create_locked(&request, id, err);
+	mutex_unlock(&create_lock);
+	return ret;
+}
+
+static void answer(struct creator *creator, int ret, u64 id,
+		   const struct swarm_policy_error *err)
+{
+	char line[ANSWER_MAX];
+	int length;
+
+	if (ret)
+		swarm_dbg("create: %s: %s\n", err->field, err->message);
+	if (!creator->storage)
+		return;
+	/* Fields and messages hold neither quotes nor backslashes nor control bytes. */
+	if (ret)
+		length = scnprintf(line, sizeof(line),
+				   "{\"error\":\"%s\",\"field\":\"%s\",\"offset\":%u,\"message\":\"%s\"}\n",
+				   swarm_errno_name(ret), err->field, err->offset, err->message);
+	else
+		length = scnprintf(line, sizeof(line), "{\"id\":%llu}\n", id);
+	WARN_ON_ONCE(!swarm_readback_append(&creator->answers, line, length));
+}
+
+/* Where a write stands. */
+struct progress {
+	size_t taken;		/* bytes of the write that were looked at */
+	size_t succeeded;	/* up to the end of the last object that succeeded */
+	bool any;		/* has any object ended in this write? */
+	bool last_failed;
+	int first_error;
+};
+
+/* One object has ended, or failed to be one. */
+static void finish_object(struct creator *creator, struct progress *progress, int ret,
+			  struct swarm_policy_error *err)
+{
+	u64 id = 0;
+
+	if (!ret)
+		ret = create_one(creator, creator->framer.length, &id, err);
+	answer(creator, ret, id, err);
+	if (ret && !progress->any)
+		progress->first_error = ret;
+	if (!ret)
+		progress->succeeded = progress->taken;
+	progress->last_failed = ret;
+	progress->any = true;
+	creator->framer.length = 0;
+}
+
+static bool room(const struct creator *creator)
+{
+	return !creator->storage || swarm_readback_room(&creator->answers) >= ANSWER_MAX;
+}
+
+/* Takes @length bytes of chunk[]; stops early at the first error, or without room. */
+static void take_chunk(struct creator *creator, struct progress *progress, size_t length)
+{
+	struct swarm_policy_error err = {};
+	size_t at = 0, start, taken;
+	u32 before;
+	s32 frame;
+
+	while (at < length && !progress->first_error && room(creator)) {
+		before = creator->framer.length;
+		frame = swarm_frame_next(&creator->framer, creator->chunk + at, length - at,
+					 &start, &taken, &err);
+		if (frame != SWARM_FRAME_ERROR && creator->framer.length > before)
+			memcpy(creator->object + before, creator->chunk + at + start,
+			       creator->framer.length - before);
+		at += taken;
+		progress->taken += taken;
+		if (frame == SWARM_FRAME_OBJECT)
+			finish_object(creator, progress, 0, &err);
+		else if (frame == SWARM_FRAME_ERROR)
+			finish_object(creator, progress, -err.error, &err);
+	}
+}
+
+static ssize_t create_write(struct file *file, const char __user *buf, size_t length,
+			    loff_t *pos)
+{
+	struct creator *creator = file->private_data;
+	struct progress progress = {};
+	ssize_t ret;
+
+	ret = swarm_may_control(file);
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&creator->lock))
+		return -EINTR;
+	if (length && !room(creator)) {
+		ret = -EAGAIN;
+		goto unlock;
+	}
+
+	while (progress.taken < length && !progress.first_error && room(creator)) {
+		size_t chunk = min_t(size_t, length - progress.taken, CHUNK);
+
+		if (copy_from_user(creator->chunk, buf + progress.taken, chunk)) {
+			ret = -EFAULT;
+			break;
+		}
+		take_chunk(creator, &progress, chunk);
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+
+	if (progress.first_error)
+		ret = progress.first_error;
+	else if (progress.last_failed)
+		ret = progress.succeeded;
+	else if (progress.taken)
+		ret = progress.taken;
+	/* The writer comes back with what follows an error: forget what came in of it. */
+	if (progress.last_failed)
+		creator->framer = (struct swarm_framer){};
+unlock:
+	mutex_unlock(&creator->lock);
+	return ret;
+}
+
+static ssize_t create_read(struct file *file, char __user *buf, size_t length, loff_t *pos)
+{
+	struct creator *creator = file->private_data;
+	ssize_t ret = 0;
+	size_t piece;
+
+	if (mutex_lock_killable(&creator->lock))
+		return -EINTR;
+	while (length) {
+		piece = swarm_readback_read(&creator->answers, creator->chunk,
+					    min_t(size_t, length, CHUNK));
+		if (!piece)
+			break;
+		if (copy_to_user(buf, creator->chunk, piece)) {
+			ret = ret ?: -EFAULT;
+			break;
+		}
+		buf += piece;
+		length -= piece;
+		ret += piece;
+	}
+	mutex_unlock(&creator->lock);
+	return ret;
+}
+
+const struct proc_ops swarm_proc_create_ops = {
+	.proc_open = create_open,
+	.proc_read = create_read,
+	.proc_write = create_write,
+	.proc_lseek = noop_llseek,
+	.proc_release = create_release,
+};

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Errors that say what was wrong and what to do. */
+#ifndef SWARM_REFUSE_H
+#define SWARM_REFUSE_H
+
+#include <linux/compiler_attributes.h>
+#include <linux/types.h>
+
+#include "policy.h"
+
+int __printf(4, 5) swarm_refuse(struct swarm_policy_error *err, int errno_, const char *field,
+				const char *fmt, ...);
+const char *swarm_errno_name(int errno_);
+
+#endif

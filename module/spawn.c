@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Birth and adoption.
+ *
+ * A birth has three parts: "spawn" arms the writing thread; the hook on
+ * kernel_clone adds the namespaces to its next fork; and the child, before its
+ * first user instruction and in its own context, takes its identity, joins its
+ * cgroup and drops what it must not inherit. If a step fails it is killed unrun.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cred.h>
+#include <linux/errno.h>
+#include <linux/fs_struct.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/nsproxy.h>
+#include <linux/oom.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/sched/rt.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/user.h>
+#include <linux/task_work.h>
+#include <linux/user_namespace.h>
+#include <uapi/linux/prctl.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "compat/compat.h"
+#include "event.h"
+#include "member.h"
+#include "params.h"
+#include "policy_table.h"
+#include "refuse.h"
+#include "spawn.h"
+
+/* Arming */
+
+/*
+ * Is the caller's root other than its mount namespace's? The kernel makes no
+ * user namespace for such a process. What the kernel's own check compares is
+ * reached from here by going up to the first mount and down to what covers it.
+ */
+static bool chrooted(void)
+{
+	struct path root, top;
+	bool answer;
+
+	get_fs_root(current->fs, &root);
+	top = root;
+	path_get(&top);
+	while (follow_up(&top))
+		;
+	dput(top.dentry);
+	top.dentry = dget(top.mnt->mnt_root);
+	while (d_mountpoint(top.dentry) && follow_down_one(&top))
+		;
+	answer = !path_equal(&root, &top);
+	path_put(&top);
+	path_put(&root);
+	return answer;
+}
+
+/**
+ * swarm_spawn_arm - make the calling thread's next fork the agent's first process
+ * @agent: registered; the caller holds a use
+ * @err: filled after an error
+ *
+ * Return: 0; -EBUSY where the thread is armed already; -EPERM where it is
+ * chrooted; -ENOSPC where no range of ids is left; -ENOMEM.
+ */
+int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	bool own_ids = swarm_policy_rules(agent->policy)->namespaces & SWARM_NS_USER;
+	struct swarm_member *member;
+	int ret;
+
+	if (swarm_reserved_find(current))
+		return swarm_refuse(err, -EBUSY, "spawn",
+				    "this thread is armed already; fork first, or destroy the agent it is armed for");
+	if (own_ids && chrooted())
+		return swarm_refuse(err, -EPERM, "spawn",
+				    "a chrooted process cannot make a user namespace; arm from outside the chroot");
+	if (own_ids && swarm_agent_take_range(agent))
+		return swarm_refuse(err, -ENOSPC, "spawn",
+				    "no range of user ids is left; load the module with a smaller id_count");
+
+	member = swarm_member_alloc(GFP_KERNEL);
+	if (!member)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	ret = swarm_agent_use(agent, SWARM_ARMED);
+	if (ret) {
+		swarm_member_free(member);
+		return swarm_refuse(err, ret, "", "the agent cannot be armed now");
+	}
+	member->agent = agent;
+	member->flags = SWARM_MEMBER_SPAWNED | SWARM_MEMBER_NEWBORN;
+	WRITE_ONCE(agent->armed, current);
+	swarm_reserved_add(member, current);
+	return 0;
+}
+
+/* Birth, in the child */
+
+static void fill_map(struct uid_gid_map *map, u32 first)
+{
+	map->extent[0].first = 0;
+	map->extent[0].lower_first = first;
+	map->extent[0].count = swarm_id_count;
+	/* Readers look at the number first and take no lock. */
+	smp_wmb();
+	WRITE_ONCE(map->nr_extents, 1);
+}
+
+/*
+ * The child's new user namespace has no maps yet, and nobody but its
+ * launcher's own kind could have written them: filled before the child is woken.
+ */
+static void fill_maps(const struct swarm_agent *agent, const struct task_struct *child)
+{
+	struct user_namespace *ns = __task_cred(child)->user_ns;
+	u32 first = swarm_agent_first_id(agent);
+
+	/* Otherwise left alone: taking the identity will fail, and the birth with it. */
+	if (ns == current_user_ns() || ns->uid_map.nr_extents || ns->gid_map.nr_extents)
+		return;
+	fill_map(&ns->uid_map, first);
+	fill_map(&ns->gid_map, first);
+}
+
+/* Become root of the namespace, and with it nobody outside. */
+static int take_identity(const struct swarm_agent *agent)
+{
+	long dumpable = swarm_call(SWARM_CALL_PRCTL, PR_GET_DUMPABLE, 0, 0);
+	u32 first = swarm_agent_first_id(agent);
+	struct group_info *groups = groups_alloc(0);
+	int err;
+
+	if (!groups)
+		return -ENOMEM;
+	err = set_current_groups(groups);
+	put_group_info(groups);
+	if (err)
+		return err;
+	err = swarm_call(SWARM_CALL_SETRESGID, 0, 0, 0) ?: swarm_call(SWARM_CALL_SETRESUID, 0, 0, 0);
+	if (err)
+		return err;
+	if (__kuid_val(current_uid()) != first || __kgid_val(current_gid()) != first)
+		return -EPERM;
+	/* A change of ids clears it, for a vfork's launcher too, whose memory this is. */
+	if (dumpable == 1)
+		swarm_call(SWARM_CALL_PRCTL, PR_SET_DUMPABLE, 1, 0);
+	return 0;
+}
+
+/* What a launcher may have and its agent must not inherit. */
+static int drop_privileges(void)
+{
+	if (rt_or_dl_task_policy(current) || task_nice(current) < 0)
+		sched_set_normal(current, max(0, task_nice(current)));
+	if (current->signal->oom_score_adj < 0)
+		current->signal->oom_score_adj = 0;
+	current->signal->oom_score_adj_min = max_t(short, current->signal->oom_score_adj_min, 0);
+	return swarm_call(SWARM_CALL_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
+}
+
+static int be_born(struct swarm_agent *agent, const char **step)
+{
+	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	int err;
+
+	*step = "taking its identity";
+	err = namespaces & SWARM_NS_USER ? take_identity(agent) : 0;
+	if (err)
+		return err;
+	*step = "joining its cgroup";
+	err = swarm_cgroup_join(agent->cgroup, 0);
+	if (err)
+		return err;
+	*step = "making its cgroup namespace";
+	err = namespaces & SWARM_NS_CGROUP ?
+		swarm_call(SWARM_CALL_UNSHARE, CLONE_NEWCGROUP, 0, 0) : 0;
+	if (err)
+		return err;
+	*step = "leaving its session";
+	err = swarm_call(SWARM_CALL_SETSID, 0, 0, 0);
+	if (err < 0)
+		return err;
+	*step = "dropping privileges";
+	return drop_privileges();
+}
+
+/* Runs in the child before its first user instruction; its last chance to die unrun. */
+static void first_work(struct callback_head *work)
+{
+	struct swarm_member *member = container_of(work, struct swarm_member, work);
+	struct swarm_agent *agent = member->agent;
+	const char *step;
+	int err;
+
+	if (swarm_agent_dying(agent)) {
+		send_sig(SIGKILL, current, 1);
+		return;
+	}
+	err = be_born(agent, &step);
+	if (err) {
+		swarm_event_stillborn(agent, step, err);
+		rcu_read_lock();
+		swarm_agent_doom(agent);
+		rcu_read_unlock();
+		return;
+	}
+	WRITE_ONCE(member->flags, member->flags & ~SWARM_MEMBER_NEWBORN);
+	swarm_event_spawned(agent);
+}
+
+/**
+ * swarm_spawn_child - a process that was promised to an agent exists
+ * @member: what was reserved for it; becomes its entry
+ * @child: the process, which has not been woken yet
+ *
+ * From sched_process_fork, so it neither sleeps nor fails.
+ */
+void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
+{
+	struct swarm_agent *agent = member->agent;
+	bool newborn = member->flags & SWARM_MEMBER_NEWBORN;
+
+	if (newborn && agent->range != SWARM_NO_RANGE)
+		fill_maps(agent, child);
+	/* An armed thread's use becomes its child's. */
+	swarm_agent_join(agent, newborn);
+	WARN_ON_ONCE(swarm_member_add(member, child));
+	/* Destroyed while this fork was under way: seen here, or the child is seen there. */
+	if (newborn || swarm_agent_dying(agent)) {
+		init_task_work(&member->work, first_work);
+		WARN_ON_ONCE(task_work_add(child, &member->work, TWA_RESUME));
+	}
+}
+
+/* Adoption */
+
+/* The namespaces of the initial ones that a thread is still in, as SWARM_NS_*. */
+static u32 initial_namespaces(struct task_struct *task)
+{
+	const struct nsproxy *initial = init_task.nsproxy;
+	struct user_namespace *user_ns;
+	const struct nsproxy *own;
+	u32 shared = 0;
+
+	task_lock(task);
+	own = task->nsproxy;
+	if (own) {
+		shared |= own->net_ns == initial->net_ns ? SWARM_NS_NET : 0;
+		shared |= own->mnt_ns == initial->mnt_ns ? SWARM_NS_MNT : 0;
+		shared |= own->uts_ns == initial->uts_ns ? SWARM_NS_UTS : 0;
+		shared |= own->ipc_ns == initial->ipc_ns ? SWARM_NS_IPC : 0;
+		shared |= own->cgroup_ns == initial->cgroup_ns ? SWARM_NS_CGROUP : 0;
+		shared |= own->time_ns == initial->time_ns ? SWARM_NS_TIME : 0;
+	}
+	task_unlock(task);
+	rcu_read_lock();
+	shared |= task_active_pid_ns(task) == &init_pid_ns ? SWARM_NS_PID : 0;
+	user_ns = __task_cred(task)->user_ns;
+	shared |= user_ns == &init_user_ns ? SWARM_NS_USER : 0;
+	rcu_read_unlock();
+	return shared;
+}
+
+static const char *namespace_name(u32 bit)
+{
+	switch (bit) {
+	case SWARM_NS_PID:
+		return "pid";
+	case SWARM_NS_NET:
+		return "net";
+	case SWARM_NS_MNT:
+		return "mnt";
+	case SWARM_NS_UTS:
+		return "uts";
+	case SWARM_NS_IPC:
+		return "ipc";
+	case SWARM_NS_USER:
+		return "user";
+	case SWARM_NS_CGROUP:
+		return "cgroup";
+	default:
+		return "time";
+	}
+}
+
+/* Threads may differ, so each is looked at. */
+static int check_namespaces(struct swarm_agent *agent, struct task_struct *leader,
+			    struct swarm_policy_error *err)
+{
+	u32 missing = 0;
+	struct task_struct *thread;
+
+	rcu_read_lock();
+	for_each_thread(leader, thread)
+		missing |= initial_namespaces(thread);
+	rcu_read_unlock();
+	missing &= swarm_policy_rules(agent->policy)->namespaces;
+	if (!missing)
+		return 0;
+	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY);
+	return swarm_refuse(err, -EPERM, "pid",
+			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
+			    namespace_name(missing & -missing));
+}
+
+static int adopt(struct swarm_agent *agent, struct task_struct *leader,
+		 struct swarm_policy_error *err)
+{
+	struct swarm_member *member;
+	bool is_member;
+	int ret;
+
+	if (leader->flags & PF_KTHREAD || is_global_init(leader))
+		return swarm_refuse(err, -EPERM, "pid",
+				    "kernel threads and process 1 cannot become agents");
+	rcu_read_lock();
+	is_member = swarm_member_find(leader->signal);
+	rcu_read_unlock();
+	if (is_member)
+		return swarm_refuse(err, -EBUSY, "pid", "the process belongs to an agent already");
+	ret = check_namespaces(agent, leader, err);
+	if (ret)
+		return ret;
+
+	member = swarm_member_alloc(GFP_KERNEL);
+	if (!member)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	/*
+	 * The cgroup first: what the process forks before it is a member is its
+	 * own affair, but no member may be outside its cgroup.
+	 */
+	ret = swarm_cgroup_join(agent->cgroup, task_pid_nr(leader));
+	if (ret) {
+		swarm_member_free(member);
+		return swarm_refuse(err, ret == -ESRCH ? ret : -EBUSY, "pid",
+				    "the process cannot be moved into the agent's cgroup (error %d)",
+				    -ret);
+	}
+	member->agent = agent;
+	ret = swarm_agent_use(agent, SWARM_RUNNING);
+	if (!ret) {
+		ret = swarm_member_add(member, leader);
+		if (ret)
+			swarm_agent_unuse(agent);
+	}
+	if (ret) {
+		swarm_member_free(member);
+		return swarm_refuse(err, ret, "pid", ret == -ESRCH ?
+				    "the process has exited" :
+				    "the process belongs to an agent already");
+	}
+	return 0;
+}
+
+/**
+ * swarm_adopt - make a running process a member of an agent
+ * @agent: the caller holds a use
+ * @nr: the process, in the caller's pid namespace
+ * @err: filled after an error
+ *
+ * The caller serialises adoptions. Descriptors the process holds and children
+ * it has stay its own affair; its later forks are the agent's.
+ *
+ * Return: 0; -ESRCH; -EBUSY where it is a member of an agent already; -EPERM where
+ * it is in a namespace the policy forbids, is process 1 or a kernel thread; -ENOMEM.
+ */
+int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *err)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *leader = get_pid_task(pid, PIDTYPE_TGID);
+	int ret;
+
+	put_pid(pid);
+	if (!leader)
+		return swarm_refuse(err, -ESRCH, "pid", "there is no process %d", nr);
+	ret = adopt(agent, leader, err);
+	put_task_struct(leader);
+	return ret;
+}
