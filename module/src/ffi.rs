@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The C interface that `policy.h` declares.
+//!
+//! Pointers come from the module's own code: each function says what they must
+//! be good for. Nothing is kept behind a call.
+
+use core::slice;
+
+use crate::device::{device_allowed, DeviceRule};
+use crate::error::PolicyError;
+use crate::frame::{Frame, Framer};
+use crate::namespace::clone_flags;
+use crate::policy::{parse_attach, parse_id, parse_request, Attach, Request, Rules};
+
+// The layouts of policy.h, which has the same assertions.
+const _: () = assert!(size_of::<DeviceRule>() == 12);
+const _: () = assert!(size_of::<Rules>() == 224);
+const _: () = assert!(size_of::<Request>() == 328);
+const _: () = assert!(size_of::<PolicyError>() == 164);
+const _: () = assert!(size_of::<Attach>() == 16);
+const _: () = assert!(size_of::<Framer>() == 8);
+
+/// Stores an answer, or the error that took its place.
+///
+/// # Safety
+/// Both pointers must be valid for writing.
+unsafe fn store<T>(answer: Result<T, PolicyError>, out: *mut T, err: *mut PolicyError) -> i32 {
+    match answer {
+        Ok(value) => {
+            // SAFETY: promised by the caller.
+            unsafe { out.write(value) };
+            0
+        }
+        Err(error) => {
+            // SAFETY: promised by the caller.
+            unsafe { err.write(error) };
+            error.error.wrapping_neg()
+        }
+    }
+}
+
+/// # Safety
+/// `framer` must be valid for reading and writing, `buf` for reading `len` bytes,
+/// `start`, `taken` and `err` for writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_frame_next(
+    framer: *mut Framer,
+    buf: *const u8,
+    len: usize,
+    start: *mut usize,
+    taken: *mut usize,
+    err: *mut PolicyError,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    let (framer, bytes) = unsafe { (&mut *framer, slice::from_raw_parts(buf, len)) };
+    let step = framer.next(bytes);
+    // SAFETY: promised by the caller.
+    unsafe {
+        start.write(step.start);
+        taken.write(step.taken);
+    }
+    match step.frame {
+        Frame::More => 0,
+        Frame::Object => 1,
+        Frame::Error(error) => {
+            // SAFETY: promised by the caller.
+            unsafe { err.write(error) };
+            2
+        }
+    }
+}
+
+/// # Safety
+/// `buf` must be valid for reading `len` bytes, `paths` for writing `paths_len`,
+/// `out` and `err` for writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_request_parse(
+    buf: *const u8,
+    len: usize,
+    nr_cpus: u32,
+    out: *mut Request,
+    paths: *mut u8,
+    paths_len: usize,
+    err: *mut PolicyError,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    let (bytes, paths) =
+        unsafe { (slice::from_raw_parts(buf, len), slice::from_raw_parts_mut(paths, paths_len)) };
+    // SAFETY: promised by the caller.
+    unsafe { store(parse_request(bytes, nr_cpus, paths), out, err) }
+}
+
+/// # Safety
+/// `buf` must be valid for reading `len` bytes, `out` and `err` for writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_attach_parse(
+    buf: *const u8,
+    len: usize,
+    out: *mut Attach,
+    err: *mut PolicyError,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    unsafe { store(parse_attach(slice::from_raw_parts(buf, len)), out, err) }
+}
+
+/// # Safety
+/// `buf` must be valid for reading `len` bytes, `id`, `taken` and `err` for writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_id_parse(
+    buf: *const u8,
+    len: usize,
+    id: *mut u64,
+    taken: *mut usize,
+    err: *mut PolicyError,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    let answer = parse_id(unsafe { slice::from_raw_parts(buf, len) }).map(|(value, length)| {
+        // SAFETY: promised by the caller.
+        unsafe { taken.write(length) };
+        value
+    });
+    // SAFETY: promised by the caller.
+    unsafe { store(answer, id, err) }
+}
+
+/// # Safety
+/// `rules` must be valid for reading.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_device_allowed(
+    rules: *const Rules,
+    kind: u32,
+    major: u32,
+    minor: u32,
+    access: u32,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    let rules = unsafe { &*rules };
+    // Type and access are single bytes: DEVCG_* of the kernel.
+    i32::from(device_allowed(rules.devices(), kind as u8, major, minor, access as u8))
+}
+
+/// The kernel's flags for bits of `namespace_flags`.
+#[no_mangle]
+pub extern "C" fn swarm_clone_flags(namespaces: u32) -> u64 {
+    clone_flags(namespaces)
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The objects of the interface, parsed and validated.
+
+use crate::device::{DeviceRule, ACC_MKNOD, ACC_READ, ACC_WRITE, DEV_ANY, DEV_CHAR};
+use crate::error::{PolicyError, Text, E2BIG, EINVAL};
+use crate::json::{RawString, Reader, Result};
+use crate::namespace::{NS_ALL, NS_DEFAULT, NS_USER};
+
+/// The longest object, in bytes.
+pub const OBJECT_MAX: usize = 4096;
+/// The most device rules of a policy.
+pub const DEVICES_MAX: usize = 16;
+/// The most paths of `exec_paths`.
+pub const EXEC_PATHS_MAX: usize = 8;
+/// The longest name, in bytes.
+pub const NAME_MAX: usize = 31;
+/// Ids stay below 2^53, so that any JSON reader holds them exactly.
+pub const ID_MAX: u64 = (1 << 53) - 1;
+
+const MEMORY_MIN: u64 = 65536;
+const PIDS_MAX: u64 = 4_194_304;
+const RULES: usize = 5;
+
+/// What a rule on a system call answers.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The call goes ahead.
+    Allow = 0,
+    /// The call fails with EPERM.
+    Deny = 1,
+    /// The process is killed.
+    Kill = 2,
+    /// The call goes ahead and an event tells of it.
+    Audit = 3,
+}
+
+/// The rules of `syscalls` and what they answer unless told otherwise.
+const SYSCALLS: [(&[u8], Action); RULES] = [
+    (b"fork", Action::Allow),
+    (b"thread", Action::Allow),
+    (b"execve", Action::Allow),
+    (b"unshare", Action::Deny),
+    (b"setns", Action::Deny),
+];
+
+/// null zero full random urandom tty ptmx pts
+const DEVICES: [(u32, u32); 8] =
+    [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2), (136, DEV_ANY)];
+
+/// The part of a request that agents with equal values share; `struct swarm_rules`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Bytes, 0: none.
+    pub memory_limit: u64,
+    /// Percent of one CPU, 0: none.
+    pub cpu_quota: u32,
+    /// 0: none.
+    pub pids_limit: u32,
+    /// `NS_*`.
+    pub namespaces: u32,
+    /// An [`Action`] for fork, thread, execve, unshare and setns.
+    pub syscalls: [u8; RULES],
+    nr_devices: u8,
+    privileged: u8,
+    persist: u8,
+    devices: [DeviceRule; DEVICES_MAX],
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let mut rules = Self {
+            memory_limit: 0,
+            cpu_quota: 0,
+            pids_limit: 0,
+            namespaces: NS_DEFAULT,
+            syscalls: [0; RULES],
+            nr_devices: 0,
+            privileged: 0,
+            persist: 0,
+            devices: [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX],
+        };
+        for (slot, (_, action)) in rules.syscalls.iter_mut().zip(SYSCALLS) {
+            *slot = action as u8;
+        }
+        for (major, minor) in DEVICES {
+            rules.push_device(DeviceRule::new(DEV_CHAR, major, minor, ACC_READ | ACC_WRITE | ACC_MKNOD));
+        }
+        rules
+    }
+}
+
+impl Rules {
+    /// The device rules.
+    pub fn devices(&self) -> &[DeviceRule] {
+        self.devices.get(..usize::from(self.nr_devices)).unwrap_or(&[])
+    }
+
+    /// May the agent do without a user namespace?
+    pub fn privileged(&self) -> bool {
+        self.privileged != 0
+    }
+
+    /// Does the agent stay when its last process exits?
+    pub fn persist(&self) -> bool {
+        self.persist != 0
+    }
+
+    fn clear_devices(&mut self) {
+        self.nr_devices = 0;
+        self.devices = [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX];
+    }
+
+    /// False where there are [`DEVICES_MAX`] already.
+    fn push_device(&mut self, rule: DeviceRule) -> bool {
+        let Some(slot) = self.devices.get_mut(usize::from(self.nr_devices)) else {
+            return false;
+        };
+        *slot = rule;
+        self.nr_devices = self.nr_devices.saturating_add(1);
+        true
+    }
+}
+
+/// A decoded path of `exec_paths` in the buffer given to [`parse_request`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecPath {
+    /// Where it begins.
+    pub offset: u32,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// One object written to `create`; `struct swarm_request`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// What is enforced.
+    pub rules: Rules,
+    /// The process to adopt, 0: none.
+    pub pid: i32,
+    spawn: u8,
+    nr_exec_paths: u8,
+    pad: [u8; 2],
+    exec_paths: [ExecPath; EXEC_PATHS_MAX],
+    /// NUL-padded; empty: none.
+    pub name: Text<{ NAME_MAX + 1 }>,
+}
+
+impl Request {
+    /// Does the writing thread's next fork become the first process?
+    pub fn spawn(&self) -> bool {
+        self.spawn != 0
+    }
+
+    /// Where the decoded paths are.
+    pub fn exec_paths(&self) -> &[ExecPath] {
+        self.exec_paths.get(..usize::from(self.nr_exec_paths)).unwrap_or(&[])
+    }
+}
+
+/// One object written to `attach`; `struct swarm_attach`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attach {
+    /// The agent.
+    pub id: u64,
+    /// The process that joins it.
+    pub pid: i32,
+    pad: u32,
+}
+
+fn boolean(reader: &mut Reader<'_>) -> Result<u8> {
+    reader.boolean().map(u8::from)
+}
+
+/// An integer in a range; the message names both ends and the unit.
+fn uint(reader: &mut Reader<'_>, min: u64, max: u64, unit: &str) -> Result<u64> {
+    let message = |error: &mut PolicyError| {
+        error.message.push_str("expected an integer from ").push_u64(min).push_str(" to ").push_u64(max);
+        error.message.push_str(unit);
+    };
+    let (value, offset) = reader.uint(&message)?;
+    if (min..=max).contains(&value) {
+        return Ok(value);
+    }
+    let mut error = PolicyError::new(EINVAL, offset, "");
+    message(&mut error);
+    Err(error)
+}
+
+fn at(string: &RawString<'_>, message: &str) -> PolicyError {
+    PolicyError::new(EINVAL, string.offset, message)
+}
+
+fn memory_limit(reader: &mut Reader<'_>) -> Result<u64> {
+    let start = *reader;
+    match uint(reader, 0, u64::MAX, " (bytes)")? {
+        1..MEMORY_MIN => {
+            let mut again = start;
+            again.skip_space();
+            again_fail(&again, "expected 0 for no limit, or at least 65536 (bytes)")
+        }
+        value => Ok(value),
+    }
+}
+
+fn again_fail<T>(reader: &Reader<'_>, message: &str) -> Result<T> {
+    Err(PolicyError::new(EINVAL, reader.offset(), message))
+}
+
+/// The elements of an array, or the members of an object, up to `close`.
+fn each<'a>(
+    reader: &mut Reader<'a>,
+    close: u8,
+    message: &str,
+    mut element: impl FnMut(&mut Reader<'a>) -> Result<()>,
+) -> Result<()> {
+    if reader.take(close) {
+        return Ok(());
+    }
+    loop {
+        element(reader)?;
+        if reader.take(close) {
+            return Ok(());
+        }
+        reader.expect(b',', message)?;
+    }
+}
+
+fn devices(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<()> {
+    reader.expect(b'[', "expected an array of device rules")?;
+    rules.clear_devices();
+    each(reader, b']', "expected , or ] behind a device rule", |reader| {
+        let string = reader.string("expected a device rule such as 'c 1:3 rwm'")?;
+        let rule = DeviceRule::parse(string.raw)
+            .ok_or_else(|| at(&string, "expected a device rule such as 'c 1:3 rwm': c, b or a; major:minor or *; some of rwm"))?;
+        if rules.push_device(rule) {
+            Ok(())
+        } else {
+            Err(at(&string, "at most 16 device rules are allowed; * may stand for many devices"))
+        }
+    })
+}
+
+fn action(reader: &mut Reader<'_>) -> Result<Action> {
+    const MESSAGE: &str = "expected 'allow', 'deny', 'kill' or 'audit'";
+    let string = reader.string(MESSAGE)?;
+    match string.raw {
+        b"allow" => Ok(Action::Allow),
+        b"deny" => Ok(Action::Deny),
+        b"kill" => Ok(Action::Kill),
+        b"audit" => Ok(Action::Audit),
+        _ => Err(at(&string, MESSAGE)),
+    }
+}
+
+fn syscalls(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<()> {
+    reader.expect(b'{', "expected an object such as {'execve':'deny'}")?;
+    let mut seen = [false; RULES];
+    each(reader, b'}', "expected , or } behind a rule", |reader| {
+        let key = reader.string("expected the name of a rule")?;
+        let index = SYSCALLS
+            .iter()
+            .position(|(name, _)| key.is(name))
+            .ok_or_else(|| at(&key, "unknown rule; there are fork, thread, execve, unshare and setns"))?;
+        if let Some(seen) = seen.get_mut(index) {
+            if *seen {
+                return Err(at(&key, "the rule is given twice"));
+            }
+            *seen = true;
+        }
+        reader.expect(b':', "expected : behind the name of a rule")?;
+        let action = action(reader)?;
+        if let Some(slot) = rules.syscalls.get_mut(index) {
+            *slot = action as u8;
+        }
+        Ok(())
+    })
+}
+
+fn exec_paths(reader: &mut Reader<'_>, request: &mut Request, buffer: &mut [u8]) -> Result<()> {
+    reader.expect(b'[', "expected an array of absolute paths")?;
+    let mut used = 0usize;
+    each(reader, b']', "expected , or ] behind a path", |reader| {
+        let string = reader.string("expected an absolute path")?;
+        let start = used;
+        let mut fits = true;
+        let mut nul = false;
+        string.decode(|byte| {
+            nul |= byte == 0;
+            match buffer.get_mut(used) {
+                Some(slot) => *slot = byte,
+                None => fits = false,
+            }
+            used = used.saturating_add(1);
+        });
+        if !fits || nul || buffer.get(start) != Some(&b'/') || used == start {
+            return Err(at(&string, "expected an absolute path; one that ends in / means the tree under it"));
+        }
+        let path = ExecPath {
+            offset: u32::try_from(start).unwrap_or(0),
+            length: u32::try_from(used.saturating_sub(start)).unwrap_or(0),
+        };
+        match request.exec_paths.get_mut(usize::from(request.nr_exec_paths)) {
+            Some(slot) => *slot = path,
+            None => return Err(at(&string, "at most 8 paths are allowed; one that ends in / stands for a tree")),
+        }
+        request.nr_exec_paths = request.nr_exec_paths.saturating_add(1);
+        Ok(())
+    })
+}
+
+fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
+    const MESSAGE: &str = "expected 1 to 31 of A-Z a-z 0-9 . _ -";
+    let string = reader.string(MESSAGE)?;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    if string.raw.is_empty() || string.raw.len() > NAME_MAX || !string.raw.iter().all(plain) {
+        return Err(at(&string, MESSAGE));
+    }
+    let mut text = Text::new();
+    text.push_bytes(string.raw);
+    Ok(text)
+}
+
+const KEYS: [&[u8]; 12] = [
+    b"memory_limit",
+    b"cpu_quota",
+    b"pids_limit",
+    b"namespace_flags",
+    b"devices",
+    b"syscalls",
+    b"exec_paths",
+    b"name",
+    b"spawn",
+    b"pid",
+    b"persist",
+    b"privileged",
+];
+
+/// Reads `{"key": value, ...}` to the end; `value` reads the value of `keys[index]`.
+fn object(
+    bytes: &[u8],
+    keys: &[&[u8]],
+    offsets: &mut [Option<usize>],
+    mut value: impl FnMut(&mut Reader<'_>, usize) -> Result<()>,
+) -> Result<()> {
+    let mut reader = Reader::new(bytes);
+    if bytes.len() > OBJECT_MAX {
+        return Err(PolicyError::new(E2BIG, OBJECT_MAX, "an object may have 4096 bytes at most"));
+    }
+    reader.expect(b'{', "expected an object: {")?;
+    each(&mut reader, b'}', "expected , or } behind a value", |reader| {
+        let key = reader.string("expected a key in double quotes")?;
+        let index = keys
+            .iter()
+            .position(|name| key.is(name))
+            .ok_or_else(|| at(&key, "unknown key").of(key.raw))?;
+        let field = keys.get(index).copied().unwrap_or(b"");
+        if let Some(slot) = offsets.get_mut(index) {
+            if slot.is_some() {
+                return Err(at(&key, "the key is given twice").of(field));
+            }
+            *slot = Some(key.offset);
+        }
+        reader
+            .expect(b':', "expected : behind the key")
+            .and_then(|()| {
+                reader.skip_space();
+                if let Some(slot) = offsets.get_mut(index) {
+                    *slot = Some(reader.offset());
+                }
+                value(reader, index)
+            })
+            .map_err(|error| error.of(field))
+    })?;
+    reader.end()
+}
+
+/// Parses and validates one object of `create`.
+///
+/// `cpus` bounds `cpu_quota` at 100 times that many percent. Decoded paths of
+/// `exec_paths` go to `paths`, for which [`OBJECT_MAX`] bytes always suffice.
+///
+/// # Errors
+/// Says which key is at fault, at which byte, and what was expected.
+///
+/// ```
+/// use swarm_policy::parse_request;
+/// let mut paths = [0; 4096];
+/// let request = parse_request(br#"{"memory_limit":268435456,"spawn":true}"#, 2, &mut paths).unwrap();
+/// assert_eq!(request.rules.memory_limit, 268435456);
+/// assert!(request.spawn());
+///
+/// let error = parse_request(br#"{"memory_limit":0,"cpu_quota":900}"#, 2, &mut paths).unwrap_err();
+/// assert_eq!((error.field.as_str(), error.offset), ("cpu_quota", 30));
+/// ```
+pub fn parse_request(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Request> {
+    let mut request = Request::default();
+    let mut offsets = [None; KEYS.len()];
+    object(bytes, &KEYS, &mut offsets, |reader, index| {
+        let rules = &mut request.rules;
+        match index {
+            0 => rules.memory_limit = memory_limit(reader)?,
+            1 => {
+                let max = u64::from(cpus).saturating_mul(100);
+                let quota = uint(reader, 0, max, " (percent of one CPU; 100 for each CPU online)")?;
+                rules.cpu_quota = u32::try_from(quota).unwrap_or(u32::MAX);
+            }
+            2 => {
+                let limit = uint(reader, 0, PIDS_MAX, " (processes and threads)")?;
+                rules.pids_limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            }
+            3 => {
+                let flags = uint(reader, 0, u64::from(NS_ALL), " (bits: 1 pid 2 net 4 mnt 8 uts 16 ipc 32 user 64 cgroup 128 time)")?;
+                rules.namespaces = u32::try_from(flags).unwrap_or(NS_ALL);
+            }
+            4 => devices(reader, rules)?,
+            5 => syscalls(reader, rules)?,
+            6 => exec_paths(reader, &mut request, paths)?,
+            7 => request.name = name(reader)?,
+            8 => request.spawn = boolean(reader)?,
+            9 => {
+                let pid = uint(reader, 1, PIDS_MAX, " (a process id)")?;
+                request.pid = i32::try_from(pid).unwrap_or(i32::MAX);
+            }
+            10 => rules.persist = boolean(reader)?,
+            _ => rules.privileged = boolean(reader)?,
+        }
+        Ok(())
+    })?;
+    check(&request, &offsets)?;
+    Ok(request)
+}
+
+/// What no single value shows.
+fn check(request: &Request, offsets: &[Option<usize>; KEYS.len()]) -> Result<()> {
+    let offset = |index: usize| offsets.get(index).copied().flatten().unwrap_or(0);
+    if request.spawn() && request.pid != 0 {
+        let message = "spawn and pid exclude each other: a process is born or adopted";
+        return Err(PolicyError::new(EINVAL, offset(9), message).of(b"pid"));
+    }
+    if request.rules.namespaces & NS_USER == 0 && !request.rules.privileged() {
+        let message = "without the user bit (32) the agent is as powerful as its launcher; add it, or 'privileged':true";
+        return Err(PolicyError::new(EINVAL, offset(3), message).of(b"namespace_flags"));
+    }
+    Ok(())
+}
+
+/// Parses and validates one object of `attach`, `{"id":7,"pid":1234}`.
+///
+/// # Errors
+/// As [`parse_request`].
+///
+/// ```
+/// let attach = swarm_policy::parse_attach(br#"{"id":7,"pid":1234}"#).unwrap();
+/// assert_eq!((attach.id, attach.pid), (7, 1234));
+/// ```
+pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
+    const KEYS: [&[u8]; 2] = [b"id", b"pid"];
+    let mut attach = Attach::default();
+    let mut offsets = [None; KEYS.len()];
+    object(bytes, &KEYS, &mut offsets, |reader, index| {
+        if index == 0 {
+            attach.id = uint(reader, 1, ID_MAX, " (an agent's id)")?;
+        } else {
+            let pid = uint(reader, 1, PIDS_MAX, " (a process id)")?;
+            attach.pid = i32::try_from(pid).unwrap_or(i32::MAX);
+        }
+        Ok(())
+    })?;
+    for (key, offset) in KEYS.iter().zip(offsets) {
+        if offset.is_none() {
+            return Err(PolicyError::new(EINVAL, 0, "the key is missing; id and pid are needed").of(key));
+        }
+    }
+    Ok(attach)
+}
+
+/// Reads one line, a decimal id, and says how many bytes it took; a blank line is id 0.
+///
+/// # Errors
+/// The line is no number from 1 to 2^53 - 1.
+///
+/// ```
+/// assert_eq!(swarm_policy::parse_id(b"42\n43\n"), Ok((42, 3)));
+/// assert_eq!(swarm_policy::parse_id(b"\n"), Ok((0, 1)));
+/// ```
+pub fn parse_id(bytes: &[u8]) -> Result<(u64, usize)> {
+    let length = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+    let taken = length.saturating_add(1).min(bytes.len());
+    let mut reader = Reader::new(bytes.get(..length).unwrap_or(&[]));
+    if reader.end().is_ok() {
+        return Ok((0, taken));
+    }
+    let id = uint(&mut reader, 1, ID_MAX, " (an agent's id), one a line")?;
+    reader.end().map_err(|mut error| {
+        error.message = Text::new();
+        error.message.push_str("expected one id a line");
+        error
+    })?;
+    Ok((id, taken))
+}

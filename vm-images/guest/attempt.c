@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * attempt WHAT [ARGUMENT...] — try one thing and say how it went: "ok", or the
+ * name of the errno. Several attempts are separated by "--". Exits 0 unless the
+ * usage was wrong: what an attempt answers is for the caller to judge.
+ *
+ *   fork vfork posix_spawn clone clone3 thread
+ *   clone-flags HEX     clone3 with these flags
+ *   execve PATH, execveat PATH, fexecve PATH   in a child: ok if PATH exits 0
+ *   exec-here PATH      execve without a child
+ *   unshare HEX         setns PATH      pidfd-setns PID
+ *   open-tree-ns        a mount namespace by open_tree(OPEN_TREE_NAMESPACE)
+ *   read PATH, write PATH [TEXT], rdwr PATH, opath PATH (O_PATH, then /proc/self/fd)
+ *   mknod PATH c|b MAJOR MINOR
+ *   kill PID            ptrace PID
+ *   sethostname NAME    mount-proc DIR   mount-cgroup DIR
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef OPEN_TREE_NAMESPACE
+#define OPEN_TREE_NAMESPACE 2
+#endif
+
+extern char **environ;
+
+static int reap(pid_t pid)
+{
+	int status;
+
+	if (pid < 0)
+		return -1;
+	if (!pid)
+		_exit(0);
+	if (waitpid(pid, &status, 0) < 0)
+		return -1;
+	if (WIFEXITED(status) && WEXITSTATUS(status)) {
+		errno = WEXITSTATUS(status);
+		return -1;
+	}
+	return 0;
+}
+
+static int try_posix_spawn(void)
+{
+	char *argv[] = { "/bin/true", NULL };
+	pid_t pid;
+	int err = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+
+	if (err) {
+		errno = err;
+		return -1;
+	}
+	return reap(pid);
+}
+
+static pid_t try_vfork(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid)
+		_exit(0);
+	return pid;
+}
+
+static int try_clone3(unsigned long long flags)
+{
+	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
+
+	return reap(syscall(SYS_clone3, &args, sizeof(args)));
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+static int try_thread(void)
+{
+	pthread_t thread;
+	int err = pthread_create(&thread, NULL, nothing, NULL);
+
+	if (err) {
+		errno = err;
+		return -1;
+	}
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+static int exec_path(const char *how, char *path)
+{
+	char *argv[] = { path, NULL };
+
+	if (!strcmp(how, "execve"))
+		return execve(path, argv, environ);
+	if (!strcmp(how, "execveat"))
+		return syscall(SYS_execveat, AT_FDCWD, path, argv, environ, 0);
+	return fexecve(open(path, O_RDONLY | O_CLOEXEC), argv, environ);
+}
+
+/* The child reports the errno of a failed exec through a pipe: fork may be denied too. */
+static int try_exec(const char *how, char *path)
+{
+	int ends[2], err = 0;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		exec_path(how, path);
+		err = errno;
+		if (write(ends[1], &err, sizeof(err)) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(ends[1]);
+	if (pid < 0)
+		return -1;
+	if (read(ends[0], &err, sizeof(err)) == sizeof(err)) {
+		waitpid(pid, NULL, 0);
+		errno = err;
+		return -1;
+	}
+	close(ends[0]);
+	return reap(pid);
+}
+
+static int try_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static int try_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = text ? write(fd, text, strlen(text)) : 0;
+	close(fd);
+	return ret;
+}
+
+static int try_opath(const char *path)
+{
+	char again[32];
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
+	return try_open(again, O_RDWR);
+}
+
+static int try_setns(int fd)
+{
+	return fd < 0 ? -1 : setns(fd, 0);
+}
+
+static int attempt(int argc, char **argv)
+{
+	const char *what = argv[0];
+	char *arg = argc > 1 ? argv[1] : NULL;
+
+	if (!strcmp(what, "fork"))
+		return reap(syscall(SYS_fork));
+	if (!strcmp(what, "vfork"))
+		return reap(try_vfork());
+	if (!strcmp(what, "posix_spawn"))
+		return try_posix_spawn();
+	if (!strcmp(what, "clone"))
+		return reap(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+	if (!strcmp(what, "clone3"))
+		return try_clone3(0);
+	if (!strcmp(what, "thread"))
+		return try_thread();
+	if (!strcmp(what, "open-tree-ns"))
+		return syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_NAMESPACE | O_CLOEXEC);
+	if (!arg)
+		return -2;
+	if (!strcmp(what, "clone-flags"))
+		return try_clone3(strtoull(arg, NULL, 16));
+	if (!strcmp(what, "execve") || !strcmp(what, "execveat") || !strcmp(what, "fexecve"))
+		return try_exec(what, arg);
+	if (!strcmp(what, "exec-here"))
+		return exec_path("execve", arg);
+	if (!strcmp(what, "unshare"))
+		return unshare(strtoul(arg, NULL, 16));
+	if (!strcmp(what, "setns"))
+		return try_setns(open(arg, O_RDONLY | O_CLOEXEC));
+	if (!strcmp(what, "pidfd-setns"))
+		return setns(syscall(SYS_pidfd_open, atoi(arg), 0), CLONE_NEWUTS);
+	if (!strcmp(what, "read"))
+		return try_open(arg, O_RDONLY);
+	if (!strcmp(what, "write"))
+		return try_write(arg, argc > 2 ? argv[2] : NULL);
+	if (!strcmp(what, "rdwr"))
+		return try_open(arg, O_RDWR);
+	if (!strcmp(what, "opath"))
+		return try_opath(arg);
+	if (!strcmp(what, "mknod") && argc > 4)
+		return mknod(arg, 0600 | (*argv[2] == 'b' ? S_IFBLK : S_IFCHR),
+			     makedev(atoi(argv[3]), atoi(argv[4])));
+	if (!strcmp(what, "kill"))
+		return kill(atoi(arg), 0);
+	if (!strcmp(what, "ptrace"))
+		return ptrace(PTRACE_ATTACH, atoi(arg), 0, 0);
+	if (!strcmp(what, "sethostname"))
+		return sethostname(arg, strlen(arg));
+	if (!strcmp(what, "mount-proc"))
+		return mount("proc", arg, "proc", 0, NULL);
+	if (!strcmp(what, "mount-cgroup"))
+		return mount("cgroup2", arg, "cgroup2", 0, NULL);
+	return -2;
+}
+
+int main(int argc, char **argv)
+{
+	int i, from, ret;
+
+	for (from = 1; from < argc; from = i + 1) {
+		for (i = from; i < argc && strcmp(argv[i], "--"); i++)
+			;
+		errno = 0;
+		ret = attempt(i - from, argv + from);
+		if (ret == -2) {
+			fprintf(stderr, "attempt: %s: unknown or without its argument\n", argv[from]);
+			return 2;
+		}
+		printf("%s %s\n", argv[from], ret < 0 ? strerrorname_np(errno) : "ok");
+		fflush(stdout);
+	}
+	return 0;
+}

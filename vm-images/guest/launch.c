@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * launch [--via HOW] OBJECT PROGRAM [ARGUMENT...]
+ *
+ * Writes OBJECT to /proc/swarm/create in one write, then starts PROGRAM by
+ * fork (the default), vfork, posix_spawn, clone, clone3 or a raw clone with the
+ * flags of --flags HEX. Prints what was read back on stderr, waits, and exits as
+ * PROGRAM does (128 + signal if it was killed); 125 if the object was refused,
+ * 126 if no child could be made.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int refused(const char *object)
+{
+	char answer[1024];
+	int fd = open("/proc/swarm/create", O_RDWR | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0) {
+		fprintf(stderr, "open: %s\n", strerrorname_np(errno));
+		return 1;
+	}
+	n = write(fd, object, strlen(object));
+	if (n != (ssize_t)strlen(object))
+		fprintf(stderr, "write: %s\n", n < 0 ? strerrorname_np(errno) : "short");
+	while ((n = read(fd, answer, sizeof(answer))) > 0)
+		fwrite(answer, 1, n, stderr);
+	close(fd);
+	fflush(stderr);
+	return n < 0 || strstr(answer, "\"error\"");
+}
+
+static pid_t raw_clone3(unsigned long long flags)
+{
+	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static void run(char **argv)
+{
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static pid_t start(const char *via, unsigned long long flags, char **argv)
+{
+	pid_t pid = -1;
+
+	if (!strcmp(via, "posix_spawn")) {
+		int err = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+
+		errno = err;
+		return err ? -1 : pid;
+	}
+	if (!strcmp(via, "vfork")) {
+		pid = vfork();
+	} else if (!strcmp(via, "clone")) {
+		pid = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+	} else if (!strcmp(via, "clone3")) {
+		pid = raw_clone3(flags);
+	} else {
+		/* glibc's fork is a clone; this is the call of that name. */
+		pid = syscall(SYS_fork);
+	}
+	if (!pid)
+		run(argv);
+	return pid;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long long flags = 0;
+	const char *via = "fork";
+	int status;
+	pid_t pid;
+
+	for (argv++, argc--; argc > 1 && !strncmp(*argv, "--", 2); argv += 2, argc -= 2) {
+		if (!strcmp(*argv, "--via"))
+			via = argv[1];
+		else if (!strcmp(*argv, "--flags"))
+			flags = strtoull(argv[1], NULL, 16);
+	}
+	if (argc < 2) {
+		fprintf(stderr, "usage: launch [--via HOW] [--flags HEX] OBJECT PROGRAM [ARGUMENT...]\n");
+		return 2;
+	}
+	if (refused(argv[0]))
+		return 125;
+	pid = start(via, flags, argv + 1);
+	if (pid < 0) {
+		fprintf(stderr, "%s: %s\n", via, strerrorname_np(errno));
+		return 126;
+	}
+	fprintf(stderr, "pid %d\n", pid);
+	if (waitpid(pid, &status, 0) < 0)
+		return 126;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
