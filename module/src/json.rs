@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An integer from 0 to 2^64 - 1, and its offset; `message` says what was expected.
-    pub fn uint(&mut self, message: &dyn Fn(&mut PolicyError)) -> Result<(u64, usize)> {
+    pub fn uint(&mut self, message: impl Fn(&mut PolicyError)) -> Result<(u64, usize)> {
         self.skip_space();
         let offset = self.at;
         let fail = |at: usize| {

@@ -182,7 +182,7 @@ fn uint(reader: &mut Reader<'_>, min: u64, max: u64, unit: &str) -> Result<u64> 
         error.message.push_str("expected an integer from ").push_u64(min).push_str(" to ").push_u64(max);
         error.message.push_str(unit);
     };
-    let (value, offset) = reader.uint(&message)?;
+    let (value, offset) = reader.uint(message)?;
     if (min..=max).contains(&value) {
         return Ok(value);
     }
