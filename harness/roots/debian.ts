@@ -1,0 +1,103 @@
+/** Debian's archive, read through an apt configuration of our own, so that the system's is untouched. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { cacheDir } from '../util/cache.js';
+
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** The release that roots are made from, and kernels come from. */
+export const SUITE = 'trixie';
+
+/**
+ * The mirror that the system itself uses, or $SWARMGUARD_MIRROR.
+ * @throws where neither names one.
+ */
+export async function mirror(): Promise<string> {
+  const own = process.env['SWARMGUARD_MIRROR'];
+  if (own) return own;
+  const dir = '/etc/apt/sources.list.d';
+  const lists = existsSync(dir) ? (await readdir(dir)).sort().map((name) => join(dir, name)) : [];
+  for (const path of ['/etc/apt/sources.list', ...lists]) {
+    if (!existsSync(path)) continue;
+    const text = await readFile(path, 'utf8');
+    const uri = /^(?:deb(?:\s+\[[^\]]*\])?|URIs:)\s+(\S+\/debian)\/?(?:\s|$)/m.exec(text)?.[1];
+    if (uri) return uri;
+  }
+  throw new Error(
+    'no Debian mirror is configured in /etc/apt; set SWARMGUARD_MIRROR to one (https://www.debian.org/mirror/list)',
+  );
+}
+
+/** A line of sources.list for a suite. */
+export async function source(suite: string): Promise<string> {
+  return `deb [signed-by=${KEYRING}] ${await mirror()} ${suite} main`;
+}
+
+const aptDir = () => join(cacheDir(), 'apt');
+
+function aptOptions(): string[] {
+  const dir = aptDir();
+  return [
+    `Dir::Etc::sourcelist=${dir}/sources.list`,
+    'Dir::Etc::sourceparts=/dev/null',
+    `Dir::State::Lists=${dir}/lists`,
+    `Dir::Cache=${dir}/cache`,
+    'APT::Sandbox::User=root',
+    'APT::Architecture=amd64',
+  ].flatMap((option) => ['-o', option]);
+}
+
+/** Fetches the archive's signed indexes for the suites that kernels come from. */
+export async function aptUpdate(): Promise<void> {
+  const dir = aptDir();
+  await mkdir(join(dir, 'lists/partial'), { recursive: true });
+  await mkdir(join(dir, 'cache/archives/partial'), { recursive: true });
+  await writeFile(join(dir, 'sources.list'), `${await source(`${SUITE}-backports`)}\n${await source(SUITE)}\n`);
+  await execa('apt-get', [...aptOptions(), '--error-on=any', 'update']);
+}
+
+/** A package as the archive's signed index describes it. */
+export const archivePackage = z.object({
+  name: z.string(),
+  version: z.string(),
+  size: z.number().int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type ArchivePackage = z.infer<typeof archivePackage>;
+
+/** Names of packages that begin with `prefix`; {@link aptUpdate} must have been called. */
+export async function packageNames(prefix: string): Promise<string[]> {
+  const { stdout } = await execa('apt-cache', [...aptOptions(), 'pkgnames', prefix]);
+  return stdout.split('\n').filter(Boolean);
+}
+
+/** What the archive's index says of the newest version of a package, or undefined where there is none. */
+export async function describe(name: string): Promise<ArchivePackage | undefined> {
+  const { stdout } = await execa('apt-cache', [...aptOptions(), '--no-all-versions', 'show', name], {
+    reject: false,
+  });
+  const field = (key: string) => new RegExp(`^${key}: (.*)$`, 'm').exec(stdout)?.[1];
+  const parsed = archivePackage.safeParse({
+    name: field('Package'),
+    version: field('Version'),
+    size: Number(field('Size')),
+    sha256: field('SHA256'),
+  });
+  return parsed.success ? parsed.data : undefined;
+}
+
+/**
+ * Downloads packages into a directory; apt checks them against the signed index.
+ * @throws where the archive no longer has one of these versions.
+ */
+export async function download(packages: ArchivePackage[], dir: string): Promise<void> {
+  const wanted = packages.map(({ name, version }) => `${name}=${version}`);
+  const { exitCode, stderr } = await execa('apt-get', [...aptOptions(), 'download', ...wanted], {
+    cwd: dir,
+    reject: false,
+  });
+  if (exitCode !== 0) throw new Error(stderr);
+}

@@ -1,0 +1,130 @@
+/** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
+import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Kernel } from '../kernels/provide.js';
+import { cached, hashOf } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { repository } from '../util/repository.js';
+import { guestKeys } from '../vm/keys.js';
+import { SUITE, source } from './debian.js';
+import { runInRoot, toolRoot, withoutDocs } from './tool-root.js';
+import type { Root } from './tool-root.js';
+
+const PACKAGES = [
+  ...['base-files', 'bash', 'coreutils', 'dash', 'dropbear-bin', 'findutils', 'grep', 'gawk', 'iproute2'],
+  ...['kmod', 'mount', 'procps', 'sed', 'strace', 'util-linux', 'libc-bin'],
+];
+
+/** Drivers that are modules in some kernels and built in in others, in loading order. */
+const MODULES = ['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'];
+
+const guestDir = join(repository, 'vm-images/guest');
+
+/** Debian packages, unpacked but not configured: nothing of them needs it. */
+function baseRoot(): Promise<string> {
+  return cached({
+    kind: 'roots',
+    label: 'guest',
+    key: [SUITE, ...PACKAGES],
+    keep: 2,
+    build: (dir) =>
+      step("Making the guest's root", async () => {
+        const args = ['--variant=extract', `--include=${PACKAGES.join(',')}`, ...withoutDocs];
+        await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
+      }),
+  });
+}
+
+/** The programs of vm-images/guest, linked statically, so that they run in any root. */
+async function guestPrograms(tools: Root): Promise<string> {
+  const names = (await readdir(guestDir)).filter((name) => name.endsWith('.c')).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(guestDir, name), 'utf8')));
+  return cached({
+    kind: 'programs',
+    label: 'guest',
+    key: [tools.id, ...names, ...texts],
+    keep: 2,
+    build: async (dir) => {
+      const command = ['gcc-14', '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];
+      const binds = [
+        { host: guestDir, inside: 'src' },
+        { host: dir, inside: 'out' },
+      ];
+      for (const name of names) {
+        const target = `/out/${name.slice(0, -2)}`;
+        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, `/src/${name}`], { binds });
+        if (exitCode !== 0) throw new Error(`vm-images/guest/${name} does not build:\n${output}`);
+      }
+    },
+  });
+}
+
+/** The modules that reach the network, decompressed and numbered in loading order. */
+async function copyModules(kernel: Kernel, root: string): Promise<void> {
+  const to = join(root, 'usr/lib/guest-modules');
+  await mkdir(to, { recursive: true });
+  for (const [index, name] of MODULES.entries()) {
+    const from = join(kernel.modules, 'kernel', `${name}.ko.xz`);
+    const { stdout, exitCode } = await execa('xz', ['-dc', from], { encoding: 'buffer', reject: false });
+    const file = `${index}-${name.replaceAll('/', '-')}.ko`;
+    if (exitCode === 0) await writeFile(join(to, file), stdout);
+  }
+}
+
+async function fillRoot(root: string, kernel: Kernel, programs: string, publicKey: string): Promise<void> {
+  await cp(join(guestDir, 'init'), join(root, 'init'));
+  for (const dir of ['mnt', 'proc', 'sys', 'dev', 'tmp', 'run', 'root/.ssh', 'etc/dropbear', 'usr/local/bin']) {
+    await mkdir(join(root, dir), { recursive: true });
+  }
+  const accounts = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n';
+  await writeFile(join(root, 'etc/passwd'), accounts);
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n');
+  await writeFile(join(root, 'etc/shells'), '/bin/sh\n/bin/bash\n');
+  await writeFile(join(root, 'etc/hostname'), 'guest\n');
+  await writeFile(join(root, 'root/.ssh/authorized_keys'), `${publicKey}\n`, { mode: 0o600 });
+  await cp(programs, join(root, 'usr/local/bin'), { recursive: true });
+  await copyModules(kernel, root);
+}
+
+/* What is left to do once the files are in place, and the archive of it all. */
+const PACK = `set -e
+rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev
+chmod 755 /image/init
+chmod 700 /image/root /image/root/.ssh
+[ -e /image/usr/bin/sh ] || ln -s dash /image/usr/bin/sh
+[ -e /image/usr/bin/awk ] || ln -s gawk /image/usr/bin/awk
+chroot /image dropbearkey -t ed25519 -f /etc/dropbear/host_key >/dev/null
+chroot /image ldconfig
+cd /image
+find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/initrd.cpio`;
+
+/**
+ * The guest's whole root as one cpio for QEMU's -initrd.
+ * @returns its path in the cache.
+ */
+export async function guestInitrd(kernel: Kernel): Promise<string> {
+  const tools = await toolRoot();
+  const [base, programs, { publicKey }] = [await baseRoot(), await guestPrograms(tools), await guestKeys()];
+  const init = await readFile(join(guestDir, 'init'), 'utf8');
+  const dir = await cached({
+    kind: 'initrd',
+    label: kernel.release,
+    key: [base, programs, publicKey, init, PACK, kernel.image, hashOf(...MODULES), fillRoot.toString()],
+    keep: 2,
+    build: (dir) =>
+      step("Packing the guest's root", async () => {
+        const root = join(dir, 'root');
+        await execa('cp', ['-a', join(base, 'root'), root]);
+        await fillRoot(root, kernel, programs, publicKey);
+        const binds = [
+          { host: root, inside: 'image' },
+          { host: dir, inside: 'out' },
+        ];
+        const { exitCode, output } = await runInRoot(tools, ['sh', '-c', PACK], { binds });
+        if (exitCode !== 0) throw new Error(`the guest's root could not be packed:\n${output}`);
+        await execa('rm', ['-rf', root]);
+      }),
+  });
+  return join(dir, 'initrd.cpio');
+}

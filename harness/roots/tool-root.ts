@@ -1,0 +1,110 @@
+/**
+ * A Debian root with every tool that building and running needs: compilers, QEMU, cpio. Nothing of
+ * the host's toolchain is used, so results do not depend on the host.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { cached } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { SUITE, source } from './debian.js';
+
+/** Everything is pinned by suite; a change here makes a new root. */
+const PACKAGES = [
+  ...['gcc-14', 'gcc', 'make', 'libc6-dev', 'rustc', 'cargo', 'sparse', 'libelf1t64', 'pahole'],
+  ...['qemu-system-x86', 'seabios', 'kmod', 'cpio', 'xz-utils', 'zstd', 'bc', 'perl', 'gawk'],
+];
+
+const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
+
+/** Options of mmdebstrap that keep documentation out of a root. */
+export const withoutDocs = EXCLUDED.map((path) => `--dpkgopt=path-exclude=${path}`);
+
+/** A directory with a Debian system in it. */
+export interface Root {
+  readonly path: string;
+  /** Changes with its contents. */
+  readonly id: string;
+}
+
+/**
+ * The root with the tools, made with mmdebstrap if it is not in the cache (about a minute).
+ * @throws where mmdebstrap is missing or the archive cannot be reached.
+ */
+export async function toolRoot(): Promise<Root> {
+  if (!existsSync('/usr/bin/mmdebstrap')) {
+    throw new Error('mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)');
+  }
+  const id = `${SUITE} ${PACKAGES.join(',')}`;
+  const dir = await cached({
+    kind: 'roots',
+    label: 'tools',
+    key: [id],
+    keep: 2,
+    build: (dir) =>
+      step('Making the root with compilers and QEMU', async () => {
+        const include = `--include=${PACKAGES.join(',')}`;
+        const args = ['--variant=apt', include, ...withoutDocs, SUITE, join(dir, 'root'), await source(SUITE)];
+        await execa('mmdebstrap', args);
+      }),
+  });
+  return { path: join(dir, 'root'), id };
+}
+
+/** A directory of the host that is seen inside a root while a command runs. */
+export interface Bind {
+  host: string;
+  inside: string;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  binds?: Bind[];
+  input?: string;
+}
+
+/** How a command in a root ended. */
+export interface RunResult {
+  exitCode: number;
+  /** Standard output and standard error as they came. */
+  output: string;
+  stdout: string;
+}
+
+/* Mounts in a namespace of its own: nothing stays mounted, whatever happens. */
+const ENTER = `set -e
+root=$1 cwd=$2; shift 2
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+while [ "$1" != -- ]; do mount --bind "$1" "$root/$2"; shift 2; done
+shift
+exec chroot "$root" sh -c 'cd "$1"; shift; exec "$@"' sh "$cwd" "$@"`;
+
+/** Runs a command inside a root, as root, with the binds mounted; does not throw where it fails. */
+export async function runInRoot(root: Root, command: string[], options: RunOptions = {}): Promise<RunResult> {
+  const binds = options.binds ?? [];
+  for (const { inside } of binds) await mkdir(join(root.path, inside), { recursive: true });
+  const mounts = binds.flatMap(({ host, inside }) => [host, inside]);
+  const { exitCode, all, stdout } = await execa(
+    'unshare',
+    [
+      ...['--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'],
+      ...[...mounts, '--', ...command],
+    ],
+    {
+      all: true,
+      reject: false,
+      input: options.input ?? '',
+      extendEnv: false,
+      env: {
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: '/root',
+        LC_ALL: 'C.UTF-8',
+        ...options.env,
+      },
+    },
+  );
+  return { exitCode: exitCode ?? 1, output: all, stdout };
+}

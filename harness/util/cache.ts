@@ -1,0 +1,92 @@
+/** A content-addressed cache outside the repository. */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where everything that is downloaded or built is kept: $SWARMGUARD_CACHE, or the user's cache directory. */
+export function cacheDir(): string {
+  const own = process.env['SWARMGUARD_CACHE'];
+  if (own) return own;
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'swarm-guard');
+}
+
+/** A short hash of strings; equal strings have equal hashes. */
+export function hashOf(...parts: string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part).update('\0');
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Is the process with this id alive? */
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes what builds and guests of processes that have died left behind. */
+export async function sweep(dir: string): Promise<void> {
+  for (const name of existsSync(dir) ? await readdir(dir) : []) {
+    const pid = /^tmp-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !alive(Number(pid))) await rm(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+/** A name that tells which process it belongs to, for {@link sweep}. */
+export function temporaryName(): string {
+  return `tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
+export interface CacheEntry {
+  /** What is cached: the name of a subdirectory. */
+  kind: string;
+  /** A readable beginning of the entry's name. */
+  label: string;
+  /** What the entry is a function of. */
+  key: string[];
+  /** Fills a new directory. */
+  build: (dir: string) => Promise<void>;
+  /** How many entries of this kind and label to keep; all by default. */
+  keep?: number;
+}
+
+/**
+ * The directory of a cache entry, built if it is not there. It appears under its name only when
+ * complete, so a crash leaves nothing half made; of two who build it at once, one wins.
+ */
+export async function cached({ kind, label, key, build, keep }: CacheEntry): Promise<string> {
+  const parent = join(cacheDir(), kind);
+  const path = join(parent, `${label}-${hashOf(...key)}`);
+  if (!existsSync(path)) {
+    await mkdir(parent, { recursive: true });
+    await sweep(parent);
+    const temporary = join(parent, temporaryName());
+    try {
+      await mkdir(temporary);
+      await build(temporary);
+      await rename(temporary, path).catch((error: unknown) => {
+        if (!existsSync(path)) throw error;
+      });
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+    if (keep !== undefined) await prune(parent, label, keep);
+  }
+  const now = new Date();
+  await utimes(path, now, now);
+  return path;
+}
+
+async function prune(parent: string, label: string, keep: number): Promise<void> {
+  const names = (await readdir(parent)).filter((name) => name.startsWith(`${label}-`));
+  const ages = await Promise.all(
+    names.map(async (name) => ({ name, used: (await stat(join(parent, name))).mtimeMs })),
+  );
+  ages.sort((a, b) => b.used - a.used);
+  for (const { name } of ages.slice(keep)) await rm(join(parent, name), { recursive: true, force: true });
+}

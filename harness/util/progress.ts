@@ -1,0 +1,33 @@
+/** Progress for people: what is being done, and for how long. */
+const QUIET_MS = 2000;
+
+/** Seconds since `start` (a {@link performance.now} value), with one decimal. */
+function seconds(start: number): string {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}
+
+/**
+ * Runs a step and shows it on standard error: on a terminal a line that counts the seconds, elsewhere
+ * one line when it begins to take long and one at its end. A step of under two seconds shows nothing
+ * off a terminal.
+ */
+export async function step<T>(title: string, run: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  const tty = process.stderr.isTTY;
+  const announce = () => process.stderr.write(tty ? `\r\x1b[K… ${title} ${seconds(start)}` : `… ${title}\n`);
+  const timer = tty ? setInterval(announce, 500) : setTimeout(announce, QUIET_MS);
+  const clear = () => {
+    clearInterval(timer);
+    if (tty) process.stderr.write('\r\x1b[K');
+  };
+  try {
+    const result = await run();
+    clear();
+    if (performance.now() - start >= QUIET_MS) process.stderr.write(`✔ ${title} ${seconds(start)}\n`);
+    return result;
+  } catch (error) {
+    clear();
+    process.stderr.write(`✘ ${title} ${seconds(start)}\n`);
+    throw error;
+  }
+}
