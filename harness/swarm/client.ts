@@ -1,0 +1,157 @@
+/** /proc/swarm of a guest, typed. What comes back is parsed here and nowhere else. */
+import { z } from 'zod';
+
+/** What the client needs of a guest. */
+export interface Shell {
+  exec(command: string, options?: { stdin?: string | Buffer; timeoutMs?: number }): Promise<{
+    code: number;
+    stdout: string;
+    stderr: string;
+  }>;
+  sh(command: string): Promise<string>;
+}
+
+export type Action = 'allow' | 'deny' | 'kill' | 'audit';
+
+/** The object that is written to create. */
+export interface AgentRequest {
+  memory_limit?: number;
+  cpu_quota?: number;
+  pids_limit?: number;
+  namespace_flags?: number;
+  devices?: string[];
+  syscalls?: Partial<Record<'fork' | 'thread' | 'execve' | 'unshare' | 'setns', Action>>;
+  exec_paths?: string[];
+  name?: string;
+  spawn?: boolean;
+  pid?: number;
+  persist?: boolean;
+  privileged?: boolean;
+}
+
+/** The four lines of status. */
+export interface Status {
+  readonly active: number;
+  readonly created: number;
+  readonly destroyed: number;
+  readonly violations: number;
+}
+
+/** A line of agents. */
+export interface AgentLine {
+  readonly id: number;
+  readonly pid: number;
+  /** As printed: 256MB, 64KB, 65537B or max. */
+  readonly memory: string;
+  /** As printed: 25% or max. */
+  readonly cpu: string;
+  readonly namespaces: number;
+}
+
+const created = z.strictObject({ id: z.number().int().positive() });
+const refused = z.strictObject({
+  error: z.string().regex(/^E[A-Z0-9]+$/),
+  field: z.string(),
+  offset: z.number().int().nonnegative(),
+  message: z.string().min(1),
+});
+
+/** What create answers to one object. */
+export type Answer = { kind: 'created'; id: number } | ({ kind: 'refused' } & z.infer<typeof refused>);
+
+/** What one write to create did. */
+export interface Written {
+  /** What each write returned: bytes, or the name of its errno. */
+  readonly writes: (number | string)[];
+  readonly answers: Answer[];
+}
+
+function parseAnswer(line: string): Answer {
+  const value: unknown = JSON.parse(line);
+  const good = created.safeParse(value);
+  return good.success ? { kind: 'created', ...good.data } : { kind: 'refused', ...refused.parse(value) };
+}
+
+function parseStatus(text: string): Status {
+  const match =
+    /^Active agents: (\d+)\nTotal created: (\d+)\nTotal destroyed: (\d+)\nPolicy violations: (\d+)\n?$/.exec(text);
+  if (!match) throw new Error(`not the format of status: ${text}`);
+  const [active, created, destroyed, violations] = match.slice(1).map(Number) as [number, number, number, number];
+  return { active, created, destroyed, violations };
+}
+
+function parseAgent(line: string): AgentLine {
+  const shape =
+    /^ID: (\d+), PID: (\d+), Memory: (\d+(?:MB|KB|B)|max), CPU: (\d+%|max), Namespaces: 0x([0-9A-F]{2})$/;
+  const [, id, pid, memory, cpu, namespaces] = shape.exec(line) ?? [];
+  if (namespaces === undefined) throw new Error(`not the format of agents: ${line}`);
+  return { id: Number(id), pid: Number(pid), memory: memory ?? '', cpu: cpu ?? '', namespaces: parseInt(namespaces, 16) };
+}
+
+export class SwarmClient {
+  readonly #shell: Shell;
+
+  constructor(shell: Shell) {
+    this.#shell = shell;
+  }
+
+  /** Reads status. */
+  async status(): Promise<Status> {
+    return parseStatus(await this.#shell.sh('cat /proc/swarm/status'));
+  }
+
+  /** Reads agents. */
+  async agents(): Promise<AgentLine[]> {
+    const text = await this.#shell.sh('cat /proc/swarm/agents');
+    return text.split('\n').filter(Boolean).map(parseAgent);
+  }
+
+  /**
+   * Writes bytes to create as they are and reads everything back.
+   * @param piece bytes of each write; all in one by default
+   */
+  async write(bytes: string | Buffer, piece?: number): Promise<Written> {
+    const command = `swarmio /proc/swarm/create ${piece ?? ''}`;
+    const { stdout, stderr } = await this.#shell.exec(command, { stdin: bytes, timeoutMs: 300_000 });
+    const writes = stderr
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (line.startsWith('written ') ? Number(line.slice('written '.length)) : line));
+    return { writes, answers: stdout.split('\n').filter(Boolean).map(parseAnswer) };
+  }
+
+  /**
+   * Creates one agent.
+   * @returns its id.
+   * @throws where it is refused.
+   */
+  async create(request: AgentRequest): Promise<number> {
+    const { answers } = await this.write(JSON.stringify(request));
+    const answer = answers[0];
+    if (answer?.kind !== 'created') throw new Error(`refused: ${JSON.stringify(answer)}`);
+    return answer.id;
+  }
+
+  /**
+   * Destroys agents.
+   * @returns what each write returned: bytes, or the name of its errno.
+   */
+  async destroy(...ids: number[]): Promise<(number | string)[]> {
+    const { stderr } = await this.#shell.exec('swarmio /proc/swarm/destroy', { stdin: ids.map((id) => `${id}\n`).join('') });
+    return stderr
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (line.startsWith('written ') ? Number(line.slice('written '.length)) : line));
+  }
+
+  /**
+   * Runs a shell line as the first process of an agent.
+   * @param via how the launcher makes it: fork, vfork, posix_spawn, clone or clone3
+   */
+  async run(request: AgentRequest, line: string, { via = 'fork', flags = '0' } = {}) {
+    const object = JSON.stringify({ spawn: true, ...request });
+    const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+    const command = `launch --via ${via} --flags ${flags} ${quoted(object)} /bin/sh -c ${quoted(line)}`;
+    return this.#shell.exec(command, { timeoutMs: 120_000 });
+  }
+}

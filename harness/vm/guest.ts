@@ -1,0 +1,226 @@
+/**
+ * Guests, by the state they are in: a {@link Guest} can be booted, a {@link BootedGuest} runs commands
+ * and loads the module, a {@link LoadedGuest} has /proc/swarm.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Kernel } from '../kernels/provide.js';
+import { toolRoot } from '../roots/tool-root.js';
+import type { Root } from '../roots/tool-root.js';
+import { SwarmClient } from '../swarm/client.js';
+import { cached } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { acceleration } from './accelerator.js';
+import { GuestCommandError, InfrastructureError } from './errors.js';
+import { guestKeys } from './keys.js';
+import { Machine } from './machine.js';
+import type { Hardware } from './machine.js';
+import { SshConnection } from './ssh.js';
+import type { ExecOptions, ExecResult } from './ssh.js';
+
+/** A stock kernel that finds memory errors, and stops at the first complaint. */
+const APPEND = [
+  'console=ttyS0 quiet loglevel=4 rdinit=/init random.trust_cpu=on',
+  'panic=-1 oops=panic panic_on_warn=1 slub_debug=FZPU kfence.sample_interval=1',
+].join(' ');
+
+const BOOT_MS = 180_000;
+const SNAPSHOTS_KEPT = 3;
+
+/** Parameters of the module, as insmod takes them. */
+export type ModuleParameters = Record<string, string | number>;
+
+export interface GuestOptions {
+  kernel: Kernel;
+  /** From guestInitrd(). */
+  initrd: string;
+  memoryMb?: number;
+  cpus?: number;
+  /** Added to the kernel's command line. */
+  append?: string;
+}
+
+/** A guest that does not run yet. */
+export class Guest {
+  readonly #tools: Root;
+  readonly #hardware: Hardware;
+  readonly #release: string;
+  /** How it will be run, and how that was found out. */
+  readonly acceleration: string;
+
+  private constructor(tools: Root, hardware: Hardware, release: string, why: string) {
+    this.#tools = tools;
+    this.#hardware = hardware;
+    this.#release = release;
+    this.acceleration = `${hardware.accelerator}: ${why}`;
+  }
+
+  /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
+  static async create({ kernel, initrd, memoryMb = 2048, cpus = 2, append = '' }: GuestOptions): Promise<Guest> {
+    const tools = await toolRoot();
+    const hardware = { image: kernel.image, initrd, append: `${APPEND} ${append}`.trim(), memoryMb, cpus };
+    const { accelerator, why } = await acceleration(tools, hardware);
+    return new Guest(tools, { ...hardware, accelerator }, kernel.release, why);
+  }
+
+  /**
+   * Boots from power-on.
+   * @throws {InfrastructureError} where it does not come up.
+   */
+  async boot(): Promise<BootedGuest> {
+    const machine = await Machine.start(this.#tools, this.#hardware);
+    return step(`Booting ${this.#release}`, () => this.#reach(machine, machine.ready));
+  }
+
+  /**
+   * A pristine guest in about half a second: booted and saved once, restored from then on.
+   * @throws {InfrastructureError} where it does not come up.
+   */
+  async restore(): Promise<BootedGuest> {
+    const snapshot = await this.#snapshot();
+    const machine = await Machine.start(this.#tools, this.#hardware, snapshot);
+    const guest = await this.#reach(machine, machine.resume());
+    // Two guests from one snapshot must not draw the same random numbers, nor live in the past.
+    await guest.exec(`cat >/dev/urandom; date -s @${(Date.now() / 1000).toFixed(3)}`, { stdin: randomBytes(64) });
+    return guest;
+  }
+
+  async #reach(machine: Machine, up: Promise<void>): Promise<BootedGuest> {
+    try {
+      await machine.while(up, `booting ${this.#release}`, BOOT_MS);
+      const { privateKey } = await guestKeys();
+      const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
+      return new BootedGuest(machine, await machine.while(connecting, 'the first SSH connection', BOOT_MS));
+    } catch (error) {
+      await machine.stop();
+      if (error instanceof InfrastructureError) throw error;
+      throw new InfrastructureError(`the guest ${this.#release} did not come up: ${String(error)}`, machine.consoleTail(), {
+        cause: error,
+      });
+    }
+  }
+
+  async #snapshot(): Promise<string> {
+    const dir = await cached({
+      kind: 'snapshots',
+      label: this.#release,
+      key: [this.#tools.id, JSON.stringify(this.#hardware)],
+      keep: SNAPSHOTS_KEPT,
+      build: async (dir) => {
+        const guest = await this.boot();
+        // Under TCG the first restore is as good as the last: everything is in RAM.
+        await guest.close();
+        await guest.machine.save(join(dir, 'partial'));
+        await guest.machine.stop();
+        await rename(join(dir, 'partial'), join(dir, 'state'));
+      },
+    });
+    return join(dir, 'state');
+  }
+}
+
+/** A guest that runs commands. */
+export class BootedGuest {
+  /** The virtual machine; for the harness itself. */
+  readonly machine: Machine;
+  readonly #ssh: SshConnection;
+
+  constructor(machine: Machine, ssh: SshConnection) {
+    this.machine = machine;
+    this.#ssh = ssh;
+  }
+
+  /**
+   * Runs a shell line; any exit status is an answer.
+   * @throws {InfrastructureError} where the guest dies meanwhile.
+   */
+  exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    const timeoutMs = options.timeoutMs ?? 60_000;
+    return this.machine.while(this.#ssh.exec(command, { ...options, timeoutMs }), command, timeoutMs + 10_000);
+  }
+
+  /**
+   * Runs a shell line that has to succeed.
+   * @returns its standard output without the newline at the end.
+   * @throws {GuestCommandError} where it exits with anything but 0.
+   */
+  async sh(command: string, options: ExecOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.exec(command, options);
+    if (code !== 0) throw new GuestCommandError(`exit ${code}: ${command}\n${stdout}${stderr}`);
+    return stdout.replace(/\n$/, '');
+  }
+
+  /** Connects this process's terminal to a shell line in the guest; returns its exit status. */
+  interactive(command: string): Promise<number> {
+    return this.#ssh.interactive(command);
+  }
+
+  /** Writes a file in the guest. */
+  async writeFile(path: string, data: string | Buffer, mode = '644'): Promise<void> {
+    await this.sh(`cat >${path} && chmod ${mode} ${path}`, { stdin: data, timeoutMs: 120_000 });
+  }
+
+  /** Copies a file of the host into the guest. */
+  async upload(local: string, remote: string, mode = '644'): Promise<void> {
+    await this.writeFile(remote, await readFile(local), mode);
+  }
+
+  /** The kernel's log since the guest booted or the log was cleared. */
+  kernelLog(): Promise<string> {
+    return this.sh('dmesg');
+  }
+
+  /** Everything printed on the serial console. */
+  console(): string {
+    return this.machine.console();
+  }
+
+  /**
+   * Loads the module.
+   * @param ko path on the host, from buildModule()
+   * @throws {GuestCommandError} with the end of the kernel's log where it does not load.
+   */
+  async load(ko: string, parameters: ModuleParameters = {}): Promise<LoadedGuest> {
+    await this.upload(ko, '/root/swarm_guard.ko');
+    return this.reload(parameters);
+  }
+
+  /** Loads the module that {@link BootedGuest.load} has copied into the guest before. */
+  async reload(parameters: ModuleParameters = {}): Promise<LoadedGuest> {
+    const words = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
+    const { code, stderr } = await this.exec(`insmod /root/swarm_guard.ko ${words.join(' ')}`);
+    if (code !== 0) {
+      const log = await this.exec('dmesg | tail -n 20');
+      throw new GuestCommandError(`the module does not load: ${stderr}${log.stdout}`);
+    }
+    return new LoadedGuest(this.machine, this.#ssh);
+  }
+
+  /** Closes the connection but leaves the machine running. */
+  async close(): Promise<void> {
+    this.#ssh.close();
+    // The guest's end of the connection goes with it, before it is saved.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+
+  /** Ends the guest. */
+  async stop(): Promise<void> {
+    this.#ssh.close();
+    await this.machine.stop();
+  }
+}
+
+/** A guest with the module loaded. */
+export class LoadedGuest extends BootedGuest {
+  /** /proc/swarm of this guest. */
+  readonly swarm = new SwarmClient(this);
+
+  /**
+   * Unloads the module.
+   * @throws {GuestCommandError} where it is in use.
+   */
+  async unload(): Promise<void> {
+    await this.sh('rmmod swarm_guard');
+  }
+}

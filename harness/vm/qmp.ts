@@ -1,0 +1,76 @@
+/** QEMU's machine protocol, as much of it as is needed: commands and their answers over a UNIX socket. */
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+const message = z.union([
+  z.object({ return: z.unknown() }),
+  z.object({ error: z.object({ class: z.string(), desc: z.string() }) }),
+  z.object({ event: z.string() }),
+  z.object({ QMP: z.unknown() }),
+]);
+
+/** Connects to a socket that another process is about to make. */
+async function connectSoon(path: string, signal: AbortSignal): Promise<Socket> {
+  for (;;) {
+    signal.throwIfAborted();
+    const socket = connect(path);
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => {
+        resolve(true);
+      });
+      socket.once('error', () => {
+        resolve(false);
+      });
+    });
+    if (connected) return socket;
+    await sleep(10, undefined, { signal });
+  }
+}
+
+export class Qmp {
+  readonly #socket: Socket;
+  readonly #waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      for (const { reject } of this.#waiting.splice(0)) reject(new Error('QEMU closed its control socket'));
+    });
+    createInterface({ input: socket }).on('line', (line) => {
+      this.#take(message.parse(JSON.parse(line)));
+    });
+  }
+
+  /** Connects and negotiates; `signal` ends the attempt. */
+  static async connect(path: string, signal: AbortSignal): Promise<Qmp> {
+    const qmp = new Qmp(await connectSoon(path, signal));
+    await qmp.command('qmp_capabilities');
+    return qmp;
+  }
+
+  #take(received: z.infer<typeof message>): void {
+    if ('error' in received) this.#waiting.shift()?.reject(new Error(received.error.desc));
+    else if ('return' in received) this.#waiting.shift()?.resolve(received.return);
+  }
+
+  /** Runs a command and returns its answer; throws what QEMU says where it fails. */
+  command(execute: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
+    });
+  }
+
+  /** Runs a command of the human monitor, whose answer is text. */
+  async monitor(line: string): Promise<string> {
+    return z.string().parse(await this.command('human-monitor-command', { 'command-line': line }));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

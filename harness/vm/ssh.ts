@@ -1,0 +1,105 @@
+/** One SSH connection to a guest, kept for its whole life. */
+import ssh2 from 'ssh2';
+import type { ClientChannel } from 'ssh2';
+
+/** How a command in a guest ended. */
+export interface ExecResult {
+  /** Its exit status; 128 and the number of the signal where one killed it, as a shell says it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ExecOptions {
+  stdin?: string | Buffer;
+  /** The command is given up after so many milliseconds; a minute by default. */
+  timeoutMs?: number;
+}
+
+const SIGNALS: Record<string, number> = { HUP: 1, INT: 2, QUIT: 3, ABRT: 6, KILL: 9, SEGV: 11, PIPE: 13, ALRM: 14, TERM: 15 };
+
+export class SshConnection {
+  readonly #client: ssh2.Client;
+
+  private constructor(client: ssh2.Client) {
+    this.#client = client;
+  }
+
+  /** Connects to a port of the loopback interface as root. */
+  static connect(port: number, privateKey: string): Promise<SshConnection> {
+    const client = new ssh2.Client();
+    return new Promise((resolve, reject) => {
+      client.once('ready', () => {
+        client.on('error', () => undefined);
+        resolve(new SshConnection(client));
+      });
+      client.once('error', reject);
+      client.connect({ host: '127.0.0.1', port, username: 'root', privateKey, readyTimeout: 60_000 });
+    });
+  }
+
+  #open(command: string, pty?: ssh2.PseudoTtyOptions): Promise<ClientChannel> {
+    return new Promise((resolve, reject) => {
+      this.#client.exec(command, pty ? { pty } : {}, (error, channel) => {
+        if (error) reject(error);
+        else resolve(channel);
+      });
+    });
+  }
+
+  /** Runs a shell line and collects what it prints. */
+  async exec(command: string, { stdin, timeoutMs = 60_000 }: ExecOptions = {}): Promise<ExecResult> {
+    const channel = await this.#open(command);
+    const [out, err]: [Buffer[], Buffer[]] = [[], []];
+    channel.on('data', (data: Buffer) => out.push(data));
+    channel.stderr.on('data', (data: Buffer) => err.push(data));
+    const text = (parts: Buffer[]) => Buffer.concat(parts).toString('utf8');
+    const done = new Promise<ExecResult>((resolve, reject) => {
+      let code = 255;
+      const timer = setTimeout(() => {
+        channel.close();
+        reject(new Error(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`));
+      }, timeoutMs);
+      channel.on('exit', (status: number | null, signal?: string) => {
+        code = status ?? 128 + (SIGNALS[(signal ?? '').replace(/^SIG/, '')] ?? 0);
+      });
+      channel.on('close', () => {
+        clearTimeout(timer);
+        resolve({ code, stdout: text(out), stderr: text(err) });
+      });
+    });
+    channel.end(stdin ?? '');
+    return done;
+  }
+
+  /** Connects this process's terminal to a shell line; returns its exit status. */
+  async interactive(command: string): Promise<number> {
+    const { stdin, stdout } = process;
+    const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
+    const { rows, cols } = size();
+    const channel = await this.#open(command, { rows, cols, term: process.env['TERM'] ?? 'xterm' });
+    const resize = () => {
+      channel.setWindow(size().rows, size().cols, 0, 0);
+    };
+    stdout.on('resize', resize);
+    if (stdin.isTTY) stdin.setRawMode(true);
+    stdin.pipe(channel);
+    channel.pipe(stdout, { end: false });
+    const code = await new Promise<number>((resolve) => {
+      let status = 0;
+      channel.on('exit', (value: number | null) => (status = value ?? 255));
+      channel.on('close', () => {
+        resolve(status);
+      });
+    });
+    if (stdin.isTTY) stdin.setRawMode(false);
+    stdin.unpipe(channel);
+    stdin.unref();
+    stdout.off('resize', resize);
+    return code;
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+}
