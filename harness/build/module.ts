@@ -38,7 +38,7 @@ export async function copySources(to: string): Promise<void> {
 
 /** Everything the module's build depends on in this repository. */
 async function sourcesKey(): Promise<string[]> {
-  const files = await sources();
+  const files = (await sources()).filter((file) => !/^tests\/.*\.(c|sh)$/.test(file));
   return [...files, ...(await Promise.all(files.map((file) => readFile(join(moduleDir, file), 'utf8'))))];
 }
 

@@ -1,3 +1,8 @@
+/** What can go wrong with a guest, by whom it speaks against. */
+
+const withConsole = (message: string, console: string) =>
+  console ? `${message}\n--- end of the guest's console ---\n${console}` : message;
+
 /** Trouble with the machinery around a guest, as opposed to a finding about the module. */
 export class InfrastructureError extends Error {
   override readonly name = 'InfrastructureError';
@@ -7,7 +12,20 @@ export class InfrastructureError extends Error {
    * @param console the tail of what the guest printed on its console
    */
   constructor(message: string, console = '', options?: ErrorOptions) {
-    super(console ? `${message}\n--- end of the guest's console ---\n${console}` : message, options);
+    super(withConsole(message, console), options);
+  }
+}
+
+/** The guest's kernel panicked: once it is up, a finding about what it runs. */
+export class GuestPanicError extends Error {
+  override readonly name = 'GuestPanicError';
+
+  /**
+   * @param message the first line of the panic
+   * @param console the tail of what the guest printed on its console
+   */
+  constructor(message: string, console: string) {
+    super(withConsole(message, console));
   }
 }
 

@@ -95,7 +95,8 @@ export class Guest {
     } catch (error) {
       await machine.stop();
       if (error instanceof InfrastructureError) throw error;
-      throw new InfrastructureError(`the guest ${this.#release} did not come up: ${String(error)}`, machine.consoleTail(), {
+      const what = error instanceof Error ? error.message : String(error);
+      throw new InfrastructureError(`the guest ${this.#release} did not come up: ${what}`, machine.consoleTail(), {
         cause: error,
       });
     }
@@ -133,7 +134,8 @@ export class BootedGuest {
 
   /**
    * Runs a shell line; any exit status is an answer.
-   * @throws {InfrastructureError} where the guest dies meanwhile.
+   * @throws {GuestCommandError} where it does not end in time, {GuestPanicError} and
+   * {InfrastructureError} where the guest or its machine does meanwhile.
    */
   exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const timeoutMs = options.timeoutMs ?? 60_000;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Root } from '../roots/tool-root.js';
 import { sweep, temporaryName } from '../util/cache.js';
-import { InfrastructureError } from './errors.js';
+import { GuestCommandError, GuestPanicError, InfrastructureError } from './errors.js';
 import { Qmp } from './qmp.js';
 
 /** What a machine is made of; equal hardware can exchange snapshots. */
@@ -94,7 +94,7 @@ export class Machine {
   #stopping = false;
   /** Resolves when the guest says that it has booted. */
   readonly ready: Promise<void>;
-  /** Aborts when QEMU exits or the guest panics, with an {@link InfrastructureError} as its reason. */
+  /** Aborts when the guest panics ({@link GuestPanicError}) or QEMU exits ({@link InfrastructureError}). */
   readonly death: AbortSignal;
   #qmp: Qmp | undefined;
 
@@ -106,7 +106,9 @@ export class Machine {
     const controller = new AbortController();
     this.death = controller.signal;
     const die = (what: string) => {
-      if (!this.#stopping && !this.death.aborted) controller.abort(new InfrastructureError(what, this.consoleTail()));
+      if (this.#stopping || this.death.aborted) return;
+      const Reason = this.#panicked ? GuestPanicError : InfrastructureError;
+      controller.abort(new Reason(what, this.consoleTail()));
     };
     process.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#console += text;
@@ -167,7 +169,10 @@ export class Machine {
     return this.#console.slice(-CONSOLE_TAIL);
   }
 
-  /** Waits for a promise, but no longer than the machine lives or `timeoutMs` pass. */
+  /**
+   * Waits for a promise, but no longer than the machine lives or `timeoutMs` pass.
+   * @throws the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
+   */
   async while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
     const timeout = AbortSignal.timeout(timeoutMs);
     const end = AbortSignal.any([this.death, timeout]);
@@ -175,8 +180,8 @@ export class Machine {
       const fail = () => {
         reject(
           this.death.aborted
-            ? (this.death.reason as InfrastructureError)
-            : new InfrastructureError(`${what} took longer than ${timeoutMs / 1000} s`, this.consoleTail()),
+            ? (this.death.reason as Error)
+            : new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${what}`),
         );
       };
       if (end.aborted) fail();

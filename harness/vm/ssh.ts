@@ -1,6 +1,7 @@
 /** One SSH connection to a guest, kept for its whole life. */
 import ssh2 from 'ssh2';
 import type { ClientChannel } from 'ssh2';
+import { GuestCommandError } from './errors.js';
 
 /** How a command in a guest ended. */
 export interface ExecResult {
@@ -58,7 +59,7 @@ export class SshConnection {
       let code = 255;
       const timer = setTimeout(() => {
         channel.close();
-        reject(new Error(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`));
+        reject(new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`));
       }, timeoutMs);
       channel.on('exit', (status: number | null, signal?: string) => {
         code = status ?? 128 + (SIGNALS[(signal ?? '').replace(/^SIG/, '')] ?? 0);

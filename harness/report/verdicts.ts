@@ -1,0 +1,83 @@
+/** The reporter: a line for each spec as it ends, what failed and why, and the counts. */
+import { relative } from 'node:path';
+import type { FullConfig, FullResult, Reporter, Suite, TestCase, TestError, TestResult } from '@playwright/test/reporter';
+import { repository } from '../util/repository.js';
+
+type Verdict = 'passed' | 'failed' | 'skipped' | 'infrastructure';
+
+const MARKS: Record<Verdict, [string, string]> = {
+  passed: ['✔', '32'],
+  failed: ['✘', '31'],
+  skipped: ['-', '33'],
+  infrastructure: ['!', '35'],
+};
+
+const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
+const paint = (text: string, colour: string) => (colours ? `\x1b[${colour}m${text}\x1b[0m` : text);
+
+/** Trouble with the machinery counts neither as passed nor as failed. */
+export function verdictOf(test: Pick<TestCase, 'expectedStatus'>, result: Pick<TestResult, 'status' | 'annotations'>): Verdict {
+  if (result.status === 'skipped') return 'skipped';
+  if (result.status === test.expectedStatus) return 'passed';
+  return result.annotations.some(({ type }) => type === 'infrastructure') ? 'infrastructure' : 'failed';
+}
+
+function text({ message, stack, value, snippet }: TestError): string {
+  const what = stack ?? message ?? value ?? 'unknown error';
+  return (snippet ? `${what}\n${snippet}` : what).replace(/^/gm, '    ');
+}
+
+export default class Verdicts implements Reporter {
+  readonly #counts: Record<Verdict, number> = { passed: 0, failed: 0, skipped: 0, infrastructure: 0 };
+  readonly #reasons: string[] = [];
+  #total = 0;
+  #done = 0;
+
+  printsToStdio(): boolean {
+    return true;
+  }
+
+  onBegin(_config: FullConfig, suite: Suite): void {
+    this.#total = suite.allTests().length;
+    console.log(`${this.#total} specs`);
+  }
+
+  onTestEnd(test: TestCase, result: TestResult): void {
+    const verdict = verdictOf(test, result);
+    this.#counts[verdict] += 1;
+    this.#done += 1;
+    const [mark, colour] = MARKS[verdict];
+    const project = test.parent.project()?.name ?? '';
+    const file = relative(repository, test.location.file).replace(/^specs\/(vm|unit)\//, '');
+    const seconds = (result.duration / 1000).toFixed(1);
+    const title = `${project} ${file} › ${test.title}`;
+    console.log(`${paint(mark, colour)} ${this.#done}/${this.#total} ${title} ${paint(`${seconds} s`, '2')}`);
+    if (verdict === 'failed' || verdict === 'infrastructure') {
+      for (const error of result.errors) console.log(text(error));
+      for (const { name, path, body } of result.attachments) {
+        if (path) console.log(`    ${name}: ${path}`);
+        else if (body && body.length < 4000) console.log(`    ${name}:\n${body.toString().replace(/^/gm, '    | ')}`);
+      }
+    }
+    if (verdict === 'skipped') {
+      const why = result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given';
+      this.#reasons.push(`skipped: ${title}: ${why}`);
+    }
+  }
+
+  onError(error: TestError): void {
+    this.#counts.failed += 1;
+    console.log(text(error));
+  }
+
+  onEnd(result: FullResult): Promise<{ status: FullResult['status'] }> {
+    const { passed, failed, skipped, infrastructure } = this.#counts;
+    for (const reason of this.#reasons) console.log(reason);
+    if (skipped > 0) console.log(`${skipped} skipped`);
+    if (infrastructure > 0) console.log(`${infrastructure} infrastructure: the machinery failed, not the module`);
+    if (this.#done < this.#total) console.log(`${this.#total - this.#done} did not run`);
+    console.log(`${passed} passed, ${failed} failed`);
+    // A run that proved nothing is no success.
+    return Promise.resolve({ status: passed === 0 && result.status === 'passed' ? 'failed' : result.status });
+  }
+}

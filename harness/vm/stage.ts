@@ -1,0 +1,88 @@
+/** A guest for specs: pristine for each file, the module loaded when asked for. */
+import { buildModule } from '../build/module.js';
+import type { BuiltModule } from '../build/module.js';
+import { provideKernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/provide.js';
+import { guestInitrd } from '../roots/guest-root.js';
+import { Guest } from './guest.js';
+import type { BootedGuest, LoadedGuest } from './guest.js';
+
+export class Stage {
+  readonly kernel: Kernel;
+  /** The module, built for this kernel. */
+  readonly module: BuiltModule;
+  readonly #guest: Guest;
+  #file = '';
+  #booted: BootedGuest | undefined;
+  #loaded: LoadedGuest | undefined;
+
+  private constructor(kernel: Kernel, module: BuiltModule, guest: Guest) {
+    this.kernel = kernel;
+    this.module = module;
+    this.#guest = guest;
+  }
+
+  /**
+   * Provides everything for guests of a kernel: all of it from the cache the second time.
+   * @param name of a kernel in the catalogue; the newest by default
+   */
+  static async prepare(name?: string): Promise<Stage> {
+    const kernel = await provideKernel(name);
+    const module = await buildModule(kernel);
+    return new Stage(kernel, module, await Guest.create({ kernel, initrd: await guestInitrd(kernel) }));
+  }
+
+  /** How guests are run, and how that was found out. */
+  get acceleration(): string {
+    return this.#guest.acceleration;
+  }
+
+  /**
+   * A guest without the module. A spec file has one guest of its own, as long as nothing fails in it.
+   * @throws {InfrastructureError} where it does not come up.
+   */
+  async booted(file: string): Promise<BootedGuest> {
+    const guest = await this.#for(file);
+    if (this.#loaded) {
+      await this.#loaded.unload();
+      this.#loaded = undefined;
+    } else if (await this.#hasModule(guest)) {
+      await guest.sh('rmmod swarm_guard');
+    }
+    return guest;
+  }
+
+  /**
+   * The same guest with the module loaded, with its default parameters.
+   * @throws {InfrastructureError} where the guest does not come up, {GuestCommandError} where the
+   * module does not load.
+   */
+  async loaded(file: string): Promise<LoadedGuest> {
+    const guest = await this.#for(file);
+    if (!this.#loaded) {
+      if (await this.#hasModule(guest)) await guest.sh('rmmod swarm_guard');
+      this.#loaded = await guest.load(this.module.ko);
+    }
+    return this.#loaded;
+  }
+
+  /** Ends the guest there is; the next one is pristine. */
+  async discard(): Promise<void> {
+    const guest = this.#booted;
+    this.#booted = undefined;
+    this.#loaded = undefined;
+    await guest?.stop();
+  }
+
+  async #hasModule(guest: BootedGuest): Promise<boolean> {
+    return (await guest.exec('grep -q ^swarm_guard /proc/modules')).code === 0;
+  }
+
+  async #for(file: string): Promise<BootedGuest> {
+    if (this.#booted && this.#file === file) return this.#booted;
+    await this.discard();
+    this.#file = file;
+    this.#booted = await this.#guest.restore();
+    return this.#booted;
+  }
+}

@@ -1,0 +1,84 @@
+/** What specs are given: a guest in the state that its type says. */
+import { test as base } from '@playwright/test';
+import type { TestInfo } from '@playwright/test';
+import type { BuiltModule } from '../harness/build/module.js';
+import { InfrastructureError } from '../harness/vm/errors.js';
+import type { BootedGuest, LoadedGuest } from '../harness/vm/guest.js';
+import { complaints } from '../harness/vm/kernel-log.js';
+import { Stage } from '../harness/vm/stage.js';
+
+export { expect } from '@playwright/test';
+
+/** Lets the reporter tell trouble with the machinery from findings. */
+export const INFRASTRUCTURE = 'infrastructure';
+
+interface Fixtures {
+  /** A guest without the module. */
+  booted: BootedGuest;
+  /** A guest with the module loaded. */
+  loaded: LoadedGuest;
+  /** The module, built for the guest's kernel. */
+  module: BuiltModule;
+}
+
+interface WorkerFixtures {
+  /** The kernel's name in the catalogue. */
+  kernelName: string;
+  stage: Stage;
+}
+
+async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
+    throw error;
+  }
+}
+
+/** Runs a spec with a guest, then looks at what the spec has left in it. */
+async function withGuest<G extends BootedGuest>(
+  stage: Stage,
+  info: TestInfo,
+  get: () => Promise<G>,
+  use: (guest: G) => Promise<void>,
+): Promise<void> {
+  const guest = await marked(info, get);
+  await use(guest);
+  const { death } = guest.machine;
+  if (death.aborted) {
+    if (death.reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
+    await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
+    await stage.discard();
+    throw death.reason;
+  }
+  const log = await guest.sh('dmesg -c');
+  const found = complaints(log);
+  if (found.length > 0 || info.status !== info.expectedStatus) {
+    await info.attach('kernel log', { body: log, contentType: 'text/plain' });
+    await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
+    await stage.discard();
+  }
+  if (found.length > 0) throw new Error(`the kernel complains:\n${found.join('\n')}\n\n${log}`);
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  kernelName: ['', { option: true, scope: 'worker' }],
+  stage: [
+    async ({ kernelName }, use) => {
+      const stage = await Stage.prepare(kernelName || undefined);
+      await use(stage);
+      await stage.discard();
+    },
+    { scope: 'worker', timeout: 1_200_000 },
+  ],
+  booted: async ({ stage }, use, info) => {
+    await withGuest(stage, info, () => stage.booted(info.file), use);
+  },
+  loaded: async ({ stage }, use, info) => {
+    await withGuest(stage, info, () => stage.loaded(info.file), use);
+  },
+  module: async ({ stage }, use) => {
+    await use(stage.module);
+  },
+});
