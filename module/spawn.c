@@ -166,6 +166,37 @@ static int drop_privileges(void)
 	return swarm_call(SWARM_CALL_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
 }
 
+/*
+ * Leave the launcher's session and terminal. A leader of a process group could
+ * not; swarm_spawn_child() has seen to it that nobody makes it one before.
+ *
+ * Every child of a shell with job control makes itself a process group before
+ * it calls execve, and the shell complains if that fails, as it does for the
+ * leader of a session. So the child is told apart from other members of its new
+ * session only then, by swarm_spawn_execed().
+ */
+static int leave_session(void)
+{
+	long ret = swarm_call(SWARM_CALL_SETSID, 0, 0, 0);
+
+	current->flags |= PF_FORKNOEXEC;
+	if (ret < 0)
+		return ret;
+	WRITE_ONCE(current->signal->leader, 0);
+	return 0;
+}
+
+/**
+ * swarm_spawn_execed - an agent's first process has completed its first execve
+ */
+void swarm_spawn_execed(void)
+{
+	const struct pid *own = task_tgid(current);
+
+	if (task_session(current) == own && task_pgrp(current) == own)
+		WRITE_ONCE(current->signal->leader, 1);
+}
+
 static int be_born(struct swarm_agent *agent, const char **step)
 {
 	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
@@ -185,8 +216,8 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "leaving its session";
-	err = swarm_call(SWARM_CALL_SETSID, 0, 0, 0);
-	if (err < 0)
+	err = leave_session();
+	if (err)
 		return err;
 	*step = "dropping privileges";
 	return drop_privileges();
@@ -230,6 +261,13 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 
 	if (newborn && agent->range != SWARM_NO_RANGE)
 		fill_maps(agent, child);
+	/*
+	 * A shell with job control makes each child a process group of its own, at
+	 * once and from outside. As if the child had called execve already, that
+	 * fails with EACCES, which every such shell expects.
+	 */
+	if (newborn)
+		child->flags &= ~PF_FORKNOEXEC;
 	/* An armed thread's use becomes its child's. */
 	swarm_agent_join(agent, newborn);
 	WARN_ON_ONCE(swarm_member_add(member, child));

@@ -13,6 +13,7 @@ struct task_struct;
 
 int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err);
 void swarm_spawn_child(struct swarm_member *member, struct task_struct *child);
+void swarm_spawn_execed(void);
 int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *err);
 
 #endif

@@ -42,8 +42,11 @@ static void on_exec(struct task_struct *task)
 		return;
 	rcu_read_lock();
 	member = swarm_member_find(task->signal);
-	if (member)
+	if (member && !(member->flags & SWARM_MEMBER_EXECED)) {
 		member->flags |= SWARM_MEMBER_EXECED;
+		if (member->flags & SWARM_MEMBER_SPAWNED)
+			swarm_spawn_execed();
+	}
 	rcu_read_unlock();
 }
 

@@ -23,12 +23,11 @@ export async function mirror(): Promise<string> {
   for (const path of ['/etc/apt/sources.list', ...lists]) {
     if (!existsSync(path)) continue;
     const text = await readFile(path, 'utf8');
-    const uri = /^(?:deb(?:\s+\[[^\]]*\])?|URIs:)\s+(\S+\/debian)\/?(?:\s|$)/m.exec(text)?.[1];
+    const uris = [...text.matchAll(/^(?:deb(?:\s+\[[^\]]*\])?|URIs:)\s+(\S+?)\/?(?:\s|$)/gm)].map(([, uri]) => uri);
+    const uri = uris.find((each) => each && !/security/.test(each));
     if (uri) return uri;
   }
-  throw new Error(
-    'no Debian mirror is configured in /etc/apt; set SWARMGUARD_MIRROR to one (https://www.debian.org/mirror/list)',
-  );
+  throw new Error('no Debian mirror is configured in /etc/apt; set SWARMGUARD_MIRROR to the address of one');
 }
 
 /** A line of sources.list for a suite. */

@@ -12,8 +12,8 @@ import { runInRoot, toolRoot, withoutDocs } from './tool-root.js';
 import type { Root } from './tool-root.js';
 
 const PACKAGES = [
-  ...['base-files', 'bash', 'coreutils', 'dash', 'dropbear-bin', 'findutils', 'grep', 'gawk', 'iproute2'],
-  ...['kmod', 'mount', 'procps', 'sed', 'strace', 'util-linux', 'libc-bin'],
+  ...['base-files', 'bash', 'coreutils', 'dash', 'dropbear-bin', 'findutils', 'grep', 'gawk', 'hostname'],
+  ...['iproute2', 'kmod', 'mount', 'procps', 'sed', 'strace', 'util-linux', 'libc-bin'],
 ];
 
 /** Drivers that are modules in some kernels and built in in others, in loading order. */
@@ -73,7 +73,6 @@ async function copyModules(kernel: Kernel, root: string): Promise<void> {
 }
 
 async function fillRoot(root: string, kernel: Kernel, programs: string, publicKey: string): Promise<void> {
-  await cp(join(guestDir, 'init'), join(root, 'init'));
   for (const dir of ['mnt', 'proc', 'sys', 'dev', 'tmp', 'run', 'root/.ssh', 'etc/dropbear', 'usr/local/bin']) {
     await mkdir(join(root, dir), { recursive: true });
   }
@@ -83,6 +82,8 @@ async function fillRoot(root: string, kernel: Kernel, programs: string, publicKe
   await writeFile(join(root, 'etc/shells'), '/bin/sh\n/bin/bash\n');
   await writeFile(join(root, 'etc/hostname'), 'guest\n');
   await writeFile(join(root, 'root/.ssh/authorized_keys'), `${publicKey}\n`, { mode: 0o600 });
+  await cp(join(guestDir, 'init'), join(root, 'init'));
+  await cp(join(guestDir, 'my-agent'), join(root, 'srv/my-agent'));
   await cp(programs, join(root, 'usr/local/bin'), { recursive: true });
   await copyModules(kernel, root);
 }
@@ -90,7 +91,7 @@ async function fillRoot(root: string, kernel: Kernel, programs: string, publicKe
 /* What is left to do once the files are in place, and the archive of it all. */
 const PACK = `set -e
 rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev
-chmod 755 /image/init
+chmod 755 /image/init /image/srv/my-agent
 chmod 700 /image/root /image/root/.ssh
 [ -e /image/usr/bin/sh ] || ln -s dash /image/usr/bin/sh
 [ -e /image/usr/bin/awk ] || ln -s gawk /image/usr/bin/awk
@@ -106,11 +107,11 @@ find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/init
 export async function guestInitrd(kernel: Kernel): Promise<string> {
   const tools = await toolRoot();
   const [base, programs, { publicKey }] = [await baseRoot(), await guestPrograms(tools), await guestKeys()];
-  const init = await readFile(join(guestDir, 'init'), 'utf8');
+  const scripts = await Promise.all(['init', 'my-agent'].map((name) => readFile(join(guestDir, name), 'utf8')));
   const dir = await cached({
     kind: 'initrd',
     label: kernel.release,
-    key: [base, programs, publicKey, init, PACK, kernel.image, hashOf(...MODULES), fillRoot.toString()],
+    key: [base, programs, publicKey, ...scripts, PACK, kernel.image, hashOf(...MODULES), fillRoot.toString()],
     keep: 2,
     build: (dir) =>
       step("Packing the guest's root", async () => {

@@ -42,7 +42,7 @@ export async function acceleration(tools: Root, hardware: Omit<Hardware, 'accele
   const dir = await cached({
     kind: 'accelerator',
     label: 'kvm',
-    key: [bootId, hardware.image, tools.id],
+    key: [bootId, tools.id],
     keep: 4,
     build: async (dir) => {
       const finding = await step('Trying whether KVM boots a stock kernel', () => tryKvm(tools, hardware));

@@ -18,6 +18,7 @@ import { Machine } from './machine.js';
 import type { Hardware } from './machine.js';
 import { SshConnection } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
+import { Terminal } from './terminal.js';
 
 /** A stock kernel that finds memory errors, and stops at the first complaint. */
 const APPEND = [
@@ -156,6 +157,11 @@ export class BootedGuest {
   /** Connects this process's terminal to a shell line in the guest; returns its exit status. */
   interactive(command: string): Promise<number> {
     return this.#ssh.interactive(command);
+  }
+
+  /** A shell at a terminal of its own in the guest, to type into. */
+  async terminal(): Promise<Terminal> {
+    return Terminal.open(await this.#ssh.open(Terminal.SHELL, { term: 'dumb', cols: 200, rows: 50 }), this.machine);
   }
 
   /** Writes a file in the guest. */

@@ -173,22 +173,22 @@ export class Machine {
    * Waits for a promise, but no longer than the machine lives or `timeoutMs` pass.
    * @throws the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
    */
-  async while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const end = AbortSignal.any([this.death, timeout]);
-    const ended = new Promise<never>((_, reject) => {
-      const fail = () => {
-        reject(
-          this.death.aborted
-            ? (this.death.reason as Error)
-            : new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${what}`),
-        );
+  while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
+    // Not AbortSignal.any with AbortSignal.timeout, which Node 20 may collect before they fire.
+    return new Promise((resolve, reject) => {
+      const die = () => {
+        reject(this.death.reason as Error);
       };
-      if (end.aborted) fail();
-      else end.addEventListener('abort', fail, { once: true });
+      const timer = setTimeout(() => {
+        reject(new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${what}`));
+      }, timeoutMs);
+      if (this.death.aborted) die();
+      this.death.addEventListener('abort', die, { once: true });
+      work.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        this.death.removeEventListener('abort', die);
+      });
     });
-    ended.catch(() => undefined);
-    return Promise.race([work, ended]);
   }
 
   /** The port of this host's loopback interface that leads to the guest's SSH server. */

@@ -39,7 +39,8 @@ export class SshConnection {
     });
   }
 
-  #open(command: string, pty?: ssh2.PseudoTtyOptions): Promise<ClientChannel> {
+  /** Starts a shell line, with a terminal of its own where `pty` is given. */
+  open(command: string, pty?: ssh2.PseudoTtyOptions): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
       this.#client.exec(command, pty ? { pty } : {}, (error, channel) => {
         if (error) reject(error);
@@ -50,7 +51,7 @@ export class SshConnection {
 
   /** Runs a shell line and collects what it prints. */
   async exec(command: string, { stdin, timeoutMs = 60_000 }: ExecOptions = {}): Promise<ExecResult> {
-    const channel = await this.#open(command);
+    const channel = await this.open(command);
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
     channel.on('data', (data: Buffer) => out.push(data));
     channel.stderr.on('data', (data: Buffer) => err.push(data));
@@ -78,7 +79,7 @@ export class SshConnection {
     const { stdin, stdout } = process;
     const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
     const { rows, cols } = size();
-    const channel = await this.#open(command, { rows, cols, term: process.env['TERM'] ?? 'xterm' });
+    const channel = await this.open(command, { rows, cols, term: process.env['TERM'] ?? 'xterm' });
     const resize = () => {
       channel.setWindow(size().rows, size().cols, 0, 0);
     };

@@ -1,0 +1,77 @@
+/** What the demonstration prints: what is typed, what was expected, what was seen. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const tty = process.stdout.isTTY && !process.env['NO_COLOR'];
+const colour = process.env['FORCE_COLOR'] !== undefined || tty;
+const paint = (code: number) => (text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
+const bold = paint(1);
+const dim = paint(2);
+const red = paint(31);
+const green = paint(32);
+const yellow = paint(33);
+const cyan = paint(36);
+
+/** How fast a line is typed, in milliseconds a character. */
+const TYPING_MS = tty ? 6 : 0;
+
+export class Show {
+  #steps = 0;
+  #differences = 0;
+  readonly #start = performance.now();
+
+  /** Begins a step. */
+  step(title: string): void {
+    this.#steps += 1;
+    console.log(`\n${bold(`${this.#steps}. ${title}`)}`);
+  }
+
+  /** Shows a line as it is typed at a prompt. */
+  async typed(prompt: string, line: string): Promise<void> {
+    process.stdout.write(`   ${cyan(prompt)} `);
+    for (const character of line) {
+      process.stdout.write(character);
+      if (TYPING_MS > 0) await sleep(TYPING_MS);
+    }
+    process.stdout.write('\n');
+  }
+
+  /** Shows what was printed. */
+  printed(text: string): void {
+    if (text) console.log(text.replace(/^/gm, '   '));
+  }
+
+  /** Says something about what is going on. */
+  note(text: string): void {
+    console.log(`   ${dim(text)}`);
+  }
+
+  /** A bar for a share of one CPU, redrawn in place on a terminal. */
+  meter(label: string, percent: number): void {
+    const width = 40;
+    const filled = Math.min(width, Math.round((percent / 100) * width));
+    const bar = `${yellow('█'.repeat(filled))}${dim('░'.repeat(width - filled))}`;
+    console.log(`   ${label} ${bar} ${percent.toFixed(0).padStart(3)} %`);
+  }
+
+  /**
+   * Compares what was seen with what was expected.
+   * @param expected the text itself, or a test with its description
+   */
+  check(what: string, seen: string, expected: string | { text: string; holds: boolean }): void {
+    const { text, holds } = typeof expected === 'string' ? { text: expected, holds: seen === expected } : expected;
+    if (!holds) this.#differences += 1;
+    const mark = holds ? green('✔') : red('✘');
+    const [left, right] = [`${dim('expected')} ${text}`, `${dim('seen')} ${seen}`];
+    if (text.length + seen.length < 50) console.log(`   ${mark} ${what.padEnd(36)} ${left}, ${right}`);
+    else console.log(`   ${mark} ${what}\n       ${left}\n       ${right}`);
+  }
+
+  /** Prints the summary; true where everything was as expected. */
+  end(): boolean {
+    const seconds = ((performance.now() - this.#start) / 1000).toFixed(0);
+    const steps = `${this.#steps} steps in ${seconds} s`;
+    if (this.#differences === 0) console.log(`\n${green(bold(`Everything was as expected: ${steps}`))}`);
+    else console.log(`\n${red(bold(`${this.#differences} differences from what was expected: ${steps}`))}`);
+    return this.#differences === 0;
+  }
+}
