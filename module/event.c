@@ -55,7 +55,7 @@ void swarm_event_destroyed(const struct swarm_agent *agent)
 }
 
 /**
- * swarm_event_violation - a member was denied something
+ * swarm_event_violation - a member did what a rule denies, kills for or audits
  * @agent: its agent, or NULL where no agent is charged
  * @kind: what it tried
  * @action: what the policy answered
@@ -63,9 +63,18 @@ void swarm_event_destroyed(const struct swarm_agent *agent)
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action action)
 {
-	atomic64_inc(&swarm_totals.violations);
-	if (agent)
-		atomic_inc(&agent->violations);
-	swarm_dbg("agent %llu: %s denied to process %d\n", agent ? agent->id : 0,
-		  swarm_kind_name(kind), task_tgid_nr(current));
+	static const char *const done[] = {
+		[SWARM_DENY] = "denied to",
+		[SWARM_KILL] = "kills",
+		[SWARM_AUDIT] = "by",
+	};
+
+	/* What is audited was allowed. */
+	if (action != SWARM_AUDIT) {
+		atomic64_inc(&swarm_totals.violations);
+		if (agent)
+			atomic_inc(&agent->violations);
+	}
+	swarm_dbg("agent %llu: %s %s process %d\n", agent ? agent->id : 0,
+		  swarm_kind_name(kind), done[action], task_tgid_nr(current));
 }

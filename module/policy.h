@@ -3,18 +3,22 @@
  * The C interface of the policy core (src/, written in Rust).
  *
  * The core parses and validates; it neither allocates, sleeps nor panics, so
- * every function here may be called from any context. The layouts are checked
- * on both sides: static_assert here, const assertions in src/ffi.rs.
+ * every function here may be called from any context. The layouts are checked on
+ * both sides: by static_assert at the end of this file, by const assertions in
+ * src/ffi.rs.
  */
 #ifndef SWARM_POLICY_H
 #define SWARM_POLICY_H
 
 #ifdef __KERNEL__
+#include <linux/build_bug.h>
 #include <linux/types.h>
 #else
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 typedef uint8_t u8;
+typedef uint16_t u16;
 typedef uint32_t u32;
 typedef int32_t s32;
 typedef uint64_t u64;
@@ -89,6 +93,7 @@ struct swarm_rules {
 	u8 privileged;			/* 0 or 1 */
 	u8 persist;			/* 0 or 1 */
 	struct swarm_device_rule devices[SWARM_DEVICES_MAX];
+	u8 pad[4];
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -129,9 +134,9 @@ struct swarm_attach {
  */
 struct swarm_framer {
 	u32 length;		/* bytes of the current object so far */
-	u8 depth;		/* of braces and brackets */
+	u16 depth;		/* of braces and brackets */
 	u8 state;		/* the core's own */
-	u8 pad[2];
+	u8 pad;
 };
 
 enum swarm_frame {
@@ -204,5 +209,12 @@ s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u
  * swarm_clone_flags - the kernel's CLONE_NEW* bits for bits of namespace_flags
  */
 u64 swarm_clone_flags(u32 namespaces);
+
+static_assert(sizeof(struct swarm_device_rule) == 12);
+static_assert(sizeof(struct swarm_rules) == 224);
+static_assert(sizeof(struct swarm_request) == 328);
+static_assert(sizeof(struct swarm_policy_error) == 164);
+static_assert(sizeof(struct swarm_attach) == 16);
+static_assert(sizeof(struct swarm_framer) == 8);
 
 #endif

@@ -135,8 +135,11 @@ pub unsafe extern "C" fn swarm_device_allowed(
 ) -> i32 {
     // SAFETY: promised by the caller.
     let rules = unsafe { &*rules };
-    // Type and access are single bytes: DEVCG_* of the kernel.
-    i32::from(device_allowed(rules.devices(), kind as u8, major, minor, access as u8))
+    // Single bytes, DEVCG_* of the kernel; nothing else is a device or an access that a rule allows.
+    let (Ok(kind), Ok(access)) = (u8::try_from(kind), u8::try_from(access)) else {
+        return 0;
+    };
+    i32::from(device_allowed(rules.devices(), kind, major, minor, access))
 }
 
 /// The kernel's flags for bits of `namespace_flags`.

@@ -5,7 +5,7 @@ use crate::error::{PolicyError, E2BIG, EINVAL};
 use crate::policy::OBJECT_MAX;
 
 /// Deeper than any object of the interface.
-const DEPTH_MAX: u8 = 8;
+const DEPTH_MAX: u16 = 8;
 
 /// Where the next byte stands.
 #[repr(u8)]
@@ -30,9 +30,9 @@ enum State {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Framer {
     length: u32,
-    depth: u8,
+    depth: u16,
     state: State,
-    pad: [u8; 2],
+    pad: u8,
 }
 
 /// What [`Framer::next`] found.
@@ -148,7 +148,7 @@ impl Framer {
         self.length = self.length.saturating_add(1);
         match (self.state, byte) {
             (State::String | State::Escape, 0x00..=0x1f) => {
-                return self.fail(byte, EINVAL, "a control byte in a string; write it as \\u00XX")
+                return self.fail(byte, EINVAL, "a control byte in a string; write a backslash, u and four hexadecimal digits")
             }
             (State::Escape, _) => self.state = State::String,
             (State::String, b'\\') => self.state = State::Escape,
@@ -180,7 +180,10 @@ impl Framer {
             (State::SkipString, b'"') => self.state = State::SkipObject,
             (State::SkipString, _) => (),
             (_, b'"') => self.state = State::SkipString,
-            (_, b'{' | b'[') => self.depth = self.depth.saturating_add(1),
+            (_, b'{' | b'[') => match self.depth.checked_add(1) {
+                Some(depth) => self.depth = depth,
+                None => self.state = State::SkipLine,
+            },
             (_, b'}' | b']') => self.close(),
             _ => (),
         }

@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0x00..=0x1f) => return self.fail("a control byte in a string; write it as \\u00XX"),
+                Some(0x00..=0x1f) => return self.fail("a control byte in a string; write a backslash, u and four hexadecimal digits"),
                 Some(0x20..=0x7f) => self.bump(),
                 Some(_) => self.utf8()?,
                 None => return self.fail(""),
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         for _ in 0..4 {
             match self.peek().and_then(hex_digit) {
                 Some(digit) => value = (value << 4) | digit,
-                None => return self.fail("\\u takes four hexadecimal digits"),
+                None => return self.fail("a backslash and u take four hexadecimal digits"),
             }
             self.bump();
         }

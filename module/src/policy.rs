@@ -66,6 +66,8 @@ pub struct Rules {
     privileged: u8,
     persist: u8,
     devices: [DeviceRule; DEVICES_MAX],
+    /// Explicit, so that equal rules are equal byte for byte.
+    pad: [u8; 4],
 }
 
 impl Default for Rules {
@@ -80,6 +82,7 @@ impl Default for Rules {
             privileged: 0,
             persist: 0,
             devices: [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX],
+            pad: [0; 4],
         };
         for (slot, (_, action)) in rules.syscalls.iter_mut().zip(SYSCALLS) {
             *slot = action as u8;
