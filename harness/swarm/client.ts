@@ -88,6 +88,36 @@ function parseAgent(line: string): AgentLine {
   return { id: Number(id), pid: Number(pid), memory: memory ?? '', cpu: cpu ?? '', namespaces: parseInt(namespaces, 16) };
 }
 
+/** The calls by which a launcher can make an agent's first process. */
+export const LAUNCH_CALLS = ['fork', 'vfork', 'posix_spawn', 'clone', 'clone3'] as const;
+
+export interface LaunchOptions {
+  via?: (typeof LAUNCH_CALLS)[number];
+  /** Flags of clone and clone3, in hexadecimal. */
+  flags?: string;
+  /** Flags, in hexadecimal, of a clone3 that is tried before and expected to fail. */
+  first?: string;
+  /** What the launcher itself is started by, such as "nice -n -5". */
+  under?: string;
+}
+
+/** A program that ran as the first process of an agent. */
+export interface Launched {
+  /** Its exit status; 128 and the signal where one killed it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The agent. */
+  readonly id: number;
+  /** Its first process, as the host counts. */
+  readonly pid: number;
+}
+
+/** A word as a shell takes it literally. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 export class SwarmClient {
   readonly #shell: Shell;
 
@@ -145,13 +175,28 @@ export class SwarmClient {
   }
 
   /**
-   * Runs a shell line as the first process of an agent.
-   * @param via how the launcher makes it: fork, vfork, posix_spawn, clone or clone3
+   * Runs a program as the first process of an agent and waits for its end.
+   * @param how how its launcher makes it, and what it is started by
+   * @throws where the agent is refused or no process can be made; {@link SwarmClient.tryLaunch} does not.
    */
-  async run(request: AgentRequest, line: string, { via = 'fork', flags = '0' } = {}) {
+  async launch(request: AgentRequest, program: string[], how: LaunchOptions = {}): Promise<Launched> {
+    const { code, stdout, stderr } = await this.tryLaunch(request, program, how);
+    const id = /^\{"id":(\d+)\}$/m.exec(stderr)?.[1];
+    const pid = /^pid (\d+)$/m.exec(stderr)?.[1];
+    if (id === undefined || pid === undefined) throw new Error(`not launched: ${code} ${stderr}`);
+    return { code, stdout, stderr, id: Number(id), pid: Number(pid) };
+  }
+
+  /** As {@link SwarmClient.launch}, for what is to fail: 125 where the object is refused, 126 where no process is made. */
+  async tryLaunch(request: AgentRequest, program: string[], how: LaunchOptions = {}) {
+    const { via = 'fork', flags = '0', first = '0', under = '' } = how;
     const object = JSON.stringify({ spawn: true, ...request });
-    const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-    const command = `launch --via ${via} --flags ${flags} ${quoted(object)} /bin/sh -c ${quoted(line)}`;
-    return this.#shell.exec(command, { timeoutMs: 120_000 });
+    const command = `${under} launch --via ${via} --flags ${flags} --first ${first} ${[object, ...program].map(quoted).join(' ')}`;
+    return this.#shell.exec(command.trimStart(), { timeoutMs: 120_000 });
+  }
+
+  /** Runs a shell line as the first process of an agent; see {@link SwarmClient.launch}. */
+  async run(request: AgentRequest, line: string, how: LaunchOptions = {}): Promise<Launched> {
+    return this.launch(request, ['/bin/sh', '-c', line], how);
   }
 }

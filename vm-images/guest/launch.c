@@ -6,7 +6,8 @@
  * fork (the default), vfork, posix_spawn, clone, clone3 or a raw clone with the
  * flags of --flags HEX. Prints what was read back on stderr, waits, and exits as
  * PROGRAM does (128 + signal if it was killed); 125 if the object was refused,
- * 126 if no child could be made.
+ * 126 if no child could be made. With --first HEX it tries a clone3 with these
+ * flags before, which is expected to fail, and says how it did.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -84,7 +85,7 @@ static pid_t start(const char *via, unsigned long long flags, char **argv)
 
 int main(int argc, char **argv)
 {
-	unsigned long long flags = 0;
+	unsigned long long flags = 0, first = 0;
 	const char *via = "fork";
 	int status;
 	pid_t pid;
@@ -94,6 +95,8 @@ int main(int argc, char **argv)
 			via = argv[1];
 		else if (!strcmp(*argv, "--flags"))
 			flags = strtoull(argv[1], NULL, 16);
+		else if (!strcmp(*argv, "--first"))
+			first = strtoull(argv[1], NULL, 16);
 	}
 	if (argc < 2) {
 		fprintf(stderr, "usage: launch [--via HOW] [--flags HEX] OBJECT PROGRAM [ARGUMENT...]\n");
@@ -101,6 +104,8 @@ int main(int argc, char **argv)
 	}
 	if (refused(argv[0]))
 		return 125;
+	if (first)
+		fprintf(stderr, "first %s\n", raw_clone3(first) < 0 ? strerrorname_np(errno) : "ok");
 	pid = start(via, flags, argv + 1);
 	if (pid < 0) {
 		fprintf(stderr, "%s: %s\n", via, strerrorname_np(errno));

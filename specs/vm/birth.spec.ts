@@ -1,0 +1,134 @@
+import { LAUNCH_CALLS } from '../../harness/swarm/client.js';
+import { expect, test } from '../fixtures.js';
+import { background, expectActive, NAMESPACES, SHOW_NAMESPACES } from '../support.js';
+
+for (const via of LAUNCH_CALLS) {
+  test(`a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {
+    const { code, stdout } = await loaded.swarm.run(
+      { pids_limit: 50 },
+      `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`,
+      { via },
+    );
+    const [pid, uid, cgroup, ...inside] = stdout.split('\n').filter(Boolean);
+    expect(code).toBe(0);
+    expect([pid, uid, cgroup]).toEqual(['1', '0', '0::/']);
+    const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
+    const shared = inside.filter((namespace) => outside.includes(namespace));
+    expect(shared).toEqual([expect.stringMatching(/^time:/)]);
+    await expectActive(loaded, 0);
+  });
+}
+
+test('namespace_flags choose the namespaces, each by its own inode', async ({ loaded }) => {
+  const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
+  for (const [name, bit] of Object.entries(NAMESPACES)) {
+    const { stdout } = await loaded.swarm.run({ namespace_flags: bit | NAMESPACES.user }, SHOW_NAMESPACES);
+    const own = stdout.split('\n').filter((each) => each && !outside.includes(each));
+    const expected = [...new Set([name, 'user'])].sort();
+    expect(own.map((each) => each.split(':')[0]).sort(), name).toEqual(expected);
+  }
+  const { stdout } = await loaded.swarm.run({ namespace_flags: 255 }, SHOW_NAMESPACES);
+  expect(stdout.split('\n').filter((each) => outside.includes(each))).toEqual([]);
+});
+
+test('each namespace is one by effect', async ({ loaded }) => {
+  const sleeper = await background(loaded, 'sleep 60');
+  await loaded.sh('ipcmk -M 4096');
+  const { stdout } = await loaded.swarm.run(
+    { namespace_flags: 255 },
+    [
+      `attempt kill ${sleeper}`,
+      'attempt kill 1',
+      'mkdir -p /tmp/inner && mount -t proc proc /tmp/inner && ls /tmp/inner | grep -c "^[0-9]"',
+      'mount -t tmpfs none /mnt && touch /mnt/inside',
+      'tail -n +3 /proc/self/net/dev | cut -d: -f1 | xargs',
+      'bash -c ": </dev/tcp/127.0.0.1/22" 2>/dev/null || echo unreachable',
+      'hostname agent && hostname',
+      'ipcs -m | grep -c 0x',
+      'cat /proc/self/cgroup',
+    ].join('\n'),
+  );
+  const lines = stdout.split('\n').filter(Boolean);
+  expect(lines[0], 'a process outside').toBe('kill ESRCH');
+  expect(lines[1], 'its own first process').toBe('kill ok');
+  expect(Number(lines[2]), 'processes in its own /proc').toBeLessThanOrEqual(5);
+  expect(lines.slice(3)).toEqual(['lo', 'unreachable', 'agent', '0', '0::/']);
+  expect(await loaded.sh('hostname'), "the host's name").toBe('guest');
+  expect(await loaded.sh('ls /mnt'), "the host's mounts").toBe('');
+  await loaded.sh(`kill ${sleeper}; rmdir /tmp/inner; ipcrm -a`);
+});
+
+test('its ids are its own: root inside, nobody outside, and no two agents the same', async ({ loaded }) => {
+  const agents = await Promise.all([1, 2].map(() => loaded.swarm.run({}, 'id -G; grep ^Cap /proc/self/status; sleep 2')));
+  for (const { stdout } of agents) {
+    expect(stdout.split('\n')[0], 'supplementary groups are gone').toBe('0');
+    expect(stdout).toMatch(/^CapEff:\t0*1ffffffffff$/m);
+  }
+  const running = Promise.all([1, 2].map(() => loaded.swarm.run({}, 'echo; sleep 3')));
+  await expectActive(loaded, 2);
+  const pids = (await loaded.swarm.agents()).map(({ pid }) => pid);
+  const uids = await loaded.sh(`for p in ${pids.join(' ')}; do grep -E "^(Uid|Gid|Groups)" /proc/$p/status | xargs; done`);
+  await running;
+  const [first, second] = uids.split('\n').map((line) => /^Uid: (\d+) \1 \1 \1 Gid: (\d+) \2 \2 \2 Groups:$/.exec(line));
+  expect(Number(first?.[1])).toBeGreaterThanOrEqual(2 ** 31);
+  expect(Number(first?.[2])).toBeGreaterThanOrEqual(2 ** 31);
+  expect(Math.abs(Number(first?.[1]) - Number(second?.[1]))).toBeGreaterThanOrEqual(1024);
+});
+
+test('without a user namespace it needs "privileged", and is then root outside too', async ({ loaded }) => {
+  const refused = await loaded.swarm.tryLaunch({ namespace_flags: 95 }, ['/bin/true']);
+  expect(refused.code).toBe(125);
+  expect(refused.stderr).toContain('"error":"EINVAL","field":"namespace_flags"');
+  const { stdout } = await loaded.swarm.run({ namespace_flags: 95, privileged: true }, 'cat /proc/self/uid_map; id -u');
+  expect(stdout.trim().split(/\s+/)).toEqual(['0', '0', '4294967295', '0']);
+});
+
+for (const [name, flags] of Object.entries({ CLONE_VM: '100', CLONE_FS: '200', CLONE_FILES: '400', CLONE_SYSVSEM: '40000' })) {
+  test(`a launcher cannot keep ${name} with its agent, and stays armed`, async ({ loaded }) => {
+    const { stdout, stderr } = await loaded.swarm.run({}, 'echo $$', { first: flags });
+    expect(stderr).toContain('first EINVAL');
+    expect(stdout).toBe('1\n');
+  });
+}
+
+test('a chrooted launcher is refused and nothing is left', async ({ loaded }) => {
+  await loaded.sh('mkdir -p /tmp/jail && mount --rbind / /tmp/jail');
+  const { code, stderr } = await loaded.swarm.tryLaunch({}, ['/bin/true'], { under: 'chroot /tmp/jail' });
+  await loaded.sh('umount -l /tmp/jail && rmdir /tmp/jail');
+  expect(code).toBe(125);
+  expect(stderr).toMatch(/"error":"EPERM","field":"spawn".*chroot/);
+  await expectActive(loaded, 0);
+});
+
+test('it leaves its session and terminal, real-time scheduling, priority and OOM protection behind', async ({ loaded }) => {
+  const look = 'cut -d" " -f6,7 /proc/self/stat; chrt -p $$ | head -1; nice; cat /proc/self/oom_score_adj';
+  const under = 'choom -n -500 -- chrt -f 10';
+  const realtime = await loaded.swarm.run({}, look, { under });
+  const lines = realtime.stdout.split('\n');
+  expect(lines[0], 'session and terminal').toBe(`${realtime.pid} 0`);
+  expect(lines[1]).toMatch(/SCHED_OTHER$/);
+  expect(lines.slice(2, 4)).toEqual(['0', '0']);
+  const nice = await loaded.swarm.run({}, look, { under: 'nice -n -5' });
+  expect(nice.stdout.split('\n')[2]).toBe('0');
+  const again = await loaded.swarm.run({}, 'echo -1 >/proc/self/oom_score_adj', { under });
+  expect(again.code, 'protection cannot be taken back').not.toBe(0);
+  const ambient = await loaded.swarm.run({}, 'grep CapAmb /proc/self/status', {
+    under: 'setpriv --inh-caps +net_raw --ambient-caps +net_raw',
+  });
+  expect(ambient.stdout).toBe('CapAmb:\t0000000000000000\n');
+});
+
+test('the two lines work at the prompt of an interactive shell', async ({ loaded }) => {
+  const terminal = await loaded.terminal();
+  expect(await terminal.type('echo \'{"memory_limit":268435456,"spawn":true}\' > /proc/swarm/create')).toBe('');
+  expect(await terminal.type('sh -c \'echo $$; ps -o tty= -p 1\'')).toBe('1\n?');
+  expect(await terminal.type('sh -c \'test $$ != 1 && echo not an agent\'')).toBe('not an agent');
+  terminal.close();
+  await expectActive(loaded, 0);
+});
+
+test('only the armed thread gives birth', async ({ loaded }) => {
+  const line = `exec 3<>/proc/swarm/create; echo '{"spawn":true}' >&3; read -r answer <&3; `;
+  const twice = await loaded.sh(`${line} sh -c 'echo $$'; sh -c 'test $$ = 1 || echo free'`);
+  expect(twice).toBe('1\nfree');
+});
