@@ -532,7 +532,7 @@ int __init swarm_cgroup_init(void)
 		pr_err("load the module from the initial cgroup namespace\n");
 		return -EPERM;
 	}
-	if (strstr(swarm_cgroup_parent, "..")) {
+	if (*swarm_cgroup_parent == '/' || strstr(swarm_cgroup_parent, "..")) {
 		pr_err("cgroup_parent must be a relative path without \"..\"\n");
 		return -EINVAL;
 	}

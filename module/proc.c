@@ -26,14 +26,16 @@ int swarm_may_control(const struct file *file)
 {
 	struct swarm_member *member;
 
-	if (!file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN) || !capable(CAP_SYS_ADMIN))
-		return -EPERM;
 	rcu_read_lock();
 	member = swarm_member_find(current->signal);
 	if (member)
 		swarm_event_violation(member->agent, SWARM_KIND_CONTROL, SWARM_DENY);
 	rcu_read_unlock();
-	return member ? -EPERM : 0;
+	if (member)
+		return -EPERM;
+	if (!file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN) || !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return 0;
 }
 
 /**

@@ -1,6 +1,100 @@
 import { expect, test } from '../fixtures.js';
+import { expectActive } from '../support.js';
 
-test('the counters start at zero', async ({ loaded }) => {
-  const text = await loaded.sh('cat /proc/swarm/status');
-  expect(text).toBe('Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0');
+test('the files of /proc/swarm have their modes, and the counters start at zero', async ({ loaded }) => {
+  expect(await loaded.sh("stat -c '%n %a' /proc/swarm/* | sed 's,.*/,,'")).toBe(
+    'agents 444\ncreate 600\ndestroy 200\nstatus 444',
+  );
+  const status = 'Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0\n';
+  expect((await loaded.exec('cat /proc/swarm/status')).stdout).toBe(status);
+  expect((await loaded.exec('cat /proc/swarm/agents')).stdout).toBe('');
+});
+
+test('the parameters have their defaults and can be given', async ({ booted, module }) => {
+  const show = 'cd /sys/module/swarm_guard/parameters && grep . * | sort';
+  const defaults = await booted.load(module.ko);
+  expect(await defaults.sh(show)).toBe(
+    'cgroup_parent:swarm\ndebug:0\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
+  );
+  await defaults.unload();
+  const guest = await booted.reload({ max_agents: 500000, debug: 1, cgroup_parent: 'some/where', id_base: 3000000000 });
+  expect(await guest.sh(show)).toContain('debug:1\n');
+  expect(await guest.sh(show)).toContain('max_agents:500000');
+  const { stdout } = await guest.swarm.run({ pids_limit: 9 }, 'sed 1q /proc/self/uid_map; sleep 0.5');
+  expect(stdout.trim().split(/\s+/)).toEqual(['0', '3000000000', '1024']);
+  expect(await guest.sh('ls -d /sys/fs/cgroup/some/where/plain')).toBe('/sys/fs/cgroup/some/where/plain');
+  expect(await guest.kernelLog()).toMatch(/swarm_guard: agent 1 spawned/);
+  await guest.sh('echo 0 >/sys/module/swarm_guard/parameters/debug; dmesg -C');
+  await guest.swarm.run({}, 'true');
+  expect(await guest.kernelLog()).not.toContain('swarm_guard');
+  await guest.unload();
+  expect(await guest.sh('ls /sys/fs/cgroup | grep -c some || true')).toBe('0');
+});
+
+for (const [parameter, message] of Object.entries({
+  'max_agents=0': /max_agents must be from 1/,
+  'max_agents=999999999': /max_agents must be from 1/,
+  'id_count=0': /id_base and id_count/,
+  'id_base=4294967295': /id_base and id_count/,
+  'cgroup_parent=/absolute': /cgroup_parent/,
+  'cgroup_parent=../up': /cgroup_parent/,
+})) {
+  test(`${parameter} is refused, with the reason in the log and nothing left`, async ({ booted, module }) => {
+    await booted.upload(module.ko, '/root/swarm_guard.ko');
+    const { code } = await booted.exec(`insmod /root/swarm_guard.ko ${parameter}`);
+    expect(code).not.toBe(0);
+    expect(await booted.kernelLog()).toMatch(message);
+    expect((await booted.exec('ls -d /proc/swarm /sys/fs/cgroup/swarm')).stdout).toBe('');
+  });
+}
+
+test('loading changes no mount and no cgroup option, and unloading neither', async ({ booted, module }) => {
+  const look = 'cat /proc/mounts; cat /sys/fs/cgroup/cgroup.subtree_control /sys/fs/cgroup/cgroup.controllers';
+  const before = await booted.sh('cat /proc/mounts');
+  expect(before).toMatch(/cgroup2 rw,.*nsdelegate/);
+  const guest = await booted.load(module.ko);
+  expect(await guest.sh('cat /proc/mounts')).toBe(before);
+  const loaded = await guest.sh(look);
+  await guest.swarm.run({ memory_limit: 1 << 25, cpu_quota: 10, pids_limit: 20 }, 'true');
+  await expectActive(guest, 0);
+  expect(await guest.sh(look)).toBe(loaded);
+  await guest.unload();
+  expect(await guest.sh('cat /proc/mounts')).toBe(before);
+});
+
+test('it does not load from a cgroup namespace other than the first, and says so', async ({ booted, module }) => {
+  await booted.upload(module.ko, '/root/swarm_guard.ko');
+  await booted.sh('mkdir -p /sys/fs/cgroup/elsewhere');
+  const { code } = await booted.exec(
+    'echo $$ >/sys/fs/cgroup/elsewhere/cgroup.procs; unshare --cgroup insmod /root/swarm_guard.ko; code=$?; echo $$ >/sys/fs/cgroup/cgroup.procs; exit $code',
+  );
+  await booted.exec('rmdir /sys/fs/cgroup/elsewhere');
+  expect(code).not.toBe(0);
+  expect(await booted.kernelLog()).toMatch(/swarm_guard: .*cgroup namespace/);
+});
+
+test('twenty times loaded, used and unloaded leave nothing in the slab caches', async ({ booted, module }) => {
+  test.setTimeout(400_000);
+  await booted.load(module.ko).then((guest) => guest.unload());
+  const cycle = [
+    'insmod /root/swarm_guard.ko || exit 1',
+    'for j in 1 2 3; do',
+    '  launch \'{"spawn":true,"memory_limit":33554432,"pids_limit":20}\' /bin/sh -c "true; true" 2>/dev/null || exit 2',
+    'done',
+    'seq 200 | sed "s/.*/{}/" | swarmio /proc/swarm/create >/dev/null 2>&1 || exit 3',
+    'for try in $(seq 50); do rmmod swarm_guard 2>/dev/null && break; sleep 0.1; done',
+    '[ ! -e /proc/swarm ] || exit 4',
+  ].join('\n');
+  const caches = async () => {
+    const text = await booted.sh('ls /sys/kernel/slab | grep -c swarm; sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1; cat /proc/slabinfo');
+    const count = (name: string) => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+    return { own: Number(text.split('\n')[0]), kmalloc: ['kmalloc-64', 'kmalloc-128', 'kmalloc-256', 'kmalloc-512', 'kmalloc-1k', 'kmalloc-4k'].map(count) };
+  };
+  await booted.sh(cycle, { timeoutMs: 60_000 });
+  const before = await caches();
+  await booted.sh(`for i in $(seq 20); do\n${cycle}\ndone`, { timeoutMs: 300_000 });
+  const after = await caches();
+  expect(after.own, 'caches of the module').toBe(0);
+  // 20 cycles that each leaked one object per agent would show 4,000 more.
+  for (const [index, count] of after.kmalloc.entries()) expect(count - (before.kmalloc[index] ?? 0)).toBeLessThan(300);
 });

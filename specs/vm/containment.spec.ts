@@ -1,0 +1,123 @@
+/** A launcher that is root leaves nothing of root on the host to its agent: all by effect. */
+import { expect, test } from '../fixtures.js';
+import { attempts, background, expectActive, violationsDuring } from '../support.js';
+
+test("root's files are closed to it", async ({ loaded }) => {
+  await loaded.sh('cd /srv && echo secret >closed && chmod 600 closed && echo text >readable && chmod 644 readable');
+  const { stdout } = await loaded.swarm.run(
+    {},
+    'attempt read /srv/closed -- write /srv/closed x -- read /srv/readable -- write /srv/readable x; rm -f /srv/closed; chown 0:0 /srv/readable; ls /root',
+  );
+  expect(attempts(stdout)).toEqual(['read EACCES', 'write EACCES', 'read ok', 'write EACCES']);
+  expect(await loaded.sh('cat /srv/closed /srv/readable')).toBe('secret\ntext');
+  await loaded.sh('rm /srv/closed /srv/readable');
+});
+
+test('the switches of the kernel are closed to it', async ({ loaded }) => {
+  const switches = {
+    '/proc/sys/kernel/core_pattern': '|/bin/x',
+    '/proc/sys/kernel/modprobe': '/bin/x',
+    '/proc/sys/vm/drop_caches': '3',
+    '/proc/sysrq-trigger': 'c',
+    '/proc/sys/kernel/randomize_va_space': '0',
+    '/sys/kernel/mm/transparent_hugepage/enabled': 'never',
+    '/sys/module/swarm_guard/parameters/debug': '1',
+  };
+  const paths = Object.entries(switches);
+  const before = await loaded.sh(`cat ${paths.map(([path]) => path).filter((path) => !path.endsWith('trigger') && !path.endsWith('caches')).join(' ')}`);
+  for (const own of ['', 'mkdir -p /tmp/p && mount -t proc proc /tmp/p && mount --bind /tmp/p /proc && ']) {
+    const { stdout } = await loaded.swarm.run(
+      {},
+      `${own} attempt ${paths.map(([path, text]) => `write ${path} '${text}'`).join(' -- ')}`,
+    );
+    for (const [index, result] of attempts(stdout).entries()) {
+      expect(result, `${paths[index]?.[0] ?? ''} ${own}`).toMatch(/^write E(ACCES|PERM)$/);
+    }
+    expect(attempts(stdout)).toHaveLength(paths.length);
+  }
+  const after = await loaded.sh(`cat ${paths.map(([path]) => path).filter((path) => !path.endsWith('trigger') && !path.endsWith('caches')).join(' ')}`);
+  expect(after).toBe(before);
+});
+
+test('its own limits and other cgroups are closed to it', async ({ loaded }) => {
+  const agent = await loaded.swarm.run(
+    { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20 },
+    [
+      'own=$(ls -d /sys/fs/cgroup/swarm/memory/*/)',
+      'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg',
+      'attempt write ${own}memory.max max -- write ${own}cgroup.procs $$ -- write ${own}pids.max max',
+      'attempt write /tmp/cg/memory.max max -- write /tmp/cg/cpu.max max -- write /tmp/cg/pids.max max',
+      'attempt write /sys/fs/cgroup/cgroup.procs 1 -- write /tmp/cg/cgroup.subtree_control +memory',
+      'mkdir /tmp/cg/inner 2>/dev/null || echo refused',
+      'mount -o remount,rw /sys/fs/cgroup 2>/dev/null || echo refused',
+    ].join('\n'),
+  );
+  const results = attempts(agent.stdout);
+  expect(results).toHaveLength(10);
+  for (const result of results) expect(result).toMatch(/^(write E(ACCES|PERM)|refused)$/);
+});
+
+test('processes outside are out of its reach', async ({ loaded }) => {
+  const sleeper = await background(loaded, 'sleep 60');
+  const shared = await loaded.swarm.run({ namespace_flags: 126 }, `attempt kill ${sleeper} -- ptrace ${sleeper} -- kill 1`);
+  expect(attempts(shared.stdout)).toEqual(['kill EPERM', 'ptrace EPERM', 'kill EPERM']);
+  const own = await loaded.swarm.run({}, `attempt kill ${sleeper} -- ptrace ${sleeper}; cat /proc/${sleeper}/environ`);
+  expect(attempts(own.stdout)).toEqual(['kill ESRCH', 'ptrace ESRCH']);
+  await loaded.sh(`kill ${sleeper}`);
+});
+
+test('the machine is out of its reach: clock, modules, devices, disks, host name', async ({ loaded }) => {
+  const { stdout } = await loaded.swarm.run(
+    {},
+    [
+      'date -s @0 >/dev/null 2>&1 || echo clock refused',
+      'rmmod swarm_guard >/dev/null 2>&1 || echo rmmod refused',
+      'insmod /root/swarm_guard.ko >/dev/null 2>&1 || echo insmod refused',
+      'attempt mknod /tmp/null c 1 3 -- mknod /tmp/disk b 8 0',
+      'hostname owned && hostname',
+      'dmesg -C 2>/dev/null || echo dmesg refused',
+    ].join('\n'),
+  );
+  expect(attempts(stdout)).toEqual([
+    'clock refused',
+    'rmmod refused',
+    'insmod refused',
+    'mknod EPERM',
+    'mknod EPERM',
+    'owned',
+    'dmesg refused',
+  ]);
+  expect(await loaded.sh('hostname')).toBe('guest');
+  expect(Number(await loaded.sh('date +%s'))).toBeGreaterThan(1e9);
+});
+
+test('it gives no orders through /proc/swarm, not even with a descriptor that root opened', async ({ loaded }) => {
+  const line = "attempt write /proc/swarm/create; echo '{}' >&9; echo 1 >&8";
+  const under = 'exec 9<>/proc/swarm/create 8>/proc/swarm/destroy;';
+  const before = (await loaded.swarm.status()).created;
+  const violations = await violationsDuring(loaded, async () => {
+    const { stdout, stderr } = await loaded.swarm.launch({}, ['/bin/bash', '-c', line], { under });
+    expect(attempts(stdout)).toEqual(['write EACCES']);
+    expect(stderr.match(/Operation not permitted/g)).toHaveLength(2);
+  });
+  expect(violations, 'the open is refused by its mode already').toBe(2);
+  const privileged = await violationsDuring(loaded, async () => {
+    const { stdout } = await loaded.swarm.run({ namespace_flags: 95, privileged: true }, line, { under });
+    expect(attempts(stdout)).toEqual(['write EPERM']);
+  });
+  expect(privileged).toBe(3);
+  expect((await loaded.swarm.status()).created).toBe(before + 2);
+  await expectActive(loaded, 0);
+});
+
+test('inside it, /proc/swarm shows that agent alone, with its own process ids', async ({ loaded }) => {
+  const other = await loaded.swarm.create({ name: 'other' });
+  const { stdout, id } = await loaded.swarm.run({ cpu_quota: 50 }, 'mount -t proc proc /proc; cat /proc/swarm/agents; cat /proc/swarm/status');
+  expect(stdout).toBe(
+    `ID: ${id}, PID: 1, Memory: max, CPU: 50%, Namespaces: 0x7F\n` +
+      'Active agents: 1\nTotal created: 1\nTotal destroyed: 0\nPolicy violations: 0\n',
+  );
+  const inherited = await loaded.swarm.run({}, 'cat <&9', { under: 'exec 9</proc/swarm/agents;' });
+  expect(inherited.stdout).toBe(`ID: ${inherited.id}, PID: 1, Memory: max, CPU: max, Namespaces: 0x7F\n`);
+  await loaded.swarm.destroy(other);
+});

@@ -1,0 +1,284 @@
+import type { Answer } from '../../harness/swarm/client.js';
+import { quoted } from '../../harness/swarm/client.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+
+const READBACK = 65536;
+const REFUSED = '{"x":1}';
+
+/** As many whole numbers, from the first one up. */
+const upFrom = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
+
+/** The answers to objects of which all were accepted, the first under this id. */
+const created = (first: number, count: number): Answer[] =>
+  upFrom(first, count).map((id) => ({ kind: 'created', id }));
+
+/** The id that the next agent will get. */
+async function nextId(guest: LoadedGuest): Promise<number> {
+  return (await guest.swarm.create({})) + 1;
+}
+
+/** Without ids, which differ from one writing to the next: what is left has to be the same. */
+const outcomes = (answers: Answer[]) =>
+  answers.map((answer) => (answer.kind === 'created' ? 'created' : answer));
+
+test('one object makes one agent', async ({ loaded }) => {
+  const before = await loaded.swarm.status();
+  const { writes, answers } = await loaded.swarm.write('{}');
+  expect(writes).toEqual([2]);
+  expect(answers).toEqual([{ kind: 'created', id: expect.any(Number) as number }]);
+  expect(await loaded.swarm.status()).toEqual({
+    ...before,
+    active: before.active + 1,
+    created: before.created + 1,
+  });
+  expect(await loaded.sh(`echo '{}' >/proc/swarm/create; tail -n 1 /proc/swarm/status`)).toBe(
+    'Policy violations: 0',
+  );
+  expect((await loaded.swarm.status()).created, 'by echo').toBe(before.created + 2);
+});
+
+const THREE = [
+  { cpu_quota: 11 },
+  { cpu_quota: 12, name: 'second' },
+  { cpu_quota: 13, syscalls: { fork: 'deny' } },
+];
+const [A, B, C] = THREE.map((object) => JSON.stringify(object)) as [string, string, string];
+for (const [layout, text] of Object.entries({
+  'one a line': `${A}\n${B}\n${C}\n`,
+  'one a line, as DOS ends lines': `${A}\r\n${B}\r\n${C}\r\n`,
+  'several a line': `${A} ${B}\t${C}\n`,
+  'nothing between them': `${A}${B}${C}`,
+  'any white space between and inside': `\r\n\t ${A}\n \t\r\n\n${B.replaceAll(':', '\t:\r\n ')}\t\t\n${C.replaceAll(',', '\n,\t')}\n\n `,
+  'pretty-printed over several lines': THREE.map((object) => JSON.stringify(object, null, '\t')).join('\n'),
+})) {
+  test(`three objects in one write, ${layout}`, async ({ loaded }) => {
+    const next = await nextId(loaded);
+    const written = await loaded.swarm.write(text);
+    expect(written).toEqual({ writes: [text.length], answers: created(next, 3) });
+    const agents = await loaded.swarm.agents();
+    expect(agents.slice(-3).map(({ id, cpu }) => [id, cpu])).toEqual(
+      ['11%', '12%', '13%'].map((cpu, i) => [next + i, cpu]),
+    );
+    expect(await loaded.swarm.write(text, 1), 'byte by byte').toEqual({
+      writes: Array<number>(text.length).fill(1),
+      answers: created(next + 3, 3),
+    });
+  });
+}
+
+for (const [what, object] of Object.entries({
+  'an object':
+    '{"memory_limit":65536,"devices":["c 1:3 rwm"],"syscalls":{"setns":"kill"},"n\\u0061me":"}]{["}',
+  'a refused object': '{"memory_limit":65536, "name":"a\\\\\\"b}", "cpu_quota":99999}',
+  'an object with a bad escape': '{"devices":["c 1:3 rwm"],"name":"\\ud83d"}',
+})) {
+  test(`${what}, cut at every byte between two writes, is answered as in one`, async ({ loaded }) => {
+    const text = object.replace('"}]{["', '"a.b_c-9"');
+    const whole = await loaded.swarm.write(text);
+    expect(whole.answers).toHaveLength(1);
+    const { status } = { status: await loaded.swarm.status() };
+    const cuts = text.length - 1;
+    const { stdout } = await loaded.exec(
+      `text=${quoted(text)}; exec 3<>/proc/swarm/create
+      for ((at = 1; at <= ${cuts}; at++)); do printf %s "\${text:0:at}" >&3; printf %s "\${text:at}" >&3; done 2>/dev/null
+      cat <&3`,
+    );
+    const answers = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const [first] = whole.answers;
+    const accepted = first?.kind === 'created';
+    const expected = upFrom(0, cuts).map((cut) => {
+      if (first?.kind === 'created') return { id: first.id + 1 + cut };
+      return { error: first?.error, field: first?.field, offset: first?.offset, message: first?.message };
+    });
+    expect(answers).toEqual(expected);
+    expect((await loaded.swarm.status()).created - status.created).toBe(accepted ? cuts : 0);
+  });
+}
+
+test('a refused object among others, byte by byte, fails the write that ends it', async ({ loaded }) => {
+  const text = `${A}\n{"cpu_quota":99999}\n${B}`;
+  const whole = await loaded.swarm.write(text);
+  expect(whole.writes).toEqual([text.length]);
+  const pieces = await loaded.swarm.write(text, 1);
+  expect(outcomes(pieces.answers)).toEqual(outcomes(whole.answers));
+  const failing = text.indexOf('}', A.length);
+  expect(pieces.writes).toEqual(upFrom(0, text.length).map((at) => (at === failing ? 'EINVAL' : 1)));
+});
+
+test('a write returns the bytes up to the last object that succeeded, and every object is told of', async ({
+  loaded,
+}) => {
+  const rows: [text: string, returned: number | 'EINVAL', outcome: string][] = [
+    ['{} {} \n', 7, 'created created'],
+    [`{} ${REFUSED}`, 2, 'created refused'],
+    [`{} ${REFUSED} {}`, 13, 'created refused created'],
+    [`\n {}  {}${REFUSED}\n${REFUSED}\n`, 8, 'created created refused refused'],
+    [`${REFUSED}`, 'EINVAL', 'refused'],
+    [`${REFUSED} {} {}`, 'EINVAL', 'refused'],
+    [`\t\n${REFUSED}\n{}\n{}\n`, 'EINVAL', 'refused'],
+    ['garbage\n{}\n', 'EINVAL', 'refused'],
+    ['{} garbage {}\n{}', 16, 'created refused created'],
+    ['{} {"name":', 11, 'created'],
+    [`{} ${REFUSED} {"name":`, 2, 'created refused'],
+    [' \t\r\n', 4, ''],
+  ];
+  for (const [text, returned, outcome] of rows) {
+    const before = await loaded.swarm.status();
+    const { writes, answers } = await loaded.swarm.write(text);
+    expect([writes, answers.map(({ kind }) => kind).join(' ')], JSON.stringify(text)).toEqual([
+      [returned],
+      outcome,
+    ]);
+    const count = outcome.split(' ').filter((word) => word === 'created').length;
+    expect((await loaded.swarm.status()).created - before.created, JSON.stringify(text)).toBe(count);
+  }
+});
+
+test('ids rise by one and are never used again', async ({ loaded }) => {
+  const first = await nextId(loaded);
+  expect(await loaded.swarm.create({})).toBe(first);
+  expect(await loaded.swarm.destroy(first)).toEqual([`${first}\n`.length]);
+  expect(await loaded.swarm.create({}), 'after the end of the newest').toBe(first + 1);
+  await loaded.swarm.write(REFUSED);
+  await loaded.swarm.write('{"pid":4194304}');
+  expect(await loaded.swarm.create({}), 'after refused objects').toBe(first + 2);
+  await loaded.swarm.run({}, 'true');
+  expect(await loaded.swarm.create({}), 'after an agent that has ended by itself').toBe(first + 4);
+});
+
+test('2,000 objects in one write make 2,000 agents', async ({ loaded }) => {
+  const next = await nextId(loaded);
+  const text = '{"name":"one-of-many","cpu_quota":7}\n'.repeat(2000);
+  expect(await loaded.swarm.write(text)).toEqual({ writes: [text.length], answers: created(next, 2000) });
+  const agents = await loaded.swarm.agents();
+  expect(agents.filter(({ cpu }) => cpu === '7%').map(({ id }) => id)).toEqual(upFrom(next, 2000));
+});
+
+test('the read-back holds 64 KiB; then a write answers EAGAIN and does nothing', async ({ loaded }) => {
+  const { writes, answers } = await loaded.swarm.write(REFUSED.repeat(1200), REFUSED.length);
+  const taken = answers.length;
+  expect(writes).toEqual(upFrom(0, 1200).map((index) => (index < taken ? 'EINVAL' : 'EAGAIN')));
+  const [first] = answers;
+  if (first?.kind !== 'refused') throw new Error('not refused');
+  const line = `{"error":"EINVAL","field":"x","offset":${first.offset},"message":"${first.message}"}\n`;
+  expect(taken * line.length).toBeLessThanOrEqual(READBACK);
+  expect(taken * line.length, 'no more free than the longest answer needs').toBeGreaterThan(READBACK - 512);
+});
+
+test('a write ends where the read-back is full, having created what it tells of', async ({ loaded }) => {
+  const before = await loaded.swarm.status();
+  const { writes, answers } = await loaded.swarm.write('{}'.repeat(9000));
+  expect(answers.length).toBeGreaterThan(READBACK / 16);
+  expect(writes).toEqual([2 * answers.length]);
+  expect((await loaded.swarm.status()).created - before.created).toBe(answers.length);
+});
+
+test('a descriptor whose read-back was full goes on once it is read; one that only writes never fills', async ({
+  loaded,
+}) => {
+  const next = await nextId(loaded);
+  const { stdout, stderr } = await loaded.exec(
+    `exec 3<>/proc/swarm/create 4>/proc/swarm/create
+    for ((i = 0; i < 1200; i++)); do printf '${REFUSED}' >&3; printf '${REFUSED}' >&4; done 2>/dev/null
+    printf '{}' >&3
+    wc -c <&3
+    printf '{}{}' >&3
+    cat <&3
+    printf '{}' >&4`,
+  );
+  const [length, ...answers] = stdout.trim().split('\n');
+  expect(Number(length)).toBeGreaterThan(READBACK - 512);
+  expect(answers).toEqual([`{"id":${next}}`, `{"id":${next + 1}}`]);
+  expect(stderr).toMatch(/^[^\n]*Resource temporarily unavailable\n$/);
+  expect(await nextId(loaded)).toBe(next + 4);
+});
+
+test('a shell reads the answers line by line', async ({ loaded }) => {
+  const next = await nextId(loaded);
+  const lines = `exec 3<>/proc/swarm/create; printf '{}{}{}' >&3; while read -r line <&3; do echo "$line"; done`;
+  expect((await loaded.sh(lines)).split('\n')).toEqual(upFrom(next, 3).map((id) => `{"id":${id}}`));
+});
+
+test('an unfinished object at close is discarded and logged', async ({ loaded }) => {
+  const next = await nextId(loaded);
+  await loaded.sh('dmesg -C');
+  expect(await loaded.swarm.write('{} {"name":"x"')).toEqual({ writes: [14], answers: created(next, 1) });
+  expect(await loaded.kernelLog()).toMatch(
+    /swarm_guard: create: closed in the middle of an object; its 11 bytes/,
+  );
+  const rest = await loaded.swarm.write(',"cpu_quota":25}');
+  expect(rest.answers, 'what follows on another descriptor').toEqual([
+    expect.objectContaining({ error: 'EINVAL', offset: 0 }),
+  ]);
+  expect(await nextId(loaded)).toBe(next + 2);
+  await loaded.sh('dmesg -C');
+  await loaded.swarm.write('{} \n');
+  expect(await loaded.kernelLog(), 'nothing unfinished').not.toContain('closed in the middle');
+});
+
+test('agents shows each limit in its unit, line by line', async ({ loaded }) => {
+  const rows: [object: string, shown: string][] = [
+    [
+      '{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":63}',
+      'Memory: 256MB, CPU: 25%, Namespaces: 0x3F',
+    ],
+    ['{}', 'Memory: max, CPU: max, Namespaces: 0x7F'],
+    ['{"memory_limit":0,"cpu_quota":0,"namespace_flags":127}', 'Memory: max, CPU: max, Namespaces: 0x7F'],
+    ['{"memory_limit":65536,"cpu_quota":1,"namespace_flags":255}', 'Memory: 64KB, CPU: 1%, Namespaces: 0xFF'],
+    ['{"memory_limit":65537,"cpu_quota":200}', 'Memory: 65537B, CPU: 200%, Namespaces: 0x7F'],
+    ['{"memory_limit":196608,"namespace_flags":32}', 'Memory: 192KB, CPU: max, Namespaces: 0x20'],
+    ['{"memory_limit":1048575}', 'Memory: 1048575B, CPU: max, Namespaces: 0x7F'],
+    ['{"memory_limit":1048576}', 'Memory: 1MB, CPU: max, Namespaces: 0x7F'],
+    ['{"memory_limit":1049600}', 'Memory: 1025KB, CPU: max, Namespaces: 0x7F'],
+    ['{"memory_limit":1099511627776}', 'Memory: 1048576MB, CPU: max, Namespaces: 0x7F'],
+    ['{"memory_limit":18446744073709551615}', 'Memory: 18446744073709551615B, CPU: max, Namespaces: 0x7F'],
+    ['{"namespace_flags":5,"privileged":true}', 'Memory: max, CPU: max, Namespaces: 0x05'],
+    ['{"namespace_flags":0,"privileged":true}', 'Memory: max, CPU: max, Namespaces: 0x00'],
+  ];
+  const next = await nextId(loaded);
+  const { answers } = await loaded.swarm.write(rows.map(([object]) => object).join('\n'));
+  expect(answers).toEqual(created(next, rows.length));
+  const { stdout } = await loaded.exec(`tail -n ${rows.length} /proc/swarm/agents`);
+  expect(stdout).toBe(rows.map(([, shown], index) => `ID: ${next + index}, PID: 0, ${shown}\n`).join(''));
+});
+
+test('names, every key and equal names are accepted', async ({ loaded }) => {
+  const objects = [
+    ...['a', '0', '.', '_', '-', 'A-Za-z0-9._-', 'x'.repeat(31), 'a'].map((name) => ({ name })),
+    { devices: [] },
+    { devices: ['a', 'c *:* r', 'b 8:0 wm', 'c 4095:1048575 mwr', ...Array<string>(12).fill('c 1:3 r')] },
+    { syscalls: { fork: 'allow', thread: 'deny', execve: 'kill', unshare: 'audit', setns: 'allow' } },
+    { syscalls: {}, exec_paths: [], persist: true, privileged: true, spawn: false, pids_limit: 4194304 },
+  ];
+  const text = objects.map((object) => JSON.stringify(object)).join('\n');
+  const next = await nextId(loaded);
+  expect((await loaded.swarm.write(text)).answers).toEqual(created(next, objects.length));
+});
+
+test('with max_agents active the next is refused, and has room again after a destroy', async ({
+  booted,
+  module,
+}) => {
+  const guest = await booted.load(module.ko, { max_agents: 3 });
+  const full = {
+    kind: 'refused',
+    error: 'ENOSPC',
+    field: '',
+    offset: 0,
+    message: expect.stringMatching(/^3 agents .*max_agents/) as string,
+  };
+  expect(await guest.swarm.write('{}{}{}{}{}')).toEqual({
+    writes: [6],
+    answers: [...created(1, 3), full, full],
+  });
+  expect(await guest.swarm.write('{}')).toEqual({ writes: ['ENOSPC'], answers: [full] });
+  expect(await guest.swarm.write('{"spawn":true}')).toEqual({ writes: ['ENOSPC'], answers: [full] });
+  expect(await guest.swarm.status()).toEqual({ active: 3, created: 3, destroyed: 0, violations: 0 });
+  await guest.swarm.destroy(2);
+  expect(await guest.swarm.write('{}{}')).toEqual({ writes: [2], answers: [...created(4, 1), full] });
+  expect((await guest.swarm.agents()).map(({ id }) => id)).toEqual([1, 3, 4]);
+});

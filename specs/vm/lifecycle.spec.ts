@@ -1,0 +1,106 @@
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+/** Without a pid namespace, children outlive the first process. */
+const SHARED_PIDS = 126;
+
+test('an agent ends with its last process, not with its first', async ({ loaded }) => {
+  const before = await loaded.swarm.status();
+  const { id } = await loaded.swarm.run({ namespace_flags: SHARED_PIDS }, '(setsid sleep 2 >/dev/null 2>&1 &)');
+  const [agent] = await loaded.swarm.agents();
+  expect(agent?.id).toBe(id);
+  expect(await loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`), 'the oldest process left').toBe('sleep');
+  await expectActive(loaded, 0);
+  const after = await loaded.swarm.status();
+  expect(after.created - before.created).toBe(1);
+  expect(after.destroyed - before.destroyed).toBe(1);
+});
+
+test('with a pid namespace everything ends with its first process', async ({ loaded }) => {
+  await loaded.swarm.run({}, '(setsid sleep 1000 >/dev/null 2>&1 &)');
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh('pgrep -fx "sleep 1000" || true')).toBe('');
+});
+
+test('an armed thread that exits without forking takes its agent with it', async ({ loaded }) => {
+  const before = await loaded.swarm.status();
+  await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
+  await expectActive(loaded, 0);
+  const after = await loaded.swarm.status();
+  expect([after.created - before.created, after.destroyed - before.destroyed]).toEqual([1, 1]);
+});
+
+test('a launcher killed between arming and forking takes its agent with it', async ({ loaded }) => {
+  const terminal = await loaded.terminal();
+  const pid = await terminal.type('echo $$');
+  await terminal.type(`echo '{"spawn":true,"memory_limit":1048576}' >/proc/swarm/create`);
+  expect((await loaded.swarm.status()).active).toBe(1);
+  await loaded.sh(`kill -9 ${pid}`);
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+});
+
+test('registering needs no cgroup and ends only on request', async ({ loaded }) => {
+  const ids = [await loaded.swarm.create({ memory_limit: 65536 }), await loaded.swarm.create({ cpu_quota: 10 })];
+  expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual(ids.map((id) => [id, 0]));
+  await loaded.swarm.destroy(...ids);
+  await expectActive(loaded, 0);
+});
+
+test('"persist" returns an agent to registered when its last process exits', async ({ loaded }) => {
+  const { id } = await loaded.swarm.run({ persist: true, cpu_quota: 30 }, 'exit 3');
+  await expect.poll(async () => (await loaded.swarm.agents()).map((each) => [each.id, each.pid])).toEqual([[id, 0]]);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({ loaded }) => {
+  const running = loaded.swarm.run({}, 'sleep 2');
+  await expectActive(loaded, 1);
+  const refused = await loaded.exec('rmmod swarm_guard');
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain('in use');
+  const { stdout } = await running;
+  expect(stdout).toBe('');
+  await expectActive(loaded, 0);
+  const armed = await loaded.exec(`echo '{"spawn":true}' >/proc/swarm/create; exec /usr/sbin/rmmod swarm_guard`);
+  expect(armed.code).not.toBe(0);
+  await expectActive(loaded, 0);
+  await loaded.swarm.create({ name: 'registered' });
+  await loaded.unload();
+  await loaded.reload();
+});
+
+test('a running process is adopted, with its later children', async ({ loaded }) => {
+  const unshare = 'unshare --user --map-root-user --net --mount --uts --ipc --cgroup --pid --fork --kill-child';
+  await background(loaded, `${unshare} sh -c "while sleep 1; do attempt setns /proc/self/ns/uts; done"`);
+  await expect.poll(() => loaded.sh('pgrep -f "^sh -c while" | tail -1')).not.toBe('');
+  const pid = Number(await loaded.sh('pgrep -f "^sh -c while" | tail -1'));
+  const before = (await loaded.swarm.status()).violations;
+  const id = await loaded.swarm.create({ pid, cpu_quota: 50 });
+  const [agent] = await loaded.swarm.agents();
+  expect(agent).toMatchObject({ id, pid, cpu: '50%' });
+  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`)).toContain(`${pid}`);
+  await expect.poll(async () => (await loaded.swarm.status()).violations).toBeGreaterThan(before);
+  const again = await loaded.swarm.write(JSON.stringify({ pid }));
+  expect(again.answers[0]).toMatchObject({ error: 'EBUSY', field: 'pid' });
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+  expect((await loaded.exec(`kill -0 ${pid}`)).code).not.toBe(0);
+});
+
+test('a process in an initial namespace is not adopted, and that is a violation', async ({ loaded }) => {
+  const pid = await background(loaded, 'sleep 60');
+  const before = (await loaded.swarm.status()).violations;
+  const { answers, writes } = await loaded.swarm.write(JSON.stringify({ pid, memory_limit: 1 << 20 }));
+  expect(answers[0]).toMatchObject({ kind: 'refused', error: 'EPERM', field: 'pid' });
+  expect(writes).toEqual(['EPERM']);
+  expect((await loaded.swarm.status()).violations).toBe(before + 1);
+  const one = await background(loaded, 'unshare --net sleep 60');
+  await expect.poll(() => loaded.sh(`cat /proc/${one}/comm`)).toBe('sleep');
+  const id = await loaded.swarm.create({ pid: one, namespace_flags: 2, privileged: true });
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+  await loaded.sh(`kill ${pid}`);
+});

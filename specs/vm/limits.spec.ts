@@ -1,0 +1,79 @@
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+const MiB = 1 << 20;
+
+test('limits become files of the cgroup, exactly', async ({ loaded }) => {
+  const request = { memory_limit: 256 * MiB, cpu_quota: 25, pids_limit: 77, spawn: true };
+  const running = loaded.swarm.run(request, 'sleep 2');
+  await expectActive(loaded, 1);
+  const [agent] = await loaded.swarm.agents();
+  const dir = `/sys/fs/cgroup/swarm/memory/${agent?.id ?? 0}`;
+  const names = ['memory.max', 'memory.oom.group', 'cpu.max', 'pids.max', 'cgroup.procs'];
+  const values = await loaded.sh(`cd ${dir} && for f in ${names.join(' ')}; do xargs <$f; done`);
+  expect(values.split('\n').slice(0, 4)).toEqual([`${256 * MiB}`, '1', '25000 100000', '77']);
+  expect(values.split('\n')[4]?.split(' ')).toContain(`${agent?.pid ?? 0}`);
+  const swap = await loaded.exec(`cat ${dir}/memory.swap.max`);
+  if (swap.code === 0) expect(swap.stdout).toBe('0\n');
+  await running;
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh(`test -e ${dir} && echo there || echo gone`)).toBe('gone');
+});
+
+test('an agent without a memory limit uses no memory cgroup, one without limits no cgroup', async ({ loaded }) => {
+  const look = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d | cut -d/ -f6';
+  const plain = loaded.swarm.run({ cpu_quota: 50 }, 'sleep 1');
+  await expectActive(loaded, 1);
+  expect(await loaded.sh(look)).toBe('plain');
+  expect(await loaded.sh('cat /sys/fs/cgroup/swarm/plain/cgroup.subtree_control')).not.toContain('memory');
+  await plain;
+  await expectActive(loaded, 0);
+  const none = loaded.swarm.run({}, 'sleep 1');
+  await expectActive(loaded, 1);
+  await expect.poll(() => loaded.sh(look)).toBe('');
+  await none;
+});
+
+test('too much memory kills the agent, all of it, and nothing outside', async ({ loaded }) => {
+  const outside = await background(loaded, 'sleep 60');
+  const { code, stdout, id } = await loaded.swarm.run(
+    { memory_limit: 64 * MiB },
+    `sleep 50 & consume memory ${256 * MiB}; echo survived`,
+  );
+  expect(code).toBe(137);
+  expect(stdout).toBe('');
+  const log = await loaded.kernelLog();
+  expect(log).toMatch(new RegExp(`oom-kill:.*oom_memcg=/swarm/memory/${id},.*task=consume`));
+  expect((await loaded.exec(`kill -0 ${outside}`)).code, 'the process outside').toBe(0);
+  const fits = await loaded.swarm.run({ memory_limit: 64 * MiB }, `consume memory ${32 * MiB}`);
+  expect([fits.code, fits.stdout]).toEqual([0, 'touched\n']);
+  await loaded.sh(`kill ${outside}`);
+  await expectActive(loaded, 0);
+});
+
+test('a spinning loop is held to its quota, and cpu.stat says how', async ({ loaded }) => {
+  const running = loaded.swarm.run({ cpu_quota: 25 }, 'consume cpu 6');
+  await expectActive(loaded, 1);
+  const [agent] = await loaded.swarm.agents();
+  const sample = async () => {
+    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.stat; cut -d' ' -f1 /proc/uptime`);
+    const field = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(text)?.[1]);
+    return { used: field('usage_usec') / 1e6, throttled: field('nr_throttled'), at: Number(text.split('\n').at(-1)) };
+  };
+  const first = await sample();
+  await loaded.sh('sleep 4');
+  const last = await sample();
+  await running;
+  const share = (last.used - first.used) / (last.at - first.at);
+  expect(share).toBeLessThan(0.28);
+  expect(last.throttled - first.throttled).toBeGreaterThan(10);
+});
+
+test('fork fails at pids_limit, threads count too', async ({ loaded }) => {
+  const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, ['/usr/local/bin/consume', 'processes', '50']);
+  expect(stdout).toBe('9 EAGAIN\n');
+  const free = await loaded.swarm.launch({}, ['/usr/local/bin/consume', 'processes', '50']);
+  expect(free.stdout).toBe('50 ok\n');
+  const one = await loaded.swarm.launch({ pids_limit: 1 }, ['/usr/local/bin/attempt', 'thread', '--', 'fork']);
+  expect(one.stdout).toBe('thread EAGAIN\nfork EAGAIN\n');
+});
