@@ -154,7 +154,7 @@ struct swarm_agent *swarm_agent_find(u64 id)
 {
 	struct swarm_agent *agent = xa_load(&agents, id);
 
-	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "swarm_agent_find without RCU");
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "agents are found under RCU");
 	if (!agent || READ_ONCE(agent->state) == SWARM_GONE)
 		return NULL;
 	return agent;

@@ -317,7 +317,8 @@ static int abandon(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
 
-	pr_warn("cgroup %s stays behind: it holds processes that are nobody's agents\n", cgroup->name);
+	pr_warn("cgroup %s stays behind: it holds processes that are nobody's agents\n",
+		cgroup->name);
 	filp_close(cgroup->procs, NULL);
 	kfree(cgroup);
 	return 0;

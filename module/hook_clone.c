@@ -22,8 +22,8 @@
 #define CONTRADICTING	(CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM)
 
 /* An armed thread forks: its child becomes the first process of an agent. */
-static swarm_verdict_t launch(const struct swarm_member *reservation,
-			      struct kernel_clone_args *args)
+static unsigned long launch(const struct swarm_member *reservation,
+			    struct kernel_clone_args *args)
 {
 	const struct swarm_agent *agent = reservation->agent;
 	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
@@ -42,7 +42,7 @@ static swarm_verdict_t launch(const struct swarm_member *reservation,
 }
 
 /* Have an entry for the child before anything of it exists. */
-static swarm_verdict_t reserve(const struct swarm_member *parent)
+static unsigned long reserve(const struct swarm_member *parent)
 {
 	struct swarm_member *member = swarm_reserved_find(current);
 
@@ -61,12 +61,12 @@ static swarm_verdict_t reserve(const struct swarm_member *parent)
 	return SWARM_PASS;
 }
 
-static swarm_verdict_t decide(struct kernel_clone_args *args)
+static unsigned long decide(struct kernel_clone_args *args)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
 	enum swarm_syscall rule;
-	swarm_verdict_t verdict;
+	unsigned long verdict;
 
 	if (likely(!member)) {
 		/* Quick return for a task that has nothing to do with agents. */

@@ -15,7 +15,7 @@ static_assert(SWARM_DEV_BLOCK == DEVCG_DEV_BLOCK && SWARM_DEV_CHAR == DEVCG_DEV_
 static_assert(SWARM_ACC_MKNOD == DEVCG_ACC_MKNOD && SWARM_ACC_READ == DEVCG_ACC_READ &&
 	      SWARM_ACC_WRITE == DEVCG_ACC_WRITE);
 
-static swarm_verdict_t decide(u32 type, u32 major, u32 minor, u32 access)
+static unsigned long decide(u32 type, u32 major, u32 minor, u32 access)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;

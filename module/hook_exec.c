@@ -9,7 +9,7 @@
 #include "member.h"
 #include "policy_table.h"
 
-static swarm_verdict_t decide(const struct linux_binprm *bprm)
+static unsigned long decide(const struct linux_binprm *bprm)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 

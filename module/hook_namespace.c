@@ -11,7 +11,7 @@
 #include "member.h"
 #include "policy_table.h"
 
-static swarm_verdict_t decide(enum swarm_syscall rule)
+static unsigned long decide(enum swarm_syscall rule)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 

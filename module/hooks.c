@@ -54,14 +54,14 @@ static noinline long restart_refilled(void)
 	return -ERESTARTNOINTR;
 }
 
-swarm_verdict_t swarm_verdict_einval(void)
+unsigned long swarm_verdict_einval(void)
 {
-	return (swarm_verdict_t)deny_einval;
+	return (unsigned long)deny_einval;
 }
 
-swarm_verdict_t swarm_verdict_refill(void)
+unsigned long swarm_verdict_refill(void)
 {
-	return (swarm_verdict_t)restart_refilled;
+	return (unsigned long)restart_refilled;
 }
 
 /**
@@ -74,8 +74,8 @@ swarm_verdict_t swarm_verdict_refill(void)
  *
  * Return: the verdict for swarm_answer().
  */
-swarm_verdict_t swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
-			      enum swarm_action action)
+unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
+			    enum swarm_action action)
 {
 	if (likely(action == SWARM_ALLOW))
 		return SWARM_PASS;
@@ -86,9 +86,9 @@ swarm_verdict_t swarm_enforce(const struct swarm_member *member, enum swarm_kind
 	swarm_event_violation(member->agent, kind, action);
 	switch (action) {
 	case SWARM_DENY:
-		return (swarm_verdict_t)deny_eperm;
+		return (unsigned long)deny_eperm;
 	case SWARM_KILL:
-		return (swarm_verdict_t)deny_kill;
+		return (unsigned long)deny_kill;
 	default:
 		return SWARM_PASS;
 	}

@@ -17,8 +17,10 @@
 
 struct swarm_member;
 
-/* The function that is called instead; 0 lets the hooked one run. */
-typedef unsigned long swarm_verdict_t;
+/*
+ * A verdict is an unsigned long: the address of the function that runs instead of
+ * the hooked one, or SWARM_PASS.
+ */
 #define SWARM_PASS	0UL
 
 /**
@@ -55,12 +57,12 @@ void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 
-swarm_verdict_t swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
-			      enum swarm_action action);
-swarm_verdict_t swarm_verdict_einval(void);
-swarm_verdict_t swarm_verdict_refill(void);
+unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
+			    enum swarm_action action);
+unsigned long swarm_verdict_einval(void);
+unsigned long swarm_verdict_refill(void);
 
-static __always_inline void swarm_answer(struct ftrace_regs *regs, swarm_verdict_t verdict)
+static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long verdict)
 {
 	if (unlikely(verdict != SWARM_PASS))
 		ftrace_regs_set_instruction_pointer(regs, verdict);

@@ -11,8 +11,8 @@
 #include <linux/types.h>
 #else
 #include <stdbool.h>
-#include <stdint.h>
-typedef uint32_t u32;
+#include <linux/types.h>
+typedef __u32 u32;
 #endif
 
 /**

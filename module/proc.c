@@ -72,7 +72,8 @@ static int status_show(struct seq_file *seq, void *unused)
 	} else {
 		rcu_read_lock();
 		agent = swarm_agent_find(scope);
-		active = created = agent ? 1 : 0;
+		active = agent ? 1 : 0;
+		created = active;
 		if (agent)
 			violations = atomic_read(&agent->violations);
 		rcu_read_unlock();

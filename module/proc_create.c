@@ -45,7 +45,7 @@ static DEFINE_MUTEX(create_lock);
  * @storage: memory of @answers; NULL where the file is open for writing only
  */
 struct creator {
-	struct mutex lock;
+	struct mutex lock;	/* of everything here */
 	struct swarm_framer framer;
 	u8 object[SWARM_OBJECT_MAX];
 	u8 paths[SWARM_OBJECT_MAX];

@@ -12,9 +12,9 @@
 #else
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <linux/types.h>
 #include <string.h>
-typedef uint8_t u8;
+typedef __u8 u8;
 #endif
 
 /**

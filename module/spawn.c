@@ -144,7 +144,9 @@ static int take_identity(const struct swarm_agent *agent)
 	put_group_info(groups);
 	if (err)
 		return err;
-	err = swarm_call(SWARM_CALL_SETRESGID, 0, 0, 0) ?: swarm_call(SWARM_CALL_SETRESUID, 0, 0, 0);
+	err = swarm_call(SWARM_CALL_SETRESGID, 0, 0, 0);
+	if (!err)
+		err = swarm_call(SWARM_CALL_SETRESUID, 0, 0, 0);
 	if (err)
 		return err;
 	if (__kuid_val(current_uid()) != first || __kgid_val(current_gid()) != first)

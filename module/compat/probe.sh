@@ -5,7 +5,7 @@
 # the answers to generated/have.h; with "table", print them too.
 #
 # A question is a file. NAME.c is answered with yes when it compiles, NAME.sym
-# when the symbol on its last line is exported to modules. The first line says
+# when the symbol on its last line is exported to modules. The first comment says
 # what is asked. Answers are kept until a probe, the kernel or the compiler
 # changes.
 set -eu
@@ -85,6 +85,6 @@ echo "kernel $(cat "$kdir/include/config/kernel.release")"
 questions | while read -r probe; do
 	answer=no
 	! grep -q "^#define $(macro_of "$probe") 1" "$header" || answer=yes
-	question=$(head -n 1 "$probe" | sed 's,^/\* ,,; s, \*/$,,; s,^# ,,')
+	question=$(grep -v SPDX "$probe" | head -n 1 | sed 's,^/\* ,,; s, \*/$,,; s,^# ,,')
 	printf '%-4s %-28s %s\n' "$answer" "$(name_of "$probe")" "$question"
 done

@@ -68,9 +68,10 @@ int __init swarm_tracepoints_init(const struct swarm_task_callbacks *task_callba
 	callbacks = task_callbacks;
 	for_each_kernel_tracepoint(find, NULL);
 	for (i = 0; i < ARRAY_SIZE(watched); i++) {
-		err = watched[i].tracepoint ?
-			tracepoint_probe_register(watched[i].tracepoint, watched[i].callback, NULL) :
-			-ENOENT;
+		err = -ENOENT;
+		if (watched[i].tracepoint)
+			err = tracepoint_probe_register(watched[i].tracepoint,
+							watched[i].callback, NULL);
 		if (err) {
 			pr_err("tracepoint %s cannot be used (%d)\n", watched[i].name, err);
 			unregister(i);

@@ -40,7 +40,7 @@ check() {
   Debian has newer kernels in its backports:  apt-get install -t $(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-stable}")-backports linux-image-amd64 linux-headers-amd64"
 	compiler=$(compiler)
 	command -v "$compiler" >/dev/null 2>&1 ||
-		fail "no C compiler ($compiler).  apt-get install $compiler"
+		fail "no C compiler ($compiler).  apt-get install ${compiler#*-linux-gnu-}"
 	command -v "${RUSTC:-rustc}" >/dev/null 2>&1 ||
 		fail "no Rust compiler (rustc), which the policy core needs.  apt-get install rustc"
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* Does sched_process_exit say whether the whole group is dead (6.15)? */
 #include <trace/events/sched.h>
 

@@ -1,0 +1,37 @@
+/** The module's own make targets, run on a copy of its sources in the root with the tools. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Kernel } from '../kernels/provide.js';
+import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import type { RunResult } from '../roots/tool-root.js';
+import { copySources } from './module.js';
+
+export interface ModuleCommand {
+  /** What is run in module/, such as ['make', 'test']. */
+  command: string[];
+  /** The kernel whose headers are there; KDIR names them. */
+  kernel?: Kernel;
+  env?: Record<string, string>;
+  /** Changes the copy before the command runs. */
+  prepare?: (dir: string) => Promise<void>;
+}
+
+/** Runs a command in a copy of module/; nothing is left of it. */
+export async function inModule({ command, kernel, env = {}, prepare }: ModuleCommand): Promise<RunResult> {
+  const tools = await toolRoot();
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-module-'));
+  try {
+    await mkdir(join(dir, 'src'));
+    await copySources(join(dir, 'src'));
+    await prepare?.(join(dir, 'src'));
+    const words = kernel && command[0] === 'make' ? [...command, `KDIR=${kernel.kdir}`] : command;
+    return await runInRoot(tools, words, {
+      cwd: '/build/src',
+      binds: [...(kernel?.headers ?? []), { host: dir, inside: 'build' }],
+      env,
+    });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,86 @@
+/** The module's build and the tests that need no kernel. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { inModule } from '../../harness/build/make.js';
+import { provideKernel } from '../../harness/kernels/provide.js';
+
+test.describe.configure({ timeout: 300_000 });
+
+test('make test passes: C structures with threads, the core through its C interface, cargo test', async () => {
+  const { exitCode, output } = await inModule({ command: ['make', 'test'] });
+  expect(output).toMatch(/module tests: [1-9]\d* passed, none failed$/m);
+  expect(output).not.toMatch(/skipped,|^not ok/m);
+  expect(output).toMatch(/test result: ok\. [1-9]\d* passed; 0 failed/);
+  expect(exitCode).toBe(0);
+});
+
+test('the test command of the specification works as typed', async () => {
+  const line = 'gcc -o test_main tests/test_main.c -lpthread && ./test_main';
+  const { exitCode, output } = await inModule({ command: ['sh', '-c', line] });
+  expect(output).toMatch(/^1\.\.[1-9]\d*$/m);
+  expect(output).not.toMatch(/^not ok|warning:/m);
+  expect(exitCode).toBe(0);
+});
+
+test('sparse finds nothing, and neither does the compiler with W=1', async () => {
+  const { exitCode, output } = await inModule({ command: ['make', 'check'], kernel: await provideKernel() });
+  expect(output).toContain('CHECK');
+  expect(output).not.toMatch(/warning:|error:/i);
+  expect(exitCode).toBe(0);
+});
+
+test('no object of the module is traced: none carries a call that -pg makes', async () => {
+  const look = 'make && ls *.o compat/*.o | wc -l && for o in *.o compat/*.o; do nm $o | grep -E " U (__fentry__|mcount)"; done; true';
+  const kernel = await provideKernel();
+  const { exitCode, output } = await inModule({ command: ['sh', '-c', look], kernel, env: { KDIR: kernel.kdir } });
+  expect(Number(/^(\d+)$/m.exec(output)?.[1])).toBeGreaterThan(15);
+  expect(output).not.toMatch(/__fentry__|mcount/);
+  expect(exitCode).toBe(0);
+});
+
+test('make probe answers every question of compat', async () => {
+  const { exitCode, output } = await inModule({ command: ['make', '-s', 'probe'], kernel: await provideKernel() });
+  expect(output).toMatch(/^yes +always +Does compiling work at all/m);
+  expect(output).toMatch(/^yes +task_work_add /m);
+  expect(output.match(/^(yes|no) /gm)?.length).toBeGreaterThan(4);
+  expect(exitCode).toBe(0);
+});
+
+test('a panic that the optimiser cannot remove fails the build of the core', async () => {
+  const { exitCode, output } = await inModule({
+    command: ['make'],
+    kernel: await provideKernel(),
+    prepare: async (dir) => {
+      const planted = '\n#[no_mangle]\npub extern "C" fn planted(at: usize) -> u8 {\n    b"abc"[at]\n}\n';
+      await writeFile(join(dir, 'src/ffi.rs'), planted, { flag: 'a' });
+    },
+  });
+  expect(exitCode).not.toBe(0);
+  expect(output).toMatch(/policy_core\.o.*panic/s);
+});
+
+test('without headers, for an old kernel and without compilers the build says what to do', async () => {
+  const missing = await inModule({ command: ['make', 'KDIR=/nowhere'] });
+  expect(missing.exitCode).not.toBe(0);
+  expect(missing.output).toMatch(/no kernel headers in \/nowhere.*apt-get install linux-headers-/s);
+
+  const prepare = async (dir: string) => {
+    await mkdir(join(dir, 'old/include/config'), { recursive: true });
+    await writeFile(join(dir, 'old/include/config/kernel.release'), '6.13.9-amd64\n');
+  };
+  const old = await inModule({ command: ['make', 'KDIR=/build/src/old'], prepare });
+  expect(old.exitCode).not.toBe(0);
+  expect(old.output).toContain('kernel 6.13.9-amd64 is too old: SwarmGuard needs 6.14 or later');
+
+  const kernel = await provideKernel();
+  const noRust = await inModule({ command: ['make'], kernel, env: { RUSTC: 'no-such-rustc' } });
+  expect(noRust.exitCode).not.toBe(0);
+  expect(noRust.output).toMatch(/no Rust compiler.*apt-get install rustc/s);
+
+  // A PATH in which there is nothing but what the check itself needs.
+  const line = 'mkdir bin && for p in sh awk sed cat uname; do ln -s $(command -v $p) bin/$p; done; PATH=/build/src/bin sh scripts/preflight.sh check $KDIR';
+  const noCompiler = await inModule({ command: ['sh', '-c', line], kernel, env: { KDIR: kernel.kdir } });
+  expect(noCompiler.exitCode).not.toBe(0);
+  expect(noCompiler.output).toMatch(/no C compiler \(.*gcc-14\).*apt-get install gcc-14$/m);
+});

@@ -1,0 +1,306 @@
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { background } from '../support.js';
+
+/** What is wrong, an input with ▲ in front of the byte at fault, and the key that is said to be at fault. */
+type Row = [name: string, input: string, field?: string];
+
+const E = '{"a":';
+const DEVICES = (count: number) => Array<string>(count).fill('"c 1:3 r"').join();
+const PATHS = (count: number) => Array<string>(count).fill('"/bin/true"').join();
+
+const NUMBERS: Row[] = [
+  ['a fraction', '{"cpu_quota":1▲.0}', 'cpu_quota'],
+  ['an exponent', '{"cpu_quota":1▲e1}', 'cpu_quota'],
+  ['a large exponent', '{"memory_limit":1▲E9}', 'memory_limit'],
+  ['a negative number', '{"cpu_quota":▲-1}', 'cpu_quota'],
+  ['minus zero', '{"cpu_quota":▲-0}', 'cpu_quota'],
+  ['a leading zero', '{"cpu_quota":0▲1}', 'cpu_quota'],
+  ['two zeros', '{"cpu_quota":0▲0}', 'cpu_quota'],
+  ['a plus sign', '{"cpu_quota":▲+1}', 'cpu_quota'],
+  ['a leading point', '{"cpu_quota":▲.5}', 'cpu_quota'],
+  ['a hexadecimal number', '{"memory_limit":0▲x10000}'],
+  ['a number with a unit', '{"memory_limit":65536▲K}'],
+  ['a number with separators', '{"memory_limit":65▲_536}'],
+  ['no number', '{"cpu_quota":▲NaN}', 'cpu_quota'],
+  ['infinity', '{"cpu_quota":▲Infinity}', 'cpu_quota'],
+  ['2^64', '{"memory_limit":▲18446744073709551616}', 'memory_limit'],
+  ['2^64 + 65536, which wraps to a valid value', '{"memory_limit":▲18446744073709617152}', 'memory_limit'],
+  ['2^32 + 25, which wraps to a valid value', '{"cpu_quota":▲4294967321}', 'cpu_quota'],
+  ['thirty digits', '{"memory_limit":▲999999999999999999999999999999}', 'memory_limit'],
+  ['one byte of memory', '{"memory_limit":▲1}', 'memory_limit'],
+  ['a byte less than the least memory', '{ "memory_limit" : ▲65535 }', 'memory_limit'],
+  ['more CPU than there are CPUs', '{"cpu_quota":▲201}', 'cpu_quota'],
+  ['more processes than Linux has', '{"pids_limit":▲4194305}', 'pids_limit'],
+  ['a namespace bit that does not exist', '{"namespace_flags":▲256}', 'namespace_flags'],
+  ['process 0', '{"pid":▲0}', 'pid'],
+  ['a process beyond the last', '{"pid":▲4194305}', 'pid'],
+  ['no user namespace and not privileged', '{"name":"a","namespace_flags":▲31}', 'namespace_flags'],
+  ['no namespace and not privileged', '{"namespace_flags":▲0,"privileged":false}', 'namespace_flags'],
+  ['spawn and pid', '{"pid":▲4194304,"spawn":true}', 'pid'],
+];
+
+const TYPES: Row[] = [
+  ['a string for a number', '{"memory_limit":▲"65536"}', 'memory_limit'],
+  ['null for a number', '{"cpu_quota":▲null}', 'cpu_quota'],
+  ['true for a number', '{"pids_limit":▲true}', 'pids_limit'],
+  ['an array for a number', '{"namespace_flags":▲[127]}', 'namespace_flags'],
+  ['an object for a number', '{"pid":▲{}}', 'pid'],
+  ['a number for a boolean', '{"spawn":▲1}', 'spawn'],
+  ['a string for a boolean', '{"persist":▲"true"}', 'persist'],
+  ['null for a boolean', '{"privileged":▲null}', 'privileged'],
+  ['a capital for a boolean', '{"spawn":▲True}', 'spawn'],
+  ['part of a boolean', '{"spawn":▲fals}', 'spawn'],
+  ['more than a boolean', '{"spawn":false▲ly}'],
+  ['a number for a name', '{"name":▲7}', 'name'],
+  ['an empty name', '{"name":▲""}', 'name'],
+  ['a name of 32 bytes', `{"name":▲"${'x'.repeat(32)}"}`, 'name'],
+  ['a name with a space', '{"name":▲"a b"}', 'name'],
+  ['a name with a slash', '{"name":▲"../a"}', 'name'],
+  ['a name that is not ASCII', '{"name":▲"\xc3\xa9"}', 'name'],
+  ['a string for devices', '{"devices":▲"c 1:3 r"}', 'devices'],
+  ['a number for a device', '{"devices":["c 1:3 r",▲13]}', 'devices'],
+  ['a device rule without access', '{"devices":[▲"c 1:3"]}', 'devices'],
+  ['a device rule with an unknown access', '{"devices":[▲"c 1:3 rx"]}', 'devices'],
+  ['a device rule with an unknown type', '{"devices":[▲"x 1:3 r"]}', 'devices'],
+  ['a device number out of range', '{"devices":[▲"c 4096:0 r"]}', 'devices'],
+  ['17 device rules', `{"devices":[${DEVICES(16)},▲"c 1:3 r"]}`, 'devices'],
+  ['no comma between device rules', '{"devices":["c 1:3 r"▲ "c 1:5 r"]}'.replace('▲ ', ' ▲'), 'devices'],
+  ['a comma behind the last device rule', '{"devices":["c 1:3 r",▲]}', 'devices'],
+  ['a brace that closes an array', '{"devices":["c 1:3 r"▲}}', 'devices'],
+  ['an array for syscalls', '{"syscalls":▲[]}', 'syscalls'],
+  ['an unknown rule', '{"syscalls":{"fork":"deny",▲"clone":"deny"}}', 'syscalls'],
+  ['an unknown action', '{"syscalls":{"fork":▲"forbid"}}', 'syscalls'],
+  ['a boolean for an action', '{"syscalls":{"fork":▲false}}', 'syscalls'],
+  ['a rule given twice', '{"syscalls":{"fork":"deny",▲"fork":"deny"}}', 'syscalls'],
+  ['a rule without an action', '{"syscalls":{"fork"▲}}', 'syscalls'],
+  ['a string for paths', '{"exec_paths":▲"/bin/true"}', 'exec_paths'],
+  ['a relative path', '{"exec_paths":["/bin/true",▲"bin/true"]}', 'exec_paths'],
+  ['an empty path', '{"exec_paths":[▲""]}', 'exec_paths'],
+  ['a path with a NUL byte', '{"exec_paths":[▲"/bin\\u0000"]}', 'exec_paths'],
+  ['nine paths', `{"exec_paths":[${PATHS(8)},▲"/bin/true"]}`, 'exec_paths'],
+];
+
+const KEYS: Row[] = [
+  ['an unknown key', '{▲"memory":65536}', 'memory'],
+  ['a key in capitals', '{"name":"a",▲"Cpu_quota":25}', 'Cpu_quota'],
+  ['a key with a space', '{▲"name ":"a"}', 'name '],
+  ['a key that goes on behind a NUL byte', '{▲"name\\u0000x":"a"}', 'name?u0000x'],
+  ['the beginning of a key', '{▲"nam":"a"}', 'nam'],
+  ['an empty key', '{▲"":1}', ''],
+  ['a key of 40 bytes', `{▲"${'k'.repeat(40)}":1}`, 'k'.repeat(31)],
+  ['a key with quotes', '{▲"\\"":1}', '??'],
+  ['a key that is not ASCII', '{▲"\xf0\x9f\x90\x9d":1}', '????'],
+  ['a key given twice', '{"name":"a",▲"name":"a"}', 'name'],
+  ['a key given twice, once escaped', '{"name":"a",▲"n\\u0061me":"a"}', 'name'],
+  ['a key given twice, the second time wrong', '{"cpu_quota":25,"name":"a",▲"cpu_quota":[]}', 'cpu_quota'],
+  ['a key without quotes', '{▲name:"a"}'],
+  ['a key in single quotes', "{▲'name':'a'}"],
+  ['a number for a key', '{▲1:2}'],
+  ['a key without a value', '{"name"▲}', 'name'],
+  ['a key and a colon without a value', '{"name":▲}', 'name'],
+  ['no colon', '{"name"▲"a"}', 'name'],
+  ['an equals sign', '{"name"▲="a"}', 'name'],
+];
+
+const STRUCTURE: Row[] = [
+  ['a lone comma', '{▲,}'],
+  ['a comma behind the last value', '{"name":"a",▲}'],
+  ['two commas', '{"name":"a",▲,"spawn":false}'],
+  ['no comma', '{"name":"a"▲"spawn":false}'],
+  ['a semicolon', '{"name":"a"▲;"spawn":false}'],
+  ['two colons', '{"name":"a"▲:"b"}'],
+  ['a bracket that closes an object', '{"name":"a"▲]'],
+  ['an array in an object', '{▲[]}'],
+  ['an object in an object', '{▲{}}'],
+  ['a comment', '{▲/* none */}'],
+  ['white space that JSON does not have', '{▲\x0b}'],
+  ['a NUL byte in an object', '{"name":"a"▲\0}'],
+  ['a byte order mark', '▲\xef\xbb\xbf{}'],
+  ['a NUL byte before an object', '▲\0{}'],
+  ['an array of objects', '▲[{}]'],
+  ['a string', '▲"{}"'],
+  ['a number', '▲7'],
+  ['null', '▲null'],
+  ['a closing brace', ' \n\t▲}{}'],
+  ['a comma before an object', '▲,{}'],
+  ['white space before the object, which is not counted', '\r\n \t{"cpu_quota":▲-1}', 'cpu_quota'],
+  ['objects nine deep', `${E.repeat(8)}▲{}${'}'.repeat(8)}`],
+  ['a thousand opening brackets', `{${'['.repeat(7)}▲${'['.repeat(992)}`],
+  ['arrays in an array', '{"devices":[▲[[[]]]]}', 'devices'],
+];
+
+const STRINGS: Row[] = [
+  ['an escape that JSON does not have', '{"name":"\\▲x41"}', 'name'],
+  ['an escaped single quote', '{"name":"\\▲\'"}', 'name'],
+  ['an escape with a digit that is none', '{"name":"\\u00▲g1"}', 'name'],
+  ['an escape that ends too early', '{"name":"\\u004▲"}', 'name'],
+  ['the first half of a surrogate pair', '{"name":"a▲\\ud83d"}', 'name'],
+  ['the second half of a surrogate pair', '{"name":"a▲\\udc1d"}', 'name'],
+  ['two first halves of a surrogate pair', '{"name":"▲\\ud83d\\ud83d"}', 'name'],
+  ['half of a surrogate pair in a key', '{"▲\\ud83d":1}'],
+  ['a continuation byte alone', '{"name":"▲\x80"}', 'name'],
+  ['a byte that UTF-8 never has', '{"name":"a▲\xff"}', 'name'],
+  ['an overlong NUL byte', '{"name":"▲\xc0\x80"}', 'name'],
+  ['an overlong slash', '{"exec_paths":["/\xe0▲\x80\xaf"]}', 'exec_paths'],
+  ['a surrogate in UTF-8', '{"name":"\xed▲\xa0\xbd"}', 'name'],
+  ['a character beyond the last', '{"name":"\xf4▲\x90\x80\x80"}', 'name'],
+  ['a character cut short', '{"name":"\xe2\x82▲"}', 'name'],
+  ['a key that is not UTF-8', '{"a▲\xe9":1}'],
+  ['a NUL byte in a string', '{"name":"a▲\0b"}'],
+  ['a tab in a string', '{"name":"a▲\tb"}'],
+  ['a line feed in a string', '{"name":"a▲\nb"}'],
+  ['a control byte in a key', '{"▲\x1fname":"a"}'],
+  ['a control byte behind a backslash', '{"name":"\\▲\x01"}'],
+];
+
+/** All of a table, each row in a write of its own; then nothing may have been created. */
+async function expectRefused(guest: LoadedGuest, rows: Row[]): Promise<void> {
+  const before = await guest.swarm.status();
+  for (const [name, input, field = ''] of rows) {
+    const text = input.replace('▲', '');
+    const offset = input.indexOf('▲') - Math.max(text.search(/[^ \t\r\n]/), 0);
+    const written = await guest.swarm.write(Buffer.from(text, 'latin1'));
+    const message: unknown = expect.stringMatching(/^[ !#-[\]-~]{8,123}$/);
+    const answer = { kind: 'refused', error: 'EINVAL', field, offset, message };
+    expect.soft(written, name).toEqual({ writes: ['EINVAL'], answers: [answer] });
+  }
+  expect(await guest.swarm.status()).toEqual(before);
+  expect(await guest.swarm.agents()).toEqual([]);
+}
+
+for (const [what, rows] of Object.entries({ NUMBERS, TYPES, KEYS, STRUCTURE, STRINGS })) {
+  test(`${rows.length} wrong ${what.toLowerCase()} are refused, each at its byte`, async ({ loaded }) => {
+    await expectRefused(loaded, rows);
+  });
+}
+
+test('what is no whole object yet is neither refused nor created', async ({ loaded }) => {
+  const before = await loaded.swarm.status();
+  const starts = [
+    '{',
+    '{"',
+    '{"name',
+    '{"name":"}',
+    '{"name":"a\\',
+    '{"name":"a\\"}',
+    '{"spawn":tru',
+    '{"spawn":true',
+  ];
+  const nested = [
+    '{"devices":["c 1:3 r"',
+    '{"devices":[}',
+    '{"syscalls":{"fork":"deny"}',
+    '{{}',
+    '{"name":"\xe2\x82',
+  ];
+  for (const start of [...starts, ...nested, '', ' ', '\r\n\t\n']) {
+    const { writes, answers } = await loaded.swarm.write(Buffer.from(start, 'latin1'));
+    expect([writes, answers], JSON.stringify(start)).toEqual([start ? [start.length] : [], []]);
+  }
+  expect(await loaded.sh('attempt write /proc/swarm/create ""'), 'a write of no bytes').toBe('write ok');
+  expect(await loaded.swarm.status()).toEqual(before);
+});
+
+test('an object may have 4,096 bytes; a longer one is refused with E2BIG, whatever it holds', async ({
+  loaded,
+}) => {
+  const padded = (length: number) => `{${' '.repeat(length - 2)}}`;
+  const tooBig = {
+    kind: 'refused',
+    error: 'E2BIG',
+    field: '',
+    offset: 4096,
+    message: expect.stringContaining('4096') as unknown,
+  };
+  const fits = await loaded.swarm.write(`\n${padded(4096)}`);
+  expect([fits.writes, fits.answers.map(({ kind }) => kind)]).toEqual([[4097], ['created']]);
+  const before = await loaded.swarm.status();
+  const long = 'x'.repeat(70_000);
+  for (const text of [
+    padded(4097),
+    padded(100_000),
+    `{"name":"${long}"}`,
+    `{"x":"{}\\"${long}{}"}`,
+    `{"x":[${'{},'.repeat(5000)}1]}`,
+  ]) {
+    const name = `${text.slice(0, 12)}… of ${text.length}`;
+    expect(await loaded.swarm.write(text), name).toEqual({ writes: ['E2BIG'], answers: [tooBig] });
+  }
+  expect(await loaded.swarm.status()).toEqual(before);
+  const among = `{}${padded(20_000)}{}`;
+  const { writes, answers } = await loaded.swarm.write(among);
+  expect(writes, 'between two others').toEqual([among.length]);
+  expect(answers.map(({ kind }) => kind)).toEqual(['created', 'refused', 'created']);
+});
+
+test('a later write on the same descriptor works after any error', async ({ loaded }) => {
+  const long = `{"name":"${'x'.repeat(9000)}"}`;
+  for (const bad of [
+    '{"x":1}',
+    '{"name":"a\0b"}',
+    '{"name":"a\nb"}',
+    '▲{"',
+    '}',
+    `${E.repeat(9)}`,
+    '["',
+    long,
+    long.slice(0, -2),
+  ]) {
+    const bytes = Buffer.from(bad.replace('▲', '\xff'), 'latin1');
+    const good = '{}'.padEnd(bytes.length);
+    const { writes, answers } = await loaded.swarm.write(
+      Buffer.concat([bytes, Buffer.from(good + good)]),
+      bytes.length,
+    );
+    const name = JSON.stringify(bad.slice(0, 20));
+    const error = bad.length > 4096 ? 'E2BIG' : 'EINVAL';
+    expect(writes, name).toEqual(bytes.length > 1 ? [error, good.length, good.length] : [error, 1, 1, 1, 1]);
+    expect(
+      answers.map((answer) => (answer.kind === 'refused' ? answer.error : 'id')),
+      name,
+    ).toEqual([error, 'id', 'id']);
+  }
+});
+
+test('garbage among objects costs the rest of its line', async ({ loaded }) => {
+  for (const bad of ['garbage', '{"name":"a\tb"}', `${E.repeat(9)}`, '\0', '}']) {
+    const { answers } = await loaded.swarm.write(`{}${bad} {}\n{}\n`);
+    expect(
+      answers.map(({ kind }) => kind),
+      JSON.stringify(bad),
+    ).toEqual(['created', 'refused', 'created']);
+  }
+});
+
+test('what cannot be done now is refused with its own error and leaves nothing behind', async ({
+  loaded,
+}) => {
+  const own = await background(loaded, 'sleep 60');
+  await loaded.sh('dmesg -C');
+  const before = await loaded.swarm.status();
+  const cgroups = 'ls /sys/fs/cgroup/swarm/memory /sys/fs/cgroup/swarm/plain | grep "^[0-9]" || true';
+  const rows: [name: string, error: string, pid: number][] = [
+    ['a process that does not exist', 'ESRCH', 4194304],
+    ['process 1', 'EPERM', 1],
+    ['a kernel thread', 'EPERM', 2],
+    ['a process in the initial namespaces', 'EPERM', own],
+  ];
+  for (const [name, error, pid] of rows) {
+    const { writes, answers } = await loaded.swarm.write(`{"memory_limit":1048576,"pid":${pid}}`);
+    const answer: unknown = expect.objectContaining({ error, field: 'pid' });
+    expect.soft({ writes, answers }, name).toEqual({ writes: [error], answers: [answer] });
+  }
+  const after = await loaded.swarm.status();
+  expect({ ...after, violations: 0 }).toEqual({ ...before, violations: 0 });
+  expect(await loaded.sh(cgroups)).toBe('');
+  await loaded.sh(`kill ${own}`);
+});
+
+test('a thread that is armed cannot be armed again', async ({ loaded }) => {
+  const before = (await loaded.swarm.status()).created;
+  const { writes, answers } = await loaded.swarm.write('{"spawn":true}'.repeat(2) + '{"spawn":true} ', 14);
+  expect(writes.slice(0, 2)).toEqual([14, 'EBUSY']);
+  expect(answers[1]).toEqual(expect.objectContaining({ error: 'EBUSY', field: 'spawn' }));
+  expect((await loaded.swarm.status()).created - before).toBe(1);
+});
