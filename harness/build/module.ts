@@ -89,7 +89,7 @@ export async function buildModule(kernel: Kernel): Promise<BuiltModule> {
     kind: 'modules',
     label: kernel.release,
     key: [tools.id, kernel.image, ...(await sourcesKey())],
-    keep: 4,
+    keep: 12,
     build: (dir) => step(`Building the module for ${kernel.release}`, () => build(tools, kernel, dir)),
   });
   return {

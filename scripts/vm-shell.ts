@@ -1,0 +1,14 @@
+/** npm run vm:shell [-- --kernel NAME] — a shell in a fresh guest with the module loaded. */
+import { parseArgs } from 'node:util';
+import { Stage } from '../harness/vm/stage.js';
+
+const { values } = parseArgs({ options: { kernel: { type: 'string' } } });
+const stage = await Stage.prepare(values.kernel);
+const guest = await stage.loaded('shell');
+try {
+  console.log(`Kernel ${stage.kernel.release}, ${stage.acceleration}`);
+  console.log('swarm_guard is loaded; leave with exit or Ctrl-D. An agent cannot enter /root: start it from /srv.');
+  process.exitCode = await guest.interactive('cd /srv; exec bash -l');
+} finally {
+  await stage.discard();
+}
