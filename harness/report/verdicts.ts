@@ -65,6 +65,14 @@ export default class Verdicts implements Reporter {
     }
   }
 
+  onStdOut(chunk: string | Buffer): void {
+    process.stdout.write(chunk);
+  }
+
+  onStdErr(chunk: string | Buffer): void {
+    process.stderr.write(chunk);
+  }
+
   onError(error: TestError): void {
     this.#counts.failed += 1;
     console.log(text(error));

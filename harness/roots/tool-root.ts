@@ -73,7 +73,7 @@ export interface RunResult {
   stdout: string;
 }
 
-/* Mounts in a namespace of its own: nothing stays mounted, whatever happens. */
+/* In namespaces of its own: nothing stays mounted, and nothing runs on if we die. */
 const ENTER = `set -e
 root=$1 cwd=$2; shift 2
 mount -t proc proc "$root/proc"
@@ -88,9 +88,10 @@ export async function runInRoot(root: Root, command: string[], options: RunOptio
   for (const { inside } of binds) await mkdir(join(root.path, inside), { recursive: true });
   const mounts = binds.flatMap(({ host, inside }) => [host, inside]);
   const { exitCode, all, stdout } = await execa(
-    'unshare',
+    'setpriv',
     [
-      ...['--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'],
+      ...['--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation', 'private'],
+      ...['sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'],
       ...[...mounts, '--', ...command],
     ],
     {

@@ -138,9 +138,15 @@ export class BootedGuest {
    * @throws {GuestCommandError} where it does not end in time, {GuestPanicError} and
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
-  exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const timeoutMs = options.timeoutMs ?? 60_000;
-    return this.machine.while(this.#ssh.exec(command, { ...options, timeoutMs }), command, timeoutMs + 10_000);
+    try {
+      return await this.machine.while(this.#ssh.exec(command, { ...options, timeoutMs }), command, timeoutMs + 10_000);
+    } catch (error) {
+      // A connection ends a moment before the machine is known to be dead.
+      await this.machine.throwIfDying();
+      throw error;
+    }
   }
 
   /**

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Root } from '../roots/tool-root.js';
 import { sweep, temporaryName } from '../util/cache.js';
@@ -23,7 +24,7 @@ export interface Hardware {
 }
 
 const CONSOLE_TAIL = 4000;
-const PANIC = /Kernel panic - not syncing[^\n]*|---\[ end Kernel panic/;
+const PANIC = /Kernel panic - not syncing[^\n]*/;
 
 /** Where machines keep their sockets. */
 const runtimeDir = join(tmpdir(), 'swarm-guard');
@@ -90,7 +91,7 @@ export class Machine {
   readonly #server: Server;
   readonly #dir: string;
   #console = '';
-  #panicked = false;
+  #panic: string | undefined;
   #stopping = false;
   /** Resolves when the guest says that it has booted. */
   readonly ready: Promise<void>;
@@ -105,26 +106,24 @@ export class Machine {
     this.ready = ready;
     const controller = new AbortController();
     this.death = controller.signal;
-    const die = (what: string) => {
+    const die = (what = '') => {
       if (this.#stopping || this.death.aborted) return;
-      const Reason = this.#panicked ? GuestPanicError : InfrastructureError;
-      controller.abort(new Reason(what, this.consoleTail()));
+      controller.abort(
+        this.#panic
+          ? new GuestPanicError(`the guest's kernel panicked: ${this.#panic}`, this.consoleTail())
+          : new InfrastructureError(what, this.consoleTail()),
+      );
     };
     process.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.#console += text;
-      const panic = PANIC.exec(this.#console.slice(-CONSOLE_TAIL));
-      if (panic && !this.#panicked) {
-        this.#panicked = true;
-        // A moment for the trace behind the first line to arrive.
-        setTimeout(() => {
-          die(`the guest's kernel panicked: ${panic[0]}`);
-        }, 300);
-      }
+      this.#console += text.replaceAll('\r', '');
+      this.#panic ??= PANIC.exec(this.#console.slice(-CONSOLE_TAIL))?.[0];
+      // A moment for the trace behind the first line to arrive.
+      if (this.#panic) setTimeout(die, 300);
     });
     process.then(
       ({ exitCode, stderr }) => {
         // QEMU exits with 0 after a panic of the guest as well.
-        die(this.#panicked ? "the guest's kernel panicked" : `QEMU exited with ${exitCode ?? 'a signal'}: ${stderr}`);
+        die(`QEMU exited with ${exitCode ?? 'a signal'}: ${stderr}`);
       },
       (error: unknown) => {
         die(`QEMU could not be run: ${String(error)}`);
@@ -191,6 +190,12 @@ export class Machine {
     });
   }
 
+  /** Waits for the machine to die, if it does so within a moment, and throws its reason. */
+  async throwIfDying(): Promise<void> {
+    for (let waited = 0; waited < 3000 && !this.death.aborted; waited += 50) await sleep(50);
+    if (this.death.aborted) throw this.death.reason;
+  }
+
   /** The port of this host's loopback interface that leads to the guest's SSH server. */
   async sshPort(): Promise<number> {
     const text = await this.qmp.monitor('info usernet');
@@ -208,7 +213,7 @@ export class Machine {
       const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<string, unknown>;
       if (status === 'completed') return;
       if (status === 'failed') throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 
@@ -217,7 +222,7 @@ export class Machine {
     for (;;) {
       const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
       if (status !== 'inmigrate') break;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
     await this.qmp.command('cont');
   }

@@ -49,7 +49,10 @@ export class SshConnection {
     });
   }
 
-  /** Runs a shell line and collects what it prints. */
+  /**
+   * Runs a shell line and collects what it prints.
+   * @throws {GuestCommandError} where it does not end in time, or the connection ends before it.
+   */
   async exec(command: string, { stdin, timeoutMs = 60_000 }: ExecOptions = {}): Promise<ExecResult> {
     const channel = await this.open(command);
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
@@ -57,7 +60,7 @@ export class SshConnection {
     channel.stderr.on('data', (data: Buffer) => err.push(data));
     const text = (parts: Buffer[]) => Buffer.concat(parts).toString('utf8');
     const done = new Promise<ExecResult>((resolve, reject) => {
-      let code = 255;
+      let code: number | undefined;
       const timer = setTimeout(() => {
         channel.close();
         reject(new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`));
@@ -67,7 +70,8 @@ export class SshConnection {
       });
       channel.on('close', () => {
         clearTimeout(timer);
-        resolve({ code, stdout: text(out), stderr: text(err) });
+        if (code === undefined) reject(new GuestCommandError(`the connection was lost during: ${command}`));
+        else resolve({ code, stdout: text(out), stderr: text(err) });
       });
     });
     channel.end(stdin ?? '');

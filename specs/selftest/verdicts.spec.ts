@@ -1,0 +1,27 @@
+import { InfrastructureError } from '../../harness/vm/errors.js';
+import { Stage } from '../../harness/vm/stage.js';
+import { expect, test } from '../fixtures.js';
+
+test('passes', () => {
+  expect(1).toBe(1);
+});
+
+test('fails', () => {
+  expect(1).toBe(2);
+});
+
+test('is skipped', () => {
+  test.skip(true, 'because it is meant to be');
+});
+
+test.describe('infrastructure', () => {
+  test.beforeEach(({}, info) => {
+    // As if no guest came up.
+    Stage.prototype.booted = () => Promise.reject(new InfrastructureError('no guest today'));
+    info.setTimeout(60_000);
+  });
+
+  test('never gets a guest', async ({ booted }) => {
+    await booted.sh('true');
+  });
+});

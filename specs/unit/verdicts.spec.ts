@@ -1,0 +1,98 @@
+/** How the runner tells what became of a spec, and that it leaves nothing behind however it ends. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { execa } from 'execa';
+import { repository } from '../../harness/util/repository.js';
+import { complaints } from '../../harness/vm/kernel-log.js';
+
+test.describe.configure({ timeout: 180_000 });
+
+const selftest = (...args: string[]) =>
+  execa('node', ['node_modules/@playwright/test/cli.js', 'test', '--config=specs/selftest/playwright.config.ts', ...args], {
+    cwd: repository,
+    all: true,
+    reject: false,
+    env: { FORCE_COLOR: '0' },
+  });
+
+test('passed, failed, skipped and infrastructure are counted apart, and the counts come last', async () => {
+  const { all, exitCode } = await selftest('verdicts');
+  expect(all).toMatch(/^✔ 1\/4 selftest .* › passes /m);
+  expect(all).toMatch(/^✘ 2\/4 selftest .* › fails /m);
+  expect(all).toMatch(/^- 3\/4 selftest .* › is skipped /m);
+  expect(all).toMatch(/^! 4\/4 selftest .* › never gets a guest /m);
+  expect(all).toContain('because it is meant to be');
+  expect(all).toMatch(/\n1 skipped\n1 infrastructure: [^\n]*\n1 passed, 1 failed$/);
+  expect(exitCode).not.toBe(0);
+});
+
+test('a run without a single spec is no success', async () => {
+  const { all, exitCode } = await selftest('--pass-with-no-tests', 'no-such-file');
+  expect(all).toMatch(/0 passed, 0 failed$/);
+  expect(exitCode).not.toBe(0);
+});
+
+test('a complaint in the kernel log fails a spec, a panic ends its wait at once, and the next guest is pristine', async () => {
+  const { all, exitCode } = await selftest('kernel-log');
+  expect(all).toMatch(/✘ 1\/3 .*\n +Error: the kernel complains:\n +.*BUG: KFENCE: use-after-free read in planted/);
+  expect(all).toContain('✔ 2/3');
+  expect(all).toMatch(/✘ 3\/3 .*\n +GuestPanicError: the guest's kernel panicked: Kernel panic - not syncing: sysrq triggered crash/);
+  expect(Number(/✘ 3\/3 .* (\d+\.\d) s$/m.exec(all)?.[1]), 'seconds').toBeLessThan(20);
+  expect(all).toMatch(/1 passed, 2 failed$/);
+  expect(exitCode).not.toBe(0);
+});
+
+test('the kernel log is searched for every kind of complaint, and a clean one has none', () => {
+  const bad = [
+    '[    1.0] WARNING: CPU: 0 PID: 1 at kernel/fork.c:1 copy_process+0x1/0x2',
+    '[    1.0] BUG: unable to handle page fault for address: 0000000000000008',
+    '[    1.0] BUG: KFENCE: out-of-bounds read in f+0x1/0x2',
+    '[    1.0] BUG kmalloc-64 (Tainted: G    O): Poison overwritten',
+    '[    1.0] Oops: 0000 [#1] PREEMPT SMP',
+    '[    1.0] INFO: task rmmod:123 blocked for more than 120 seconds.',
+    '[    1.0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:',
+    '[    1.0] WARNING: possible circular locking dependency detected',
+    '[    1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!',
+    '[    1.0] BUG swarm_agent: Objects remaining in swarm_agent on __kmem_cache_shutdown()',
+    '[    1.0] UBSAN: array-index-out-of-bounds in f.c:1:2',
+    '[    1.0] BUG: sleeping function called from invalid context at f.c:1',
+  ];
+  for (const line of bad) expect(complaints(line), line).toEqual([line]);
+  expect(complaints('[    1.0] swarm_guard: loaded, up to 200000 agents\n[    2.0] kfence: initialized')).toEqual([]);
+});
+
+/** QEMUs whose sockets belong to a process. */
+async function guestsOf(owner: number): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
+    if (command.includes('qemu-system') && command.includes(`/tmp-${owner}-`)) found.push(Number(pid));
+  }
+  return found;
+}
+
+/** Every process below this one. */
+async function descendants(root: number): Promise<number[]> {
+  const { stdout } = await execa('ps', ['-eo', 'pid=,ppid=']);
+  const parents = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
+  const below = (pid: number): number[] => [pid, ...parents.filter(([, parent]) => parent === pid).flatMap(([child]) => below(child))];
+  return below(root);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
+  test(`nothing is left running after ${signal}`, async () => {
+    const run = selftest('endless');
+    let printed = '';
+    run.all.on('data', (text: Buffer) => (printed += text.toString()));
+    await expect.poll(() => printed, { timeout: 120_000 }).toContain('the guest is up');
+    const family = await descendants(run.pid ?? 0);
+    const guests = (await Promise.all(family.map(guestsOf))).flat();
+    expect(guests).toHaveLength(1);
+    process.kill(run.pid ?? 0, signal);
+    await run;
+    await expect
+      .poll(async () => (await Promise.all(family.map(guestsOf))).flat(), { timeout: 30_000 })
+      .toEqual([]);
+  });
+}
