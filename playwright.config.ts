@@ -17,6 +17,10 @@ export default defineConfig<object, { kernelName: string }>({
   workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
   projects: [
     { name: 'unit', testDir: 'specs/unit' },
-    ...(await kernels()).map((kernelName) => ({ name: `vm-${kernelName}`, testDir: 'specs/vm', use: { kernelName } })),
+    ...(await kernels()).map((kernelName) => ({
+      name: `vm-${kernelName}`,
+      testDir: 'specs/vm',
+      use: { kernelName },
+    })),
   ],
 });

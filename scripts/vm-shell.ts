@@ -7,7 +7,9 @@ const stage = await Stage.prepare(values.kernel);
 const guest = await stage.loaded('shell');
 try {
   console.log(`Kernel ${stage.kernel.release}, ${stage.acceleration}`);
-  console.log('swarm_guard is loaded; leave with exit or Ctrl-D. An agent cannot enter /root: start it from /srv.');
+  console.log(
+    'swarm_guard is loaded; leave with exit or Ctrl-D. An agent cannot enter /root: start it from /srv.',
+  );
   process.exitCode = await guest.interactive('cd /srv; exec bash -l');
 } finally {
   await stage.discard();

@@ -38,11 +38,7 @@ async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
 
 /** What a kernel's log says from a line on. */
 function excerpt(log: string, from: string): string {
-  return log
-    .slice(log.indexOf(from))
-    .split('\n')
-    .slice(0, 60)
-    .join('\n');
+  return log.slice(log.indexOf(from)).split('\n').slice(0, 60).join('\n');
 }
 
 /** Runs a spec with a guest, then looks at what the spec has left in it. */

@@ -3,7 +3,16 @@ import { expect } from '@playwright/test';
 import type { LoadedGuest } from '../harness/vm/guest.js';
 
 /** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
-export const NAMESPACES = { pid: 1, net: 2, mnt: 4, uts: 8, ipc: 16, user: 32, cgroup: 64, time: 128 } as const;
+export const NAMESPACES = {
+  pid: 1,
+  net: 2,
+  mnt: 4,
+  uts: 8,
+  ipc: 16,
+  user: 32,
+  cgroup: 64,
+  time: 128,
+} as const;
 
 /** A shell line that prints every namespace of its process, name and inode. */
 export const SHOW_NAMESPACES = `for n in ${Object.keys(NAMESPACES).join(' ')}; do readlink /proc/self/ns/$n; done`;
@@ -15,7 +24,9 @@ export function attempts(stdout: string): string[] {
 
 /** Waits until so many agents are active: an agent's end comes a moment after its last process's. */
 export async function expectActive(guest: LoadedGuest, count: number): Promise<void> {
-  await expect.poll(async () => (await guest.swarm.status()).active, { intervals: [50, 100, 200] }).toBe(count);
+  await expect
+    .poll(async () => (await guest.swarm.status()).active, { intervals: [50, 100, 200] })
+    .toBe(count);
 }
 
 /** How many violations were counted while `work` ran. */

@@ -24,7 +24,7 @@ const moduleDir = join(repository, 'module');
 
 /** The module's sources: what git tracks, and what it would if it were added. */
 async function sources(): Promise<string[]> {
-  const { stdout } = await execa('git', ['ls-files', '-co', '--exclude-standard', '.'], { cwd: moduleDir });
+  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', '.'], { cwd: moduleDir });
   return stdout.split('\n').filter(Boolean).sort();
 }
 
@@ -53,17 +53,23 @@ const artifact = z.object({ executable: z.string(), target: z.object({ name: z.l
 
 async function buildIntegrationTest(tools: Root, dir: string): Promise<void> {
   const command = ['cargo', 'test', '--offline', '--features', 'integration', '--test', 'integration'];
-  const { stdout, exitCode, output } = await runInRoot(tools, [...command, '--no-run', '--message-format=json'], {
-    cwd: '/build/src',
-    binds: [{ host: dir, inside: 'build' }],
-    env: { CARGO_TARGET_DIR: '/build/target', RUSTFLAGS: '-Ctarget-feature=+crt-static' },
-  });
+  const { stdout, exitCode, output } = await runInRoot(
+    tools,
+    [...command, '--no-run', '--message-format=json'],
+    {
+      cwd: '/build/src',
+      binds: [{ host: dir, inside: 'build' }],
+      env: { CARGO_TARGET_DIR: '/build/target', RUSTFLAGS: '-Ctarget-feature=+crt-static' },
+    },
+  );
   if (exitCode !== 0) throw new Error(`the integration test does not build:\n${output}`);
   for (const line of stdout.split('\n').filter((each) => each.startsWith('{'))) {
     const found = artifact.safeParse(JSON.parse(line));
-    if (found.success) await rename(join(dir, found.data.executable.slice('/build/'.length)), join(dir, 'integration'));
+    if (found.success)
+      await rename(join(dir, found.data.executable.slice('/build/'.length)), join(dir, 'integration'));
   }
-  if (!(await readdir(dir)).includes('integration')) throw new Error('cargo named no integration test program');
+  if (!(await readdir(dir)).includes('integration'))
+    throw new Error('cargo named no integration test program');
 }
 
 async function build(tools: Root, kernel: Kernel, dir: string): Promise<void> {
@@ -74,7 +80,9 @@ async function build(tools: Root, kernel: Kernel, dir: string): Promise<void> {
   });
   must(result, `building the module for ${kernel.release}`);
   await execa('sh', ['-c', 'cp src/swarm_guard.ko . && cat > build.log'], { cwd: dir, input: result.output });
-  await runInRoot(tools, ['strip', '--strip-debug', '/build/swarm_guard.ko'], { binds: [{ host: dir, inside: 'build' }] });
+  await runInRoot(tools, ['strip', '--strip-debug', '/build/swarm_guard.ko'], {
+    binds: [{ host: dir, inside: 'build' }],
+  });
   await buildIntegrationTest(tools, dir);
   await execa('rm', ['-rf', 'target', 'src'], { cwd: dir });
 }

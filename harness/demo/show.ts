@@ -58,7 +58,8 @@ export class Show {
    * @param expected the text itself, or a test with its description
    */
   check(what: string, seen: string, expected: string | { text: string; holds: boolean }): void {
-    const { text, holds } = typeof expected === 'string' ? { text: expected, holds: seen === expected } : expected;
+    const { text, holds } =
+      typeof expected === 'string' ? { text: expected, holds: seen === expected } : expected;
     if (!holds) this.#differences += 1;
     const mark = holds ? green('✔') : red('✘');
     const [left, right] = [`${dim('expected')} ${text}`, `${dim('seen')} ${seen}`];

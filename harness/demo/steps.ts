@@ -86,7 +86,11 @@ class Demo {
     const show = this.#show;
     show.step('What /proc/swarm shows');
     const pid = await this.#guest.sh(`sed 1q ${CGROUP}/1/cgroup.procs`);
-    show.check('status', (await this.#host('cat /proc/swarm/status')).split('\n')[0] ?? '', 'Active agents: 1');
+    show.check(
+      'status',
+      (await this.#host('cat /proc/swarm/status')).split('\n')[0] ?? '',
+      'Active agents: 1',
+    );
     const line = `ID: 1, PID: ${pid}, Memory: 256MB, CPU: 25%, Namespaces: 0x7F`;
     show.check('agents', await this.#host('cat /proc/swarm/agents'), line);
   }
@@ -98,7 +102,11 @@ class Demo {
     const sample = async () => {
       const text = await this.#guest.sh(`cat ${CGROUP}/1/cpu.stat; cut -d' ' -f1 /proc/uptime`);
       const used = Number(/usage_usec (\d+)/.exec(text)?.[1]) / 1e6;
-      return { used, at: Number(text.split('\n').at(-1)), throttled: Number(/nr_throttled (\d+)/.exec(text)?.[1]) };
+      return {
+        used,
+        at: Number(text.split('\n').at(-1)),
+        throttled: Number(/nr_throttled (\d+)/.exec(text)?.[1]),
+      };
     };
     const first = await sample();
     let last = first;
@@ -110,7 +118,10 @@ class Demo {
     }
     const percent = ((last.used - first.used) / (last.at - first.at)) * 100;
     const held = percent > 15 && percent < 27;
-    show.check('its share of a CPU, from cpu.stat', `${percent.toFixed(1)} %`, { text: '15 to 27 %', holds: held });
+    show.check('its share of a CPU, from cpu.stat', `${percent.toFixed(1)} %`, {
+      text: '15 to 27 %',
+      holds: held,
+    });
     const throttled = last.throttled - first.throttled;
     show.check('times it was throttled', `${throttled}`, { text: 'above 0', holds: throttled > 0 });
     await this.#type('wait $spinning');
@@ -123,16 +134,24 @@ class Demo {
     show.check('opening a device', await this.#type('attempt read /dev/kmsg'), 'read EPERM');
     show.check('… that any user of the host may open', await this.#guest.sh('stat -c %a /dev/kmsg'), '644');
     show.check('entering a namespace', await this.#type('attempt setns /proc/self/ns/uts'), 'setns EPERM');
-    show.check('making a namespace', ...refused(await this.#type('unshare --mount true'), 'Operation not permitted'));
+    show.check(
+      'making a namespace',
+      ...refused(await this.#type('unshare --mount true'), 'Operation not permitted'),
+    );
     const { violations } = await this.#guest.swarm.status();
-    show.check('violations', `${violations - before} more`, { text: '3 more', holds: violations - before === 3 });
+    show.check('violations', `${violations - before} more`, {
+      text: '3 more',
+      holds: violations - before === 3,
+    });
   }
 
   async memory(): Promise<void> {
     const show = this.#show;
     show.step('A process that allocates more than its limit is killed');
     await this.#type('consume memory 1000000000', 'guest#');
-    const log = await this.#guest.exec("dmesg | sed -n 's/.*Memory cgroup out of memory: Killed process .*(\\(.*\\)).*/\\1/p'");
+    const log = await this.#guest.exec(
+      "dmesg | sed -n 's/.*Memory cgroup out of memory: Killed process .*(\\(.*\\)).*/\\1/p'",
+    );
     show.check('whom the kernel killed', log.stdout.split('\n')[0] ?? '', 'consume');
     show.check('agents left', `${await this.#active(0)}`, '0');
   }
@@ -146,7 +165,10 @@ class Demo {
     show.check('its own shell works', await this.#type('echo $((6 * 7))'), '42');
     show.check('another program', ...refused(await this.#type('/bin/ls'), 'Operation not permitted'));
     const { violations } = await this.#guest.swarm.status();
-    show.check('violations', `${violations - before} more`, { text: '1 or more', holds: violations > before });
+    show.check('violations', `${violations - before} more`, {
+      text: '1 or more',
+      holds: violations > before,
+    });
   }
 
   async end(): Promise<void> {

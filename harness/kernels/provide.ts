@@ -49,7 +49,8 @@ async function fetchAndUnpack(kernel: LockedKernel, dir: string): Promise<void> 
   }
   for (const name of (await readdir(dir)).filter((each) => each.endsWith('.deb'))) {
     const path = join(dir, name);
-    if (!wanted.delete(await sha256(path))) throw new Error(`${name} is not the package that the lock file names`);
+    if (!wanted.delete(await sha256(path)))
+      throw new Error(`${name} is not the package that the lock file names`);
     await execa('dpkg-deb', ['-x', path, dir]);
     await rm(path);
   }

@@ -1,6 +1,14 @@
 /** The reporter: a line for each spec as it ends, what failed and why, and the counts. */
 import { relative } from 'node:path';
-import type { FullConfig, FullResult, Reporter, Suite, TestCase, TestError, TestResult } from '@playwright/test/reporter';
+import type {
+  FullConfig,
+  FullResult,
+  Reporter,
+  Suite,
+  TestCase,
+  TestError,
+  TestResult,
+} from '@playwright/test/reporter';
 import { repository } from '../util/repository.js';
 
 type Verdict = 'passed' | 'failed' | 'skipped' | 'infrastructure';
@@ -16,7 +24,10 @@ const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
 const paint = (text: string, colour: string) => (colours ? `\x1b[${colour}m${text}\x1b[0m` : text);
 
 /** Trouble with the machinery counts neither as passed nor as failed. */
-export function verdictOf(test: Pick<TestCase, 'expectedStatus'>, result: Pick<TestResult, 'status' | 'annotations'>): Verdict {
+export function verdictOf(
+  test: Pick<TestCase, 'expectedStatus'>,
+  result: Pick<TestResult, 'status' | 'annotations'>,
+): Verdict {
   if (result.status === 'skipped') return 'skipped';
   if (result.status === test.expectedStatus) return 'passed';
   return result.annotations.some(({ type }) => type === 'infrastructure') ? 'infrastructure' : 'failed';
@@ -56,7 +67,8 @@ export default class Verdicts implements Reporter {
       for (const error of result.errors) console.log(text(error));
       for (const { name, path, body } of result.attachments) {
         if (path) console.log(`    ${name}: ${path}`);
-        else if (body && body.length < 4000) console.log(`    ${name}:\n${body.toString().replace(/^/gm, '    | ')}`);
+        else if (body && body.length < 4000)
+          console.log(`    ${name}:\n${body.toString().replace(/^/gm, '    | ')}`);
       }
     }
     if (verdict === 'skipped') {
@@ -82,7 +94,8 @@ export default class Verdicts implements Reporter {
     const { passed, failed, skipped, infrastructure } = this.#counts;
     for (const reason of this.#reasons) console.log(reason);
     if (skipped > 0) console.log(`${skipped} skipped`);
-    if (infrastructure > 0) console.log(`${infrastructure} infrastructure: the machinery failed, not the module`);
+    if (infrastructure > 0)
+      console.log(`${infrastructure} infrastructure: the machinery failed, not the module`);
     if (this.#done < this.#total) console.log(`${this.#total - this.#done} did not run`);
     console.log(`${passed} passed, ${failed} failed`);
     // A run that proved nothing is no success.

@@ -23,7 +23,9 @@ export async function mirror(): Promise<string> {
   for (const path of ['/etc/apt/sources.list', ...lists]) {
     if (!existsSync(path)) continue;
     const text = await readFile(path, 'utf8');
-    const uris = [...text.matchAll(/^(?:deb(?:\s+\[[^\]]*\])?|URIs:)\s+(\S+?)\/?(?:\s|$)/gm)].map(([, uri]) => uri);
+    const uris = [...text.matchAll(/^(?:deb(?:\s+\[[^\]]*\])?|URIs:)\s+(\S+?)\/?(?:\s|$)/gm)].map(
+      ([, uri]) => uri,
+    );
     const uri = uris.find((each) => each && !/security/.test(each));
     if (uri) return uri;
   }
@@ -54,7 +56,10 @@ export async function aptUpdate(): Promise<void> {
   const dir = aptDir();
   await mkdir(join(dir, 'lists/partial'), { recursive: true });
   await mkdir(join(dir, 'cache/archives/partial'), { recursive: true });
-  await writeFile(join(dir, 'sources.list'), `${await source(`${SUITE}-backports`)}\n${await source(SUITE)}\n`);
+  await writeFile(
+    join(dir, 'sources.list'),
+    `${await source(`${SUITE}-backports`)}\n${await source(SUITE)}\n`,
+  );
   await execa('apt-get', [...aptOptions(), '--error-on=any', 'update']);
 }
 

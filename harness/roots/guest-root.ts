@@ -53,7 +53,9 @@ async function guestPrograms(tools: Root): Promise<string> {
       ];
       for (const name of names) {
         const target = `/out/${name.slice(0, -2)}`;
-        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, `/src/${name}`], { binds });
+        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, `/src/${name}`], {
+          binds,
+        });
         if (exitCode !== 0) throw new Error(`vm-images/guest/${name} does not build:\n${output}`);
       }
     },
@@ -73,7 +75,17 @@ async function copyModules(kernel: Kernel, root: string): Promise<void> {
 }
 
 async function fillRoot(root: string, kernel: Kernel, programs: string, publicKey: string): Promise<void> {
-  for (const dir of ['mnt', 'proc', 'sys', 'dev', 'tmp', 'run', 'root/.ssh', 'etc/dropbear', 'usr/local/bin']) {
+  for (const dir of [
+    'mnt',
+    'proc',
+    'sys',
+    'dev',
+    'tmp',
+    'run',
+    'root/.ssh',
+    'etc/dropbear',
+    'usr/local/bin',
+  ]) {
     await mkdir(join(root, dir), { recursive: true });
   }
   const accounts = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n';
@@ -107,7 +119,9 @@ find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/init
 export async function guestInitrd(kernel: Kernel): Promise<string> {
   const tools = await toolRoot();
   const [base, programs, { publicKey }] = [await baseRoot(), await guestPrograms(tools), await guestKeys()];
-  const scripts = await Promise.all(['init', 'my-agent'].map((name) => readFile(join(guestDir, name), 'utf8')));
+  const scripts = await Promise.all(
+    ['init', 'my-agent'].map((name) => readFile(join(guestDir, name), 'utf8')),
+  );
   const dir = await cached({
     kind: 'initrd',
     label: kernel.release,

@@ -34,7 +34,9 @@ export interface Root {
  */
 export async function toolRoot(): Promise<Root> {
   if (!existsSync('/usr/bin/mmdebstrap')) {
-    throw new Error('mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)');
+    throw new Error(
+      'mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)',
+    );
   }
   const id = `${SUITE} ${PACKAGES.join(',')}`;
   const dir = await cached({
@@ -45,7 +47,14 @@ export async function toolRoot(): Promise<Root> {
     build: (dir) =>
       step('Making the root with compilers and QEMU', async () => {
         const include = `--include=${PACKAGES.join(',')}`;
-        const args = ['--variant=apt', include, ...withoutDocs, SUITE, join(dir, 'root'), await source(SUITE)];
+        const args = [
+          '--variant=apt',
+          include,
+          ...withoutDocs,
+          SUITE,
+          join(dir, 'root'),
+          await source(SUITE),
+        ];
         await execa('mmdebstrap', args);
       }),
   });
@@ -90,7 +99,17 @@ export async function runInRoot(root: Root, command: string[], options: RunOptio
   const { exitCode, all, stdout } = await execa(
     'setpriv',
     [
-      ...['--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation', 'private'],
+      ...[
+        '--pdeathsig',
+        'KILL',
+        'unshare',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        '--mount',
+        '--propagation',
+        'private',
+      ],
       ...['sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'],
       ...[...mounts, '--', ...command],
     ],

@@ -3,7 +3,10 @@ import { z } from 'zod';
 
 /** What the client needs of a guest. */
 export interface Shell {
-  exec(command: string, options?: { stdin?: string | Buffer; timeoutMs?: number }): Promise<{
+  exec(
+    command: string,
+    options?: { stdin?: string | Buffer; timeoutMs?: number },
+  ): Promise<{
     code: number;
     stdout: string;
     stderr: string;
@@ -74,9 +77,16 @@ function parseAnswer(line: string): Answer {
 
 function parseStatus(text: string): Status {
   const match =
-    /^Active agents: (\d+)\nTotal created: (\d+)\nTotal destroyed: (\d+)\nPolicy violations: (\d+)\n?$/.exec(text);
+    /^Active agents: (\d+)\nTotal created: (\d+)\nTotal destroyed: (\d+)\nPolicy violations: (\d+)\n?$/.exec(
+      text,
+    );
   if (!match) throw new Error(`not the format of status: ${text}`);
-  const [active, created, destroyed, violations] = match.slice(1).map(Number) as [number, number, number, number];
+  const [active, created, destroyed, violations] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   return { active, created, destroyed, violations };
 }
 
@@ -85,7 +95,13 @@ function parseAgent(line: string): AgentLine {
     /^ID: (\d+), PID: (\d+), Memory: (\d+(?:MB|KB|B)|max), CPU: (\d+%|max), Namespaces: 0x([0-9A-F]{2})$/;
   const [, id, pid, memory, cpu, namespaces] = shape.exec(line) ?? [];
   if (namespaces === undefined) throw new Error(`not the format of agents: ${line}`);
-  return { id: Number(id), pid: Number(pid), memory: memory ?? '', cpu: cpu ?? '', namespaces: parseInt(namespaces, 16) };
+  return {
+    id: Number(id),
+    pid: Number(pid),
+    memory: memory ?? '',
+    cpu: cpu ?? '',
+    namespaces: parseInt(namespaces, 16),
+  };
 }
 
 /** The calls by which a launcher can make an agent's first process. */
@@ -167,7 +183,9 @@ export class SwarmClient {
    * @returns what each write returned: bytes, or the name of its errno.
    */
   async destroy(...ids: number[]): Promise<(number | string)[]> {
-    const { stderr } = await this.#shell.exec('swarmio /proc/swarm/destroy', { stdin: ids.map((id) => `${id}\n`).join('') });
+    const { stderr } = await this.#shell.exec('swarmio /proc/swarm/destroy', {
+      stdin: ids.map((id) => `${id}\n`).join(''),
+    });
     return stderr
       .split('\n')
       .filter(Boolean)

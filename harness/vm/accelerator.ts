@@ -37,7 +37,10 @@ async function tryKvm(tools: Root, hardware: Omit<Hardware, 'accelerator'>): Pro
 }
 
 /** The fastest way to run guests that works on this host; the finding is cached until the host reboots. */
-export async function acceleration(tools: Root, hardware: Omit<Hardware, 'accelerator'>): Promise<Acceleration> {
+export async function acceleration(
+  tools: Root,
+  hardware: Omit<Hardware, 'accelerator'>,
+): Promise<Acceleration> {
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const dir = await cached({
     kind: 'accelerator',

@@ -58,7 +58,13 @@ export class Guest {
   }
 
   /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
-  static async create({ kernel, initrd, memoryMb = 2048, cpus = 2, append = '' }: GuestOptions): Promise<Guest> {
+  static async create({
+    kernel,
+    initrd,
+    memoryMb = 2048,
+    cpus = 2,
+    append = '',
+  }: GuestOptions): Promise<Guest> {
     const tools = await toolRoot();
     const hardware = { image: kernel.image, initrd, append: `${APPEND} ${append}`.trim(), memoryMb, cpus };
     const { accelerator, why } = await acceleration(tools, hardware);
@@ -83,7 +89,9 @@ export class Guest {
     const machine = await Machine.start(this.#tools, this.#hardware, snapshot);
     const guest = await this.#reach(machine, machine.resume());
     // Two guests from one snapshot must not draw the same random numbers, nor live in the past.
-    await guest.exec(`cat >/dev/urandom; date -s @${(Date.now() / 1000).toFixed(3)}`, { stdin: randomBytes(64) });
+    await guest.exec(`cat >/dev/urandom; date -s @${(Date.now() / 1000).toFixed(3)}`, {
+      stdin: randomBytes(64),
+    });
     return guest;
   }
 
@@ -97,9 +105,13 @@ export class Guest {
       await machine.stop();
       if (error instanceof InfrastructureError) throw error;
       const what = error instanceof Error ? error.message : String(error);
-      throw new InfrastructureError(`the guest ${this.#release} did not come up: ${what}`, machine.consoleTail(), {
-        cause: error,
-      });
+      throw new InfrastructureError(
+        `the guest ${this.#release} did not come up: ${what}`,
+        machine.consoleTail(),
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -141,7 +153,11 @@ export class BootedGuest {
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const timeoutMs = options.timeoutMs ?? 60_000;
     try {
-      return await this.machine.while(this.#ssh.exec(command, { ...options, timeoutMs }), command, timeoutMs + 10_000);
+      return await this.machine.while(
+        this.#ssh.exec(command, { ...options, timeoutMs }),
+        command,
+        timeoutMs + 10_000,
+      );
     } catch (error) {
       // A connection ends a moment before the machine is known to be dead.
       await this.machine.throwIfDying();
@@ -167,7 +183,10 @@ export class BootedGuest {
 
   /** A shell at a terminal of its own in the guest, to type into. */
   async terminal(): Promise<Terminal> {
-    return Terminal.open(await this.#ssh.open(Terminal.SHELL, { term: 'dumb', cols: 200, rows: 50 }), this.machine);
+    return Terminal.open(
+      await this.#ssh.open(Terminal.SHELL, { term: 'dumb', cols: 200, rows: 50 }),
+      this.machine,
+    );
   }
 
   /** Writes a file in the guest. */

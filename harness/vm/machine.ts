@@ -35,7 +35,9 @@ const runtimeDir = join(tmpdir(), 'swarm-guard');
  */
 function qemuCommand(tools: Root): { command: string[]; env: Record<string, string> } {
   const { path } = tools;
-  const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map((dir) => join(path, dir)).join(':');
+  const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
+    .map((dir) => join(path, dir))
+    .join(':');
   const loader = join(path, 'usr/lib64/ld-linux-x86-64.so.2');
   return {
     command: [
@@ -210,9 +212,13 @@ export class Machine {
     await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
     await this.qmp.command('migrate', { uri: `file:${path}` });
     for (;;) {
-      const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<string, unknown>;
+      const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<
+        string,
+        unknown
+      >;
       if (status === 'completed') return;
-      if (status === 'failed') throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
+      if (status === 'failed')
+        throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
       await sleep(20);
     }
   }

@@ -17,7 +17,17 @@ export interface ExecOptions {
   timeoutMs?: number;
 }
 
-const SIGNALS: Record<string, number> = { HUP: 1, INT: 2, QUIT: 3, ABRT: 6, KILL: 9, SEGV: 11, PIPE: 13, ALRM: 14, TERM: 15 };
+const SIGNALS: Record<string, number> = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  ABRT: 6,
+  KILL: 9,
+  SEGV: 11,
+  PIPE: 13,
+  ALRM: 14,
+  TERM: 15,
+};
 
 export class SshConnection {
   readonly #client: ssh2.Client;
@@ -63,7 +73,9 @@ export class SshConnection {
       let code: number | undefined;
       const timer = setTimeout(() => {
         channel.close();
-        reject(new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`));
+        reject(
+          new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`),
+        );
       }, timeoutMs);
       channel.on('exit', (status: number | null, signal?: string) => {
         code = status ?? 128 + (SIGNALS[(signal ?? '').replace(/^SIG/, '')] ?? 0);

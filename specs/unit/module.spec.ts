@@ -31,16 +31,24 @@ test('sparse finds nothing, and neither does the compiler with W=1', async () =>
 });
 
 test('no object of the module is traced: none carries a call that -pg makes', async () => {
-  const look = 'make && ls *.o compat/*.o | wc -l && for o in *.o compat/*.o; do nm $o | grep -E " U (__fentry__|mcount)"; done; true';
+  const look =
+    'make && ls *.o compat/*.o | wc -l && for o in *.o compat/*.o; do nm $o | grep -E " U (__fentry__|mcount)"; done; true';
   const kernel = await provideKernel();
-  const { exitCode, output } = await inModule({ command: ['sh', '-c', look], kernel, env: { KDIR: kernel.kdir } });
+  const { exitCode, output } = await inModule({
+    command: ['sh', '-c', look],
+    kernel,
+    env: { KDIR: kernel.kdir },
+  });
   expect(Number(/^(\d+)$/m.exec(output)?.[1])).toBeGreaterThan(15);
   expect(output).not.toMatch(/__fentry__|mcount/);
   expect(exitCode).toBe(0);
 });
 
 test('make probe answers every question of compat', async () => {
-  const { exitCode, output } = await inModule({ command: ['make', '-s', 'probe'], kernel: await provideKernel() });
+  const { exitCode, output } = await inModule({
+    command: ['make', '-s', 'probe'],
+    kernel: await provideKernel(),
+  });
   expect(output).toMatch(/^yes +always +Does compiling work at all/m);
   expect(output).toMatch(/^yes +task_work_add /m);
   expect(output.match(/^(yes|no) /gm)?.length).toBeGreaterThan(4);
@@ -79,7 +87,8 @@ test('without headers, for an old kernel and without compilers the build says wh
   expect(noRust.output).toMatch(/no Rust compiler.*apt-get install rustc/s);
 
   // A PATH in which there is nothing but what the check itself needs.
-  const line = 'mkdir bin && for p in sh awk sed cat uname; do ln -s $(command -v $p) bin/$p; done; PATH=/build/src/bin sh scripts/preflight.sh check $KDIR';
+  const line =
+    'mkdir bin && for p in sh awk sed cat uname; do ln -s $(command -v $p) bin/$p; done; PATH=/build/src/bin sh scripts/preflight.sh check $KDIR';
   const noCompiler = await inModule({ command: ['sh', '-c', line], kernel, env: { KDIR: kernel.kdir } });
   expect(noCompiler.exitCode).not.toBe(0);
   expect(noCompiler.output).toMatch(/no C compiler \(.*gcc-14\).*apt-get install gcc-14$/m);

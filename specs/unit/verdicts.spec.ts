@@ -9,12 +9,16 @@ import { complaints } from '../../harness/vm/kernel-log.js';
 test.describe.configure({ timeout: 180_000 });
 
 const selftest = (...args: string[]) =>
-  execa('node', ['node_modules/@playwright/test/cli.js', 'test', '--config=specs/selftest/playwright.config.ts', ...args], {
-    cwd: repository,
-    all: true,
-    reject: false,
-    env: { FORCE_COLOR: '0' },
-  });
+  execa(
+    'node',
+    ['node_modules/@playwright/test/cli.js', 'test', '--config=specs/selftest/playwright.config.ts', ...args],
+    {
+      cwd: repository,
+      all: true,
+      reject: false,
+      env: { FORCE_COLOR: '0' },
+    },
+  );
 
 test('passed, failed, skipped and infrastructure are counted apart, and the counts come last', async () => {
   const { all, exitCode } = await selftest('verdicts');
@@ -35,9 +39,13 @@ test('a run without a single spec is no success', async () => {
 
 test('a complaint in the kernel log fails a spec, a panic ends its wait at once, and the next guest is pristine', async () => {
   const { all, exitCode } = await selftest('kernel-log');
-  expect(all).toMatch(/✘ 1\/3 .*\n +Error: the kernel complains:\n +.*BUG: KFENCE: use-after-free read in planted/);
+  expect(all).toMatch(
+    /✘ 1\/3 .*\n +Error: the kernel complains:\n +.*BUG: KFENCE: use-after-free read in planted/,
+  );
   expect(all).toContain('✔ 2/3');
-  expect(all).toMatch(/✘ 3\/3 .*\n +GuestPanicError: the guest's kernel panicked: Kernel panic - not syncing: sysrq triggered crash/);
+  expect(all).toMatch(
+    /✘ 3\/3 .*\n +GuestPanicError: the guest's kernel panicked: Kernel panic - not syncing: sysrq triggered crash/,
+  );
   expect(Number(/✘ 3\/3 .* (\d+\.\d) s$/m.exec(all)?.[1]), 'seconds').toBeLessThan(20);
   expect(all).toMatch(/1 passed, 2 failed$/);
   expect(exitCode).not.toBe(0);
@@ -59,7 +67,9 @@ test('the kernel log is searched for every kind of complaint, and a clean one ha
     '[    1.0] BUG: sleeping function called from invalid context at f.c:1',
   ];
   for (const line of bad) expect(complaints(line), line).toEqual([line]);
-  expect(complaints('[    1.0] swarm_guard: loaded, up to 200000 agents\n[    2.0] kfence: initialized')).toEqual([]);
+  expect(
+    complaints('[    1.0] swarm_guard: loaded, up to 200000 agents\n[    2.0] kfence: initialized'),
+  ).toEqual([]);
 });
 
 /** QEMUs whose sockets belong to a process. */
@@ -76,7 +86,10 @@ async function guestsOf(owner: number): Promise<number[]> {
 async function descendants(root: number): Promise<number[]> {
   const { stdout } = await execa('ps', ['-eo', 'pid=,ppid=']);
   const parents = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
-  const below = (pid: number): number[] => [pid, ...parents.filter(([, parent]) => parent === pid).flatMap(([child]) => below(child))];
+  const below = (pid: number): number[] => [
+    pid,
+    ...parents.filter(([, parent]) => parent === pid).flatMap(([child]) => below(child)),
+  ];
   return below(root);
 }
 

@@ -59,7 +59,9 @@ test('each namespace is one by effect', async ({ loaded }) => {
 });
 
 test('its ids are its own: root inside, nobody outside, and no two agents the same', async ({ loaded }) => {
-  const agents = await Promise.all([1, 2].map(() => loaded.swarm.run({}, 'id -G; grep ^Cap /proc/self/status; sleep 2')));
+  const agents = await Promise.all(
+    [1, 2].map(() => loaded.swarm.run({}, 'id -G; grep ^Cap /proc/self/status; sleep 2')),
+  );
   for (const { stdout } of agents) {
     expect(stdout.split('\n')[0], 'supplementary groups are gone').toBe('0');
     expect(stdout).toMatch(/^CapEff:\t0*1ffffffffff$/m);
@@ -67,9 +69,13 @@ test('its ids are its own: root inside, nobody outside, and no two agents the sa
   const running = Promise.all([1, 2].map(() => loaded.swarm.run({}, 'echo; sleep 3')));
   await expectActive(loaded, 2);
   const pids = (await loaded.swarm.agents()).map(({ pid }) => pid);
-  const uids = await loaded.sh(`for p in ${pids.join(' ')}; do grep -E "^(Uid|Gid|Groups)" /proc/$p/status | xargs; done`);
+  const uids = await loaded.sh(
+    `for p in ${pids.join(' ')}; do grep -E "^(Uid|Gid|Groups)" /proc/$p/status | xargs; done`,
+  );
   await running;
-  const [first, second] = uids.split('\n').map((line) => /^Uid: (\d+) \1 \1 \1 Gid: (\d+) \2 \2 \2 Groups:$/.exec(line));
+  const [first, second] = uids
+    .split('\n')
+    .map((line) => /^Uid: (\d+) \1 \1 \1 Gid: (\d+) \2 \2 \2 Groups:$/.exec(line));
   expect(Number(first?.[1])).toBeGreaterThanOrEqual(2 ** 31);
   expect(Number(first?.[2])).toBeGreaterThanOrEqual(2 ** 31);
   expect(Math.abs(Number(first?.[1]) - Number(second?.[1]))).toBeGreaterThanOrEqual(1024);
@@ -79,11 +85,19 @@ test('without a user namespace it needs "privileged", and is then root outside t
   const refused = await loaded.swarm.tryLaunch({ namespace_flags: 95 }, ['/bin/true']);
   expect(refused.code).toBe(125);
   expect(refused.stderr).toContain('"error":"EINVAL","field":"namespace_flags"');
-  const { stdout } = await loaded.swarm.run({ namespace_flags: 95, privileged: true }, 'cat /proc/self/uid_map; id -u');
+  const { stdout } = await loaded.swarm.run(
+    { namespace_flags: 95, privileged: true },
+    'cat /proc/self/uid_map; id -u',
+  );
   expect(stdout.trim().split(/\s+/)).toEqual(['0', '0', '4294967295', '0']);
 });
 
-for (const [name, flags] of Object.entries({ CLONE_VM: '100', CLONE_FS: '200', CLONE_FILES: '400', CLONE_SYSVSEM: '40000' })) {
+for (const [name, flags] of Object.entries({
+  CLONE_VM: '100',
+  CLONE_FS: '200',
+  CLONE_FILES: '400',
+  CLONE_SYSVSEM: '40000',
+})) {
   test(`a launcher cannot keep ${name} with its agent, and stays armed`, async ({ loaded }) => {
     const { stdout, stderr } = await loaded.swarm.run({}, 'echo $$', { first: flags });
     expect(stderr).toContain('first EINVAL');
@@ -100,7 +114,9 @@ test('a chrooted launcher is refused and nothing is left', async ({ loaded }) =>
   await expectActive(loaded, 0);
 });
 
-test('it leaves its session and terminal, real-time scheduling, priority and OOM protection behind', async ({ loaded }) => {
+test('it leaves its session and terminal, real-time scheduling, priority and OOM protection behind', async ({
+  loaded,
+}) => {
   const look = 'cut -d" " -f6,7 /proc/self/stat; chrt -p $$ | head -1; nice; cat /proc/self/oom_score_adj';
   const under = 'choom -n -500 -- chrt -f 10';
   const realtime = await loaded.swarm.run({}, look, { under });
@@ -120,9 +136,11 @@ test('it leaves its session and terminal, real-time scheduling, priority and OOM
 
 test('the two lines work at the prompt of an interactive shell', async ({ loaded }) => {
   const terminal = await loaded.terminal();
-  expect(await terminal.type('echo \'{"memory_limit":268435456,"spawn":true}\' > /proc/swarm/create')).toBe('');
-  expect(await terminal.type('sh -c \'echo $$; ps -o tty= -p 1\'')).toBe('1\n?');
-  expect(await terminal.type('sh -c \'test $$ != 1 && echo not an agent\'')).toBe('not an agent');
+  expect(await terminal.type('echo \'{"memory_limit":268435456,"spawn":true}\' > /proc/swarm/create')).toBe(
+    '',
+  );
+  expect(await terminal.type("sh -c 'echo $$; ps -o tty= -p 1'")).toBe('1\n?');
+  expect(await terminal.type("sh -c 'test $$ != 1 && echo not an agent'")).toBe('not an agent');
   terminal.close();
   await expectActive(loaded, 0);
 });

@@ -3,7 +3,9 @@ import { expect, test } from '../fixtures.js';
 import { attempts, background, expectActive, violationsDuring } from '../support.js';
 
 test("root's files are closed to it", async ({ loaded }) => {
-  await loaded.sh('cd /srv && echo secret >closed && chmod 600 closed && echo text >readable && chmod 644 readable');
+  await loaded.sh(
+    'cd /srv && echo secret >closed && chmod 600 closed && echo text >readable && chmod 644 readable',
+  );
   const { stdout } = await loaded.swarm.run(
     {},
     'attempt read /srv/closed -- write /srv/closed x -- read /srv/readable -- write /srv/readable x; rm -f /srv/closed; chown 0:0 /srv/readable; ls /root',
@@ -24,7 +26,12 @@ test('the switches of the kernel are closed to it', async ({ loaded }) => {
     '/sys/module/swarm_guard/parameters/debug': '1',
   };
   const paths = Object.entries(switches);
-  const before = await loaded.sh(`cat ${paths.map(([path]) => path).filter((path) => !path.endsWith('trigger') && !path.endsWith('caches')).join(' ')}`);
+  const before = await loaded.sh(
+    `cat ${paths
+      .map(([path]) => path)
+      .filter((path) => !path.endsWith('trigger') && !path.endsWith('caches'))
+      .join(' ')}`,
+  );
   for (const own of ['', 'mkdir -p /tmp/p && mount -t proc proc /tmp/p && mount --bind /tmp/p /proc && ']) {
     const { stdout } = await loaded.swarm.run(
       {},
@@ -35,7 +42,12 @@ test('the switches of the kernel are closed to it', async ({ loaded }) => {
     }
     expect(attempts(stdout)).toHaveLength(paths.length);
   }
-  const after = await loaded.sh(`cat ${paths.map(([path]) => path).filter((path) => !path.endsWith('trigger') && !path.endsWith('caches')).join(' ')}`);
+  const after = await loaded.sh(
+    `cat ${paths
+      .map(([path]) => path)
+      .filter((path) => !path.endsWith('trigger') && !path.endsWith('caches'))
+      .join(' ')}`,
+  );
   expect(after).toBe(before);
 });
 
@@ -59,9 +71,15 @@ test('its own limits and other cgroups are closed to it', async ({ loaded }) => 
 
 test('processes outside are out of its reach', async ({ loaded }) => {
   const sleeper = await background(loaded, 'sleep 60');
-  const shared = await loaded.swarm.run({ namespace_flags: 126 }, `attempt kill ${sleeper} -- ptrace ${sleeper} -- kill 1`);
+  const shared = await loaded.swarm.run(
+    { namespace_flags: 126 },
+    `attempt kill ${sleeper} -- ptrace ${sleeper} -- kill 1`,
+  );
   expect(attempts(shared.stdout)).toEqual(['kill EPERM', 'ptrace EPERM', 'kill EPERM']);
-  const own = await loaded.swarm.run({}, `attempt kill ${sleeper} -- ptrace ${sleeper}; cat /proc/${sleeper}/environ`);
+  const own = await loaded.swarm.run(
+    {},
+    `attempt kill ${sleeper} -- ptrace ${sleeper}; cat /proc/${sleeper}/environ`,
+  );
   expect(attempts(own.stdout)).toEqual(['kill ESRCH', 'ptrace ESRCH']);
   await loaded.sh(`kill ${sleeper}`);
 });
@@ -91,7 +109,9 @@ test('the machine is out of its reach: clock, modules, devices, disks, host name
   expect(Number(await loaded.sh('date +%s'))).toBeGreaterThan(1e9);
 });
 
-test('it gives no orders through /proc/swarm, not even with a descriptor that root opened', async ({ loaded }) => {
+test('it gives no orders through /proc/swarm, not even with a descriptor that root opened', async ({
+  loaded,
+}) => {
   const line = "attempt write /proc/swarm/create; echo '{}' >&9; echo 1 >&8";
   const under = 'exec 9<>/proc/swarm/create 8>/proc/swarm/destroy;';
   const before = (await loaded.swarm.status()).created;
@@ -112,7 +132,10 @@ test('it gives no orders through /proc/swarm, not even with a descriptor that ro
 
 test('inside it, /proc/swarm shows that agent alone, with its own process ids', async ({ loaded }) => {
   const other = await loaded.swarm.create({ name: 'other' });
-  const { stdout, id } = await loaded.swarm.run({ cpu_quota: 50 }, 'mount -t proc proc /proc; cat /proc/swarm/agents; cat /proc/swarm/status');
+  const { stdout, id } = await loaded.swarm.run(
+    { cpu_quota: 50 },
+    'mount -t proc proc /proc; cat /proc/swarm/agents; cat /proc/swarm/status',
+  );
   expect(stdout).toBe(
     `ID: ${id}, PID: 1, Memory: max, CPU: 50%, Namespaces: 0x7F\n` +
       'Active agents: 1\nTotal created: 1\nTotal destroyed: 0\nPolicy violations: 0\n',

@@ -3,7 +3,9 @@ import { attempts, violationsDuring } from '../support.js';
 
 const PRIVILEGED = { namespace_flags: 95, privileged: true };
 
-test('by default an agent has null, zero, full, random, urandom, tty, ptmx and pts, and no other', async ({ loaded }) => {
+test('by default an agent has null, zero, full, random, urandom, tty, ptmx and pts, and no other', async ({
+  loaded,
+}) => {
   const violations = await violationsDuring(loaded, async () => {
     const listed = ['null', 'zero', 'full', 'random', 'urandom', 'ptmx'].map((name) => `read /dev/${name}`);
     const { stdout } = await loaded.swarm.run({}, `attempt ${[...listed, 'read /dev/tty'].join(' -- ')}`);
@@ -11,13 +13,21 @@ test('by default an agent has null, zero, full, random, urandom, tty, ptmx and p
     expect(attempts(stdout)).toEqual([...listed.map(() => 'read ok'), 'read ENXIO']);
   });
   expect(violations).toBe(0);
-  const terminal = await loaded.swarm.run({}, 'script -qec "attempt rdwr $(tty)" /dev/null </dev/null || true; attempt rdwr /dev/pts/ptmx');
+  const terminal = await loaded.swarm.run(
+    {},
+    'script -qec "attempt rdwr $(tty)" /dev/null </dev/null || true; attempt rdwr /dev/pts/ptmx',
+  );
   expect(terminal.stdout).not.toContain('EPERM');
 });
 
-test('an unlisted device is closed to reading, writing, both and by O_PATH, each counted', async ({ loaded }) => {
+test('an unlisted device is closed to reading, writing, both and by O_PATH, each counted', async ({
+  loaded,
+}) => {
   const violations = await violationsDuring(loaded, async () => {
-    const { stdout } = await loaded.swarm.run(PRIVILEGED, 'attempt read /dev/kmsg -- write /dev/kmsg x -- rdwr /dev/kmsg -- opath /dev/kmsg');
+    const { stdout } = await loaded.swarm.run(
+      PRIVILEGED,
+      'attempt read /dev/kmsg -- write /dev/kmsg x -- rdwr /dev/kmsg -- opath /dev/kmsg',
+    );
     expect(attempts(stdout)).toEqual(['read EPERM', 'write EPERM', 'rdwr EPERM', 'opath EPERM']);
   });
   expect(violations).toBe(4);
@@ -52,14 +62,20 @@ test('two rules together allow what neither does alone', async ({ loaded }) => {
 });
 
 test('an empty list closes every device', async ({ loaded }) => {
-  const { stdout } = await loaded.swarm.run({ devices: [] }, 'attempt read /dev/null -- write /dev/zero -- read /dev/urandom');
+  const { stdout } = await loaded.swarm.run(
+    { devices: [] },
+    'attempt read /dev/null -- write /dev/zero -- read /dev/urandom',
+  );
   expect(attempts(stdout)).toEqual(['read EPERM', 'write EPERM', 'read EPERM']);
 });
 
 test('block devices are told apart by number', async ({ loaded }) => {
   const request = { ...PRIVILEGED, devices: ['c 1:3 rw', 'b 7:0 m'] };
   const violations = await violationsDuring(loaded, async () => {
-    const { stdout } = await loaded.swarm.run(request, 'attempt mknod /tmp/a b 7 0 -- mknod /tmp/b b 7 1 -- mknod /tmp/c c 7 0');
+    const { stdout } = await loaded.swarm.run(
+      request,
+      'attempt mknod /tmp/a b 7 0 -- mknod /tmp/b b 7 1 -- mknod /tmp/c c 7 0',
+    );
     expect(attempts(stdout)).toEqual(['mknod ok', 'mknod EPERM', 'mknod EPERM']);
   });
   expect(violations).toBe(2);

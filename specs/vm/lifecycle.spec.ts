@@ -6,7 +6,10 @@ const SHARED_PIDS = 126;
 
 test('an agent ends with its last process, not with its first', async ({ loaded }) => {
   const before = await loaded.swarm.status();
-  const { id } = await loaded.swarm.run({ namespace_flags: SHARED_PIDS }, '(setsid sleep 2 >/dev/null 2>&1 &)');
+  const { id } = await loaded.swarm.run(
+    { namespace_flags: SHARED_PIDS },
+    '(setsid sleep 2 >/dev/null 2>&1 &)',
+  );
   const [agent] = await loaded.swarm.agents();
   expect(agent?.id).toBe(id);
   expect(await loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`), 'the oldest process left').toBe('sleep');
@@ -41,7 +44,10 @@ test('a launcher killed between arming and forking takes its agent with it', asy
 });
 
 test('registering needs no cgroup and ends only on request', async ({ loaded }) => {
-  const ids = [await loaded.swarm.create({ memory_limit: 65536 }), await loaded.swarm.create({ cpu_quota: 10 })];
+  const ids = [
+    await loaded.swarm.create({ memory_limit: 65536 }),
+    await loaded.swarm.create({ cpu_quota: 10 }),
+  ];
   expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
   expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual(ids.map((id) => [id, 0]));
   await loaded.swarm.destroy(...ids);
@@ -50,12 +56,16 @@ test('registering needs no cgroup and ends only on request', async ({ loaded }) 
 
 test('"persist" returns an agent to registered when its last process exits', async ({ loaded }) => {
   const { id } = await loaded.swarm.run({ persist: true, cpu_quota: 30 }, 'exit 3');
-  await expect.poll(async () => (await loaded.swarm.agents()).map((each) => [each.id, each.pid])).toEqual([[id, 0]]);
+  await expect
+    .poll(async () => (await loaded.swarm.agents()).map((each) => [each.id, each.pid]))
+    .toEqual([[id, 0]]);
   await loaded.swarm.destroy(id);
   await expectActive(loaded, 0);
 });
 
-test('the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({ loaded }) => {
+test('the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({
+  loaded,
+}) => {
   const running = loaded.swarm.run({}, 'sleep 2');
   await expectActive(loaded, 1);
   const refused = await loaded.exec('rmmod swarm_guard');
@@ -64,7 +74,9 @@ test('the module cannot be unloaded while an agent is armed or runs, and can whi
   const { stdout } = await running;
   expect(stdout).toBe('');
   await expectActive(loaded, 0);
-  const armed = await loaded.exec(`echo '{"spawn":true}' >/proc/swarm/create; exec /usr/sbin/rmmod swarm_guard`);
+  const armed = await loaded.exec(
+    `echo '{"spawn":true}' >/proc/swarm/create; exec /usr/sbin/rmmod swarm_guard`,
+  );
   expect(armed.code).not.toBe(0);
   await expectActive(loaded, 0);
   await loaded.swarm.create({ name: 'registered' });
@@ -73,7 +85,8 @@ test('the module cannot be unloaded while an agent is armed or runs, and can whi
 });
 
 test('a running process is adopted, with its later children', async ({ loaded }) => {
-  const unshare = 'unshare --user --map-root-user --net --mount --uts --ipc --cgroup --pid --fork --kill-child';
+  const unshare =
+    'unshare --user --map-root-user --net --mount --uts --ipc --cgroup --pid --fork --kill-child';
   await background(loaded, `${unshare} sh -c "while sleep 1; do attempt setns /proc/self/ns/uts; done"`);
   await expect.poll(() => loaded.sh('pgrep -f "^sh -c while" | tail -1')).not.toBe('');
   const pid = Number(await loaded.sh('pgrep -f "^sh -c while" | tail -1'));

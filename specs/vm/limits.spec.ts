@@ -20,7 +20,9 @@ test('limits become files of the cgroup, exactly', async ({ loaded }) => {
   await expect.poll(() => loaded.sh(`test -e ${dir} && echo there || echo gone`)).toBe('gone');
 });
 
-test('an agent without a memory limit uses no memory cgroup, one without limits no cgroup', async ({ loaded }) => {
+test('an agent without a memory limit uses no memory cgroup, one without limits no cgroup', async ({
+  loaded,
+}) => {
   const look = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d | cut -d/ -f6';
   const plain = loaded.swarm.run({ cpu_quota: 50 }, 'sleep 1');
   await expectActive(loaded, 1);
@@ -56,9 +58,15 @@ test('a spinning loop is held to its quota, and cpu.stat says how', async ({ loa
   await expectActive(loaded, 1);
   const [agent] = await loaded.swarm.agents();
   const sample = async () => {
-    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.stat; cut -d' ' -f1 /proc/uptime`);
+    const text = await loaded.sh(
+      `cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.stat; cut -d' ' -f1 /proc/uptime`,
+    );
     const field = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(text)?.[1]);
-    return { used: field('usage_usec') / 1e6, throttled: field('nr_throttled'), at: Number(text.split('\n').at(-1)) };
+    return {
+      used: field('usage_usec') / 1e6,
+      throttled: field('nr_throttled'),
+      at: Number(text.split('\n').at(-1)),
+    };
   };
   const first = await sample();
   await loaded.sh('sleep 4');
@@ -70,10 +78,19 @@ test('a spinning loop is held to its quota, and cpu.stat says how', async ({ loa
 });
 
 test('fork fails at pids_limit, threads count too', async ({ loaded }) => {
-  const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, ['/usr/local/bin/consume', 'processes', '50']);
+  const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, [
+    '/usr/local/bin/consume',
+    'processes',
+    '50',
+  ]);
   expect(stdout).toBe('9 EAGAIN\n');
   const free = await loaded.swarm.launch({}, ['/usr/local/bin/consume', 'processes', '50']);
   expect(free.stdout).toBe('50 ok\n');
-  const one = await loaded.swarm.launch({ pids_limit: 1 }, ['/usr/local/bin/attempt', 'thread', '--', 'fork']);
+  const one = await loaded.swarm.launch({ pids_limit: 1 }, [
+    '/usr/local/bin/attempt',
+    'thread',
+    '--',
+    'fork',
+  ]);
   expect(one.stdout).toBe('thread EAGAIN\nfork EAGAIN\n');
 });

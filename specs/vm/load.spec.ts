@@ -17,7 +17,12 @@ test('the parameters have their defaults and can be given', async ({ booted, mod
     'cgroup_parent:swarm\ndebug:0\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
   );
   await defaults.unload();
-  const guest = await booted.reload({ max_agents: 500000, debug: 1, cgroup_parent: 'some/where', id_base: 3000000000 });
+  const guest = await booted.reload({
+    max_agents: 500000,
+    debug: 1,
+    cgroup_parent: 'some/where',
+    id_base: 3000000000,
+  });
   expect(await guest.sh(show)).toContain('debug:1\n');
   expect(await guest.sh(show)).toContain('max_agents:500000');
   const { stdout } = await guest.swarm.run({ pids_limit: 9 }, 'sed 1q /proc/self/uid_map; sleep 0.5');
@@ -49,7 +54,8 @@ for (const [parameter, message] of Object.entries({
 }
 
 test('loading changes no mount and no cgroup option, and unloading neither', async ({ booted, module }) => {
-  const look = 'cat /proc/mounts; cat /sys/fs/cgroup/cgroup.subtree_control /sys/fs/cgroup/cgroup.controllers';
+  const look =
+    'cat /proc/mounts; cat /sys/fs/cgroup/cgroup.subtree_control /sys/fs/cgroup/cgroup.controllers';
   const before = await booted.sh('cat /proc/mounts');
   expect(before).toMatch(/cgroup2 rw,.*nsdelegate/);
   const guest = await booted.load(module.ko);
@@ -62,7 +68,10 @@ test('loading changes no mount and no cgroup option, and unloading neither', asy
   expect(await guest.sh('cat /proc/mounts')).toBe(before);
 });
 
-test('it does not load from a cgroup namespace other than the first, and says so', async ({ booted, module }) => {
+test('it does not load from a cgroup namespace other than the first, and says so', async ({
+  booted,
+  module,
+}) => {
   await booted.upload(module.ko, '/root/swarm_guard.ko');
   await booted.sh('mkdir -p /sys/fs/cgroup/elsewhere');
   const { code } = await booted.exec(
@@ -73,7 +82,10 @@ test('it does not load from a cgroup namespace other than the first, and says so
   expect(await booted.kernelLog()).toMatch(/swarm_guard: .*cgroup namespace/);
 });
 
-test('twenty times loaded, used and unloaded leave nothing in the slab caches', async ({ booted, module }) => {
+test('twenty times loaded, used and unloaded leave nothing in the slab caches', async ({
+  booted,
+  module,
+}) => {
   test.setTimeout(400_000);
   await booted.load(module.ko).then((guest) => guest.unload());
   const cycle = [
@@ -86,9 +98,16 @@ test('twenty times loaded, used and unloaded leave nothing in the slab caches', 
     '[ ! -e /proc/swarm ] || exit 4',
   ].join('\n');
   const caches = async () => {
-    const text = await booted.sh('ls /sys/kernel/slab | grep -c swarm; sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1; cat /proc/slabinfo');
+    const text = await booted.sh(
+      'ls /sys/kernel/slab | grep -c swarm; sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1; cat /proc/slabinfo',
+    );
     const count = (name: string) => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(text)?.[1] ?? 0);
-    return { own: Number(text.split('\n')[0]), kmalloc: ['kmalloc-64', 'kmalloc-128', 'kmalloc-256', 'kmalloc-512', 'kmalloc-1k', 'kmalloc-4k'].map(count) };
+    return {
+      own: Number(text.split('\n')[0]),
+      kmalloc: ['kmalloc-64', 'kmalloc-128', 'kmalloc-256', 'kmalloc-512', 'kmalloc-1k', 'kmalloc-4k'].map(
+        count,
+      ),
+    };
   };
   await booted.sh(cycle, { timeoutMs: 60_000 });
   const before = await caches();
@@ -96,5 +115,6 @@ test('twenty times loaded, used and unloaded leave nothing in the slab caches', 
   const after = await caches();
   expect(after.own, 'caches of the module').toBe(0);
   // 20 cycles that each leaked one object per agent would show 4,000 more.
-  for (const [index, count] of after.kmalloc.entries()) expect(count - (before.kmalloc[index] ?? 0)).toBeLessThan(300);
+  for (const [index, count] of after.kmalloc.entries())
+    expect(count - (before.kmalloc[index] ?? 0)).toBeLessThan(300);
 });

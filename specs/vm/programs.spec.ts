@@ -17,7 +17,9 @@ test('tests/e2e_test.sh passes', async ({ loaded }) => {
 
 test('cargo test --features integration -- --ignored passes', async ({ loaded, module }) => {
   await loaded.upload(module.integrationTest, '/tmp/integration', '755');
-  const { code, stdout } = await loaded.exec('/tmp/integration --ignored --test-threads=1', { timeoutMs: 120_000 });
+  const { code, stdout } = await loaded.exec('/tmp/integration --ignored --test-threads=1', {
+    timeoutMs: 120_000,
+  });
   expect(stdout).toMatch(/test result: ok\. [1-9]\d* passed; 0 failed; 0 ignored/);
   expect(code).toBe(0);
   await expectActive(loaded, 0);

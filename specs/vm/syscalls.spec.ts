@@ -71,7 +71,12 @@ test('by default no namespace can be made, by unshare or by clone, nor entered',
   expect(clone.seen).toEqual(flags.map(() => 'clone-flags EPERM'));
   expect(clone.violations).toBe(flags.length);
   const names = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup', 'time'];
-  const setns = await under(loaded, undefined, ...names.map((name) => `setns /proc/self/ns/${name}`), 'pidfd-setns 1');
+  const setns = await under(
+    loaded,
+    undefined,
+    ...names.map((name) => `setns /proc/self/ns/${name}`),
+    'pidfd-setns 1',
+  );
   expect(setns.seen).toEqual([...names.map(() => 'setns EPERM'), 'pidfd-setns EPERM']);
   expect(setns.violations).toBe(names.length + 1);
   const tree = await under(loaded, undefined, 'open-tree-ns');
@@ -85,7 +90,13 @@ test('unsharing files, fs and semaphores alone stays allowed', async ({ loaded }
 });
 
 test('"allow" allows what the kernel itself allows, and tracking goes on', async ({ loaded }) => {
-  const nested = await under(loaded, { unshare: 'allow' }, 'clone-flags 4000000', 'unshare 4000000', 'unshare 20000');
+  const nested = await under(
+    loaded,
+    { unshare: 'allow' },
+    'clone-flags 4000000',
+    'unshare 4000000',
+    'unshare 20000',
+  );
   expect(nested.seen).toEqual(['clone-flags ok', 'unshare ok', 'unshare ok']);
   const entered = await under(loaded, { setns: 'allow' }, 'setns /proc/self/ns/uts');
   expect(entered.seen).toEqual(['setns ok']);
@@ -117,7 +128,13 @@ test('"kill" kills the process that tries', async ({ loaded }) => {
 });
 
 test('"audit" allows, and is no violation', async ({ loaded }) => {
-  const rules = { fork: 'audit', thread: 'audit', execve: 'audit', unshare: 'audit', setns: 'audit' } as const;
+  const rules = {
+    fork: 'audit',
+    thread: 'audit',
+    execve: 'audit',
+    unshare: 'audit',
+    setns: 'audit',
+  } as const;
   const tries = ['fork', 'thread', 'execve /bin/true', 'unshare 4000000', 'setns /proc/self/ns/uts'];
   const { seen, violations } = await under(loaded, rules, ...tries);
   expect(seen).toEqual(tries.map((each) => `${each.split(' ')[0] ?? ''} ok`));
@@ -138,11 +155,17 @@ test('descendants of every kind are under the same rules', async ({ loaded }) =>
 });
 
 test('a process outside is under no rule while agents run', async ({ loaded }) => {
-  const agent = loaded.swarm.run({ syscalls: { fork: 'deny', execve: 'deny' } }, 'sleep() { read -r x; }; sleep </dev/tty; while :; do :; done', {
-    under: 'timeout 3',
-  });
+  const agent = loaded.swarm.run(
+    { syscalls: { fork: 'deny', execve: 'deny' } },
+    'sleep() { read -r x; }; sleep </dev/tty; while :; do :; done',
+    {
+      under: 'timeout 3',
+    },
+  );
   await expectActive(loaded, 1);
-  const outside = await loaded.sh('attempt fork -- thread -- execve /bin/true -- read /dev/kmsg -- unshare 4000000');
+  const outside = await loaded.sh(
+    'attempt fork -- thread -- execve /bin/true -- read /dev/kmsg -- unshare 4000000',
+  );
   expect(attempts(outside)).toEqual(['fork ok', 'thread ok', 'execve ok', 'read ok', 'unshare ok']);
   const [id] = (await loaded.swarm.agents()).map((each) => each.id);
   await loaded.swarm.destroy(id ?? 0);
