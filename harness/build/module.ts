@@ -24,7 +24,11 @@ const moduleDir = join(repository, 'module');
 
 /** The module's sources: what git tracks, and what it would if it were added. */
 async function sources(): Promise<string[]> {
-  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', '.'], { cwd: moduleDir });
+  const { stdout } = await execa(
+    'git',
+    ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', '.'],
+    { cwd: moduleDir },
+  );
   return stdout.split('\n').filter(Boolean).sort();
 }
 

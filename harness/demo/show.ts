@@ -1,8 +1,9 @@
 /** What the demonstration prints: what is typed, what was expected, what was seen. */
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const tty = process.stdout.isTTY && !process.env['NO_COLOR'];
-const colour = process.env['FORCE_COLOR'] !== undefined || tty;
+const colour = tty || ['1', '2', '3'].includes(process.env['FORCE_COLOR'] ?? '');
 const paint = (code: number) => (text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
 const bold = paint(1);
 const dim = paint(2);
@@ -15,34 +16,44 @@ const cyan = paint(36);
 const TYPING_MS = tty ? 6 : 0;
 
 export class Show {
+  readonly #out: Writable;
   #steps = 0;
   #differences = 0;
   readonly #start = performance.now();
 
+  /** @param out where it is printed; the terminal by default */
+  constructor(out: Writable = process.stdout) {
+    this.#out = out;
+  }
+
+  #print(line: string): void {
+    this.#out.write(`${line}\n`);
+  }
+
   /** Begins a step. */
   step(title: string): void {
     this.#steps += 1;
-    console.log(`\n${bold(`${this.#steps}. ${title}`)}`);
+    this.#print(`\n${bold(`${this.#steps}. ${title}`)}`);
   }
 
   /** Shows a line as it is typed at a prompt. */
   async typed(prompt: string, line: string): Promise<void> {
-    process.stdout.write(`   ${cyan(prompt)} `);
+    this.#out.write(`   ${cyan(prompt)} `);
     for (const character of line) {
-      process.stdout.write(character);
+      this.#out.write(character);
       if (TYPING_MS > 0) await sleep(TYPING_MS);
     }
-    process.stdout.write('\n');
+    this.#out.write('\n');
   }
 
   /** Shows what was printed. */
   printed(text: string): void {
-    if (text) console.log(text.replace(/^/gm, '   '));
+    if (text) this.#print(text.replace(/^/gm, '   '));
   }
 
   /** Says something about what is going on. */
   note(text: string): void {
-    console.log(`   ${dim(text)}`);
+    this.#print(`   ${dim(text)}`);
   }
 
   /** A bar for a share of one CPU, redrawn in place on a terminal. */
@@ -50,7 +61,7 @@ export class Show {
     const width = 40;
     const filled = Math.min(width, Math.round((percent / 100) * width));
     const bar = `${yellow('█'.repeat(filled))}${dim('░'.repeat(width - filled))}`;
-    console.log(`   ${label} ${bar} ${percent.toFixed(0).padStart(3)} %`);
+    this.#print(`   ${label} ${bar} ${percent.toFixed(0).padStart(3)} %`);
   }
 
   /**
@@ -63,16 +74,16 @@ export class Show {
     if (!holds) this.#differences += 1;
     const mark = holds ? green('✔') : red('✘');
     const [left, right] = [`${dim('expected')} ${text}`, `${dim('seen')} ${seen}`];
-    if (text.length + seen.length < 50) console.log(`   ${mark} ${what.padEnd(36)} ${left}, ${right}`);
-    else console.log(`   ${mark} ${what}\n       ${left}\n       ${right}`);
+    if (text.length + seen.length < 50) this.#print(`   ${mark} ${what.padEnd(36)} ${left}, ${right}`);
+    else this.#print(`   ${mark} ${what}\n       ${left}\n       ${right}`);
   }
 
   /** Prints the summary; true where everything was as expected. */
   end(): boolean {
     const seconds = ((performance.now() - this.#start) / 1000).toFixed(0);
     const steps = `${this.#steps} steps in ${seconds} s`;
-    if (this.#differences === 0) console.log(`\n${green(bold(`Everything was as expected: ${steps}`))}`);
-    else console.log(`\n${red(bold(`${this.#differences} differences from what was expected: ${steps}`))}`);
+    if (this.#differences === 0) this.#print(`\n${green(bold(`Everything was as expected: ${steps}`))}`);
+    else this.#print(`\n${red(bold(`${this.#differences} differences from what was expected: ${steps}`))}`);
     return this.#differences === 0;
   }
 }

@@ -90,12 +90,13 @@ export class SshConnection {
     return done;
   }
 
-  /** Connects this process's terminal to a shell line; returns its exit status. */
+  /** Connects this process's terminal, or what stands in for it, to a shell line; returns its exit status. */
   async interactive(command: string): Promise<number> {
     const { stdin, stdout } = process;
     const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
     const { rows, cols } = size();
-    const channel = await this.open(command, { rows, cols, term: process.env['TERM'] ?? 'xterm' });
+    const pty = { rows, cols, term: process.env['TERM'] ?? 'xterm' };
+    const channel = await this.open(command, stdin.isTTY ? pty : undefined);
     const resize = () => {
       channel.setWindow(size().rows, size().cols, 0, 0);
     };
@@ -103,6 +104,7 @@ export class SshConnection {
     if (stdin.isTTY) stdin.setRawMode(true);
     stdin.pipe(channel);
     channel.pipe(stdout, { end: false });
+    channel.stderr.pipe(process.stderr, { end: false });
     const code = await new Promise<number>((resolve) => {
       let status = 0;
       channel.on('exit', (value: number | null) => (status = value ?? 255));

@@ -1,0 +1,52 @@
+/** `make demo` and `npm run vm:shell`, as people run them. */
+import { Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
+import { execa } from 'execa';
+import { Show } from '../../harness/demo/show.js';
+import { demonstrate } from '../../harness/demo/steps.js';
+import { repository } from '../../harness/util/repository.js';
+import { expect, test } from '../fixtures.js';
+
+const tsx = ['--import', 'tsx'];
+
+test('the demonstration exits 0: everything that it shows is as expected', async ({ stage }) => {
+  const { all, exitCode } = await execa('node', [...tsx, 'scripts/demo.ts', '--kernel', stage.kernel.name], {
+    cwd: repository,
+    all: true,
+    reject: false,
+    env: { FORCE_COLOR: '0' },
+  });
+  expect(all).not.toContain('✘');
+  expect(all.match(/✔/g)?.length).toBeGreaterThan(20);
+  expect(all).toMatch(/guest# echo '\{"memory_limit":268435456,.*"spawn":true\}' > \/proc\/swarm\/create\n/);
+  expect(all).toMatch(/Everything was as expected: 10 steps in \d+ s$/);
+  expect(exitCode).toBe(0);
+});
+
+test('the demonstration counts what differs', async ({ booted, module }) => {
+  // A guest whose device looks open, although it is not.
+  await booted.writeFile('/usr/local/bin/attempt', '#!/bin/sh\necho $1 ok\n', '755');
+  let shown = '';
+  const show = new Show(
+    new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        shown += stripVTControlCharacters(chunk.toString());
+        done();
+      },
+    }),
+  );
+  await demonstrate(show, booted, module);
+  expect(show.end()).toBe(false);
+  expect(shown).toMatch(/✘ opening a device +expected read EPERM, seen read ok/);
+  expect(shown).toMatch(/[1-9] differences from what was expected: 10 steps in \d+ s\n$/);
+});
+
+test('npm run vm:shell opens a shell with the module loaded', async ({ stage }) => {
+  const { stdout, exitCode } = await execa(
+    'node',
+    [...tsx, 'scripts/vm-shell.ts', '--kernel', stage.kernel.name],
+    { cwd: repository, input: 'cat /proc/swarm/status; exit 7\n', reject: false },
+  );
+  expect(stdout).toContain('Active agents: 0');
+  expect(exitCode).toBe(7);
+});

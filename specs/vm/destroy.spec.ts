@@ -1,0 +1,178 @@
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
+const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';
+
+test('a registered agent is gone at once', async ({ loaded }) => {
+  const [kept, id] = [await loaded.swarm.create({}), await loaded.swarm.create({ memory_limit: 1 << 26 })];
+  const before = await loaded.swarm.status();
+  expect(await loaded.swarm.destroy(id)).toEqual([`${id}\n`.length]);
+  expect((await loaded.swarm.agents()).map((agent) => agent.id)).toEqual([kept]);
+  const after = { ...before, active: before.active - 1, destroyed: before.destroyed + 1 };
+  expect(await loaded.swarm.status()).toEqual(after);
+  expect(await loaded.swarm.destroy(id), 'a second time').toEqual(['ESRCH']);
+  await loaded.sh(`echo ${kept} >/proc/swarm/destroy`);
+  expect(await loaded.swarm.agents(), 'by echo').toEqual([]);
+});
+
+test('many are destroyed in one write, and in a list that takes several', async ({ loaded }) => {
+  const { answers } = await loaded.swarm.write('{}'.repeat(2500));
+  const ids = answers.map((answer) => (answer.kind === 'created' ? answer.id : 0));
+  const few = ids.filter((_, index) => index % 5 === 0);
+  expect(await loaded.swarm.destroy(...few)).toEqual([few.join('\n').length + 1]);
+  const rest = ids.filter((_, index) => index % 5 !== 0);
+  expect((await loaded.swarm.agents()).map(({ id }) => id)).toEqual(rest);
+  const [last = 0] = rest.splice(-1);
+  await loaded.writeFile('/tmp/ids', rest.map((id) => `${id}\n`).join(''));
+  await loaded.sh('cat /tmp/ids >/proc/swarm/destroy');
+  expect((await loaded.swarm.agents()).map(({ id }) => id)).toEqual([last]);
+  await loaded.swarm.destroy(last);
+});
+
+test('an id that is cut between two writes is never taken for another', async ({ loaded }) => {
+  const kept = await loaded.swarm.create({});
+  const list = (text: string, piece: number) =>
+    loaded.exec(`swarmio /proc/swarm/destroy ${piece}`, { stdin: text });
+  await list(`${kept}0\n`, String(kept).length);
+  const left = async () => (await loaded.swarm.agents()).map(({ id }) => id);
+  expect(await left(), `${kept}|0`).toEqual([kept]);
+  for (const piece of [1, 2, 3, 4]) {
+    await list(`${await loaded.swarm.create({})}\n${await loaded.swarm.create({})}\n`, piece);
+    expect(await left(), `pieces of ${piece}`).toEqual([kept]);
+  }
+  await loaded.swarm.destroy(kept);
+});
+
+test('what is no id is refused and destroys nothing', async ({ loaded }) => {
+  const id = await loaded.swarm.create({});
+  const status = await loaded.swarm.status();
+  const near = `+${id} -${id} 0${id} ${id}.0 ${id}e0 0x${id} ${id}a a${id} "${id}" [${id}] {"id":${id}} ${id}, ${id};`;
+  const far = `0 -1 9007199254740992 18446744073709551616 ${2n ** 64n + BigInt(id)} all *`;
+  const wrong = [
+    ...near.split(' '),
+    ...far.split(' '),
+    `${id} ${id}`,
+    `${id}\0`,
+    `\0${id}`,
+    `${id}\xff`,
+    `x\n${id}`,
+  ];
+  const unknown = [`${id + 1}`, '9007199254740991', `${id + 1}\n${id}`];
+  for (const text of [...wrong, ...unknown]) {
+    const stdin = Buffer.from(`${text}\n`, 'latin1');
+    const { stderr } = await loaded.exec('swarmio /proc/swarm/destroy', { stdin });
+    expect.soft(stderr, JSON.stringify(text)).toBe(unknown.includes(text) ? 'ESRCH\n' : 'EINVAL\n');
+  }
+  expect(await loaded.swarm.status()).toEqual(status);
+  await loaded.swarm.destroy(id);
+});
+
+test('blank lines are skipped, and a write ends before the line that fails', async ({ loaded }) => {
+  const rows: [text: (a: number, b: number) => string, returned: (text: string) => number, left: number][] = [
+    [(a, b) => `\n\n \t${a}\r\n\n  ${b} \n\n`, (text) => text.length, 0],
+    [(a, b) => `${a}\n${b}`, (text) => text.length, 0],
+    [() => '\n \r\n\t\n', (text) => text.length, 2],
+    [(a, b) => `${a}\nx\n${b}\n`, (text) => text.indexOf('x'), 1],
+    [(a, b) => `${a}\n\n${a}\n${b}\n`, (text) => text.indexOf('\n') + 2, 1],
+  ];
+  for (const [make, returned, left] of rows) {
+    const text = make(await loaded.swarm.create({}), await loaded.swarm.create({}));
+    const { stderr } = await loaded.exec('swarmio /proc/swarm/destroy', { stdin: text });
+    expect(stderr, JSON.stringify(text)).toBe(`written ${returned(text)}\n`);
+    const agents = await loaded.swarm.agents();
+    expect(agents, JSON.stringify(text)).toHaveLength(left);
+    await loaded.swarm.destroy(...agents.map(({ id }) => id));
+  }
+});
+
+test('a running agent dies by SIGKILL with all its processes, and its cgroup goes', async ({ loaded }) => {
+  const launcher = loaded.swarm.run(
+    { memory_limit: 1 << 26, pids_limit: 20 },
+    'trap "" TERM INT HUP; consume wait & consume wait & consume wait',
+  );
+  await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('3');
+  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  expect(pid).toBeGreaterThan(0);
+  expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/memory/${id}`);
+  const { destroyed } = await loaded.swarm.status();
+  expect(await loaded.swarm.destroy(id)).toEqual([`${id}\n`.length]);
+  expect((await launcher).code).toBe(128 + 9);
+  await expectActive(loaded, 0);
+  expect(await loaded.sh('pgrep -x consume || true')).toBe('');
+  expect((await loaded.swarm.status()).destroyed - destroyed).toBe(1);
+  await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
+  expect(await loaded.swarm.destroy(id)).toEqual(['ESRCH']);
+});
+
+test('an adopted process and its later children die, and nobody else', async ({ loaded }) => {
+  const bystander = await background(loaded, 'consume wait');
+  await loaded.sh('mkfifo /tmp/go');
+  const parent = await background(loaded, `sh -c 'read go </tmp/go; consume wait & consume wait & wait'`);
+  const adopt = `{"pid":${parent},"cpu_quota":50,"persist":true,"namespace_flags":0,"privileged":true}`;
+  expect((await loaded.swarm.write(adopt)).writes).toEqual([adopt.length]);
+  await loaded.sh('echo go >/tmp/go; rm /tmp/go');
+  await expect.poll(() => loaded.sh('pgrep -c -x consume')).toBe('3');
+  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  expect(pid).toBe(parent);
+  expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/plain/${id}`);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh('pgrep -r D,R,S -x consume')).toBe(String(bystander));
+  await expect.poll(() => loaded.sh(`ps -o stat= -p ${parent} || true`), 'dead').toMatch(/^(Z.*)?$/);
+  await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
+  await loaded.sh(`kill ${bystander}`);
+});
+
+test('an armed thread is disarmed: its next fork is no agent; it can be armed again', async ({ loaded }) => {
+  const stdout = await loaded.sh(
+    `exec 3<>/proc/swarm/create
+    printf '{"spawn":true,"memory_limit":67108864}' >&3; read -r first <&3
+    echo "\${first//[^0-9]/}" >/proc/swarm/destroy
+    readlink /proc/self/ns/pid; head -n 1 /proc/swarm/status
+    printf '{"spawn":true,"namespace_flags":33}' >&3; read -r second <&3
+    readlink /proc/self/ns/pid; true`,
+  );
+  const [own, active, inside] = stdout.split('\n');
+  expect([own, active]).toEqual([await loaded.sh('readlink /proc/1/ns/pid'), 'Active agents: 0']);
+  expect(inside).toMatch(/^pid:\[\d+\]$/);
+  expect(inside).not.toBe(own);
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
+});
+
+test('files have their modes: anybody reads status and agents, nobody writes them', async ({ loaded }) => {
+  expect(await loaded.sh('cd /proc/swarm; stat -c "%n %a %u %g" status agents create destroy')).toBe(
+    'status 444 0 0\nagents 444 0 0\ncreate 600 0 0\ndestroy 200 0 0',
+  );
+  const id = await loaded.swarm.create({ memory_limit: 1 << 28, cpu_quota: 25, namespace_flags: 63 });
+  const text = await loaded.sh(`${NOBODY} cat /proc/swarm/agents /proc/swarm/status`);
+  expect(text).toContain(`ID: ${id}, PID: 0, Memory: 256MB, CPU: 25%, Namespaces: 0x3F\nActive agents: 1\n`);
+  const writes = 'attempt write /proc/swarm/status x -- write /proc/swarm/agents x';
+  expect(await loaded.sh(writes), 'by root').toBe('write EIO\nwrite EIO');
+  expect(await loaded.sh(`${NOBODY} ${writes}`)).toBe('write EACCES\nwrite EACCES');
+  await loaded.swarm.destroy(id);
+});
+
+test('only CAP_SYS_ADMIN in the initial user namespace gives orders', async ({ loaded }) => {
+  const id = await loaded.swarm.create({});
+  const status = await loaded.swarm.status();
+  const rows: [who: string, launcher: string, error: string][] = [
+    ['an unprivileged process', NOBODY, 'EACCES'],
+    ['one with all capabilities in its own user namespace', `${NOBODY} unshare -r`, 'EACCES'],
+    ['root in a user namespace of its own', 'unshare -r', 'EPERM'],
+    ['root without CAP_SYS_ADMIN', 'setpriv --bounding-set=-sys_admin', 'EPERM'],
+  ];
+  for (const [who, launcher, error] of rows) {
+    for (const [file, text] of Object.entries({ create: '{}', destroy: String(id) })) {
+      const opened = await loaded.exec(`${launcher} swarmio /proc/swarm/${file}`, { stdin: text });
+      expect.soft(opened.stderr, `${who} opens ${file}`).toBe(`${error}\n`);
+      const given = await loaded.exec(
+        `exec 3>/proc/swarm/${file}; ${launcher} bash -c "printf '${text}' >&3"`,
+      );
+      expect.soft(given.stderr, `${who} writes to an open ${file}`).toMatch(/: Operation not permitted\n$/);
+    }
+  }
+  expect(await loaded.swarm.status()).toEqual(status);
+  await loaded.swarm.destroy(id);
+});
