@@ -74,7 +74,8 @@ static int create_open(struct inode *inode, struct file *file)
 	}
 	mutex_init(&creator->lock);
 	file->private_data = creator;
-	return 0;
+	/* No position: a shell's read must not believe that it can go back. */
+	return stream_open(inode, file);
 }
 
 static int create_release(struct inode *inode, struct file *file)
@@ -304,6 +305,5 @@ const struct proc_ops swarm_proc_create_ops = {
 	.proc_open = create_open,
 	.proc_read = create_read,
 	.proc_write = create_write,
-	.proc_lseek = noop_llseek,
 	.proc_release = create_release,
 };

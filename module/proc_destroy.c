@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* /proc/swarm/destroy: ids, one a line. */
+/*
+ * /proc/swarm/destroy: ids, one a line.
+ *
+ * Lines may be cut anywhere between writes, and 12 that goes on as 123 must not
+ * destroy agent 12: what follows the last newline waits for the rest of its line,
+ * or for the descriptor to be closed. An error is told to the write that ends the
+ * line, so whoever wants to know of it ends the line.
+ */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/fs.h>
+#include <linux/minmax.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "agent.h"
@@ -12,11 +22,35 @@
 #include "proc.h"
 
 /* What is looked at in one call; a longer write is taken in pieces. */
-#define CHUNK	4096
+#define CHUNK		4096
+/* The longest line: an id and some white space. */
+#define LINE_MAX_BYTES	64
+
+/**
+ * struct destroyer - an open destroy file
+ * @lock: one call at a time
+ * @held: how many bytes of a line wait for the rest of it
+ * @text: those bytes, and behind them what is being written
+ */
+struct destroyer {
+	struct mutex lock;	/* of everything here */
+	size_t held;
+	u8 text[LINE_MAX_BYTES + CHUNK];
+};
 
 static int destroy_open(struct inode *inode, struct file *file)
 {
-	return swarm_may_control(file);
+	struct destroyer *destroyer;
+	int err = swarm_may_control(file);
+
+	if (err)
+		return err;
+	destroyer = kvzalloc(sizeof(*destroyer), GFP_KERNEL_ACCOUNT);
+	if (!destroyer)
+		return -ENOMEM;
+	mutex_init(&destroyer->lock);
+	file->private_data = destroyer;
+	return stream_open(inode, file);
 }
 
 /* Returns the bytes up to the end of the last line that succeeded, or the first error. */
@@ -41,32 +75,61 @@ static ssize_t destroy_lines(const u8 *text, size_t length)
 	return done;
 }
 
+/* Takes @length bytes behind those held; returns how many of them, or the first error. */
+static ssize_t take(struct destroyer *destroyer, size_t length)
+{
+	size_t held = destroyer->held, total = held + length, whole = total;
+	ssize_t done;
+
+	while (whole && destroyer->text[whole - 1] != '\n')
+		whole--;
+	/* Whatever comes of it, the line that was held ends here or goes on in full. */
+	destroyer->held = 0;
+	done = destroy_lines(destroyer->text, whole);
+	if (done < 0)
+		return done;
+	/* A line that was held is not empty, so the first to succeed ends behind it. */
+	if (done < whole)
+		return done - held;
+	if (total - whole > LINE_MAX_BYTES)
+		return whole > held ? whole - held : -EINVAL;
+	memmove(destroyer->text, destroyer->text + whole, total - whole);
+	destroyer->held = total - whole;
+	return length;
+}
+
 static ssize_t destroy_write(struct file *file, const char __user *buf, size_t length,
 			     loff_t *pos)
 {
-	int err = swarm_may_control(file);
-	ssize_t done;
-	size_t whole;
-	u8 *text;
+	struct destroyer *destroyer = file->private_data;
+	ssize_t ret = swarm_may_control(file);
 
-	if (err)
-		return err;
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&destroyer->lock))
+		return -EINTR;
 	length = min_t(size_t, length, CHUNK);
-	text = memdup_user(buf, length);
-	if (IS_ERR(text))
-		return PTR_ERR(text);
-	/* A piece ends with a whole line; the writer comes back with the rest. */
-	whole = length;
-	if (length == CHUNK)
-		while (whole && text[whole - 1] != '\n')
-			whole--;
-	done = whole ? destroy_lines(text, whole) : -EINVAL;
-	kfree(text);
-	return done;
+	if (copy_from_user(destroyer->text + destroyer->held, buf, length))
+		ret = -EFAULT;
+	else
+		ret = take(destroyer, length);
+	mutex_unlock(&destroyer->lock);
+	return ret;
+}
+
+static int destroy_release(struct inode *inode, struct file *file)
+{
+	struct destroyer *destroyer = file->private_data;
+
+	if (destroyer->held && destroy_lines(destroyer->text, destroyer->held) < 0)
+		pr_notice_ratelimited("destroy: closed behind a line without a newline that names no agent\n");
+	mutex_destroy(&destroyer->lock);
+	kvfree(destroyer);
+	return 0;
 }
 
 const struct proc_ops swarm_proc_destroy_ops = {
 	.proc_open = destroy_open,
 	.proc_write = destroy_write,
-	.proc_lseek = noop_llseek,
+	.proc_release = destroy_release,
 };

@@ -55,6 +55,31 @@ test('make probe answers every question of compat', async () => {
   expect(exitCode).toBe(0);
 });
 
+test('make install puts the module where modprobe finds it', async () => {
+  const kernel = await provideKernel();
+  const look =
+    'make install INSTALL_MOD_PATH=/build/root && cd /build/root/lib/modules/* && find . -name "swarm_guard.ko*" && cat modules.dep';
+  const { exitCode, output } = await inModule({
+    command: ['sh', '-c', look],
+    kernel,
+    env: { KDIR: kernel.kdir },
+  });
+  expect(output).toMatch(/^\.\/updates\/swarm_guard\.ko(\.xz)?$/m);
+  expect(output).toMatch(/^updates\/swarm_guard\.ko(\.xz)?:$/m);
+  expect(exitCode).toBe(0);
+});
+
+test('one version everywhere, and dkms knows from which kernel on', async () => {
+  const { output } = await inModule({
+    command: [
+      'sh',
+      '-c',
+      '. ./dkms.conf && echo $PACKAGE_NAME $PACKAGE_VERSION $BUILD_EXCLUSIVE_KERNEL_MIN; grep -m1 ^version Cargo.toml; grep MODULE_VERSION main.c',
+    ],
+  });
+  expect(output).toMatch(/^swarm_guard (\S+) 6\.14\nversion = "\1"\nMODULE_VERSION\("\1"\);$/m);
+});
+
 test('a panic that the optimiser cannot remove fails the build of the core', async () => {
   const { exitCode, output } = await inModule({
     command: ['make'],

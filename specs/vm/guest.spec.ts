@@ -1,0 +1,44 @@
+/** The harness's own promises about guests. */
+import { expect, test } from '../fixtures.js';
+import { GuestCommandError } from '../../harness/vm/errors.js';
+import { Stage } from '../../harness/vm/stage.js';
+
+test('how guests are run is found out by trying, and said with its reason', ({ stage }) => {
+  expect(stage.acceleration).toMatch(/^(kvm: a stock kernel boots under KVM|tcg: .*KVM.*)$/);
+});
+
+test('it runs the kernel that was asked for, with what finds memory errors', async ({ booted, stage }) => {
+  expect(await booted.sh('uname -r')).toBe(stage.kernel.release);
+  expect(await booted.sh('cat /proc/cmdline')).toMatch(
+    /panic_on_warn=1.*slub_debug=FZPU.*kfence\.sample_interval=1/,
+  );
+});
+
+test('two guests from one snapshot draw different random numbers and know the time', async ({
+  booted,
+  stage,
+}) => {
+  const other = await Stage.prepare(stage.kernel.name);
+  const twin = await other.booted('twin');
+  const look = 'od -An -tx1 -N32 /dev/urandom; date +%s';
+  const [mine, its] = await Promise.all([booted.sh(look), twin.sh(look)]);
+  await other.discard();
+  expect(mine.split('\n')[0]).not.toBe(its.split('\n')[0]);
+  for (const seen of [mine, its]) {
+    expect(Math.abs(Number(seen.split('\n').at(-1)) - Date.now() / 1000)).toBeLessThan(120);
+  }
+});
+
+test('a command tells its exit status, its signal and both outputs, and does not wait for ever', async ({
+  booted,
+}) => {
+  expect(await booted.exec('cat; echo oops >&2; exit 3', { stdin: 'in\n' })).toEqual({
+    code: 3,
+    stdout: 'in\n',
+    stderr: 'oops\n',
+  });
+  expect((await booted.exec("exec sh -c 'kill -9 $$'")).code).toBe(137);
+  await expect(booted.exec('sleep 60', { timeoutMs: 500 })).rejects.toThrow(GuestCommandError);
+  await expect(booted.sh('echo why >&2; false')).rejects.toThrow(/exit 1: echo why >&2; false\nwhy/);
+  await booted.sh('pkill sleep -n; true');
+});
