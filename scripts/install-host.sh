@@ -15,7 +15,7 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 	fail "Node.js $(node --version) is too old: 20.19 or later is needed"
 
 # COMMAND:PACKAGE
-needed='mmdebstrap:mmdebstrap dpkg-deb:dpkg git:git xz:xz-utils unshare:util-linux setpriv:util-linux ps:procps'
+needed='mmdebstrap:mmdebstrap dpkg-deb:dpkg git:git xz:xz-utils mount:mount unshare:util-linux setpriv:util-linux ps:procps'
 missing=''
 for pair in $needed; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
