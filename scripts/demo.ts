@@ -5,9 +5,9 @@ import { Show } from '../harness/demo/show.js';
 import { Stage } from '../harness/vm/stage.js';
 
 const { values } = parseArgs({ options: { kernel: { type: 'string' } } });
-const show = new Show();
 const stage = await Stage.prepare(values.kernel);
 console.log(`Kernel ${stage.kernel.release}, ${stage.acceleration}`);
+const show = new Show();
 const guest = await stage.booted('demo');
 try {
   await demonstrate(show, guest, stage.module);
