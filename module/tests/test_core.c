@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../policy.h"
+#include "tap.h"
 
 _Static_assert(sizeof(struct swarm_device_rule) == 12, "the layout that src/device.rs has");
 _Static_assert(offsetof(struct swarm_device_rule, major) == 0, "major");
@@ -70,8 +71,6 @@ _Static_assert(SWARM_OBJECT_MAX == 4096 && SWARM_DEVICES_MAX == 16, "limits");
 _Static_assert(SWARM_EXEC_PATHS_MAX == 8 && SWARM_NAME_MAX == 31, "limits");
 _Static_assert(SWARM_NR_SYSCALLS == 5, "the rules of syscalls");
 
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-
 /* What the objects are checked against: cpu_quota goes up to 400. */
 #define CPUS			4
 #define ID_MAX			((1ull << 53) - 1)
@@ -80,38 +79,6 @@ _Static_assert(SWARM_NR_SYSCALLS == 5, "the rules of syscalls");
 				 sizeof(((struct swarm_rules *)NULL)->devices))
 #define UNTOUCHED		0xa5
 #define ROOM			65536
-/* A test that hangs fails; a panic of the core hangs. */
-#define TIME_LIMIT		120
-
-/* Checks of the running test that failed. */
-static unsigned int failed;
-
-/* Says what does not hold, a few times a test. */
-__attribute__((format(printf, 2, 3)))
-static bool expect(bool holds, const char *format, ...)
-{
-	char line[300], *byte;
-	va_list args;
-
-	if (holds)
-		return true;
-	if (failed++ < 10) {
-		va_start(args, format);
-		vsnprintf(line, sizeof(line), format, args);
-		va_end(args);
-		for (byte = line; *byte; byte++)
-			if (*byte < ' ' || *byte > '~')
-				*byte = '.';
-		printf("#   %s\n", line);
-	}
-	return false;
-}
-
-static void give_up(const char *why)
-{
-	printf("Bail out! %s\n", why);
-	exit(1);
-}
 
 /* ROOM bytes with a page behind them that nobody may touch; returns their end. */
 static u8 *guarded_room(void)
@@ -1799,10 +1766,7 @@ static void test_messages(void)
 	expect(!mangled_message[0], "mangled: %s", mangled_message);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
 	{ "an object without keys means the defaults", test_defaults },
 	{ "each value changes its member and no other", test_accepted },
 	{ "numbers out of range or malformed", test_numbers },
@@ -1840,31 +1804,7 @@ static const struct {
 	{ "no message is truncated or mangled", test_messages },
 };
 
-static void too_long(int signal)
-{
-	static const char text[] = "Bail out! a test does not end, or the core panicked\n";
-	ssize_t written = write(STDOUT_FILENO, text, sizeof(text) - 1);
-
-	(void)signal;
-	(void)written;
-	_exit(1);
-}
-
 int main(void)
 {
-	bool all = true;
-	size_t i;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, too_long);
-	printf("1..%zu\n", ARRAY_SIZE(tests));
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		failed = 0;
-		alarm(TIME_LIMIT);
-		tests[i].run();
-		if (failed)
-			all = false;
-		printf("%sok %zu - %s\n", failed ? "not " : "", i + 1, tests[i].name);
-	}
-	return all ? 0 : 1;
+	return run_tests(tests, ARRAY_SIZE(tests));
 }

@@ -20,38 +20,11 @@
 
 #include "../idrange.h"
 #include "../readback.h"
-
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#include "tap.h"
 
 /* What must stay as it is on either side of a buffer. */
 #define GUARD		0x5a
 #define GUARD_SIZE	64
-
-/* A test that hangs fails. */
-#define TIME_LIMIT	120
-
-/* Checks of the running test that failed; threads count too. */
-static atomic_uint failed;
-
-/* Says what does not hold, a few times a test. */
-__attribute__((format(printf, 2, 3)))
-static bool expect(bool holds, const char *format, ...)
-{
-	va_list args;
-
-	if (holds)
-		return true;
-	if (atomic_fetch_add(&failed, 1) < 10) {
-		va_start(args, format);
-		flockfile(stdout);
-		printf("#   ");
-		vprintf(format, args);
-		printf("\n");
-		funlockfile(stdout);
-		va_end(args);
-	}
-	return false;
-}
 
 /* The same numbers in every run. */
 static u32 next_random(u32 *seed)
@@ -64,10 +37,8 @@ static void *allocate(size_t size)
 {
 	void *memory = malloc(size);
 
-	if (!memory) {
-		printf("Bail out! out of memory\n");
-		exit(1);
-	}
+	if (!memory)
+		give_up("out of memory");
 	return memory;
 }
 
@@ -753,10 +724,7 @@ static void test_readback_threads(void)
 	guarded_free(storage, RING_SIZE);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
 	{ "idrange: never used ones come first", test_fresh_first },
 	{ "idrange: then the longest unused", test_longest_unused_first },
 	{ "idrange: none is left, one comes back", test_exhaustion },
@@ -775,32 +743,7 @@ static const struct {
 	{ "readback: threads, every line whole and in order", test_readback_threads },
 };
 
-static void too_long(int signal)
-{
-	static const char text[] = "Bail out! a test does not end\n";
-	ssize_t written = write(STDOUT_FILENO, text, sizeof(text) - 1);
-
-	(void)signal;
-	(void)written;
-	_exit(1);
-}
-
 int main(void)
 {
-	bool all = true;
-	size_t i;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGALRM, too_long);
-	printf("1..%zu\n", ARRAY_SIZE(tests));
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		atomic_store(&failed, 0);
-		alarm(TIME_LIMIT);
-		tests[i].run();
-		if (atomic_load(&failed))
-			all = false;
-		printf("%sok %zu - %s\n", atomic_load(&failed) ? "not " : "", i + 1,
-		       tests[i].name);
-	}
-	return all ? 0 : 1;
+	return run_tests(tests, ARRAY_SIZE(tests));
 }
