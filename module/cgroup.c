@@ -148,9 +148,10 @@ static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_ru
 		snprintf(text, sizeof(text), "%llu", rules->memory_limit);
 		err = write_limit(cgroup, "memory.max", text) ?:
 		      write_limit(cgroup, "memory.oom.group", "1");
+		if (err)
+			return err;
 		/* There is none without swap accounting, and then nothing to limit. */
-		if (!err)
-			err = write_limit(cgroup, "memory.swap.max", "0");
+		err = write_limit(cgroup, "memory.swap.max", "0");
 		if (err == -ENOENT)
 			err = 0;
 	}
@@ -261,6 +262,11 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 		    (ret == -EBUSY || ret == -ENOSPC))
 			return swarm_refuse(err, -ENOSPC, "memory_limit",
 					    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
+		/* Offered at load, but an administrator has switched it off since. */
+		if (!creation.no_directory && ret == -ENOENT)
+			return swarm_refuse(err, -EOPNOTSUPP, "",
+					    "a controller that a limit needs is not in cgroup.subtree_control of %s any more",
+					    rules->memory_limit ? "memory" : "plain");
 		return swarm_refuse(err, ret, "", "making the cgroup failed with error %d", -ret);
 	}
 	agent->cgroup = cgroup;

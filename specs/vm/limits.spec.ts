@@ -94,3 +94,22 @@ test('fork fails at pids_limit, threads count too', async ({ loaded }) => {
   ]);
   expect(one.stdout).toBe('thread EAGAIN\nfork EAGAIN\n');
 });
+
+test('a controller that is switched off later is an error, never a silent lack of a limit', async ({ loaded }) => {
+  for (const [controller, request, parent] of [
+    ['memory', { memory_limit: 64 * MiB }, 'memory'],
+    ['pids', { pids_limit: 10 }, 'plain'],
+    ['cpu', { cpu_quota: 10 }, 'plain'],
+  ] as const) {
+    const file = `/sys/fs/cgroup/swarm/${parent}/cgroup.subtree_control`;
+    await loaded.sh(`echo -${controller} >${file}`);
+    const { code, stderr } = await loaded.swarm.tryLaunch(request, ['/bin/true']);
+    await loaded.sh(`echo +${controller} >${file}`);
+    expect([controller, code], stderr).toEqual([controller, 125]);
+    expect(stderr).toMatch(/"error":"EOPNOTSUPP".*subtree_control/);
+    const again = await loaded.swarm.launch(request, ['/bin/true']);
+    expect(again.code).toBe(0);
+  }
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+});
