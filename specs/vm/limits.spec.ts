@@ -95,7 +95,9 @@ test('fork fails at pids_limit, threads count too', async ({ loaded }) => {
   expect(one.stdout).toBe('thread EAGAIN\nfork EAGAIN\n');
 });
 
-test('a controller that is switched off later is an error, never a silent lack of a limit', async ({ loaded }) => {
+test('a controller that is switched off later is an error, never a silent lack of a limit', async ({
+  loaded,
+}) => {
   for (const [controller, request, parent] of [
     ['memory', { memory_limit: 64 * MiB }, 'memory'],
     ['pids', { pids_limit: 10 }, 'plain'],
