@@ -128,10 +128,12 @@ test('it leaves its session and terminal, real-time scheduling, priority and OOM
   expect(nice.stdout.split('\n')[2]).toBe('0');
   const again = await loaded.swarm.run({}, 'echo -1 >/proc/self/oom_score_adj', { under });
   expect(again.code, 'protection cannot be taken back').not.toBe(0);
-  const ambient = await loaded.swarm.run({}, 'grep CapAmb /proc/self/status', {
-    under: 'setpriv --inh-caps +net_raw --ambient-caps +net_raw',
-  });
-  expect(ambient.stdout).toBe('CapAmb:\t0000000000000000\n');
+  for (const request of [{}, { namespace_flags: 95, privileged: true }]) {
+    const ambient = await loaded.swarm.run(request, 'grep CapAmb /proc/self/status', {
+      under: 'setpriv --inh-caps +net_raw --ambient-caps +net_raw',
+    });
+    expect(ambient.stdout).toBe('CapAmb:\t0000000000000000\n');
+  }
 });
 
 test('the two lines work at the prompt of an interactive shell', async ({ loaded }) => {
