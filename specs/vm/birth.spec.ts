@@ -152,3 +152,25 @@ test('only the armed thread gives birth', async ({ loaded }) => {
   const twice = await loaded.sh(`${line} sh -c 'echo $$'; sh -c 'test $$ = 1 || echo free'`);
   expect(twice).toBe('1\nfree');
 });
+
+test('ranges of ids are given back, the longest unused first, and running out is an error that says so', async ({
+  booted,
+  module,
+}) => {
+  // Three ranges of 1024 fit below 4294967295.
+  const guest = await booted.load(module.ko, { id_base: 4294967295 - 3 * 1024 });
+  const first: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    const { stdout } = await guest.swarm.run({}, 'sed 1q /proc/self/uid_map');
+    first.push(Number(stdout.trim().split(/\s+/)[1]));
+    await expectActive(guest, 0);
+  }
+  expect(first.map((id) => (id - (4294967295 - 3 * 1024)) / 1024)).toEqual([0, 1, 2, 0, 1, 2, 0]);
+  const running = [1, 2, 3].map(() => guest.swarm.run({}, 'sleep 3'));
+  await expectActive(guest, 3);
+  const { code, stderr } = await guest.swarm.tryLaunch({}, ['/bin/true']);
+  expect([code, stderr]).toEqual([125, expect.stringMatching(/"error":"ENOSPC","field":"spawn".*user ids/)]);
+  await Promise.all(running);
+  await expectActive(guest, 0);
+  expect((await guest.swarm.run({}, 'true')).code).toBe(0);
+});
