@@ -8,6 +8,9 @@ async function kernels(): Promise<string[]> {
   return wanted === 'all' ? entries.map(({ name }) => name) : wanted.split(',');
 }
 
+/** Suites: $SWARMGUARD_SUITES; those that are quick by default. */
+const suites = (process.env['SWARMGUARD_SUITES'] ?? 'unit,vm').split(',');
+
 export default defineConfig<object, { kernelName: string }>({
   forbidOnly: Boolean(process.env['CI']),
   globalSetup: './specs/setup.ts',
@@ -16,11 +19,11 @@ export default defineConfig<object, { kernelName: string }>({
   timeout: 180_000,
   workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
   projects: [
-    { name: 'unit', testDir: 'specs/unit' },
-    ...(await kernels()).map((kernelName) => ({
-      name: `vm-${kernelName}`,
-      testDir: 'specs/vm',
-      use: { kernelName },
-    })),
+    ...suites.filter((suite) => suite === 'unit').map((name) => ({ name, testDir: `specs/${name}` })),
+    ...(await kernels()).flatMap((kernelName) =>
+      suites
+        .filter((suite) => suite !== 'unit')
+        .map((suite) => ({ name: `${suite}-${kernelName}`, testDir: `specs/${suite}`, use: { kernelName } })),
+    ),
   ],
 });

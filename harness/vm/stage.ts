@@ -5,7 +5,7 @@ import { provideKernel } from '../kernels/provide.js';
 import type { Kernel } from '../kernels/provide.js';
 import { guestInitrd } from '../roots/guest-root.js';
 import { Guest } from './guest.js';
-import type { BootedGuest, LoadedGuest } from './guest.js';
+import type { BootedGuest, GuestOptions, LoadedGuest } from './guest.js';
 
 export class Stage {
   readonly kernel: Kernel;
@@ -25,11 +25,19 @@ export class Stage {
   /**
    * Provides everything for guests of a kernel: all of it from the cache the second time.
    * @param name of a kernel in the catalogue; the newest by default
+   * @param hardware what guests have beyond the usual
    */
-  static async prepare(name?: string): Promise<Stage> {
+  static async prepare(
+    name?: string,
+    hardware: Omit<GuestOptions, 'kernel' | 'initrd'> = {},
+  ): Promise<Stage> {
     const kernel = await provideKernel(name);
     const module = await buildModule(kernel);
-    return new Stage(kernel, module, await Guest.create({ kernel, initrd: await guestInitrd(kernel) }));
+    return new Stage(
+      kernel,
+      module,
+      await Guest.create({ ...hardware, kernel, initrd: await guestInitrd(kernel) }),
+    );
   }
 
   /** How guests are run, and how that was found out. */

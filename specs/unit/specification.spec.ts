@@ -18,7 +18,10 @@ const suite: z.ZodType<Listed> = z.lazy(() =>
 /** Every test as Playwright lists it: its file below specs/ and its title. */
 async function listed(): Promise<string[]> {
   const cli = 'node_modules/@playwright/test/cli.js';
-  const { stdout } = await execa('node', [cli, 'test', '--list', '--reporter=json'], { cwd: repository });
+  const { stdout } = await execa('node', [cli, 'test', '--list', '--reporter=json'], {
+    cwd: repository,
+    env: { SWARMGUARD_SUITES: 'unit,vm,scale' },
+  });
   const flat = ({ specs = [], suites = [] }: Listed): z.infer<typeof spec>[] => [
     ...specs,
     ...suites.flatMap(flat),
@@ -32,7 +35,9 @@ async function listed(): Promise<string[]> {
 /** The second column of every table of SPECIFICATION.md. */
 async function promised(): Promise<string[]> {
   const text = await readFile(join(repository, 'SPECIFICATION.md'), 'utf8');
-  return [...text.matchAll(/^\| [^|]+ \| ((?:unit|vm|report)\/[^|]+) \|$/gm)].map(([, name]) => name ?? '');
+  return [...text.matchAll(/^\| [^|]+ \| ((?:unit|vm|scale|report)\/[^|]+) \|$/gm)].map(
+    ([, name]) => name ?? '',
+  );
 }
 
 function pattern(name: string): RegExp {
