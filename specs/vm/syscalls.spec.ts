@@ -60,6 +60,12 @@ test('a script counts once, with its interpreter', async ({ loaded }) => {
   const { seen, violations } = await under(loaded, { execve: 'deny' }, 'execve /srv/script');
   expect(seen).toEqual(['execve EPERM']);
   expect(violations).toBe(1);
+  // Where it goes ahead, its interpreter is not counted as another.
+  const debug = '/sys/module/swarm_guard/parameters/debug';
+  await loaded.sh(`echo 1 >${debug}; dmesg -C`);
+  await under(loaded, { execve: 'audit' }, 'exec-here /srv/script');
+  await loaded.sh(`echo 0 >${debug}`);
+  expect((await loaded.kernelLog()).match(/: execve by process/g)).toHaveLength(1);
 });
 
 test('by default no namespace can be made, by unshare or by clone, nor entered', async ({ loaded }) => {
