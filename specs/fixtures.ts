@@ -6,6 +6,7 @@ import { InfrastructureError } from '../harness/vm/errors.js';
 import type { BootedGuest, LoadedGuest } from '../harness/vm/guest.js';
 import { complaints } from '../harness/vm/kernel-log.js';
 import { Stage } from '../harness/vm/stage.js';
+import type { GuestExtras } from '../harness/vm/stage.js';
 
 export { expect } from '@playwright/test';
 
@@ -24,6 +25,8 @@ interface Fixtures {
 interface WorkerFixtures {
   /** The kernel's name in the catalogue. */
   kernelName: string;
+  /** What the file's guests have beyond the usual: `test.use({ guestExtras: { … } })`. */
+  guestExtras: GuestExtras;
   stage: Stage;
 }
 
@@ -70,9 +73,10 @@ async function withGuest<G extends BootedGuest>(
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
   kernelName: ['', { option: true, scope: 'worker' }],
+  guestExtras: [{}, { option: true, scope: 'worker' }],
   stage: [
-    async ({ kernelName }, use) => {
-      const stage = await Stage.prepare(kernelName || undefined);
+    async ({ kernelName, guestExtras }, use) => {
+      const stage = await Stage.prepare(kernelName || undefined, guestExtras);
       await use(stage);
       await stage.discard();
     },

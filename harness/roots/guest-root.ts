@@ -22,15 +22,16 @@ const MODULES = ['net/core/failover', 'drivers/net/net_failover', 'drivers/net/v
 const guestDir = join(repository, 'vm-images/guest');
 
 /** Debian packages, unpacked but not configured: nothing of them needs it. */
-function baseRoot(): Promise<string> {
+function baseRoot(extra: readonly string[]): Promise<string> {
+  const packages = [...PACKAGES, ...extra];
   return cached({
     kind: 'roots',
     label: 'guest',
-    key: [SUITE, ...PACKAGES],
-    keep: 2,
+    key: [SUITE, ...packages],
+    keep: 6,
     build: (dir) =>
-      step("Making the guest's root", async () => {
-        const args = ['--variant=extract', `--include=${PACKAGES.join(',')}`, ...withoutDocs];
+      step(`Making the guest's root${extra.length > 0 ? ` with ${extra.join(' ')}` : ''}`, async () => {
+        const args = ['--variant=extract', `--include=${packages.join(',')}`, ...withoutDocs];
         await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
       }),
   });
@@ -114,11 +115,16 @@ find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/init
 
 /**
  * The guest's whole root as one cpio for QEMU's -initrd.
+ * @param extra Debian packages beyond the usual ones, with what they depend on
  * @returns its path in the cache.
  */
-export async function guestInitrd(kernel: Kernel): Promise<string> {
+export async function guestInitrd(kernel: Kernel, extra: readonly string[] = []): Promise<string> {
   const tools = await toolRoot();
-  const [base, programs, { publicKey }] = [await baseRoot(), await guestPrograms(tools), await guestKeys()];
+  const [base, programs, { publicKey }] = [
+    await baseRoot(extra),
+    await guestPrograms(tools),
+    await guestKeys(),
+  ];
   const scripts = await Promise.all(
     ['init', 'my-agent'].map((name) => readFile(join(guestDir, name), 'utf8')),
   );
@@ -126,7 +132,7 @@ export async function guestInitrd(kernel: Kernel): Promise<string> {
     kind: 'initrd',
     label: kernel.release,
     key: [base, programs, publicKey, ...scripts, PACK, kernel.image, hashOf(...MODULES), fillRoot.toString()],
-    keep: 2,
+    keep: 6,
     build: (dir) =>
       step("Packing the guest's root", async () => {
         const root = join(dir, 'root');

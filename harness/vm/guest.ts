@@ -27,7 +27,7 @@ const APPEND = [
 ].join(' ');
 
 const BOOT_MS = 180_000;
-const SNAPSHOTS_KEPT = 4;
+const SNAPSHOTS_KEPT = 8;
 
 /** Parameters of the module, as insmod takes them. */
 export type ModuleParameters = Record<string, string | number>;

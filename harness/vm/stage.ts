@@ -7,6 +7,12 @@ import { guestInitrd } from '../roots/guest-root.js';
 import { Guest } from './guest.js';
 import type { BootedGuest, GuestOptions, LoadedGuest } from './guest.js';
 
+/** What a guest has beyond the usual. */
+export interface GuestExtras extends Omit<GuestOptions, 'kernel' | 'initrd'> {
+  /** Debian packages, with what they depend on; unpacked but not configured. */
+  packages?: readonly string[];
+}
+
 export class Stage {
   readonly kernel: Kernel;
   /** The module, built for this kernel. */
@@ -25,19 +31,13 @@ export class Stage {
   /**
    * Provides everything for guests of a kernel: all of it from the cache the second time.
    * @param name of a kernel in the catalogue; the newest by default
-   * @param hardware what guests have beyond the usual
+   * @param extras what guests have beyond the usual
    */
-  static async prepare(
-    name?: string,
-    hardware: Omit<GuestOptions, 'kernel' | 'initrd'> = {},
-  ): Promise<Stage> {
+  static async prepare(name?: string, { packages, ...hardware }: GuestExtras = {}): Promise<Stage> {
     const kernel = await provideKernel(name);
     const module = await buildModule(kernel);
-    return new Stage(
-      kernel,
-      module,
-      await Guest.create({ ...hardware, kernel, initrd: await guestInitrd(kernel) }),
-    );
+    const initrd = await guestInitrd(kernel, packages);
+    return new Stage(kernel, module, await Guest.create({ ...hardware, kernel, initrd }));
   }
 
   /** How guests are run, and how that was found out. */
