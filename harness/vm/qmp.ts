@@ -40,9 +40,12 @@ export class Qmp {
     socket.on('close', () => {
       for (const { reject } of this.#waiting.splice(0)) reject(new Error('QEMU closed its control socket'));
     });
-    createInterface({ input: socket }).on('line', (line) => {
-      this.#take(message.parse(JSON.parse(line)));
-    });
+    // The interface passes the socket's errors on, and an emitter's error without a listener ends the process.
+    createInterface({ input: socket })
+      .on('error', () => undefined)
+      .on('line', (line) => {
+        this.#take(message.parse(JSON.parse(line)));
+      });
   }
 
   /** Connects and negotiates; `signal` ends the attempt. */
@@ -60,6 +63,10 @@ export class Qmp {
   /** Runs a command and returns its answer; throws what QEMU says where it fails. */
   command(execute: string, args: Record<string, unknown> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) {
+        reject(new Error('QEMU closed its control socket'));
+        return;
+      }
       this.#waiting.push({ resolve, reject });
       this.#socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
     });

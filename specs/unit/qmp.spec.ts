@@ -1,0 +1,48 @@
+/** The control socket of a QEMU that dies. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { Qmp } from '../../harness/vm/qmp.js';
+
+/** A server that greets as QEMU does, answers `answers` commands and then dies with the next one unread. */
+async function dying(path: string, answers: number): Promise<{ close: () => void }> {
+  const server = createServer((socket: Socket) => {
+    let left = answers;
+    socket.on('error', () => undefined);
+    socket.write('{"QMP":{}}\n');
+    socket.on('readable', () => {
+      // Closing with bytes unread resets the connection, as the death of a process does.
+      if (left === 0) socket.destroy();
+      else if (socket.read() !== null) {
+        left -= 1;
+        socket.write('{"return":{}}\n');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { close: () => server.close() };
+}
+
+for (const [when, answers] of [
+  ['before it has answered anything', 0],
+  ['later', 1],
+] as const) {
+  test(`a QEMU that dies ${when} is an error of the command, and of every later one`, async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
+    const server = await dying(join(dir, 'qmp'), answers);
+    try {
+      const connecting = Qmp.connect(join(dir, 'qmp'), new AbortController().signal);
+      const commands = connecting.then(async (qmp) => {
+        await expect(qmp.command('stop')).rejects.toThrow('QEMU closed its control socket');
+        return qmp.command('stop');
+      });
+      await expect(commands).rejects.toThrow('QEMU closed its control socket');
+    } finally {
+      server.close();
+      await rm(dir, { recursive: true });
+    }
+  });
+}
