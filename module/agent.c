@@ -18,7 +18,6 @@
 
 #include "agent.h"
 #include "cgroup.h"
-#include "event.h"
 #include "idrange.h"
 #include "member.h"
 #include "params.h"
@@ -284,22 +283,57 @@ void swarm_agent_unuse(struct swarm_agent *agent)
 
 /**
  * swarm_agent_doom - mark an agent as dying and send its processes SIGKILL
+ * @end: why, unless it is dying already
  *
  * Under rcu_read_lock(). Whoever joins after the mark kills itself before it
  * runs (spawn.c), so nobody is missed.
  */
-void swarm_agent_doom(struct swarm_agent *agent)
+void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end)
 {
 	struct swarm_member *member;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&agent->lock, flags);
-	if (agent->state < SWARM_DYING)
+	if (agent->state < SWARM_DYING) {
 		agent->state = SWARM_DYING;
+		agent->end = end;
+	}
 	raw_spin_unlock_irqrestore(&agent->lock, flags);
 
 	list_for_each_entry_rcu(member, &agent->members, link)
 		kill_pid(member->pid, SIGKILL, 1);
+}
+
+/**
+ * swarm_agent_stillborn - a step of an agent's birth failed: it dies, unrun
+ * @step: which, a string that lasts
+ * @err: negative errno
+ *
+ * Called by the first process, of which there is one.
+ */
+void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err)
+{
+	agent->failed_step = step;
+	agent->failed_error = err;
+	swarm_event_stillborn(agent);
+	rcu_read_lock();
+	swarm_agent_doom(agent, SWARM_END_BIRTH);
+	rcu_read_unlock();
+}
+
+/**
+ * swarm_agent_unforked - the thread armed for an agent exits without forking
+ *
+ * Its use is still the agent's; that it goes is what ends the agent.
+ */
+void swarm_agent_unforked(struct swarm_agent *agent)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	if (agent->state < SWARM_DYING)
+		agent->end = SWARM_END_UNFORKED;
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
 }
 
 /**
@@ -333,7 +367,7 @@ int swarm_agent_destroy(u64 id)
 	if (err)
 		goto out;
 
-	swarm_agent_doom(agent);
+	swarm_agent_doom(agent, SWARM_END_REQUEST);
 	swarm_reserved_disarm(agent);
 	swarm_agent_unuse(agent);
 out:
@@ -375,7 +409,7 @@ static void reap_one(struct swarm_agent *agent)
 		llist_add(&agent->reap, &gone_busy);
 		return;
 	}
-	agent->cgroup = NULL;
+	WRITE_ONCE(agent->cgroup, NULL);
 	put_range(agent);
 	/* One that was never published is not in there. */
 	xa_cmpxchg(&agents, agent->id, agent, NULL, 0);

@@ -11,6 +11,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "event.h"
 #include "policy.h"
 
 struct swarm_cgroup;
@@ -44,7 +45,11 @@ enum swarm_state {
  * @members: its processes, oldest first; walked under RCU
  * @range: index of its range of user and group ids, or SWARM_NO_RANGE
  * @armed: the thread whose next fork makes its first process; a key, never followed
+ * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
+ * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
+ * @failed_step: ... of this step
  * @violations: calls denied or killed
+ * @audited: calls audited, or only reported because the module does not enforce
  * @reap: entry of the reaper's list
  * @rcu: frees it; hooks reach an agent through its members under RCU
  * @name: its name, NUL-padded
@@ -56,10 +61,14 @@ struct swarm_agent {
 	raw_spinlock_t lock;
 	u8 state;
 	bool pinned;
+	u8 end;
 	u32 uses;
 	struct list_head members;
 	u32 range;
+	int failed_error;
+	const char *failed_step;
 	atomic_t violations;
+	atomic_t audited;
 	const struct task_struct *armed;
 	struct llist_node reap;
 	struct rcu_head rcu;
@@ -93,7 +102,9 @@ struct swarm_agent *swarm_agent_next(u64 *id);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
 void swarm_agent_join(struct swarm_agent *agent, bool armed);
 void swarm_agent_unuse(struct swarm_agent *agent);
-void swarm_agent_doom(struct swarm_agent *agent);
+void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end);
+void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err);
+void swarm_agent_unforked(struct swarm_agent *agent);
 int swarm_agent_destroy(u64 id);
 
 int swarm_agent_take_range(struct swarm_agent *agent);

@@ -56,6 +56,8 @@ static struct vfsmount *mount;
 /* cgroup_parent, and below it the parents of agents' directories. */
 static struct path base, memory_parent, plain_parent;
 static bool offered[NR_CONTROLLERS];
+/* Cgroups of agents. */
+static atomic_t nr_cgroups = ATOMIC_INIT(0);
 /* How many components of cgroup_parent were made here, from the last one up. */
 static unsigned int nr_made;
 
@@ -269,7 +271,8 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 					    rules->memory_limit ? "memory" : "plain");
 		return swarm_refuse(err, ret, "", "making the cgroup failed with error %d", -ret);
 	}
-	agent->cgroup = cgroup;
+	atomic_inc(&nr_cgroups);
+	WRITE_ONCE(agent->cgroup, cgroup);
 	return 0;
 }
 
@@ -303,6 +306,7 @@ static int remove(void *data)
 		return err;
 	if (err && err != -ENOENT)
 		pr_warn_ratelimited("cgroup %s could not be removed (%d)\n", cgroup->name, err);
+	atomic_dec(&nr_cgroups);
 	filp_close(cgroup->procs, NULL);
 	kfree(cgroup);
 	return 0;
@@ -325,6 +329,7 @@ static int abandon(void *data)
 
 	pr_warn("cgroup %s stays behind: it holds processes that are nobody's agents\n",
 		cgroup->name);
+	atomic_dec(&nr_cgroups);
 	filp_close(cgroup->procs, NULL);
 	kfree(cgroup);
 	return 0;
@@ -336,6 +341,34 @@ static int abandon(void *data)
 void swarm_cgroup_abandon(struct swarm_cgroup *cgroup)
 {
 	as_kernel(abandon, cgroup);
+}
+
+/**
+ * swarm_cgroup_count - how many cgroups agents have
+ */
+unsigned int swarm_cgroup_count(void)
+{
+	return atomic_read(&nr_cgroups);
+}
+
+/**
+ * swarm_cgroup_path - where an agent's cgroup is, below the root of cgroup v2
+ * @text: set to the path, which begins with /; empty where it has no cgroup
+ * @size: of @text
+ *
+ * Under rcu_read_lock(): put together from what lasts as long as the agent does.
+ *
+ * Return: the length, as snprintf() counts.
+ */
+int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size)
+{
+	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+
+	text[0] = '\0';
+	if (!READ_ONCE(agent->cgroup))
+		return 0;
+	return snprintf(text, size, "/%s/%s/%llu", swarm_cgroup_parent,
+			rules->memory_limit ? "memory" : "plain", agent->id);
 }
 
 /* The parents of agents' directories */

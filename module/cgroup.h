@@ -14,9 +14,11 @@ struct swarm_cgroup;
 int __init swarm_cgroup_init(void);
 void swarm_cgroup_exit(void);
 
+unsigned int swarm_cgroup_count(void);
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err);
 int swarm_cgroup_join(struct swarm_cgroup *cgroup, pid_t pid);
 int swarm_cgroup_remove(struct swarm_cgroup *cgroup);
 void swarm_cgroup_abandon(struct swarm_cgroup *cgroup);
+int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size);
 
 #endif

@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Counters and log lines. Everything here may be called from a hook. */
+/*
+ * Counters, the ring of events, tracepoints and log lines.
+ *
+ * One ring for all CPUs, under one raw lock that is held for a copy of 136 bytes:
+ * events are rare (a process that violates its policy is being refused anyway),
+ * and one ring keeps their order and tells exactly how many a reader has lost.
+ */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/irq_work.h>
+#include <linux/log2.h>
+#include <linux/nsproxy.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
 
 #include "agent.h"
 #include "event.h"
 #include "params.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 static const char *const kind_names[SWARM_NR_KINDS] = {
 	[SWARM_KIND_FORK] = "fork",
@@ -20,6 +38,33 @@ static const char *const kind_names[SWARM_NR_KINDS] = {
 	[SWARM_KIND_ADOPT] = "adopt",
 };
 
+static const char *const outcome_names[SWARM_NR_OUTCOMES] = {
+	[SWARM_DONE_DENY] = "deny",
+	[SWARM_DONE_KILL] = "kill",
+	[SWARM_DONE_AUDIT] = "audit",
+	[SWARM_DONE_REPORT] = "report",
+};
+
+static const char *const action_names[] = {
+	[SWARM_ALLOW] = "allow",
+	[SWARM_DENY] = "deny",
+	[SWARM_KILL] = "kill",
+	[SWARM_AUDIT] = "audit",
+};
+
+static const char *const origin_names[] = {
+	[SWARM_BY_SPAWN] = "spawn",
+	[SWARM_BY_PID] = "pid",
+	[SWARM_BY_ATTACH] = "attach",
+};
+
+static const char *const end_names[] = {
+	[SWARM_END_EXIT] = "exit",
+	[SWARM_END_REQUEST] = "request",
+	[SWARM_END_BIRTH] = "birth",
+	[SWARM_END_UNFORKED] = "unforked",
+};
+
 /**
  * swarm_kind_name - the name of a kind of violation, as users see it
  */
@@ -28,53 +73,288 @@ const char *swarm_kind_name(enum swarm_kind kind)
 	return kind_names[kind];
 }
 
+/**
+ * swarm_outcome_name - the name of what was done about a violation
+ */
+const char *swarm_outcome_name(enum swarm_outcome outcome)
+{
+	return outcome_names[outcome];
+}
+
+/**
+ * swarm_action_name - the name of a rule's answer
+ */
+const char *swarm_action_name(enum swarm_action action)
+{
+	return action_names[action];
+}
+
+/**
+ * swarm_origin_name - the name of how a process came to its agent
+ */
+const char *swarm_origin_name(enum swarm_origin origin)
+{
+	return origin_names[origin];
+}
+
+/**
+ * swarm_end_name - the name of why an agent has gone
+ */
+const char *swarm_end_name(enum swarm_end end)
+{
+	return end_names[end];
+}
+
+/* The ring */
+
+/**
+ * struct ring - the newest events
+ * @lock: of everything here; taken in hooks, hence raw
+ * @head: the number of the next event
+ * @oldest: the number of the oldest one kept
+ * @mask: how many are kept, less one
+ * @events: event number N is at N & @mask
+ */
+static struct {
+	raw_spinlock_t lock;
+	u64 head;
+	u64 oldest;
+	u64 mask;
+	struct swarm_event *events;
+} ring = { .lock = __RAW_SPIN_LOCK_UNLOCKED(ring.lock), .head = 1, .oldest = 1 };
+
+atomic64_t swarm_outcomes[SWARM_NR_KINDS][SWARM_NR_OUTCOMES];
+atomic64_t swarm_events_lost;
+DECLARE_WAIT_QUEUE_HEAD(swarm_event_waiters);
+
+/* A wait queue's lock sleeps on a real-time kernel, so no hook may take it. */
+static void wake_readers(struct irq_work *work)
+{
+	wake_up_interruptible_poll(&swarm_event_waiters, EPOLLIN | EPOLLRDNORM);
+}
+
+static DEFINE_IRQ_WORK(wake_work, wake_readers);
+
+/* Adds an event; its number and its time are those of the moment it is added. */
+static void record(struct swarm_event *event)
+{
+	unsigned long flags;
+	bool waiting;
+
+	raw_spin_lock_irqsave(&ring.lock, flags);
+	event->seq = ring.head++;
+	event->time = ktime_get_ns();
+	ring.events[event->seq & ring.mask] = *event;
+	if (event->seq - ring.oldest > ring.mask)
+		ring.oldest++;
+	/*
+	 * A reader queues itself and then looks for events under the lock: either
+	 * it is seen here, or it sees the event there.
+	 */
+	waiting = waitqueue_active(&swarm_event_waiters);
+	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	if (waiting)
+		irq_work_queue(&wake_work);
+}
+
+/**
+ * swarm_event_head - the number that the next event will have
+ */
+u64 swarm_event_head(void)
+{
+	unsigned long flags;
+	u64 head;
+
+	raw_spin_lock_irqsave(&ring.lock, flags);
+	head = ring.head;
+	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	return head;
+}
+
+/**
+ * swarm_event_oldest - the number of the oldest event that is kept
+ */
+u64 swarm_event_oldest(void)
+{
+	unsigned long flags;
+	u64 oldest;
+
+	raw_spin_lock_irqsave(&ring.lock, flags);
+	oldest = ring.oldest;
+	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	return oldest;
+}
+
+/**
+ * swarm_event_next - the event that a reader has not seen yet
+ * @next: the number of the event it is at; moved on
+ * @event: set to the event
+ * @lost: set to how many before it were overwritten unread; counted here
+ *
+ * Return: false, with @next as it was, where there is none yet.
+ */
+bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost)
+{
+	unsigned long flags;
+	bool found;
+
+	*lost = 0;
+	raw_spin_lock_irqsave(&ring.lock, flags);
+	if (*next < ring.oldest) {
+		*lost = ring.oldest - *next;
+		*next = ring.oldest;
+	}
+	found = *next < ring.head;
+	if (found)
+		*event = ring.events[(*next)++ & ring.mask];
+	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	if (*lost)
+		atomic64_add(*lost, &swarm_events_lost);
+	return found;
+}
+
+/* Recording */
+
+/* The process @pid in its own namespace, which is all a reader in there may know. */
+static void set_process(struct swarm_event *event, struct pid *pid)
+{
+	struct pid_namespace *ns = ns_of_pid(pid);
+
+	event->pid = pid_nr(pid);
+	event->vpid = pid_nr_ns(pid, ns);
+	event->pid_ns = ns->ns.inum;
+}
+
 void swarm_event_created(const struct swarm_agent *agent)
 {
+	struct swarm_event event = { .type = SWARM_EVENT_CREATED, .agent = agent->id };
+
+	strscpy_pad(event.text, agent->name);
+	record(&event);
+	trace_agent_create(agent->id, agent->name);
 	swarm_dbg("agent %llu created\n", agent->id);
 }
 
-void swarm_event_spawned(const struct swarm_agent *agent)
+/**
+ * swarm_event_spawned - a process has become an agent's, other than by a member's fork
+ * @origin: how
+ * @pid: the process
+ */
+void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,
+			 struct pid *pid)
 {
-	swarm_dbg("agent %llu spawned, process %d\n", agent->id, task_tgid_nr(current));
+	struct swarm_event event = {
+		.type = SWARM_EVENT_SPAWNED,
+		.agent = agent->id,
+		.what = origin,
+	};
+
+	set_process(&event, pid);
+	record(&event);
+	trace_agent_spawn(agent->id, event.pid, swarm_origin_name(origin));
+	swarm_dbg("agent %llu spawned, process %d\n", agent->id, event.pid);
 }
 
 /**
  * swarm_event_stillborn - a birth failed and its process was killed unrun
- * @step: what failed
- * @err: negative errno
+ *
+ * For the log; the event is that of the agent's end, which tells of the step.
  */
-void swarm_event_stillborn(const struct swarm_agent *agent, const char *step, int err)
+void swarm_event_stillborn(const struct swarm_agent *agent)
 {
 	pr_warn_ratelimited("agent %llu: its first process was killed before it ran: %s failed with %d\n",
-			    agent->id, step, err);
+			    agent->id, agent->failed_step, agent->failed_error);
 }
 
 void swarm_event_destroyed(const struct swarm_agent *agent)
 {
+	struct swarm_event event = {
+		.type = SWARM_EVENT_DESTROYED,
+		.agent = agent->id,
+		.what = agent->end,
+		.violations = atomic_read(&agent->violations),
+	};
+
+	if (agent->end == SWARM_END_BIRTH) {
+		event.error = -agent->failed_error;
+		strscpy_pad(event.text, agent->failed_step);
+	}
+	record(&event);
+	trace_agent_destroy(agent->id, swarm_end_name(agent->end), event.violations);
 	swarm_dbg("agent %llu destroyed\n", agent->id);
+}
+
+static void set_subject(struct swarm_event *event, const struct swarm_subject *subject)
+{
+	if (subject->file)
+		strscpy_pad(event->text, subject->file);
+	if (!subject->device_type)
+		return;
+	event->device_type = subject->device_type;
+	event->major = subject->major;
+	event->minor = subject->minor;
+	event->access = subject->access;
 }
 
 /**
  * swarm_event_violation - a member did what a rule denies, kills for or audits
- * @agent: its agent, or NULL where no agent is charged
+ * @agent: its agent
  * @kind: what it tried
- * @action: what the policy answered
+ * @rule: what the policy says
+ * @outcome: what is done about it
+ * @subject: what it was about, or NULL
  */
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
-			   enum swarm_action action)
+			   enum swarm_action rule, enum swarm_outcome outcome,
+			   const struct swarm_subject *subject)
 {
-	static const char *const done[] = {
-		[SWARM_DENY] = "denied to",
-		[SWARM_KILL] = "kills",
-		[SWARM_AUDIT] = "by",
+	static const char *const done[SWARM_NR_OUTCOMES] = {
+		[SWARM_DONE_DENY] = "denied to",
+		[SWARM_DONE_KILL] = "kills",
+		[SWARM_DONE_AUDIT] = "by",
+		[SWARM_DONE_REPORT] = "reported of",
+	};
+	struct swarm_event event = {
+		.type = SWARM_EVENT_VIOLATION,
+		.agent = agent->id,
+		.what = kind,
+		.outcome = outcome,
+		.rule = rule,
 	};
 
-	/* What is audited was allowed. */
-	if (action != SWARM_AUDIT) {
+	atomic64_inc(&swarm_outcomes[kind][outcome]);
+	/* What is audited or reported was allowed. */
+	if (outcome == SWARM_DONE_DENY || outcome == SWARM_DONE_KILL) {
 		atomic64_inc(&swarm_totals.violations);
-		if (agent)
-			atomic_inc(&agent->violations);
+		atomic_inc(&agent->violations);
+	} else {
+		atomic_inc(&agent->audited);
 	}
-	swarm_dbg("agent %llu: %s %s process %d\n", agent ? agent->id : 0,
-		  swarm_kind_name(kind), done[action], task_tgid_nr(current));
+	set_process(&event, task_tgid(current));
+	memcpy(event.comm, current->comm, sizeof(event.comm));
+	if (subject)
+		set_subject(&event, subject);
+	record(&event);
+	trace_violation(agent->id, event.pid, swarm_kind_name(kind),
+			swarm_outcome_name(outcome));
+	swarm_dbg("agent %llu: %s %s process %d\n", agent->id, swarm_kind_name(kind),
+		  done[outcome], event.pid);
+}
+
+int __init swarm_events_init(void)
+{
+	unsigned long size = roundup_pow_of_two(swarm_event_buffer);
+
+	ring.events = vcalloc(size, sizeof(*ring.events));
+	if (!ring.events)
+		return -ENOMEM;
+	ring.mask = size - 1;
+	return 0;
+}
+
+/* Nothing records an event any more, and an open events file holds the module. */
+void swarm_events_exit(void)
+{
+	irq_work_sync(&wake_work);
+	vfree(ring.events);
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What happens to agents, told to whoever watches. */
+/*
+ * What happens to agents: counted, kept in a ring for the readers of
+ * /proc/swarm/events, and told to tracepoints. Everything that records an event
+ * may be called from a hook: it neither allocates nor sleeps.
+ */
 #ifndef SWARM_EVENT_H
 #define SWARM_EVENT_H
 
+#include <linux/atomic.h>
+#include <linux/build_bug.h>
+#include <linux/init.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
 #include "policy.h"
 
+struct pid;
 struct swarm_agent;
-struct swarm_member;
 
 /* What a member tried; the index of its rule for those that have one. */
 enum swarm_kind {
@@ -17,17 +27,129 @@ enum swarm_kind {
 	SWARM_KIND_SETNS = SWARM_SYS_SETNS,
 	SWARM_KIND_DEVICE,
 	SWARM_KIND_CONTROL,	/* writing to /proc/swarm */
-	SWARM_KIND_ADOPT,	/* "pid" names a process outside the required namespaces */
+	SWARM_KIND_ADOPT,	/* a process outside the required namespaces was to join */
 	SWARM_NR_KINDS,
 };
 
+/* What was done about it: the policy's action, or only a report where enforce is 0. */
+enum swarm_outcome {
+	SWARM_DONE_DENY,
+	SWARM_DONE_KILL,
+	SWARM_DONE_AUDIT,
+	SWARM_DONE_REPORT,
+	SWARM_NR_OUTCOMES,
+};
+
+enum swarm_event_type {
+	SWARM_EVENT_CREATED,
+	SWARM_EVENT_SPAWNED,
+	SWARM_EVENT_VIOLATION,
+	SWARM_EVENT_DESTROYED,
+};
+
+/* How a process came to an agent, other than by a member's fork. */
+enum swarm_origin {
+	SWARM_BY_SPAWN,
+	SWARM_BY_PID,
+	SWARM_BY_ATTACH,
+};
+
+/* Why an agent has gone. */
+enum swarm_end {
+	SWARM_END_EXIT,		/* its last process exited */
+	SWARM_END_REQUEST,	/* it was written to "destroy" */
+	SWARM_END_BIRTH,	/* its first process could not be born */
+	SWARM_END_UNFORKED,	/* the armed thread exited without forking */
+};
+
+/* What a violation was about, where there is more to say than its kind. */
+struct swarm_subject {
+	const char *file;	/* execve: what was to be executed */
+	u32 device_type;	/* device: SWARM_DEV_*, 0 for none */
+	u32 major;
+	u32 minor;
+	u32 access;
+};
+
+#define SWARM_EVENT_TEXT	64
+#define SWARM_EVENT_COMM	16
+
+/**
+ * struct swarm_event - a record of the ring
+ * @seq: its number, from 1 and without gaps
+ * @time: CLOCK_MONOTONIC, nanoseconds
+ * @agent: the agent's id, 0 where none is concerned
+ * @pid: the process, in the initial pid namespace
+ * @vpid: the same in its own pid namespace
+ * @pid_ns: inode number of that namespace; the namespace itself may be gone when
+ *	    the record is read
+ * @type: enum swarm_event_type
+ * @what: enum swarm_kind, swarm_origin or swarm_end
+ * @outcome: violation: enum swarm_outcome
+ * @rule: violation: enum swarm_action, what the policy says
+ * @major: violation of a device
+ * @minor: the same
+ * @device_type: the same; SWARM_DEV_*
+ * @access: the same; SWARM_ACC_*
+ * @error: destroyed: errno of the birth's step that failed
+ * @violations: destroyed: how many there were
+ * @comm: the process's name, not NUL-terminated when it is full
+ * @text: created: the name; execve: the file; destroyed: the birth's step. Likewise.
+ */
+struct swarm_event {
+	u64 seq;
+	u64 time;
+	u64 agent;
+	u32 pid;
+	u32 vpid;
+	u32 pid_ns;
+	u8 type;
+	u8 what;
+	u8 outcome;
+	u8 rule;
+	union {
+		struct {
+			u32 major;
+			u32 minor;
+			u8 device_type;
+			u8 access;
+		};
+		struct {
+			u32 error;
+			u32 violations;
+		};
+	};
+	char comm[SWARM_EVENT_COMM];
+	char text[SWARM_EVENT_TEXT];
+};
+
+static_assert(sizeof(struct swarm_event) <= 136);
+
+/* For "metrics"; what is audited or only reported is no violation for "status". */
+extern atomic64_t swarm_outcomes[SWARM_NR_KINDS][SWARM_NR_OUTCOMES];
+extern atomic64_t swarm_events_lost;
+extern wait_queue_head_t swarm_event_waiters;
+
 const char *swarm_kind_name(enum swarm_kind kind);
+const char *swarm_outcome_name(enum swarm_outcome outcome);
+const char *swarm_action_name(enum swarm_action action);
+const char *swarm_origin_name(enum swarm_origin origin);
+const char *swarm_end_name(enum swarm_end end);
 
 void swarm_event_created(const struct swarm_agent *agent);
-void swarm_event_spawned(const struct swarm_agent *agent);
-void swarm_event_stillborn(const struct swarm_agent *agent, const char *step, int err);
+void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,
+			 struct pid *pid);
+void swarm_event_stillborn(const struct swarm_agent *agent);
 void swarm_event_destroyed(const struct swarm_agent *agent);
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
-			   enum swarm_action action);
+			   enum swarm_action rule, enum swarm_outcome outcome,
+			   const struct swarm_subject *subject);
+
+u64 swarm_event_head(void);
+u64 swarm_event_oldest(void);
+bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost);
+
+int __init swarm_events_init(void);
+void swarm_events_exit(void);
 
 #endif

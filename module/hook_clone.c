@@ -79,12 +79,12 @@ static unsigned long decide(struct kernel_clone_args *args)
 	rules = swarm_policy_rules(member->agent->policy);
 	if (args->flags & SEPARATING) {
 		verdict = swarm_enforce(member, SWARM_KIND_UNSHARE,
-					rules->syscalls[SWARM_SYS_UNSHARE]);
+					rules->syscalls[SWARM_SYS_UNSHARE], NULL);
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
 	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
-	verdict = swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule]);
+	verdict = swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule], NULL);
 	if (verdict != SWARM_PASS || rule == SWARM_SYS_THREAD)
 		return verdict;
 	return reserve(member);
@@ -93,6 +93,7 @@ static unsigned long decide(struct kernel_clone_args *args)
 void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
+	swarm_count_run(ops);
 	rcu_read_lock();
 	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
 	rcu_read_unlock();

@@ -26,12 +26,18 @@ static unsigned long decide(u32 type, u32 major, u32 minor, u32 access)
 	rules = swarm_policy_rules(member->agent->policy);
 	if (swarm_device_allowed(rules, type, major, minor, access))
 		return SWARM_PASS;
-	return swarm_enforce(member, SWARM_KIND_DEVICE, SWARM_DENY);
+	return swarm_enforce(member, SWARM_KIND_DEVICE, SWARM_DENY, &(struct swarm_subject){
+		.device_type = type,
+		.major = major,
+		.minor = minor,
+		.access = access,
+	});
 }
 
 void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
+	swarm_count_run(ops);
 	rcu_read_lock();
 	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0) & 0xffff,
 				  ftrace_regs_get_argument(regs, 1),

@@ -23,12 +23,14 @@ static unsigned long decide(const struct linux_binprm *bprm)
 	if ((member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) == SWARM_MEMBER_SPAWNED)
 		return SWARM_PASS;
 	return swarm_enforce(member, SWARM_KIND_EXECVE,
-			     swarm_policy_rules(member->agent->policy)->syscalls[SWARM_SYS_EXECVE]);
+			     swarm_policy_rules(member->agent->policy)->syscalls[SWARM_SYS_EXECVE],
+			     &(struct swarm_subject){ .file = bprm->filename });
 }
 
 void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,
 			     struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
+	swarm_count_run(ops);
 	rcu_read_lock();
 	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
 	rcu_read_unlock();

@@ -19,7 +19,7 @@ static unsigned long decide(enum swarm_syscall rule)
 	if (likely(!member))
 		return SWARM_PASS;
 	return swarm_enforce(member, (enum swarm_kind)rule,
-			     swarm_policy_rules(member->agent->policy)->syscalls[rule]);
+			     swarm_policy_rules(member->agent->policy)->syscalls[rule], NULL);
 }
 
 static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall rule)
@@ -32,6 +32,7 @@ static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall 
 void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
+	swarm_count_run(ops);
 	/* Unsharing files, fs or semaphores alone makes no namespace. */
 	if (ftrace_regs_get_argument(regs, 0) & SWARM_CLONE_NEW_ALL)
 		answer(regs, SWARM_SYS_UNSHARE);
@@ -40,6 +41,7 @@ void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
+	swarm_count_run(ops);
 	answer(regs, SWARM_SYS_SETNS);
 }
 
@@ -50,6 +52,7 @@ void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 {
 	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
 
+	swarm_count_run(ops);
 	if (swarm_syscall_argument(args, 2) & OPEN_TREE_NAMESPACE)
 		answer(regs, SWARM_SYS_UNSHARE);
 }
@@ -62,6 +65,7 @@ void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 {
 	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
 
+	swarm_count_run(ops);
 	if (swarm_syscall_argument(args, 1) & FSMOUNT_NAMESPACE)
 		answer(regs, SWARM_SYS_UNSHARE);
 }

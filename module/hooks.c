@@ -20,6 +20,7 @@
 #include "compat/compat.h"
 #include "hooks.h"
 #include "member.h"
+#include "params.h"
 
 /* Stubs: plain functions, so they may sleep, and any argument is ignored. */
 
@@ -69,25 +70,35 @@ unsigned long swarm_verdict_refill(void)
  * @member: the calling process
  * @kind: what it tries
  * @action: what its policy says
+ * @subject: what it is about, or NULL
  *
  * Counts and reports. Under rcu_read_lock().
  *
  * Return: the verdict for swarm_answer().
  */
 unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
-			    enum swarm_action action)
+			    enum swarm_action action, const struct swarm_subject *subject)
 {
+	enum swarm_outcome outcome;
+
 	if (likely(action == SWARM_ALLOW))
 		return SWARM_PASS;
 	/* The module's own calls on behalf of a birth. */
 	if (member->flags & SWARM_MEMBER_NEWBORN)
 		return SWARM_PASS;
 
-	swarm_event_violation(member->agent, kind, action);
-	switch (action) {
-	case SWARM_DENY:
+	if (action == SWARM_AUDIT)
+		outcome = SWARM_DONE_AUDIT;
+	else if (!swarm_enforcing)
+		outcome = SWARM_DONE_REPORT;
+	else
+		outcome = action == SWARM_KILL ? SWARM_DONE_KILL : SWARM_DONE_DENY;
+
+	swarm_event_violation(member->agent, kind, action, outcome, subject);
+	switch (outcome) {
+	case SWARM_DONE_DENY:
 		return (unsigned long)deny_eperm;
-	case SWARM_KILL:
+	case SWARM_DONE_KILL:
 		return (unsigned long)deny_kill;
 	default:
 		return SWARM_PASS;
@@ -123,10 +134,14 @@ static int __init install(struct swarm_hook *hook)
 	char *function = (char *)hook->function;
 	int err;
 
+	hook->runs = alloc_percpu(unsigned long);
+	if (!hook->runs)
+		return -ENOMEM;
 	err = ftrace_set_filter(&hook->ops, function, strlen(function), 1);
 	if (err) {
 		pr_err("%s cannot be hooked: this kernel has no such traceable function (%d)\n",
 		       function, err);
+		free_percpu(hook->runs);
 		return err;
 	}
 	err = register_ftrace_function(&hook->ops);
@@ -135,8 +150,10 @@ static int __init install(struct swarm_hook *hook)
 		       function);
 	else if (err)
 		pr_err("%s cannot be hooked: error %d\n", function, err);
-	if (err)
+	if (err) {
 		ftrace_free_filter(&hook->ops);
+		free_percpu(hook->runs);
+	}
 	return err;
 }
 
@@ -146,9 +163,36 @@ static void uninstall(struct swarm_hook *hook)
 	ftrace_free_filter(&hook->ops);
 }
 
+/**
+ * swarm_hook_runs - how often a hook has run since the module was loaded
+ * @nr: which, from 0
+ * @function: set to the name of the hooked function
+ * @runs: set to the number
+ *
+ * Return: false where there is no such hook.
+ */
+bool swarm_hook_runs(unsigned int nr, const char **function, u64 *runs)
+{
+	int cpu;
+
+	if (nr >= ARRAY_SIZE(hooks))
+		return false;
+	*function = hooks[nr].function;
+	*runs = 0;
+	for_each_possible_cpu(cpu)
+		*runs += *per_cpu_ptr(hooks[nr].runs, cpu);
+	return true;
+}
+
+static void free_counters(unsigned int nr)
+{
+	while (nr--)
+		free_percpu(hooks[nr].runs);
+}
+
 int __init swarm_hooks_init(void)
 {
-	int i, err;
+	int i, nr, err;
 
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		err = install(&hooks[i]);
@@ -158,9 +202,11 @@ int __init swarm_hooks_init(void)
 	return 0;
 
 undo:
+	nr = i;
 	while (i--)
 		uninstall(&hooks[i]);
 	synchronize_rcu_tasks();
+	free_counters(nr);
 	return err;
 }
 
@@ -172,4 +218,5 @@ void swarm_hooks_exit(void)
 		uninstall(&hooks[i]);
 	/* A task may be preempted in a hook or a stub. */
 	synchronize_rcu_tasks();
+	free_counters(ARRAY_SIZE(hooks));
 }

@@ -11,6 +11,7 @@
 
 #include <linux/compiler.h>
 #include <linux/ftrace.h>
+#include <linux/percpu.h>
 
 #include "event.h"
 #include "policy.h"
@@ -27,10 +28,12 @@ struct swarm_member;
  * struct swarm_hook - a hooked function
  * @function: its name, one per ABI where there are several
  * @ops: what ftrace calls at its entry
+ * @runs: how often it did, by CPU
  */
 struct swarm_hook {
 	const char *function;
 	struct ftrace_ops ops;
+	unsigned long __percpu *runs;
 };
 
 #define SWARM_HOOK(name, callback)						\
@@ -58,7 +61,7 @@ void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 
 unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
-			    enum swarm_action action);
+			    enum swarm_action action, const struct swarm_subject *subject);
 unsigned long swarm_verdict_einval(void);
 unsigned long swarm_verdict_refill(void);
 
@@ -68,6 +71,13 @@ static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long
 		ftrace_regs_set_instruction_pointer(regs, verdict);
 }
 
+/* Every hook begins with it. One instruction and a load: this path is everybody's. */
+static __always_inline void swarm_count_run(const struct ftrace_ops *ops)
+{
+	this_cpu_inc(*container_of(ops, struct swarm_hook, ops)->runs);
+}
+
+bool swarm_hook_runs(unsigned int nr, const char **function, u64 *runs);
 int __init swarm_hooks_init(void);
 void swarm_hooks_exit(void);
 

@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "cgroup.h"
 #include "compat/compat.h"
+#include "event.h"
 #include "hooks.h"
 #include "member.h"
 #include "params.h"
@@ -39,6 +40,14 @@ unsigned int swarm_id_count = 1024;
 module_param_named(id_count, swarm_id_count, uint, 0444);
 MODULE_PARM_DESC(id_count, "user and group ids of each agent (default 1024)");
 
+unsigned int swarm_enforcing = 1;
+module_param_named(enforce, swarm_enforcing, uint, 0444);
+MODULE_PARM_DESC(enforce, "deny what policies deny; with 0 only report it (default 1)");
+
+unsigned int swarm_event_buffer = 8192;
+module_param_named(event_buffer, swarm_event_buffer, uint, 0444);
+MODULE_PARM_DESC(event_buffer, "events kept for readers of /proc/swarm/events, rounded up to a power of two (default 8192)");
+
 static int __init check_params(void)
 {
 	if (!swarm_max_agents || swarm_max_agents > 1U << 24) {
@@ -48,6 +57,14 @@ static int __init check_params(void)
 	/* Id 4294967295 means "no id" to the kernel. */
 	if (!swarm_id_count || !swarm_id_base || swarm_id_count > U32_MAX - swarm_id_base) {
 		pr_err("id_base and id_count must be at least 1 and fit below 4294967295\n");
+		return -EINVAL;
+	}
+	if (swarm_enforcing > 1) {
+		pr_err("enforce must be 0 or 1\n");
+		return -EINVAL;
+	}
+	if (swarm_event_buffer < 16 || swarm_event_buffer > 1U << 22) {
+		pr_err("event_buffer must be from 16 to 4194304\n");
 		return -EINVAL;
 	}
 	return 0;
@@ -60,12 +77,16 @@ static int __init swarm_init(void)
 	err = check_params();
 	if (err)
 		return err;
+	swarm_namespaces_init();
 	err = swarm_calls_init();
+	if (err)
+		return err;
+	err = swarm_events_init();
 	if (err)
 		return err;
 	err = swarm_agents_init();
 	if (err)
-		return err;
+		goto events;
 	err = swarm_members_init();
 	if (err)
 		goto agents;
@@ -81,7 +102,8 @@ static int __init swarm_init(void)
 	err = swarm_proc_init();
 	if (err)
 		goto hooks;
-	pr_info("loaded, up to %u agents\n", swarm_max_agents);
+	pr_info("loaded, up to %u agents%s\n", swarm_max_agents,
+		swarm_enforcing ? "" : "; policies are only reported on, not enforced");
 	return 0;
 
 hooks:
@@ -94,6 +116,8 @@ members:
 	swarm_members_exit();
 agents:
 	swarm_agents_exit();
+events:
+	swarm_events_exit();
 	return err;
 }
 
@@ -107,6 +131,7 @@ static void __exit swarm_exit(void)
 	swarm_cgroup_exit();
 	swarm_members_exit();
 	swarm_agents_exit();
+	swarm_events_exit();
 	pr_info("unloaded\n");
 }
 

@@ -30,6 +30,7 @@
 struct swarm_member_table swarm_members;
 atomic_t swarm_nr_members = ATOMIC_INIT(0);
 atomic_t swarm_nr_reserved = ATOMIC_INIT(0);
+atomic_t swarm_nr_armed = ATOMIC_INIT(0);
 
 static raw_spinlock_t locks[1 << LOCK_BITS];
 
@@ -277,6 +278,8 @@ static void reserved_unlink(struct swarm_member *member)
 {
 	hlist_del(&member->node);
 	atomic_dec(&swarm_nr_reserved);
+	if (member->flags & SWARM_MEMBER_SPAWNED)
+		atomic_dec(&swarm_nr_armed);
 }
 
 /**
@@ -314,6 +317,8 @@ void swarm_reserved_add(struct swarm_member *member, const struct task_struct *t
 	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
 	hlist_add_head(&member->node, &reserved[bucket].head);
 	atomic_inc(&swarm_nr_reserved);
+	if (member->flags & SWARM_MEMBER_SPAWNED)
+		atomic_inc(&swarm_nr_armed);
 	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
 }
 
@@ -357,8 +362,11 @@ void swarm_reserved_cancel(const struct task_struct *task)
 {
 	struct swarm_member *member = swarm_reserved_take(task);
 
-	if (member)
-		drop_reserved(member);
+	if (!member)
+		return;
+	if (member->flags & SWARM_MEMBER_SPAWNED)
+		swarm_agent_unforked(member->agent);
+	drop_reserved(member);
 }
 
 /**

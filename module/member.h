@@ -59,6 +59,8 @@ extern struct swarm_member_table swarm_members;
 extern atomic_t swarm_nr_members;
 /* Forks that are promised to an agent: armed threads, members about to fork. */
 extern atomic_t swarm_nr_reserved;
+/* Of these, the armed threads. */
+extern atomic_t swarm_nr_armed;
 
 /**
  * swarm_member_find - the entry of the process that owns @signal

@@ -11,6 +11,8 @@ extern unsigned int swarm_debug;
 extern char *swarm_cgroup_parent;
 extern unsigned int swarm_id_base;
 extern unsigned int swarm_id_count;
+extern unsigned int swarm_enforcing;
+extern unsigned int swarm_event_buffer;
 
 /* A line for each event; silent unless the parameter debug is set. */
 #define swarm_dbg(fmt, ...)						\

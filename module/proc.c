@@ -29,7 +29,8 @@ int swarm_may_control(const struct file *file)
 	rcu_read_lock();
 	member = swarm_member_find(current->signal);
 	if (member)
-		swarm_event_violation(member->agent, SWARM_KIND_CONTROL, SWARM_DENY);
+		swarm_event_violation(member->agent, SWARM_KIND_CONTROL, SWARM_DENY,
+				      SWARM_DONE_DENY, NULL);
 	rcu_read_unlock();
 	if (member)
 		return -EPERM;
@@ -214,6 +215,9 @@ static const struct {
 	{ "agents", 0444, &agents_ops },
 	{ "create", 0600, &swarm_proc_create_ops },
 	{ "destroy", 0200, &swarm_proc_destroy_ops },
+	{ "inspect", 0600, &swarm_proc_inspect_ops },
+	{ "events", 0400, &swarm_proc_events_ops },
+	{ "metrics", 0444, &swarm_proc_metrics_ops },
 };
 
 int __init swarm_proc_init(void)

@@ -15,6 +15,9 @@ struct file;
 
 extern const struct proc_ops swarm_proc_create_ops;
 extern const struct proc_ops swarm_proc_destroy_ops;
+extern const struct proc_ops swarm_proc_events_ops;
+extern const struct proc_ops swarm_proc_inspect_ops;
+extern const struct proc_ops swarm_proc_metrics_ops;
 
 int swarm_may_control(const struct file *file);
 u64 swarm_scope(u64 opener);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include <linux/array_size.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/stdarg.h>
@@ -30,31 +31,25 @@ int swarm_refuse(struct swarm_policy_error *err, int errno_, const char *field,
 
 /**
  * swarm_errno_name - the name of a negative errno that the interface may answer
+ *
+ * Or that a step of a birth may fail with, in an event.
  */
 const char *swarm_errno_name(int errno_)
 {
-	switch (-errno_) {
-	case EPERM:
-		return "EPERM";
-	case ESRCH:
-		return "ESRCH";
-	case EINTR:
-		return "EINTR";
-	case E2BIG:
-		return "E2BIG";
-	case EAGAIN:
-		return "EAGAIN";
-	case ENOMEM:
-		return "ENOMEM";
-	case EBUSY:
-		return "EBUSY";
-	case EINVAL:
-		return "EINVAL";
-	case ENOSPC:
-		return "ENOSPC";
-	case EOPNOTSUPP:
-		return "EOPNOTSUPP";
-	default:
-		return "EIO";
-	}
+#define NAME(errno) { errno, #errno }
+	static const struct {
+		int number;
+		const char *name;
+	} names[] = {
+		NAME(EPERM), NAME(ENOENT), NAME(ESRCH), NAME(EINTR), NAME(EIO), NAME(E2BIG),
+		NAME(EAGAIN), NAME(ENOMEM), NAME(EACCES), NAME(EBUSY), NAME(ENODEV),
+		NAME(EINVAL), NAME(ENFILE), NAME(ENOSPC), NAME(EOPNOTSUPP), NAME(EUSERS),
+	};
+#undef NAME
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].number == -errno_)
+			return names[i].name;
+	return "EIO";
 }

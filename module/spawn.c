@@ -14,9 +14,7 @@
 #include <linux/fs_struct.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
-#include <linux/nsproxy.h>
 #include <linux/oom.h>
-#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
@@ -31,6 +29,7 @@
 #include "compat/compat.h"
 #include "event.h"
 #include "member.h"
+#include "namespaces.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
@@ -239,14 +238,11 @@ static void first_work(struct callback_head *work)
 	}
 	err = be_born(agent, &step);
 	if (err) {
-		swarm_event_stillborn(agent, step, err);
-		rcu_read_lock();
-		swarm_agent_doom(agent);
-		rcu_read_unlock();
+		swarm_agent_stillborn(agent, step, err);
 		return;
 	}
 	WRITE_ONCE(member->flags, member->flags & ~SWARM_MEMBER_NEWBORN);
-	swarm_event_spawned(agent);
+	swarm_event_spawned(agent, SWARM_BY_SPAWN, task_tgid(current));
 }
 
 /**
@@ -285,50 +281,16 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 /* The namespaces of the initial ones that a thread is still in, as SWARM_NS_*. */
 static u32 initial_namespaces(struct task_struct *task)
 {
-	const struct nsproxy *initial = init_task.nsproxy;
-	struct user_namespace *user_ns;
-	const struct nsproxy *own;
+	struct swarm_namespaces own, initial;
 	u32 shared = 0;
+	int i;
 
-	task_lock(task);
-	own = task->nsproxy;
-	if (own) {
-		shared |= own->net_ns == initial->net_ns ? SWARM_NS_NET : 0;
-		shared |= own->mnt_ns == initial->mnt_ns ? SWARM_NS_MNT : 0;
-		shared |= own->uts_ns == initial->uts_ns ? SWARM_NS_UTS : 0;
-		shared |= own->ipc_ns == initial->ipc_ns ? SWARM_NS_IPC : 0;
-		shared |= own->cgroup_ns == initial->cgroup_ns ? SWARM_NS_CGROUP : 0;
-		shared |= own->time_ns == initial->time_ns ? SWARM_NS_TIME : 0;
-	}
-	task_unlock(task);
-	rcu_read_lock();
-	shared |= task_active_pid_ns(task) == &init_pid_ns ? SWARM_NS_PID : 0;
-	user_ns = __task_cred(task)->user_ns;
-	shared |= user_ns == &init_user_ns ? SWARM_NS_USER : 0;
-	rcu_read_unlock();
+	/* An exiting thread is in none any more. */
+	if (!swarm_namespaces_of(task, &own) || !swarm_namespaces_of(&init_task, &initial))
+		return 0;
+	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
+		shared |= own.ids[i] == initial.ids[i] ? BIT(i) : 0;
 	return shared;
-}
-
-static const char *namespace_name(u32 bit)
-{
-	switch (bit) {
-	case SWARM_NS_PID:
-		return "pid";
-	case SWARM_NS_NET:
-		return "net";
-	case SWARM_NS_MNT:
-		return "mnt";
-	case SWARM_NS_UTS:
-		return "uts";
-	case SWARM_NS_IPC:
-		return "ipc";
-	case SWARM_NS_USER:
-		return "user";
-	case SWARM_NS_CGROUP:
-		return "cgroup";
-	default:
-		return "time";
-	}
 }
 
 /* Threads may differ, so each is looked at. */
@@ -345,10 +307,10 @@ static int check_namespaces(struct swarm_agent *agent, struct task_struct *leade
 	missing &= swarm_policy_rules(agent->policy)->namespaces;
 	if (!missing)
 		return 0;
-	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY);
+	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY, NULL);
 	return swarm_refuse(err, -EPERM, "pid",
 			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
-			    namespace_name(missing & -missing));
+			    swarm_namespace_name(missing & -missing));
 }
 
 static int adopt(struct swarm_agent *agent, struct task_struct *leader,

@@ -14,6 +14,8 @@ import { SUITE, source } from './debian.js';
 const PACKAGES = [
   ...['gcc-14', 'gcc', 'make', 'libc6-dev', 'rustc', 'cargo', 'sparse', 'libelf1t64', 'pahole'],
   ...['qemu-system-x86', 'seabios', 'kmod', 'cpio', 'xz-utils', 'zstd', 'bc', 'perl', 'gawk'],
+  // The reference parser of OpenMetrics.
+  'python3-prometheus-client',
 ];
 
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];

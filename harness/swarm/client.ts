@@ -1,5 +1,9 @@
 /** /proc/swarm of a guest, typed. What comes back is parsed here and nowhere else. */
 import { z } from 'zod';
+import { parseEvents } from './events.js';
+import type { SwarmEvent } from './events.js';
+import { parseInspection } from './inspect.js';
+import type { Inspection } from './inspect.js';
 
 /** What the client needs of a guest. */
 export interface Shell {
@@ -150,6 +154,37 @@ export class SwarmClient {
   async agents(): Promise<AgentLine[]> {
     const text = await this.#shell.sh('cat /proc/swarm/agents');
     return text.split('\n').filter(Boolean).map(parseAgent);
+  }
+
+  /** Reads metrics, OpenMetrics text. */
+  async metrics(): Promise<string> {
+    return `${await this.#shell.sh('cat /proc/swarm/metrics')}\n`;
+  }
+
+  /**
+   * The events that are kept and not older than a number.
+   * @param since the `seq` of the first one wanted; all that are kept by default
+   */
+  async events(since = 0): Promise<SwarmEvent[]> {
+    // Reading ends with EAGAIN where there is no more.
+    const { stdout } = await this.#shell.exec('dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null');
+    return parseEvents(stdout).filter(({ seq }) => seq >= since);
+  }
+
+  /** Every event that happens while `work` runs, oldest first. */
+  async eventsDuring(work: () => Promise<unknown>): Promise<SwarmEvent[]> {
+    const before = await this.events();
+    await work();
+    return this.events((before.at(-1)?.seq ?? 0) + 1);
+  }
+
+  /**
+   * Everything about an agent.
+   * @throws where there is no such agent.
+   */
+  async inspect(id: number): Promise<Inspection> {
+    const shell = 'exec 3<>/proc/swarm/inspect && echo';
+    return parseInspection(await this.#shell.sh(`${shell} ${id} >&3 && cat <&3`));
   }
 
   /**

@@ -65,6 +65,12 @@ enum swarm_call {
 int __init swarm_calls_init(void);
 long swarm_call(enum swarm_call call, unsigned long a, unsigned long b, unsigned long c);
 
+/* namespace.c */
+struct mnt_namespace;
+
+void __init swarm_namespaces_init(void);
+u32 swarm_mnt_ns_inum(const struct mnt_namespace *ns);
+
 /* tracepoint.c: callbacks on the scheduler's tracepoints */
 struct swarm_task_callbacks {
 	void (*fork)(struct task_struct *parent, struct task_struct *child);

@@ -1,15 +1,20 @@
 /** docs/abi against the module. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EVENTS } from '../../harness/swarm/events.js';
+import { INSPECTION } from '../../harness/swarm/inspect.js';
 import { repository } from '../../harness/util/repository.js';
 import { expect, test } from '../fixtures.js';
 
 const docs = join(repository, 'docs/abi');
 
-/** The first column of a page's table rows, without those that a header begins. */
-async function documented(page: string): Promise<string[]> {
+/** The first column of the rows of a page's table: of the first one, or of the one whose header begins so. */
+async function documented(page: string, header = ''): Promise<string[]> {
   const text = await readFile(join(docs, page), 'utf8');
-  return [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name ?? '').sort();
+  const start = header ? text.indexOf(`\n| ${header} |`) : 0;
+  expect(start, `${page} has a table of ${header}`).toBeGreaterThanOrEqual(0);
+  const table = /(?:^\| .*\n)+/m.exec(text.slice(start))?.[0] ?? '';
+  return [...table.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name ?? '').sort();
 }
 
 test('every file of /proc/swarm has its page, with its mode, and every page its file', async ({ loaded }) => {
@@ -50,4 +55,48 @@ test('every parameter is documented with its default, and every documented one e
     ([, name, value]) => `${name ?? ''}:${value ?? ''}`,
   );
   expect(rows.sort()).toEqual(values.split('\n').sort());
+});
+
+test('every event, field and tracepoint is documented, and every documented one exists', async ({
+  loaded,
+}) => {
+  expect(await documented('events.md', 'event')).toEqual(Object.keys(EVENTS).sort());
+  const fields = new Set(Object.values(EVENTS).flatMap(({ shape }) => Object.keys(shape)));
+  expect(await documented('events.md', 'field')).toEqual([...fields].sort());
+  // The schemas are strict, so what they know is what there is: here every field but of rare events is seen.
+  const events = await loaded.swarm.eventsDuring(async () => {
+    await loaded.swarm.run(
+      { name: 'x', syscalls: { fork: 'audit' } },
+      'attempt read /dev/kmsg -- setns /proc/self/ns/uts; true',
+    );
+  });
+  expect(events.map(({ event }) => event)).toEqual(
+    expect.arrayContaining(['created', 'spawned', 'violation']),
+  );
+  expect(await documented('events.md', 'tracepoint')).toEqual(
+    (await loaded.sh('ls -d /sys/kernel/tracing/events/swarm_guard/*/ | xargs -n1 basename'))
+      .split('\n')
+      .sort(),
+  );
+});
+
+test('every metric is documented with its type, and every documented one exists', async ({ loaded }) => {
+  const text = await loaded.swarm.metrics();
+  const there = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(
+    ([, name, type]) => `${name ?? ''} ${type ?? ''}`,
+  );
+  const page = await readFile(join(docs, 'metrics.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\|/gm)].map(
+    ([, name, type]) => `${name ?? ''} ${type ?? ''}`,
+  );
+  expect(rows.sort()).toEqual(there.sort());
+});
+
+test('every field of inspect is documented, and every documented one exists', async ({ loaded }) => {
+  expect(await documented('inspect.md', 'field')).toEqual(Object.keys(INSPECTION.shape).sort());
+  const id = await loaded.swarm.create({});
+  const agent = await loaded.swarm.inspect(id);
+  const source = await readFile(join(repository, 'module/src/policy.rs'), 'utf8');
+  for (const key of Object.keys(agent.policy)) expect(source).toContain(`b"${key}"`);
+  await loaded.swarm.destroy(id);
 });

@@ -3,7 +3,7 @@ import { expectActive } from '../support.js';
 
 test('the files of /proc/swarm have their modes, and the counters start at zero', async ({ loaded }) => {
   expect(await loaded.sh("stat -c '%n %a' /proc/swarm/* | sed 's,.*/,,'")).toBe(
-    'agents 444\ncreate 600\ndestroy 200\nstatus 444',
+    'agents 444\ncreate 600\ndestroy 200\nevents 400\ninspect 600\nmetrics 444\nstatus 444',
   );
   const status = 'Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0\n';
   expect((await loaded.exec('cat /proc/swarm/status')).stdout).toBe(status);
@@ -14,7 +14,7 @@ test('the parameters have their defaults and can be given', async ({ booted, mod
   const show = 'cd /sys/module/swarm_guard/parameters && grep . * | sort';
   const defaults = await booted.load(module.ko);
   expect(await defaults.sh(show)).toBe(
-    'cgroup_parent:swarm\ndebug:0\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
+    'cgroup_parent:swarm\ndebug:0\nenforce:1\nevent_buffer:8192\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
   );
   await defaults.unload();
   const guest = await booted.reload({
@@ -39,6 +39,8 @@ test('the parameters have their defaults and can be given', async ({ booted, mod
 for (const [parameter, message] of Object.entries({
   'max_agents=0': /max_agents must be from 1/,
   'max_agents=999999999': /max_agents must be from 1/,
+  'enforce=2': /enforce must be 0 or 1/,
+  'event_buffer=1': /event_buffer must be from 16/,
   'id_count=0': /id_base and id_count/,
   'id_base=4294967295': /id_base and id_count/,
   'cgroup_parent=/absolute': /cgroup_parent/,

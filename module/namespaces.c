@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <linux/bitops.h>
+#include <linux/cgroup.h>
+#include <linux/cred.h>
+#include <linux/ipc_namespace.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/task.h>
+#include <linux/time_namespace.h>
+#include <linux/user_namespace.h>
+#include <linux/utsname.h>
+#include <net/net_namespace.h>
+
+#include "compat/compat.h"
+#include "namespaces.h"
+
+/* By bit of namespace_flags; the names of /proc/PID/ns. */
+static const char *const names[SWARM_NR_NAMESPACES] = {
+	[ilog2(SWARM_NS_PID)] = "pid",
+	[ilog2(SWARM_NS_NET)] = "net",
+	[ilog2(SWARM_NS_MNT)] = "mnt",
+	[ilog2(SWARM_NS_UTS)] = "uts",
+	[ilog2(SWARM_NS_IPC)] = "ipc",
+	[ilog2(SWARM_NS_USER)] = "user",
+	[ilog2(SWARM_NS_CGROUP)] = "cgroup",
+	[ilog2(SWARM_NS_TIME)] = "time",
+};
+
+/**
+ * swarm_namespace_name - the name of a namespace as in /proc/PID/ns
+ * @bit: one bit of SWARM_NS_ALL
+ */
+const char *swarm_namespace_name(u32 bit)
+{
+	return names[ilog2(bit)];
+}
+
+static void set(struct swarm_namespaces *namespaces, u32 bit, const void *id, u32 inum)
+{
+	namespaces->ids[ilog2(bit)] = id;
+	namespaces->inums[ilog2(bit)] = inum;
+}
+
+/**
+ * swarm_namespaces_of - which namespaces a task is in
+ * @namespaces: filled in
+ *
+ * Under rcu_read_lock().
+ *
+ * Return: false where the task is exiting and has left them.
+ */
+bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *namespaces)
+{
+	const struct user_namespace *user_ns = __task_cred(task)->user_ns;
+	const struct pid_namespace *pid_ns = task_active_pid_ns(task);
+	const struct nsproxy *own;
+
+	if (!pid_ns)
+		return false;
+	set(namespaces, SWARM_NS_PID, pid_ns, pid_ns->ns.inum);
+	set(namespaces, SWARM_NS_USER, user_ns, user_ns->ns.inum);
+
+	task_lock(task);
+	own = task->nsproxy;
+	if (own) {
+		set(namespaces, SWARM_NS_NET, own->net_ns, own->net_ns->ns.inum);
+		set(namespaces, SWARM_NS_MNT, own->mnt_ns, swarm_mnt_ns_inum(own->mnt_ns));
+		set(namespaces, SWARM_NS_UTS, own->uts_ns, own->uts_ns->ns.inum);
+		set(namespaces, SWARM_NS_IPC, own->ipc_ns, own->ipc_ns->ns.inum);
+		set(namespaces, SWARM_NS_CGROUP, own->cgroup_ns, own->cgroup_ns->ns.inum);
+		set(namespaces, SWARM_NS_TIME, own->time_ns, own->time_ns->ns.inum);
+	}
+	task_unlock(task);
+	return own;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The namespaces that a task is in. */
+#ifndef SWARM_NAMESPACES_H
+#define SWARM_NAMESPACES_H
+
+#include <linux/types.h>
+
+#include "policy.h"
+
+struct task_struct;
+
+/* One for each bit of SWARM_NS_ALL. */
+#define SWARM_NR_NAMESPACES	8
+
+/**
+ * struct swarm_namespaces - the namespaces of a task, by bit of namespace_flags
+ * @ids: which; to be compared, never followed
+ * @inums: their inode numbers, as in /proc/PID/ns
+ */
+struct swarm_namespaces {
+	const void *ids[SWARM_NR_NAMESPACES];
+	u32 inums[SWARM_NR_NAMESPACES];
+};
+
+const char *swarm_namespace_name(u32 bit);
+bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *namespaces);
+
+#endif

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * /proc/swarm/inspect: write an id, read that agent as a line of JSON.
+ *
+ * The text is made by the write, all of it under one RCU read lock, and read
+ * from there in pieces of any size.
+ */
+#include <linux/bits.h>
+#include <linux/fs.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pid_namespace.h>
+#include <linux/seq_buf.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "json.h"
+#include "member.h"
+#include "namespaces.h"
+#include "params.h"
+#include "policy_table.h"
+#include "proc.h"
+
+/* The longest request: an id and some white space. */
+#define REQUEST_MAX	64
+/* What an agent takes without its members, and each of those at most. */
+#define TEXT_BASE	SZ_8K
+#define TEXT_MEMBER	12
+/* As many members as Linux has process ids. */
+#define TEXT_MAX	(TEXT_BASE + TEXT_MEMBER * PID_MAX_LIMIT)
+
+/**
+ * struct inspector - an open inspect file
+ * @lock: of everything here
+ * @text: the answer, or NULL
+ * @length: of @text
+ * @at: where reading goes on
+ */
+struct inspector {
+	struct mutex lock;	/* of everything here */
+	char *text;
+	size_t length;
+	size_t at;
+};
+
+static const char *state_name(const struct swarm_agent *agent)
+{
+	static const char *const names[] = {
+		[SWARM_REGISTERED] = "registered",
+		[SWARM_ARMED] = "armed",
+		[SWARM_RUNNING] = "running",
+		[SWARM_DYING] = "dying",
+		[SWARM_GONE] = "gone",
+	};
+
+	return names[READ_ONCE(agent->state)];
+}
+
+static void put_number(struct seq_buf *out, u32 number)
+{
+	if (number == SWARM_DEV_ANY)
+		seq_buf_putc(out, '*');
+	else
+		seq_buf_printf(out, "%u", number);
+}
+
+static void put_devices(struct seq_buf *out, const struct swarm_rules *rules)
+{
+	static const char types[] = { [SWARM_DEV_BLOCK] = 'b', [SWARM_DEV_CHAR] = 'c',
+				      [SWARM_DEV_ALL] = 'a' };
+	int i;
+
+	for (i = 0; i < rules->nr_devices; i++) {
+		const struct swarm_device_rule *rule = &rules->devices[i];
+
+		seq_buf_printf(out, "%s\"%c ", i ? "," : "", types[rule->type]);
+		put_number(out, rule->major);
+		seq_buf_putc(out, ':');
+		put_number(out, rule->minor);
+		seq_buf_printf(out, " %s%s%s\"",
+			       rule->access & SWARM_ACC_READ ? "r" : "",
+			       rule->access & SWARM_ACC_WRITE ? "w" : "",
+			       rule->access & SWARM_ACC_MKNOD ? "m" : "");
+	}
+}
+
+static void put_policy(struct seq_buf *out, const struct swarm_rules *rules)
+{
+	int i;
+
+	seq_buf_printf(out, "\"policy\":{\"memory_limit\":%llu,\"cpu_quota\":%u,\"pids_limit\":%u,\"namespace_flags\":%u,\"devices\":[",
+		       rules->memory_limit, rules->cpu_quota, rules->pids_limit,
+		       rules->namespaces);
+	put_devices(out, rules);
+	seq_buf_puts(out, "],\"syscalls\":{");
+	for (i = 0; i < SWARM_NR_SYSCALLS; i++)
+		seq_buf_printf(out, "%s\"%s\":\"%s\"", i ? "," : "", swarm_kind_name(i),
+			       swarm_action_name(rules->syscalls[i]));
+	seq_buf_printf(out, "},\"persist\":%s,\"privileged\":%s}",
+		       rules->persist ? "true" : "false", rules->privileged ? "true" : "false");
+}
+
+/* The inode numbers of its first process's namespaces, as in /proc/PID/ns. */
+static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
+{
+	const struct swarm_member *member =
+		list_first_or_null_rcu(&agent->members, struct swarm_member, link);
+	struct task_struct *task = member ? pid_task(member->pid, PIDTYPE_TGID) : NULL;
+	struct swarm_namespaces namespaces;
+	int i;
+
+	seq_buf_puts(out, "\"namespaces\":");
+	if (!task || !swarm_namespaces_of(task, &namespaces)) {
+		seq_buf_puts(out, "null");
+		return;
+	}
+	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
+		seq_buf_printf(out, "%c\"%s\":%u", i ? ',' : '{', swarm_namespace_name(BIT(i)),
+			       namespaces.inums[i]);
+	seq_buf_putc(out, '}');
+}
+
+static void put_members(struct seq_buf *out, const struct swarm_agent *agent)
+{
+	const struct pid_namespace *ns = task_active_pid_ns(current);
+	const struct swarm_member *member;
+	bool first = true;
+
+	seq_buf_puts(out, "\"members\":[");
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		if (seq_buf_has_overflowed(out))
+			return;
+		seq_buf_printf(out, "%s%d", first ? "" : ",",
+			       pid_nr_ns(member->pid, (struct pid_namespace *)ns));
+		first = false;
+	}
+	seq_buf_putc(out, ']');
+}
+
+static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent)
+{
+	char path[256];
+
+	seq_buf_puts(out, "\"cgroup\":");
+	if (!swarm_cgroup_path(agent, path, sizeof(path)))
+		seq_buf_puts(out, "null");
+	else
+		swarm_json_string(out, path, sizeof(path));
+}
+
+static void put_agent(struct seq_buf *out, struct swarm_agent *agent)
+{
+	seq_buf_printf(out, "{\"id\":%llu,\"name\":", agent->id);
+	if (agent->name[0])
+		swarm_json_string(out, agent->name, sizeof(agent->name));
+	else
+		seq_buf_puts(out, "null");
+	seq_buf_printf(out, ",\"state\":\"%s\",\"violations\":%u,\"audited\":%u,",
+		       state_name(agent), atomic_read(&agent->violations),
+		       atomic_read(&agent->audited));
+	if (READ_ONCE(agent->range) == SWARM_NO_RANGE)
+		seq_buf_puts(out, "\"ids\":null,");
+	else
+		seq_buf_printf(out, "\"ids\":{\"first\":%u,\"count\":%u},",
+			       swarm_agent_first_id(agent), swarm_id_count);
+	put_cgroup(out, agent);
+	seq_buf_putc(out, ',');
+	put_namespaces(out, agent);
+	seq_buf_putc(out, ',');
+	put_policy(out, swarm_policy_rules(agent->policy));
+	seq_buf_putc(out, ',');
+	put_members(out, agent);
+	seq_buf_puts(out, "}\n");
+}
+
+/* Returns the length of the text, -ESRCH, or -E2BIG where it does not fit. */
+static ssize_t describe(u64 id, char *text, size_t size)
+{
+	struct swarm_agent *agent;
+	struct seq_buf out;
+
+	seq_buf_init(&out, text, size);
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent)
+		put_agent(&out, agent);
+	rcu_read_unlock();
+	if (!agent)
+		return -ESRCH;
+	return seq_buf_has_overflowed(&out) ? -E2BIG : seq_buf_used(&out);
+}
+
+static size_t likely_size(u64 id)
+{
+	const struct swarm_agent *agent;
+	size_t size = TEXT_BASE;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent)
+		size += (size_t)READ_ONCE(agent->uses) * TEXT_MEMBER;
+	rcu_read_unlock();
+	return size;
+}
+
+/* Makes the answer; the one before it stays where that fails. */
+static int inspect(struct inspector *inspector, u64 id)
+{
+	size_t size;
+	ssize_t length;
+	char *text;
+
+	/* It may grow faster than it is described. */
+	for (size = likely_size(id);; size *= 2) {
+		if (size > TEXT_MAX)
+			return -E2BIG;
+		text = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+		if (!text)
+			return -ENOMEM;
+		length = describe(id, text, size);
+		if (length >= 0)
+			break;
+		kvfree(text);
+		if (length != -E2BIG)
+			return length;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	kvfree(inspector->text);
+	inspector->text = text;
+	inspector->length = length;
+	inspector->at = 0;
+	return 0;
+}
+
+static ssize_t inspect_write(struct file *file, const char __user *buf, size_t length,
+			     loff_t *pos)
+{
+	struct inspector *inspector = file->private_data;
+	struct swarm_policy_error err;
+	u8 request[REQUEST_MAX];
+	size_t taken;
+	ssize_t ret;
+	u64 id;
+
+	ret = swarm_may_control(file);
+	if (ret)
+		return ret;
+	if (length > sizeof(request))
+		return -EINVAL;
+	if (copy_from_user(request, buf, length))
+		return -EFAULT;
+	ret = swarm_id_parse(request, length, &id, &taken, &err);
+	if (ret)
+		return ret;
+	/* One id at a time: a second one would replace the answer to the first unread. */
+	if (!id || taken != length)
+		return -EINVAL;
+	if (mutex_lock_killable(&inspector->lock))
+		return -EINTR;
+	ret = inspect(inspector, id) ?: length;
+	mutex_unlock(&inspector->lock);
+	return ret;
+}
+
+static ssize_t inspect_read(struct file *file, char __user *buf, size_t length, loff_t *pos)
+{
+	struct inspector *inspector = file->private_data;
+	ssize_t ret;
+
+	/* What it tells is for those who may ask. */
+	ret = swarm_may_control(file);
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&inspector->lock))
+		return -EINTR;
+	if (!inspector->text) {
+		ret = -ENODATA;
+		goto unlock;
+	}
+	length = min(length, inspector->length - inspector->at);
+	if (copy_to_user(buf, inspector->text + inspector->at, length)) {
+		ret = -EFAULT;
+	} else {
+		inspector->at += length;
+		ret = length;
+	}
+unlock:
+	mutex_unlock(&inspector->lock);
+	return ret;
+}
+
+static int inspect_open(struct inode *inode, struct file *file)
+{
+	struct inspector *inspector;
+	int err = swarm_may_control(file);
+
+	if (err)
+		return err;
+	inspector = kzalloc(sizeof(*inspector), GFP_KERNEL_ACCOUNT);
+	if (!inspector)
+		return -ENOMEM;
+	mutex_init(&inspector->lock);
+	file->private_data = inspector;
+	return stream_open(inode, file);
+}
+
+static int inspect_release(struct inode *inode, struct file *file)
+{
+	struct inspector *inspector = file->private_data;
+
+	mutex_destroy(&inspector->lock);
+	kvfree(inspector->text);
+	kfree(inspector);
+	return 0;
+}
+
+const struct proc_ops swarm_proc_inspect_ops = {
+	.proc_open = inspect_open,
+	.proc_read = inspect_read,
+	.proc_write = inspect_write,
+	.proc_release = inspect_release,
+};

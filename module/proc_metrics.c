@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * /proc/swarm/metrics: OpenMetrics text, version 1.0. Counters are kept where
+ * things happen, so reading costs the same whatever the number of agents.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "event.h"
+#include "hooks.h"
+#include "member.h"
+#include "params.h"
+#include "proc.h"
+
+#define ABI	1
+
+#define FAMILY(seq, name, type, help)						\
+	seq_puts(seq, "# TYPE swarm_guard_" name " " type "\n"			\
+		      "# HELP swarm_guard_" name " " help "\n")
+
+static void gauge(struct seq_file *seq, const char *name, u64 value)
+{
+	seq_printf(seq, "swarm_guard_%s %llu\n", name, value);
+}
+
+static void counter(struct seq_file *seq, const char *name, u64 value)
+{
+	seq_printf(seq, "swarm_guard_%s_total %llu\n", name, value);
+}
+
+static void show_module(struct seq_file *seq)
+{
+	FAMILY(seq, "build", "info", "The module and its interface.");
+	seq_printf(seq, "swarm_guard_build_info{abi=\"%d\",version=\"%s\"} 1\n", ABI,
+		   THIS_MODULE->version);
+	FAMILY(seq, "mode", "stateset", "Whether policies are enforced, or violations only reported.");
+	seq_printf(seq, "swarm_guard_mode{swarm_guard_mode=\"enforce\"} %d\n", !!swarm_enforcing);
+	seq_printf(seq, "swarm_guard_mode{swarm_guard_mode=\"report\"} %d\n", !swarm_enforcing);
+}
+
+static void show_agents(struct seq_file *seq, u64 active, u64 created, u64 destroyed)
+{
+	FAMILY(seq, "agents", "gauge", "Agents that are listed.");
+	gauge(seq, "agents", active);
+	FAMILY(seq, "agents_created", "counter", "Agents that were registered.");
+	counter(seq, "agents_created", created);
+	FAMILY(seq, "agents_destroyed", "counter", "Agents that are gone.");
+	counter(seq, "agents_destroyed", destroyed);
+}
+
+static void show_violations(struct seq_file *seq)
+{
+	int kind, outcome;
+
+	FAMILY(seq, "violations", "counter", "What members tried against their policy, and what was done.");
+	for (kind = 0; kind < SWARM_NR_KINDS; kind++)
+		for (outcome = 0; outcome < SWARM_NR_OUTCOMES; outcome++)
+			seq_printf(seq, "swarm_guard_violations_total{kind=\"%s\",action=\"%s\"} %lld\n",
+				   swarm_kind_name(kind), swarm_outcome_name(outcome),
+				   atomic64_read(&swarm_outcomes[kind][outcome]));
+}
+
+static void show_hooks(struct seq_file *seq)
+{
+	const char *function;
+	unsigned int nr;
+	u64 runs;
+
+	FAMILY(seq, "hook_runs", "counter", "Calls of the hooked functions, by anybody.");
+	for (nr = 0; swarm_hook_runs(nr, &function, &runs); nr++)
+		seq_printf(seq, "swarm_guard_hook_runs_total{function=\"%s\"} %llu\n", function,
+			   runs);
+}
+
+static void show_all(struct seq_file *seq)
+{
+	show_agents(seq, atomic64_read(&swarm_totals.active), atomic64_read(&swarm_totals.created),
+		    atomic64_read(&swarm_totals.destroyed));
+	FAMILY(seq, "members", "gauge", "Processes of agents.");
+	gauge(seq, "members", atomic_read(&swarm_nr_members));
+	FAMILY(seq, "armed", "gauge", "Threads whose next fork becomes an agent.");
+	gauge(seq, "armed", atomic_read(&swarm_nr_armed));
+	FAMILY(seq, "cgroups", "gauge", "Cgroups made for agents and not removed yet.");
+	gauge(seq, "cgroups", swarm_cgroup_count());
+	show_violations(seq);
+	show_hooks(seq);
+	FAMILY(seq, "events", "counter", "Events recorded.");
+	counter(seq, "events", swarm_event_head() - 1);
+	FAMILY(seq, "events_lost", "counter", "Events overwritten before a reader came to them, summed over readers.");
+	counter(seq, "events_lost", atomic64_read(&swarm_events_lost));
+}
+
+/* Inside an agent: that agent alone. */
+static void show_own(struct seq_file *seq, u64 scope)
+{
+	u64 active = 0, members = 0, violations = 0;
+	const struct swarm_member *member;
+	struct swarm_agent *agent;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(scope);
+	if (agent) {
+		active = 1;
+		violations = atomic_read(&agent->violations);
+		list_for_each_entry_rcu(member, &agent->members, link)
+			members++;
+	}
+	rcu_read_unlock();
+	show_agents(seq, active, active, 0);
+	FAMILY(seq, "members", "gauge", "Processes of agents.");
+	gauge(seq, "members", members);
+	FAMILY(seq, "violations", "counter", "What members tried against their policy, and what was done.");
+	counter(seq, "violations", violations);
+}
+
+static int metrics_show(struct seq_file *seq, void *unused)
+{
+	u64 scope = swarm_scope((u64)(uintptr_t)seq->private);
+
+	show_module(seq);
+	if (scope == SWARM_SCOPE_ALL)
+		show_all(seq);
+	else
+		show_own(seq, scope);
+	seq_puts(seq, "# EOF\n");
+	return 0;
+}
+
+static int metrics_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, metrics_show, (void *)(uintptr_t)swarm_current_agent_id());
+}
+
+const struct proc_ops swarm_proc_metrics_ops = {
+	.proc_open = metrics_open,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = single_release,
+};

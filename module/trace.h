@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tracepoints swarm_guard:*, for tracefs and perf. */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM swarm_guard
+
+#if !defined(SWARM_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define SWARM_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "event.h"
+
+TRACE_EVENT(agent_create,
+	TP_PROTO(u64 id, const char *name),
+	TP_ARGS(id, name),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__string(name, name)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__assign_str(name);
+	),
+	TP_printk("id=%llu name=%s", __entry->id, __get_str(name))
+);
+
+TRACE_EVENT(agent_spawn,
+	TP_PROTO(u64 id, pid_t pid, const char *by),
+	TP_ARGS(id, pid, by),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(pid_t, pid)
+		__string(by, by)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->pid = pid;
+		__assign_str(by);
+	),
+	TP_printk("id=%llu pid=%d by=%s", __entry->id, __entry->pid, __get_str(by))
+);
+
+TRACE_EVENT(agent_destroy,
+	TP_PROTO(u64 id, const char *reason, unsigned int violations),
+	TP_ARGS(id, reason, violations),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__string(reason, reason)
+		__field(unsigned int, violations)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__assign_str(reason);
+		__entry->violations = violations;
+	),
+	TP_printk("id=%llu reason=%s violations=%u", __entry->id, __get_str(reason),
+		  __entry->violations)
+);
+
+TRACE_EVENT(violation,
+	TP_PROTO(u64 id, pid_t pid, const char *kind, const char *action),
+	TP_ARGS(id, pid, kind, action),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(pid_t, pid)
+		__string(kind, kind)
+		__string(action, action)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->pid = pid;
+		__assign_str(kind);
+		__assign_str(action);
+	),
+	TP_printk("id=%llu pid=%d kind=%s action=%s", __entry->id, __entry->pid,
+		  __get_str(kind), __get_str(action))
+);
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,57 @@
+/** Many events at once: none is lost where there is room, and what is lost is known to the number. */
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { parseMetrics } from '../support.js';
+
+const BURST = 100_000;
+/** created, spawned and destroyed. */
+const LIFE = 3;
+const THREADS = 4;
+
+const RUN = `launch '{"spawn":true,"privileged":true,"namespace_flags":0}' /usr/local/bin/events burst ${BURST} ${THREADS} >/dev/null 2>&1`;
+const SETTLED = "until [ $(sed -n 's/Active agents: //p' /proc/swarm/status) = 0 ]; do sleep 0.05; done";
+
+async function lost(guest: LoadedGuest): Promise<number> {
+  return (await parseMetrics(await guest.swarm.metrics())).get('swarm_guard_events_lost_total') ?? NaN;
+}
+
+test('a burst of 100,000 events loses none in a ring sized for it, whenever it is read', async ({
+  booted,
+  module,
+}) => {
+  const guest = await booted.load(module.ko, { event_buffer: 100_100 });
+  // One reader meanwhile and one that comes afterwards.
+  const script = [
+    `events each 1 ${BURST + LIFE} >/tmp/seen 2>/tmp/started & reader=$!`,
+    'until grep -q start /tmp/started; do sleep 0.02; done',
+    `${RUN}; ${SETTLED}`,
+    'wait $reader; cat /tmp/seen',
+  ];
+  expect(await guest.sh(script.join('\n'), { timeoutMs: 170_000 })).toBe(
+    `${BURST + LIFE} lines, 0 gaps, 0 lost`,
+  );
+  const late = `events pieces 65536 | awk -F '[:,]' '$2 != NR { bad++ } END { print NR, bad + 0 }'`;
+  expect(await guest.sh(late, { timeoutMs: 170_000 })).toBe(`${BURST + LIFE} 0`);
+  expect(await lost(guest)).toBe(0);
+  expect((await guest.swarm.status()).violations).toBe(BURST);
+  await guest.unload();
+});
+
+test('a reader of a ring that is too small is told exactly how many it lost', async ({ booted, module }) => {
+  const size = 1024;
+  const guest = await booted.load(module.ko, { event_buffer: size - 10 });
+  const script = [
+    'exec 4</proc/swarm/events',
+    `${RUN}; ${SETTLED}`,
+    'dd iflag=nonblock bs=64k <&4 2>/dev/null | sed -n "1p;2p;\\$p"; dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null | wc -l',
+  ];
+  const lines = (await guest.sh(script.join('\n'), { timeoutMs: 170_000 })).split('\n');
+  const gone = BURST + LIFE - size;
+  expect(lines[0]).toMatch(new RegExp(`^\\{"seq":${gone},"time":\\d+,"event":"lost","count":${gone}\\}$`));
+  expect(lines[1]).toMatch(new RegExp(`^\\{"seq":${gone + 1},`));
+  expect(lines[2]).toMatch(new RegExp(`^\\{"seq":${BURST + LIFE},.*"event":"destroyed"`));
+  // One that comes later has lost nothing: it begins with what there is.
+  expect(lines[3]).toBe(`${size}`);
+  expect(await lost(guest)).toBe(gone);
+  await guest.unload();
+});

@@ -1,0 +1,206 @@
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import type { SwarmEvent } from '../../harness/swarm/events.js';
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+/** Without what differs from run to run. */
+function facts(events: SwarmEvent[]): object[] {
+  return events.map((event) =>
+    Object.fromEntries(Object.entries(event).filter(([key]) => !['seq', 'time'].includes(key))),
+  );
+}
+
+/** Runs `events HOW` and, once it watches, a shell line; what `events` printed. */
+async function watching(guest: LoadedGuest, how: string, line: string): Promise<string[]> {
+  const script = [
+    `events ${how} >/tmp/seen 2>/tmp/started & reader=$!`,
+    'until grep -q start /tmp/started; do sleep 0.02; done',
+    line,
+    'wait $reader; cat /tmp/seen',
+  ];
+  return (await guest.sh(script.join('\n'), { timeoutMs: 120_000 })).split('\n').filter(Boolean);
+}
+
+const DENIED = `launch '{"spawn":true}' /usr/local/bin/attempt setns /proc/self/ns/uts >/dev/null 2>&1`;
+/** What one run of DENIED tells: created, spawned, violation, destroyed. */
+const EVENTS_OF_DENIED = 4;
+const TOGETHER = 100;
+
+test("an agent's life is told in order, numbered without gaps, on the monotonic clock", async ({
+  loaded,
+}) => {
+  const before = Number((await loaded.sh('cat /proc/uptime')).split(' ')[0]);
+  let agent = { id: 0, pid: 0 };
+  const events = await loaded.swarm.eventsDuring(async () => {
+    agent = await loaded.swarm.launch({ name: 'web.1' }, [
+      '/usr/local/bin/attempt',
+      'setns',
+      '/proc/self/ns/uts',
+    ]);
+    await expectActive(loaded, 0);
+  });
+  const after = Number((await loaded.sh('cat /proc/uptime')).split(' ')[0]);
+  const { id, pid } = agent;
+  expect(facts(events)).toEqual([
+    { event: 'created', agent: id, name: 'web.1' },
+    { event: 'spawned', agent: id, pid, by: 'spawn' },
+    {
+      event: 'violation',
+      agent: id,
+      kind: 'setns',
+      action: 'deny',
+      rule: 'deny',
+      pid,
+      comm: 'attempt',
+    },
+    { event: 'destroyed', agent: id, reason: 'exit', violations: 1 },
+  ]);
+  events.forEach((event, index) => {
+    expect(event.seq).toBe((events[0]?.seq ?? 0) + index);
+    // Two digits behind the point in /proc/uptime.
+    expect(event.time / 1e9).toBeGreaterThan(before - 0.02);
+    expect(event.time / 1e9).toBeLessThan(after + 0.02);
+    expect(event.time).toBeGreaterThanOrEqual(events[index - 1]?.time ?? 0);
+  });
+});
+
+test('a violation says what it was about: the device and its access, the file, the rule', async ({
+  loaded,
+}) => {
+  // Root outside too: nothing but the rules denies.
+  const tries = 'read /dev/kmsg -- rdwr /dev/kmsg -- mknod /tmp/b b 8 0 -- execve /bin/true -- fork';
+  const events = await loaded.swarm.eventsDuring(() =>
+    loaded.swarm.launch(
+      { syscalls: { execve: 'deny', fork: 'audit' }, privileged: true, namespace_flags: 95 },
+      ['/usr/local/bin/attempt', ...tries.split(' ')],
+    ),
+  );
+  const seen = facts(events).filter((event) => 'kind' in event && event.kind !== 'fork');
+  const common = { event: 'violation', action: 'deny', rule: 'deny', comm: 'attempt' };
+  expect(seen).toMatchObject([
+    { ...common, kind: 'device', device: 'c 1:11 r' },
+    { ...common, kind: 'device', device: 'c 1:11 rw' },
+    { ...common, kind: 'device', device: 'b 8:0 m' },
+    { ...common, kind: 'execve', file: '/bin/true' },
+  ]);
+  const forks = facts(events).filter((event) => 'kind' in event && event.kind === 'fork');
+  // One for the child that tries to execute, one of its own.
+  expect(forks).toMatchObject(Array(2).fill({ action: 'audit', rule: 'audit' }));
+});
+
+test('it says why an agent has gone', async ({ loaded }) => {
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const id = await loaded.swarm.create({});
+    await loaded.swarm.destroy(id);
+    await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
+    await loaded.swarm.run({}, 'true');
+    const sleeper = await background(loaded, 'unshare -m sleep 100');
+    await expect
+      .poll(() => loaded.sh(`readlink /proc/${sleeper}/ns/mnt`))
+      .not.toBe(await loaded.sh('readlink /proc/self/ns/mnt'));
+    await loaded.swarm.create({ pid: sleeper, namespace_flags: 4, privileged: true });
+    await loaded.sh(`kill ${sleeper}`);
+    await expectActive(loaded, 0);
+  });
+  const ends = events.flatMap((event) => (event.event === 'destroyed' ? [event.reason] : []));
+  expect(ends).toEqual(['request', 'unforked', 'exit', 'exit']);
+  const origins = events.flatMap((event) => (event.event === 'spawned' ? [event.by] : []));
+  expect(origins).toEqual(['spawn', 'pid']);
+});
+
+test('a birth that fails is told with its step and its error', async ({ loaded }) => {
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const terminal = await loaded.terminal();
+    await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
+    await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
+    expect(await terminal.type('/bin/true && echo ran; true')).not.toContain('ran');
+    await expectActive(loaded, 0);
+  });
+  expect(facts(events).at(-1)).toMatchObject({
+    event: 'destroyed',
+    reason: 'birth',
+    step: 'joining its cgroup',
+    error: 'ENODEV',
+  });
+});
+
+test('names that a process chose itself are escaped: each line is JSON', async ({ loaded }) => {
+  const name = 'a"b\\c\nd\té';
+  await loaded.writeFile('/tmp/name', name);
+  const events = await loaded.swarm.eventsDuring(() =>
+    loaded.swarm.run(
+      {},
+      'printf %s "$(cat /tmp/name)" >/proc/self/comm; attempt read /dev/null; : </dev/kmsg',
+    ),
+  );
+  const violation = events.find((event) => event.event === 'violation');
+  // A code for each byte: é has two.
+  expect(violation).toMatchObject({ comm: Buffer.from(name).toString('latin1'), kind: 'device' });
+});
+
+for (const how of ['poll', 'epoll']) {
+  test(`${how} waits for an event, and without one for its time`, async ({ loaded }) => {
+    expect(await watching(loaded, `${how} 30000`, DENIED)).toEqual(['ready']);
+    expect(await watching(loaded, `${how} 100`, '')).toEqual(['timeout']);
+  });
+}
+
+test('a read without waiting is EAGAIN, one interrupted by a signal EINTR', async ({ loaded }) => {
+  expect(await loaded.sh('events nonblock')).toBe('EAGAIN');
+  expect(await watching(loaded, 'signal 100', '')).toEqual(['EINTR']);
+});
+
+test('every reader sees every event, each once and in order, and waits for it', async ({ loaded }) => {
+  const rounds = 25;
+  const seen = await watching(
+    loaded,
+    `each 4 ${rounds * EVENTS_OF_DENIED}`,
+    `for i in $(seq ${rounds}); do ${DENIED}; done`,
+  );
+  expect(seen).toEqual(Array(4).fill(`${rounds * EVENTS_OF_DENIED} lines, 0 gaps, 0 lost`));
+});
+
+test('threads that share a descriptor share its events', async ({ loaded }) => {
+  const rounds = TOGETHER / EVENTS_OF_DENIED;
+  expect(
+    await watching(loaded, `shared 4 ${TOGETHER}`, `for i in $(seq ${rounds}); do ${DENIED}; done`),
+  ).toEqual([`${TOGETHER} lines`]);
+});
+
+test('a reader begins with the oldest event that is kept, in pieces of any size', async ({ loaded }) => {
+  const whole = await loaded.sh('events pieces 65536');
+  expect(whole.split('\n').length).toBeGreaterThan(TOGETHER);
+  for (const size of [1, 7, 200, 1000]) expect(await loaded.sh(`events pieces ${size}`)).toBe(whole);
+});
+
+test('an open events file holds the module', async ({ loaded }) => {
+  const { stdout } = await loaded.exec(
+    'exec 4</proc/swarm/events; rmmod swarm_guard 2>&1; exec 4<&-; echo closed',
+  );
+  expect(stdout).toMatch(/in use\nclosed\n$/);
+});
+
+test('a privileged agent sees its own events alone, with its own process ids', async ({ loaded }) => {
+  await loaded.swarm.run({}, 'attempt setns /proc/self/ns/uts');
+  const { stdout, id } = await loaded.swarm.run(
+    { privileged: true, namespace_flags: 127 - 32 },
+    'attempt setns /proc/self/ns/uts; dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null; true',
+  );
+  const lines = stdout.split('\n').slice(1).filter(Boolean);
+  expect(lines.length).toBe(3);
+  for (const line of lines) expect(line).toMatch(new RegExp(`"agent":${id}[,}]`));
+  expect(lines[1]).toContain('"pid":1,');
+  expect(lines[2]).toMatch(/"pid":\d,/);
+});
+
+test('inherited from root, an events file shows an agent nothing of others', async ({ loaded }) => {
+  const other = await loaded.swarm.create({ name: 'secret' });
+  const { stdout } = await loaded.swarm.run(
+    {},
+    'dd iflag=nonblock bs=64k <&9 2>/dev/null; attempt read /proc/swarm/events',
+    { under: 'exec 9</proc/swarm/events;' },
+  );
+  expect(stdout).not.toContain('secret');
+  expect(stdout.trim().split('\n').at(-1)).toBe('read EACCES');
+  await loaded.swarm.destroy(other);
+});

@@ -1,0 +1,138 @@
+import { expect, test } from '../fixtures.js';
+import { NAMESPACES, expectActive } from '../support.js';
+
+const DEFAULTS = {
+  memory_limit: 0,
+  cpu_quota: 0,
+  pids_limit: 0,
+  namespace_flags: 127,
+  devices: ['c 1:3 rwm', 'c 1:5 rwm', 'c 1:7 rwm', 'c 1:8 rwm', 'c 1:9 rwm', 'c 5:0 rwm', 'c 5:2 rwm'].concat(
+    'c 136:* rwm',
+  ),
+  syscalls: { fork: 'allow', thread: 'allow', execve: 'allow', unshare: 'deny', setns: 'deny' },
+  persist: false,
+  privileged: false,
+};
+
+test('a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
+  const id = await loaded.swarm.create({});
+  expect(await loaded.swarm.inspect(id)).toEqual({
+    id,
+    name: null,
+    state: 'registered',
+    violations: 0,
+    audited: 0,
+    ids: null,
+    cgroup: null,
+    namespaces: null,
+    policy: DEFAULTS,
+    members: [],
+  });
+  await loaded.swarm.destroy(id);
+});
+
+test('what is printed makes an equal agent: every key comes back as it was given', async ({ loaded }) => {
+  const policy = {
+    memory_limit: 65537,
+    cpu_quota: 150,
+    pids_limit: 7,
+    namespace_flags: 255,
+    devices: ['a *:* r', 'b 8:* rw', 'c 10:200 m', 'c *:1048575 rwm'],
+    syscalls: { fork: 'deny', thread: 'kill', execve: 'audit', unshare: 'allow', setns: 'kill' },
+    persist: true,
+    privileged: true,
+  } as const;
+  const id = await loaded.swarm.create({ ...policy, devices: [...policy.devices], name: 'x.y-z_1' });
+  const first = await loaded.swarm.inspect(id);
+  expect(first).toMatchObject({ name: 'x.y-z_1', policy });
+  const again = await loaded.swarm.create(first.policy);
+  expect((await loaded.swarm.inspect(again)).policy).toEqual(first.policy);
+  await loaded.swarm.destroy(id, again);
+});
+
+test('a running agent is told with its members, namespaces, cgroup, ids and counters', async ({ loaded }) => {
+  const running = loaded.swarm.run(
+    { memory_limit: 1 << 26, pids_limit: 20, syscalls: { thread: 'audit' } },
+    'attempt setns /proc/self/ns/uts -- setns /proc/self/ns/net -- thread; sleep 100 & wait',
+  );
+  await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
+  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  await expect.poll(async () => (await loaded.swarm.inspect(id)).audited).toBe(1);
+  await expect.poll(async () => (await loaded.swarm.inspect(id)).members.length).toBe(2);
+  const agent = await loaded.swarm.inspect(id);
+  expect(agent).toMatchObject({ id, state: 'running', violations: 2, cgroup: `/swarm/memory/${id}` });
+  const members = await loaded.sh(`cat /sys/fs/cgroup${agent.cgroup ?? ''}/cgroup.procs`);
+  expect(agent.members.map(String)).toEqual(members.split('\n'));
+  expect(agent.members[0]).toBe(pid);
+  expect(await loaded.sh(`awk '{ print $2, $3 }' /proc/${pid}/uid_map`)).toBe(
+    `${agent.ids?.first ?? 0} ${agent.ids?.count ?? 0}`,
+  );
+  for (const name of Object.keys(NAMESPACES) as (keyof typeof NAMESPACES)[])
+    expect(await loaded.sh(`readlink /proc/${pid}/ns/${name}`)).toBe(
+      `${name}:[${agent.namespaces?.[name] ?? 0}]`,
+    );
+  await loaded.swarm.destroy(id);
+  await running;
+  await expectActive(loaded, 0);
+});
+
+test('an armed agent says so', async ({ loaded }) => {
+  const terminal = await loaded.terminal();
+  await terminal.type(`echo '{"spawn":true,"cpu_quota":5}' >/proc/swarm/create`);
+  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  expect(await loaded.swarm.inspect(id)).toMatchObject({
+    state: 'armed',
+    cgroup: `/swarm/plain/${id}`,
+    members: [],
+    namespaces: null,
+  });
+  terminal.close();
+  await expectActive(loaded, 0);
+});
+
+test('a hundred members are told whole, in pieces of any size', async ({ loaded }) => {
+  const running = loaded.swarm.run({}, 'for i in $(seq 100); do sleep 100 & done; wait');
+  await expect
+    .poll(async () => {
+      const [agent] = await loaded.swarm.agents();
+      return agent ? (await loaded.swarm.inspect(agent.id)).members.length : 0;
+    })
+    .toBe(101);
+  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const ask = `exec 3<>/proc/swarm/inspect; echo ${id} >&3;`;
+  const whole = await loaded.sh(`${ask} cat <&3`);
+  expect(await loaded.sh(`${ask} dd bs=1 <&3 2>/dev/null`)).toBe(whole);
+  await loaded.swarm.destroy(id);
+  await running;
+});
+
+test('what is no id, or nobody’s, is refused, and the answer before stays', async ({ loaded }) => {
+  const id = await loaded.swarm.create({});
+  const ask = (text: string) =>
+    loaded.exec(`exec 3<>/proc/swarm/inspect; printf '${text}' >&3; cat <&3`).then(({ stderr }) => stderr);
+  expect(await ask('')).toContain('No data available');
+  expect(await ask('x\\n')).toContain('Invalid argument');
+  expect(await ask(`${id}\\n${id}\\n`)).toContain('Invalid argument');
+  expect(await ask('0\\n')).toContain('Invalid argument');
+  expect(await ask('999999\\n')).toContain('No such process');
+  expect(
+    JSON.parse(
+      await loaded.sh(
+        `exec 3<>/proc/swarm/inspect; echo ${id} >&3; echo 999999 2>/dev/null >&3; printf ${id} >&3; cat <&3`,
+      ),
+    ),
+  ).toMatchObject({ id });
+  await loaded.swarm.destroy(id);
+});
+
+test('it is for who may give orders, and no member may, whoever opened it', async ({ loaded }) => {
+  const id = await loaded.swarm.create({});
+  const { stdout, stderr } = await loaded.swarm.run(
+    {},
+    'attempt read /proc/swarm/inspect; cat <&9; echo 1 >&9; true',
+    { under: `exec 9<>/proc/swarm/inspect; echo ${id} >&9;` },
+  );
+  expect(stdout).toBe('read EACCES\n');
+  expect(stderr.match(/not permitted/g)).toHaveLength(2);
+  await loaded.swarm.destroy(id);
+});

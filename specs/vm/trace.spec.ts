@@ -1,0 +1,60 @@
+/** The tracepoints, as tracefs and perf use them. */
+import { expect, test } from '../fixtures.js';
+import { expectActive } from '../support.js';
+
+test.use({ guestExtras: { packages: ['linux-perf'], memoryMb: 3072 } });
+
+const EVENTS = '/sys/kernel/tracing/events/swarm_guard';
+
+test('tracefs tells of an agent from creation to end', async ({ loaded }) => {
+  expect(await loaded.sh(`ls -d ${EVENTS}/*/ | xargs -n1 basename`)).toBe(
+    'agent_create\nagent_destroy\nagent_spawn\nviolation',
+  );
+  await loaded.sh(`echo 1 >${EVENTS}/enable; echo >/sys/kernel/tracing/trace`);
+  const { id, pid } = await loaded.swarm.launch({ name: 'traced' }, [
+    '/usr/local/bin/attempt',
+    'setns',
+    '/proc/self/ns/uts',
+  ]);
+  await expectActive(loaded, 0);
+  const trace = await loaded.sh(`echo 0 >${EVENTS}/enable; cat /sys/kernel/tracing/trace`);
+  const lines = trace
+    .split('\n')
+    .filter((line) => line && !line.startsWith('#'))
+    .map((line) => line.replace(/^.*?: /, ''));
+  expect(lines).toEqual([
+    `agent_create: id=${id} name=traced`,
+    `agent_spawn: id=${id} pid=${pid} by=spawn`,
+    `violation: id=${id} pid=${pid} kind=setns action=deny`,
+    `agent_destroy: id=${id} reason=exit violations=1`,
+  ]);
+});
+
+test('a filter of tracefs chooses by field', async ({ loaded }) => {
+  await loaded.sh(`echo 'kind == "device"' >${EVENTS}/violation/filter; echo 1 >${EVENTS}/violation/enable`);
+  await loaded.sh('echo >/sys/kernel/tracing/trace');
+  await loaded.swarm.run({}, 'attempt setns /proc/self/ns/uts -- read /dev/kmsg');
+  const trace = await loaded.sh(`echo 0 >${EVENTS}/violation/enable; cat /sys/kernel/tracing/trace`);
+  expect(trace.match(/violation: .*/g)).toHaveLength(1);
+  expect(trace).toContain('kind=device');
+  await loaded.sh(`echo 0 >${EVENTS}/violation/filter`);
+});
+
+test('perf counts them', async ({ loaded }) => {
+  const denied = `launch '{"spawn":true}' /usr/local/bin/attempt setns /proc/self/ns/uts -- setns /proc/self/ns/net`;
+  const counted = await loaded.sh(
+    `perf stat -x, -a -e swarm_guard:violation -e swarm_guard:agent_create -- sh -c "${denied.replaceAll('"', '\\"')}" 2>&1 >/dev/null | grep swarm_guard`,
+  );
+  const numbers = counted.split('\n').map((line) => [line.split(',')[2], Number(line.split(',')[0])]);
+  expect(Object.fromEntries(numbers)).toEqual({
+    'swarm_guard:violation': 2,
+    'swarm_guard:agent_create': 1,
+  });
+  await expectActive(loaded, 0);
+});
+
+test('the module is unloaded with its tracepoints enabled', async ({ loaded }) => {
+  await loaded.sh(`echo 1 >${EVENTS}/enable`);
+  await loaded.sh('rmmod swarm_guard');
+  expect((await loaded.exec(`ls ${EVENTS}`)).code).not.toBe(0);
+});
