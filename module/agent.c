@@ -84,6 +84,18 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
 	return agent;
 }
 
+/* The process that an agent has when it is published was adopted with it. */
+static void tell_adopted(const struct swarm_agent *agent)
+{
+	const struct swarm_member *first;
+
+	rcu_read_lock();
+	first = list_first_or_null_rcu(&agent->members, struct swarm_member, link);
+	if (first)
+		swarm_event_spawned(agent, SWARM_BY_PID, first->pid);
+	rcu_read_unlock();
+}
+
 /**
  * swarm_agent_publish - list an agent, count it, and give up the creator's use
  *
@@ -98,6 +110,7 @@ void swarm_agent_publish(struct swarm_agent *agent)
 	/* Cannot fail: the slot is reserved. */
 	WARN_ON_ONCE(xa_err(xa_store(&agents, agent->id, agent, GFP_KERNEL)));
 	swarm_event_created(agent);
+	tell_adopted(agent);
 	swarm_agent_unuse(agent);
 }
 
@@ -209,6 +222,35 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 	}
 	raw_spin_unlock_irqrestore(&agent->lock, flags);
 	return err;
+}
+
+/**
+ * swarm_agent_enter - take one use of an agent that runs
+ * @id: the agent's
+ *
+ * Return: the agent; -EBUSY where it is armed but its first process is still to be
+ * forked; -ESRCH where there is none, or it has no process or is dying.
+ */
+struct swarm_agent *swarm_agent_enter(u64 id)
+{
+	struct swarm_agent *agent;
+	unsigned long flags;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent) {
+		raw_spin_lock_irqsave(&agent->lock, flags);
+		if (agent->state == SWARM_ARMED)
+			err = -EBUSY;
+		if (agent->state == SWARM_RUNNING) {
+			err = 0;
+			agent->uses++;
+		}
+		raw_spin_unlock_irqrestore(&agent->lock, flags);
+	}
+	rcu_read_unlock();
+	return err ? ERR_PTR(err) : agent;
 }
 
 /**

@@ -279,7 +279,7 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 /**
  * swarm_cgroup_join - move a process into an agent's cgroup
  * @cgroup: where to; NULL does nothing
- * @pid: its id in the initial namespace, 0 for the calling process
+ * @pid: its id in the pid namespace of the caller, 0 for the caller itself
  *
  * Return: 0 or a negative errno.
  */

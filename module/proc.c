@@ -214,6 +214,7 @@ static const struct {
 	{ "status", 0444, &status_ops },
 	{ "agents", 0444, &agents_ops },
 	{ "create", 0600, &swarm_proc_create_ops },
+	{ "attach", 0200, &swarm_proc_attach_ops },
 	{ "destroy", 0200, &swarm_proc_destroy_ops },
 	{ "inspect", 0600, &swarm_proc_inspect_ops },
 	{ "events", 0400, &swarm_proc_events_ops },

@@ -14,6 +14,7 @@ struct file;
 #define SWARM_SCOPE_NONE	U64_MAX
 
 extern const struct proc_ops swarm_proc_create_ops;
+extern const struct proc_ops swarm_proc_attach_ops;
 extern const struct proc_ops swarm_proc_destroy_ops;
 extern const struct proc_ops swarm_proc_events_ops;
 extern const struct proc_ops swarm_proc_inspect_ops;

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * /proc/swarm/create: JSON objects in, a line of JSON for each of them back.
- *
- * Objects may be cut anywhere between writes. Every object that ends within a
- * write is carried out; the write returns the bytes up to the end of the last
- * one that succeeded. If its first object fails, the write fails with that
- * error and nothing behind that object is looked at.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -13,21 +8,21 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "adopt.h"
 #include "agent.h"
 #include "cgroup.h"
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
+#include "proc_objects.h"
 #include "readback.h"
 #include "refuse.h"
 #include "spawn.h"
 
 #define READBACK_SIZE	SZ_64K
-#define CHUNK		SZ_4K
 /* The longest line of an answer: the message may double in size when escaped. */
 #define ANSWER_MAX	384
 
@@ -36,60 +31,17 @@ static DEFINE_MUTEX(create_lock);
 
 /**
  * struct creator - an open create file
- * @lock: one call at a time
- * @framer: where the stream of objects stands
- * @object: the object that is being received
+ * @objects: what is written; its lock is of everything here
  * @paths: exec_paths of the object, decoded
- * @chunk: what was written, piece by piece
  * @answers: lines to be read back
  * @storage: memory of @answers; NULL where the file is open for writing only
  */
 struct creator {
-	struct mutex lock;	/* of everything here */
-	struct swarm_framer framer;
-	u8 object[SWARM_OBJECT_MAX];
+	struct swarm_objects objects;
 	u8 paths[SWARM_OBJECT_MAX];
-	u8 chunk[CHUNK];
 	struct swarm_readback answers;
 	u8 *storage;
 };
-
-static int create_open(struct inode *inode, struct file *file)
-{
-	struct creator *creator;
-	int err = swarm_may_control(file);
-
-	if (err)
-		return err;
-	creator = kvzalloc(sizeof(*creator), GFP_KERNEL_ACCOUNT);
-	if (!creator)
-		return -ENOMEM;
-	if (file->f_mode & FMODE_READ) {
-		creator->storage = kvmalloc(READBACK_SIZE, GFP_KERNEL_ACCOUNT);
-		if (!creator->storage) {
-			kvfree(creator);
-			return -ENOMEM;
-		}
-		swarm_readback_init(&creator->answers, creator->storage, READBACK_SIZE);
-	}
-	mutex_init(&creator->lock);
-	file->private_data = creator;
-	/* No position: a shell's read must not believe that it can go back. */
-	return stream_open(inode, file);
-}
-
-static int create_release(struct inode *inode, struct file *file)
-{
-	struct creator *creator = file->private_data;
-
-	if (creator->framer.length)
-		pr_notice_ratelimited("create: closed in the middle of an object; its %u bytes were discarded\n",
-				      creator->framer.length);
-	mutex_destroy(&creator->lock);
-	kvfree(creator->storage);
-	kvfree(creator);
-	return 0;
-}
 
 /* Everything that can fail comes before the agent is listed. */
 static int populate(struct swarm_agent *agent, const struct swarm_request *request,
@@ -141,7 +93,7 @@ static int create_one(struct creator *creator, size_t length, u64 *id,
 	struct swarm_request request;
 	int ret;
 
-	ret = swarm_request_parse(creator->object, length, num_online_cpus(), &request,
+	ret = swarm_request_parse(creator->objects.object, length, num_online_cpus(), &request,
 				  creator->paths, sizeof(creator->paths), err);
 	if (ret)
 		return ret;
@@ -176,104 +128,73 @@ static void answer(struct creator *creator, int ret, u64 id,
 	WARN_ON_ONCE(!swarm_readback_append(&creator->answers, line, length));
 }
 
-/* Where a write stands. */
-struct progress {
-	size_t taken;		/* bytes of the write that were looked at */
-	size_t succeeded;	/* up to the end of the last object that succeeded */
-	bool any;		/* has any object ended in this write? */
-	bool last_failed;
-	int first_error;
-};
-
-/* One object has ended, or failed to be one. */
-static void finish_object(struct creator *creator, struct progress *progress, int ret,
-			  struct swarm_policy_error *err)
+static int take(struct swarm_objects *objects, size_t length, int error,
+		struct swarm_policy_error *err)
 {
+	struct creator *creator = container_of(objects, struct creator, objects);
+	int ret = error;
 	u64 id = 0;
 
 	if (!ret)
-		ret = create_one(creator, creator->framer.length, &id, err);
+		ret = create_one(creator, length, &id, err);
 	answer(creator, ret, id, err);
-	if (ret && !progress->any)
-		progress->first_error = ret;
-	if (!ret)
-		progress->succeeded = progress->taken;
-	progress->last_failed = ret;
-	progress->any = true;
-	creator->framer.length = 0;
+	return ret;
 }
 
-static bool room(const struct creator *creator)
+static bool room(const struct swarm_objects *objects)
 {
+	const struct creator *creator =
+		container_of_const(objects, struct creator, objects);
+
 	return !creator->storage || swarm_readback_room(&creator->answers) >= ANSWER_MAX;
 }
 
-/* Takes @length bytes of chunk[]; stops early at the first error, or without room. */
-static void take_chunk(struct creator *creator, struct progress *progress, size_t length)
-{
-	struct swarm_policy_error err = {};
-	size_t at = 0, start, taken;
-	u32 before;
-	s32 frame;
+static const struct swarm_objects_ops ops = {
+	.name = "create",
+	.take = take,
+	.room = room,
+};
 
-	while (at < length && !progress->first_error && room(creator)) {
-		before = creator->framer.length;
-		frame = swarm_frame_next(&creator->framer, creator->chunk + at, length - at,
-					 &start, &taken, &err);
-		if (frame != SWARM_FRAME_ERROR && creator->framer.length > before)
-			memcpy(creator->object + before, creator->chunk + at + start,
-			       creator->framer.length - before);
-		at += taken;
-		progress->taken += taken;
-		if (frame == SWARM_FRAME_OBJECT)
-			finish_object(creator, progress, 0, &err);
-		else if (frame == SWARM_FRAME_ERROR)
-			finish_object(creator, progress, -err.error, &err);
+static int create_open(struct inode *inode, struct file *file)
+{
+	struct creator *creator;
+	int err = swarm_may_control(file);
+
+	if (err)
+		return err;
+	creator = kvzalloc(sizeof(*creator), GFP_KERNEL_ACCOUNT);
+	if (!creator)
+		return -ENOMEM;
+	if (file->f_mode & FMODE_READ) {
+		creator->storage = kvmalloc(READBACK_SIZE, GFP_KERNEL_ACCOUNT);
+		if (!creator->storage) {
+			kvfree(creator);
+			return -ENOMEM;
+		}
+		swarm_readback_init(&creator->answers, creator->storage, READBACK_SIZE);
 	}
+	swarm_objects_init(&creator->objects);
+	file->private_data = creator;
+	/* No position: a shell's read must not believe that it can go back. */
+	return stream_open(inode, file);
+}
+
+static int create_release(struct inode *inode, struct file *file)
+{
+	struct creator *creator = file->private_data;
+
+	swarm_objects_exit(&creator->objects, &ops);
+	kvfree(creator->storage);
+	kvfree(creator);
+	return 0;
 }
 
 static ssize_t create_write(struct file *file, const char __user *buf, size_t length,
 			    loff_t *pos)
 {
 	struct creator *creator = file->private_data;
-	struct progress progress = {};
-	ssize_t ret;
 
-	ret = swarm_may_control(file);
-	if (ret)
-		return ret;
-	if (mutex_lock_killable(&creator->lock))
-		return -EINTR;
-	if (length && !room(creator)) {
-		ret = -EAGAIN;
-		goto unlock;
-	}
-
-	while (progress.taken < length && !progress.first_error && room(creator)) {
-		size_t chunk = min_t(size_t, length - progress.taken, CHUNK);
-
-		if (copy_from_user(creator->chunk, buf + progress.taken, chunk)) {
-			ret = -EFAULT;
-			break;
-		}
-		take_chunk(creator, &progress, chunk);
-		if (fatal_signal_pending(current))
-			break;
-		cond_resched();
-	}
-
-	if (progress.first_error)
-		ret = progress.first_error;
-	else if (progress.last_failed)
-		ret = progress.succeeded;
-	else if (progress.taken)
-		ret = progress.taken;
-	/* The writer comes back with what follows an error: forget what came in of it. */
-	if (progress.last_failed)
-		creator->framer = (struct swarm_framer){};
-unlock:
-	mutex_unlock(&creator->lock);
-	return ret;
+	return swarm_objects_write(&creator->objects, &ops, file, buf, length);
 }
 
 static ssize_t create_read(struct file *file, char __user *buf, size_t length, loff_t *pos)
@@ -282,14 +203,14 @@ static ssize_t create_read(struct file *file, char __user *buf, size_t length, l
 	ssize_t ret = 0;
 	size_t piece;
 
-	if (mutex_lock_killable(&creator->lock))
+	if (mutex_lock_killable(&creator->objects.lock))
 		return -EINTR;
 	while (length) {
-		piece = swarm_readback_read(&creator->answers, creator->chunk,
-					    min_t(size_t, length, CHUNK));
+		piece = swarm_readback_read(&creator->answers, creator->objects.chunk,
+					    min_t(size_t, length, SWARM_OBJECTS_CHUNK));
 		if (!piece)
 			break;
-		if (copy_to_user(buf, creator->chunk, piece)) {
+		if (copy_to_user(buf, creator->objects.chunk, piece)) {
 			ret = ret ?: -EFAULT;
 			break;
 		}
@@ -297,7 +218,7 @@ static ssize_t create_read(struct file *file, char __user *buf, size_t length, l
 		length -= piece;
 		ret += piece;
 	}
-	mutex_unlock(&creator->lock);
+	mutex_unlock(&creator->objects.lock);
 	return ret;
 }
 

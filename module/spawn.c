@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Birth and adoption.
+ * Birth.
  *
  * A birth has three parts: "spawn" arms the writing thread; the hook on
  * kernel_clone adds the namespaces to its next fork; and the child, before its
@@ -29,7 +29,6 @@
 #include "compat/compat.h"
 #include "event.h"
 #include "member.h"
-#include "namespaces.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
@@ -274,116 +273,4 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 		init_task_work(&member->work, first_work);
 		WARN_ON_ONCE(task_work_add(child, &member->work, TWA_RESUME));
 	}
-}
-
-/* Adoption */
-
-/* The namespaces of the initial ones that a thread is still in, as SWARM_NS_*. */
-static u32 initial_namespaces(struct task_struct *task)
-{
-	struct swarm_namespaces own, initial;
-	u32 shared = 0;
-	int i;
-
-	/* An exiting thread is in none any more. */
-	if (!swarm_namespaces_of(task, &own) || !swarm_namespaces_of(&init_task, &initial))
-		return 0;
-	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
-		shared |= own.ids[i] == initial.ids[i] ? BIT(i) : 0;
-	return shared;
-}
-
-/* Threads may differ, so each is looked at. */
-static int check_namespaces(struct swarm_agent *agent, struct task_struct *leader,
-			    struct swarm_policy_error *err)
-{
-	u32 missing = 0;
-	struct task_struct *thread;
-
-	rcu_read_lock();
-	for_each_thread(leader, thread)
-		missing |= initial_namespaces(thread);
-	rcu_read_unlock();
-	missing &= swarm_policy_rules(agent->policy)->namespaces;
-	if (!missing)
-		return 0;
-	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY, NULL);
-	return swarm_refuse(err, -EPERM, "pid",
-			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
-			    swarm_namespace_name(missing & -missing));
-}
-
-static int adopt(struct swarm_agent *agent, struct task_struct *leader,
-		 struct swarm_policy_error *err)
-{
-	struct swarm_member *member;
-	bool is_member;
-	int ret;
-
-	if (leader->flags & PF_KTHREAD || is_global_init(leader))
-		return swarm_refuse(err, -EPERM, "pid",
-				    "kernel threads and process 1 cannot become agents");
-	rcu_read_lock();
-	is_member = swarm_member_find(leader->signal);
-	rcu_read_unlock();
-	if (is_member)
-		return swarm_refuse(err, -EBUSY, "pid", "the process belongs to an agent already");
-	ret = check_namespaces(agent, leader, err);
-	if (ret)
-		return ret;
-
-	member = swarm_member_alloc(GFP_KERNEL);
-	if (!member)
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
-	/*
-	 * The cgroup first: what the process forks before it is a member is its
-	 * own affair, but no member may be outside its cgroup.
-	 */
-	ret = swarm_cgroup_join(agent->cgroup, task_pid_nr(leader));
-	if (ret) {
-		swarm_member_free(member);
-		return swarm_refuse(err, ret == -ESRCH ? ret : -EBUSY, "pid",
-				    "the process cannot be moved into the agent's cgroup (error %d)",
-				    -ret);
-	}
-	member->agent = agent;
-	ret = swarm_agent_use(agent, SWARM_RUNNING);
-	if (!ret) {
-		ret = swarm_member_add(member, leader);
-		if (ret)
-			swarm_agent_unuse(agent);
-	}
-	if (ret) {
-		swarm_member_free(member);
-		return swarm_refuse(err, ret, "pid", ret == -ESRCH ?
-				    "the process has exited" :
-				    "the process belongs to an agent already");
-	}
-	return 0;
-}
-
-/**
- * swarm_adopt - make a running process a member of an agent
- * @agent: the caller holds a use
- * @nr: the process, in the caller's pid namespace
- * @err: filled after an error
- *
- * The caller serialises adoptions. Descriptors the process holds and children
- * it has stay its own affair; its later forks are the agent's.
- *
- * Return: 0; -ESRCH; -EBUSY where it is a member of an agent already; -EPERM where
- * it is in a namespace the policy forbids, is process 1 or a kernel thread; -ENOMEM.
- */
-int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *err)
-{
-	struct pid *pid = find_get_pid(nr);
-	struct task_struct *leader = get_pid_task(pid, PIDTYPE_TGID);
-	int ret;
-
-	put_pid(pid);
-	if (!leader)
-		return swarm_refuse(err, -ESRCH, "pid", "there is no process %d", nr);
-	ret = adopt(agent, leader, err);
-	put_task_struct(leader);
-	return ret;
 }

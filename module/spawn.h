@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How a process comes to belong to an agent: birth and adoption. */
+/* How a process comes to belong to an agent: birth. For running ones, adopt.h. */
 #ifndef SWARM_SPAWN_H
 #define SWARM_SPAWN_H
 
@@ -14,6 +14,5 @@ struct task_struct;
 int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err);
 void swarm_spawn_child(struct swarm_member *member, struct task_struct *child);
 void swarm_spawn_execed(void);
-int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *err);
 
 #endif

@@ -79,6 +79,14 @@ function parseAnswer(line: string): Answer {
   return good.success ? { kind: 'created', ...good.data } : { kind: 'refused', ...refused.parse(value) };
 }
 
+/** What swarmio says of each write: bytes, or the name of its errno. */
+function parseWrites(stderr: string): (number | string)[] {
+  return stderr
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => (line.startsWith('written ') ? Number(line.slice('written '.length)) : line));
+}
+
 function parseStatus(text: string): Status {
   const match =
     /^Active agents: (\d+)\nTotal created: (\d+)\nTotal destroyed: (\d+)\nPolicy violations: (\d+)\n?$/.exec(
@@ -194,11 +202,7 @@ export class SwarmClient {
   async write(bytes: string | Buffer, piece?: number): Promise<Written> {
     const command = `swarmio /proc/swarm/create ${piece ?? ''}`;
     const { stdout, stderr } = await this.#shell.exec(command, { stdin: bytes, timeoutMs: 300_000 });
-    const writes = stderr
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => (line.startsWith('written ') ? Number(line.slice('written '.length)) : line));
-    return { writes, answers: stdout.split('\n').filter(Boolean).map(parseAnswer) };
+    return { writes: parseWrites(stderr), answers: stdout.split('\n').filter(Boolean).map(parseAnswer) };
   }
 
   /**
@@ -214,6 +218,27 @@ export class SwarmClient {
   }
 
   /**
+   * Writes bytes to attach as they are.
+   * @param piece bytes of each write; all in one by default
+   * @returns what each write returned: bytes, or the name of its errno.
+   */
+  async writeAttach(bytes: string | Buffer, piece?: number): Promise<(number | string)[]> {
+    const command = `swarmio /proc/swarm/attach ${piece ?? ''}`;
+    return parseWrites((await this.#shell.exec(command, { stdin: bytes })).stderr);
+  }
+
+  /**
+   * Makes a running process one more of an agent that runs.
+   * @param pid as the guest's initial pid namespace counts
+   * @throws where it is refused, with the errno's name.
+   */
+  async attach(id: number, pid: number): Promise<void> {
+    const object = JSON.stringify({ id, pid });
+    const [written] = await this.writeAttach(object);
+    if (written !== object.length) throw new Error(`refused: ${written}`);
+  }
+
+  /**
    * Destroys agents.
    * @returns what each write returned: bytes, or the name of its errno.
    */
@@ -221,10 +246,7 @@ export class SwarmClient {
     const { stderr } = await this.#shell.exec('swarmio /proc/swarm/destroy', {
       stdin: ids.map((id) => `${id}\n`).join(''),
     });
-    return stderr
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => (line.startsWith('written ') ? Number(line.slice('written '.length)) : line));
+    return parseWrites(stderr);
   }
 
   /**

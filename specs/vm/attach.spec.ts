@@ -1,0 +1,285 @@
+/** /proc/swarm/attach: one more process into an agent that runs. */
+import type { AgentRequest } from '../../harness/swarm/client.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { attempts, background, expectActive, violationsDuring } from '../support.js';
+
+/** Without a pid namespace, processes outlive the first. */
+const SHARED_PIDS = 126;
+
+/** Starts an agent whose first process waits; returns its id and that process. */
+async function start(guest: LoadedGuest, request: AgentRequest = {}): Promise<{ id: number; pid: number }> {
+  const known = new Set((await guest.swarm.agents()).map(({ id }) => id));
+  const object = JSON.stringify({ spawn: true, ...request });
+  await background(guest, `launch '${object}' /usr/local/bin/consume wait`);
+  const ready = async () => {
+    const agent = (await guest.swarm.agents()).find(({ id, pid }) => !known.has(id) && pid > 0);
+    const comm = agent && (await guest.exec(`cat /proc/${agent.pid}/comm`)).stdout;
+    return comm === 'consume\n' ? agent : undefined;
+  };
+  await expect.poll(ready).toBeTruthy();
+  const { id, pid } = (await ready()) ?? { id: 0, pid: 0 };
+  return { id, pid };
+}
+
+let names = 0;
+
+/** The process whose command line begins with a name, once there is one. */
+async function named(guest: LoadedGuest, name: string): Promise<number> {
+  let found = '';
+  await expect
+    .poll(async () => (found = await guest.sh(`pgrep -fx '${name}( .*)?' || true`)))
+    .toMatch(/^\d+$/);
+  return Number(found);
+}
+
+/** Starts a process in namespaces of another, not attached to anything; returns its id. */
+async function enter(guest: LoadedGuest, target: number, program = 'consume wait', options = '--all') {
+  const name = `entered-${++names}`;
+  await background(guest, `nsenter --target ${target} ${options} bash -c 'exec -a ${name} ${program}'`);
+  return named(guest, name);
+}
+
+const alive = async (guest: LoadedGuest, pid: number) => (await guest.exec(`kill -0 ${pid}`)).code === 0;
+const cgroupOf = (guest: LoadedGuest, pid: number) => guest.sh(`cat /proc/${pid}/cgroup`);
+const object = (id: number, pid: number) => JSON.stringify({ id, pid });
+
+test('a process joins the agent and its cgroup; its later forks are members; destroying kills it', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded, { cpu_quota: 50 });
+  const before = await loaded.swarm.status();
+  await loaded.sh('mkfifo -m 666 /tmp/go /tmp/done');
+  const shell = await enter(
+    loaded,
+    pid,
+    `bash -c "attempt unshare 4000000 >/tmp/outside; read x </tmp/go; attempt unshare 4000000 >/tmp/inside; (setsid consume wait &); echo >/tmp/done; exec consume wait"`,
+  );
+  await expect.poll(() => loaded.sh('cat /tmp/outside || true')).toBe('unshare ok');
+  expect(await cgroupOf(loaded, shell)).not.toContain(`/${id}`);
+  await loaded.swarm.attach(id, shell);
+  expect(await cgroupOf(loaded, shell)).toBe(`0::/swarm/plain/${id}`);
+  expect(await loaded.swarm.agents()).toMatchObject([{ id, pid }]);
+  expect(await loaded.swarm.status(), 'no other agent').toEqual(before);
+  await loaded.sh('echo >/tmp/go; read x </tmp/done');
+  expect(attempts(await loaded.sh('cat /tmp/inside'))).toEqual(['unshare EPERM']);
+  expect((await loaded.swarm.status()).violations).toBe(before.violations + 1);
+  const procs = (await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`))
+    .split('\n')
+    .map(Number);
+  expect(procs).toHaveLength(3);
+  expect(procs).toEqual(expect.arrayContaining([pid, shell]));
+  expect((await loaded.exec('rmmod swarm_guard')).stderr).toContain('in use');
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+  for (const each of procs) expect(await alive(loaded, each), String(each)).toBe(false);
+  await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+});
+
+test('an agent lives on with the process that was attached, and keeps the module loaded', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded, { namespace_flags: SHARED_PIDS, pids_limit: 9 });
+  const one = await enter(loaded, pid);
+  const two = await enter(loaded, pid);
+  await loaded.swarm.attach(id, one);
+  await loaded.sh(`kill -9 ${pid}`);
+  await expect.poll(async () => (await loaded.swarm.agents()).map((agent) => agent.pid)).toEqual([one]);
+  expect((await loaded.exec('rmmod swarm_guard')).stderr).toContain('in use');
+  // The namespaces to be in are those of the oldest process left.
+  await loaded.swarm.attach(id, two);
+  await loaded.sh(`kill -9 ${one}`);
+  await expect.poll(async () => (await loaded.swarm.agents()).map((agent) => agent.pid)).toEqual([two]);
+  await loaded.sh(`kill -9 ${two}`);
+  await expectActive(loaded, 0);
+  await loaded.unload();
+  await loaded.reload();
+});
+
+test('many are attached in one write, and objects may be cut anywhere', async ({ loaded }) => {
+  const { id, pid } = await start(loaded, { pids_limit: 50 });
+  const pids: number[] = [];
+  for (let count = 0; count < 6; count++) pids.push(await enter(loaded, pid));
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = pids;
+  const text = `\n ${object(id, a)}\t${object(id, b)}\n`;
+  expect(await loaded.swarm.writeAttach(text)).toEqual([text.length]);
+  expect((await loaded.swarm.writeAttach(object(id, c), 3)).every((each) => typeof each === 'number')).toBe(
+    true,
+  );
+  const mixed = `${object(id, d)} ${object(id, a)} ${object(id, e)}\n`;
+  expect(await loaded.swarm.writeAttach(mixed), 'one among them is a member already').toEqual([mixed.length]);
+  const failing = `${object(id, f)} ${object(id, a)}`;
+  expect(await loaded.swarm.writeAttach(failing), 'up to the last that succeeded').toEqual([
+    object(id, f).length,
+  ]);
+  const procs = (await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`))
+    .split('\n')
+    .map(Number);
+  expect(procs.sort()).toEqual([pid, ...pids].sort());
+  const first = `${object(id, a)} ${object(id, pid)}`;
+  expect(await loaded.swarm.writeAttach(first), 'nothing behind the first that fails').toEqual(['EBUSY']);
+  await loaded.sh('dmesg -C');
+  expect(await loaded.swarm.writeAttach(`{"id":${id},`)).toEqual([`{"id":${id},`.length]);
+  expect(await loaded.kernelLog()).toContain('attach: closed in the middle of an object');
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('what cannot be attached has an error that says why, and is left as it was', async ({ loaded }) => {
+  const { id, pid } = await start(loaded, { memory_limit: 1 << 26 });
+  const registered = await loaded.swarm.create({ persist: true });
+  const outside = await background(loaded, 'consume wait');
+  const entered = await enter(loaded, pid);
+  const other = await start(loaded);
+  const foreign = await enter(loaded, other.pid);
+  const status = await loaded.swarm.status();
+  const free = Number(await loaded.sh('cat /proc/sys/kernel/ns_last_pid')) + 20_000;
+  // The kernel's log takes ten such lines in five seconds.
+  const rows: [text: string, error: string, message: RegExp | undefined][] = [
+    [object(id, 2), 'EPERM', undefined],
+    [object(other.id, pid), 'EBUSY', undefined],
+    [`{"pid":${entered}}`, 'EINVAL', undefined],
+    [`{"id":${id},"pid":0}`, 'EINVAL', undefined],
+    [`{"id":${id},"pid":${entered},"spawn":true}`, 'EINVAL', undefined],
+    [`{"id":${id},"id":${id},"pid":${entered}}`, 'EINVAL', undefined],
+    [`[${id},${entered}]`, 'EINVAL', undefined],
+    [object(id + 100, entered), 'ESRCH', /id: no agent \d+ runs/],
+    [object(registered, entered), 'ESRCH', /id: no agent \d+ runs: .* it has no process/],
+    [object(id, free), 'ESRCH', /pid: there is no process/],
+    [object(id, 1), 'EPERM', /pid: kernel threads and process 1/],
+    [object(id, pid), 'EBUSY', /pid: the process belongs to an agent already/],
+    [`{"id":${id}}`, 'EINVAL', /pid: the key is missing/],
+    [`{"id":${id},"pid":${entered}${' '.repeat(4096)}}`, 'E2BIG', /4096 bytes/],
+  ];
+  for (const [text, error, message] of rows) {
+    await loaded.sh(`echo ${message ? 1 : 0} >/sys/module/swarm_guard/parameters/debug; dmesg -C`);
+    expect.soft(await loaded.swarm.writeAttach(text), text).toEqual([error]);
+    expect.soft(await loaded.kernelLog(), text).toMatch(message ?? /^$/);
+  }
+  expect(await loaded.swarm.status(), 'no violation, no agent').toEqual(status);
+  // These are violations: the process is not in the agent's namespaces.
+  for (const [wrong, message] of [
+    [outside, /pid: the process is not in the agent's pid namespace/],
+    [foreign, /pid: the process is not in the agent's pid namespace/],
+  ] as const) {
+    await loaded.sh('dmesg -C');
+    const violations = await violationsDuring(loaded, async () => {
+      expect.soft(await loaded.swarm.writeAttach(object(id, wrong))).toEqual(['EPERM']);
+    });
+    expect.soft(violations).toBe(1);
+    expect.soft(await loaded.kernelLog()).toMatch(message);
+  }
+  await loaded.sh('echo 0 >/sys/module/swarm_guard/parameters/debug');
+  for (const each of [outside, entered, foreign])
+    expect(await cgroupOf(loaded, each), 'its cgroup').not.toContain('swarm');
+  await loaded.swarm.destroy(id, other.id, registered);
+  await expectActive(loaded, 0);
+  expect(await alive(loaded, outside)).toBe(true);
+  await loaded.sh(`kill ${outside}`);
+});
+
+test("each namespace that the policy names must be the agent's own, and so must be its ids", async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded);
+  const all = { pid: '-p', net: '-n', mnt: '-m', uts: '-u', ipc: '-i', user: '-U', cgroup: '-C' };
+  const attach = async (agent: number, options: string) => {
+    const entered = await enter(loaded, pid, 'consume wait', options);
+    const [answer] = await loaded.swarm.writeAttach(object(agent, entered));
+    if (typeof answer === 'string') await loaded.sh(`kill -9 ${entered}`);
+    return answer;
+  };
+  for (const [name, flag] of Object.entries(all)) {
+    const others = Object.values(all).filter((each) => each !== flag);
+    expect.soft(await attach(id, others.join(' ')), `all but ${name}`).toBe('EPERM');
+  }
+  expect.soft(await attach(id, '--all --preserve-credentials'), 'root outside').toBe('EPERM');
+  expect.soft(await attach(id, '--all')).toBeGreaterThan(0);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('an agent that is armed or registered has nothing to be attached to', async ({ loaded }) => {
+  const other = await start(loaded);
+  const entered = await enter(loaded, other.pid);
+  const armed = await loaded.exec(
+    `echo '{"spawn":true}' >/proc/swarm/create
+     { read -r line; while read -r next; do line=$next; done; } </proc/swarm/agents
+     id=\${line#ID: }; echo "{\\"id\\":\${id%%,*},\\"pid\\":${entered}}" >/proc/swarm/attach`,
+  );
+  expect(armed.stderr).toContain('resource busy');
+  await expectActive(loaded, 1);
+  // Registered again, once its last process has exited.
+  const { id } = await loaded.swarm.run({ persist: true }, 'true');
+  await expect.poll(async () => (await loaded.swarm.agents()).find((agent) => agent.id === id)?.pid).toBe(0);
+  expect(await loaded.swarm.writeAttach(object(id, entered))).toEqual(['ESRCH']);
+  await loaded.swarm.destroy(id, other.id);
+  await expectActive(loaded, 0);
+});
+
+test('attaching needs CAP_SYS_ADMIN, of opener and writer, and no member may', async ({ loaded }) => {
+  const { id, pid } = await start(loaded);
+  const entered = await enter(loaded, pid);
+  const text = object(id, entered);
+  for (const [launcher, error] of [
+    ['setpriv --reuid 65534 --regid 65534 --clear-groups', 'EACCES'],
+    ['unshare -r', 'EPERM'],
+  ] as const) {
+    expect((await loaded.exec(`${launcher} swarmio /proc/swarm/attach`, { stdin: text })).stderr).toBe(
+      `${error}\n`,
+    );
+    const given = await loaded.exec(`exec 3>/proc/swarm/attach; ${launcher} bash -c "echo '${text}' >&3"`);
+    expect(given.stderr).toMatch(/: Operation not permitted\n$/);
+  }
+  const member = await loaded.swarm.run({}, `echo '${text}' >&3`, { under: 'exec 3>/proc/swarm/attach;' });
+  expect(member.stderr).toMatch(/Operation not permitted|I\/O error/);
+  await loaded.swarm.attach(id, entered);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('ids of processes are those of the pid namespace of the writer, for pid of create too', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded, { pids_limit: 20, namespace_flags: SHARED_PIDS });
+  const unshare = 'unshare --user --map-root-user --net --mount --uts --ipc --cgroup';
+  const script = [
+    `${unshare} bash -c "exec -a nested-1 consume wait" & one=$!`,
+    `nsenter --target ${pid} -U -n -m -u -i -C bash -c "exec -a nested-2 consume wait" & two=$!`,
+    'until [ "$(pgrep -fxc "nested-. wait")" = 2 ]; do sleep 0.1; done',
+    `echo "{\\"pid\\":$one,\\"pids_limit\\":9,\\"namespace_flags\\":${SHARED_PIDS}}" >/proc/swarm/create`,
+    `echo "{\\"id\\":${id},\\"pid\\":$two}" >/proc/swarm/attach`,
+    'echo $one $two $$; cat /proc/self/cgroup; wait',
+  ];
+  await loaded.writeFile('/tmp/writer', script.join('\n'));
+  await background(
+    loaded,
+    'unshare --pid --fork bash -c "exec -a nested-0 sh /tmp/writer >/tmp/written 2>&1"',
+  );
+  await expect.poll(() => loaded.sh('cat /tmp/written 2>/dev/null || true')).toMatch(/^2 3 1\n0::/m);
+  // What has these ids in the initial namespace is a kernel thread, which no cgroup but the root takes.
+  expect(await loaded.sh('cat /tmp/written')).not.toContain('swarm');
+  const adopted = (await loaded.swarm.agents()).find((agent) => agent.id !== id);
+  const [one, two] = [await named(loaded, 'nested-1'), await named(loaded, 'nested-2')];
+  expect(adopted?.pid).toBe(one);
+  expect(await cgroupOf(loaded, one)).toBe(`0::/swarm/plain/${adopted?.id ?? 0}`);
+  expect(await cgroupOf(loaded, two)).toBe(`0::/swarm/plain/${id}`);
+  await loaded.swarm.destroy(id, adopted?.id ?? 0);
+  await expectActive(loaded, 0);
+});
+
+test('attached while it is destroyed, a process dies or never was a member', async ({ loaded }) => {
+  for (let round = 0; round < 4; round++) {
+    const { id, pid } = await start(loaded, { namespace_flags: SHARED_PIDS, pids_limit: 20 });
+    const pids = [await enter(loaded, pid), await enter(loaded, pid)];
+    const lines = pids.map((each) => `echo '${object(id, each)}' >/proc/swarm/attach`);
+    await loaded.exec(`(${lines[0] ?? ''}) & (${lines[1] ?? ''}) & echo ${id} >/proc/swarm/destroy; wait`);
+    await expectActive(loaded, 0);
+    await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+    for (const each of pids)
+      if (await alive(loaded, each)) expect(await cgroupOf(loaded, each)).not.toContain('swarm');
+    await loaded.exec(`kill -9 ${pids.join(' ')}`);
+  }
+  await loaded.unload();
+  await loaded.reload();
+});
