@@ -3,8 +3,6 @@
  * Adoption: a running process becomes a member, as the first of a new agent
  * ("pid" in create) or as one more of an agent that runs (attach).
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/bitops.h>
 #include <linux/cred.h>
 #include <linux/err.h>

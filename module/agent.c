@@ -557,9 +557,9 @@ void swarm_agents_clear(void)
 
 void swarm_agents_exit(void)
 {
-	destroy_workqueue(swarm_workqueue);
-	/* Agents on their way out. */
+	/* Agents on their way out. The last of a policy leaves its files to a worker. */
 	rcu_barrier();
+	destroy_workqueue(swarm_workqueue);
 	kmem_cache_destroy(agent_cache);
 	vfree(ranges_storage);
 }

@@ -5,26 +5,51 @@
 #include <linux/sched.h>
 
 #include "agent.h"
+#include "exec_paths.h"
 #include "hooks.h"
 #include "member.h"
 #include "policy_table.h"
 
+static unsigned long enforce(const struct swarm_member *member, enum swarm_action action,
+			     const struct linux_binprm *bprm)
+{
+	return swarm_enforce(member, SWARM_KIND_EXECVE, action,
+			     &(struct swarm_subject){ .file = bprm->interp });
+}
+
+/*
+ * The rule on execve is asked once, about the first file: the others are its
+ * interpreters, and the exec was decided on, and counted, with it. exec_paths are
+ * asked about each file, of the very first execve too.
+ */
 static unsigned long decide(const struct linux_binprm *bprm)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
+	const struct swarm_policy *policy;
+	enum swarm_action action;
 
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(!member))
 		return SWARM_PASS;
-	/* A script's interpreter: the exec was decided on, and counted, with the script. */
-	if (bprm->interp != bprm->filename)
-		return SWARM_PASS;
+	policy = member->agent->policy;
+	action = swarm_policy_rules(policy)->syscalls[SWARM_SYS_EXECVE];
 	/* The execve that starts the program belongs to the birth. */
-	if ((member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) == SWARM_MEMBER_SPAWNED)
+	if (action != SWARM_ALLOW &&
+	    (member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) != SWARM_MEMBER_SPAWNED)
+		return bprm->interp == bprm->filename ?
+			enforce(member, action, bprm) : SWARM_PASS;
+
+	/* Quick return for an agent that may execute any file. */
+	if (likely(!policy->exec_paths))
 		return SWARM_PASS;
-	return swarm_enforce(member, SWARM_KIND_EXECVE,
-			     swarm_policy_rules(member->agent->policy)->syscalls[SWARM_SYS_EXECVE],
-			     &(struct swarm_subject){ .file = bprm->filename });
+	switch (swarm_exec_paths_find(policy->exec_paths, bprm->file)) {
+	case SWARM_LISTED:
+		return SWARM_PASS;
+	case SWARM_UNLISTED:
+		return enforce(member, action == SWARM_ALLOW ? SWARM_DENY : action, bprm);
+	default:
+		return swarm_verdict_restart();
+	}
 }
 
 void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,

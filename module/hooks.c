@@ -41,23 +41,30 @@ static noinline long deny_kill(void)
 }
 
 /*
- * A fork found no entry for its child. Here, out of the hook, allocating may
- * sleep; then the system call starts anew. The kernel's own fork restarts in
- * the same way when a signal is pending, and a pending signal is what makes the
- * return to user space look at -ERESTARTNOINTR at all; a spurious one is cleared
- * there.
+ * The system call starts anew. The kernel's own fork restarts in the same way when
+ * a signal is pending, and a pending signal is what makes the return to user space
+ * look at -ERESTARTNOINTR at all; a spurious one is cleared there.
  */
-static noinline long restart_refilled(void)
+static noinline long restart(void)
 {
-	if (swarm_member_refill())
-		return -ENOMEM;
 	set_thread_flag(TIF_SIGPENDING);
 	return -ERESTARTNOINTR;
+}
+
+/* A fork found no entry for its child. Here, out of the hook, allocating may sleep. */
+static noinline long restart_refilled(void)
+{
+	return swarm_member_refill() ? -ENOMEM : restart();
 }
 
 unsigned long swarm_verdict_einval(void)
 {
 	return (unsigned long)deny_einval;
+}
+
+unsigned long swarm_verdict_restart(void)
+{
+	return (unsigned long)restart;
 }
 
 unsigned long swarm_verdict_refill(void)

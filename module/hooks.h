@@ -64,6 +64,7 @@ unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind k
 			    enum swarm_action action, const struct swarm_subject *subject);
 unsigned long swarm_verdict_einval(void);
 unsigned long swarm_verdict_refill(void);
+unsigned long swarm_verdict_restart(void);
 
 static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long verdict)
 {

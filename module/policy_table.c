@@ -1,26 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Policies are looked up by their bytes when an agent is created, so that the
- * 200,000th agent with the same rules costs no more memory than the second.
+ * Policies are looked up by their bytes, and by the files that may be executed,
+ * when an agent is created, so that the 200,000th agent with the same rules costs
+ * no more memory than the second.
  */
 #include <linux/hashtable.h>
 #include <linux/jhash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include "exec_paths.h"
 #include "policy_table.h"
 
 /* References are dropped by RCU callbacks, hence the _bh variants. */
 static DEFINE_SPINLOCK(lock);
 static DEFINE_HASHTABLE(policies, 10);
 
-static struct swarm_policy *find(const struct swarm_rules *rules, u32 hash)
+static struct swarm_policy *find(const struct swarm_rules *rules,
+				 const struct swarm_exec_paths *exec_paths, u32 hash)
 {
 	struct swarm_policy *policy;
 
 	lockdep_assert_held(&lock);
 	hash_for_each_possible(policies, policy, node, hash) {
-		if (!memcmp(&policy->rules, rules, sizeof(*rules))) {
+		if (!memcmp(&policy->rules, rules, sizeof(*rules)) &&
+		    swarm_exec_paths_equal(policy->exec_paths, exec_paths)) {
 			refcount_inc(&policy->refs);
 			return policy;
 		}
@@ -30,49 +34,61 @@ static struct swarm_policy *find(const struct swarm_rules *rules, u32 hash)
 
 /**
  * swarm_policy_get - the policy with these rules, made where there is none yet
+ * @rules: the rules
+ * @exec_paths: the files that may be executed, NULL for any; the policy's from now
+ *		on, or freed, whatever is returned
  *
  * Return: the policy with a reference for the caller, or -ENOMEM.
  */
-struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules)
+struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
+				      struct swarm_exec_paths *exec_paths)
 {
-	u32 hash = jhash(rules, sizeof(*rules), 0);
-	struct swarm_policy *policy, *fresh;
+	u32 hash = swarm_exec_paths_hash(exec_paths, jhash(rules, sizeof(*rules), 0));
+	struct swarm_policy *policy, *fresh = NULL;
 
 	spin_lock_bh(&lock);
-	policy = find(rules, hash);
+	policy = find(rules, exec_paths, hash);
 	spin_unlock_bh(&lock);
 	if (policy)
-		return policy;
+		goto free;
 
 	fresh = kmalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	if (!fresh)
-		return ERR_PTR(-ENOMEM);
+	if (!fresh) {
+		policy = ERR_PTR(-ENOMEM);
+		goto free;
+	}
 	refcount_set(&fresh->refs, 1);
+	fresh->exec_paths = exec_paths;
 	fresh->rules = *rules;
 
 	spin_lock_bh(&lock);
-	policy = find(rules, hash);
+	policy = find(rules, exec_paths, hash);
 	if (!policy) {
 		policy = fresh;
-		fresh = NULL;
 		hash_add(policies, &policy->node, hash);
 	}
 	spin_unlock_bh(&lock);
+	if (policy == fresh)
+		return policy;
+free:
 	kfree(fresh);
+	swarm_exec_paths_free(exec_paths);
 	return policy;
 }
 
 /**
  * swarm_policy_put - give up a reference
  *
- * The last one frees the policy: hooks read it through an agent, and an agent
- * gives up its reference only after a grace period.
+ * From any context that an RCU callback may be in. The last one frees the policy:
+ * hooks read it through an agent, and an agent gives up its reference only after
+ * a grace period.
  */
 void swarm_policy_put(struct swarm_policy *policy)
 {
 	spin_lock_bh(&lock);
 	if (refcount_dec_and_test(&policy->refs)) {
 		hash_del(&policy->node);
+		swarm_exec_paths_drop(policy->exec_paths);
 		kfree(policy);
 	}
 	spin_unlock_bh(&lock);

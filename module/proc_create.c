@@ -14,6 +14,7 @@
 #include "adopt.h"
 #include "agent.h"
 #include "cgroup.h"
+#include "exec_paths.h"
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
@@ -58,16 +59,12 @@ static int populate(struct swarm_agent *agent, const struct swarm_request *reque
 	return ret;
 }
 
-static int create_locked(const struct swarm_request *request, u64 *id,
-			 struct swarm_policy_error *err)
+static int create_locked(struct swarm_policy *policy, const struct swarm_request *request,
+			 u64 *id, struct swarm_policy_error *err)
 {
-	struct swarm_policy *policy = swarm_policy_get(&request->rules);
-	struct swarm_agent *agent;
+	struct swarm_agent *agent = swarm_agent_alloc(policy, request->name);
 	int ret;
 
-	if (IS_ERR(policy))
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
-	agent = swarm_agent_alloc(policy, request->name);
 	if (IS_ERR(agent)) {
 		swarm_policy_put(policy);
 		ret = PTR_ERR(agent);
@@ -90,7 +87,9 @@ static int create_locked(const struct swarm_request *request, u64 *id,
 static int create_one(struct creator *creator, size_t length, u64 *id,
 		      struct swarm_policy_error *err)
 {
+	struct swarm_exec_paths *exec_paths;
 	struct swarm_request request;
+	struct swarm_policy *policy;
 	int ret;
 
 	ret = swarm_request_parse(creator->objects.object, length, num_online_cpus(), &request,
@@ -98,12 +97,17 @@ static int create_one(struct creator *creator, size_t length, u64 *id,
 	if (ret)
 		return ret;
 	err->offset = 0;
-	if (request.nr_exec_paths)
-		return swarm_refuse(err, -EOPNOTSUPP, "exec_paths",
-				    "exec_paths is not enforced by this version; leave it out");
-	if (mutex_lock_killable(&create_lock))
+	exec_paths = swarm_exec_paths_resolve(&request, creator->paths, err);
+	if (IS_ERR(exec_paths))
+		return PTR_ERR(exec_paths);
+	policy = swarm_policy_get(&request.rules, exec_paths);
+	if (IS_ERR(policy))
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	if (mutex_lock_killable(&create_lock)) {
+		swarm_policy_put(policy);
 		return swarm_refuse(err, -EINTR, "", "interrupted");
-	ret = create_locked(&request, id, err);
+	}
+	ret = create_locked(policy, &request, id, err);
 	mutex_unlock(&create_lock);
 	return ret;
 }

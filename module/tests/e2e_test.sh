@@ -86,6 +86,8 @@ is 'its cgroup is the root of what it sees' \
 	"$(agent '{"spawn":true,"pids_limit":50}' 'cat /proc/self/cgroup')" '0::/'
 is 'core_pattern is closed to it' \
 	"$(agent '{"spawn":true}' 'echo x 2>/dev/null >/proc/sys/kernel/core_pattern || echo refused' | tail -n 1)" refused
+is 'what is not listed is not executed' \
+	"$(agent '{"spawn":true,"exec_paths":["/bin/sh"]}' '/bin/ls 2>/dev/null || echo $?')" 126
 name=$(uname -n)
 agent '{"spawn":true}' 'hostname elsewhere' >/dev/null
 is 'its host name is its own' "$(uname -n)" "$name"

@@ -1,0 +1,388 @@
+/** exec_paths: which files an agent may execute. */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { AgentRequest } from '../../harness/swarm/client.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
+import type { Stage } from '../../harness/vm/stage.js';
+import { expect, test } from '../fixtures.js';
+import { attempts, background, expectActive, violationsDuring } from '../support.js';
+
+const ATTEMPT = '/usr/local/bin/attempt';
+const EXECFD = '/usr/local/bin/execfd';
+const EXEC = ['execve', 'execveat', 'fexecve', 'exec-here'];
+
+/** Runs a program as an agent's first; the lines it printed, and the violations counted. */
+async function under(guest: LoadedGuest, request: AgentRequest, program: string, ...tries: string[]) {
+  let seen: string[] = [];
+  const violations = await violationsDuring(guest, async () => {
+    const { stdout } = await guest.swarm.launch(request, [program, ...tries.join(' -- ').split(' ')]);
+    seen = attempts(stdout);
+  });
+  await expectActive(guest, 0);
+  return { seen, violations };
+}
+
+/** What `attempt` may execute with these paths. */
+const listed = (guest: LoadedGuest, paths: string[], ...tries: string[]) =>
+  under(guest, { exec_paths: [ATTEMPT, ...paths] }, ATTEMPT, ...tries);
+
+/** A directory that agents may write, with a static program in it, a script and the like. */
+async function prepare(guest: BootedGuest): Promise<void> {
+  await guest.sh(`rm -rf /srv/x && mkdir -m 777 -p /srv/x && cp ${EXECFD} /srv/x/program`);
+}
+
+/** Loads a module of the guest's kernel. */
+async function insert(guest: BootedGuest, stage: Stage, name: string): Promise<void> {
+  const file = join(stage.kernel.modules, 'kernel', `${name}.ko.xz`);
+  const { stdout } = await execa('xz', ['-dc', file], { encoding: 'buffer' });
+  await guest.writeFile('/tmp/inserted.ko', Buffer.from(stdout));
+  await guest.sh('insmod /tmp/inserted.ko');
+}
+
+test('an agent executes what is listed and nothing else, by every call', async ({ loaded }) => {
+  const tries = [
+    ...EXEC.slice(0, 3).map((how) => `${how} /bin/true`),
+    ...EXEC.map((how) => `${how} /bin/echo`),
+  ];
+  const { seen, violations } = await listed(loaded, ['/bin/true'], ...tries);
+  expect(seen).toEqual([...['execve ok', 'execveat ok', 'fexecve ok'], ...EXEC.map((how) => `${how} EPERM`)]);
+  expect(violations).toBe(4);
+  const any = await under(loaded, { exec_paths: [] }, ATTEMPT, 'execve /bin/true');
+  expect(any, 'an empty list is none').toEqual({ seen: ['execve ok'], violations: 0 });
+});
+
+test('the execve that starts the program counts', async ({ loaded }) => {
+  for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
+    const violations = await violationsDuring(loaded, async () => {
+      const { code, stderr } = await loaded.swarm.tryLaunch(
+        { exec_paths: ['/bin/true'] },
+        [ATTEMPT, 'fork'],
+        {
+          via,
+        },
+      );
+      expect([via, code]).toEqual([via, via === 'posix_spawn' ? 126 : 127]);
+      if (via === 'posix_spawn') expect(stderr).toContain('posix_spawn: EPERM');
+    });
+    expect(violations).toBe(1);
+    await expectActive(loaded, 0);
+  }
+});
+
+test('a path that ends in / means the tree under it, on its file system', async ({ loaded }) => {
+  await prepare(loaded);
+  await loaded.sh(`cd /srv/x && mkdir -p tree/a/b tree/m tree-2 && cp program tree/a/b/p && cp program tree/p
+    cp program tree-2/p && mount -t tmpfs tmpfs tree/m && cp program tree/m/p`);
+  const places = [
+    'tree/p',
+    'tree/a/b/p',
+    'tree/m/p',
+    'tree-2/p',
+    'program',
+    'tree/../program',
+    'tree-2/../tree/p',
+  ];
+  const tries = places.map((place) => `execve /srv/x/${place}`);
+  const tree = await listed(loaded, ['/srv/x/tree/'], ...tries);
+  expect(tree.seen.map((line, index) => `${places[index] ?? ''}: ${line.slice('execve '.length)}`)).toEqual([
+    'tree/p: ok',
+    'tree/a/b/p: ok',
+    'tree/m/p: EPERM',
+    'tree-2/p: EPERM',
+    'program: EPERM',
+    'tree/../program: EPERM',
+    'tree-2/../tree/p: ok',
+  ]);
+  expect(tree.violations).toBe(4);
+  const all = await listed(loaded, ['/'], ...tries);
+  expect(all.seen).toEqual(places.map((place) => `execve ${place === 'tree/m/p' ? 'EPERM' : 'ok'}`));
+  const mounted = await listed(loaded, ['/srv/x/tree/', '/srv/x/tree/m/'], ...tries);
+  expect(mounted.seen.slice(0, 4)).toEqual(['execve ok', 'execve ok', 'execve ok', 'execve EPERM']);
+  await loaded.sh('umount /srv/x/tree/m');
+});
+
+test('a script needs its interpreter, and an interpreter its script, on the list', async ({ loaded }) => {
+  await prepare(loaded);
+  await loaded.writeFile('/srv/x/script', '#!/bin/sh\nexit 0\n', '755');
+  await loaded.writeFile('/srv/x/env', '#!/usr/bin/env sh\nexit 0\n', '755');
+  const rows: [paths: string[], script: string, how: string, violations: number][] = [
+    [['/srv/x/script', '/bin/sh'], 'script', 'ok', 0],
+    [['/srv/x/script'], 'script', 'EPERM', 1],
+    [['/bin/sh'], 'script', 'EPERM', 1],
+    [[], 'script', 'EPERM', 1],
+    [['/srv/x/', '/usr/bin/'], 'env', 'ok', 0],
+    [['/srv/x/env', '/usr/bin/env', '/bin/sh'], 'env', 'ok', 0],
+  ];
+  for (const [paths, script, how, violations] of rows)
+    expect(await listed(loaded, paths, `execve /srv/x/${script}`), paths.join()).toEqual({
+      seen: [`execve ${how}`],
+      violations,
+    });
+  // What an interpreter reads is not executed.
+  const read = await under(loaded, { exec_paths: ['/bin/sh'] }, '/bin/sh', '/srv/x/script');
+  expect(read.violations).toBe(0);
+});
+
+test('binfmt_misc: both the file and its interpreter have to be listed', async ({ loaded, stage }) => {
+  await prepare(loaded);
+  await insert(loaded, stage, 'fs/binfmt_misc');
+  await loaded.sh(`mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    cp /bin/true /srv/x/interpreter
+    echo ':swarm:M::swarm-test::/srv/x/interpreter:' >/proc/sys/fs/binfmt_misc/register`);
+  await loaded.writeFile('/srv/x/file', 'swarm-test', '755');
+  const [file, interpreter] = ['/srv/x/file', '/srv/x/interpreter'];
+  for (const [paths, how] of [
+    [[file, interpreter], 'ok'],
+    [[file], 'EPERM'],
+    [[interpreter], 'EPERM'],
+  ] as const) {
+    const seen = await listed(loaded, [...paths], `execve ${file}`);
+    expect(seen, paths.join()).toEqual({ seen: [`execve ${how}`], violations: how === 'ok' ? 0 : 1 });
+  }
+  await loaded.sh(
+    'echo -1 >/proc/sys/fs/binfmt_misc/status; umount /proc/sys/fs/binfmt_misc; rmmod binfmt_misc',
+  );
+});
+
+test('by a descriptor it is the same file; a memfd and what has no name are never listed', async ({
+  loaded,
+}) => {
+  await prepare(loaded);
+  await loaded.sh(
+    'mkdir -m 777 /srv/x/tree && cp /srv/x/program /srv/x/tree/p && cp /srv/x/program /srv/x/other',
+  );
+  const tries = (path: string) => ['opath', 'procfd', 'memfd'].map((how) => `${how} ${path}`);
+  const request = { exec_paths: [EXECFD, '/srv/x/program', '/srv/x/tree/'] };
+  const program = await under(loaded, request, EXECFD, ...tries('/srv/x/program'), ...tries('/srv/x/other'));
+  expect(program).toEqual({
+    seen: ['opath ok', 'procfd ok', 'memfd EPERM', 'opath EPERM', 'procfd EPERM', 'memfd EPERM'],
+    violations: 4,
+  });
+  const unnamed = ['tmpfile /srv/x/program /srv/x/tree', 'unlinked /srv/x/tree/p', 'unlinked /srv/x/other'];
+  const tree = await under(loaded, request, EXECFD, 'opath /srv/x/tree/p', ...unnamed);
+  expect(tree.seen).toEqual(['opath ok', 'tmpfile EPERM', 'unlinked EPERM', 'unlinked EPERM']);
+  // A file that is listed itself stays so until the agent is gone, whoever has it open.
+  expect((await under(loaded, request, EXECFD, 'unlinked /srv/x/program')).seen).toEqual(['unlinked ok']);
+});
+
+test('hard links, symlinks and bind mounts lead to the same file', async ({ loaded }) => {
+  await prepare(loaded);
+  await loaded.sh(`cd /srv/x && mkdir -p tree outside bound && cp program tree/p && cp program outside/p
+    ln program hard && ln -s program soft && ln -s tree dir && touch over && mount --bind program over
+    mount --bind tree bound && ln outside/p tree/linked && mkdir tree/in && mount --bind outside tree/in`);
+  const tries = [
+    'program',
+    'hard',
+    'soft',
+    'over',
+    'tree/p',
+    'bound/p',
+    'dir/p',
+    'tree/linked',
+    'outside/p',
+    'tree/in/p',
+  ];
+  // Listed by a symlink each, which is followed.
+  const { seen } = await listed(
+    loaded,
+    ['/srv/x/soft', '/srv/x/dir/'],
+    ...tries.map((name) => `execve /srv/x/${name}`),
+  );
+  expect(seen.map((line, index) => `${tries[index] ?? ''}${line.slice('execve'.length)}`)).toEqual([
+    ...tries.slice(0, 8).map((name) => `${name} ok`),
+    'outside/p EPERM',
+    'tree/in/p EPERM',
+  ]);
+  await loaded.sh('umount /srv/x/over /srv/x/bound /srv/x/tree/in');
+});
+
+test('files are the ones there were when the agent was created', async ({ loaded }) => {
+  await prepare(loaded);
+  await loaded.sh(
+    'cd /srv/x && mkdir -m 777 tree && cp program tree/p && cp program other && cp program another',
+  );
+  const lines = [
+    'mv program moved; attempt execve /srv/x/moved',
+    'cp other program; attempt execve /srv/x/program',
+    'mv another moved; attempt execve /srv/x/moved',
+    'cp other tree/new; attempt execve /srv/x/tree/new',
+    'mv tree elsewhere; attempt execve /srv/x/elsewhere/p',
+    'mkdir tree; cp other tree/p; attempt execve /srv/x/tree/p',
+    'mv elsewhere/p out; attempt execve /srv/x/out',
+    'mount --bind other elsewhere/new; attempt execve /srv/x/elsewhere/new',
+    'umount elsewhere/new; attempt execve /srv/x/elsewhere/new',
+  ];
+  const paths = ['/bin/sh', '/usr/bin/', ATTEMPT, '/srv/x/program', '/srv/x/tree/'];
+  const { stdout } = await loaded.swarm.run({ exec_paths: paths }, `cd /srv/x; ${lines.join('; ')}`);
+  expect(attempts(stdout).map((line) => line.slice('execve '.length))).toEqual([
+    ...['ok', 'EPERM', 'EPERM', 'ok', 'ok', 'EPERM', 'EPERM', 'EPERM', 'ok'],
+  ]);
+});
+
+test('overlayfs: the file of the mount that was named, not those below it', async ({ loaded, stage }) => {
+  await prepare(loaded);
+  await insert(loaded, stage, 'fs/overlayfs/overlay');
+  await loaded.sh(`cd /srv/x && mkdir -p lower/d up merged && cp program lower/d/p && mount -t tmpfs tmpfs up
+    mkdir up/upper up/work && mount -t overlay -o lowerdir=lower,upperdir=up/upper,workdir=up/work overlay merged`);
+  const tries = ['merged/d/p', 'lower/d/p'].map((name) => `execve /srv/x/${name}`);
+  for (const path of ['/srv/x/merged/d/p', '/srv/x/merged/d/', '/srv/x/merged/'])
+    expect((await listed(loaded, [path], ...tries)).seen, path).toEqual(['execve ok', 'execve EPERM']);
+  expect((await listed(loaded, ['/srv/x/lower/'], ...tries)).seen).toEqual(['execve EPERM', 'execve ok']);
+  // Copied up meanwhile it is the same file of the mount.
+  const paths = ['/bin/sh', '/usr/bin/chmod', ATTEMPT, '/srv/x/merged/d/p'];
+  const { id } = await loaded.swarm.run(
+    { exec_paths: paths, namespace_flags: 0, privileged: true },
+    'chmod 777 /srv/x/merged/d/p && attempt execve /srv/x/merged/d/p >/srv/x/after',
+  );
+  expect(id).toBeGreaterThan(0);
+  expect(await loaded.sh('cat /srv/x/after; ls /srv/x/up/upper/d')).toBe('execve ok\np');
+  await expectActive(loaded, 0);
+  await loaded.sh('umount /srv/x/merged /srv/x/up && rmmod overlay');
+});
+
+test('what is outside the list is answered as the rule on execve says, and denied where that allows', async ({
+  loaded,
+}) => {
+  const debug = '/sys/module/swarm_guard/parameters/debug';
+  const rows: [
+    rule: 'allow' | 'deny' | 'kill' | 'audit',
+    tries: string[],
+    seen: string[],
+    violations: number,
+  ][] = [
+    ['allow', ['execve /bin/true', 'execve /bin/echo'], ['execve ok', 'execve EPERM'], 1],
+    ['deny', ['execve /bin/true', 'execve /bin/echo'], ['execve EPERM', 'execve EPERM'], 2],
+    ['kill', ['fork', 'exec-here /bin/echo'], ['fork ok'], 1],
+    ['audit', ['execve /bin/true', 'execve /bin/echo'], ['execve ok', 'execve ok'], 0],
+  ];
+  await loaded.sh(`echo 1 >${debug}; dmesg -C`);
+  for (const [rule, tries, seen, violations] of rows) {
+    const request: AgentRequest = { syscalls: { execve: rule }, exec_paths: [ATTEMPT, '/bin/true'] };
+    expect(await under(loaded, request, ATTEMPT, ...tries), rule).toEqual({ seen, violations });
+  }
+  expect((await loaded.kernelLog()).match(/: execve by process/g), 'one event for each execve').toHaveLength(
+    2,
+  );
+  await loaded.sh('dmesg -C');
+  const first = await loaded.swarm.launch({ syscalls: { execve: 'kill' }, exec_paths: ['/bin/true'] }, [
+    '/bin/echo',
+  ]);
+  expect(first.code, 'the first one').toBe(128 + 9);
+  const audited = await loaded.swarm.launch({ syscalls: { execve: 'audit' }, exec_paths: ['/bin/true'] }, [
+    '/bin/echo',
+  ]);
+  expect(audited.code).toBe(0);
+  const log = await loaded.kernelLog();
+  expect(log.match(/: execve (kills|by) process/g)).toEqual([
+    ': execve kills process',
+    ': execve by process',
+  ]);
+  await loaded.sh(`echo 0 >${debug}`);
+  await expectActive(loaded, 0);
+});
+
+test('a path that names no file, or the wrong kind, is refused and creates nothing', async ({ loaded }) => {
+  await loaded.sh('ln -sfn /nowhere /tmp/dangling; ln -sfn loop /tmp/loop');
+  const before = await loaded.swarm.status();
+  const rows: [paths: string[], message: RegExp][] = [
+    [['/bin/true', '/nowhere'], /^path 2 does not exist/],
+    [['/nowhere/'], /^path 1 does not exist/],
+    [['/bin/nowhere/true'], /^path 1 does not exist/],
+    [['/tmp/dangling'], /^path 1 does not exist/],
+    [['/bin/true', '/bin/echo', '/usr/bin'], /^path 3 is a directory; end it with \//],
+    [['/bin/true/'], /^path 1 leads .* leave out the \/ at its end/],
+    [['/bin/true/more'], /^path 1 leads through what is no directory$/],
+    [['/dev/null'], /^path 1 is no regular file$/],
+    [['/tmp/loop'], /^path 1 cannot be followed by the writer \(error 40\)$/],
+    [[`/${'x'.repeat(300)}`], /^path 1 cannot be followed by the writer \(error 36\)$/],
+  ];
+  for (const [paths, message] of rows) {
+    const { writes, answers } = await loaded.swarm.write(JSON.stringify({ exec_paths: paths, spawn: true }));
+    expect.soft(writes, paths.join()).toEqual(['EINVAL']);
+    expect.soft(answers, paths.join()).toMatchObject([{ error: 'EINVAL', field: 'exec_paths', offset: 0 }]);
+    const answer = answers[0];
+    expect.soft(answer?.kind === 'refused' ? answer.message : '', paths.join()).toMatch(message);
+  }
+  expect(await loaded.swarm.status()).toEqual(before);
+});
+
+test('paths are followed as the writer sees them', async ({ loaded }) => {
+  await prepare(loaded);
+  const inside = `mount -t tmpfs tmpfs /srv/x && cp ${EXECFD} /srv/x/program && launch '${JSON.stringify({
+    spawn: true,
+    exec_paths: [ATTEMPT, '/srv/x/program'],
+  })}' ${ATTEMPT} execve /srv/x/program`;
+  expect(
+    attempts(await loaded.sh(`unshare --mount sh -c ${JSON.stringify(inside).replaceAll('$', '\\$')}`)),
+  ).toEqual(['execve ok']);
+  expect((await listed(loaded, ['/srv/x/program'], 'execve /srv/x/program')).seen).toEqual(['execve ok']);
+});
+
+/** Objects in use in the caches that policies and their lists come from. */
+const inUse = async (guest: LoadedGuest) =>
+  Number(
+    await guest.sh(`awk '/^kmalloc-cg-(32|64|96|128|192|256) /{ n += $2 } END { print n }' /proc/slabinfo`),
+  );
+
+test('agents with the same list share one, in whatever order it was given', async ({ loaded }) => {
+  const lists = [
+    ['/bin/true', '/bin/sh', '/usr/local/'],
+    ['/usr/local/', '/usr/bin/true', '/bin/dash', '/usr/bin/sh'],
+  ];
+  const many = (count: number, request: (index: number) => AgentRequest) =>
+    Array.from({ length: count }, (_, index) => JSON.stringify(request(index))).join('\n');
+  await loaded.swarm.create({ exec_paths: lists[0] ?? [] });
+  const before = await inUse(loaded);
+  await loaded.swarm.write(many(2000, (index) => ({ exec_paths: lists[index % 2] ?? [] })));
+  const shared = await inUse(loaded);
+  expect(shared - before, '2,000 with the same').toBeLessThan(200);
+  await loaded.swarm.write(many(300, (index) => ({ pids_limit: index + 1, exec_paths: ['/bin/true'] })));
+  expect((await inUse(loaded)) - shared, '300 with policies of their own').toBeGreaterThan(500);
+  expect((await loaded.swarm.status()).active).toBe(2301);
+  await loaded.sh(
+    `sed 's/ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids; cat /tmp/ids >/proc/swarm/destroy`,
+  );
+  await expectActive(loaded, 0);
+  await expect.poll(() => inUse(loaded), 'and all is given back').toBeLessThan(before + 200);
+});
+
+test('a listed file keeps its file system mounted until the agent is gone, or the module', async ({
+  loaded,
+}) => {
+  const mounted = async (request: AgentRequest) => {
+    await loaded.sh(`mkdir -p /srv/fs && mount -t tmpfs swarm-test /srv/fs && cp ${EXECFD} /srv/fs/p`);
+    return loaded.swarm.create(request);
+  };
+  const umount = async () => (await loaded.exec('umount /srv/fs')).stderr;
+  for (const path of ['/srv/fs/p', '/srv/fs/']) {
+    const id = await mounted({ exec_paths: [path] });
+    expect(await umount(), path).toContain('busy');
+    await loaded.swarm.destroy(id);
+    await expect.poll(umount, path).toBe('');
+  }
+  await mounted({ exec_paths: ['/srv/fs/p'] });
+  await loaded.unload();
+  expect(await umount(), 'unloaded').toBe('');
+  await loaded.reload();
+  const id = await mounted({ exec_paths: ['/srv/fs/p'] });
+  await loaded.sh('umount --lazy /srv/fs');
+  await loaded.swarm.destroy(id);
+});
+
+test('renaming directories meanwhile neither denies nor allows', async ({ loaded }) => {
+  await prepare(loaded);
+  await loaded.sh(
+    'cd /srv/x && mkdir -p deep/1/2/3/4/5 other storm/a storm/b && cp program deep/1/2/3/4/5/p && cp program other/p',
+  );
+  const pid = await background(loaded, 'execfd renames /srv/x/storm');
+  const tries = Array.from({ length: 60 }, () => [
+    'execve /srv/x/deep/1/2/3/4/5/p',
+    'execve /srv/x/other/p',
+  ]).flat();
+  const { seen } = await listed(loaded, ['/srv/x/deep/'], ...tries);
+  expect(new Set(seen.filter((_, index) => index % 2 === 0))).toEqual(new Set(['execve ok']));
+  expect(new Set(seen.filter((_, index) => index % 2 === 1))).toEqual(new Set(['execve EPERM']));
+  expect(await loaded.sh(`cat /proc/${pid}/comm && kill ${pid}`), 'it was renaming all the while').toBe(
+    'execfd',
+  );
+});
