@@ -29,6 +29,9 @@ const SIGNALS: Record<string, number> = {
   TERM: 15,
 };
 
+/** The exit status, or null and the signal. */
+type Ended = (status: number | null, signal?: string) => void;
+
 export class SshConnection {
   readonly #client: ssh2.Client;
 
@@ -49,12 +52,20 @@ export class SshConnection {
     });
   }
 
-  /** Starts a shell line, with a terminal of its own where `pty` is given. */
-  open(command: string, pty?: ssh2.PseudoTtyOptions): Promise<ClientChannel> {
+  /**
+   * Starts a shell line, with a terminal of its own where `pty` is given.
+   * @param ended told how it ended. A channel says that once, and a short command's end may come in the
+   * same packet as its beginning: whoever listens only once the channel is returned may miss it.
+   */
+  open(command: string, pty?: ssh2.PseudoTtyOptions, ended?: Ended): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
       this.#client.exec(command, pty ? { pty } : {}, (error, channel) => {
-        if (error) reject(error);
-        else resolve(channel);
+        if (error) {
+          reject(error);
+          return;
+        }
+        if (ended) channel.on('exit', ended);
+        resolve(channel);
       });
     });
   }
@@ -64,22 +75,21 @@ export class SshConnection {
    * @throws {GuestCommandError} where it does not end in time, or the connection ends before it.
    */
   async exec(command: string, { stdin, timeoutMs = 60_000 }: ExecOptions = {}): Promise<ExecResult> {
-    const channel = await this.open(command);
+    let code: number | undefined;
+    const channel = await this.open(command, undefined, (status, signal = '') => {
+      code = status ?? 128 + (SIGNALS[signal.replace(/^SIG/, '')] ?? 0);
+    });
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
     channel.on('data', (data: Buffer) => out.push(data));
     channel.stderr.on('data', (data: Buffer) => err.push(data));
     const text = (parts: Buffer[]) => Buffer.concat(parts).toString('utf8');
     const done = new Promise<ExecResult>((resolve, reject) => {
-      let code: number | undefined;
       const timer = setTimeout(() => {
         channel.close();
         reject(
           new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`),
         );
       }, timeoutMs);
-      channel.on('exit', (status: number | null, signal?: string) => {
-        code = status ?? 128 + (SIGNALS[(signal ?? '').replace(/^SIG/, '')] ?? 0);
-      });
       channel.on('close', () => {
         clearTimeout(timer);
         if (code === undefined) reject(new GuestCommandError(`the connection was lost during: ${command}`));
@@ -96,7 +106,10 @@ export class SshConnection {
     const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
     const { rows, cols } = size();
     const pty = { rows, cols, term: process.env['TERM'] ?? 'xterm' };
-    const channel = await this.open(command, stdin.isTTY ? pty : undefined);
+    let code = 0;
+    const channel = await this.open(command, stdin.isTTY ? pty : undefined, (status) => {
+      code = status ?? 255;
+    });
     const resize = () => {
       channel.setWindow(size().rows, size().cols, 0, 0);
     };
@@ -105,11 +118,9 @@ export class SshConnection {
     stdin.pipe(channel);
     channel.pipe(stdout, { end: false });
     channel.stderr.pipe(process.stderr, { end: false });
-    const code = await new Promise<number>((resolve) => {
-      let status = 0;
-      channel.on('exit', (value: number | null) => (status = value ?? 255));
+    await new Promise<void>((resolve) => {
       channel.on('close', () => {
-        resolve(status);
+        resolve();
       });
     });
     if (stdin.isTTY) stdin.setRawMode(false);
