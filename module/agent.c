@@ -84,25 +84,14 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
 	return agent;
 }
 
-/* The process that an agent has when it is published was adopted with it. */
-static void tell_adopted(const struct swarm_agent *agent)
-{
-	const struct swarm_member *first;
-
-	rcu_read_lock();
-	first = list_first_or_null_rcu(&agent->members, struct swarm_member, link);
-	if (first)
-		swarm_event_spawned(agent, SWARM_BY_PID, first->pid);
-	rcu_read_unlock();
-}
-
 /**
  * swarm_agent_publish - list an agent, count it, and give up the creator's use
+ * @adopted: the process that was adopted for it, or NULL
  *
  * Cannot fail: whatever could was done before. The agent may be gone when this
  * returns, if its first process has ended meanwhile.
  */
-void swarm_agent_publish(struct swarm_agent *agent)
+void swarm_agent_publish(struct swarm_agent *agent, struct pid *adopted)
 {
 	next_id++;
 	atomic64_inc(&swarm_totals.created);
@@ -110,7 +99,8 @@ void swarm_agent_publish(struct swarm_agent *agent)
 	/* Cannot fail: the slot is reserved. */
 	WARN_ON_ONCE(xa_err(xa_store(&agents, agent->id, agent, GFP_KERNEL)));
 	swarm_event_created(agent);
-	tell_adopted(agent);
+	if (adopted)
+		swarm_event_spawned(agent, SWARM_BY_PID, adopted);
 	swarm_agent_unuse(agent);
 }
 

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "policy.h"
 
+struct pid;
 struct swarm_cgroup;
 struct swarm_policy;
 struct task_struct;
@@ -93,7 +94,7 @@ void swarm_agents_clear(void);
 void swarm_agents_exit(void);
 
 struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *name);
-void swarm_agent_publish(struct swarm_agent *agent);
+void swarm_agent_publish(struct swarm_agent *agent, struct pid *adopted);
 void swarm_agent_discard(struct swarm_agent *agent);
 
 struct swarm_agent *swarm_agent_find(u64 id);

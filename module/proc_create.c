@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -63,6 +64,7 @@ static int create_locked(struct swarm_policy *policy, const struct swarm_request
 			 u64 *id, struct swarm_policy_error *err)
 {
 	struct swarm_agent *agent = swarm_agent_alloc(policy, request->name);
+	struct pid *adopted;
 	int ret;
 
 	if (IS_ERR(agent)) {
@@ -74,14 +76,17 @@ static int create_locked(struct swarm_policy *policy, const struct swarm_request
 					    swarm_max_agents);
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
 	}
+	/* It may have exited when its adoption is told. */
+	adopted = request->pid ? find_get_pid(request->pid) : NULL;
 	ret = populate(agent, request, err);
 	if (ret) {
 		swarm_agent_discard(agent);
-		return ret;
+	} else {
+		*id = agent->id;
+		swarm_agent_publish(agent, adopted);
 	}
-	*id = agent->id;
-	swarm_agent_publish(agent);
-	return 0;
+	put_pid(adopted);
+	return ret;
 }
 
 static int create_one(struct creator *creator, size_t length, u64 *id,

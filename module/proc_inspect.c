@@ -6,7 +6,10 @@
  * from there in pieces of any size.
  */
 #include <linux/bits.h>
+#include <linux/dcache.h>
+#include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -14,10 +17,12 @@
 #include <linux/seq_buf.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "agent.h"
 #include "cgroup.h"
+#include "exec_paths.h"
 #include "json.h"
 #include "member.h"
 #include "namespaces.h"
@@ -88,8 +93,31 @@ static void put_devices(struct seq_buf *out, const struct swarm_rules *rules)
 	}
 }
 
-static void put_policy(struct seq_buf *out, const struct swarm_rules *rules)
+/* What exec_paths led to, as the writer would name it now; a tree ends in a slash. */
+static void put_exec_paths(struct seq_buf *out, const struct swarm_exec_paths *paths, char *name)
 {
+	u32 i;
+
+	seq_buf_puts(out, ",\"exec_paths\":[");
+	for (i = 0; i < paths->nr; i++) {
+		const struct path *path = &paths->paths[i];
+		/* Room for the slash behind the NUL. */
+		char *text = d_path(path, name, PATH_MAX - 1);
+
+		if (IS_ERR(text))
+			text = "";
+		else if (d_is_dir(path->dentry) && strcmp(text, "/"))
+			text = strcat(text, "/");
+		if (i)
+			seq_buf_putc(out, ',');
+		swarm_json_string(out, text, PATH_MAX);
+	}
+	seq_buf_putc(out, ']');
+}
+
+static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, char *name)
+{
+	const struct swarm_rules *rules = swarm_policy_rules(policy);
 	int i;
 
 	seq_buf_printf(out, "\"policy\":{\"memory_limit\":%llu,\"cpu_quota\":%u,\"pids_limit\":%u,\"namespace_flags\":%u,\"devices\":[",
@@ -100,8 +128,11 @@ static void put_policy(struct seq_buf *out, const struct swarm_rules *rules)
 	for (i = 0; i < SWARM_NR_SYSCALLS; i++)
 		seq_buf_printf(out, "%s\"%s\":\"%s\"", i ? "," : "", swarm_kind_name(i),
 			       swarm_action_name(rules->syscalls[i]));
-	seq_buf_printf(out, "},\"persist\":%s,\"privileged\":%s}",
+	seq_buf_printf(out, "},\"persist\":%s,\"privileged\":%s",
 		       rules->persist ? "true" : "false", rules->privileged ? "true" : "false");
+	if (policy->exec_paths)
+		put_exec_paths(out, policy->exec_paths, name);
+	seq_buf_putc(out, '}');
 }
 
 /* The inode numbers of its first process's namespaces, as in /proc/PID/ns. */
@@ -152,7 +183,7 @@ static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent)
 		swarm_json_string(out, path, sizeof(path));
 }
 
-static void put_agent(struct seq_buf *out, struct swarm_agent *agent)
+static void put_agent(struct seq_buf *out, struct swarm_agent *agent, char *name)
 {
 	seq_buf_printf(out, "{\"id\":%llu,\"name\":", agent->id);
 	if (agent->name[0])
@@ -171,14 +202,14 @@ static void put_agent(struct seq_buf *out, struct swarm_agent *agent)
 	seq_buf_putc(out, ',');
 	put_namespaces(out, agent);
 	seq_buf_putc(out, ',');
-	put_policy(out, swarm_policy_rules(agent->policy));
+	put_policy(out, agent->policy, name);
 	seq_buf_putc(out, ',');
 	put_members(out, agent);
 	seq_buf_puts(out, "}\n");
 }
 
-/* Returns the length of the text, -ESRCH, or -E2BIG where it does not fit. */
-static ssize_t describe(u64 id, char *text, size_t size)
+/* Returns the length of the text, -ESRCH, or -E2BIG where it does not fit. @name: PATH_MAX bytes */
+static ssize_t describe(u64 id, char *text, size_t size, char *name)
 {
 	struct swarm_agent *agent;
 	struct seq_buf out;
@@ -187,7 +218,7 @@ static ssize_t describe(u64 id, char *text, size_t size)
 	rcu_read_lock();
 	agent = swarm_agent_find(id);
 	if (agent)
-		put_agent(&out, agent);
+		put_agent(&out, agent, name);
 	rcu_read_unlock();
 	if (!agent)
 		return -ESRCH;
@@ -210,10 +241,13 @@ static size_t likely_size(u64 id)
 /* Makes the answer; the one before it stays where that fails. */
 static int inspect(struct inspector *inspector, u64 id)
 {
+	char *name __free(kfree) = kmalloc(PATH_MAX, GFP_KERNEL_ACCOUNT);
 	size_t size;
 	ssize_t length;
 	char *text;
 
+	if (!name)
+		return -ENOMEM;
 	/* It may grow faster than it is described. */
 	for (size = likely_size(id);; size *= 2) {
 		if (size > TEXT_MAX)
@@ -221,7 +255,7 @@ static int inspect(struct inspector *inspector, u64 id)
 		text = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 		if (!text)
 			return -ENOMEM;
-		length = describe(id, text, size);
+		length = describe(id, text, size, name);
 		if (length >= 0)
 			break;
 		kvfree(text);

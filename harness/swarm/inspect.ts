@@ -19,6 +19,7 @@ const policy = z.strictObject({
   }),
   persist: z.boolean(),
   privileged: z.boolean(),
+  exec_paths: z.array(z.string()).optional(),
 });
 
 const namespaces = z.strictObject({
