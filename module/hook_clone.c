@@ -69,7 +69,6 @@ static unsigned long decide(struct kernel_clone_args *args)
 	unsigned long verdict;
 
 	if (likely(!member)) {
-		/* Quick return for a task that has nothing to do with agents. */
 		if (likely(!atomic_read(&swarm_nr_reserved)))
 			return SWARM_PASS;
 		member = swarm_reserved_find(current);
@@ -90,11 +89,20 @@ static unsigned long decide(struct kernel_clone_args *args)
 	return reserve(member);
 }
 
+/* Apart, so that the quick return saves no register. */
+static noinline void answer(struct ftrace_regs *regs)
+{
+	rcu_read_lock();
+	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
+	rcu_read_unlock();
+}
+
 void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
 	swarm_count_run(ops);
-	rcu_read_lock();
-	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
-	rcu_read_unlock();
+	/* Quick return for a task that has nothing to do with agents. */
+	if (likely(swarm_member_none(current->signal) && !atomic_read(&swarm_nr_reserved)))
+		return;
+	answer(regs);
 }

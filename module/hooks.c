@@ -180,14 +180,15 @@ static void uninstall(struct swarm_hook *hook)
  */
 bool swarm_hook_runs(unsigned int nr, const char **function, u64 *runs)
 {
+	u64 sum = 0;
 	int cpu;
 
 	if (nr >= ARRAY_SIZE(hooks))
 		return false;
-	*function = hooks[nr].function;
-	*runs = 0;
 	for_each_possible_cpu(cpu)
-		*runs += *per_cpu_ptr(hooks[nr].runs, cpu);
+		sum += *per_cpu_ptr(hooks[nr].runs, cpu);
+	*function = hooks[nr].function;
+	*runs = sum;
 	return true;
 }
 

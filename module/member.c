@@ -157,11 +157,6 @@ static raw_spinlock_t *bucket_lock(const struct signal_struct *signal)
 	return &locks[hash_ptr(signal, LOCK_BITS)];
 }
 
-static struct hlist_head *bucket_of(const struct signal_struct *signal)
-{
-	return &swarm_members.buckets[hash_ptr(signal, swarm_members.bits)];
-}
-
 /* Unlink an entry that the caller has found under the bucket's lock. */
 static void leave_agent(struct swarm_member *member)
 {
@@ -205,7 +200,7 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
 		raw_spin_lock(&agent->lock);
 		list_add_tail_rcu(&member->link, &agent->members);
 		raw_spin_unlock(&agent->lock);
-		hlist_add_head_rcu(&member->node, bucket_of(signal));
+		hlist_add_head_rcu(&member->node, swarm_member_bucket(signal));
 		atomic_inc(&swarm_nr_members);
 		/*
 		 * The last thread decrements live, with a full barrier, before
@@ -424,7 +419,7 @@ int __init swarm_members_init(void)
 		raw_spin_lock_init(&reserved[i].lock);
 	raw_spin_lock_init(&pool.lock);
 
-	swarm_members.bits = bits;
+	swarm_members.shift = 64 - bits;
 	swarm_members.buckets = vcalloc(1UL << bits, sizeof(*swarm_members.buckets));
 	if (!swarm_members.buckets)
 		return -ENOMEM;

@@ -50,9 +50,14 @@ struct swarm_member {
 	struct rcu_head rcu;
 };
 
+/**
+ * struct swarm_member_table - processes by their signal_struct
+ * @buckets: as many as 64 - @shift bits can number
+ * @shift: how far a hash is shifted
+ */
 struct swarm_member_table {
 	struct hlist_head *buckets;
-	unsigned int bits;
+	unsigned int shift;
 };
 
 extern struct swarm_member_table swarm_members;
@@ -61,6 +66,17 @@ extern atomic_t swarm_nr_members;
 extern atomic_t swarm_nr_reserved;
 /* Of these, the armed threads. */
 extern atomic_t swarm_nr_armed;
+
+/*
+ * hash_ptr() with what it works out anew each time, and checks, left out: every
+ * hooked function of every process comes by here.
+ */
+static __always_inline struct hlist_head *swarm_member_bucket(const struct signal_struct *signal)
+{
+	unsigned long hash = (unsigned long)signal * GOLDEN_RATIO_64;
+
+	return &swarm_members.buckets[hash >> (swarm_members.shift & 63)];
+}
 
 /**
  * swarm_member_find - the entry of the process that owns @signal
@@ -72,13 +88,27 @@ extern atomic_t swarm_nr_armed;
  */
 static __always_inline struct swarm_member *swarm_member_find(const struct signal_struct *signal)
 {
-	struct hlist_head *bucket = &swarm_members.buckets[hash_ptr(signal, swarm_members.bits)];
+	struct hlist_head *bucket = swarm_member_bucket(signal);
 	struct swarm_member *member;
 
 	hlist_for_each_entry_rcu_notrace(member, bucket, node)
 		if (member->signal == signal)
 			return member;
 	return NULL;
+}
+
+/**
+ * swarm_member_none - is it plain that the process that owns @signal is no member?
+ *
+ * Without a lock, from any context: an empty bucket holds nobody, and the table
+ * lasts as long as the hooks. A member always sees its own entry, which was added
+ * before it first ran, or by the adoption that it races with.
+ *
+ * Return: true where it is no member; false where it has to be looked up.
+ */
+static __always_inline bool swarm_member_none(const struct signal_struct *signal)
+{
+	return !READ_ONCE(swarm_member_bucket(signal)->first);
 }
 
 int __init swarm_members_init(void);

@@ -17,9 +17,12 @@
 
 #define ABI	1
 
-#define FAMILY(seq, name, type, help)						\
-	seq_puts(seq, "# TYPE swarm_guard_" name " " type "\n"			\
-		      "# HELP swarm_guard_" name " " help "\n")
+/* What a metric is; its samples follow. */
+static void family(struct seq_file *seq, const char *name, const char *type, const char *help)
+{
+	seq_printf(seq, "# TYPE swarm_guard_%s %s\n# HELP swarm_guard_%s %s\n", name, type, name,
+		   help);
+}
 
 static void gauge(struct seq_file *seq, const char *name, u64 value)
 {
@@ -33,21 +36,21 @@ static void counter(struct seq_file *seq, const char *name, u64 value)
 
 static void show_module(struct seq_file *seq)
 {
-	FAMILY(seq, "build", "info", "The module and its interface.");
+	family(seq, "build", "info", "The module and its interface.");
 	seq_printf(seq, "swarm_guard_build_info{abi=\"%d\",version=\"%s\"} 1\n", ABI,
 		   THIS_MODULE->version);
-	FAMILY(seq, "mode", "stateset", "Whether policies are enforced, or violations only reported.");
+	family(seq, "mode", "stateset", "Whether policies are enforced, or violations only reported.");
 	seq_printf(seq, "swarm_guard_mode{swarm_guard_mode=\"enforce\"} %d\n", !!swarm_enforcing);
 	seq_printf(seq, "swarm_guard_mode{swarm_guard_mode=\"report\"} %d\n", !swarm_enforcing);
 }
 
 static void show_agents(struct seq_file *seq, u64 active, u64 created, u64 destroyed)
 {
-	FAMILY(seq, "agents", "gauge", "Agents that are listed.");
+	family(seq, "agents", "gauge", "Agents that are listed.");
 	gauge(seq, "agents", active);
-	FAMILY(seq, "agents_created", "counter", "Agents that were registered.");
+	family(seq, "agents_created", "counter", "Agents that were registered.");
 	counter(seq, "agents_created", created);
-	FAMILY(seq, "agents_destroyed", "counter", "Agents that are gone.");
+	family(seq, "agents_destroyed", "counter", "Agents that are gone.");
 	counter(seq, "agents_destroyed", destroyed);
 }
 
@@ -55,7 +58,7 @@ static void show_violations(struct seq_file *seq)
 {
 	int kind, outcome;
 
-	FAMILY(seq, "violations", "counter", "What members tried against their policy, and what was done.");
+	family(seq, "violations", "counter", "What members tried against their policy, and what was done.");
 	for (kind = 0; kind < SWARM_NR_KINDS; kind++)
 		for (outcome = 0; outcome < SWARM_NR_OUTCOMES; outcome++)
 			seq_printf(seq, "swarm_guard_violations_total{kind=\"%s\",action=\"%s\"} %lld\n",
@@ -69,7 +72,7 @@ static void show_hooks(struct seq_file *seq)
 	unsigned int nr;
 	u64 runs;
 
-	FAMILY(seq, "hook_runs", "counter", "Calls of the hooked functions, by anybody.");
+	family(seq, "hook_runs", "counter", "Calls of the hooked functions, by anybody.");
 	for (nr = 0; swarm_hook_runs(nr, &function, &runs); nr++)
 		seq_printf(seq, "swarm_guard_hook_runs_total{function=\"%s\"} %llu\n", function,
 			   runs);
@@ -79,17 +82,17 @@ static void show_all(struct seq_file *seq)
 {
 	show_agents(seq, atomic64_read(&swarm_totals.active), atomic64_read(&swarm_totals.created),
 		    atomic64_read(&swarm_totals.destroyed));
-	FAMILY(seq, "members", "gauge", "Processes of agents.");
+	family(seq, "members", "gauge", "Processes of agents.");
 	gauge(seq, "members", atomic_read(&swarm_nr_members));
-	FAMILY(seq, "armed", "gauge", "Threads whose next fork becomes an agent.");
+	family(seq, "armed", "gauge", "Threads whose next fork becomes an agent.");
 	gauge(seq, "armed", atomic_read(&swarm_nr_armed));
-	FAMILY(seq, "cgroups", "gauge", "Cgroups made for agents and not removed yet.");
+	family(seq, "cgroups", "gauge", "Cgroups made for agents and not removed yet.");
 	gauge(seq, "cgroups", swarm_cgroup_count());
 	show_violations(seq);
 	show_hooks(seq);
-	FAMILY(seq, "events", "counter", "Events recorded.");
+	family(seq, "events", "counter", "Events recorded.");
 	counter(seq, "events", swarm_event_head() - 1);
-	FAMILY(seq, "events_lost", "counter", "Events overwritten before a reader came to them, summed over readers.");
+	family(seq, "events_lost", "counter", "Events overwritten before a reader came to them, summed over readers.");
 	counter(seq, "events_lost", atomic64_read(&swarm_events_lost));
 }
 
@@ -110,9 +113,9 @@ static void show_own(struct seq_file *seq, u64 scope)
 	}
 	rcu_read_unlock();
 	show_agents(seq, active, active, 0);
-	FAMILY(seq, "members", "gauge", "Processes of agents.");
+	family(seq, "members", "gauge", "Processes of agents.");
 	gauge(seq, "members", members);
-	FAMILY(seq, "violations", "counter", "What members tried against their policy, and what was done.");
+	family(seq, "violations", "counter", "What members tried against their policy, and what was done.");
 	counter(seq, "violations", violations);
 }
 

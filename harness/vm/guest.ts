@@ -40,6 +40,8 @@ export interface GuestOptions {
   cpus?: number;
   /** Added to the kernel's command line. */
   append?: string;
+  /** The guest's time-stamp counter counts instructions, exactly; one CPU, emulated. */
+  countInstructions?: boolean;
 }
 
 /** A guest that does not run yet. */
@@ -64,9 +66,14 @@ export class Guest {
     memoryMb = 2048,
     cpus = 2,
     append = '',
+    countInstructions = false,
   }: GuestOptions): Promise<Guest> {
     const tools = await toolRoot();
     const hardware = { image: kernel.image, initrd, append: `${APPEND} ${append}`.trim(), memoryMb, cpus };
+    if (countInstructions) {
+      const exact = { ...hardware, cpus: 1, accelerator: 'tcg', countInstructions } as const;
+      return new Guest(tools, exact, kernel.release, 'instructions are counted by emulating them');
+    }
     const { accelerator, why } = await acceleration(tools, hardware);
     return new Guest(tools, { ...hardware, accelerator }, kernel.release, why);
   }

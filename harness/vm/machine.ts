@@ -21,6 +21,8 @@ export interface Hardware {
   readonly memoryMb: number;
   readonly cpus: number;
   readonly accelerator: 'kvm' | 'tcg';
+  /** The guest's time-stamp counter counts its instructions: the same in every run. Needs tcg and one CPU. */
+  readonly countInstructions?: boolean;
 }
 
 const CONSOLE_TAIL = 4000;
@@ -50,8 +52,10 @@ function qemuCommand(tools: Root): { command: string[]; env: Record<string, stri
 }
 
 function qemuArguments(hardware: Hardware, dir: string, incoming: string | undefined): string[] {
-  const accelerator = hardware.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi';
+  const tcg = hardware.countInstructions ? 'tcg,thread=single' : 'tcg,thread=multi';
+  const accelerator = hardware.accelerator === 'kvm' ? 'kvm' : tcg;
   return [
+    ...(hardware.countInstructions ? ['-icount', 'shift=0,sleep=off'] : []),
     ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : 'max'],
     ...['-machine', 'q35', '-smp', `${hardware.cpus}`, '-m', `${hardware.memoryMb}`],
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],

@@ -57,7 +57,8 @@ test('a process joins the agent and its cgroup; its later forks are members; des
   );
   await expect.poll(() => loaded.sh('cat /tmp/outside || true')).toBe('unshare ok');
   expect(await cgroupOf(loaded, shell)).not.toContain(`/${id}`);
-  await loaded.swarm.attach(id, shell);
+  const events = await loaded.swarm.eventsDuring(() => loaded.swarm.attach(id, shell));
+  expect(events).toMatchObject([{ event: 'spawned', agent: id, pid: shell, by: 'attach' }]);
   expect(await cgroupOf(loaded, shell)).toBe(`0::/swarm/plain/${id}`);
   expect(await loaded.swarm.agents()).toMatchObject([{ id, pid }]);
   expect(await loaded.swarm.status(), 'no other agent').toEqual(before);
@@ -252,16 +253,23 @@ test('ids of processes are those of the pid namespace of the writer, for pid of 
     'echo $one $two $$; cat /proc/self/cgroup; wait',
   ];
   await loaded.writeFile('/tmp/writer', script.join('\n'));
-  await background(
-    loaded,
-    'unshare --pid --fork bash -c "exec -a nested-0 sh /tmp/writer >/tmp/written 2>&1"',
-  );
-  await expect.poll(() => loaded.sh('cat /tmp/written 2>/dev/null || true')).toMatch(/^2 3 1\n0::/m);
+  const events = await loaded.swarm.eventsDuring(async () => {
+    await background(
+      loaded,
+      'unshare --pid --fork bash -c "exec -a nested-0 sh /tmp/writer >/tmp/written 2>&1"',
+    );
+    await expect.poll(() => loaded.sh('cat /tmp/written 2>/dev/null || true')).toMatch(/^2 3 1\n0::/m);
+  });
   // What has these ids in the initial namespace is a kernel thread, which no cgroup but the root takes.
   expect(await loaded.sh('cat /tmp/written')).not.toContain('swarm');
   const adopted = (await loaded.swarm.agents()).find((agent) => agent.id !== id);
   const [one, two] = [await named(loaded, 'nested-1'), await named(loaded, 'nested-2')];
   expect(adopted?.pid).toBe(one);
+  expect(events).toMatchObject([
+    { event: 'created', agent: adopted?.id },
+    { event: 'spawned', agent: adopted?.id, pid: one, by: 'pid' },
+    { event: 'spawned', agent: id, pid: two, by: 'attach' },
+  ]);
   expect(await cgroupOf(loaded, one)).toBe(`0::/swarm/plain/${adopted?.id ?? 0}`);
   expect(await cgroupOf(loaded, two)).toBe(`0::/swarm/plain/${id}`);
   await loaded.swarm.destroy(id, adopted?.id ?? 0);

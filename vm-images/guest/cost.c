@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * cost WHAT ROUNDS — what a system call costs in a guest whose time-stamp counter
+ * counts instructions: "WHAT MIN MEDIAN MAX" of so many rounds, from before the
+ * system call to behind it.
+ *
+ *   getppid        the floor
+ *   null           open("/dev/null"), closed outside what is counted
+ *   kmsg           open("/dev/kmsg"), which an agent is denied
+ *   clone          a clone3 that fails behind the hook: CLONE_NEWNS | CLONE_FS
+ *   thread         the same for a thread: CLONE_THREAD without CLONE_SIGHAND
+ *   unshare        unshare(CLONE_NEWNS | an unknown bit), refused behind the hook
+ *   setns          setns(-1, 0)
+ *   exec           execve of an empty file: ENOEXEC behind the hook
+ *   fork           fork, to the return in the parent; page tables make it vary
+ *   read PATH      pread of all of PATH from its beginning, 64 KiB at a time
+ *
+ * A round in which a timer's interrupt came is a few thousand instructions longer;
+ * the minimum and the median are free of it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX 10000
+
+typedef unsigned long long u64;
+
+static u64 rounds[ROUNDS_MAX];
+static int file = -1;
+static char text[65536];
+
+static inline u64 now(void)
+{
+	unsigned int low, high;
+
+	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
+	return (u64)high << 32 | low;
+}
+
+static u64 open_device(const char *path)
+{
+	u64 start = now();
+	int fd = open(path, O_RDONLY);
+	u64 end = now();
+
+	if (fd >= 0)
+		close(fd);
+	return end - start;
+}
+
+static u64 failing_clone(u64 flags)
+{
+	struct clone_args args = { .flags = flags };
+	u64 start = now();
+
+	syscall(SYS_clone3, &args, sizeof(args));
+	return now() - start;
+}
+
+static u64 failing_exec(void)
+{
+	char *argv[] = { "empty", NULL }, *envp[] = { NULL };
+	u64 start = now();
+
+	execve("/tmp/empty", argv, envp);
+	return now() - start;
+}
+
+static u64 forking(void)
+{
+	u64 start = now(), end;
+	pid_t pid = syscall(SYS_fork);
+
+	if (!pid)
+		_exit(0);
+	end = now();
+	waitpid(pid, NULL, 0);
+	return end - start;
+}
+
+static u64 read_whole(const char *path)
+{
+	u64 start;
+	off_t at = 0;
+	ssize_t n;
+
+	if (file < 0)
+		file = open(path, O_RDONLY);
+	start = now();
+	while ((n = pread(file, text, sizeof(text), at)) > 0)
+		at += n;
+	return now() - start;
+}
+
+static u64 simple(long number, long a, long b)
+{
+	u64 start = now();
+
+	syscall(number, a, b);
+	return now() - start;
+}
+
+static u64 once(const char *what, const char *path)
+{
+	if (!strcmp(what, "getppid"))
+		return simple(SYS_getppid, 0, 0);
+	if (!strcmp(what, "null"))
+		return open_device("/dev/null");
+	if (!strcmp(what, "kmsg"))
+		return open_device("/dev/kmsg");
+	if (!strcmp(what, "clone"))
+		return failing_clone(CLONE_NEWNS | CLONE_FS);
+	if (!strcmp(what, "thread"))
+		return failing_clone(CLONE_THREAD);
+	if (!strcmp(what, "unshare"))
+		return simple(SYS_unshare, CLONE_NEWNS | CLONE_PARENT_SETTID, 0);
+	if (!strcmp(what, "setns"))
+		return simple(SYS_setns, -1, 0);
+	if (!strcmp(what, "exec"))
+		return failing_exec();
+	if (!strcmp(what, "fork"))
+		return forking();
+	if (!strcmp(what, "read") && path)
+		return read_whole(path);
+	fprintf(stderr, "cost: %s is unknown\n", what);
+	exit(2);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int main(int argc, char **argv)
+{
+	int nr = argc > 2 ? atoi(argv[2]) : 0, i;
+
+	if (nr < 1 || nr > ROUNDS_MAX) {
+		fputs("usage: cost WHAT ROUNDS [PATH]\n", stderr);
+		return 2;
+	}
+	close(open("/tmp/empty", O_CREAT | O_WRONLY, 0755));
+	/* What is only slow the first time. */
+	for (i = 0; i < 3; i++)
+		once(argv[1], argv[3]);
+	for (i = 0; i < nr; i++)
+		rounds[i] = once(argv[1], argv[3]);
+	qsort(rounds, nr, sizeof(*rounds), by_size);
+	printf("%s %llu %llu %llu\n", argv[1], rounds[0], rounds[nr / 2], rounds[nr - 1]);
+	return 0;
+}
