@@ -29,6 +29,12 @@ export async function expectActive(guest: LoadedGuest, count: number): Promise<v
     .toBe(count);
 }
 
+/** Destroys every agent; those with processes go a moment later. */
+export async function destroyAll(guest: LoadedGuest): Promise<void> {
+  const ids = `sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids`;
+  await guest.sh(`${ids}; cat /tmp/ids >/proc/swarm/destroy`, { timeoutMs: 300_000 });
+}
+
 /** How many violations were counted while `work` ran. */
 export async function violationsDuring(guest: LoadedGuest, work: () => Promise<unknown>): Promise<number> {
   const before = (await guest.swarm.status()).violations;
@@ -39,4 +45,40 @@ export async function violationsDuring(guest: LoadedGuest, work: () => Promise<u
 /** Starts a process of the guest that outlives its command; returns its id. */
 export async function background(guest: LoadedGuest, line: string): Promise<number> {
   return Number(await guest.sh(`setsid ${line} >/dev/null 2>&1 </dev/null & echo $!`));
+}
+
+/** What a reader of `census` saw of the agents that lived through its reads. */
+export interface Census {
+  /** How it read, as it was told. */
+  readonly how: string;
+  readonly lines: number;
+  /** Agents that came and went meanwhile. */
+  readonly churned: number;
+  /** Whatever is wrong: agents missing, twice, out of order, and what is no line; empty where all is well. */
+  readonly wrong: string[];
+}
+
+/**
+ * Runs `census`: readers of agents while agents come and go.
+ * @param readers how each reads; see vm-images/guest/census.c
+ */
+export async function census(
+  guest: LoadedGuest,
+  agents: number,
+  passes: number,
+  readers: string[],
+  timeoutMs = 120_000,
+): Promise<Census[]> {
+  const text = await guest.sh(`census ${agents} ${passes} ${readers.join(' ')}`, { timeoutMs });
+  return text.split('\n').map((line) => {
+    const [how = '', ...fields] = line.split(' ');
+    const counts = new Map(fields.map((field) => field.split('=') as [string, string]));
+    const wrong = ['missing', 'twice', 'disorder', 'malformed'].filter((what) => counts.get(what) !== '0');
+    return {
+      how,
+      lines: Number(counts.get('lines')),
+      churned: Number(counts.get('churned')),
+      wrong: wrong.map((what) => `${what} ${counts.get(what) ?? '?'}`),
+    };
+  });
 }
