@@ -93,7 +93,7 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
  */
 void swarm_agent_publish(struct swarm_agent *agent, struct pid *adopted)
 {
-	next_id++;
+	WRITE_ONCE(next_id, next_id + 1);
 	atomic64_inc(&swarm_totals.created);
 	atomic64_inc(&swarm_totals.active);
 	/* Cannot fail: the slot is reserved. */
@@ -136,7 +136,7 @@ void swarm_agent_discard(struct swarm_agent *agent)
 	/* Busy only if a process that was to be adopted is still on its way out. */
 	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
 		/* The directory keeps its name, so nobody else may have it. */
-		next_id++;
+		WRITE_ONCE(next_id, next_id + 1);
 		if (llist_add(&agent->reap, &gone))
 			queue_work(swarm_workqueue, &reap_work);
 		return;
@@ -183,6 +183,14 @@ struct swarm_agent *swarm_agent_next(u64 *id)
 		}
 	}
 	return NULL;
+}
+
+/**
+ * swarm_agents_end - an id above that of every agent there has been so far
+ */
+u64 swarm_agents_end(void)
+{
+	return READ_ONCE(next_id);
 }
 
 /**

@@ -99,6 +99,7 @@ void swarm_agent_discard(struct swarm_agent *agent);
 
 struct swarm_agent *swarm_agent_find(u64 id);
 struct swarm_agent *swarm_agent_next(u64 *id);
+u64 swarm_agents_end(void);
 
 struct swarm_agent *swarm_agent_enter(u64 id);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);

@@ -98,12 +98,17 @@ static const struct proc_ops status_ops = {
 	.proc_release = single_release,
 };
 
-/* agents: ids are the positions, so a reader resumes wherever it stopped. */
+/*
+ * agents: ids are the positions, so a reader resumes wherever it stopped. It ends
+ * before agents younger than its beginning: else one that reads more slowly than
+ * agents come and go would never end.
+ */
 
 struct agents_view {
 	u64 opener;
 	u64 scope;
 	u64 id;
+	u64 end;
 };
 
 static struct swarm_agent *agents_at(struct agents_view *view, loff_t *pos)
@@ -119,8 +124,9 @@ static struct swarm_agent *agents_at(struct agents_view *view, loff_t *pos)
 	} else {
 		agent = swarm_agent_next(&view->id);
 	}
-	if (agent)
-		*pos = view->id;
+	if (!agent || view->id >= view->end)
+		return NULL;
+	*pos = view->id;
 	return agent;
 }
 
@@ -130,6 +136,8 @@ static void *agents_start(struct seq_file *seq, loff_t *pos)
 	struct agents_view *view = seq->private;
 
 	view->scope = swarm_scope(view->opener);
+	if (!*pos)
+		view->end = swarm_agents_end();
 	rcu_read_lock();
 	return agents_at(view, pos);
 }

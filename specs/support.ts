@@ -1,7 +1,5 @@
 /** Small things that specs share. */
 import { expect } from '@playwright/test';
-import { z } from 'zod';
-import { runInRoot, toolRoot } from '../harness/roots/tool-root.js';
 import type { LoadedGuest } from '../harness/vm/guest.js';
 
 /** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
@@ -31,6 +29,12 @@ export async function expectActive(guest: LoadedGuest, count: number): Promise<v
     .toBe(count);
 }
 
+/** Destroys every agent; those with processes go a moment later. */
+export async function destroyAll(guest: LoadedGuest): Promise<void> {
+  const ids = `sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids`;
+  await guest.sh(`${ids}; cat /tmp/ids >/proc/swarm/destroy`, { timeoutMs: 300_000 });
+}
+
 /** How many violations were counted while `work` ran. */
 export async function violationsDuring(guest: LoadedGuest, work: () => Promise<unknown>): Promise<number> {
   const before = (await guest.swarm.status()).violations;
@@ -43,25 +47,38 @@ export async function background(guest: LoadedGuest, line: string): Promise<numb
   return Number(await guest.sh(`setsid ${line} >/dev/null 2>&1 </dev/null & echo $!`));
 }
 
-const PARSER = `
-import json, sys
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-samples = {}
-for family in text_string_to_metric_families(sys.stdin.read()):
-    for sample in family.samples:
-        labels = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()))
-        samples[sample.name + ("{" + labels + "}" if labels else "")] = sample.value
-json.dump(samples, sys.stdout)
-`;
+/** What a reader of `census` saw of the agents that lived through its reads. */
+export interface Census {
+  /** How it read, as it was told. */
+  readonly how: string;
+  readonly lines: number;
+  /** Agents that came and went meanwhile. */
+  readonly churned: number;
+  /** Whatever is wrong: agents missing, twice, out of order, and what is no line; empty where all is well. */
+  readonly wrong: string[];
+}
 
 /**
- * Samples by name and labels, as the reference parser of OpenMetrics (prometheus_client) reads them.
- * @throws with what the parser says where it is no OpenMetrics.
+ * Runs `census`: readers of agents while agents come and go.
+ * @param readers how each reads; see vm-images/guest/census.c
  */
-export async function parseMetrics(text: string): Promise<Map<string, number>> {
-  const { exitCode, stdout, output } = await runInRoot(await toolRoot(), ['python3', '-c', PARSER], {
-    input: text,
+export async function census(
+  guest: LoadedGuest,
+  agents: number,
+  passes: number,
+  readers: string[],
+  timeoutMs = 120_000,
+): Promise<Census[]> {
+  const text = await guest.sh(`census ${agents} ${passes} ${readers.join(' ')}`, { timeoutMs });
+  return text.split('\n').map((line) => {
+    const [how = '', ...fields] = line.split(' ');
+    const counts = new Map(fields.map((field) => field.split('=') as [string, string]));
+    const wrong = ['missing', 'twice', 'disorder', 'malformed'].filter((what) => counts.get(what) !== '0');
+    return {
+      how,
+      lines: Number(counts.get('lines')),
+      churned: Number(counts.get('churned')),
+      wrong: wrong.map((what) => `${what} ${counts.get(what) ?? '?'}`),
+    };
   });
-  if (exitCode !== 0) throw new Error(output);
-  return new Map(Object.entries(z.record(z.string(), z.number()).parse(JSON.parse(stdout))));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from '../fixtures.js';
-import { expectActive, parseMetrics } from '../support.js';
+import { parseMetrics } from '../metrics.js';
+import { expectActive } from '../support.js';
 
 test('metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
   const text = await loaded.swarm.metrics();
