@@ -136,6 +136,34 @@ static struct swarm_hook hooks[] = {
 #endif
 };
 
+static void notrace nothing(unsigned long ip, unsigned long parent_ip,
+			    struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+}
+
+/*
+ * Is tracing of functions switched off as a whole? ftrace then refuses whatever is
+ * permanent with the error that it has for a function somebody else redirects, and
+ * the switch is not exported; without IPMODIFY only the switch is left as a reason.
+ */
+static bool __init switched_off(struct swarm_hook *hook)
+{
+	static struct ftrace_ops probe = {
+		.func = nothing,
+		.flags = FTRACE_OPS_FL_PERMANENT,
+	};
+	char *function = (char *)hook->function;
+	bool off;
+
+	if (ftrace_set_filter(&probe, function, strlen(function), 1))
+		return false;
+	off = register_ftrace_function(&probe) == -EBUSY;
+	if (!off)
+		unregister_ftrace_function(&probe);
+	ftrace_free_filter(&probe);
+	return off;
+}
+
 static int __init install(struct swarm_hook *hook)
 {
 	char *function = (char *)hook->function;
@@ -152,7 +180,10 @@ static int __init install(struct swarm_hook *hook)
 		return err;
 	}
 	err = register_ftrace_function(&hook->ops);
-	if (err == -EBUSY)
+	if (err == -EBUSY && switched_off(hook))
+		pr_err("%s cannot be hooked: tracing of functions is switched off; sysctl kernel.ftrace_enabled=1 switches it on\n",
+		       function);
+	else if (err == -EBUSY)
 		pr_err("%s cannot be hooked: a live patch or another module has redirected it; unload that first\n",
 		       function);
 	else if (err)
