@@ -146,6 +146,16 @@ void swarm_agent_discard(struct swarm_agent *agent)
 }
 
 /**
+ * swarm_agent_skip_id - let no agent have the id that the next one would have had
+ *
+ * For the creator, which must discard its agent.
+ */
+void swarm_agent_skip_id(void)
+{
+	next_id++;
+}
+
+/**
  * swarm_agent_find - the agent with this id, unless it is gone
  *
  * Under rcu_read_lock(), which keeps the agent's memory but not its state.
@@ -464,18 +474,29 @@ static void reap_list(struct llist_node *list)
 		reap_one(agent);
 }
 
+/*
+ * Mostly a cgroup is busy for a moment. It stays so for as long as an administrator
+ * keeps other processes in it, so it is asked ever less often.
+ */
+static unsigned long busy_delay;
+
 static void reap(struct work_struct *work)
 {
 	reap_list(llist_del_all(&gone));
-	if (!llist_empty(&gone_busy))
-		queue_delayed_work(swarm_workqueue, &reap_again_work, 1);
+	if (llist_empty(&gone_busy))
+		return;
+	WRITE_ONCE(busy_delay, 1);
+	mod_delayed_work(swarm_workqueue, &reap_again_work, 1);
 }
 
 static void reap_again(struct work_struct *work)
 {
+	unsigned long delay = min(2 * READ_ONCE(busy_delay), HZ);
+
 	reap_list(llist_del_all(&gone_busy));
+	WRITE_ONCE(busy_delay, delay);
 	if (!llist_empty(&gone_busy))
-		queue_delayed_work(swarm_workqueue, &reap_again_work, HZ / 50 + 1);
+		queue_delayed_work(swarm_workqueue, &reap_again_work, delay);
 }
 
 /* How many ranges: enough for every agent twice over, as far as ids reach. */

@@ -96,6 +96,7 @@ void swarm_agents_exit(void);
 struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *name);
 void swarm_agent_publish(struct swarm_agent *agent, struct pid *adopted);
 void swarm_agent_discard(struct swarm_agent *agent);
+void swarm_agent_skip_id(void);
 
 struct swarm_agent *swarm_agent_find(u64 id);
 struct swarm_agent *swarm_agent_next(u64 *id);

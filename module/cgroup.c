@@ -40,6 +40,13 @@ static const char *const controller_names[NR_CONTROLLERS] = {
 	[PIDS] = "pids",
 };
 
+/* The keys of a policy that need them. */
+static const char *const controller_fields[NR_CONTROLLERS] = {
+	[MEMORY] = "memory_limit",
+	[CPU] = "cpu_quota",
+	[PIDS] = "pids_limit",
+};
+
 /**
  * struct swarm_cgroup - an agent's cgroup
  * @parent: the directory it is in
@@ -133,6 +140,11 @@ static const struct path *parent_of(const struct swarm_rules *rules)
 	return rules->memory_limit ? &memory_parent : &plain_parent;
 }
 
+static const char *parent_name(const struct swarm_rules *rules)
+{
+	return rules->memory_limit ? "memory" : "plain";
+}
+
 static int write_limit(const struct swarm_cgroup *cgroup, const char *file, const char *text)
 {
 	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
@@ -141,12 +153,15 @@ static int write_limit(const struct swarm_cgroup *cgroup, const char *file, cons
 	return write_file(cgroup->parent, path, text);
 }
 
-static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
+/* Also tells which controller the last limit that was written is of. */
+static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
+			enum controller *at)
 {
 	char text[48];
 	int err = 0;
 
 	if (rules->memory_limit) {
+		*at = MEMORY;
 		snprintf(text, sizeof(text), "%llu", rules->memory_limit);
 		err = write_limit(cgroup, "memory.max", text) ?:
 		      write_limit(cgroup, "memory.oom.group", "1");
@@ -158,21 +173,100 @@ static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_ru
 			err = 0;
 	}
 	if (!err && rules->cpu_quota) {
+		*at = CPU;
 		snprintf(text, sizeof(text), "%llu %u",
 			 (u64)rules->cpu_quota * (CPU_PERIOD_US / 100), CPU_PERIOD_US);
 		err = write_limit(cgroup, "cpu.max", text);
 	}
 	if (!err && rules->pids_limit) {
+		*at = PIDS;
 		snprintf(text, sizeof(text), "%u", rules->pids_limit);
 		err = write_limit(cgroup, "pids.max", text);
 	}
 	return err;
 }
 
+/* The first directory that is met. */
+struct search {
+	struct dir_context ctx;
+	bool found;
+	char name[NAME_MAX + 1];
+};
+
+static bool search_one(struct dir_context *ctx, const char *name, int length, loff_t offset,
+		       u64 inode, unsigned int type)
+{
+	struct search *search = container_of(ctx, struct search, ctx);
+
+	if (type != DT_DIR || name[0] == '.' || length > NAME_MAX)
+		return true;
+	memcpy(search->name, name, length);
+	search->name[length] = '\0';
+	search->found = true;
+	return false;
+}
+
+static bool first_child(const struct path *dir, struct search *search)
+{
+	struct file *opened = dentry_open(dir, O_RDONLY | O_DIRECTORY, current_cred());
+
+	*search = (struct search){ .ctx.actor = search_one };
+	if (IS_ERR(opened))
+		return false;
+	iterate_dir(opened, &search->ctx);
+	filp_close(opened, NULL);
+	return search->found;
+}
+
+/*
+ * Remove the directories that a privileged agent, or an administrator, has made
+ * below an agent's: down into the first one each time, until one goes or holds
+ * processes. The caller comes back for what is left.
+ */
+static void trim(const struct swarm_cgroup *cgroup, struct search *search)
+{
+	struct path dir, child;
+	int err;
+
+	err = vfs_path_lookup(cgroup->parent->dentry, cgroup->parent->mnt, cgroup->name,
+			      LOOKUP_DIRECTORY, &dir);
+	if (err)
+		return;
+	while (first_child(&dir, search)) {
+		err = swarm_remove_dir(&dir, search->name);
+		if (err == -EBUSY)
+			err = vfs_path_lookup(dir.dentry, dir.mnt, search->name,
+					      LOOKUP_DIRECTORY, &child);
+		else if (!err)
+			continue;
+		if (err)
+			break;
+		path_put(&dir);
+		dir = child;
+	}
+	path_put(&dir);
+}
+
+/* Remove an agent's directory with whatever directories are below it. */
+static int remove_tree(const struct swarm_cgroup *cgroup)
+{
+	struct search *search;
+	int err = swarm_remove_dir(cgroup->parent, cgroup->name);
+
+	if (err != -EBUSY)
+		return err;
+	search = kmalloc(sizeof(*search), GFP_KERNEL);
+	if (search)
+		trim(cgroup, search);
+	kfree(search);
+	return swarm_remove_dir(cgroup->parent, cgroup->name);
+}
+
 struct creation {
 	struct swarm_cgroup *cgroup;
 	const struct swarm_rules *rules;
 	bool no_directory;
+	enum controller at;
 };
 
 static int create(void *data)
@@ -183,14 +277,14 @@ static int create(void *data)
 	int err;
 
 	err = swarm_make_dir(cgroup->parent, cgroup->name);
-	/* Left by an earlier load, if it is empty. */
-	if (err == -EEXIST && !swarm_remove_dir(cgroup->parent, cgroup->name))
+	/* Left by an earlier load: it goes unless it holds processes. */
+	if (err == -EEXIST && !remove_tree(cgroup))
 		err = swarm_make_dir(cgroup->parent, cgroup->name);
 	if (err) {
 		creation->no_directory = true;
 		return err;
 	}
-	err = write_limits(cgroup, creation->rules);
+	err = write_limits(cgroup, creation->rules, &creation->at);
 	if (err)
 		goto remove;
 
@@ -208,11 +302,6 @@ remove:
 
 static int missing_controller(const struct swarm_rules *rules, struct swarm_policy_error *err)
 {
-	static const char *const fields[NR_CONTROLLERS] = {
-		[MEMORY] = "memory_limit",
-		[CPU] = "cpu_quota",
-		[PIDS] = "pids_limit",
-	};
 	const bool needed[NR_CONTROLLERS] = {
 		[MEMORY] = rules->memory_limit,
 		[CPU] = rules->cpu_quota,
@@ -222,7 +311,7 @@ static int missing_controller(const struct swarm_rules *rules, struct swarm_poli
 
 	for (i = 0; i < NR_CONTROLLERS; i++)
 		if (needed[i] && !offered[i])
-			return swarm_refuse(err, -EOPNOTSUPP, fields[i],
+			return swarm_refuse(err, -EOPNOTSUPP, controller_fields[i],
 					    "this kernel does not offer the cgroup v2 controller %s; boot with it enabled or leave the limit out",
 					    controller_names[i]);
 	return 0;
@@ -233,8 +322,9 @@ static int missing_controller(const struct swarm_rules *rules, struct swarm_poli
  *
  * Does nothing for an agent without limits, and for one that has its cgroup.
  *
- * Return: 0; -EOPNOTSUPP where a controller is missing; -ENOSPC where Linux has
- * no memory cgroup id left; -ENOMEM and other errors of cgroup v2.
+ * Return: 0; -EOPNOTSUPP where a controller or the parent directory is missing;
+ * -EBUSY where the directory is left from before and holds processes; -ENOSPC where
+ * Linux has no memory cgroup id left; -ENOMEM and other errors of cgroup v2.
  */
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
@@ -259,6 +349,13 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	ret = as_kernel(create, &creation);
 	if (ret) {
 		kfree(cgroup);
+		if (creation.no_directory && ret == -EEXIST) {
+			/* Whoever comes back is to have another name. */
+			swarm_agent_skip_id();
+			return swarm_refuse(err, -EBUSY, "",
+					    "the cgroup %s/%s/%llu is left from before and holds processes; try again: the next id is used then",
+					    swarm_cgroup_parent, parent_name(rules), agent->id);
+		}
 		/* The 16-bit ids of memory cgroups: cgroup v2 says EBUSY or ENOSPC. */
 		if (creation.no_directory && rules->memory_limit &&
 		    (ret == -EBUSY || ret == -ENOSPC))
@@ -266,9 +363,15 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 					    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
 		/* Offered at load, but an administrator has switched it off since. */
 		if (!creation.no_directory && ret == -ENOENT)
+			return swarm_refuse(err, -EOPNOTSUPP, controller_fields[creation.at],
+					    "the controller %s is not in cgroup.subtree_control of %s/%s any more; switch it on again",
+					    controller_names[creation.at], swarm_cgroup_parent,
+					    parent_name(rules));
+		/* An administrator may remove any directory that holds no process. */
+		if (creation.no_directory && ret == -ENOENT)
 			return swarm_refuse(err, -EOPNOTSUPP, "",
-					    "a controller that a limit needs is not in cgroup.subtree_control of %s any more",
-					    rules->memory_limit ? "memory" : "plain");
+					    "the cgroup %s/%s has been removed; unload the module and load it again",
+					    swarm_cgroup_parent, parent_name(rules));
 		return swarm_refuse(err, ret, "", "making the cgroup failed with error %d", -ret);
 	}
 	atomic_inc(&nr_cgroups);
@@ -299,7 +402,7 @@ int swarm_cgroup_join(struct swarm_cgroup *cgroup, pid_t pid)
 static int remove(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
-	int err = swarm_remove_dir(cgroup->parent, cgroup->name);
+	int err = remove_tree(cgroup);
 
 	/* An administrator may have removed it already. */
 	if (err == -EBUSY)
@@ -460,7 +563,8 @@ static void remove_base(void)
 
 		take_dentry_name_snapshot(&name, dir.dentry);
 		err = swarm_remove_dir(&parent, name.name.name);
-		if (err)
+		/* An administrator may have removed it already. */
+		if (err && err != -ENOENT)
 			pr_warn("cgroup \"%s\" could not be removed (%d)\n", name.name.name, err);
 		release_dentry_name_snapshot(&name);
 		dput(dir.dentry);
