@@ -1,0 +1,40 @@
+/** Kernel modules that only specs use: module/tests/<directory>, never installed. */
+import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Kernel } from '../kernels/provide.js';
+import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import { cached } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { repository } from '../util/repository.js';
+
+/**
+ * Builds every module of a directory below module/tests for a kernel; cached by content.
+ * @returns the directory with its .ko files.
+ * @throws with the compiler's output where there is an error or a warning.
+ */
+export async function buildTestModules(kernel: Kernel, name: string): Promise<string> {
+  const from = join(repository, 'module/tests', name);
+  const files = (await readdir(from)).filter((file) => /^Kbuild$|\.[ch]$/.test(file)).sort();
+  const texts = await Promise.all(files.map((file) => readFile(join(from, file), 'utf8')));
+  const tools = await toolRoot();
+  return cached({
+    kind: 'test-modules',
+    label: `${name}-${kernel.release}`,
+    key: [tools.id, kernel.image, ...files, ...texts],
+    keep: 2,
+    build: (dir) =>
+      step(`Building the test modules ${name} for ${kernel.release}`, async () => {
+        await mkdir(join(dir, 'src'));
+        for (const file of files) await cp(join(from, file), join(dir, 'src', file));
+        const command = ['make', '-C', kernel.kdir, 'M=/build/src', 'W=1', 'CC=gcc-14', 'modules'];
+        const binds = [...kernel.headers, { host: dir, inside: 'build' }];
+        const { exitCode, output } = await runInRoot(tools, command, { binds });
+        if (exitCode !== 0 || /\bwarning:/i.test(output))
+          throw new Error(`the test modules ${name} do not build:\n${output}`);
+        for (const file of (await readdir(join(dir, 'src'))).filter((each) => each.endsWith('.ko')))
+          await cp(join(dir, 'src', file), join(dir, file));
+        await execa('rm', ['-rf', join(dir, 'src')]);
+      }),
+  });
+}

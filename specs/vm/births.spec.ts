@@ -1,0 +1,166 @@
+/** Every step of a birth made to fail, and what is left then: nothing. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
+import type { BuiltModule } from '../../harness/build/module.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
+import type { Stage } from '../../harness/vm/stage.js';
+import { expect, test } from '../fixtures.js';
+import { expectActive } from '../support.js';
+
+/** Three ranges of ids in all: one that a failed birth kept would be missed. */
+const THREE_RANGES = { id_base: 4294967295 - 3 * 1024 };
+const LIMITED = { cpu_quota: 50, pids_limit: 20 };
+const RAN = '/tmp/ran';
+
+/** What is redirected in the child of the launcher, which has not called execve. */
+interface Redirection {
+  function: string;
+  answer: number;
+  first?: number;
+}
+
+const STEPS: (Redirection & { step: string; error: number })[] = [
+  { step: 'taking its identity', function: 'groups_alloc', answer: 0, error: -12 },
+  { step: 'taking its identity', function: 'set_current_groups', answer: -12, error: -12 },
+  { step: 'taking its identity', function: '__sys_setresgid', answer: -12, error: -12 },
+  { step: 'taking its identity', function: '__sys_setresuid', answer: -11, error: -11 },
+  // It claims to have worked, and has not.
+  { step: 'taking its identity', function: '__sys_setresuid', answer: 0, error: -1 },
+  { step: 'joining its cgroup', function: 'cgroup_attach_task', answer: -12, error: -12 },
+  // CLONE_NEWCGROUP alone: the fork itself comes by with other flags.
+  {
+    step: 'making its cgroup namespace',
+    function: 'copy_cgroup_ns',
+    first: 0x2000000,
+    answer: -28,
+    error: -28,
+  },
+  { step: 'leaving its session', function: 'ksys_setsid', answer: -1, error: -1 },
+  // PR_CAP_AMBIENT
+  { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
+];
+
+const NAMES: Record<number, string> = { [-1]: 'EPERM', [-11]: 'EAGAIN', [-12]: 'ENOMEM', [-28]: 'ENOSPC' };
+
+async function uploadRedirect(guest: BootedGuest, stage: Stage): Promise<void> {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await guest.upload(join(dir, 'swarm_redirect.ko'), '/root/swarm_redirect.ko');
+}
+
+async function redirected(
+  guest: BootedGuest,
+  redirection: Redirection & { hold?: number },
+  work: () => Promise<void>,
+): Promise<void> {
+  const words = Object.entries({ comm: 'launch', ...redirection }).map(([key, value]) => `${key}=${value}`);
+  await guest.sh(`insmod /root/swarm_redirect.ko ${words.join(' ')}`);
+  try {
+    await work();
+    expect(await hits(guest), `calls of ${redirection.function}`).toBe(1);
+  } finally {
+    await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold; rmmod swarm_redirect');
+  }
+}
+
+async function hits(guest: BootedGuest): Promise<number> {
+  return Number(await guest.sh('cat /sys/module/swarm_redirect/parameters/hits'));
+}
+
+/** Arms three threads at a time; each exits without forking once all have their answers. */
+const ARM_THREE = `
+cd $(mktemp -d) && mkfifo gate && exec 9<>gate
+for i in 1 2 3; do
+  bash -c 'exec 3<>/proc/swarm/create; echo "{\\"spawn\\":true}" >&3; read -r line <&3; echo "$line"; read -r -N1 <&9' &
+done >answers
+until [ "$(wc -l <answers)" = 3 ]; do sleep 0.05; done
+printf 123 >&9; wait; cat answers`;
+
+/** No agent, no cgroup, and every range of ids to be had. */
+async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
+  await expectActive(guest, 0);
+  await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expect
+    .poll(async () => (await guest.sh(ARM_THREE)).match(/"id":/g)?.length, { intervals: [100, 500] })
+    .toBe(3);
+  await expectActive(guest, 0);
+}
+
+async function load(guest: BootedGuest, module: BuiltModule, stage: Stage): Promise<LoadedGuest> {
+  await uploadRedirect(guest, stage);
+  const loaded = await guest.load(module.ko, THREE_RANGES);
+  await loaded.sh(`rm -f ${RAN}; dmesg -C`);
+  return loaded;
+}
+
+for (const { step, error, ...redirection } of STEPS) {
+  const how = `${redirection.function} answers ${redirection.answer}`;
+  test(`a birth fails at ${step}, ${how}: the child never runs, an event and the log say why, nothing is left`, async ({
+    booted,
+    module,
+    stage,
+  }) => {
+    const guest = await load(booted, module, stage);
+    for (const via of ['fork', 'vfork'] as const) {
+      await redirected(guest, redirection, async () => {
+        const { code, id } = await guest.swarm.launch(LIMITED, ['/bin/touch', RAN], { via });
+        expect(code, 'SIGKILL').toBe(137);
+        const ended = (await guest.swarm.events()).filter((each) => each.event === 'destroyed');
+        expect(ended.at(-1)).toMatchObject({ agent: id, reason: 'birth', step, error: NAMES[error] });
+        const told = `agent ${id}: its first process was killed before it ran: ${step} failed with ${error}`;
+        expect(await guest.kernelLog()).toMatch(new RegExp(`swarm_guard: ${told}$`, 'm'));
+      });
+    }
+    expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
+    await expectNothingLeft(guest);
+    await guest.unload();
+  });
+}
+
+for (const held of [
+  { function: 'groups_alloc', answer: 0 },
+  { function: 'cgroup_procs_write', answer: -12 },
+  // It goes on as if nothing were wrong.
+  { function: 'ksys_setsid', answer: 1 },
+]) {
+  test(`an agent destroyed while its birth is in ${held.function} never runs`, async ({
+    booted,
+    module,
+    stage,
+  }) => {
+    const guest = await load(booted, module, stage);
+    await redirected(guest, { ...held, hold: 1 }, async () => {
+      const birth = guest.swarm.launch(LIMITED, ['/bin/touch', RAN]);
+      await expect.poll(() => hits(guest)).toBe(1);
+      const [agent] = await guest.swarm.agents();
+      expect(await guest.swarm.destroy(agent?.id ?? 0)).toEqual([expect.any(Number)]);
+      // It sleeps in the kernel, so it is there until it wakes.
+      expect((await guest.swarm.status()).active).toBe(1);
+      expect((await guest.exec('rmmod swarm_guard')).stderr).toContain('in use');
+      await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
+      const { code, id } = await birth;
+      expect(code).toBe(137);
+      await expectActive(guest, 0);
+      const last = (await guest.swarm.events()).at(-1);
+      expect(last).toMatchObject({ event: 'destroyed', agent: id, reason: 'request' });
+    });
+    expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
+    await expectNothingLeft(guest);
+    await guest.unload();
+  });
+}
+
+test('a birth whose directory root has removed fails at joining its cgroup', async ({ booted, module }) => {
+  const guest = await booted.load(module.ko, THREE_RANGES);
+  const terminal = await guest.terminal();
+  await terminal.type(`echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`);
+  const [agent] = await guest.swarm.agents();
+  await guest.sh(`rmdir /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}; rm -f ${RAN}`);
+  expect(await terminal.type(`/bin/touch ${RAN}; echo $?`)).toMatch(/\b137$/);
+  terminal.close();
+  expect(await guest.kernelLog()).toMatch(
+    /its first process was killed before it ran: joining its cgroup failed with -19/,
+  );
+  expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
+  await expectNothingLeft(guest);
+  await guest.unload();
+});

@@ -1,0 +1,230 @@
+/** What root may do to the cgroup hierarchy under the module's feet. */
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+const TOP = '/sys/fs/cgroup';
+const LIMITED = { cpu_quota: 50, pids_limit: 20 };
+const BOTH = [LIMITED, { memory_limit: 1 << 26 }];
+
+/** A running agent with limits, which waits until it is killed; its id, first process and end. */
+async function start(guest: LoadedGuest, request: object = LIMITED, line = 'consume wait') {
+  const end = guest.swarm.run(request, line);
+  await expectActive(guest, 1);
+  const [agent] = await guest.swarm.agents();
+  if (!agent) throw new Error('there is no agent');
+  await expect.poll(() => guest.sh(`cat /proc/${agent.pid}/comm`)).not.toBe('launch');
+  return { id: agent.id, pid: agent.pid, end, dir: `${TOP}/swarm/plain/${agent.id}` };
+}
+
+async function expectGone(guest: LoadedGuest): Promise<void> {
+  await expectActive(guest, 0);
+  await expect.poll(() => guest.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
+}
+
+async function expectLimitsWork(guest: LoadedGuest): Promise<void> {
+  for (const request of BOTH) {
+    const { code, stdout } = await guest.swarm.run(request, 'cat /proc/self/cgroup');
+    expect([code, stdout]).toEqual([0, '0::/\n']);
+  }
+  const forks = ['/usr/local/bin/consume', 'processes', '50'];
+  expect((await guest.swarm.launch({ pids_limit: 10 }, forks)).stdout).toBe('9 EAGAIN\n');
+  await expectActive(guest, 0);
+}
+
+test('cgroup2 remounted with other options: agents have their limits, and the options stay', async ({
+  booted,
+  module,
+}) => {
+  const options = async () => (await booted.sh('grep " cgroup2 " /proc/mounts')).split(' ')[3];
+  const guest = await booted.load(module.ko);
+  const before = await options();
+  await booted.sh(`mount -o remount,memory_localevents,favordynmods ${TOP}`);
+  const after = await options();
+  expect(after).not.toBe(before);
+  await expectLimitsWork(guest);
+  expect(await options()).toBe(after);
+  await guest.unload();
+  const again = await booted.reload();
+  await expectLimitsWork(again);
+  await again.unload();
+  expect(await options()).toBe(after);
+  await booted.sh(`mount -o remount,nsdelegate,memory_recursiveprot ${TOP}`);
+});
+
+for (const [how, hide, show] of [
+  ['unmounted', `umount ${TOP}`, `mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 ${TOP}`],
+  ['mounted over', `mount -t tmpfs none ${TOP}`, `umount ${TOP}`],
+] as const) {
+  test(`cgroup2 ${how}: agents have their limits, whether loaded before or after`, async ({
+    booted,
+    module,
+  }) => {
+    const before = await booted.load(module.ko);
+    await before.sh(hide);
+    await expectLimitsWork(before);
+    await before.unload();
+    const after = await booted.reload();
+    await expectLimitsWork(after);
+    await booted.sh(show);
+    await expectGone(after);
+    await after.unload();
+  });
+}
+
+test('a launcher in a mount namespace without cgroup2 starts agents with limits', async ({ loaded }) => {
+  const under = `unshare --mount sh -c 'umount -l ${TOP}; exec "$@"' sh`;
+  const forks = ['/usr/local/bin/consume', 'processes', '50'];
+  expect((await loaded.swarm.launch({ pids_limit: 10 }, forks, { under })).stdout).toBe('9 EAGAIN\n');
+  await expectGone(loaded);
+});
+
+test("a running agent's directory removed by root: it goes on under its other rules, and ends cleanly", async ({
+  loaded,
+}) => {
+  const agent = await start(loaded, LIMITED, 'while attempt setns /proc/self/ns/uts; do sleep 0.2; done');
+  const out = `for p in $(cat cgroup.procs); do echo $p >${TOP}/cgroup.procs; done 2>/dev/null`;
+  await loaded.sh(`cd ${agent.dir} && until rmdir ${agent.dir}; do ${out}; done; true`);
+  const before = (await loaded.swarm.status()).violations;
+  await expect.poll(async () => (await loaded.swarm.status()).violations).toBeGreaterThan(before);
+  await loaded.swarm.destroy(agent.id);
+  const { code, stdout } = await agent.end;
+  expect(code).toBe(137);
+  expect(stdout).toMatch(/^(setns EPERM\n)+$/);
+  await expectGone(loaded);
+  expect(await loaded.kernelLog()).not.toContain('swarm_guard');
+});
+
+test('the parents of the directories removed by root: an error that says so, agents without limits work', async ({
+  booted,
+  module,
+}) => {
+  const guest = await booted.load(module.ko);
+  await guest.sh(`rmdir ${TOP}/swarm/memory ${TOP}/swarm/plain`);
+  for (const [request, name] of [
+    [LIMITED, 'plain'],
+    [{ memory_limit: 1 << 26 }, 'memory'],
+  ] as const) {
+    const { code, stderr } = await guest.swarm.tryLaunch(request, ['/bin/true']);
+    expect([code, stderr]).toEqual([
+      125,
+      expect.stringMatching(`"EOPNOTSUPP",.*the cgroup swarm/${name} has been removed; .*load it again`),
+    ]);
+  }
+  expect((await guest.swarm.run({}, 'true')).code).toBe(0);
+  await expectActive(guest, 0);
+  await guest.sh(`rmdir ${TOP}/swarm`);
+  await guest.sh('dmesg -C');
+  await guest.unload();
+  expect(await booted.kernelLog()).toMatch(/^\S* *\S+ swarm_guard: unloaded$/);
+  const again = await booted.reload();
+  await expectLimitsWork(again);
+  await again.unload();
+});
+
+test('controllers switched off all the way up: EOPNOTSUPP with field and controller, and on again', async ({
+  loaded,
+}) => {
+  const files = (parent: string) => [
+    `${TOP}/swarm/${parent}/cgroup.subtree_control`,
+    `${TOP}/swarm/cgroup.subtree_control`,
+    `${TOP}/cgroup.subtree_control`,
+  ];
+  await loaded.sh(`echo -cpu -pids >${TOP}/swarm/memory/cgroup.subtree_control`);
+  for (const [request, field, controller, parent] of [
+    [{ memory_limit: 1 << 26 }, 'memory_limit', 'memory', 'memory'],
+    [{ cpu_quota: 10 }, 'cpu_quota', 'cpu', 'plain'],
+    [{ pids_limit: 10 }, 'pids_limit', 'pids', 'plain'],
+  ] as const) {
+    for (const file of files(parent)) await loaded.sh(`echo -${controller} >${file}`);
+    const { code, stderr } = await loaded.swarm.tryLaunch(request, ['/bin/true']);
+    expect(code).toBe(125);
+    expect(stderr).toMatch(
+      new RegExp(
+        `"error":"EOPNOTSUPP","field":"${field}".*controller ${controller} .*subtree_control of swarm/${parent} `,
+      ),
+    );
+    for (const file of files(parent).reverse()) await loaded.sh(`echo +${controller} >${file}`);
+  }
+  await loaded.sh(`echo +cpu +pids >${TOP}/swarm/memory/cgroup.subtree_control`);
+  await expectLimitsWork(loaded);
+});
+
+test('a frozen agent is destroyed', async ({ loaded }) => {
+  const agent = await start(loaded, LIMITED, 'consume wait & consume wait');
+  await loaded.sh(`echo 1 >${agent.dir}/cgroup.freeze`);
+  await expect.poll(() => loaded.sh(`cat ${agent.dir}/cgroup.events`)).toContain('frozen 1');
+  await loaded.swarm.destroy(agent.id);
+  expect((await agent.end).code).toBe(137);
+  await expectGone(loaded);
+});
+
+test('born into a frozen cgroup it does not run until it is thawed, nor once it is destroyed', async ({
+  loaded,
+}) => {
+  for (const thaw of [true, false]) {
+    const terminal = await loaded.terminal();
+    await terminal.type(
+      `rm -f /tmp/ran; echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`,
+    );
+    const [agent] = await loaded.swarm.agents();
+    if (!agent) throw new Error('there is no agent');
+    const dir = `${TOP}/swarm/plain/${agent.id}`;
+    await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
+    const done = terminal.type('/bin/touch /tmp/ran; echo $?');
+    await expect.poll(() => loaded.sh(`cat ${dir}/cgroup.events | xargs`)).toBe('populated 1 frozen 1');
+    expect((await loaded.exec('test -e /tmp/ran')).code).toBe(1);
+    if (thaw) await loaded.sh(`echo 0 >${dir}/cgroup.freeze`);
+    else await loaded.swarm.destroy(agent.id);
+    expect(await done).toMatch(thaw ? /\b0$/ : /\b137$/);
+    expect((await loaded.exec('test -e /tmp/ran')).code).toBe(thaw ? 0 : 1);
+    terminal.close();
+    await expectGone(loaded);
+  }
+});
+
+test('cgroups that a privileged agent makes below its own go with it', async ({ loaded }) => {
+  const line = [
+    `mount -t cgroup2 none ${TOP}`,
+    `mkdir -p ${TOP}/a/b/c ${TOP}/a/d ${TOP}/e`,
+    `echo $$ >${TOP}/a/b/c/cgroup.procs`,
+    'cat /proc/self/cgroup',
+  ].join(' && ');
+  const { code, stdout, stderr } = await loaded.swarm.run(
+    { ...LIMITED, namespace_flags: 95, privileged: true },
+    line,
+  );
+  expect([code, stdout], stderr).toEqual([0, '0::/a/b/c\n']);
+  await expectGone(loaded);
+});
+
+test("a process that root has put into an agent's cgroup keeps the directory, not the agent; after loading again its name is passed over", async ({
+  booted,
+  module,
+}) => {
+  const guest = await booted.load(module.ko);
+  const agent = await start(guest);
+  const foreign = await background(guest, 'sleep 1000');
+  await guest.sh(`echo ${foreign} >${agent.dir}/cgroup.procs`);
+  await guest.swarm.destroy(agent.id);
+  expect((await agent.end).code).toBe(137);
+  await expectActive(guest, 0);
+  expect(await guest.sh(`cat ${agent.dir}/cgroup.procs`)).toBe(`${foreign}`);
+  await guest.unload();
+  expect(await booted.kernelLog()).toMatch(`cgroup ${agent.id} stays behind`);
+
+  const again = await booted.reload();
+  const { code, stderr } = await again.swarm.tryLaunch(LIMITED, ['/bin/true']);
+  expect([code, stderr]).toEqual([
+    125,
+    expect.stringMatching(`"EBUSY",.*swarm/plain/${agent.id} .*try again`),
+  ]);
+  const next = await again.swarm.run(LIMITED, 'true');
+  expect([next.code, next.id]).toEqual([0, agent.id + 1]);
+  await again.sh(`kill ${foreign}`);
+  await again.unload();
+  const last = await booted.reload();
+  await expect.poll(async () => (await last.swarm.tryLaunch(LIMITED, ['/bin/true'])).code).toBe(0);
+  await expectGone(last);
+  await last.unload();
+});

@@ -1,0 +1,35 @@
+/** A kernel that was booted without two of the controllers. */
+import { expect, test } from '../fixtures.js';
+import { expectActive } from '../support.js';
+
+test.use({ guestExtras: { append: 'cgroup_disable=memory,pids' } });
+
+test('a limit whose controller the kernel was booted without is EOPNOTSUPP, with field and controller', async ({
+  loaded,
+}) => {
+  expect(await loaded.sh('cat /sys/fs/cgroup/cgroup.controllers')).not.toMatch(/memory|pids/);
+  for (const [field, value, controller] of [
+    ['memory_limit', 1 << 25, 'memory'],
+    ['pids_limit', 20, 'pids'],
+  ] as const) {
+    const { code, stderr } = await loaded.swarm.tryLaunch({ [field]: value, cpu_quota: 50 }, ['/bin/true']);
+    expect(code).toBe(125);
+    expect(stderr).toContain('write: EOPNOTSUPP');
+    expect(stderr).toMatch(new RegExp(`"error":"EOPNOTSUPP","field":"${field}".*controller ${controller};`));
+  }
+  await expectActive(loaded, 0);
+  expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+});
+
+test('without that limit agents work there, the other limits too', async ({ loaded }) => {
+  const none = await loaded.swarm.run({}, 'cat /proc/self/cgroup; attempt setns /proc/self/ns/uts');
+  expect(none.stdout).toBe('0::/\nsetns EPERM\n');
+  const running = loaded.swarm.run({ cpu_quota: 25 }, 'read line; cat /proc/self/cgroup', {
+    under: 'sleep 2 |',
+  });
+  await expectActive(loaded, 1);
+  const [agent] = await loaded.swarm.agents();
+  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.max`)).toBe('25000 100000');
+  expect((await running).stdout).toBe('0::/\n');
+  await expectActive(loaded, 0);
+});

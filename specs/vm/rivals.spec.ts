@@ -1,0 +1,118 @@
+/** Others who change the kernel's functions: the switch of ftrace, other redirections, live patches. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
+import type { Stage } from '../../harness/vm/stage.js';
+import { expect, test } from '../fixtures.js';
+import { attempts, expectActive } from '../support.js';
+
+/** Something for each hook; but for the fork it is refused. */
+const ATTEMPTS = 'fork -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg';
+
+const HOOKED = [
+  'kernel_clone',
+  'security_bprm_check',
+  'devcgroup_check_permission',
+  'ksys_unshare',
+  '__x64_sys_setns',
+];
+
+async function expectEnforced(guest: LoadedGuest): Promise<void> {
+  const { stdout } = await guest.swarm.launch({ syscalls: { execve: 'deny' } }, [
+    '/usr/local/bin/attempt',
+    ...ATTEMPTS.split(' '),
+  ]);
+  expect(attempts(stdout)).toEqual(['fork ok', 'execve EPERM', 'unshare EPERM', 'setns EPERM', 'read EPERM']);
+  await expectActive(guest, 0);
+}
+
+/** Loading fails with this message; nothing of the module is left. */
+async function expectRefused(guest: BootedGuest, message: RegExp): Promise<void> {
+  const mounts = await guest.sh('cat /proc/mounts');
+  const { code } = await guest.exec('dmesg -C; insmod /root/swarm_guard.ko');
+  expect(code).not.toBe(0);
+  const log = await guest.kernelLog();
+  expect(log.match(/swarm_guard: /g), log).toHaveLength(1);
+  expect(log).toMatch(message);
+  const look = 'ls -d /proc/swarm /sys/fs/cgroup/swarm /sys/module/swarm_guard /sys/kernel/slab/swarm_*';
+  expect((await guest.exec(look)).stdout).toBe('');
+  expect(await guest.sh('cat /proc/mounts')).toBe(mounts);
+  expect(await guest.sh('grep -c swarm_guard /sys/kernel/tracing/enabled_functions || true')).toBe('0');
+}
+
+async function upload(guest: BootedGuest, stage: Stage): Promise<void> {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  for (const name of ['swarm_redirect.ko', 'swarm_livepatch.ko'])
+    await guest.upload(join(dir, name), `/root/${name}`);
+  await guest.upload(stage.module.ko, '/root/swarm_guard.ko');
+}
+
+test('sysctl kernel.ftrace_enabled=0 is refused while the module is loaded, and enforcement stays', async ({
+  loaded,
+}) => {
+  const { code } = await loaded.exec('sysctl -w kernel.ftrace_enabled=0');
+  expect(code).not.toBe(0);
+  expect(await loaded.sh('cat /proc/sys/kernel/ftrace_enabled')).toBe('1');
+  await expectEnforced(loaded);
+});
+
+test('with kernel.ftrace_enabled=0 loading fails and says how to switch it on', async ({ booted, stage }) => {
+  await upload(booted, stage);
+  const { code, stderr } = await booted.exec('sysctl -w kernel.ftrace_enabled=0');
+  test.skip(code !== 0, `this kernel never switches it off: ${stderr.trim()}`);
+  await expectRefused(booted, /kernel_clone cannot be hooked: .*sysctl kernel\.ftrace_enabled=1/);
+  await booted.sh('sysctl -w kernel.ftrace_enabled=1');
+  const guest = await booted.reload();
+  await expectEnforced(guest);
+});
+
+test('where another module redirects a hooked function loading fails and names it, and the reverse', async ({
+  booted,
+  stage,
+}) => {
+  await upload(booted, stage);
+  const redirect = (name: string) => booted.exec(`insmod /root/swarm_redirect.ko function=${name}`);
+  for (const name of HOOKED) {
+    expect((await redirect(name)).code).toBe(0);
+    await expectRefused(booted, new RegExp(`${name} cannot be hooked: a live patch or another module`));
+    await booted.sh('rmmod swarm_redirect');
+  }
+  const guest = await booted.reload();
+  for (const name of HOOKED) {
+    const { code, stderr } = await redirect(name);
+    expect([name, code, stderr]).toEqual([name, 1, expect.stringMatching(/busy/)]);
+  }
+  await expectEnforced(guest);
+  await guest.unload();
+  // Nothing of the module is left on the functions.
+  for (const name of HOOKED) {
+    expect((await redirect(name)).code).toBe(0);
+    await booted.sh('rmmod swarm_redirect');
+  }
+});
+
+test('under a live patch of a hooked function loading fails and names it, and the reverse', async ({
+  booted,
+  stage,
+}) => {
+  const patch = '/sys/kernel/livepatch/swarm_livepatch';
+  const unpatch = async () => {
+    await booted.sh(`echo 0 >${patch}/enabled`);
+    await expect.poll(() => booted.sh(`ls -d ${patch} 2>/dev/null || echo gone`)).toBe('gone');
+    await booted.sh('rmmod swarm_livepatch');
+  };
+  await upload(booted, stage);
+  await booted.sh('insmod /root/swarm_livepatch.ko');
+  await expect.poll(() => booted.sh(`cat ${patch}/transition`)).toBe('0');
+  expect(await booted.sh('attempt unshare 4000000'), 'the live patch works').toBe('unshare EOPNOTSUPP');
+  await expectRefused(booted, /ksys_unshare cannot be hooked: a live patch or another module/);
+  await unpatch();
+  const guest = await booted.reload();
+  const { code, stderr } = await guest.exec('insmod /root/swarm_livepatch.ko');
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/busy/)]);
+  await expectEnforced(guest);
+  await guest.unload();
+  await booted.sh('insmod /root/swarm_livepatch.ko');
+  await expect.poll(() => booted.sh(`cat ${patch}/transition`)).toBe('0');
+  await unpatch();
+});
