@@ -226,6 +226,11 @@ export class BootedGuest {
     return this.reload(parameters);
   }
 
+  /** The same guest, where something else than {@link BootedGuest.load} has loaded the module. */
+  asLoaded(): LoadedGuest {
+    return new LoadedGuest(this.machine, this.#ssh);
+  }
+
   /** Loads the module that {@link BootedGuest.load} has copied into the guest before. */
   async reload(parameters: ModuleParameters = {}): Promise<LoadedGuest> {
     const words = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
@@ -234,7 +239,7 @@ export class BootedGuest {
       const log = await this.exec('dmesg | tail -n 20');
       throw new GuestCommandError(`the module does not load: ${stderr}${log.stdout}`);
     }
-    return new LoadedGuest(this.machine, this.#ssh);
+    return this.asLoaded();
   }
 
   /** Closes the connection but leaves the machine running. */
