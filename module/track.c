@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/tracepoint.h>
 
 #include "compat/compat.h"
 #include "member.h"
@@ -61,6 +62,7 @@ static void on_exit(struct task_struct *task)
 }
 
 static const struct swarm_task_callbacks callbacks = {
+	.priority = TRACEPOINT_DEFAULT_PRIO,
 	.fork = on_fork,
 	.exec = on_exec,
 	.exit = on_exit,

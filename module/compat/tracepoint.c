@@ -70,8 +70,9 @@ int __init swarm_tracepoints_init(const struct swarm_task_callbacks *task_callba
 	for (i = 0; i < ARRAY_SIZE(watched); i++) {
 		err = -ENOENT;
 		if (watched[i].tracepoint)
-			err = tracepoint_probe_register(watched[i].tracepoint,
-							watched[i].callback, NULL);
+			err = tracepoint_probe_register_prio(watched[i].tracepoint,
+							     watched[i].callback, NULL,
+							     callbacks->priority);
 		if (err) {
 			pr_err("tracepoint %s cannot be used (%d)\n", watched[i].name, err);
 			unregister(i);
