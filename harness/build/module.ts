@@ -14,6 +14,8 @@ import { repository } from '../util/repository.js';
 export interface BuiltModule {
   /** Path of swarm_guard.ko. */
   readonly ko: string;
+  /** Path of swarm_oracle.ko, which checks the other from inside the guest's kernel. */
+  readonly oracle: string;
   /** Path of the Rust integration test, a program to be run in the guest. */
   readonly integrationTest: string;
   /** What the build printed. */
@@ -42,7 +44,7 @@ export async function copySources(to: string): Promise<void> {
 
 /** Everything the module's build depends on in this repository. */
 async function sourcesKey(): Promise<string[]> {
-  const files = (await sources()).filter((file) => !/^tests\/.*\.(c|sh)$/.test(file));
+  const files = (await sources()).filter((file) => !/^tests\/[^/]*\.(c|sh)$/.test(file));
   return [...files, ...(await Promise.all(files.map((file) => readFile(join(moduleDir, file), 'utf8'))))];
 }
 
@@ -79,12 +81,15 @@ async function buildIntegrationTest(tools: Root, dir: string): Promise<void> {
 async function build(tools: Root, kernel: Kernel, dir: string): Promise<void> {
   await copySources(join(dir, 'src'));
   const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, 'W=1', 'CONFIG_OBJTOOL_WERROR=y'];
-  const result = await runInRoot(tools, [...make, 'all'], {
+  const result = await runInRoot(tools, [...make, 'all', 'oracle'], {
     binds: [...kernel.headers, { host: dir, inside: 'build' }],
   });
   must(result, `building the module for ${kernel.release}`);
-  await execa('sh', ['-c', 'cp src/swarm_guard.ko . && cat > build.log'], { cwd: dir, input: result.output });
-  await runInRoot(tools, ['strip', '--strip-debug', '/build/swarm_guard.ko'], {
+  await execa('sh', ['-c', 'cp src/swarm_guard.ko src/tests/oracle/swarm_oracle.ko . && cat > build.log'], {
+    cwd: dir,
+    input: result.output,
+  });
+  await runInRoot(tools, ['strip', '--strip-debug', '/build/swarm_guard.ko', '/build/swarm_oracle.ko'], {
     binds: [{ host: dir, inside: 'build' }],
   });
   await buildIntegrationTest(tools, dir);
@@ -106,6 +111,7 @@ export async function buildModule(kernel: Kernel): Promise<BuiltModule> {
   });
   return {
     ko: join(dir, 'swarm_guard.ko'),
+    oracle: join(dir, 'swarm_oracle.ko'),
     integrationTest: join(dir, 'integration'),
     log: await readFile(join(dir, 'build.log'), 'utf8'),
   };

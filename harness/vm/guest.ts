@@ -29,8 +29,16 @@ const APPEND = [
 const BOOT_MS = 180_000;
 const SNAPSHOTS_KEPT = 8;
 
+/** Where the tests' oracle answers, once {@link BootedGuest.loadOracle} has loaded it. */
+export const ORACLE = '/proc/swarm_oracle';
+
 /** Parameters of the module, as insmod takes them. */
 export type ModuleParameters = Record<string, string | number>;
+
+/** What readings of the oracle found, one a line: all but `ok N agents M members`. */
+export function oracleFindings(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '' && !/^ok \d+ agents \d+ members$/.test(line));
+}
 
 export interface GuestOptions {
   kernel: Kernel;
@@ -242,6 +250,15 @@ export class BootedGuest {
     return this.asLoaded();
   }
 
+  /**
+   * Loads the oracle, which watches whatever module is loaded from now on (module/tests/oracle).
+   * @param ko path on the host, from buildModule()
+   */
+  async loadOracle(ko: string): Promise<void> {
+    await this.upload(ko, '/root/swarm_oracle.ko');
+    await this.sh('insmod /root/swarm_oracle.ko');
+  }
+
   /** Closes the connection but leaves the machine running. */
   async close(): Promise<void> {
     this.#ssh.close();
@@ -260,6 +277,11 @@ export class BootedGuest {
 export class LoadedGuest extends BootedGuest {
   /** /proc/swarm of this guest. */
   readonly swarm = new SwarmClient(this);
+
+  /** What the oracle finds: nothing, if every descendant of an agent is a member and where it belongs. */
+  async findings(): Promise<string[]> {
+    return oracleFindings(await this.sh(`cat ${ORACLE}`));
+  }
 
   /**
    * Unloads the module.

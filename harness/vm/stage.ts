@@ -4,7 +4,7 @@ import type { BuiltModule } from '../build/module.js';
 import { provideKernel } from '../kernels/provide.js';
 import type { Kernel } from '../kernels/provide.js';
 import { guestInitrd } from '../roots/guest-root.js';
-import { Guest } from './guest.js';
+import { Guest, ORACLE } from './guest.js';
 import type { BootedGuest, GuestOptions, LoadedGuest } from './guest.js';
 
 /** What a guest has beyond the usual. */
@@ -61,7 +61,7 @@ export class Stage {
   }
 
   /**
-   * The same guest with the module loaded, with its default parameters.
+   * The same guest with the module loaded, with its default parameters, and the oracle watching.
    * @throws {InfrastructureError} where the guest does not come up, {GuestCommandError} where the
    * module does not load.
    */
@@ -69,6 +69,7 @@ export class Stage {
     const guest = await this.#for(file);
     if (!this.#loaded) {
       if (await this.#hasModule(guest)) await guest.sh('rmmod swarm_guard');
+      if ((await guest.exec(`[ -e ${ORACLE} ]`)).code !== 0) await guest.loadOracle(this.module.oracle);
       this.#loaded = await guest.load(this.module.ko);
     }
     return this.#loaded;

@@ -55,16 +55,18 @@ test('make probe answers every question of compat', async () => {
   expect(exitCode).toBe(0);
 });
 
-test('make install puts the module where modprobe finds it', async () => {
+test('make install puts the module where modprobe finds it, and no other', async () => {
   const kernel = await provideKernel();
   const look =
-    'make install INSTALL_MOD_PATH=/build/root && cd /build/root/lib/modules/* && find . -name "swarm_guard.ko*" && cat modules.dep';
+    'make oracle install INSTALL_MOD_PATH=/build/root && cd /build/root/lib/modules/* && find . -name "*.ko*" && cat modules.dep';
   const { exitCode, output } = await inModule({
     command: ['sh', '-c', look],
     kernel,
     env: { KDIR: kernel.kdir },
   });
-  expect(output).toMatch(/^\.\/updates\/swarm_guard\.ko(\.xz)?$/m);
+  expect(output.match(/^\.\/.*\.ko.*$/gm)).toEqual([
+    expect.stringMatching(/^\.\/updates\/swarm_guard\.ko(\.xz)?$/),
+  ]);
   expect(output).toMatch(/^updates\/swarm_guard\.ko(\.xz)?:$/m);
   expect(exitCode).toBe(0);
 });

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Breaking things on purpose, to prove that the oracle sees it:
+ *
+ *   hide PID        unlink a member from swarm_guard's table
+ *   forge ID PID    make a member of a process that has nothing to do with agent ID
+ *   mistake ID PID  change the ledger: PID descends from agent ID, and its home is
+ *                   where the caller is
+ *   restore         undo it; before the process exits
+ *
+ * Takes none of swarm_guard's locks but the agent's: for a guest at rest.
+ */
+#include <linux/cred.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/nsproxy.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+
+#include "agent.h"
+#include "oracle.h"
+
+static DEFINE_MUTEX(lock);
+/* Held as long as something of it is broken. */
+static const struct swarm_view *view;
+static struct swarm_member *hidden;
+static struct swarm_member forged;
+/* Whose record was changed, and how it was. */
+static struct task_struct *mistaken;
+static struct oracle_record truth;
+
+static int hide(const struct signal_struct *signal)
+{
+	rcu_read_lock();
+	hidden = oracle_member(view, signal);
+	if (hidden)
+		hlist_del_rcu(&hidden->node);
+	rcu_read_unlock();
+	return hidden ? 0 : -ESRCH;
+}
+
+static int forge(u64 id, struct task_struct *leader)
+{
+	struct swarm_agent *agent;
+	unsigned long flags;
+	u64 at = id;
+
+	rcu_read_lock();
+	agent = view->next_agent(&at);
+	rcu_read_unlock();
+	if (!agent || at != id)
+		return -ESRCH;
+	forged = (struct swarm_member){
+		.signal = leader->signal,
+		.agent = agent,
+		.pid = get_pid(task_tgid(leader)),
+		.flags = SWARM_MEMBER_SPAWNED,
+	};
+	raw_spin_lock_irqsave(&agent->lock, flags);
+	list_add_tail_rcu(&forged.link, &agent->members);
+	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	hlist_add_head_rcu(&forged.node, view->bucket(forged.signal));
+	return 0;
+}
+
+static int mistake(u64 id, struct task_struct *leader)
+{
+	struct oracle_record lie = { .agent = id, .nr = leader->tgid };
+
+	if (!ledger_find(leader->signal, &truth))
+		return -ESRCH;
+	lie.home = oracle_home_of(current->nsproxy, current_cred(), task_active_pid_ns(current));
+	ledger_remove(leader->signal);
+	ledger_add(leader->signal, &lie);
+	mistaken = leader;
+	get_task_struct(mistaken);
+	return 0;
+}
+
+static void restore(void)
+{
+	unsigned long flags;
+
+	if (hidden)
+		hlist_add_head_rcu(&hidden->node, view->bucket(hidden->signal));
+	if (forged.pid) {
+		hlist_del_rcu(&forged.node);
+		raw_spin_lock_irqsave(&forged.agent->lock, flags);
+		list_del_rcu(&forged.link);
+		raw_spin_unlock_irqrestore(&forged.agent->lock, flags);
+		synchronize_rcu();
+		put_pid(forged.pid);
+	}
+	if (mistaken) {
+		ledger_remove(mistaken->signal);
+		ledger_add(mistaken->signal, &truth);
+		put_task_struct(mistaken);
+	}
+	hidden = NULL;
+	forged = (struct swarm_member){};
+	mistaken = NULL;
+	if (view)
+		symbol_put(swarm_view);
+	view = NULL;
+}
+
+static int break_it(const char *order)
+{
+	struct task_struct *leader;
+	int err = -EINVAL;
+	char what[16];
+	int id, nr;
+
+	/* "hide" has one number only. */
+	if (sscanf(order, "%15s %d %d", what, &id, &nr) < 3 &&
+	    sscanf(order, "%15s %d", what, &nr) < 2)
+		return -EINVAL;
+	rcu_read_lock();
+	leader = pid_task(find_vpid(nr), PIDTYPE_TGID);
+	if (leader)
+		get_task_struct(leader);
+	rcu_read_unlock();
+	if (!leader)
+		return -ESRCH;
+	if (!strcmp(what, "hide"))
+		err = hide(leader->signal);
+	else if (!strcmp(what, "forge"))
+		err = forge(id, leader);
+	else if (!strcmp(what, "mistake"))
+		err = mistake(id, leader);
+	put_task_struct(leader);
+	return err;
+}
+
+void oracle_restore(void)
+{
+	mutex_lock(&lock);
+	restore();
+	mutex_unlock(&lock);
+}
+
+/**
+ * oracle_sabotage - carry out an order
+ *
+ * Return: 0; -EINVAL; -EBUSY where something is broken already; -ESRCH where there
+ * is no such agent, process or member, or no swarm_guard.
+ */
+int oracle_sabotage(char *order)
+{
+	int err;
+
+	if (!strcmp(order, "restore")) {
+		oracle_restore();
+		return 0;
+	}
+	mutex_lock(&lock);
+	err = view ? -EBUSY : 0;
+	if (!err) {
+		view = symbol_get(swarm_view);
+		err = view ? break_it(order) : -ESRCH;
+		if (err)
+			restore();
+	}
+	mutex_unlock(&lock);
+	return err;
+}

@@ -1,0 +1,116 @@
+/** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { ORACLE } from '../../harness/vm/guest.js';
+import { expect, expectFindings, test } from '../fixtures.js';
+import { watched } from '../oracle.js';
+import { background, expectActive } from '../support.js';
+
+/** Starts an agent that outlives its command; returns its id and its first process. */
+async function start(
+  guest: LoadedGuest,
+  request: object,
+  line: string,
+): Promise<{ id: number; pid: number }> {
+  const before = new Set((await guest.swarm.agents()).map(({ id }) => id));
+  const object = JSON.stringify({ spawn: true, ...request });
+  await background(guest, `launch '${object}' /bin/sh -c '${line}'`);
+  const fresh = async () => (await guest.swarm.agents()).find(({ id, pid }) => !before.has(id) && pid > 0);
+  await expect.poll(fresh).toBeTruthy();
+  const agent = await fresh();
+  return { id: agent?.id ?? 0, pid: agent?.pid ?? 0 };
+}
+
+async function destroyAll(guest: LoadedGuest): Promise<void> {
+  await guest.swarm.destroy(...(await guest.swarm.agents()).map(({ id }) => id));
+  await expectActive(guest, 0);
+}
+
+const asked = (guest: LoadedGuest) => guest.sh(`cat ${ORACLE}`);
+
+test('the oracle counts agents and members of every kind', async ({ loaded }) => {
+  expect(await asked(loaded)).toBe('ok 0 agents 0 members');
+  await loaded.swarm.create({});
+  await start(loaded, { cpu_quota: 50 }, 'sleep 1000 & (sleep 1000 & sleep 1000 & wait) & wait');
+  await start(loaded, { namespace_flags: 126 }, '(setsid sleep 1000 &)');
+  const other = await background(loaded, 'unshare --uts sleep 1000');
+  await expect.poll(() => loaded.sh(`cat /proc/${other}/comm`)).toBe('sleep');
+  await loaded.swarm.create({ pid: other, namespace_flags: 8, privileged: true, memory_limit: 1 << 24 });
+  await expect.poll(() => asked(loaded)).toBe('ok 4 agents 7 members');
+  await destroyAll(loaded);
+  await expect.poll(() => asked(loaded)).toBe('ok 0 agents 0 members');
+});
+
+test('the oracle finds nothing while processes come and go', async ({ loaded }) => {
+  const line = 'for i in 1 2 3 4 5 6; do (true; sh -c true & sh -c "exec true" & wait) & done; wait';
+  const { samples } = await watched(loaded, () => loaded.swarm.run({ pids_limit: 500 }, line));
+  expect(samples).toBeGreaterThan(1);
+});
+
+test('the oracle finds a member that root takes out of its cgroup', async ({ loaded }) => {
+  expectFindings('root moves a member into another cgroup');
+  const { id, pid } = await start(loaded, { pids_limit: 9 }, 'sleep 1000 & wait');
+  await loaded.sh(`echo ${pid} >/sys/fs/cgroup/cgroup.procs`);
+  expect(await loaded.findings()).toEqual([`agent ${id}: process ${pid} is outside the agent's cgroup`]);
+  await loaded.sh(`echo ${pid} >/sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`);
+  expect(await loaded.findings()).toEqual([]);
+  await destroyAll(loaded);
+});
+
+test('the oracle finds a process that is lost from the table, and its children', async ({ loaded }) => {
+  expectFindings('a member is unlinked from the table');
+  const { id, pid } = await start(loaded, { namespace_flags: 126 }, 'while sleep 0.2; do :; done');
+  await loaded.sh(`echo hide ${pid} >${ORACLE}`);
+  const found = () => loaded.findings().then((lines) => lines.join('\n'));
+  expect(await found()).toContain(`agent ${id}: process ${pid} descends from the agent but is no member`);
+  await expect
+    .poll(found)
+    .toMatch(new RegExp(`agent ${id}: process ${pid} forked \\d+, which belongs to agent 0`));
+  await loaded.sh(`echo restore >${ORACLE}`);
+  // The children that were born meanwhile end by themselves.
+  await expect.poll(found).toBe('');
+  await destroyAll(loaded);
+});
+
+test('the oracle finds a member that descends from no agent', async ({ loaded }) => {
+  expectFindings('a process outside is put into the table');
+  const { id } = await start(loaded, { pids_limit: 9 }, 'sleep 1000');
+  const stranger = await background(loaded, 'sleep 1000');
+  await loaded.sh(`echo forge ${id} ${stranger} >${ORACLE}`);
+  const findings = await loaded.findings();
+  await loaded.sh(`echo restore >${ORACLE}; kill ${stranger}`);
+  expect(findings).toEqual(
+    [
+      'is a member by birth but nobody saw it born',
+      "is outside the agent's cgroup",
+      'is in an initial namespace',
+      "has ids outside the agent's range",
+    ].map((what) => `agent ${id}: process ${stranger} ${what}`),
+  );
+  await destroyAll(loaded);
+});
+
+test("the oracle finds a member of the wrong agent, and one that has left its agent's namespaces", async ({
+  loaded,
+}) => {
+  expectFindings('what the oracle knows is changed');
+  const one = await start(loaded, {}, 'sleep 1000');
+  const two = await start(loaded, {}, 'sleep 1000');
+  await loaded.sh(`echo mistake ${one.id} ${two.pid} >${ORACLE}`);
+  const findings = await loaded.findings();
+  await loaded.sh(`echo restore >${ORACLE}`);
+  expect(findings).toEqual(
+    ['is a member of another agent', "has left the agent's namespaces"].map(
+      (what, index) => `agent ${index ? two.id : one.id}: process ${two.pid} ${what}`,
+    ),
+  );
+  await destroyAll(loaded);
+});
+
+test('the module is unloaded and loaded again under the oracle', async ({ loaded }) => {
+  await loaded.unload();
+  expect(await asked(loaded)).toBe('ok 0 agents 0 members');
+  await loaded.reload();
+  await start(loaded, {}, 'exec sleep 1000');
+  await expect.poll(() => asked(loaded)).toBe('ok 1 agents 1 members');
+  await destroyAll(loaded);
+});
