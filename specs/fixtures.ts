@@ -42,10 +42,10 @@ export function expectFindings(reason: string): void {
 }
 
 /** Asks the oracle, once the spec is over, whether every descendant of an agent is a member and confined. */
-async function consult(guest: LoadedGuest, info: TestInfo): Promise<void> {
+async function consult(guest: LoadedGuest, info: TestInfo): Promise<Error | undefined> {
   const findings = await guest.findings();
-  if (findings.length > 0 && !info.annotations.some(({ type }) => type === NO_ORACLE))
-    throw new Error(`the oracle finds:\n${findings.join('\n')}`);
+  if (findings.length === 0 || info.annotations.some(({ type }) => type === NO_ORACLE)) return undefined;
+  return new Error(`the oracle finds:\n${findings.join('\n')}`);
 }
 
 async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
@@ -68,11 +68,12 @@ async function withGuest<G extends BootedGuest>(
   info: TestInfo,
   get: () => Promise<G>,
   use: (guest: G) => Promise<void>,
-  judge?: (guest: G, info: TestInfo) => Promise<void>,
+  judge?: (guest: G, info: TestInfo) => Promise<Error | undefined>,
 ): Promise<void> {
   const guest = await marked(info, get);
   await use(guest);
   const { death } = guest.machine;
+  const verdict = death.aborted ? undefined : await judge?.(guest, info);
   if (death.aborted) {
     if (death.reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
     await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
@@ -80,15 +81,15 @@ async function withGuest<G extends BootedGuest>(
     if (info.errors.length === 0) throw death.reason;
     return;
   }
-  await judge?.(guest, info);
   const log = await guest.sh('dmesg -c');
   const found = complaints(log);
-  if (found.length > 0 || info.status !== info.expectedStatus) {
+  if (found.length > 0 || verdict || info.status !== info.expectedStatus) {
     await info.attach('kernel log', { body: log, contentType: 'text/plain' });
     await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
     await stage.discard();
   }
   if (found.length > 0) throw new Error(`the kernel complains:\n${excerpt(log, found[0] ?? '')}`);
+  if (verdict) throw verdict;
 }
 
 export const test = base.extend<Fixtures, WorkerFixtures>({

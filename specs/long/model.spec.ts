@@ -1,0 +1,8 @@
+/** Many random sequences of orders against the model of specs/model. */
+import { test } from '../fixtures.js';
+import { runModel } from '../model/run.js';
+
+test('hundreds of sequences of orders end as the model says', async ({ loaded }) => {
+  test.setTimeout(7_200_000);
+  await runModel(loaded, { runs: 200, orders: 80, limitMs: 7_000_000 });
+});

@@ -1,0 +1,9 @@
+/** Random sequences of orders against a model; many more of them in specs/long/model.spec.ts. */
+import { test } from '../fixtures.js';
+import { runModel } from '../model/run.js';
+
+test('whatever sequence of orders is given, counters, agents, processes and the oracle are as the model says', async ({
+  loaded,
+}) => {
+  await runModel(loaded, { runs: 5, orders: 50, limitMs: 100_000 });
+});
