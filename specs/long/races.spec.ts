@@ -1,0 +1,46 @@
+/** The races of specs/vm/races.spec.ts, for minutes. */
+import { test } from '../fixtures.js';
+import {
+  churn,
+  churnWithHotplug,
+  execByThreads,
+  forkBomb,
+  killLaunchers,
+  signals,
+  unloadAgainstAll,
+} from '../races.js';
+
+test.beforeEach(() => {
+  test.setTimeout(3_600_000);
+});
+
+test('create, spawn, adopt, destroy, exit and read race for minutes and leave nothing', async ({
+  loaded,
+}) => {
+  await churn(loaded, 16, 300);
+});
+
+test('the same with CPUs going offline and online for minutes leaves nothing', async ({ loaded }) => {
+  await churnWithHotplug(loaded, 8, 150);
+});
+
+test('hundreds of launchers that are killed leave nothing', async ({ loaded }) => {
+  await killLaunchers(loaded, 300);
+});
+
+test('the module is unloaded or refuses, hundreds of times', async ({ loaded }) => {
+  await unloadAgainstAll(loaded, 200);
+});
+
+test('signals make thousands of reads and writes short, never wrong', async ({ loaded }) => {
+  await signals(loaded, 20_000);
+});
+
+test('a member stays one through a hundred execves of threads', async ({ loaded }) => {
+  await execByThreads(loaded, 100);
+});
+
+test('fork bombs of thousands end with their agents', async ({ loaded }) => {
+  for (const request of [{}, { namespace_flags: 126 }, { pids_limit: 3000 }, { memory_limit: 1 << 28 }])
+    await forkBomb(loaded, request, 1000);
+});

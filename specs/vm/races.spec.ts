@@ -1,0 +1,73 @@
+/** What may happen at the same time, for a moment; for longer in specs/long/races.spec.ts. */
+import { expect, test } from '../fixtures.js';
+import {
+  churn,
+  churnWithHotplug,
+  execByThreads,
+  expectNothingLeft,
+  forkBomb,
+  killLaunchers,
+  signals,
+  unloadAgainstAll,
+} from '../races.js';
+import { background, expectActive } from '../support.js';
+
+test('create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
+  loaded,
+}) => {
+  await churn(loaded, 6, 12);
+});
+
+test('the same while a CPU goes offline and online leaves nothing', async ({ loaded }) => {
+  await churnWithHotplug(loaded, 4, 8);
+});
+
+test('launchers that are killed at any moment leave nothing, by whatever call they launch', async ({
+  loaded,
+}) => {
+  await killLaunchers(loaded, 20);
+});
+
+test('the module is unloaded or refuses, whatever happens at the same time', async ({ loaded }) => {
+  await unloadAgainstAll(loaded, 2);
+});
+
+test('signals make reads and writes short, never wrong, and a killed writer leaves whole agents', async ({
+  loaded,
+}) => {
+  await signals(loaded, 500);
+});
+
+test('a member stays one when a thread that is not its first calls execve', async ({ loaded }) => {
+  await execByThreads(loaded, 5);
+});
+
+test('a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded }) => {
+  await forkBomb(loaded, { pids_limit: 40 }, 40);
+});
+
+test('a fork bomb without a limit ends with its agent', async ({ loaded }) => {
+  // Without a pid namespace, whose end would end all of them, each process has to be met.
+  await forkBomb(loaded, { namespace_flags: 126 }, 100);
+});
+
+test('destroying an agent that sleeps uninterruptibly returns at once, and it ends when it wakes', async ({
+  loaded,
+}) => {
+  // The kernel waits for this helper, in a sleep that not even SIGKILL ends.
+  await loaded.writeFile('/sbin/request-key', '#!/bin/sh\nread x </srv/wake\n', '755');
+  await loaded.sh('mkfifo /srv/wake');
+  await background(loaded, `launch '{"spawn":true,"pids_limit":9}' /usr/local/bin/race request-key`);
+  const state = async () => loaded.sh('ps -o stat= -C race | grep -v Z || true');
+  await expect.poll(state).toMatch(/^D/);
+  const [agent] = await loaded.swarm.agents();
+  expect(await loaded.swarm.destroy(agent?.id ?? 0)).toEqual([expect.any(Number)]);
+  expect(await state(), 'dying, but asleep').toMatch(/^D/);
+  expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual([[agent?.id, agent?.pid]]);
+  expect((await loaded.exec('rmmod swarm_guard')).code, 'in use').not.toBe(0);
+  expect(await loaded.findings()).toEqual([]);
+  await loaded.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
+  await expectActive(loaded, 0);
+  expect(await state()).toBe('');
+  await expectNothingLeft(loaded);
+});

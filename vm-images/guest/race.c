@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * race WHAT — what a launcher, an agent or an administrator may do at the same time:
+ *
+ *   churn THREADS ROUNDS   create, spawn by every call, adopt, destroy, exit while
+ *                          armed and read, each thread ROUNDS times
+ *   killed VIA ROUNDS      launchers killed at any moment from arming to waiting
+ *   unload KO TIMES        unload and load the module against all of churn
+ *   signals OBJECTS        every file read and written under a rain of signals
+ *   exec-threads ROUNDS    eight threads call execve at once, ROUNDS times over
+ *   bomb                   fork without end
+ *   request-key            wait, uninterruptibly, for /sbin/request-key
+ *
+ * Prints how often what happened; exits 1 with a line on stderr where something
+ * happened that must not.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IDS		512
+#define STACK		65536
+
+extern char **environ;
+
+static atomic_int created, refused, destroyed, missed, unloaded, in_use, failures;
+/* Ids that some thread may destroy; 0 where there is none. */
+static _Atomic long ids[IDS];
+/* The module comes and goes: its files may be missing, or gone while open. */
+static int vanishing;
+static atomic_int stopping;
+
+static void fail(const char *fmt, ...)
+{
+	va_list args;
+
+	atomic_fetch_add(&failures, 1);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static void pause_us(long us)
+{
+	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
+
+	nanosleep(&time, NULL);
+}
+
+static int vanished(int err)
+{
+	return vanishing && (err == ENOENT || err == EIO);
+}
+
+static int open_swarm(const char *name, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/swarm/%s", name);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0 && !vanished(errno))
+		fail("open %s: %s", path, strerrorname_np(errno));
+	/* Not loaded: whoever loads it needs the CPUs more. */
+	if (fd < 0)
+		pause_us(2000);
+	return fd;
+}
+
+/* Returns the new agent's id, 0 where it was refused for a reason that a race gives. */
+static long create(const char *object)
+{
+	char answer[512] = "";
+	long id = 0;
+	int fd = open_swarm("create", O_RDWR);
+
+	if (fd < 0)
+		return 0;
+	if (write(fd, object, strlen(object)) < 0 && vanished(errno))
+		goto out;
+	if (read(fd, answer, sizeof(answer) - 1) < 0 && vanished(errno))
+		goto out;
+	if (sscanf(answer, "{\"id\":%ld}", &id) == 1)
+		atomic_fetch_add(&created, 1);
+	else if (strstr(answer, "\"ESRCH\"") || strstr(answer, "\"EBUSY\""))
+		atomic_fetch_add(&refused, 1);
+	else
+		fail("create %s: %s", object, answer);
+out:
+	close(fd);
+	return id;
+}
+
+static void destroy(long id)
+{
+	char line[32];
+	int fd = open_swarm("destroy", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	snprintf(line, sizeof(line), "%ld\n", id);
+	if (write(fd, line, strlen(line)) > 0)
+		atomic_fetch_add(&destroyed, 1);
+	else if (errno == ESRCH)
+		atomic_fetch_add(&missed, 1);
+	else if (!vanished(errno))
+		fail("destroy %ld: %s", id, strerrorname_np(errno));
+	close(fd);
+}
+
+/* Reads a file to its end. */
+static void read_all(const char *name)
+{
+	char buffer[4096];
+	int fd = open_swarm(name, O_RDONLY);
+	ssize_t length;
+
+	if (fd < 0)
+		return;
+	while ((length = read(fd, buffer, sizeof(buffer))) > 0)
+		;
+	if (length < 0 && !vanished(errno))
+		fail("read %s: %s", name, strerrorname_np(errno));
+	close(fd);
+}
+
+/* What children do; only system calls, for they may have a vfork's memory. */
+
+static void child_sleep(long ns)
+{
+	struct timespec time = { 0, ns };
+
+	syscall(SYS_nanosleep, &time, NULL);
+}
+
+static int child_life(void *kind)
+{
+	char *argv[] = { "/bin/true", NULL };
+
+	switch ((long)kind) {
+	case 0:
+		syscall(SYS_exit_group, 0);
+		break;
+	case 1:
+		execve(argv[0], argv, environ);
+		break;
+	case 2:
+		/* Children and grandchildren, of which nobody waits for any. */
+		for (int i = 0; i < 3; i++)
+			if (!syscall(SYS_fork))
+				child_sleep(i * 3000000);
+		break;
+	default:
+		child_sleep(30000000);
+	}
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+static pid_t start(const char *via, long kind)
+{
+	char *argv[] = { "/bin/true", NULL };
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid = -1;
+
+	if (!strcmp(via, "posix_spawn")) {
+		errno = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+		return errno ? -1 : pid;
+	}
+	if (!strcmp(via, "vfork")) {
+		char *stack = malloc(STACK);
+
+		pid = clone(child_life, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)kind);
+		free(stack);
+		return pid;
+	}
+	pid = !strcmp(via, "fork") ? syscall(SYS_fork) : syscall(SYS_clone3, &args, sizeof(args));
+	if (!pid)
+		child_life((void *)kind);
+	return pid;
+}
+
+static const char *const calls[] = { "fork", "vfork", "posix_spawn", "clone3" };
+
+static const char *const spawned[] = {
+	"{\"spawn\":true}",
+	"{\"spawn\":true,\"pids_limit\":20}",
+	"{\"spawn\":true,\"namespace_flags\":32,\"memory_limit\":33554432}",
+	"{\"spawn\":true,\"namespace_flags\":0,\"privileged\":true,\"cpu_quota\":50}",
+	"{\"spawn\":true,\"namespace_flags\":126,\"persist\":true}",
+};
+
+static void spawn(unsigned int *seed)
+{
+	long id = create(spawned[rand_r(seed) % 5]);
+	pid_t pid;
+
+	if (!id)
+		return;
+	ids[rand_r(seed) % IDS] = id;
+	pid = start(calls[rand_r(seed) % 4], rand_r(seed) % 4);
+	if (pid < 0)
+		fail("no child: %s", strerrorname_np(errno));
+	else if (rand_r(seed) % 2)
+		destroy(id);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	/* One that persists, or whose destruction came before the fork. */
+	destroy(id);
+}
+
+static void adopt(unsigned int *seed)
+{
+	char object[128];
+	int ready[2];
+	char byte;
+	pid_t pid;
+	long id;
+
+	if (pipe2(ready, O_CLOEXEC))
+		return;
+	pid = syscall(SYS_fork);
+	if (!pid) {
+		unshare(CLONE_NEWUTS);
+		syscall(SYS_write, ready[1], "", 1);
+		child_life((void *)(long)(rand_r(seed) % 2 + 2));
+	}
+	if (pid < 0 || read(ready[0], &byte, 1) != 1)
+		fail("no process to adopt");
+	snprintf(object, sizeof(object),
+		 "{\"pid\":%d,\"namespace_flags\":8,\"privileged\":true,\"cpu_quota\":50}", pid);
+	id = create(object);
+	if (id)
+		ids[rand_r(seed) % IDS] = id;
+	if (id && rand_r(seed) % 2)
+		destroy(id);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+/* A thread that arms itself and ends. */
+static void *arm_and_exit(void *unused)
+{
+	create("{\"spawn\":true,\"pids_limit\":5}");
+	return unused;
+}
+
+static void round_of(unsigned int *seed)
+{
+	pthread_t thread;
+	long id;
+
+	switch (rand_r(seed) % 8) {
+	case 0:
+		id = create("{\"memory_limit\":65536}");
+		if (id)
+			ids[rand_r(seed) % IDS] = id;
+		break;
+	case 1:
+	case 2:
+		spawn(seed);
+		break;
+	case 3:
+		adopt(seed);
+		break;
+	case 4:
+		if (!pthread_create(&thread, NULL, arm_and_exit, NULL))
+			pthread_join(thread, NULL);
+		break;
+	case 5:
+		read_all(rand_r(seed) % 2 ? "agents" : "status");
+		break;
+	default:
+		id = atomic_exchange(&ids[rand_r(seed) % IDS], 0);
+		if (id)
+			destroy(id);
+	}
+}
+
+static long rounds;
+
+static void *churner(void *number)
+{
+	unsigned int seed = (long)number + 1;
+	long i;
+
+	for (i = 0; i < rounds && !stopping; i++) {
+		round_of(&seed);
+		/* Without the module, most rounds do nothing at all. */
+		if (vanishing)
+			pause_us(500);
+	}
+	return NULL;
+}
+
+/* Ends all that is left. */
+static void clean_up(void)
+{
+	char line[256];
+	FILE *agents = fopen("/proc/swarm/agents", "r");
+	long id;
+
+	while (agents && fgets(line, sizeof(line), agents))
+		if (sscanf(line, "ID: %ld,", &id) == 1)
+			destroy(id);
+	if (agents)
+		fclose(agents);
+}
+
+static void churn(long threads)
+{
+	pthread_t thread[64];
+	long i;
+
+	for (i = 0; i < threads; i++)
+		pthread_create(&thread[i], NULL, churner, (void *)i);
+	for (i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+}
+
+static void killed(const char *via)
+{
+	unsigned int seed = 7;
+	long i;
+
+	for (i = 0; i < rounds; i++) {
+		pid_t launcher = syscall(SYS_fork);
+
+		if (!launcher) {
+			if (create(spawned[i % 5]) && start(via, rand_r(&seed) % 4) > 0)
+				pause();
+			_exit(0);
+		}
+		pause_us(rand_r(&seed) % 6000);
+		kill(launcher, SIGKILL);
+		waitpid(launcher, NULL, 0);
+		rand_r(&seed);
+	}
+}
+
+/* Unloading and loading */
+
+static void load(int ko)
+{
+	int before = created;
+
+	if (syscall(SYS_finit_module, ko, "", 0)) {
+		fail("finit_module: %s", strerrorname_np(errno));
+		return;
+	}
+	atomic_fetch_add(&unloaded, 1);
+	/* On to the next once there is something to unload it under. */
+	while (created == before)
+		pause_us(100);
+}
+
+static void unload(const char *path, long times)
+{
+	int ko = open(path, O_RDONLY | O_CLOEXEC);
+	pthread_t thread[4];
+	long i;
+
+	vanishing = 1;
+	rounds = LONG_MAX;
+	for (i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, churner, (void *)i);
+	while ((unloaded < times || !in_use) && !failures) {
+		if (!syscall(SYS_delete_module, "swarm_guard", O_NONBLOCK)) {
+			load(ko);
+			continue;
+		}
+		if (errno != EWOULDBLOCK)
+			fail("delete_module: %s", strerrorname_np(errno));
+		atomic_fetch_add(&in_use, 1);
+		pause_us(300);
+	}
+	stopping = 1;
+	for (i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	close(ko);
+}
+
+/* Signals */
+
+static atomic_long caught;
+static pid_t target;
+
+static void on_signal(int number)
+{
+	(void)number;
+	atomic_fetch_add(&caught, 1);
+}
+
+static void *rain(void *unused)
+{
+	unsigned int seed = 3;
+
+	while (!stopping) {
+		syscall(SYS_tgkill, getpid(), target, SIGUSR1);
+		pause_us(rand_r(&seed) % 300);
+	}
+	return unused;
+}
+
+/* Reads what is there; returns the number of lines. */
+static long lines_of(int fd, size_t piece)
+{
+	char buffer[4096];
+	long lines = 0;
+	ssize_t length;
+
+	while ((length = read(fd, buffer, piece)) != 0) {
+		if (length < 0 && errno != EINTR) {
+			fail("read: %s", strerrorname_np(errno));
+			break;
+		}
+		for (ssize_t i = 0; i < length; i++)
+			lines += buffer[i] == '\n';
+	}
+	return lines;
+}
+
+/* Writes all of it, as a careful program does; returns the lines that were read back. */
+static long write_all(const char *name, const char *text, int read_back)
+{
+	size_t at = 0, length = strlen(text);
+	int fd = open_swarm(name, read_back ? O_RDWR : O_WRONLY);
+	long lines = 0;
+
+	while (at < length) {
+		ssize_t written = write(fd, text + at, length - at);
+
+		if (written >= 0)
+			at += written;
+		else if (errno == EAGAIN && read_back)
+			lines += lines_of(fd, 4096);
+		else if (errno != EINTR)
+			break;
+	}
+	if (at < length)
+		fail("write %s: %s", name, strerrorname_np(errno));
+	if (read_back)
+		lines += lines_of(fd, 100);
+	close(fd);
+	return lines;
+}
+
+static long count_agents(size_t piece)
+{
+	int fd = open_swarm("agents", O_RDONLY);
+	long lines = lines_of(fd, piece);
+
+	close(fd);
+	return lines;
+}
+
+static long status_line(int which)
+{
+	char text[256] = "";
+	int fd = open_swarm("status", O_RDONLY);
+	long values[4] = { 0 };
+
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		fail("read status: %s", strerrorname_np(errno));
+	close(fd);
+	sscanf(text, "Active agents: %ld\nTotal created: %ld\nTotal destroyed: %ld\nPolicy violations: %ld",
+	       values, values + 1, values + 2, values + 3);
+	return values[which];
+}
+
+static char *repeat(const char *text, long times)
+{
+	size_t length = strlen(text);
+	char *all = malloc(length * times + 1);
+
+	for (long i = 0; i < times; i++)
+		memcpy(all + i * length, text, length);
+	all[length * times] = '\0';
+	return all;
+}
+
+static void destroy_all(void)
+{
+	char *text = malloc(IDS * 65536), line[256];
+	FILE *agents = fopen("/proc/swarm/agents", "r");
+	size_t used = 0;
+	long id;
+
+	while (agents && fgets(line, sizeof(line), agents))
+		if (sscanf(line, "ID: %ld,", &id) == 1)
+			used += sprintf(text + used, "%ld\n", id);
+	text[used] = '\0';
+	write_all("destroy", text, 0);
+	if (agents)
+		fclose(agents);
+	free(text);
+}
+
+/* A writer that is killed has created whole agents, and all of them are there. */
+static void kill_writer(const char *objects, long before, long us)
+{
+	long made, listed;
+	pid_t writer = fork();
+
+	if (!writer) {
+		int fd = open_swarm("create", O_WRONLY);
+
+		_exit(write(fd, objects, strlen(objects)) < 0);
+	}
+	pause_us(us);
+	kill(writer, SIGKILL);
+	while (waitpid(writer, NULL, 0) < 0 && errno == EINTR)
+		;
+	made = status_line(1) - before;
+	listed = count_agents(4096);
+	if (listed != made || listed != status_line(0))
+		fail("killed: %ld agents listed, %ld created", listed, made);
+	destroy_all();
+	if (status_line(0))
+		fail("killed: %ld agents left", status_line(0));
+}
+
+static void signals(long objects)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	char *text = repeat("{}\n", objects), *many = repeat("{\"cpu_quota\":5}\n", 20000);
+	long before = status_line(1), lines;
+	pthread_t thread;
+
+	target = getpid();
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_create(&thread, NULL, rain, NULL);
+	lines = write_all("create", text, 1);
+	if (lines != objects)
+		fail("create: %ld objects, %ld answers", objects, lines);
+	if (status_line(1) - before != objects)
+		fail("create: %ld objects, %ld created", objects, status_line(1) - before);
+	if (count_agents(64) != objects)
+		fail("agents: %ld objects, %ld lines", objects, count_agents(64));
+	destroy_all();
+	if (status_line(0))
+		fail("destroy: %ld left", status_line(0));
+	for (long i = 0; i < 5; i++)
+		kill_writer(many, status_line(1), 4000 << i);
+	stopping = 1;
+	pthread_join(thread, NULL);
+	printf("caught %ld\n", caught);
+}
+
+/* Inside an agent */
+
+static pthread_barrier_t barrier;
+
+static void *exec_again(void *left)
+{
+	char number[24];
+	char *argv[] = { "/usr/local/bin/race", "exec-threads", number, NULL };
+
+	snprintf(number, sizeof(number), "%ld", (long)left - 1);
+	pthread_barrier_wait(&barrier);
+	execve(argv[0], argv, environ);
+	return NULL;
+}
+
+static void exec_threads(long left)
+{
+	pthread_t thread;
+
+	if (!left) {
+		printf("pid %d, active %ld\n", getpid(), status_line(0));
+		return;
+	}
+	pthread_barrier_init(&barrier, NULL, 8);
+	for (int i = 0; i < 8; i++)
+		if (pthread_create(&thread, NULL, exec_again, (void *)left))
+			fail("no thread");
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	rounds = argc > 2 ? atol(argv[argc - 1]) : 0;
+	if (!strcmp(what, "bomb"))
+		for (;;)
+			syscall(SYS_fork);
+	if (!strcmp(what, "request-key"))
+		return syscall(SYS_request_key, "user", "swarm-guard:race", "wait",
+			       KEY_SPEC_PROCESS_KEYRING) < 0;
+	if (!strcmp(what, "exec-threads")) {
+		exec_threads(rounds);
+		return failures > 0;
+	}
+	/* Orphans of launchers end up here, and nobody waits for them. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (!strcmp(what, "churn") && argc == 4)
+		churn(atol(argv[2]));
+	else if (!strcmp(what, "killed") && argc == 4)
+		killed(argv[2]);
+	else if (!strcmp(what, "unload") && argc == 4)
+		unload(argv[2], rounds);
+	else if (!strcmp(what, "signals") && argc == 3)
+		signals(rounds);
+	else
+		return 2;
+	clean_up();
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	printf("created %d refused %d destroyed %d missed %d unloaded %d in use %d\n", created, refused,
+	       destroyed, missed, unloaded, in_use);
+	return failures > 0;
+}
