@@ -22,6 +22,7 @@
 #include <linux/sched/user.h>
 #include <linux/task_work.h>
 #include <linux/user_namespace.h>
+#include <uapi/linux/keyctl.h>
 #include <uapi/linux/prctl.h>
 
 #include "agent.h"
@@ -155,15 +156,36 @@ static int take_identity(const struct swarm_agent *agent)
 	return 0;
 }
 
+static void drop_limit(unsigned int resource)
+{
+	struct rlimit *limit = &current->signal->rlim[resource];
+
+	task_lock(current->group_leader);
+	limit->rlim_cur = 0;
+	limit->rlim_max = 0;
+	task_unlock(current->group_leader);
+}
+
 /* What a launcher may have and its agent must not inherit. */
 static int drop_privileges(void)
 {
+	int err;
+
 	if (rt_or_dl_task_policy(current) || task_nice(current) < 0)
 		sched_set_normal(current, max(0, task_nice(current)));
 	if (current->signal->oom_score_adj < 0)
 		current->signal->oom_score_adj = 0;
 	current->signal->oom_score_adj_min = max_t(short, current->signal->oom_score_adj_min, 0);
-	return swarm_call(SWARM_CALL_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
+	/* Nor what would let it take them again: real time is beyond any cpu_quota. */
+	drop_limit(RLIMIT_RTPRIO);
+	drop_limit(RLIMIT_NICE);
+	err = swarm_call(SWARM_CALL_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
+#ifdef CONFIG_KEYS
+	/* Whoever possesses the launcher's session keyring may read the keys in it. */
+	if (!err)
+		err = min(0L, swarm_call(SWARM_CALL_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0));
+#endif
+	return err;
 }
 
 /*

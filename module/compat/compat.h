@@ -54,6 +54,9 @@ int swarm_remove_dir(const struct path *parent, const char *name);
 
 /* syscall.c: the kernel's own system calls, for a task's birth */
 enum swarm_call {
+#ifdef CONFIG_KEYS
+	SWARM_CALL_KEYCTL,
+#endif
 	SWARM_CALL_PRCTL,
 	SWARM_CALL_SETRESGID,
 	SWARM_CALL_SETRESUID,

@@ -24,6 +24,9 @@
 typedef long (*entry_t)(const struct pt_regs *regs);
 
 static const char *const names[SWARM_NR_CALLS] = {
+#ifdef CONFIG_KEYS
+	[SWARM_CALL_KEYCTL] = SWARM_SYSCALL_NATIVE "keyctl",
+#endif
 	[SWARM_CALL_PRCTL] = SWARM_SYSCALL_NATIVE "prctl",
 	[SWARM_CALL_SETRESGID] = SWARM_SYSCALL_NATIVE "setresgid",
 	[SWARM_CALL_SETRESUID] = SWARM_SYSCALL_NATIVE "setresuid",
