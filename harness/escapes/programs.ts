@@ -1,0 +1,122 @@
+/** Attempts to execute what exec_paths does not name. None of the peers has such a rule. */
+import { PEERS } from './attempt.js';
+import type { Attempt } from './attempt.js';
+
+/** A shell, the program that tries, a file and a tree. What is executed otherwise leaves a file. */
+const LISTED = ['/bin/sh', '/usr/local/bin/escape', '/srv/escape/allowed', '/srv/escape/tree/'];
+const BEFORE = 'cp /usr/bin/true allowed; mkdir -m 777 tree';
+const TOUCHED = '[ -e touched ]';
+const policy = { exec_paths: LISTED };
+
+function denied(execve: number) {
+  return { outcome: 'denied', by: 'exec_paths', counted: { execve }, policy } as const;
+}
+
+export const programs: readonly Attempt[] = [
+  {
+    id: 'exec-unlisted',
+    title: 'executing an unlisted file',
+    before: BEFORE,
+    inside: 'escape exec /usr/bin/touch touched',
+    escaped: TOUCHED,
+    ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-memfd',
+    title: '… by execveat of a copy in memory',
+    before: BEFORE,
+    inside: 'escape exec-memfd /usr/bin/touch touched',
+    escaped: TOUCHED,
+    ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-unlinked',
+    title: '… by execveat of a copy that is unlinked',
+    before: BEFORE,
+    inside: 'escape exec-unlinked /usr/bin/touch touched',
+    escaped: TOUCHED,
+    ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-links',
+    title: '… by a symbolic and a hard link in a listed tree',
+    before: `${BEFORE}; ln -s /usr/bin/touch tree/link`,
+    inside:
+      'escape exec tree/link touched; escape link /usr/bin/touch tree/hard; escape exec tree/hard touched',
+    escaped: TOUCHED,
+    // The hard link is refused already: the file is another user's.
+    ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-mounts',
+    title: '… by bind mounts on a listed file and into a listed tree',
+    before: `${BEFORE}; : >tree/file; mkdir tree/dir`,
+    inside: [
+      'escape mount /usr/bin/touch allowed none 1000; escape exec /srv/escape/allowed touched',
+      'escape mount /usr/bin/touch tree/file none 1000; escape exec tree/file touched',
+      'escape mount /usr/bin tree/dir none 1000; escape exec tree/dir/touch touched',
+    ].join('\n'),
+    escaped: TOUCHED,
+    ours: [denied(3)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-script',
+    title: '… as the interpreter of a listed script',
+    before: `${BEFORE}; printf '#!/usr/bin/touch touched\\n' >tree/script; chmod 755 tree/script`,
+    inside: 'escape exec tree/script',
+    escaped: TOUCHED,
+    ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-binfmt',
+    title: '… as an interpreter that it registers itself, in a binfmt_misc of its own',
+    before: `${BEFORE}; mkdir m; printf ESCAPE >tree/data; chmod 755 tree/data`,
+    inside:
+      'escape mount none m binfmt_misc; printf ":e:M::ESCAPE::/usr/bin/touch:" >m/register\n' +
+      'escape exec tree/data touched; printf ":f:M::ESCAPE::/usr/bin/touch:F" >m/register; escape exec tree/data touched',
+    escaped: TOUCHED,
+    ours: [denied(2)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-interpreter',
+    title: '… as a script, by a listed shell that is started by hand',
+    before: `${BEFORE}; echo ': >/srv/escape/touched' >script`,
+    inside: '/bin/sh /srv/escape/script',
+    escaped: TOUCHED,
+    ours: [{ outcome: 'gap', section: 'Programs by file', policy }],
+    without: PEERS,
+  },
+  {
+    id: 'exec-loader',
+    title: '… by the dynamic loader, started by hand',
+    before: BEFORE,
+    inside: 'escape exec /lib64/ld-linux-x86-64.so.2 /usr/bin/touch touched',
+    escaped: TOUCHED,
+    ours: [
+      denied(1),
+      {
+        outcome: 'gap',
+        section: 'Programs by file',
+        when: 'with the loader listed',
+        policy: { exec_paths: [...LISTED, '/lib64/ld-linux-x86-64.so.2'] },
+      },
+    ],
+    without: PEERS,
+  },
+  {
+    id: 'exec-tree',
+    title: '… by a copy in a listed tree that it may write to',
+    before: `${BEFORE}; : >tree/copy; chmod 777 tree/copy`,
+    inside: 'escape copy /usr/bin/touch tree/copy; escape exec tree/copy touched',
+    escaped: TOUCHED,
+    ours: [{ outcome: 'gap', section: 'Programs by file', policy }],
+    without: PEERS,
+  },
+];

@@ -1,0 +1,23 @@
+/** Every attempt to escape of harness/escapes against SwarmGuard. */
+import { CORPUS } from '../../harness/escapes/corpus.js';
+import { loadDrivers } from '../../harness/escapes/drivers.js';
+import { make, swarmGuard } from '../../harness/escapes/run.js';
+import { expect, test } from '../fixtures.js';
+
+/* Many containers, one after the other. */
+test.setTimeout(600_000);
+
+for (const [group, attempts] of Object.entries(CORPUS)) {
+  test(`attempts to escape end as the table says: ${group}`, async ({ loaded, stage }) => {
+    await loadDrivers(loaded, stage.kernel);
+    for (const attempt of attempts) {
+      for (const each of attempt.ours) {
+        const what = `${attempt.id} ${JSON.stringify(each.policy ?? {})}`;
+        const { escaped, counted, answers } = await make(loaded, attempt, swarmGuard(each.policy));
+        if (process.env['SWARMGUARD_ANSWERS']) console.error(`${what}\n${answers}\n`);
+        expect.soft(escaped ? 'gap' : 'denied', `${what}\n${answers}`).toBe(each.outcome);
+        expect.soft(counted, `violations of ${what}\n${answers}`).toEqual(each.counted ?? {});
+      }
+    }
+  });
+}
