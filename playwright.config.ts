@@ -1,5 +1,5 @@
 import { defineConfig } from '@playwright/test';
-import type { Project } from '@playwright/test';
+import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
 import { kernelTrees } from './harness/kernels/tree.js';
 
@@ -30,11 +30,19 @@ function projectsOf(kernelName: string): Project<object, Options>[] {
     .map((suite) => ({ name: `${suite}-${kernelName}`, testDir: `specs/${suite}`, use: { kernelName } }));
 }
 
+/** Where $SWARMGUARD_BLOB says, what npm run report:merge puts together. */
+const blob = process.env['SWARMGUARD_BLOB'];
+const reporter: ReporterDescription[] = [
+  ['./harness/report/verdicts.ts'],
+  ['./harness/report/results.ts'],
+  ...(blob ? [['blob', { outputFile: blob }] as const] : []),
+];
+
 export default defineConfig<object, Options>({
   forbidOnly: Boolean(process.env['CI']),
   globalSetup: './specs/setup.ts',
   outputDir: 'test-results',
-  reporter: [['./harness/report/verdicts.ts']],
+  reporter,
   timeout: 180_000,
   workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
   projects: [

@@ -1,7 +1,7 @@
 /**
  * npm run vm:test [-- [--kernel NAME]... [--all] [--suite NAME]... [--kernel-tree NAME=PATH]...
  * [--grep PATTERN] [--shard I/N] [--list] [FILE...]] — the guest specs, on the newest kernel unless told
- * otherwise.
+ * otherwise. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes.
  */
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
@@ -63,11 +63,13 @@ const args = [
   ...(values.shard ? [`--shard=${values.shard}`] : []),
   ...(values.list ? ['--list'] : []),
 ];
+const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
 const { exitCode } = await execa('npx', ['playwright', 'test', ...args, ...positionals], {
   cwd: repository,
   env: {
     SWARMGUARD_KERNELS: names.join(','),
     SWARMGUARD_SUITES: suites.join(','),
+    ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
   },
   stdio: 'inherit',
   reject: false,
