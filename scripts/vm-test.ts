@@ -61,7 +61,7 @@ const suites = values.suite.length > 0 ? values.suite : quick;
 const args = [
   ...(values.grep ? [`--grep=${values.grep}`] : []),
   ...(values.shard ? [`--shard=${values.shard}`] : []),
-  ...(values.list ? ['--list'] : []),
+  ...(values.list ? ['--list', '--reporter=list'] : []),
 ];
 const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
 const { exitCode } = await execa('npx', ['playwright', 'test', ...args, ...positionals], {
