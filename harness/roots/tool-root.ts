@@ -73,6 +73,11 @@ export function kernelBuildRoot(): Promise<Root> {
   return debianRoot('kernel-build', "what the kernel's build needs", KERNEL_BUILD_PACKAGES);
 }
 
+/** A root with a web browser; needed only to look at the results' pages. */
+export function browserRoot(): Promise<Root> {
+  return debianRoot('browser', 'a web browser', ['chromium', 'fonts-dejavu-core']);
+}
+
 /** A directory of the host that is seen inside a root while a command runs. */
 export interface Bind {
   host: string;
