@@ -1,29 +1,54 @@
 import { defineConfig } from '@playwright/test';
-import { readCatalogue } from './harness/kernels/catalogue.js';
+import type { Project, ReporterDescription } from '@playwright/test';
+import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
+import { kernelTrees } from './harness/kernels/tree.js';
+
+interface Options {
+  kernelName: string;
+}
+
+const { newest, entries } = await readCatalogue();
 
 /** The kernels under test: $SWARMGUARD_KERNELS, names of the catalogue with commas or "all"; the newest by default. */
 async function kernels(): Promise<string[]> {
-  const { newest, entries } = await readCatalogue();
   const wanted = process.env['SWARMGUARD_KERNELS'] ?? newest;
-  return wanted === 'all' ? entries.map(({ name }) => name) : wanted.split(',');
+  return wanted === 'all' ? runnable(await kernelTrees()) : wanted.split(',');
 }
 
 /** Suites: $SWARMGUARD_SUITES; those that are quick by default. */
 const suites = (process.env['SWARMGUARD_SUITES'] ?? 'unit,vm').split(',');
 
-export default defineConfig<object, { kernelName: string }>({
+/** Suites that no kernel's guest is given to: they have one project, or get guests of their own. */
+const WITHOUT_KERNEL = ['unit', 'kernels'];
+
+/** One project for each suite and kernel; a kernel that must be refused has one of its own. */
+function projectsOf(kernelName: string): Project<object, Options>[] {
+  if (entries.find(({ name }) => name === kernelName)?.refused)
+    return [{ name: `refused-${kernelName}`, testDir: 'specs/kernels', testMatch: 'refused.spec.ts' }];
+  return suites
+    .filter((suite) => !WITHOUT_KERNEL.includes(suite))
+    .map((suite) => ({ name: `${suite}-${kernelName}`, testDir: `specs/${suite}`, use: { kernelName } }));
+}
+
+/** Where $SWARMGUARD_BLOB says, what npm run report:merge puts together. */
+const blob = process.env['SWARMGUARD_BLOB'];
+const reporter: ReporterDescription[] = [
+  ['./harness/report/verdicts.ts'],
+  ['./harness/report/results.ts'],
+  ...(blob ? [['blob', { outputFile: blob }] as const] : []),
+];
+
+export default defineConfig<object, Options>({
   forbidOnly: Boolean(process.env['CI']),
   globalSetup: './specs/setup.ts',
   outputDir: 'test-results',
-  reporter: [['./harness/report/verdicts.ts']],
+  reporter,
   timeout: 180_000,
   workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
   projects: [
-    ...suites.filter((suite) => suite === 'unit').map((name) => ({ name, testDir: `specs/${name}` })),
-    ...(await kernels()).flatMap((kernelName) =>
-      suites
-        .filter((suite) => suite !== 'unit')
-        .map((suite) => ({ name: `${suite}-${kernelName}`, testDir: `specs/${suite}`, use: { kernelName } })),
-    ),
+    ...suites
+      .filter((suite) => WITHOUT_KERNEL.includes(suite))
+      .map((name) => ({ name, testDir: `specs/${name}`, testIgnore: 'refused.spec.ts' })),
+    ...(await kernels()).flatMap(projectsOf),
   ],
 });

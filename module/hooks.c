@@ -121,6 +121,9 @@ static struct swarm_hook hooks[] = {
 #ifdef SWARM_SYSCALL_COMPAT
 	SWARM_HOOK(SWARM_SYSCALL_COMPAT "setns", swarm_hook_setns),
 #endif
+#ifndef SWARM_BIRTH_BY_TASK_WORK
+	SWARM_HOOK("calculate_sigpending", swarm_hook_newborn),
+#endif
 	/* Kernels that make mount namespaces without clone, unshare or setns. */
 #ifdef OPEN_TREE_NAMESPACE
 	SWARM_HOOK(SWARM_SYSCALL_NATIVE "open_tree", swarm_hook_open_tree),

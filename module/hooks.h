@@ -59,6 +59,8 @@ void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs);
 
 unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
 			    enum swarm_action action, const struct swarm_subject *subject);

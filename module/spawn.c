@@ -20,7 +20,6 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/user.h>
-#include <linux/task_work.h>
 #include <linux/user_namespace.h>
 #include <uapi/linux/keyctl.h>
 #include <uapi/linux/prctl.h>
@@ -291,8 +290,6 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 	swarm_agent_join(agent, newborn);
 	WARN_ON_ONCE(swarm_member_add(member, child));
 	/* Destroyed while this fork was under way: seen here, or the child is seen there. */
-	if (newborn || swarm_agent_dying(agent)) {
-		init_task_work(&member->work, first_work);
-		WARN_ON_ONCE(task_work_add(child, &member->work, TWA_RESUME));
-	}
+	if (newborn || swarm_agent_dying(agent))
+		swarm_before_user(child, &member->work, first_work);
 }

@@ -1,20 +1,32 @@
-/** npm run kernels:update — move every kernel to the newest patch release that the archive offers. */
+/** npm run kernels:update [-- NAME...] — move kernels to the newest patch release that the archive offers. */
 import { readCatalogue, readLock, writeLock } from '../harness/kernels/catalogue.js';
-import { lockRelease, newestRelease } from '../harness/kernels/update.js';
+import type { CatalogueEntry, LockedKernel } from '../harness/kernels/catalogue.js';
+import { update } from '../harness/kernels/update.js';
 import { aptUpdate } from '../harness/roots/debian.js';
 import { step } from '../harness/util/progress.js';
 
 await step("Reading the archive's indexes", aptUpdate);
+const only = process.argv.slice(2);
 const before = await readLock();
-const after = { ...before };
-for (const entry of (await readCatalogue()).entries) {
-  const release = await newestRelease(entry);
-  const old = before[entry.name]?.release;
-  if (release === undefined) {
-    console.log(`${entry.name}: the archive has no headers for it${old ? `; stays at ${old}` : ''}`);
-    continue;
-  }
-  after[entry.name] = await lockRelease(entry, release);
-  console.log(`${entry.name}: ${old === release ? `${release}, unchanged` : `${old ?? 'new'} → ${release}`}`);
+const after: Record<string, LockedKernel> = {};
+const { entries } = await readCatalogue();
+// Those that take another's configuration come after it.
+const borrows = ({ headers }: CatalogueEntry) => 'config' in headers && headers.config !== undefined;
+for (const entry of [...entries.filter((each) => !borrows(each)), ...entries.filter(borrows)]) {
+  const old = before[entry.name];
+  const wanted = only.length === 0 || only.includes(entry.name);
+  const { locked, notes } = wanted ? await update(entry, old) : { locked: old, notes: ['left as it was'] };
+  for (const note of notes) console.log(`${entry.name}: ${note}`);
+  const kept = locked ?? old;
+  if (!kept) continue;
+  after[entry.name] = kept;
+  // At once, for those that come after.
+  await writeLock({ ...before, ...after });
+  const change =
+    old?.release === kept.release
+      ? `${kept.release}, unchanged`
+      : `${old?.release ?? 'new'} → ${kept.release}`;
+  console.log(`${entry.name}: ${locked ? change : `stays at ${kept.release}`}`);
 }
-await writeLock(after);
+const inOrder = entries.flatMap(({ name }) => (after[name] ? [[name, after[name]] as const] : []));
+await writeLock(Object.fromEntries(inOrder));

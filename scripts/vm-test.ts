@@ -1,31 +1,76 @@
 /**
- * npm run vm:test [-- [--kernel NAME]... [--all] [--grep PATTERN] [--shard I/N] [FILE...]] — the guest
- * specs, on the newest kernel unless told otherwise.
+ * npm run vm:test [-- [--kernel NAME]... [--all] [--suite NAME]... [--kernel-tree NAME=PATH]...
+ * [--grep PATTERN] [--shard I/N] [--list] [FILE...]] — the guest specs, on the newest kernel unless told
+ * otherwise. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes.
  */
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import { readCatalogue } from '../harness/kernels/catalogue.js';
+import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
+import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
 import { repository } from '../harness/util/repository.js';
+
+const SUITES = ['vm', 'kernels', 'long', 'scale'];
 
 const { values, positionals } = parseArgs({
   options: {
-    kernel: { type: 'string', multiple: true },
+    kernel: { type: 'string', multiple: true, default: [] },
     all: { type: 'boolean', default: false },
+    suite: { type: 'string', multiple: true, default: [] },
+    'kernel-tree': { type: 'string', multiple: true, default: [] },
     grep: { type: 'string' },
     shard: { type: 'string' },
+    list: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 });
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(2);
+}
+
+for (const suite of values.suite) {
+  if (!SUITES.includes(suite)) fail(`there is no suite ${suite}; there are ${SUITES.join(', ')}`);
+}
+try {
+  Object.assign(process.env, treesEnvironment(values['kernel-tree']));
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error));
+}
+
+const trees = await kernelTrees();
 const { newest, entries } = await readCatalogue();
-const names = values.all ? entries.map(({ name }) => name) : (values.kernel ?? [newest]);
+const asked = values.kernel.length > 0 ? values.kernel : trees.size > 0 ? [...trees.keys()] : [newest];
+const can = await runnable(trees);
+for (const name of values.all ? [...trees.keys()] : asked) {
+  const entry = await findEntry(name).catch((error: unknown) =>
+    fail(error instanceof Error ? error.message : String(error)),
+  );
+  if (can.includes(name) || entry.headers.from !== 'tree') continue;
+  fail(`kernel ${name} needs --kernel-tree ${name}=PATH: ${entry.headers.because}`);
+}
+if (values.all) {
+  for (const { name, headers } of entries) {
+    if (!can.includes(name) && headers.from === 'tree')
+      console.log(`not run: kernel ${name} (${headers.because}; --kernel-tree ${name}=PATH runs it)`);
+  }
+}
+const names = values.all ? can : asked;
+const quick = values.all ? ['vm', 'kernels'] : ['vm'];
+const suites = values.suite.length > 0 ? values.suite : quick;
 const args = [
-  ...names.map((name) => `--project=vm-${name}`),
   ...(values.grep ? [`--grep=${values.grep}`] : []),
   ...(values.shard ? [`--shard=${values.shard}`] : []),
+  ...(values.list ? ['--list', '--reporter=list'] : []),
 ];
+const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
 const { exitCode } = await execa('npx', ['playwright', 'test', ...args, ...positionals], {
   cwd: repository,
-  env: { SWARMGUARD_KERNELS: names.join(',') },
+  env: {
+    SWARMGUARD_KERNELS: names.join(','),
+    SWARMGUARD_SUITES: suites.join(','),
+    ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
+  },
   stdio: 'inherit',
   reject: false,
 });

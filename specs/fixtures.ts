@@ -7,6 +7,7 @@ import type { BootedGuest, LoadedGuest } from '../harness/vm/guest.js';
 import { complaints } from '../harness/vm/kernel-log.js';
 import { Stage } from '../harness/vm/stage.js';
 import type { GuestExtras } from '../harness/vm/stage.js';
+import { whyStopped } from '../harness/vm/stopped.js';
 
 export { expect } from '@playwright/test';
 
@@ -97,6 +98,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   guestExtras: [{}, { option: true, scope: 'worker' }],
   stage: [
     async ({ kernelName, guestExtras }, use) => {
+      const why = whyStopped(kernelName);
+      if (why !== undefined) throw new Error(`kernel ${kernelName} is not run: ${why}`);
       const stage = await Stage.prepare(kernelName || undefined, guestExtras);
       await use(stage);
       await stage.discard();

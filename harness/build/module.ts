@@ -1,8 +1,10 @@
 /** Building the module, and its Rust integration test, in the root with the tools. */
-import { cp, mkdir, readFile, readdir, rename } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { appendFile, cp, mkdir, readFile, readdir, rename } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
+import { imageFacts, sha256 } from '../kernels/image.js';
 import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
 import type { Root, RunResult } from '../roots/tool-root.js';
@@ -48,6 +50,20 @@ async function sourcesKey(): Promise<string[]> {
   return [...files, ...(await Promise.all(files.map((file) => readFile(join(moduleDir, file), 'utf8'))))];
 }
 
+/** The module was built with other structures than those of the kernel that it is for. */
+export class StructureError extends Error {
+  override readonly name = 'StructureError';
+}
+
+/** What the build depends on of a kernel; trees of the user's may change where they are. */
+async function kernelKey({ image, headers, kdir }: Kernel): Promise<string[]> {
+  const kbuild = headers.flatMap(({ host, inside }) =>
+    ['.config', 'Module.symvers'].map((file) => join(host, relative(inside, kdir.slice(1)), file)),
+  );
+  const hashes = await Promise.all([image, ...kbuild.filter((file) => existsSync(file))].map(sha256));
+  return [kdir, ...hashes, ...headers.map(({ host }) => host)];
+}
+
 function must({ exitCode, output }: RunResult, what: string): string {
   if (exitCode !== 0) throw new Error(`${what} failed:\n${output}`);
   if (/\bwarning:/i.test(output)) throw new Error(`${what} gave warnings:\n${output}`);
@@ -78,14 +94,44 @@ async function buildIntegrationTest(tools: Root, dir: string): Promise<void> {
     throw new Error('cargo named no integration test program');
 }
 
-async function build(tools: Root, kernel: Kernel, dir: string): Promise<void> {
-  await copySources(join(dir, 'src'));
-  const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, 'W=1', 'CONFIG_OBJTOOL_WERROR=y'];
-  const result = await runInRoot(tools, [...make, 'all', 'oracle'], {
-    binds: [...kernel.headers, { host: dir, inside: 'build' }],
+/**
+ * Compares the module's structures, and those of drivers that were built with the same headers, with
+ * the ones of the image.
+ * @throws with the list of what differs: such a module loads, and then corrupts memory.
+ */
+async function audit(tools: Root, kernel: Kernel, dir: string): Promise<void> {
+  const drivers = join(kernel.modules, 'kernel/drivers/net/virtio_net.ko');
+  const built = [
+    '/build/src/swarm_guard.ko',
+    '/build/src/tests/oracle/swarm_oracle.ko',
+    ...(existsSync(drivers) ? ['/modules/kernel/drivers/net/virtio_net.ko'] : []),
+  ];
+  const { btf } = await imageFacts(kernel.image);
+  const { exitCode, output } = await runInRoot(tools, ['sh', 'scripts/audit.sh', kernel.kdir, ...built], {
+    cwd: '/build/src',
+    env: { BTF: '/btf/btf' },
+    binds: [
+      ...kernel.headers,
+      { host: dir, inside: 'build' },
+      { host: dirname(btf), inside: 'btf' },
+      ...(existsSync(drivers) ? [{ host: kernel.modules, inside: 'modules' }] : []),
+    ],
   });
+  if (exitCode !== 0)
+    throw new StructureError(`the headers for ${kernel.release} are not those of its image:\n${output}`);
+  await appendFile(join(dir, 'build.log'), `${output}\n`);
+}
+
+async function build(tools: Root, kernel: Kernel, options: readonly string[], dir: string): Promise<void> {
+  await copySources(join(dir, 'src'));
+  // The checker of kernel-doc comments, a part of W=1, needs a Python that is not here or wants more of them.
+  const checks = ['W=1', 'CONFIG_OBJTOOL_WERROR=y', 'PYTHON3=true', 'KERNELDOC=true'];
+  const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks];
+  const binds = [...kernel.headers, { host: dir, inside: 'build' }];
+  const result = await runInRoot(tools, [...make, ...options, 'all', 'oracle'], { binds });
   must(result, `building the module for ${kernel.release}`);
-  await execa('sh', ['-c', 'cp src/swarm_guard.ko src/tests/oracle/swarm_oracle.ko . && cat > build.log'], {
+  await audit(tools, kernel, dir);
+  await execa('sh', ['-c', 'cp src/swarm_guard.ko src/tests/oracle/swarm_oracle.ko . && cat >> build.log'], {
     cwd: dir,
     input: result.output,
   });
@@ -98,16 +144,19 @@ async function build(tools: Root, kernel: Kernel, dir: string): Promise<void> {
 
 /**
  * Builds the module for a kernel, with W=1 and CONFIG_OBJTOOL_WERROR=y; cached by content.
- * @throws with the compiler's output where there is an error or a warning.
+ * @param options variables of make, such as SWARM_BIRTH_BY_HOOK=y
+ * @throws with the compiler's output where there is an error or a warning; {@link StructureError} where
+ * the headers are not exactly the image's.
  */
-export async function buildModule(kernel: Kernel): Promise<BuiltModule> {
+export async function buildModule(kernel: Kernel, options: readonly string[] = []): Promise<BuiltModule> {
   const tools = await toolRoot();
   const dir = await cached({
     kind: 'modules',
     label: kernel.release,
-    key: [tools.id, kernel.image, ...(await sourcesKey())],
+    key: [tools.id, ...options, ...(await kernelKey(kernel)), ...(await sourcesKey())],
     keep: 12,
-    build: (dir) => step(`Building the module for ${kernel.release}`, () => build(tools, kernel, dir)),
+    build: (dir) =>
+      step(`Building the module for ${kernel.release}`, () => build(tools, kernel, options, dir)),
   });
   return {
     ko: join(dir, 'swarm_guard.ko'),

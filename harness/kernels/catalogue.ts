@@ -2,20 +2,58 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { archivePackage } from '../roots/debian.js';
+import { archivePackage, archiveSource } from '../roots/debian.js';
 import { repository } from '../util/repository.js';
 
-const entry = z.object({
-  name: z.string(),
+/** Where the files that a module is built with come from. */
+const prepared = {
+  /** The entry whose image's configuration is taken, where the packages of its own hold none. */
+  config: z.string().optional(),
+  /** Options of that configuration which the image was built without. */
+  without: z.array(z.string().regex(/^[A-Z0-9_]+$/)).optional(),
+};
+
+const headers = z.discriminatedUnion('from', [
+  /** The archive's own packages of headers. */
+  z.strictObject({ from: z.literal('packages') }),
+  /** The source package, with the configuration that the image was built with. */
+  z.strictObject({ from: z.literal('source'), ...prepared }),
+  /** A tree that the user names, because the archive has nothing to build with. */
+  z.strictObject({ from: z.literal('tree'), because: z.string(), ...prepared }),
+]);
+
+const entry = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/),
   series: z.string().regex(/^\d+\.\d+$/),
   flavour: z.enum(['cloud', 'rt', 'plain']),
-  why: z.string(),
+  why: z.string().min(10),
+  headers,
+  /** The module must not be built for it, nor load into it. */
+  refused: z.literal(true).optional(),
 });
 export type CatalogueEntry = z.infer<typeof entry>;
 
-const catalogue = z.object({ newest: z.string(), entries: z.array(entry).nonempty() });
+const catalogue = z
+  .strictObject({ newest: z.string(), entries: z.array(entry).nonempty() })
+  .superRefine(({ newest, entries }, context) => {
+    const names = entries.map(({ name }) => name);
+    const configs = entries.flatMap((each) => ('config' in each.headers ? [each.headers.config] : []));
+    for (const name of [newest, ...configs]) {
+      if (name !== undefined && !names.includes(name))
+        context.addIssue({ code: 'custom', message: `there is no entry ${name}` });
+    }
+    if (new Set(names).size < names.length)
+      context.addIssue({ code: 'custom', message: 'two entries have the same name' });
+  });
+export type Catalogue = z.infer<typeof catalogue>;
 
-const locked = z.object({ release: z.string(), packages: z.array(archivePackage).nonempty() });
+const locked = z.strictObject({
+  release: z.string(),
+  /** The image, its modules, and headers where they are packages. */
+  packages: z.array(archivePackage).nonempty(),
+  /** What headers are prepared from. */
+  source: archiveSource.optional(),
+});
 export type LockedKernel = z.infer<typeof locked>;
 
 const lock = z.record(z.string(), locked);
@@ -23,9 +61,14 @@ const lock = z.record(z.string(), locked);
 const dir = join(repository, 'vm-images/kernels');
 const LOCK = join(dir, 'lock.json');
 
+/** Checks what a catalogue's file holds. */
+export function parseCatalogue(text: string): Catalogue {
+  return catalogue.parse(JSON.parse(text));
+}
+
 /** The catalogue, vm-images/kernels/catalogue.json. */
-export async function readCatalogue(): Promise<z.infer<typeof catalogue>> {
-  return catalogue.parse(JSON.parse(await readFile(join(dir, 'catalogue.json'), 'utf8')));
+export async function readCatalogue(): Promise<Catalogue> {
+  return parseCatalogue(await readFile(join(dir, 'catalogue.json'), 'utf8'));
 }
 
 /** The lock file: which packages each entry is, with sizes and hashes. */
@@ -48,4 +91,16 @@ export async function findEntry(name?: string): Promise<CatalogueEntry> {
   const found = entries.find((candidate) => candidate.name === wanted);
   if (found) return found;
   throw new Error(`there is no kernel ${wanted}; there are ${entries.map((each) => each.name).join(', ')}`);
+}
+
+/**
+ * The names of the entries that can be run here: all but those whose headers have to be named by the
+ * user and are not.
+ * @param trees the entries that a tree was given for
+ */
+export async function runnable(trees: ReadonlyMap<string, string>): Promise<string[]> {
+  const { entries } = await readCatalogue();
+  return entries
+    .filter(({ name, headers }) => headers.from !== 'tree' || trees.has(name))
+    .map(({ name }) => name);
 }

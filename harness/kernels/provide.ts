@@ -1,5 +1,5 @@
-/** Kernels from Debian's archive, unpacked into the cache. */
-import { createHash } from 'node:crypto';
+/** Kernels of the catalogue, ready to be built for and booted. */
+import { existsSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -8,7 +8,11 @@ import type { Bind } from '../roots/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { findEntry, readLock } from './catalogue.js';
-import type { LockedKernel } from './catalogue.js';
+import type { CatalogueEntry, LockedKernel } from './catalogue.js';
+import { sha256 } from './image.js';
+import { prepareHeaders } from './prepare.js';
+import { provideSource } from './source.js';
+import { kernelTrees, provideTree, treeSource } from './tree.js';
 
 /** A kernel that can be built for and booted. */
 export interface Kernel {
@@ -18,19 +22,12 @@ export interface Kernel {
   readonly release: string;
   /** The image that QEMU boots. */
   readonly image: string;
-  /** Its modules: the directory lib/modules/<release>. */
+  /** Its modules, as far as there are any: a directory such as lib/modules/<release>. */
   readonly modules: string;
   /** What a root must see, and where, to build modules for it. */
   readonly headers: Bind[];
   /** The directory to build against, inside such a root. */
   readonly kdir: string;
-}
-
-/** The hash of a file as the archive's index writes it. */
-async function sha256(path: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
 }
 
 async function fetchAndUnpack(kernel: LockedKernel, dir: string): Promise<void> {
@@ -40,11 +37,7 @@ async function fetchAndUnpack(kernel: LockedKernel, dir: string): Promise<void> 
   } catch {
     await aptUpdate();
     await download(kernel.packages, dir).catch((error: unknown) => {
-      throw new Error(
-        `the archive no longer has ${kernel.release} as vm-images/kernels/lock.json names it; ` +
-          'run `npm run kernels:update` to move to the newest patch release',
-        { cause: error },
-      );
+      throw goneFromArchive(kernel, error);
     });
   }
   for (const name of (await readdir(dir)).filter((each) => each.endsWith('.deb'))) {
@@ -57,15 +50,23 @@ async function fetchAndUnpack(kernel: LockedKernel, dir: string): Promise<void> 
   if (wanted.size > 0) throw new Error(`${kernel.release}: ${wanted.size} packages were not downloaded`);
 }
 
-/**
- * A kernel of the catalogue, downloaded if it is not in the cache (60 MB).
- * @param name its name in the catalogue; the newest by default
- * @throws where the catalogue or the archive does not have it.
- */
-export async function provideKernel(name?: string): Promise<Kernel> {
-  const entry = await findEntry(name);
-  const kernel = (await readLock())[entry.name];
-  if (!kernel) throw new Error(`kernel ${entry.name} is not locked; run \`npm run kernels:update\``);
+function goneFromArchive({ release }: LockedKernel, cause: unknown): Error {
+  return new Error(
+    `the archive no longer has ${release} as vm-images/kernels/lock.json names it; ` +
+      'run `npm run kernels:update` to move to the newest patch release',
+    { cause },
+  );
+}
+
+/** A kernel's packages, unpacked. */
+export interface Unpacked {
+  readonly dir: string;
+  readonly image: string;
+  readonly modules: string;
+}
+
+/** The packages of a kernel, downloaded if they are not in the cache (15 to 60 MB). */
+export async function unpack(kernel: LockedKernel): Promise<Unpacked> {
   const { release, packages } = kernel;
   const dir = await cached({
     kind: 'kernels',
@@ -74,19 +75,146 @@ export async function provideKernel(name?: string): Promise<Kernel> {
     build: (dir) => step(`Downloading kernel ${release}`, () => fetchAndUnpack(kernel, dir)),
   });
   const modules = join(dir, 'usr/lib/modules', release);
-  const image = (await readdir(modules)).find((file) => file.startsWith('vmlinuz'));
-  if (!image) throw new Error(`${release}: there is no image in ${modules}`);
+  for (const place of [modules, join(dir, 'boot')]) {
+    const image = existsSync(place) && (await readdir(place)).find((file) => file.startsWith('vmlinuz'));
+    if (image) return { dir, image: join(place, image), modules };
+  }
+  throw new Error(`${release}: there is no image in its packages`);
+}
+
+/** The binds of packages of headers, at the places where Debian installs them. */
+async function packagedHeaders(dir: string): Promise<Bind[]> {
   const kbuild = (await readdir(join(dir, 'usr/lib'))).filter((each) => each.startsWith('linux-kbuild'));
-  const headers = ['usr/src', ...kbuild.map((each) => `usr/lib/${each}`)].map((inside) => ({
+  return ['usr/src', ...kbuild.map((each) => `usr/lib/${each}`)].map((inside) => ({
     host: join(dir, inside),
     inside,
   }));
+}
+
+async function lockedKernel(name: string): Promise<LockedKernel> {
+  const kernel = (await readLock())[name];
+  if (!kernel) throw new Error(`kernel ${name} is not locked; run \`npm run kernels:update\``);
+  return kernel;
+}
+
+/** What headers are configured with. */
+export interface Configuration {
+  /** The kernel whose image's configuration is taken. */
+  kernel: LockedKernel;
+  /** Options that are switched off in it. */
+  without: readonly string[];
+}
+
+/** The configuration of an image, but for some options; the packages of some images hold none. */
+async function configurationOf({ kernel, without }: Configuration): Promise<string> {
+  const { dir, modules } = await unpack(kernel);
+  const places = [join(modules, 'config'), join(dir, 'boot', `config-${kernel.release}`)];
+  const found = places.find(existsSync);
+  if (!found) throw new Error(`the packages of ${kernel.release} hold no configuration`);
+  const text = await readFile(found, 'utf8');
+  const switchedOff = (all: string, option: string) =>
+    all.replace(new RegExp(`^CONFIG_${option}=.*$`, 'm'), `# CONFIG_${option} is not set`);
+  return without.reduce(switchedOff, text);
+}
+
+/** What headers are prepared from. */
+export interface HeaderSource {
+  /** What the result depends on of it. */
+  key: string;
+  /** Provides its path: a tarball, or a tree. */
+  path: () => Promise<string>;
+}
+
+/**
+ * A kernel whose image is packaged and whose headers are not.
+ */
+export async function withPreparedHeaders(
+  name: string,
+  locked: LockedKernel,
+  config: Configuration,
+  source: HeaderSource,
+): Promise<Kernel> {
+  const { release } = locked;
+  const { image, modules } = await unpack(locked);
+  const prepared = await prepareHeaders({
+    release,
+    image,
+    config: await configurationOf(config),
+    sourceKey: source.key,
+    source: source.path,
+  });
+  const inside = `usr/src/linux-headers-${release}`;
+  return {
+    name,
+    release,
+    image,
+    modules: existsSync(join(modules, 'kernel')) ? modules : prepared.modules,
+    headers: [{ host: prepared.headers, inside }],
+    kdir: `/${inside}`,
+  };
+}
+
+/** What an entry's headers are configured with: what its own image is, where nothing is said. */
+export async function configFor({ headers }: CatalogueEntry, own: LockedKernel): Promise<Configuration> {
+  const { config, without = [] } = headers.from === 'packages' ? {} : headers;
+  return { kernel: config === undefined ? own : await lockedKernel(config), without };
+}
+
+async function fromTree(entry: CatalogueEntry, because: string): Promise<Kernel> {
+  const path = (await kernelTrees()).get(entry.name);
+  if (path === undefined) {
+    throw new Error(
+      `kernel ${entry.name} needs a tree of yours: ${because}.\n` +
+        `  --kernel-tree ${entry.name}=PATH names a kernel's source, its build tree or its installed files`,
+    );
+  }
+  const tree = await provideTree(entry.name, path);
+  if (tree) return tree;
+  // A source without an image of its own: the archive's image, if there is one.
+  const locked = (await readLock())[entry.name];
+  if (!locked) {
+    throw new Error(
+      `${path} is a source that has not been built, and the archive has no image of ${entry.name}; build it there first (make bzImage modules)`,
+    );
+  }
+  return withPreparedHeaders(entry.name, locked, await configFor(entry, locked), await treeSource(path));
+}
+
+/**
+ * A kernel of the catalogue, downloaded and its headers prepared if they are not in the cache.
+ * @param name its name in the catalogue; the newest by default
+ * @throws where the catalogue or the archive does not have it.
+ */
+export async function provideKernel(name?: string): Promise<Kernel> {
+  const entry = await findEntry(name);
+  const { headers } = entry;
+  if (headers.from === 'tree') return fromTree(entry, headers.because);
+  const tree = (await kernelTrees()).get(entry.name);
+  const own = tree === undefined ? undefined : await provideTree(entry.name, tree);
+  if (own) return own;
+
+  const locked = await lockedKernel(entry.name);
+  if (tree !== undefined)
+    return withPreparedHeaders(entry.name, locked, await configFor(entry, locked), await treeSource(tree));
+  if (headers.from === 'source') {
+    const { source } = locked;
+    if (!source)
+      throw new Error(`no source is locked for kernel ${entry.name}; run \`npm run kernels:update\``);
+    const path = () =>
+      provideSource(source).catch((error: unknown) => {
+        throw goneFromArchive(locked, error);
+      });
+    const config = await configFor(entry, locked);
+    return withPreparedHeaders(entry.name, locked, config, { key: source.sha256, path });
+  }
+  const { dir, image, modules } = await unpack(locked);
+  const { release } = locked;
   return {
     name: entry.name,
     release,
-    image: join(modules, image),
+    image,
     modules,
-    headers,
+    headers: await packagedHeaders(dir),
     kdir: `/usr/src/linux-headers-${release}`,
   };
 }

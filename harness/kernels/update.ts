@@ -1,39 +1,135 @@
 /** Moving the lock file to what the archive offers now. */
-import { describe, packageNames } from '../roots/debian.js';
-import type { ArchivePackage } from '../roots/debian.js';
+import { describe, packageNames, sourceVersions } from '../roots/debian.js';
+import type { ArchivePackage, ArchiveSource } from '../roots/debian.js';
+import { StructureError, buildModule } from '../build/module.js';
 import type { CatalogueEntry, LockedKernel } from './catalogue.js';
+import { configFor, withPreparedHeaders } from './provide.js';
+import { provideSource } from './source.js';
 
 const SUFFIX = { cloud: 'cloud-amd64', rt: 'rt-amd64', plain: 'amd64' } as const;
 
-/** Orders releases of one series by their patch number. */
-function patchOf(release: string): number {
+/** Orders releases, versions and files of one series by their patch number. */
+export function patchOf(release: string): number {
   return Number(/^\d+\.\d+\.(\d+)/.exec(release)?.[1] ?? 0);
 }
 
-/** The newest release of a series for which the archive has headers, such as 7.3.4+deb13-cloud-amd64. */
-export async function newestRelease({ series, flavour }: CatalogueEntry): Promise<string | undefined> {
-  const names = await packageNames(`linux-headers-${series}.`);
-  const shape = new RegExp(`^linux-headers-(\\d+\\.\\d+\\.\\d+\\+deb\\d+-${SUFFIX[flavour]})$`);
-  const releases = names.flatMap((name) => shape.exec(name)?.[1] ?? []);
-  return releases.sort((a, b) => patchOf(b) - patchOf(a))[0];
+const newestFirst = (a: string, b: string) => patchOf(b) - patchOf(a);
+
+/** The packages that hold an image, in the three ways that Debian has packaged them. */
+function imagePackages(release: string): string[][] {
+  return [
+    [`linux-binary-unsigned-${release}`, `linux-modules-${release}`, `linux-base-${release}`],
+    [`linux-binary-${release}`],
+    [`linux-image-${release}`],
+  ];
 }
 
-/** The packages of a release: the image, its modules and configuration, and what modules are built with. */
-export async function lockRelease({ flavour }: CatalogueEntry, release: string): Promise<LockedKernel> {
+function headerPackages({ flavour }: CatalogueEntry, release: string): string[] {
   const abi = release.slice(0, -(SUFFIX[flavour].length + 1));
-  const names = [
-    `linux-binary-unsigned-${release}`,
-    `linux-modules-${release}`,
-    `linux-base-${release}`,
-    `linux-headers-${release}`,
-    `linux-headers-${abi}-common`,
-    `linux-kbuild-${abi}`,
-  ];
-  const packages: ArchivePackage[] = [];
-  for (const name of names) {
-    const found = await describe(name);
-    if (!found) throw new Error(`the archive lists ${release} but has no package ${name}`);
-    packages.push(found);
+  return [`linux-headers-${release}`, `linux-headers-${abi}-common`, `linux-kbuild-${abi}`];
+}
+
+/** The releases of a series that packages of a kind are there for, newest first. */
+async function releases({ series, flavour }: CatalogueEntry, kind: string): Promise<string[]> {
+  const prefix = `linux-${kind}-`;
+  const shape = new RegExp(`^${prefix}(\\d+\\.\\d+\\.\\d+\\+deb\\d+-${SUFFIX[flavour]})$`);
+  const names = await packageNames(`${prefix}${series}.`);
+  return names.flatMap((name) => shape.exec(name)?.[1] ?? []).sort(newestFirst);
+}
+
+/** The releases of a series that the archive has an image of, newest first. */
+async function imageReleases(entry: CatalogueEntry): Promise<string[]> {
+  const found = [...(await releases(entry, 'binary')), ...(await releases(entry, 'image'))];
+  return [...new Set(found)].sort(newestFirst);
+}
+
+async function describeAll(names: string[]): Promise<ArchivePackage[] | undefined> {
+  const found = await Promise.all(names.map(describe));
+  return found.every((each) => each !== undefined) ? found : undefined;
+}
+
+async function lockImage(release: string): Promise<ArchivePackage[]> {
+  for (const names of imagePackages(release)) {
+    const found = await describeAll(names);
+    if (found) return found;
   }
-  return { release, packages };
+  throw new Error(`the archive lists ${release} but has no package with its image`);
+}
+
+/** What became of an entry: its lock, or why there is none, and what was passed over on the way. */
+export interface Update {
+  locked?: LockedKernel;
+  notes: string[];
+}
+
+async function fromPackages(entry: CatalogueEntry): Promise<Update> {
+  for (const release of await releases(entry, 'headers')) {
+    const headers = await describeAll(headerPackages(entry, release));
+    if (headers)
+      return { locked: { release, packages: [...(await lockImage(release)), ...headers] }, notes: [] };
+  }
+  return { notes: ['the archive has no headers for it'] };
+}
+
+async function imageOnly(entry: CatalogueEntry): Promise<Update> {
+  const [release] = await imageReleases(entry);
+  if (release === undefined) return { notes: ['the archive has no image of it'] };
+  return { locked: { release, packages: await lockImage(release) }, notes: [] };
+}
+
+/** The sources of a series that the pool still has, newest first; the index lists many that it has not. */
+async function* sourcesInPool(series: string): AsyncGenerator<ArchiveSource> {
+  const all = (await sourceVersions('linux')).filter(({ version }) => version.startsWith(`${series}.`));
+  for (const source of all.sort((a, b) => newestFirst(a.version, b.version))) {
+    const there = await provideSource(source).then(
+      () => true,
+      () => false,
+    );
+    if (there) yield source;
+  }
+}
+
+/** Does a module built with headers from this source have the structures of this image? */
+async function fits(entry: CatalogueEntry, locked: LockedKernel, source: ArchiveSource): Promise<string> {
+  try {
+    const config = await configFor(entry, locked);
+    const path = () => provideSource(source);
+    const kernel = await withPreparedHeaders(entry.name, locked, config, { key: source.sha256, path });
+    await buildModule(kernel);
+    return '';
+  } catch (error) {
+    if (!(error instanceof StructureError)) throw error;
+    return error.message.split('\n')[0] ?? '';
+  }
+}
+
+async function fromSource(entry: CatalogueEntry, before: LockedKernel | undefined): Promise<Update> {
+  const notes: string[] = [];
+  const images = await imageReleases(entry);
+  for await (const source of sourcesInPool(entry.series)) {
+    // An image older than the source is newer in no respect.
+    for (const release of images.filter((each) => patchOf(each) >= patchOf(source.version))) {
+      const locked: LockedKernel = { release, packages: await lockImage(release), source };
+      if (JSON.stringify(locked) === JSON.stringify(before)) return { locked, notes };
+      const why = await fits(entry, locked, source);
+      if (!why) return { locked, notes };
+      notes.push(`${release} with the source of ${source.version}: ${why}`);
+    }
+  }
+  return { notes: [...notes, 'the archive has no image and source that fit each other'] };
+}
+
+/**
+ * The newest patch release of an entry that the archive has and that a module can be built for. Where
+ * headers are prepared from a source, that is tried: what is locked has the structures of its image.
+ */
+export function update(entry: CatalogueEntry, before: LockedKernel | undefined): Promise<Update> {
+  switch (entry.headers.from) {
+    case 'packages':
+      return fromPackages(entry);
+    case 'source':
+      return fromSource(entry, before);
+    case 'tree':
+      return imageOnly(entry);
+  }
 }

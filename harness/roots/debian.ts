@@ -56,10 +56,10 @@ export async function aptUpdate(): Promise<void> {
   const dir = aptDir();
   await mkdir(join(dir, 'lists/partial'), { recursive: true });
   await mkdir(join(dir, 'cache/archives/partial'), { recursive: true });
-  await writeFile(
-    join(dir, 'sources.list'),
-    `${await source(`${SUITE}-backports`)}\n${await source(SUITE)}\n`,
-  );
+  const suites = [`${SUITE}-backports`, SUITE];
+  const lines = await Promise.all(suites.map(source));
+  const sources = lines.map((line) => line.replace(/^deb /, 'deb-src '));
+  await writeFile(join(dir, 'sources.list'), `${[...lines, ...sources].join('\n')}\n`);
   await execa('apt-get', [...aptOptions(), '--error-on=any', 'update']);
 }
 
@@ -100,6 +100,43 @@ export async function describe(name: string): Promise<ArchivePackage | undefined
 export async function download(packages: ArchivePackage[], dir: string): Promise<void> {
   const wanted = packages.map(({ name, version }) => `${name}=${version}`);
   const { exitCode, stderr } = await execa('apt-get', [...aptOptions(), 'download', ...wanted], {
+    cwd: dir,
+    reject: false,
+  });
+  if (exitCode !== 0) throw new Error(stderr);
+}
+
+/** The upstream tarball of a source package, as the archive's signed index describes it. */
+export const archiveSource = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  file: z.string(),
+  size: z.number().int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type ArchiveSource = z.infer<typeof archiveSource>;
+
+/** Every version of a source package that the index lists, whether or not the pool still has it. */
+export async function sourceVersions(name: string): Promise<ArchiveSource[]> {
+  const { stdout } = await execa('apt-cache', [...aptOptions(), 'showsrc', '--only-source', name], {
+    reject: false,
+  });
+  return stdout.split(/\n\n+/).flatMap((paragraph) => {
+    const version = /^Version: (.*)$/m.exec(paragraph)?.[1];
+    const tarball = /^ ([0-9a-f]{64}) (\d+) (\S+\.orig\.tar\.\w+)$/m.exec(paragraph);
+    const [, sha256, size, file] = tarball ?? [];
+    const parsed = archiveSource.safeParse({ name, version, file, size: Number(size), sha256 });
+    return parsed.success ? [parsed.data] : [];
+  });
+}
+
+/**
+ * Downloads the upstream tarball of a source package; apt checks it against the signed index.
+ * @throws where the pool no longer has it.
+ */
+export async function downloadSource({ name, version }: ArchiveSource, dir: string): Promise<void> {
+  const options = ['source', '--download-only', '--tar-only', `${name}=${version}`];
+  const { exitCode, stderr } = await execa('apt-get', [...aptOptions(), ...options], {
     cwd: dir,
     reject: false,
   });

@@ -1,4 +1,5 @@
 /** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -17,7 +18,11 @@ const PACKAGES = [
 ];
 
 /** Drivers that are modules in some kernels and built in in others, in loading order. */
-const MODULES = ['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'];
+const MODULES = [
+  ...['drivers/virtio/virtio', 'drivers/virtio/virtio_ring', 'drivers/virtio/virtio_pci_legacy_dev'],
+  ...['drivers/virtio/virtio_pci_modern_dev', 'drivers/virtio/virtio_pci', 'drivers/char/virtio_console'],
+  ...['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'],
+];
 
 const guestDir = join(repository, 'vm-images/guest');
 
@@ -68,10 +73,13 @@ async function copyModules(kernel: Kernel, root: string): Promise<void> {
   const to = join(root, 'usr/lib/guest-modules');
   await mkdir(to, { recursive: true });
   for (const [index, name] of MODULES.entries()) {
-    const from = join(kernel.modules, 'kernel', `${name}.ko.xz`);
-    const { stdout, exitCode } = await execa('xz', ['-dc', from], { encoding: 'buffer', reject: false });
-    const file = `${index}-${name.replaceAll('/', '-')}.ko`;
-    if (exitCode === 0) await writeFile(join(to, file), stdout);
+    // As installed, or as they lie in a tree that the kernel was built in.
+    const places = ['kernel', ''].map((place) => join(kernel.modules, place, `${name}.ko`));
+    const from = places.flatMap((path) => [path, `${path}.xz`]).find((path) => existsSync(path));
+    const file = join(to, `${index}-${name.replaceAll('/', '-')}.ko`);
+    if (from?.endsWith('.xz'))
+      await writeFile(file, (await execa('xz', ['-dc', from], { encoding: 'buffer' })).stdout);
+    else if (from) await cp(from, file);
   }
 }
 

@@ -18,6 +18,13 @@ const PACKAGES = [
   'python3-prometheus-client',
 ];
 
+/** What a kernel's own build needs; the compilers are those that Debian's kernels are built with. */
+const KERNEL_BUILD_PACKAGES = [
+  ...['gcc-14', 'gcc', 'make', 'libc6-dev', 'rustc', 'flex', 'bison', 'bc', 'perl', 'python3-minimal'],
+  ...['libelf-dev', 'libssl-dev', 'libdw-dev', 'zlib1g-dev', 'pahole', 'kmod', 'cpio', 'rsync'],
+  ...['xz-utils', 'zstd', 'gawk'],
+];
+
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
 
 /** Options of mmdebstrap that keep documentation out of a root. */
@@ -30,37 +37,45 @@ export interface Root {
   readonly id: string;
 }
 
-/**
- * The root with the tools, made with mmdebstrap if it is not in the cache (about a minute).
- * @throws where mmdebstrap is missing or the archive cannot be reached.
- */
-export async function toolRoot(): Promise<Root> {
+/** A root with some packages and what they depend on, made with mmdebstrap if it is not in the cache. */
+async function debianRoot(label: string, what: string, packages: readonly string[]): Promise<Root> {
   if (!existsSync('/usr/bin/mmdebstrap')) {
     throw new Error(
       'mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)',
     );
   }
-  const id = `${SUITE} ${PACKAGES.join(',')}`;
+  const id = `${SUITE} ${packages.join(',')}`;
   const dir = await cached({
     kind: 'roots',
-    label: 'tools',
+    label,
     key: [id],
     keep: 2,
     build: (dir) =>
-      step('Making the root with compilers and QEMU', async () => {
-        const include = `--include=${PACKAGES.join(',')}`;
-        const args = [
-          '--variant=apt',
-          include,
-          ...withoutDocs,
-          SUITE,
-          join(dir, 'root'),
-          await source(SUITE),
-        ];
-        await execa('mmdebstrap', args);
+      step(`Making the root with ${what}`, async () => {
+        const include = `--include=${packages.join(',')}`;
+        const args = ['--variant=apt', include, ...withoutDocs];
+        await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
       }),
   });
   return { path: join(dir, 'root'), id };
+}
+
+/**
+ * The root with the tools, made with mmdebstrap if it is not in the cache (about a minute).
+ * @throws where mmdebstrap is missing or the archive cannot be reached.
+ */
+export function toolRoot(): Promise<Root> {
+  return debianRoot('tools', 'compilers and QEMU', PACKAGES);
+}
+
+/** A root that kernels' own build system runs in; needed only for kernels that have no headers packaged. */
+export function kernelBuildRoot(): Promise<Root> {
+  return debianRoot('kernel-build', "what the kernel's build needs", KERNEL_BUILD_PACKAGES);
+}
+
+/** A root with a web browser; needed only to look at the results' pages. */
+export function browserRoot(): Promise<Root> {
+  return debianRoot('browser', 'a web browser', ['chromium', 'fonts-dejavu-core']);
 }
 
 /** A directory of the host that is seen inside a root while a command runs. */

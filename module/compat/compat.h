@@ -8,6 +8,7 @@
 
 #include <linux/path.h>
 #include <linux/sched.h>
+#include <linux/task_work.h>
 #include <asm/syscall.h>
 #include <uapi/linux/sched.h>
 
@@ -46,6 +47,30 @@ static inline unsigned long swarm_syscall_argument(const struct pt_regs *regs, u
 
 	syscall_get_arguments(current, (struct pt_regs *)regs, args);
 	return args[n];
+}
+
+/*
+ * How a new process gets to its birth: as task work where the kernel exports that,
+ * else in the place of calculate_sigpending() (hook_newborn.c), which finds it by
+ * its function.
+ */
+#if defined(SWARM_HAVE_TASK_WORK_ADD) && !defined(SWARM_BIRTH_BY_HOOK)
+#define SWARM_BIRTH_BY_TASK_WORK
+#endif
+
+/**
+ * swarm_before_user - have a task do something before its first user instruction
+ * @child: not woken yet
+ * @work: of its entry in the table of members
+ * @func: runs in the task's own context and may sleep
+ */
+static inline void swarm_before_user(struct task_struct *child, struct callback_head *work,
+				     task_work_func_t func)
+{
+	init_task_work(work, func);
+#ifdef SWARM_BIRTH_BY_TASK_WORK
+	WARN_ON_ONCE(task_work_add(child, work, TWA_RESUME));
+#endif
 }
 
 /* vfs.c: directories of an internal mount, made with the caller's credentials */

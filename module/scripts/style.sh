@@ -12,7 +12,8 @@ module=$(cd "$(dirname "$0")/.." && pwd)
 # LONG_LINE_STRING: what users see is never split, so that it can be searched for.
 # ALLOC_WITH_SIZEOF: the kernels before 7.0 have no kmalloc_obj().
 ignored=LONG_LINE_STRING,ALLOC_WITH_SIZEOF
-# Tests in C are programs for user space, where the kernel's macros are not to be had.
+# Tests in C and the audit are programs for user space, where the kernel's macros are not to be had.
+programs='^module/(tests/[^/]*|scripts/.*)$'
 user_space=SPLIT_STRING,QUOTED_WHITESPACE_BEFORE_NEWLINE,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO
 user_space=$user_space,COMPLEX_MACRO,MACRO_ARG_REUSE,VOLATILE,EMBEDDED_FUNCTION_NAME,MULTIPLE_ASSIGNMENTS
 
@@ -88,9 +89,9 @@ check() {
 # TRACE_EVENT() is written as everywhere in the kernel.
 # shellcheck disable=SC2046
 report=$(
-	check "$ignored" $(echo "$files" | grep -v -e '^module/tests/[^/]*$' -e '^module/trace.h$')
+	check "$ignored" $(echo "$files" | grep -v -E "$programs|^module/trace.h$")
 	check "$ignored,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT" module/trace.h
-	check "$ignored,$user_space" $(echo "$files" | grep '^module/tests/[^/]*$')
+	check "$ignored,$user_space" $(echo "$files" | grep -E "$programs")
 )
 
 if [ -z "$report" ]; then

@@ -6,7 +6,8 @@ test('passes', () => {
   expect(1).toBe(1);
 });
 
-test('fails', () => {
+test('fails', async ({}, info) => {
+  await info.attach('kernel log', { body: 'what the guest <said>', contentType: 'text/plain' });
   expect(1).toBe(2);
 });
 

@@ -22,7 +22,7 @@ test('the switches of the kernel are closed to it', async ({ loaded }) => {
     '/proc/sys/vm/drop_caches': '3',
     '/proc/sysrq-trigger': 'c',
     '/proc/sys/kernel/randomize_va_space': '0',
-    '/sys/kernel/mm/transparent_hugepage/enabled': 'never',
+    '/sys/module/printk/parameters/time': '0',
     '/sys/module/swarm_guard/parameters/debug': '1',
   };
   const paths = Object.entries(switches);

@@ -1,0 +1,108 @@
+/** Kernels of one's own: a source, a build tree, or what a kernel installs, named on the command line. */
+import { existsSync } from 'node:fs';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { z } from 'zod';
+import type { Bind } from '../roots/tool-root.js';
+import { sha256 } from './image.js';
+import type { HeaderSource, Kernel } from './provide.js';
+
+const TREES = 'SWARMGUARD_KERNEL_TREES';
+
+/** The environment that tells this process's children of `--kernel-tree NAME=PATH`, once for each. */
+export function treesEnvironment(options: readonly string[]): Record<string, string> {
+  const trees = options.map((option) => {
+    const [name, path] = [option.split('=', 1)[0] ?? '', option.slice(option.indexOf('=') + 1)];
+    if (!option.includes('=') || !name || !path)
+      throw new Error(`--kernel-tree takes NAME=PATH, such as 6.14=/usr/src/linux-6.14, not ${option}`);
+    if (!existsSync(path)) throw new Error(`--kernel-tree ${option}: there is no ${path}`);
+    return [name, resolve(path)];
+  });
+  const own = Object.fromEntries(trees) as Record<string, string>;
+  return trees.length > 0 ? { [TREES]: JSON.stringify(own) } : {};
+}
+
+/** The trees that were named, by the name of the entry they stand for. */
+export function kernelTrees(): Promise<ReadonlyMap<string, string>> {
+  const text = process.env[TREES];
+  const trees = text ? z.record(z.string(), z.string()).parse(JSON.parse(text)) : {};
+  return Promise.resolve(new Map(Object.entries(trees)));
+}
+
+async function releaseOf(kdir: string): Promise<string> {
+  return (await readFile(join(kdir, 'include/config/kernel.release'), 'utf8')).trim();
+}
+
+/** A tree that a kernel was built in; it may have its source elsewhere (make O=). */
+async function buildTree(name: string, tree: string): Promise<Kernel | undefined> {
+  const image = ['arch/x86/boot/bzImage', 'arch/arm64/boot/Image']
+    .map((each) => join(tree, each))
+    .find(existsSync);
+  if (!image || !existsSync(join(tree, 'include/config/kernel.release'))) return undefined;
+  if (!existsSync(join(tree, 'Module.symvers')))
+    throw new Error(`${tree} has an image but no Module.symvers; build its modules as well (make modules)`);
+  const source = await realpath(join(tree, 'source')).catch(() => tree);
+  const places = [...new Set([tree, source])];
+  // Where make O= was used the tree names its source by its path, so everything stays where it is.
+  const headers: Bind[] = places.map((host) => ({ host, inside: host.slice(1) }));
+  return { name, release: await releaseOf(tree), image, modules: tree, headers, kdir: tree };
+}
+
+/** A root, or a directory with unpacked packages, that a kernel and its headers are installed in. */
+async function installed(name: string, root: string): Promise<Kernel | undefined> {
+  for (const lib of ['usr/lib/modules', 'lib/modules']) {
+    const dir = join(root, lib);
+    for (const release of existsSync(dir) ? await readdir(dir) : []) {
+      const modules = join(dir, release);
+      const images = [join(root, 'boot', `vmlinuz-${release}`)];
+      images.push(
+        ...(await readdir(modules))
+          .filter((file) => file.startsWith('vmlinuz'))
+          .map((file) => join(modules, file)),
+      );
+      const image = images.find(existsSync);
+      const source = join(root, 'usr/src');
+      const kdir = join(source, `linux-headers-${release}`);
+      if (!image || !existsSync(kdir)) continue;
+      const kbuild = (await readdir(join(root, 'usr/lib'))).filter((each) => each.startsWith('linux-kbuild'));
+      const inside = ['usr/src', ...kbuild.map((each) => `usr/lib/${each}`)];
+      return {
+        name,
+        release,
+        image,
+        modules,
+        headers: inside.map((each) => ({ host: join(root, each), inside: each })),
+        kdir: `/usr/src/linux-headers-${release}`,
+      };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The kernel that a directory holds; undefined where it is a source that has not been built.
+ * @param name the entry of the catalogue that it stands for
+ * @throws where it is neither.
+ */
+export async function provideTree(name: string, path: string): Promise<Kernel | undefined> {
+  if (!(await stat(path)).isDirectory()) throw new Error(`${path} is not a directory`);
+  const kernel = (await buildTree(name, path)) ?? (await installed(name, path));
+  if (kernel) return kernel;
+  if (existsSync(join(path, 'Kbuild')) && existsSync(join(path, 'kernel/fork.c'))) return undefined;
+  throw new Error(
+    `${path} is none of these: a kernel's source; a tree that one was built in (arch/x86/boot/bzImage, Module.symvers); ` +
+      'a directory in which one is installed (boot or lib/modules/RELEASE with vmlinuz, usr/src/linux-headers-RELEASE)',
+  );
+}
+
+/** A source as something to prepare headers from. */
+export async function treeSource(path: string): Promise<HeaderSource> {
+  // The whole is too much to read; whoever changes it changes one of these, or touches it.
+  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'describe', '--always', '--dirty'], {
+    cwd: path,
+    reject: false,
+  });
+  const key = [path, await sha256(join(path, 'Makefile')), stdout].join(' ');
+  return { key, path: () => Promise.resolve(path) };
+}

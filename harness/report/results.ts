@@ -1,0 +1,102 @@
+/** The reporter that writes results for machines and for the page: $SWARMGUARD_REPORT, or report/. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter';
+import { readCatalogue, readLock } from '../kernels/catalogue.js';
+import { repository } from '../util/repository.js';
+import { junit } from './junit.js';
+import { renderPages } from './page.js';
+import { cellId, readRuns } from './runs.js';
+import type { Cell, TestOutcome } from './runs.js';
+import { verdictOf } from './verdicts.js';
+
+/** A project is a suite and a kernel; those without a guest have no kernel. */
+function splitProject(name: string): { suite: string; kernel: string } {
+  const at = name.indexOf('-');
+  return at < 0 ? { suite: name, kernel: '' } : { suite: name.slice(0, at), kernel: name.slice(at + 1) };
+}
+
+async function textOf({ path, body }: TestResult['attachments'][number]): Promise<string> {
+  if (body) return body.toString();
+  return path ? readFile(path, 'utf8').catch(() => `(${path} is gone)`) : '';
+}
+
+const COLOURS = /\x1b\[[0-9;]*m/g;
+
+async function outcomeOf(test: TestCase, result: TestResult): Promise<TestOutcome> {
+  const verdict = verdictOf(test, result);
+  const failed = verdict === 'failed' || verdict === 'infrastructure';
+  const errors = result.errors.map(
+    ({ stack, message, value }) => stack ?? message ?? value ?? 'unknown error',
+  );
+  const attachments = failed ? result.attachments : [];
+  const texts = await Promise.all(
+    attachments.map(async (each) => `--- ${each.name} ---\n${await textOf(each)}`),
+  );
+  return {
+    // Other machines' shards have the repository elsewhere.
+    file: test.location.file.replace(/^.*\/(?=specs\/)/, ''),
+    title: test.titlePath().slice(3).join(' › '),
+    verdict,
+    ms: result.duration,
+    log: [...errors, ...texts].join('\n').replace(COLOURS, ''),
+    ...(verdict === 'skipped' && {
+      reason: result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given',
+    }),
+  };
+}
+
+export default class Results implements Reporter {
+  readonly #cells = new Map<string, Cell>();
+  #pending = Promise.resolve();
+
+  printsToStdio(): boolean {
+    return false;
+  }
+
+  onTestEnd(test: TestCase, result: TestResult): void {
+    const project = test.parent.project()?.name ?? '';
+    const { suite, kernel } = splitProject(project);
+    // One after the other: what is attached is read while it is there.
+    this.#pending = this.#pending.then(async () => {
+      const cell = this.#cells.get(project) ?? {
+        suite,
+        kernel,
+        release: '',
+        startedAt: result.startTime.toISOString(),
+        tests: [],
+      };
+      this.#cells.set(project, cell);
+      if (result.startTime.toISOString() < cell.startedAt) cell.startedAt = result.startTime.toISOString();
+      cell.tests.push(await outcomeOf(test, result));
+    });
+  }
+
+  async onEnd(): Promise<void> {
+    await this.#pending;
+    if (this.#cells.size === 0) return;
+    const dir = process.env['SWARMGUARD_REPORT'] ?? join(repository, 'report');
+    await mkdir(join(dir, 'runs'), { recursive: true });
+    const lock = await readLock();
+    const cells = [...this.#cells.values()].map((cell) => ({
+      ...cell,
+      release: lock[cell.kernel]?.release ?? '',
+    }));
+    const started = cells.map(({ startedAt }) => startedAt).sort()[0] ?? '';
+    const file = join(dir, 'runs', `${started.replaceAll(/[:.]/g, '-')}-${process.pid}.json`);
+    await writeFile(`${file}.new`, `${JSON.stringify({ cells }, null, 1)}\n`);
+    await rename(`${file}.new`, file);
+    const { entries } = await readCatalogue();
+    const newest = await readRuns(dir);
+    await writeFile(
+      join(dir, 'results.json'),
+      `${JSON.stringify(
+        newest.map((cell) => ({ id: cellId(cell), ...cell })),
+        null,
+        1,
+      )}\n`,
+    );
+    await writeFile(join(dir, 'junit.xml'), junit(newest));
+    await renderPages(dir, newest, entries);
+  }
+}

@@ -1,0 +1,56 @@
+/** What was run: cells of kernel and suite, kept as a file a run, newest first where they are shown. */
+import { existsSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+export const verdict = z.enum(['passed', 'failed', 'skipped', 'infrastructure']);
+
+const test = z.object({
+  file: z.string(),
+  title: z.string(),
+  verdict,
+  ms: z.number(),
+  /** What went wrong, with what was attached; empty where nothing did. */
+  log: z.string(),
+  reason: z.string().optional(),
+});
+export type TestOutcome = z.infer<typeof test>;
+
+const cell = z.object({
+  suite: z.string(),
+  /** Its name in the catalogue; empty for specs without a guest. */
+  kernel: z.string(),
+  release: z.string(),
+  startedAt: z.string(),
+  tests: z.array(test),
+});
+export type Cell = z.infer<typeof cell>;
+
+const run = z.object({ cells: z.array(cell) });
+
+/** A name for a cell that is fit for a file's. */
+export function cellId({ suite, kernel }: Pick<Cell, 'suite' | 'kernel'>): string {
+  return kernel ? `${suite}-${kernel}` : suite;
+}
+
+/** How a cell went: a failure outweighs trouble with the machinery, and that a pass. */
+export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
+  const found = tests.map((each) => each.verdict);
+  if (found.includes('failed')) return 'failed';
+  if (found.includes('infrastructure')) return 'infrastructure';
+  return found.includes('passed') ? 'passed' : 'skipped';
+}
+
+/** The newest run of each cell, newest first. */
+export async function readRuns(dir: string): Promise<Cell[]> {
+  const runs = join(dir, 'runs');
+  const names = existsSync(runs) ? (await readdir(runs)).filter((name) => name.endsWith('.json')) : [];
+  const texts = await Promise.all(names.map((name) => readFile(join(runs, name), 'utf8')));
+  const newest = new Map<string, Cell>();
+  for (const found of texts.flatMap((text) => run.parse(JSON.parse(text)).cells)) {
+    const known = newest.get(cellId(found));
+    if (!known || known.startedAt < found.startedAt) newest.set(cellId(found), found);
+  }
+  return [...newest.values()].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+}

@@ -1,0 +1,59 @@
+/** The kernel catalogue, its lock file and its page. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { parseCatalogue, readCatalogue, readLock } from '../../harness/kernels/catalogue.js';
+import { probe } from '../../harness/kernels/page.js';
+import { provideKernel } from '../../harness/kernels/provide.js';
+import { repository } from '../../harness/util/repository.js';
+
+test('a catalogue that names no kernel, two alike, or an unknown key is refused', () => {
+  const entry = {
+    name: 'a',
+    series: '7.3',
+    flavour: 'cloud',
+    why: 'for the spec alone',
+    headers: { from: 'packages' },
+  };
+  const parse =
+    (newest: string, ...entries: object[]) =>
+    () =>
+      parseCatalogue(JSON.stringify({ newest, entries }));
+  expect(parse('a', entry)).not.toThrow();
+  expect(parse('b', entry)).toThrow(/there is no entry b/);
+  expect(parse('a', entry, entry)).toThrow(/two entries have the same name/);
+  expect(parse('a', { ...entry, colour: 'red' })).toThrow(/colour/);
+  expect(parse('a', { ...entry, series: '7' })).toThrow(/series/);
+  expect(parse('a', { ...entry, headers: { from: 'source', config: 'c' } })).toThrow(/there is no entry c/);
+});
+
+test('everything that is built here is locked: release, packages, and the source where headers are prepared', async () => {
+  const [{ entries }, lock] = [await readCatalogue(), await readLock()];
+  for (const { name, series, headers } of entries) {
+    const locked = lock[name];
+    if (headers.from !== 'tree') expect(locked, name).toBeDefined();
+    if (locked) expect(locked.release.startsWith(`${series}.`), name).toBe(true);
+    expect(Boolean(locked?.source), name).toBe(headers.from === 'source');
+  }
+  expect(Object.keys(lock).filter((name) => !entries.some((entry) => entry.name === name))).toEqual([]);
+});
+
+test('docs/kernels.md tells of every entry, and of the newest what make probe answers', async () => {
+  const [{ newest, entries }, lock] = [await readCatalogue(), await readLock()];
+  const rows = (await readFile(join(repository, 'docs/kernels.md'), 'utf8'))
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.slice(2, -2).split(' | '));
+  for (const { name, why } of entries) {
+    const [, release, reason] = rows.find(([first]) => first === name) ?? [];
+    expect([name, release, reason]).toEqual([name, lock[name]?.release ?? 'not in the archive', why]);
+  }
+  const column = rows.find(([first]) => first === 'probe')?.indexOf(newest) ?? -1;
+  const answers = await probe(await provideKernel(newest));
+  expect(answers.length).toBeGreaterThan(4);
+  for (const { name, yes } of answers)
+    expect([name, rows.find(([first]) => first === `\`${name}\``)?.[column]]).toEqual([
+      name,
+      yes ? 'yes' : 'no',
+    ]);
+});

@@ -1,0 +1,79 @@
+#!/bin/sh
+# prepare.sh RELEASE SOURCE: make what modules are built with out of a kernel's source.
+#
+# For kernels whose headers are not packaged. Runs in the root with the tools of the
+# kernel's build (harness/kernels/prepare.ts). SOURCE is a tarball or a tree; in /in are
+# config (the image's own configuration) and Module.symvers (from the image). Leaves
+# in /out: headers, the tree without what building modules does not need, and
+# modules, the network drivers that a guest needs.
+# shellcheck disable=SC2086
+set -eu
+release=$1
+source=$2
+tree=/work/tree
+mkdir -p $tree /out/headers /out/modules
+
+echo "unpack"
+# Not what neither Kconfig nor the build of the host's tools looks at: most of it.
+unused='Documentation tools/testing tools/perf arch/[!xK]*.[chS] arch/[!xK]*.dts* sound/*.[ch] fs/*.c'
+unused="$unused drivers/gpu/*.[ch] drivers/media/*.[ch] drivers/staging/*.[ch] drivers/scsi/*.[ch]"
+unused="$unused drivers/net/ethernet/*.[ch] drivers/net/wireless/*.[ch] drivers/infiniband/*.[ch]"
+set -f
+top=.
+[ -d "$source" ] || top=$(basename "$source" .orig.tar.xz | tr _ -)
+excluded='--anchored'
+for each in $unused; do excluded="$excluded --exclude=$top/$each"; done
+if [ -d "$source" ]; then
+	tar -C "$source" $excluded --exclude=./.git -cf - . | tar -C $tree -xf -
+else
+	tar -C $tree --strip-components=1 $excluded -xf "$source"
+fi
+set +f
+mkdir -p $tree/Documentation
+: >$tree/Documentation/Kconfig
+cd $tree
+
+echo "configure"
+# The release is part of what a module is checked by; the source may be of a neighbouring one.
+printf '%s\n' "$release" | sed -E 's/^([0-9]+)\.([0-9]+)\.([0-9]+)(.*)/VERSION = \1\nPATCHLEVEL = \2\nSUBLEVEL = \3\nEXTRAVERSION = \4/' |
+	while read -r name rest; do sed -i "s/^$name *=.*/$name $rest/" Makefile; done
+cp /in/config .config
+# Keys and Rust have no part in a structure's layout, and need what is not here.
+./scripts/config --disable RUST --disable MODULE_SIG_ALL --set-str MODULE_SIG_KEY '' \
+	--set-str SYSTEM_TRUSTED_KEYS '' --set-str SYSTEM_REVOCATION_KEYS '' \
+	--set-str LOCALVERSION '' --disable LOCALVERSION_AUTO
+export KBUILD_BUILD_TIMESTAMP=2020-01-01 KBUILD_BUILD_USER=swarm KBUILD_BUILD_HOST=guard
+compilers='CC=gcc-14 HOSTCC=gcc-14'
+make -s $compilers olddefconfig
+
+echo "prepare"
+make -s $compilers -j"$(nproc)" modules_prepare
+cp /in/Module.symvers .
+[ "$(cat include/config/kernel.release)" = "$release" ] || {
+	echo "the tree calls itself $(cat include/config/kernel.release), not $release" >&2
+	exit 1
+}
+
+echo "drivers"
+mkdir -p /work/net
+cp net/core/failover.c drivers/net/net_failover.c drivers/net/virtio_net.c /work/net
+echo 'obj-m := failover.o net_failover.o virtio_net.o' >/work/net/Kbuild
+make -s $compilers M=/work/net modules
+for pair in net/core/failover drivers/net/net_failover drivers/net/virtio_net; do
+	mkdir -p "/out/modules/kernel/$(dirname $pair)"
+	cp "/work/net/$(basename $pair).ko" "/out/modules/kernel/$pair.ko"
+done
+
+echo "prune"
+arch=arch/x86
+kept=''
+for path in .config Makefile Kconfig Kbuild Module.symvers include $arch/include $arch/Makefile* $arch/Kconfig* \
+	$arch/entry/syscalls scripts tools/scripts tools/objtool/objtool \
+	tools/bpf/resolve_btfids/resolve_btfids rust/Makefile; do
+	[ ! -e "$path" ] || kept="$kept $path"
+done
+cp -a --parents $kept /out/headers
+cd /out/headers
+find . -name '*.o' ! -name 'module*.o' -delete
+find scripts -name '*.c' ! -name module-common.c -delete
+rm -rf scripts/dtc scripts/gdb scripts/coccinelle scripts/kconfig scripts/gcc-plugins include/dt-bindings
