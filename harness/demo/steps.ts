@@ -145,6 +145,18 @@ class Demo {
     });
   }
 
+  async told(): Promise<void> {
+    const show = this.#show;
+    show.step('Everything is told: as events, and as metrics for Prometheus');
+    await this.#host('timeout 1 cat /proc/swarm/events | grep violation | tail -n 3');
+    const events = await this.#guest.swarm.events();
+    const seen = events.flatMap((event) =>
+      event.event === 'violation' ? [`${event.kind} ${event.action}`] : [],
+    );
+    show.check('the three denials', seen.slice(-3).join(', '), 'device deny, setns deny, unshare deny');
+    await this.#host('grep -E "^swarm_guard_(agents|members|cgroups) " /proc/swarm/metrics');
+  }
+
   async memory(): Promise<void> {
     const show = this.#show;
     show.step('A process that allocates more than its limit is killed');
@@ -201,7 +213,8 @@ export async function demonstrate(show: Show, booted: BootedGuest, module: Built
   await booted.upload(module.ko, '/root/swarm_guard.ko');
   await show.typed('guest#', 'insmod swarm_guard.ko');
   const guest = await booted.reload();
-  show.check('/proc/swarm', await guest.sh('ls /proc/swarm | xargs'), 'agents create destroy status');
+  const files = 'agents attach create destroy events inspect metrics status';
+  show.check('/proc/swarm', await guest.sh('ls /proc/swarm | xargs'), files);
   const terminal = await guest.terminal();
   const demo = new Demo(show, guest, terminal);
   await demo.birth();
@@ -209,6 +222,7 @@ export async function demonstrate(show: Show, booted: BootedGuest, module: Built
   await demo.files();
   await demo.quota();
   await demo.denials();
+  await demo.told();
   await demo.memory();
   await demo.execve();
   await demo.end();

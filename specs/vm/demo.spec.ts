@@ -19,7 +19,7 @@ test('the demonstration exits 0: everything that it shows is as expected', async
   expect(all).not.toContain('✘');
   expect(all.match(/✔/g)?.length).toBeGreaterThan(20);
   expect(all).toMatch(/guest# echo '\{"memory_limit":268435456,.*"spawn":true\}' > \/proc\/swarm\/create\n/);
-  expect(all).toMatch(/Everything was as expected: 10 steps in \d+ s$/);
+  expect(all).toMatch(/Everything was as expected: 11 steps in \d+ s$/);
   expect(exitCode).toBe(0);
 });
 
@@ -38,7 +38,7 @@ test('the demonstration counts what differs', async ({ booted, module }) => {
   await demonstrate(show, booted, module);
   expect(show.end()).toBe(false);
   expect(shown).toMatch(/✘ opening a device +expected read EPERM, seen read ok/);
-  expect(shown).toMatch(/[1-9] differences from what was expected: 10 steps in \d+ s\n$/);
+  expect(shown).toMatch(/[1-9] differences from what was expected: 11 steps in \d+ s\n$/);
 });
 
 test('npm run vm:shell opens a shell with the module loaded', async ({ stage }) => {
