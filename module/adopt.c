@@ -207,6 +207,9 @@ static int enrol_used(struct swarm_agent *agent, struct task_struct *leader,
 	ret = swarm_cgroup_join(agent->cgroup, nr);
 	if (ret) {
 		swarm_member_free(member);
+		if (ret == -ENODEV)
+			return swarm_refuse(err, -EBUSY, "pid",
+					    "the agent's cgroup was removed by an administrator, so nothing can be moved into it");
 		return swarm_refuse(err, ret == -ESRCH ? ret : -EBUSY, "pid",
 				    "the process cannot be moved into the agent's cgroup (error %d)",
 				    -ret);

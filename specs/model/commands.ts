@@ -174,10 +174,15 @@ const destroyNothing = fc.constant(
   }),
 );
 
-/*
- * attach belongs here once /proc/swarm has it: `{"id":A,"pid":P}` of a puppet that is no member
- * into an agent that runs makes it a member, last in its list, under its rules from then on.
- */
+/** Any puppet into any agent: into one that runs in the same namespaces it goes. */
+const attach = fc.tuple(which, which).map(
+  ([which, other]) =>
+    new OrderCommand<ModelAgent>({
+      ...{ name: `attach ${other} to`, which, among: (world) => (world.puppets.length ? world.agents : []) },
+      command: ({ id }, world) => `attach {"id":${id},"pid":${pick(world.puppets, other)?.pid ?? 0}}`,
+      outcome: (agent, world) => world.attach(agent, pick(world.puppets, other)),
+    }),
+);
 
 /** Every kind of order, likelier the more it does. */
 export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
@@ -186,6 +191,8 @@ export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
   arm,
   arm,
   adopt,
+  attach,
+  attach,
   destroy,
   destroyNothing,
   toPuppet(

@@ -25,8 +25,8 @@ export interface Puppet {
   execed: boolean;
   /** Its next fork is this agent's first process. */
   armed: ModelAgent | undefined;
-  /** Has a host name of its own. */
-  uts: boolean;
+  /** Which UTS namespace it is in; 0 is the initial one. */
+  uts: number;
   /** The first process of the pid namespace it is in; undefined on the host. */
   readonly init: Puppet | undefined;
 }
@@ -54,6 +54,7 @@ export class World {
   destroyed = 0;
   violations = 0;
   #slots = 0;
+  #namespaces = 0;
   #ids: number;
 
   /** @param ids the id that was given last */
@@ -101,6 +102,24 @@ export class World {
     return { answer, deaths: [] };
   }
 
+  attach(agent: ModelAgent, target: Puppet | undefined): Outcome {
+    const [first] = agent.members;
+    if (!first) {
+      const armed = this.puppets.some((each) => each.armed === agent);
+      return { answer: armed ? 'EBUSY' : 'ESRCH', deaths: [] };
+    }
+    if (!target || target.agent) return { answer: 'EBUSY', deaths: [] };
+    // Puppets outside are in initial namespaces, but for that of their host name.
+    const { namespaces } = agent.policy;
+    if (namespaces & ~UTS || (namespaces & UTS && target.uts !== first.uts)) {
+      this.violations++;
+      return { answer: 'EPERM', deaths: [] };
+    }
+    target.agent = agent;
+    agent.members.push(target);
+    return { answer: '0', deaths: [] };
+  }
+
   fork(parent: Puppet): Outcome {
     const verdict = this.#judge(parent, parent.agent?.policy.fork);
     if (verdict) return verdict;
@@ -111,7 +130,8 @@ export class World {
       this.#puppet({ agent, uts, init });
     } else if (armed) {
       parent.armed = undefined;
-      this.#puppet({ agent: armed, uts: true, born: true, init });
+      const own = armed.policy.namespaces & UTS;
+      this.#puppet({ agent: armed, uts: own ? ++this.#namespaces : uts, born: true, init });
     } else {
       this.#puppet({ uts, init });
     }
@@ -139,7 +159,7 @@ export class World {
   unshareUts(puppet: Puppet): Outcome {
     const verdict = this.#judge(puppet, 'deny');
     if (verdict) return verdict;
-    puppet.uts = true;
+    puppet.uts = ++this.#namespaces;
     return { answer: '0', deaths: [] };
   }
 
@@ -175,7 +195,7 @@ export class World {
   }
 
   #puppet(given: Partial<Pick<Puppet, 'agent' | 'uts' | 'born' | 'init'>>): Puppet {
-    const { agent, uts = false, born = false, init } = given;
+    const { agent, uts = 0, born = false, init } = given;
     const puppet: { -readonly [K in keyof Puppet]: Puppet[K] } = {
       ...{ slot: this.#slots++, pid: 0, agent, born, execed: false, armed: undefined, uts, init },
     };

@@ -249,13 +249,13 @@ static const char *hatch(int slot)
 	return pid < 0 ? outcome(pid) : expect_report(slot);
 }
 
-static const char *destroy(const char *id)
+static const char *give(const char *path, const char *text)
 {
-	char line[32];
-	int fd = open("/proc/swarm/destroy", O_WRONLY | O_CLOEXEC);
+	char line[128];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	ssize_t ret;
 
-	snprintf(line, sizeof(line), "%.20s\n", id);
+	snprintf(line, sizeof(line), "%.100s\n", text);
 	ret = write(fd, line, strlen(line));
 	close(fd);
 	return outcome(ret);
@@ -270,7 +270,9 @@ static const char *obey(char *command)
 	if (!strncmp(command, "create ", 7))
 		return create(command + 7);
 	if (!strncmp(command, "destroy ", 8))
-		return destroy(command + 8);
+		return give("/proc/swarm/destroy", command + 8);
+	if (!strncmp(command, "attach ", 7))
+		return give("/proc/swarm/attach", command + 7);
 	return "EINVAL";
 }
 
