@@ -17,7 +17,9 @@ export async function installSelftests(guest: BootedGuest): Promise<void> {
 
 /** The tests there are, as `collection:test`. */
 export async function listSelftests(guest: BootedGuest): Promise<string[]> {
-  return (await guest.sh(`cat ${DIR}/kselftest-list.txt`)).split('\n');
+  // The makefiles' remarks are in that file too.
+  const lines = (await guest.sh(`cat ${DIR}/kselftest-list.txt`)).split('\n');
+  return lines.filter((line) => /^\w+:\S+$/.test(line));
 }
 
 /** The shell line that runs tests with the kernel's own runner, each for so many seconds at most. */
@@ -27,16 +29,23 @@ export function selftestsLine(tests: readonly string[], seconds: number): string
   return `cd ${DIR} && ./run_kselftest.sh -f -o ${seconds} ${options} 2>&1 </dev/null | cat`;
 }
 
-/** Runs tests, one after the other, each for so many seconds at most. */
+/**
+ * Runs tests, one after the other, each for so many seconds at most.
+ * @throws where one of them has no result.
+ */
 export async function runSelftests(
   guest: BootedGuest,
   tests: readonly string[],
   seconds: number,
 ): Promise<Map<string, Outcome>> {
+  if (tests.length === 0) return new Map();
   const { stdout } = await guest.exec(selftestsLine(tests, seconds), {
     timeoutMs: (seconds + 10) * tests.length * 1000,
   });
-  return parseKtap(stdout);
+  const results = parseKtap(stdout);
+  const silent = tests.filter((name) => !results.has(name));
+  if (silent.length > 0) throw new Error(`no result of ${silent.join(' ')}:\n${stdout.slice(-4000)}`);
+  return results;
 }
 
 /** The words for stressors in what stress-ng prints at its end. */
