@@ -16,10 +16,18 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 
 # COMMAND:PACKAGE
 needed='mmdebstrap:mmdebstrap dpkg-deb:dpkg git:git xz:xz-utils mount:mount unshare:util-linux setpriv:util-linux ps:procps'
+# What the tests build the policy core's Node addon with.
+case " $* " in *' test'*) needed="$needed g++:g++ make:make python3:python3" ;; esac
 missing=''
 for pair in $needed; do
 	command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
+# Debian's own Node has its headers in a package of their own.
+case " $* " in *' test'*)
+	[ -e /usr/include/node/node_version.h ] || ! dpkg -s libnode-dev nodejs 2>/dev/null | grep -q '^Maintainer: Debian' ||
+		missing="$missing libnode-dev"
+	;;
+esac
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring"
 missing=$(echo "$missing" | xargs -n1 2>/dev/null | sort -u | xargs)
 

@@ -26,17 +26,22 @@ const MODULES = [
 
 const guestDir = join(repository, 'vm-images/guest');
 
+/** What packages bring along and no guest uses: drivers for graphics, and what only those need. */
+const UNUSED = ['dri/*', 'gbm/*', 'libLLVM*', 'libgallium*', 'libicudata*', 'libz3*'].map(
+  (path) => `--dpkgopt=path-exclude=/usr/lib/*/${path}`,
+);
+
 /** Debian packages, unpacked but not configured: nothing of them needs it. */
 function baseRoot(extra: readonly string[]): Promise<string> {
   const packages = [...PACKAGES, ...extra];
   return cached({
     kind: 'roots',
     label: 'guest',
-    key: [SUITE, ...packages],
+    key: [SUITE, ...packages, ...(extra.length > 0 ? UNUSED : [])],
     keep: 6,
     build: (dir) =>
       step(`Making the guest's root${extra.length > 0 ? ` with ${extra.join(' ')}` : ''}`, async () => {
-        const args = ['--variant=extract', `--include=${packages.join(',')}`, ...withoutDocs];
+        const args = ['--variant=extract', `--include=${packages.join(',')}`, ...withoutDocs, ...UNUSED];
         await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
       }),
   });

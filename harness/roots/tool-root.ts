@@ -16,6 +16,8 @@ const PACKAGES = [
   ...['qemu-system-x86', 'seabios', 'kmod', 'cpio', 'xz-utils', 'zstd', 'bc', 'perl', 'gawk'],
   // The reference parser of OpenMetrics.
   'python3-prometheus-client',
+  // What the kernel's own tests are built and installed with.
+  ...['libcap-dev', 'rsync'],
 ];
 
 /** What a kernel's own build needs; the compilers are those that Debian's kernels are built with. */

@@ -10,7 +10,7 @@
  *   order SLOT WHAT...     an order to a puppet:
  *       fork SLOT          exec | thread-exec (by a thread that is not the first)
  *       exit               unshare HEX          create OBJECT
- *   create OBJECT          destroy ID           quit
+ *   create OBJECT          attach OBJECT        destroy ID           quit
  *
  * and on a second line, the slots of puppets whose end is to be waited for. The
  * answer's first line is "0", an errno's name, "dead" if the puppet died of it, or

@@ -1,0 +1,107 @@
+/** Results of tests by name, from KTAP (the kernel's form of TAP), and how two lists of them differ. */
+
+/** How a test went; `missing` is said of one that is in another list only. */
+export type Outcome = 'ok' | 'not ok' | 'skip' | 'xfail' | 'missing';
+
+/** Outcomes by the names of tests; a subtest's name begins with its test's. */
+export type Results = ReadonlyMap<string, Outcome>;
+
+const RESULT = /^(not ok|ok)\b(?: (\d+))?(?: -)?[ \t]*(.*)$/;
+const TEST = /^# selftests: (\S+): (\S+)$/;
+const DIRECTIVE = /\s*#\s*(SKIP|XFAIL|TODO)\b.*$/i;
+
+/** The part of a result's description that is the same in every run. */
+function stable(description: string): string {
+  return description
+    .replace(DIRECTIVE, '')
+    .replace(/\s*#.*$/, '')
+    .replace(/0x[0-9a-f]+/gi, '0x…')
+    .replace(/\d{3,}/g, '…')
+    .trim();
+}
+
+function outcome(word: string, description: string): Outcome {
+  const directive = DIRECTIVE.exec(description)?.[1]?.toLowerCase();
+  if (directive === 'skip') return 'skip';
+  if (directive === 'xfail' || directive === 'todo') return 'xfail';
+  return word === 'ok' ? 'ok' : 'not ok';
+}
+
+/**
+ * Reads what run_kselftest.sh prints: each test's line, and before it those of its subtests behind `# `.
+ * A name that a test uses again is numbered.
+ */
+export function parseKtap(text: string): Map<string, Outcome> {
+  const results = new Map<string, Outcome>();
+  const add = (name: string, value: Outcome) => {
+    let unique = name;
+    for (let n = 2; results.has(unique); n++) unique = `${name} (${n})`;
+    results.set(unique, value);
+  };
+  let test = '';
+  for (const line of text.split('\n')) {
+    const begin = TEST.exec(line);
+    if (begin) {
+      test = `${begin[1] ?? ''}:${begin[2] ?? ''}`;
+      continue;
+    }
+    const nested = /^#[ #]*(.*)$/.exec(line)?.[1];
+    const [, word, number, description = ''] = RESULT.exec(nested ?? line) ?? [];
+    if (word === undefined) continue;
+    if (nested === undefined) {
+      const own = /^selftests: (\S+): (\S+)/.exec(description);
+      add(own ? `${own[1] ?? ''}:${own[2] ?? ''}` : stable(description), outcome(word, description));
+    } else {
+      add(`${test} › ${stable(description) || (number ?? '')}`, outcome(word, description));
+    }
+  }
+  return results;
+}
+
+/** How a test that did not always go the same went, without something and with it. */
+export interface Varying {
+  readonly name: string;
+  readonly without: readonly Outcome[];
+  readonly withIt: readonly Outcome[];
+}
+
+/** What differs between runs without something and runs with it. */
+export interface Comparison {
+  /** Goes otherwise with it. */
+  readonly changed: Varying[];
+  /** Varies by itself, and so says nothing. */
+  readonly flaky: Varying[];
+}
+
+/** Is it what is compared that makes the difference? */
+function isChange({ without, withIt }: Varying): boolean {
+  const common = withIt.filter((each) => without.includes(each));
+  if (common.length === 0) return true;
+  // One that never varies without it may deviate once with it, but not again.
+  return new Set(without).size === 1 && withIt.length - common.length > 1;
+}
+
+/**
+ * Compares runs without something with runs with it. A test is changed where it never went with it as
+ * it went without it, or where it varies only with it; a run that differs once may be repeated.
+ */
+export function compare(without: readonly Results[], withIt: readonly Results[]): Comparison {
+  const names = new Set([...without, ...withIt].flatMap((results) => [...results.keys()]));
+  const outcomes = (runs: readonly Results[], name: string) =>
+    runs.map((results) => results.get(name) ?? ('missing' as const));
+  const varying = [...names]
+    .sort()
+    .map((name) => ({ name, without: outcomes(without, name), withIt: outcomes(withIt, name) }))
+    .filter((each) => new Set([...each.without, ...each.withIt]).size > 1);
+  return {
+    changed: varying.filter(isChange),
+    flaky: varying.filter((each) => !isChange(each)),
+  };
+}
+
+/** A count of each outcome, for people. */
+export function summary(results: Results): string {
+  const counts = new Map<Outcome, number>();
+  for (const value of results.values()) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts].map(([value, count]) => `${count} ${value}`).join(', ');
+}

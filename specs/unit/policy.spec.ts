@@ -1,0 +1,380 @@
+/**
+ * The policy core that runs in the kernel, through its Node addon, against models. Properties use
+ * assert: Playwright's expect notes every call, and there are very many.
+ */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { expect, test } from '@playwright/test';
+import fc from 'fast-check';
+import { buildNative, nodeHeaders } from '../../harness/native/build.js';
+import { ACTIONS, PolicyCore, SYSCALLS } from '../../harness/native/policy.js';
+import type { Parsed } from '../../harness/native/policy.js';
+import type { AgentRequest } from '../../harness/swarm/client.js';
+
+let core: PolicyCore;
+
+test.beforeAll(async () => {
+  test.setTimeout(600_000);
+  core = PolicyCore.load(await buildNative());
+});
+
+const CPUS = 4;
+const RUNS = 1000;
+
+const ACCESS = { r: 2, w: 4, m: 1 } as const;
+const TYPE = { b: 1, c: 2, a: 3 } as const;
+/** null zero full random urandom tty ptmx pts */
+const DEFAULT_DEVICES = [
+  ...['c 1:3 rwm', 'c 1:5 rwm', 'c 1:7 rwm', 'c 1:8 rwm', 'c 1:9 rwm'],
+  ...['c 5:0 rwm', 'c 5:2 rwm', 'c 136:* rwm'],
+];
+
+const access = fc.subarray(['r', 'w', 'm'], { minLength: 1 }).map((letters) => letters.join(''));
+const numbers = (max: number) =>
+  fc.oneof(
+    fc.constant('*'),
+    fc.integer({ min: 0, max: 9 }).map(String),
+    fc.integer({ min: 0, max }).map(String),
+  );
+const device = fc.oneof(
+  { weight: 1, arbitrary: fc.constant('a') },
+  {
+    weight: 9,
+    arbitrary: fc
+      .tuple(fc.constantFrom('a', 'b', 'c'), numbers(4095), numbers(1_048_575), access)
+      .map(([type, major, minor, letters]) => `${type} ${major}:${minor} ${letters}`),
+  },
+);
+const action = fc.constantFrom(...ACTIONS);
+const path = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: 30 })
+  .map((text) => `/${text.replaceAll('\0', '')}`);
+
+/** Valid objects, as large as they may be. */
+const request: fc.Arbitrary<AgentRequest> = fc
+  .record(
+    {
+      memory_limit: fc.oneof(fc.constant(0), fc.integer({ min: 65536, max: Number.MAX_SAFE_INTEGER })),
+      cpu_quota: fc.integer({ min: 0, max: 100 * CPUS }),
+      pids_limit: fc.integer({ min: 0, max: 4_194_304 }),
+      namespace_flags: fc.integer({ min: 0, max: 255 }),
+      devices: fc.array(device, { maxLength: 16 }),
+      syscalls: fc.record(
+        { fork: action, thread: action, execve: action, unshare: action, setns: action },
+        { requiredKeys: [] },
+      ),
+      exec_paths: fc.array(path, { maxLength: 8 }),
+      name: fc.stringMatching(/^[A-Za-z0-9._-]{1,31}$/),
+      spawn: fc.boolean(),
+      pid: fc.integer({ min: 1, max: 4_194_304 }),
+      persist: fc.boolean(),
+      privileged: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  )
+  .map((object): AgentRequest => {
+    const valid: AgentRequest = { ...object };
+    if (valid.spawn) delete valid.pid;
+    if (((valid.namespace_flags ?? 127) & 32) === 0) valid.privileged = true;
+    return valid;
+  });
+
+/** A JSON text of a value with white space anywhere that it may be. */
+function loose(object: AgentRequest): fc.Arbitrary<string> {
+  return fc
+    .array(fc.constantFrom('', '', ' ', '\n', '\t\r'), { minLength: 1, maxLength: 9 })
+    .map((spaces) => {
+      let next = 0;
+      const tokens = JSON.stringify(object).match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^"{}[\]:,]+/g) ?? [];
+      return tokens.map((token) => token + (spaces[next++ % spaces.length] ?? '')).join('');
+    });
+}
+
+/** What an object means, told by documentation alone. */
+function meaning(object: AgentRequest) {
+  return {
+    memory_limit: object.memory_limit ?? 0,
+    cpu_quota: object.cpu_quota ?? 0,
+    pids_limit: object.pids_limit ?? 0,
+    namespace_flags: object.namespace_flags ?? 127,
+    privileged: object.privileged ?? false,
+    persist: object.persist ?? false,
+    spawn: object.spawn ?? false,
+    pid: object.pid ?? 0,
+    name: object.name ?? '',
+    syscalls: SYSCALLS.map(
+      (rule) => object.syscalls?.[rule] ?? (rule === 'unshare' || rule === 'setns' ? 'deny' : 'allow'),
+    ),
+    exec_paths: (object.exec_paths ?? []).map((each) => Buffer.from(each).toString('hex')),
+  };
+}
+
+/** What the core has understood, in the same words. */
+function understood(parsed: Parsed): ReturnType<typeof meaning> {
+  if (parsed.kind === 'refused') throw new Error(`refused: ${JSON.stringify(parsed)}`);
+  return {
+    memory_limit: Number(parsed.memory_limit),
+    cpu_quota: parsed.cpu_quota,
+    pids_limit: parsed.pids_limit,
+    namespace_flags: parsed.namespace_flags,
+    privileged: parsed.privileged,
+    persist: parsed.persist,
+    spawn: parsed.spawn,
+    pid: parsed.pid,
+    name: parsed.name,
+    syscalls: parsed.syscalls.map((number) => ACTIONS[number] ?? 'allow'),
+    exec_paths: parsed.exec_paths.map((each) => each.toString('hex')),
+  };
+}
+
+/** Does a rule in text match? Written from the kernel's documentation, without looking at the core. */
+function allows(rule: string, type: 'b' | 'c', major: number, minor: number, letter: string): boolean {
+  if (rule === 'a') return true;
+  const [kind, devices = '', letters = ''] = rule.split(' ');
+  const [majors, minors] = devices.split(':');
+  const fits = (pattern: string | undefined, value: number) => pattern === '*' || Number(pattern) === value;
+  return (
+    (kind === 'a' || kind === type) && fits(majors, major) && fits(minors, minor) && letters.includes(letter)
+  );
+}
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+
+test('every valid object is understood as it is meant, and printed and read again is the same', () => {
+  fc.assert(
+    fc.property(
+      request.chain((object) => fc.tuple(fc.constant(object), loose(object))),
+      ([object, text]) => {
+        fc.pre(bytesOf(text).length <= 4096);
+        const parsed = core.parse(bytesOf(text), CPUS);
+        assert.deepEqual(understood(parsed), meaning(object));
+        if (parsed.kind === 'refused') return;
+        const { syscalls, exec_paths, pid, name } = parsed;
+        const printed = JSON.stringify({
+          cpu_quota: parsed.cpu_quota,
+          pids_limit: parsed.pids_limit,
+          namespace_flags: parsed.namespace_flags,
+          privileged: parsed.privileged,
+          persist: parsed.persist,
+          spawn: parsed.spawn,
+          memory_limit: Number(parsed.memory_limit),
+          syscalls: Object.fromEntries(SYSCALLS.map((rule, i) => [rule, ACTIONS[syscalls[i] ?? 0]])),
+          exec_paths: exec_paths.map((each) => each.toString()),
+          devices: object.devices ?? DEFAULT_DEVICES,
+          ...(pid ? { pid } : {}),
+          ...(name ? { name } : {}),
+        });
+        fc.pre(bytesOf(printed).length <= 4096);
+        assert.deepEqual(core.parse(bytesOf(printed), CPUS), parsed);
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+/** Bytes put in, taken out, changed or doubled. */
+const mutation = fc.record({
+  how: fc.constantFrom('insert', 'delete', 'replace', 'repeat', 'cut'),
+  at: fc.double({ min: 0, max: 1, noNaN: true }),
+  /** Where a value or a key begins, rather than anywhere. */
+  begins: fc.boolean(),
+  length: fc.integer({ min: 1, max: 6 }),
+  bytes: fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 4 }),
+    fc.constantFrom(...Array.from('0123456789 \n')).map(bytesOf),
+    fc
+      .constantFrom(
+        ...[
+          '"',
+          '\\',
+          '{',
+          '}',
+          '[',
+          ']',
+          ',',
+          ':',
+          '0',
+          '9',
+          '-',
+          '.',
+          'e',
+          ' ',
+          '\\u0041',
+          '\\ud800',
+          'null',
+          'true',
+          '/',
+        ],
+      )
+      .map(bytesOf),
+  ),
+});
+
+function mutate(
+  text: Uint8Array,
+  {
+    how,
+    at,
+    begins,
+    length,
+    bytes,
+  }: { how: string; at: number; begins: boolean; length: number; bytes: Uint8Array },
+): Uint8Array {
+  const all = Array.from(text.keys());
+  const places = begins
+    ? all.filter((i) => i > 0 && ':,[{'.includes(String.fromCharCode(text[i - 1] ?? 0)))
+    : all;
+  const from = places[Math.floor(at * (places.length - 1))] ?? 0;
+  const [before, piece, after] = [
+    text.slice(0, from),
+    text.slice(from, from + length),
+    text.slice(from + length),
+  ];
+  switch (how) {
+    case 'insert':
+      return Buffer.concat([before, bytes, piece, after]);
+    case 'delete':
+      return Buffer.concat([before, after]);
+    case 'replace':
+      return Buffer.concat([before, bytes, after]);
+    case 'repeat':
+      return Buffer.concat([before, piece, piece, after]);
+    default:
+      return before;
+  }
+}
+
+test('a changed object is refused at a byte of it, or means what JSON.parse says', () => {
+  const counts = { accepted: 0, refused: 0 };
+  fc.assert(
+    fc.property(request, fc.array(mutation, { minLength: 1, maxLength: 2 }), (object, mutations) => {
+      const text = mutations.reduce<Uint8Array>(mutate, bytesOf(JSON.stringify(object)));
+      const parsed = core.parse(text, CPUS);
+      counts[parsed.kind] += 1;
+      if (parsed.kind === 'refused') {
+        assert(parsed.offset <= text.length, `offset ${parsed.offset}`);
+        assert([7, 22].includes(parsed.errno), `errno ${parsed.errno}`);
+        return;
+      }
+      const value = JSON.parse(
+        new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text),
+      ) as AgentRequest;
+      assert.deepEqual(understood(parsed), meaning(value));
+    }),
+    { numRuns: 10 * RUNS },
+  );
+  expect(counts.accepted, 'changes that leave an object valid').toBeGreaterThan(RUNS / 20);
+  expect(counts.refused, 'changes that do not').toBeGreaterThan(RUNS / 20);
+});
+
+test('any bytes at all are refused within them, and frames end within them', () => {
+  const soup = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc
+      .string({ unit: fc.constantFrom(...Array.from('{}[]":,\\ \n01tf/uabcde')), maxLength: 300 })
+      .map(bytesOf),
+  );
+  fc.assert(
+    fc.property(soup, fc.integer({ min: 1, max: 100 }), (bytes, piece) => {
+      const parsed = core.parse(bytes, CPUS);
+      if (parsed.kind === 'refused') assert(parsed.offset <= bytes.length, `offset ${parsed.offset}`);
+      const whole = core.frames(bytes);
+      let last = 0;
+      for (const { end } of whole) {
+        assert(end > last, `a frame of nothing at ${end}`);
+        last = end;
+      }
+      assert(last <= bytes.length, `a frame ends at ${last}`);
+      // However the stream is cut into writes, its objects are the same.
+      const pieces = Array.from({ length: Math.ceil(bytes.length / piece) }, (_, i) =>
+        bytes.slice(i * piece, (i + 1) * piece),
+      );
+      const ends = (frames: ReturnType<PolicyCore['frames']>) =>
+        frames.filter(({ error }) => !error).map(({ end }) => end);
+      assert.deepEqual(ends(core.frames(...pieces)), ends(whole));
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+/** The shortest of many times, in which the noise of a busy machine is least. */
+function shortest(works: (() => unknown)[]): number[] {
+  const best = works.map(() => Infinity);
+  for (let round = 0; round < 15; round++) {
+    for (const [i, work] of works.entries()) {
+      const start = performance.now();
+      work();
+      best[i] = Math.min(best[i] ?? Infinity, performance.now() - start);
+    }
+  }
+  return best;
+}
+
+test('eight times the bytes take eight times as long, whatever they are', () => {
+  const fill = (head: string, unit: string, size: number) =>
+    bytesOf(head + unit.repeat(Math.ceil(size / unit.length))).subarray(0, size);
+  const worst: [head: string, unit: string][] = [
+    ['', '{'],
+    ['', '\n'],
+    ['{"name":"', 'a'],
+    ['{"name":"', '\\\\'],
+    ['{"exec_paths":["/', '\\ud83d\\ude00'],
+    ['{"devices":[', '"c 1:3 r",'],
+    ['', '{} '],
+    ['', '{"pid":1}'],
+    ['{', '"name":"a",'],
+  ];
+  const parses = (bytes: Uint8Array) => () => {
+    for (let i = 0; i < 100; i++) core.parse(bytes);
+  };
+  for (const [head, unit] of worst) {
+    const cut = [16_384, 131_072].map((size) => fill(head, unit, size));
+    // Many frames make many objects of JavaScript: their time is not the core's, and linear as well.
+    const [small = 0, large = 0] = shortest(cut.map((bytes) => () => core.frames(bytes)));
+    // 64 times where it were quadratic.
+    expect(large / small, `frames of ${head}${unit}…`).toBeLessThan(24);
+    const [short = 0, long = 0] = shortest([512, 4096].map((size) => parses(fill(head, unit, size))));
+    expect(long / short, `parsing ${head}${unit}…`).toBeLessThan(24);
+  }
+});
+
+test('device rules allow what a naive model of them allows', () => {
+  const near = fc.record({
+    type: fc.constantFrom('b' as const, 'c' as const),
+    major: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 4095 })),
+    minor: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 1_048_575 })),
+    access,
+  });
+  const answers = { true: 0, false: 0 };
+  fc.assert(
+    fc.property(
+      fc.option(fc.array(device, { maxLength: 16 })),
+      fc.array(near, { minLength: 1 }),
+      (rules, asked) => {
+        const parsed = core.parse(bytesOf(JSON.stringify(rules ? { devices: rules } : {})));
+        if (parsed.kind === 'refused') throw new Error(parsed.message);
+        for (const { type, major, minor, access: letters } of asked) {
+          const expected = Array.from(letters).every((letter) =>
+            (rules ?? DEFAULT_DEVICES).some((rule) => allows(rule, type, major, minor, letter)),
+          );
+          const bits = Array.from(letters).reduce(
+            (sum, letter) => sum | ACCESS[letter as keyof typeof ACCESS],
+            0,
+          );
+          assert.equal(core.deviceAllowed(parsed.rules, TYPE[type], major, minor, bits), expected);
+          answers[`${expected}`] += 1;
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  );
+  expect(Math.min(answers.true, answers.false), 'both answers were asked for').toBeGreaterThan(RUNS / 10);
+});
+
+test('an addon that is not built, or cannot be loaded, says what to do', async ({}, info) => {
+  expect(() => PolicyCore.load('/nonexistent/swarm_policy.node')).toThrow(/npm run native builds it/);
+  const garbage = info.outputPath('swarm_policy.node');
+  await writeFile(garbage, 'not an addon');
+  expect(() => PolicyCore.load(garbage)).toThrow(/npm run native builds it/);
+  expect(await nodeHeaders()).toMatch(/^\//);
+});

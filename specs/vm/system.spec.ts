@@ -1,0 +1,64 @@
+/** Nothing changes for the rest of the system: a few of the kernel's own tests; all are in specs/long. */
+import type { Results } from '../../harness/report/ktap.js';
+import { compare, parseKtap } from '../../harness/report/ktap.js';
+import {
+  SELFTEST_PACKAGES,
+  installSelftests,
+  runSelftests,
+  selftestsLine,
+} from '../../harness/vm/selftests.js';
+import { expect, test } from '../fixtures.js';
+import { destroyAll, expectActive } from '../support.js';
+import { confirmedChanges, runAgents } from '../system.js';
+import type { Run } from '../system.js';
+
+test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
+test.describe.configure({ mode: 'serial' });
+
+const SECONDS = 60;
+
+const TESTS = [
+  ...['clone3:clone3', 'clone3:clone3_clear_sighand', 'clone3:clone3_set_tid', 'core:unshare_test'],
+  ...['exec:null-argv', 'kcmp:kcmp_test', 'rlimits:rlimits-per-userns', 'cgroup:test_pids'],
+  ...['pidfd:pidfd_open_test', 'pidfd:pidfd_setns_test', 'timens:timens', 'timens:vfork_exec'],
+];
+
+let baseline: Results = new Map();
+
+test("some of the kernel's own tests run without the module", async ({ booted }) => {
+  await installSelftests(booted);
+  baseline = await runSelftests(booted, TESTS, SECONDS);
+  for (const name of TESTS) expect(baseline.get(name), name).toBe('ok');
+  expect(baseline.size, 'with their subtests').toBeGreaterThan(3 * TESTS.length);
+});
+
+test("some of the kernel's own tests have the same results while agents run", async ({ loaded }) => {
+  await runAgents(loaded);
+  const run: Run = (tests = TESTS) => runSelftests(loaded, tests, SECONDS);
+  // What differs is not run again without: each test passes there.
+  const known: Run = (tests = TESTS) =>
+    Promise.resolve(new Map([...baseline].filter(([name]) => tests.includes(name.replace(/ › .*$/, '')))));
+  expect(await confirmedChanges('agents running', [baseline], known, run)).toEqual([]);
+  await destroyAll(loaded);
+  await expectActive(loaded, 0);
+});
+
+test("inside an agent that may do less, the same comparison tells which of the kernel's tests fail", async ({
+  loaded,
+}) => {
+  const { stdout } = await loaded.swarm.run(
+    { namespace_flags: 0, privileged: true, syscalls: { unshare: 'deny', setns: 'deny' } },
+    selftestsLine(['clone3:clone3_clear_sighand', 'kcmp:kcmp_test', 'timens:timens'], SECONDS),
+  );
+  const { changed } = compare(
+    [
+      new Map(
+        [...baseline].filter(([name]) => /^(clone3:clone3_clear_sighand|kcmp|timens:timens)/.test(name)),
+      ),
+    ],
+    [parseKtap(stdout)],
+  );
+  const names = changed.map(({ name }) => name);
+  expect(names).toContain('timens:timens');
+  expect(names.filter((name) => !name.startsWith('timens:timens'))).toEqual([]);
+});
