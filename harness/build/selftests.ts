@@ -1,13 +1,10 @@
 /** The kernel's own tests, built from the distribution's source package in the root with the tools. */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
-import { readCatalogue } from '../kernels/catalogue.js';
-import { aptUpdate, describe, download } from '../roots/debian.js';
-import type { ArchivePackage } from '../roots/debian.js';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
+import { sourcePackage, unpackSource } from './kernel-source.js';
 
 /** The collections that are built: what a hook of the module, or its births, could disturb. */
 const COLLECTIONS = [
@@ -29,29 +26,6 @@ make -k CC=gcc-14 TARGETS="${COLLECTIONS.join(' ')}" install INSTALL_PATH=/build
 find /build/selftests -type f -executable -exec strip --strip-debug {} + 2>/dev/null || true
 tar -C /build -Sczf /build/selftests.tar.gz selftests`;
 
-/** The source package of the newest kernel in the catalogue. */
-async function sourcePackage(): Promise<ArchivePackage> {
-  const name = `linux-source-${(await readCatalogue()).newest}`;
-  const found = await describe(name);
-  if (found) return found;
-  await aptUpdate();
-  const again = await describe(name);
-  if (!again) throw new Error(`the archive has no package ${name} to build the kernel's tests from`);
-  return again;
-}
-
-async function unpack(source: ArchivePackage, dir: string): Promise<void> {
-  await download([source], dir);
-  const deb = (await readdir(dir)).find((name) => name.endsWith('.deb')) ?? '';
-  await execa('dpkg-deb', ['-x', join(dir, deb), dir]);
-  const tree = `${source.name}/`;
-  const archive = join(dir, 'usr/src', `${source.name}.tar.xz`);
-  await execa('tar', ['-C', dir, '-xf', archive, ...SOURCES.map((each) => tree + each)]);
-  await rename(join(dir, source.name), join(dir, 'linux'));
-  await rm(join(dir, deb));
-  await rm(join(dir, 'usr'), { recursive: true });
-}
-
 /**
  * The kernel's own tests as the kernel's makefiles install them, run by their run_kselftest.sh; built
  * if they are not in the cache (a download of 170 MB and a minute).
@@ -68,7 +42,7 @@ export async function buildSelftests(): Promise<string> {
     build: (dir) =>
       step(`Building the tests of ${source.name}`, async () => {
         await mkdir(join(dir, 'selftests'));
-        await unpack(source, dir);
+        await unpackSource(source, SOURCES, dir);
         const { exitCode, output } = await runInRoot(tools, ['sh', '-c', BUILD], {
           cwd: '/build/linux',
           binds: [{ host: dir, inside: 'build' }],

@@ -1,0 +1,31 @@
+/** The kernel's own checker of style over every C source of the module. */
+import { appendFile, cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { checkpatchDir } from '../../harness/build/checkpatch.js';
+import { inModule } from '../../harness/build/make.js';
+
+test.describe.configure({ timeout: 600_000 });
+
+async function style(plant = ''): Promise<{ exitCode: number; output: string }> {
+  const from = await checkpatchDir();
+  return inModule({
+    command: ['make', 'style', 'CHECKPATCH=/build/scripts/checkpatch.pl'],
+    prepare: async (dir) => {
+      await cp(from, join(dir, '../scripts'), { recursive: true });
+      if (plant) await appendFile(join(dir, 'json.c'), plant);
+    },
+  });
+}
+
+test('checkpatch finds nothing', async () => {
+  const { exitCode, output } = await style();
+  expect(output).toMatch(/^style: \d{2,} files, clean$/m);
+  expect(exitCode).toBe(0);
+});
+
+test('checkpatch finds what is planted', async () => {
+  const { exitCode, output } = await style('\nint swarm_planted( void );\n');
+  expect(output).toMatch(/module\/json\.c:\d+: ERROR:SPACING/);
+  expect(exitCode).not.toBe(0);
+});
