@@ -31,6 +31,8 @@ static struct callback_head *first_work(void)
 /* Runs instead of the function, in the new task's own context, and may sleep. */
 static noinline void work_then_calculate(void)
 {
+	/* One's own, until one has exited. */
+	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, true);
 	struct callback_head *work = first_work();
 	task_work_func_t func;
 
@@ -40,10 +42,10 @@ static noinline void work_then_calculate(void)
 		func(work);
 	}
 	/* What the function itself does. A signal may have come, the birth's own among them. */
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
 	set_thread_flag(TIF_SIGPENDING);
 	recalc_sigpending();
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&sighand->siglock);
 }
 
 void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
