@@ -17,7 +17,7 @@ test.beforeEach(() => {
 test('create, spawn, adopt, destroy, exit and read race for minutes and leave nothing', async ({
   loaded,
 }) => {
-  await churn(loaded, 16, 300);
+  await churn(loaded, 16, 100);
 });
 
 test('the same with CPUs going offline and online for minutes leaves nothing', async ({ loaded }) => {
@@ -28,8 +28,8 @@ test('hundreds of launchers that are killed leave nothing', async ({ loaded }) =
   await killLaunchers(loaded, 300);
 });
 
-test('the module is unloaded or refuses, hundreds of times', async ({ loaded }) => {
-  await unloadAgainstAll(loaded, 200);
+test('the module is unloaded or refuses, dozens of times', async ({ loaded }) => {
+  await unloadAgainstAll(loaded, 40);
 });
 
 test('signals make thousands of reads and writes short, never wrong', async ({ loaded }) => {
