@@ -85,7 +85,7 @@ export async function runStressors(
   for (const { names, as } of groups.filter((group) => group.names.length > 0)) {
     const options = names.map((name) => `--${name} 1 --${name}-ops ${stressors[name] ?? 1}`).join(' ');
     const { stdout, stderr } = await guest.exec(
-      `cd /tmp && ${as} stress-ng --timeout 200 --verify --oom-avoid --no-rand-seed --mmap-bytes 1M ${options} </dev/null`,
+      `cd /tmp && ${as} stress-ng --timeout 200 --verify --oom-avoid --no-rand-seed --mmap-bytes 1M --exec-max 4 ${options} </dev/null`,
       { timeoutMs: 300_000 },
     );
     const found = parseStress(stdout + stderr);

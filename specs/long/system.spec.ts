@@ -2,6 +2,7 @@
  * Nothing changes for the rest of the system: the kernel's own tests and stress-ng in a pristine guest
  * without the module, twice; with it; and while agents run.
  */
+import { summary } from '../../harness/report/ktap.js';
 import type { Results } from '../../harness/report/ktap.js';
 import type { BootedGuest } from '../../harness/vm/guest.js';
 import { complaints } from '../../harness/vm/kernel-log.js';
@@ -63,6 +64,8 @@ async function everything(
   );
   for (const [name, outcome] of await runStressors(guest, Object.fromEntries(stressors)))
     results.set(name, outcome);
+  // It takes minutes: say how far it is.
+  console.log(`guest ${guests}: ${summary(results)}`);
   expect(complaints(await guest.kernelLog()), "the kernel's complaints").toEqual([]);
   await stage.discard();
   return results;
