@@ -34,15 +34,18 @@ function shown({ name, without, withIt }: Varying): string {
   return `${name}: ${without.join(', ')} → ${withIt.join(', ')}`;
 }
 
-/** Runs tests and says how each went: all that are of interest, or those given. */
-export type Run = (tests?: readonly string[]) => Promise<Results>;
+/** Runs all tests that are of interest, or those given so many times, and says how each went each time. */
+export type Run = (tests?: readonly string[], times?: number) => Promise<Results[]>;
+
+/** How often a test that differs is run again, with and without. */
+const AGAIN = 4;
 
 /** The test that a result is of, or of a subtest of. */
 const testOf = (name: string) => name.replace(/ › .*$/, '');
 
 /**
- * Compares runs without something and with it. A test that differs is run again, once without and
- * twice with it, and what varies by itself is printed.
+ * Compares runs without something and with it. A test that differs is run again several times each
+ * way, and what varies by itself is printed.
  * @returns a line for each test that changed.
  */
 export async function confirmedChanges(
@@ -53,16 +56,16 @@ export async function confirmedChanges(
 ): Promise<string[]> {
   const first = await withIt();
   for (const results of baseline) console.log(`without: ${summary(results)}`);
-  console.log(`${what}: ${summary(first)}`);
-  const { changed, flaky } = compare(baseline, [first]);
+  for (const results of first) console.log(`${what}: ${summary(results)}`);
+  const { changed, flaky } = compare(baseline, first);
   for (const each of flaky) console.log(`varies by itself: ${shown(each)}`);
   if (changed.length === 0) return [];
   const tests = [...new Set(changed.map(({ name }) => testOf(name)))];
   for (const each of changed) console.log(`again, because it differs: ${shown(each)}`);
   const only = (results: Results) => new Map([...results].filter(([name]) => tests.includes(testOf(name))));
   const again = compare(
-    [...baseline.map(only), await without(tests)],
-    [only(first), await withIt(tests), await withIt(tests)],
+    [...baseline.map(only), ...(await without(tests, AGAIN))],
+    [...first.map(only), ...(await withIt(tests, AGAIN))],
   );
   for (const each of again.flaky) console.log(`varies by itself: ${shown(each)}`);
   return again.changed.map(shown);
