@@ -34,39 +34,37 @@ function shown({ name, without, withIt }: Varying): string {
   return `${name}: ${without.join(', ')} → ${withIt.join(', ')}`;
 }
 
-/** Runs all tests that are of interest, or those given so many times, and says how each went each time. */
-export type Run = (tests?: readonly string[], times?: number) => Promise<Results[]>;
-
-/** How often a test that differs is run again, with and without. */
-const AGAIN = 4;
-
 /** The test that a result is of, or of a subtest of. */
 const testOf = (name: string) => name.replace(/ › .*$/, '');
 
+/** Runs without something, and with it. */
+export interface Runs {
+  readonly without: readonly Results[];
+  readonly withIt: readonly Results[];
+}
+
 /**
- * Compares runs without something and with it. A test that differs is run again several times each
- * way, and what varies by itself is printed.
+ * Compares runs without something and with it. The tests that differ are run again, and what varies by
+ * itself is printed.
+ * @param again runs such tests as often as it takes, with and without in turn: how a test goes can depend
+ * on the boot, and on what else the machine does at the time
  * @returns a line for each test that changed.
  */
 export async function confirmedChanges(
   what: string,
-  baseline: readonly Results[],
-  without: Run,
-  withIt: Run,
+  { without, withIt }: Runs,
+  again: (tests: readonly string[]) => Promise<Runs>,
 ): Promise<string[]> {
-  const first = await withIt();
-  for (const results of baseline) console.log(`without: ${summary(results)}`);
-  for (const results of first) console.log(`${what}: ${summary(results)}`);
-  const { changed, flaky } = compare(baseline, first);
+  for (const results of without) console.log(`without: ${summary(results)}`);
+  for (const results of withIt) console.log(`${what}: ${summary(results)}`);
+  const { changed, flaky } = compare(without, withIt);
   for (const each of flaky) console.log(`varies by itself: ${shown(each)}`);
   if (changed.length === 0) return [];
-  const tests = [...new Set(changed.map(({ name }) => testOf(name)))];
   for (const each of changed) console.log(`again, because it differs: ${shown(each)}`);
+  const tests = [...new Set(changed.map(({ name }) => testOf(name)))];
+  const more = await again(tests);
   const only = (results: Results) => new Map([...results].filter(([name]) => tests.includes(testOf(name))));
-  const again = compare(
-    [...baseline.map(only), ...(await without(tests, AGAIN))],
-    [...first.map(only), ...(await withIt(tests, AGAIN))],
-  );
-  for (const each of again.flaky) console.log(`varies by itself: ${shown(each)}`);
-  return again.changed.map(shown);
+  const confirmed = compare([...without.map(only), ...more.without], [...withIt.map(only), ...more.withIt]);
+  for (const each of confirmed.flaky) console.log(`varies by itself: ${shown(each)}`);
+  return confirmed.changed.map(shown);
 }

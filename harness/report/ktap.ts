@@ -67,23 +67,45 @@ export interface Varying {
 
 /** What differs between runs without something and runs with it. */
 export interface Comparison {
-  /** Goes otherwise with it. */
+  /** Goes otherwise with it, as far as these runs tell. */
   readonly changed: Varying[];
-  /** Varies by itself, and so says nothing. */
+  /** Varies by itself, or not more with it than chance explains. */
   readonly flaky: Varying[];
 }
 
-/** Is it what is compared that makes the difference? */
-function isChange({ without, withIt }: Varying): boolean {
-  const common = withIt.filter((each) => without.includes(each));
-  if (common.length === 0) return true;
-  // One that never varies without it may deviate once with it, but not again.
-  return new Set(without).size === 1 && withIt.length - common.length > 1;
+/**
+ * Where chance alone is less likely than this, a difference is one. A pair of lists holds some hundreds of
+ * tests that never vary, of which none is judged by it, and a dozen that do.
+ */
+const CHANCE = 0.01;
+
+/**
+ * The probability that, of all runs that went otherwise than is usual without, at least as many fall to
+ * the runs with it by chance: Fisher's exact test, one-sided (R. A. Fisher, 1935).
+ */
+export function chance({ without, withIt }: Varying): number {
+  const count = (of: Outcome) => without.filter((each) => each === of).length;
+  const usual = [...new Set(without)].sort((a, b) => count(b) - count(a))[0];
+  const odd = (runs: readonly Outcome[]) => runs.filter((each) => each !== usual).length;
+  const [n, m] = [without.length, withIt.length];
+  const all = odd(without) + odd(withIt);
+  const choose = (of: number, k: number): number => (k === 0 ? 1 : (choose(of - 1, k - 1) * of) / k);
+  let probability = 0;
+  for (let k = odd(withIt); k <= Math.min(m, all); k++)
+    probability += (choose(m, k) * (all - k <= n ? choose(n, all - k) : 0)) / choose(n + m, all);
+  return probability;
+}
+
+/** Once is not often enough to tell; always or never is, and the rest is for statistics. */
+function isChange(varying: Varying): boolean {
+  const { without, withIt } = varying;
+  return !withIt.some((each) => without.includes(each)) || chance(varying) < CHANCE;
 }
 
 /**
- * Compares runs without something with runs with it. A test is changed where it never went with it as
- * it went without it, or where it varies only with it; a run that differs once may be repeated.
+ * Compares runs without something with runs with it. A test is changed where it never went with it as it
+ * went without it, or where it goes otherwise more often than by chance. Few runs tell little: what is
+ * changed after one is to be repeated.
  */
 export function compare(without: readonly Results[], withIt: readonly Results[]): Comparison {
   const names = new Set([...without, ...withIt].flatMap((results) => [...results.keys()]));

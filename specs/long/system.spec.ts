@@ -4,7 +4,7 @@
  */
 import { summary } from '../../harness/report/ktap.js';
 import type { Results } from '../../harness/report/ktap.js';
-import type { BootedGuest } from '../../harness/vm/guest.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
 import { complaints } from '../../harness/vm/kernel-log.js';
 import {
   SELFTEST_PACKAGES,
@@ -15,8 +15,8 @@ import {
 } from '../../harness/vm/selftests.js';
 import type { Stage } from '../../harness/vm/stage.js';
 import { expect, test } from '../fixtures.js';
+import { destroyAll, expectActive } from '../support.js';
 import { confirmedChanges, runAgents } from '../system.js';
-import type { Run } from '../system.js';
 
 test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
 test.describe.configure({ timeout: 7_200_000 });
@@ -46,68 +46,96 @@ const STRESSORS = {
   ...{ 'dev-shm': 2, null: 1000, zero: 1000, full: 100, urandom: 20, dev: 1, pty: 2, procfs: 1 },
 };
 
-let guests = 0;
+/** How often what differs is run again, with and without: what goes otherwise in every second run shows. */
+const AGAIN = 16;
 
-/** Everything, or the tests given so many times, in a guest in which nothing has run before. */
-async function everything(
-  stage: Stage,
-  get: (file: string) => Promise<BootedGuest>,
-  tests?: readonly string[],
-  times = 1,
-): Promise<Results[]> {
-  const guest = await get(`system-${(guests += 1)}`);
-  await installSelftests(guest);
+/** Runs everything, or the tests given, in a guest. */
+async function run(guest: BootedGuest, tests?: readonly string[]): Promise<Results> {
   const all = (await listSelftests(guest)).filter((name) => !LEFT_OUT.some(([left]) => left.test(name)));
-  const wanted = tests ? all.filter((name) => tests.includes(name)) : all;
   const stressors = Object.entries(STRESSORS).filter(
     ([name]) => tests?.includes(`stress-ng:${name}`) ?? true,
   );
-  const runs: Results[] = [];
-  while (runs.length < times) {
-    const results = await runSelftests(guest, wanted, SECONDS);
-    for (const [name, outcome] of await runStressors(guest, Object.fromEntries(stressors)))
-      results.set(name, outcome);
-    // It takes minutes: say how far it is.
-    console.log(`guest ${guests}: ${summary(results)}`);
-    runs.push(results);
-  }
-  expect(complaints(await guest.kernelLog()), "the kernel's complaints").toEqual([]);
-  await stage.discard();
-  return runs;
+  const results = await runSelftests(
+    guest,
+    all.filter((name) => tests?.includes(name) ?? true),
+    SECONDS,
+  );
+  for (const [name, outcome] of await runStressors(guest, Object.fromEntries(stressors)))
+    results.set(name, outcome);
+  // It takes minutes: say how far it is.
+  console.log(`  ${summary(results)}`);
+  return results;
 }
 
-const without =
-  (stage: Stage): Run =>
-  (...what) =>
-    everything(stage, (file) => stage.booted(file), ...what);
+let guests = 0;
+
+/** Works in a guest in which nothing has run before. */
+async function pristine<T>(stage: Stage, work: (guest: BootedGuest) => Promise<T>): Promise<T> {
+  const guest = await stage.booted(`system-${(guests += 1)}`);
+  await installSelftests(guest);
+  const result = await work(guest);
+  expect(complaints(await guest.kernelLog()), "the kernel's complaints").toEqual([]);
+  await stage.discard();
+  return result;
+}
 
 let known: Results[] | undefined;
 
 /** Two runs without the module, each in a guest of its own. */
 async function baseline(stage: Stage): Promise<Results[]> {
-  known ??= [...(await without(stage)()), ...(await without(stage)())];
+  const once = () => pristine(stage, (guest) => run(guest));
+  known ??= [await once(), await once()];
   expect(known[0]?.size, 'results').toBeGreaterThan(500);
   return known;
 }
+
+/** The tests that go otherwise in a guest once it has been changed by `enter`, which `leave` undoes. */
+async function changes(
+  what: string,
+  stage: Stage,
+  enter: (guest: BootedGuest) => Promise<LoadedGuest>,
+  leave: (guest: LoadedGuest) => Promise<void>,
+): Promise<string[]> {
+  const without = await baseline(stage);
+  const withIt = [
+    await pristine(stage, async (guest) => {
+      await enter(guest);
+      return run(guest);
+    }),
+  ];
+  return confirmedChanges(what, { without, withIt }, (tests) =>
+    pristine(stage, async (guest) => {
+      const again = { without: [] as Results[], withIt: [] as Results[] };
+      while (again.withIt.length < AGAIN) {
+        again.without.push(await run(guest, tests));
+        const entered = await enter(guest);
+        again.withIt.push(await run(guest, tests));
+        await leave(entered);
+      }
+      return again;
+    }),
+  );
+}
+
+const load = (stage: Stage) => (guest: BootedGuest) => guest.load(stage.module.ko);
 
 test("the kernel's own tests and stress-ng have the same results with the module loaded", async ({
   stage,
 }) => {
   for (const [pattern, why] of LEFT_OUT) console.log(`not run: ${pattern.source}: ${why}`);
-  const loaded: Run = (...what) => everything(stage, (file) => stage.loaded(file), ...what);
-  expect(await confirmedChanges('module loaded', await baseline(stage), without(stage), loaded)).toEqual([]);
+  expect(await changes('module loaded', stage, load(stage), (guest) => guest.unload())).toEqual([]);
 });
 
 test("the kernel's own tests and stress-ng have the same results while agents run", async ({ stage }) => {
-  const agents: Run = (...what) =>
-    everything(
-      stage,
-      async (file) => {
-        const guest = await stage.loaded(file);
-        await runAgents(guest);
-        return guest;
-      },
-      ...what,
-    );
-  expect(await confirmedChanges('agents running', await baseline(stage), without(stage), agents)).toEqual([]);
+  const enter = async (guest: BootedGuest) => {
+    const loaded = await load(stage)(guest);
+    await runAgents(loaded);
+    return loaded;
+  };
+  const leave = async (guest: LoadedGuest) => {
+    await destroyAll(guest);
+    await expectActive(guest, 0);
+    await guest.unload();
+  };
+  expect(await changes('agents running', stage, enter, leave)).toEqual([]);
 });

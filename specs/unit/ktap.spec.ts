@@ -1,6 +1,6 @@
 /** Reading and comparing the results of tests. */
 import { expect, test } from '@playwright/test';
-import { compare, parseKtap, summary } from '../../harness/report/ktap.js';
+import { chance, compare, parseKtap, summary } from '../../harness/report/ktap.js';
 import type { Outcome } from '../../harness/report/ktap.js';
 
 const PRINTED = `TAP version 13
@@ -55,19 +55,37 @@ test('a comparison of results finds what changed, what is missing and what is ne
   );
 });
 
-test('a test that varies by itself is flaky, one that varies only with the module is changed', () => {
-  const ok = results({ a: 'ok' });
-  const bad = results({ a: 'not ok' });
+test('a test that varies by itself is flaky, one that varies more with the module is changed', () => {
+  const runs = (often: number, seldom: number): Outcome[] => [
+    ...Array<Outcome>(often).fill('ok'),
+    ...Array<Outcome>(seldom).fill('not ok'),
+  ];
   const verdict = (without: Outcome[], withIt: Outcome[]) => {
-    const runs = (all: Outcome[]) => all.map((each) => (each === 'ok' ? ok : bad));
-    const { changed, flaky } = compare(runs(without), runs(withIt));
+    const named = (all: Outcome[]) => all.map((each) => results({ a: each }));
+    const { changed, flaky } = compare(named(without), named(withIt));
     return changed.length > 0 ? 'changed' : flaky.length > 0 ? 'flaky' : 'equal';
   };
-  expect(verdict(['ok', 'not ok'], ['ok'])).toBe('flaky');
-  expect(verdict(['ok', 'not ok'], ['not ok', 'not ok'])).toBe('flaky');
-  expect(verdict(['ok', 'ok'], ['not ok'])).toBe('changed');
-  expect(verdict(['ok', 'ok', 'ok'], ['not ok', 'ok', 'ok'])).toBe('flaky');
-  expect(verdict(['ok', 'ok', 'ok'], ['not ok', 'ok', 'ok', 'ok', 'not ok'])).toBe('changed');
-  expect(verdict(['ok', 'ok', 'ok'], ['not ok', 'ok', 'not ok'])).toBe('changed');
-  expect(verdict(['not ok', 'not ok'], ['ok', 'ok'])).toBe('changed');
+  // After one run with it: whatever differs is looked at again.
+  expect(verdict(runs(2, 0), runs(0, 1))).toBe('changed');
+  expect(verdict(runs(1, 1), runs(1, 0))).toBe('flaky');
+  expect(verdict(runs(2, 0), runs(1, 0))).toBe('equal');
+  // After many: what always differs, and what differs more often than by chance.
+  expect(verdict(runs(18, 0), runs(0, 17))).toBe('changed');
+  expect(verdict(runs(0, 18), runs(17, 0))).toBe('changed');
+  expect(verdict(runs(18, 0), runs(11, 6))).toBe('changed');
+  expect(verdict(runs(18, 0), runs(15, 2))).toBe('flaky');
+  expect(verdict(runs(14, 4), runs(12, 5))).toBe('flaky');
+  expect(verdict(runs(14, 4), runs(4, 13))).toBe('changed');
+});
+
+test('the probability that a difference is chance is that of the exact test', () => {
+  const outcomes = (odd: number, of: number): Outcome[] =>
+    Array.from({ length: of }, (_, run) => (run < odd ? 'skip' : 'ok'));
+  const of = (a: number, n: number, b: number, m: number) =>
+    chance({ name: 'a', without: outcomes(a, n), withIt: outcomes(b, m) });
+  // All six of 35 among the 17: C(17,6) / C(35,6).
+  expect(of(0, 18, 6, 17)).toBeCloseTo(12_376 / 1_623_160, 12);
+  // Four or five of five among 15 of 30: (C(15,4) C(15,1) + C(15,5)) / C(30,5).
+  expect(of(1, 15, 4, 15)).toBeCloseTo((1365 * 15 + 3003) / 142_506, 12);
+  expect(of(0, 5, 0, 5)).toBe(1);
 });
