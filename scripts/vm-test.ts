@@ -3,10 +3,15 @@
  * [--grep PATTERN] [--shard I/N] [--list] [FILE...]] — the guest specs, on the newest kernel unless told
  * otherwise. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
 import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
+import { readRuns, reportDir } from '../harness/report/runs.js';
+import { readSteps, timesTable } from '../harness/report/times.js';
 import { repository } from '../harness/util/repository.js';
 
 const SUITES = ['vm', 'kernels', 'long', 'scale'];
@@ -64,14 +69,23 @@ const args = [
   ...(values.list ? ['--list', '--reporter=list'] : []),
 ];
 const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
+const startedAt = new Date().toISOString();
+const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-steps-'));
+const steps = join(dir, 'steps');
 const { exitCode } = await execa('npx', ['playwright', 'test', ...args, ...positionals], {
   cwd: repository,
   env: {
     SWARMGUARD_KERNELS: names.join(','),
     SWARMGUARD_SUITES: suites.join(','),
+    SWARMGUARD_STEPS: steps,
     ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
   },
   stdio: 'inherit',
   reject: false,
 });
 process.exitCode = exitCode ?? 1;
+if (names.length > 1) {
+  const cells = (await readRuns(reportDir())).filter((cell) => cell.startedAt >= startedAt);
+  console.log(timesTable(await readSteps(steps), cells));
+}
+await rm(dir, { recursive: true });

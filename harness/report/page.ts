@@ -109,7 +109,7 @@ function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): 
       `<table><thead><tr>${sortable('Kernel', 'kernel')}${suites.map((suite, index) => sortable(suite, String(index))).join('')}</tr></thead>`,
       `<tbody>${rows.map(tr).join('\n')}</tbody></table>`,
       ...(reasons.length > 0 ? [`<h2>Not run</h2><ul>${reasons.join('\n')}</ul>`] : []),
-      '<p>The same as <a href="results.json">JSON</a> and <a href="junit.xml">JUnit</a>.</p></main>',
+      '<p>The same as <a href="results.json">JSON</a>, <a href="junit.xml">JUnit</a> and, of guests, <a href="results.ktap">KTAP</a>.</p></main>',
     ],
     SCRIPT,
   );

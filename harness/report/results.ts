@@ -3,10 +3,10 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
-import { repository } from '../util/repository.js';
 import { junit } from './junit.js';
+import { ktap } from './ktap-writer.js';
 import { renderPages } from './page.js';
-import { cellId, readRuns } from './runs.js';
+import { cellId, readRuns, reportDir } from './runs.js';
 import type { Cell, TestOutcome } from './runs.js';
 import { verdictOf } from './verdicts.js';
 
@@ -75,7 +75,7 @@ export default class Results implements Reporter {
   async onEnd(): Promise<void> {
     await this.#pending;
     if (this.#cells.size === 0) return;
-    const dir = process.env['SWARMGUARD_REPORT'] ?? join(repository, 'report');
+    const dir = reportDir();
     await mkdir(join(dir, 'runs'), { recursive: true });
     const lock = await readLock();
     const cells = [...this.#cells.values()].map((cell) => ({
@@ -97,6 +97,7 @@ export default class Results implements Reporter {
       )}\n`,
     );
     await writeFile(join(dir, 'junit.xml'), junit(newest));
+    await writeFile(join(dir, 'results.ktap'), ktap(newest));
     await renderPages(dir, newest, entries);
   }
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { repository } from '../util/repository.js';
 
 export const verdict = z.enum(['passed', 'failed', 'skipped', 'infrastructure']);
 
@@ -28,6 +29,11 @@ const cell = z.object({
 export type Cell = z.infer<typeof cell>;
 
 const run = z.object({ cells: z.array(cell) });
+
+/** Where results are kept: $SWARMGUARD_REPORT, or report/. */
+export function reportDir(): string {
+  return process.env['SWARMGUARD_REPORT'] ?? join(repository, 'report');
+}
 
 /** A name for a cell that is fit for a file's. */
 export function cellId({ suite, kernel }: Pick<Cell, 'suite' | 'kernel'>): string {

@@ -1,5 +1,21 @@
 /** Progress for people: what is being done, and for how long. */
+import { appendFileSync } from 'node:fs';
+
 const QUIET_MS = 2000;
+
+let subject = '';
+
+/** Says what the steps from now on are for, in what $SWARMGUARD_STEPS is told of them. */
+export function stepsFor(name: string): void {
+  subject = name;
+}
+
+/** A line of JSON for each step, in the file that $SWARMGUARD_STEPS names. */
+function note(title: string, start: number): void {
+  const file = process.env['SWARMGUARD_STEPS'];
+  if (file)
+    appendFileSync(file, `${JSON.stringify({ for: subject, title, ms: performance.now() - start })}\n`);
+}
 
 /** Seconds since `start` (a {@link performance.now} value), with one decimal. */
 function seconds(start: number): string {
@@ -23,6 +39,7 @@ export async function step<T>(title: string, run: () => Promise<T>): Promise<T> 
   try {
     const result = await run();
     clear();
+    note(title, start);
     if (performance.now() - start >= QUIET_MS) process.stderr.write(`✔ ${title} ${seconds(start)}\n`);
     return result;
   } catch (error) {

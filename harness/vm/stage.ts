@@ -4,6 +4,7 @@ import type { BuiltModule } from '../build/module.js';
 import { provideKernel } from '../kernels/provide.js';
 import type { Kernel } from '../kernels/provide.js';
 import { guestInitrd } from '../roots/guest-root.js';
+import { stepsFor } from '../util/progress.js';
 import { Guest, ORACLE } from './guest.js';
 import type { BootedGuest, GuestOptions, LoadedGuest } from './guest.js';
 
@@ -34,6 +35,7 @@ export class Stage {
    * @param extras what guests have beyond the usual
    */
   static async prepare(name?: string, { packages, ...hardware }: GuestExtras = {}): Promise<Stage> {
+    stepsFor(name ?? '');
     const kernel = await provideKernel(name);
     const module = await buildModule(kernel);
     const initrd = await guestInitrd(kernel, packages);

