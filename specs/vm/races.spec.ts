@@ -1,4 +1,6 @@
 /** What may happen at the same time, for a moment; for longer in specs/long/races.spec.ts. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
 import { expect, test } from '../fixtures.js';
 import {
   churn,
@@ -49,6 +51,16 @@ test('a fork bomb is held by pids_limit, and ends with its agent', async ({ load
 test('a fork bomb without a limit ends with its agent', async ({ loaded }) => {
   // Without a pid namespace, whose end would end all of them, each process has to be met.
   await forkBomb(loaded, { namespace_flags: 126 }, 100);
+});
+
+test('a child that is being forked while its agent is destroyed dies with it', async ({ loaded, stage }) => {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await loaded.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
+  // Behind the kernel's last look at its parent's signals, before it becomes a member.
+  await loaded.sh('insmod /root/swarm_delay.ko function=sched_post_fork ms=20');
+  await forkBomb(loaded, { namespace_flags: 126, pids_limit: 200 }, 20);
+  const hits = Number(await loaded.sh('cat /sys/module/swarm_delay/parameters/hits; rmmod swarm_delay'));
+  expect(hits, 'forks that were slow').toBeGreaterThan(20);
 });
 
 test('destroying an agent that sleeps uninterruptibly returns at once, and it ends when it wakes', async ({
