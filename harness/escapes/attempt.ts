@@ -12,6 +12,8 @@ export type Expected =
       readonly by: string;
       /** What is counted; nothing where the kernel denies it by itself. */
       readonly counted?: Partial<Record<Kind, number>>;
+      /** What a kernel that does not have it yet answers: then there is nothing to count. */
+      readonly unknown?: RegExp;
     }
   | {
       readonly outcome: 'gap';

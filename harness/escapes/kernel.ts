@@ -124,7 +124,14 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape fsmount32; escape --hold open-tree32',
     hold: true,
     escaped: 'outside holds mnt:',
-    ours: [{ outcome: 'denied', by: 'unshare rule', counted: { unshare: 2 } }],
+    ours: [
+      {
+        outcome: 'denied',
+        by: 'unshare rule',
+        counted: { unshare: 2 },
+        unknown: /^fsmount32 EINVAL\nopen_tree32 EINVAL$/m,
+      },
+    ],
   },
   {
     id: 'entry32-device',

@@ -83,7 +83,9 @@ export const namespaces: readonly Attempt[] = [
     inside: 'escape --hold open-tree',
     hold: true,
     escaped: 'outside holds mnt:',
-    ours: [{ outcome: 'denied', by: 'unshare rule', counted: { unshare: 1 } }],
+    ours: [
+      { outcome: 'denied', by: 'unshare rule', counted: { unshare: 1 }, unknown: /^open_tree EINVAL$/m },
+    ],
   },
   {
     id: 'fsmount-namespace',
@@ -91,7 +93,7 @@ export const namespaces: readonly Attempt[] = [
     inside: 'escape --hold fsmount',
     hold: true,
     escaped: 'outside holds mnt:',
-    ours: [{ outcome: 'denied', by: 'unshare rule', counted: { unshare: 1 } }],
+    ours: [{ outcome: 'denied', by: 'unshare rule', counted: { unshare: 1 }, unknown: /^fsmount EINVAL$/m }],
   },
   {
     id: 'into-cgroup',

@@ -16,7 +16,9 @@ for (const [group, attempts] of Object.entries(CORPUS)) {
         const { escaped, counted, answers } = await make(loaded, attempt, swarmGuard(each.policy));
         if (process.env['SWARMGUARD_ANSWERS']) console.error(`${what}\n${answers}\n`);
         expect.soft(escaped ? 'gap' : 'denied', `${what}\n${answers}`).toBe(each.outcome);
-        expect.soft(counted, `violations of ${what}\n${answers}`).toEqual(each.counted ?? {});
+        const has = each.outcome === 'gap' || !each.unknown?.test(answers);
+        if (!has) console.log(`${attempt.id}: this kernel does not have it`);
+        expect.soft(counted, `violations of ${what}\n${answers}`).toEqual(has ? (each.counted ?? {}) : {});
       }
     }
   });
