@@ -1,0 +1,6 @@
+/** Every benchmark, in the order of the report. */
+import type { Benchmark } from './figures.js';
+import { peers } from './measure/peers.js';
+
+/** All that `npm run bench` measures. */
+export const BENCHMARKS: readonly Benchmark[] = [peers];

@@ -1,0 +1,11 @@
+/** npm run docs:bench — publishes the latest complete run: docs/benchmarks.json, and all that is generated from it. */
+import { writeFile } from 'node:fs/promises';
+import { commitRun, committedRuns, documents } from '../harness/bench/docs.js';
+import { TITLES } from '../harness/bench/report.js';
+import { readRuns } from '../harness/bench/store.js';
+
+const latest = (await readRuns()).filter(({ completedAt }) => completedAt !== undefined).at(-1);
+if (latest) await commitRun(latest);
+const run = (await committedRuns()).at(-1);
+if (!run) throw new Error('there is no complete run; `npm run bench` makes one');
+for (const [path, text] of await documents(run, TITLES)) await writeFile(path, text);
