@@ -1,10 +1,14 @@
 /** npm run docs:bench — publishes the latest complete run: docs/benchmarks.json, and all that is generated from it. */
 import { writeFile } from 'node:fs/promises';
-import { commitRun, committedRuns, documents } from '../harness/bench/docs.js';
+import { BENCHMARKS } from '../harness/bench/benchmarks.js';
+import { commitRun, committedRuns, documents, publishable } from '../harness/bench/docs.js';
 import { TITLES } from '../harness/bench/report.js';
 import { readRuns } from '../harness/bench/store.js';
 
-const latest = (await readRuns()).filter(({ completedAt }) => completedAt !== undefined).at(-1);
+const latest = publishable(
+  await readRuns(),
+  BENCHMARKS.map(({ name }) => name),
+);
 if (latest) await commitRun(latest);
 const run = (await committedRuns()).at(-1);
 if (!run) throw new Error('there is no complete run; `npm run bench` makes one');

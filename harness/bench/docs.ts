@@ -30,6 +30,19 @@ export async function committedRuns(): Promise<Run[]> {
   }));
 }
 
+/**
+ * The run that documents are to tell of: the latest that is complete.
+ * @param names of all benchmarks
+ * @throws where it lacks one of them, which `npm run bench -- --only` leaves out.
+ */
+export function publishable(runs: readonly Run[], names: readonly string[]): Run | undefined {
+  const run = runs.filter(({ completedAt }) => completedAt !== undefined).at(-1);
+  const missing = names.filter((name) => !run?.results.some(({ benchmark }) => benchmark === name));
+  if (run && missing.length > 0)
+    throw new Error(`run ${run.id} lacks ${missing.join(', ')}; \`npm run bench\` measures everything`);
+  return run;
+}
+
 /** Adds a run to {@link RECORD}, in the place of an earlier one of the same id. */
 export async function commitRun(run: Run): Promise<void> {
   const runs = [...(await committedRuns()).filter(({ id }) => id !== run.id), run];

@@ -3,9 +3,10 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { MARKED, committedRuns, documents, generated } from '../../harness/bench/docs.js';
+import { MARKED, committedRuns, documents, generated, publishable } from '../../harness/bench/docs.js';
 import type { Benchmark } from '../../harness/bench/figures.js';
 import { parseCosts } from '../../harness/bench/measure/peers.js';
+import { medianOf, parseEfforts } from '../../harness/bench/measure/starts.js';
 import { reportPage } from '../../harness/bench/page.js';
 import { TITLES } from '../../harness/bench/report.js';
 import { runBenchmarks } from '../../harness/bench/run.js';
@@ -127,8 +128,27 @@ test('a figure above its target is marked, and so is how much of it a figure use
   expect(page(figure.value / 2)).toContain('<span class="bad">✘ 200 %</span>');
 });
 
+test('a run that lacks a benchmark is not published', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  const names = run.results.map(({ benchmark }) => benchmark);
+  expect(publishable([run], names)).toBe(run);
+  expect(() => publishable([run], [...names, 'another'])).toThrow(/lacks another; `npm run bench`/);
+  const { id, startedAt, sources, results } = run;
+  const open = { id, startedAt, sources, results };
+  expect(publishable([open], names)).toBeUndefined();
+});
+
 test('what deny prints is read, and a call that is missing is an error', () => {
   const text = ['getppid', 'file', 'null', 'kmsg', 'exec'].map((call, index) => `${call} ${index} 9 9 EPERM`);
   expect(parseCosts(text.join('\n')).kmsg).toEqual({ least: 3, answer: 'EPERM' });
   expect(() => parseCosts(text.slice(1).join('\n'))).toThrow(/no cost of getppid/);
+});
+
+test('what effort prints is read without its first round, and a program that fails is an error', () => {
+  const text = '90 0\n{"id":1}\npid 7\n30 0\n10 0\n20 0\n';
+  expect(parseEfforts(text)).toEqual([30, 10, 20]);
+  expect(medianOf(parseEfforts(text))).toEqual({ value: 20, spread: [10, 30] });
+  expect(medianOf([5, 5, 5])).toEqual({ value: 5 });
+  expect(() => parseEfforts(`${text}20 1\n`)).toThrow(/not so many rounds/);
+  expect(() => parseEfforts('90 0\n')).toThrow(/not so many rounds/);
 });
