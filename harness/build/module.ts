@@ -46,7 +46,7 @@ export async function copySources(to: string): Promise<void> {
 
 /** Everything the module's build depends on in this repository. */
 async function sourcesKey(): Promise<string[]> {
-  const files = (await sources()).filter((file) => !/^tests\/[^/]*\.(c|sh)$/.test(file));
+  const files = (await sources()).filter((file) => !/^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*)$/.test(file));
   return [...files, ...(await Promise.all(files.map((file) => readFile(join(moduleDir, file), 'utf8'))))];
 }
 

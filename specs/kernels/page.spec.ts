@@ -1,13 +1,13 @@
 /** The results' pages, as a person sees them: in the distribution's Chromium, without a network. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, expect, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import type { Browser, Page } from '@playwright/test';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
 import { renderPages } from '../../harness/report/page.js';
 import type { Cell } from '../../harness/report/runs.js';
-import { browserRoot } from '../../harness/roots/tool-root.js';
+import { launchBrowser, openPage } from '../browser.js';
 
 test.describe.configure({ timeout: 600_000, mode: 'serial' });
 
@@ -31,12 +31,6 @@ function cell(suite: string, kernel: string, hours: number, verdict: Cell['tests
 
 test.beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'swarm-guard-page-'));
-  const { path } = await browserRoot();
-  const enter =
-    'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; mount --bind /tmp "$0/tmp"; exec chroot "$0" chromium "$@"';
-  const wrapper = join(dir, 'chromium');
-  const line = `exec unshare --mount --propagation private sh -c '${enter}' ${path} "$@"`;
-  await writeFile(wrapper, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
   const cells = [
     cell('vm', '7.3', 2, 'passed'),
     cell('long', '7.3', 3, 'passed'),
@@ -44,7 +38,7 @@ test.beforeAll(async () => {
     cell('vm', '6.17', 50, 'infrastructure'),
   ];
   await renderPages(dir, cells, (await readCatalogue()).entries);
-  browser = await chromium.launch({ executablePath: wrapper });
+  browser = await launchBrowser(dir);
 });
 
 test.afterAll(async () => {
@@ -52,23 +46,7 @@ test.afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** The page, with everything that its console and its requests say. */
-async function open(colorScheme: 'light' | 'dark'): Promise<{ page: Page; said: string[] }> {
-  const context = await browser.newContext({
-    colorScheme,
-    offline: true,
-    viewport: { width: 1280, height: 900 },
-  });
-  const page = await context.newPage();
-  const said: string[] = [];
-  page.on('console', (message) => said.push(message.text()));
-  page.on('pageerror', (error) => said.push(error.message));
-  page.on('request', (request) => {
-    if (!/^(file|data):/.test(request.url())) said.push(request.url());
-  });
-  await page.goto(`file://${dir}/index.html`);
-  return { page, said };
-}
+const open = (colorScheme: 'light' | 'dark') => openPage(browser, join(dir, 'index.html'), colorScheme);
 
 const kernels = (page: Page) =>
   page.locator('tbody tr:visible').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-kernel')));

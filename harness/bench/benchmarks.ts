@@ -1,0 +1,7 @@
+/** Every benchmark, in the order of the report. */
+import type { Benchmark } from './figures.js';
+import { peers } from './measure/peers.js';
+import { starts } from './measure/starts.js';
+
+/** All that `npm run bench` measures. */
+export const BENCHMARKS: readonly Benchmark[] = [peers, starts];

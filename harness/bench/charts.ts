@@ -1,0 +1,182 @@
+/** Charts as SVG that takes its colours from the page around it, so that one serves light and dark. */
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import type { Figure } from './figures.js';
+import { ofTarget, shown, unitName } from './numbers.js';
+import type { Group, Past, Row } from './select.js';
+
+const WIDTH = 760;
+const { document } = parseHTML('<!doctype html><html><body></body></html>');
+
+const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact' });
+const compact = (value: number) => COMPACT.format(value);
+
+type Options = Parameters<typeof Plot.plot>[0];
+
+/** @param label what a screen reader is told of the chart */
+function svg(label: string, options: Options): string {
+  const drawn = Plot.plot({ document, width: WIDTH, style: { fontSize: '13px' }, ...options });
+  drawn.setAttribute('role', 'img');
+  drawn.setAttribute('aria-label', label);
+  return drawn.outerHTML;
+}
+
+/** Room for labels on the left, by how long the longest is. */
+const roomFor = (labels: readonly string[]) =>
+  Math.min(320, 20 + Math.max(...labels.map(({ length }) => length)) * 7.2);
+
+interface Bar {
+  label: string;
+  ours: boolean;
+  value: number;
+  text: string;
+  low: number;
+  high: number;
+}
+
+const barsOf = ({ bars }: Group): Bar[] =>
+  bars
+    .map(({ figure: { value, spread = [value, value] }, label, ours }) => ({
+      ...{ label, ours, value, text: shown(value) },
+      ...{ low: spread[0], high: spread[1] },
+    }))
+    .sort((a, b) => a.value - b.value);
+
+/** SwarmGuard beside others, the least first; a whisker is the spread of repetitions. */
+export function bars(group: Group): string {
+  const rows = barsOf(group);
+  const labels = rows.map(({ label }) => label);
+  const bar = (ours: boolean) =>
+    Plot.barX(
+      rows.filter((row) => row.ours === ours),
+      { x: 'value', y: 'label', fill: ours ? 'var(--ours)' : 'var(--peer)', insetTop: 2, insetBottom: 2 },
+    );
+  return svg(`${group.title}, ${unitName(group.unit)}`, {
+    height: 64 + 28 * rows.length,
+    marginLeft: roomFor(labels),
+    marginRight: 100,
+    marginBottom: 44,
+    x: {
+      label: unitName(group.unit),
+      labelArrow: 'none',
+      labelAnchor: 'center',
+      grid: true,
+      ticks: 5,
+      tickFormat: compact,
+      domain: [Math.min(0, ...rows.map(({ low }) => low)), Math.max(1, ...rows.map(({ high }) => high))],
+    },
+    y: { label: null, domain: labels, tickSize: 0 },
+    marks: [
+      bar(false),
+      bar(true),
+      Plot.ruleX([0], { stroke: 'currentColor' }),
+      Plot.ruleY(
+        rows.filter(({ low, high }) => low < high),
+        { y: 'label', x1: 'low', x2: 'high', stroke: 'currentColor', strokeWidth: 1.5, marker: 'tick' },
+      ),
+      Plot.text(rows, {
+        x: ({ value, high }: Bar) => Math.max(0, value, high),
+        y: 'label',
+        text: 'text',
+        textAnchor: 'start',
+        dx: 7,
+        fill: 'currentColor',
+      }),
+    ],
+  });
+}
+
+/** Wide ranges are shown by their magnitudes. */
+const scaleOf = (values: readonly number[]) =>
+  Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 100 ? 'log' : 'linear';
+
+/** How a quantity grows. */
+export function line(figure: Figure): string {
+  const { series = [], title, unit } = figure;
+  const xs = series.map(({ x }) => x);
+  const highest = Math.max(...series.map(({ y }) => y), figure.target ?? 0);
+  return svg(`${title}, ${unitName(unit)} at each size`, {
+    height: 260,
+    marginLeft: 70,
+    marginBottom: 44,
+    marginTop: 30,
+    x: {
+      label: 'how many',
+      labelArrow: 'none',
+      type: scaleOf(xs),
+      tickFormat: compact,
+      grid: true,
+      ticks: 6,
+    },
+    y: {
+      label: unitName(unit),
+      labelArrow: 'none',
+      tickFormat: compact,
+      grid: true,
+      domain: [0, highest * 1.05 || 1],
+      ticks: 5,
+    },
+    marks: [
+      Plot.ruleY([0], { stroke: 'currentColor' }),
+      ...(figure.target === undefined
+        ? []
+        : [Plot.ruleY([figure.target], { stroke: 'var(--target)', strokeDasharray: '5 4' })]),
+      Plot.lineY(series, { x: 'x', y: 'y', stroke: 'var(--ours)', strokeWidth: 2 }),
+      Plot.dot(series, { x: 'x', y: 'y', fill: 'var(--ours)', r: 4 }),
+    ],
+  });
+}
+
+/** How much of its target each figure uses, on each kernel. */
+export function kernels(rows: readonly Row[], names: readonly string[]): string {
+  const points = rows.flatMap(({ figure, on }) =>
+    [...on].map(([kernel, of]) => ({ kernel, title: figure.title, percent: ofTarget(of) ?? 0 })),
+  );
+  const titles = rows.map(({ figure }) => figure.title);
+  const most = Math.max(110, ...points.map(({ percent }) => percent * 1.05));
+  return svg('How much of its target each figure uses, on each kernel', {
+    height: 60 + 24 * titles.length,
+    marginLeft: roomFor(titles),
+    marginRight: 30,
+    marginBottom: 40,
+    x: { label: '% of the target', labelArrow: 'none', grid: true, domain: [0, most] },
+    y: { label: null, domain: titles, tickSize: 0 },
+    color: { domain: [...names], range: names.map((_, index) => `var(--kernel-${index % 4})`) },
+    symbol: { domain: [...names] },
+    marks: [
+      Plot.ruleX([100], { stroke: 'var(--target)', strokeDasharray: '5 4' }),
+      Plot.dot(points, { x: 'percent', y: 'title', fill: 'kernel', symbol: 'kernel', r: 5 }),
+    ],
+  });
+}
+
+/** A figure over the runs that have it. */
+export function past({ figure, kernel, points }: Past): string {
+  const data = points.map(({ run, value }) => ({ at: new Date(run.startedAt), value }));
+  const most = Math.max(1, ...data.map(({ value }) => value), figure.target ?? 0);
+  const least = Math.min(0, ...data.map(({ value }) => value));
+  return svg(`${figure.title} on ${kernel}, ${unitName(figure.unit)} in each run`, {
+    height: 190,
+    width: WIDTH / 2,
+    marginLeft: 60,
+    marginTop: 26,
+    marginBottom: 40,
+    x: { label: 'run of', labelArrow: 'none', type: 'utc', ticks: 3 },
+    y: {
+      label: unitName(figure.unit),
+      labelArrow: 'none',
+      tickFormat: compact,
+      grid: true,
+      ticks: 4,
+      domain: [least, most * 1.05],
+    },
+    marks: [
+      Plot.ruleY([0], { stroke: 'currentColor' }),
+      ...(figure.target === undefined
+        ? []
+        : [Plot.ruleY([figure.target], { stroke: 'var(--target)', strokeDasharray: '5 4' })]),
+      Plot.lineY(data, { x: 'at', y: 'value', stroke: 'var(--ours)', strokeWidth: 2 }),
+      Plot.dot(data, { x: 'at', y: 'value', fill: 'var(--ours)', r: 4 }),
+    ],
+  });
+}

@@ -1,0 +1,91 @@
+/** What the report shows of which figures. */
+import type { Figure } from './figures.js';
+import type { Run, Stored } from './store.js';
+
+/** Figures of one quantity that differ in who does it: `peers/exec-denied/...`. */
+export interface Group {
+  id: string;
+  title: string;
+  unit: Figure['unit'];
+  bars: { figure: Figure; label: string; ours: boolean }[];
+}
+
+const OURS = 'swarm-guard';
+const parent = (id: string) => id.slice(0, id.lastIndexOf('/'));
+
+/** Does the figure stand for SwarmGuard, beside others? */
+export const isOurs = ({ id }: Figure) => id.endsWith(`/${OURS}`);
+
+/** Groups of figures with SwarmGuard among them; titles are "QUANTITY: WHO". */
+export function groupsOf(figures: readonly Figure[]): Group[] {
+  return figures.filter(isOurs).map((ours) => {
+    const members = figures.filter((each) => parent(each.id) === parent(ours.id));
+    const cut = ours.title.lastIndexOf(': ');
+    return {
+      id: parent(ours.id),
+      title: ours.title.slice(0, cut),
+      unit: ours.unit,
+      bars: members.map((figure) => ({
+        figure,
+        label: figure.title.slice(figure.title.lastIndexOf(': ') + 2),
+        ours: figure === ours,
+      })),
+    };
+  });
+}
+
+/** Kernels of a run, the newest release first. */
+export function kernelsOf({ results }: Run): string[] {
+  const names = [...new Set(results.map(({ kernel }) => kernel))];
+  return names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+}
+
+/** A quantity, with what was measured of it on each kernel. */
+export interface Row {
+  figure: Figure;
+  on: Map<string, Figure>;
+}
+
+/** The figures of results as rows, in the order of the newest kernel's. */
+export function rowsOf(results: readonly Stored[], kernels: readonly string[]): Row[] {
+  const rows = new Map<string, Row>();
+  for (const kernel of kernels) {
+    for (const figure of results.filter((each) => each.kernel === kernel).flatMap(({ figures }) => figures)) {
+      const row = rows.get(figure.id) ?? { figure, on: new Map<string, Figure>() };
+      row.on.set(kernel, figure);
+      rows.set(figure.id, row);
+    }
+  }
+  return [...rows.values()];
+}
+
+/** The benchmarks of a run, with the results of each. */
+export function byBenchmark({ results }: Run): [string, Stored[]][] {
+  const names = [...new Set(results.map(({ benchmark }) => benchmark))];
+  return names.map((name) => [name, results.filter(({ benchmark }) => benchmark === name)]);
+}
+
+/** A figure's values in the runs that have it, the oldest first. */
+export interface Past {
+  figure: Figure;
+  kernel: string;
+  points: { run: Run; value: number }[];
+}
+
+/** How what a promise or a comparison is about has changed over runs, for what was measured more than once. */
+export function historyOf(runs: readonly Run[], latest: Run): Past[] {
+  const followed = latest.results.flatMap(({ kernel, figures }) =>
+    figures.filter((each) => each.target !== undefined || isOurs(each)).map((figure) => ({ kernel, figure })),
+  );
+  return followed
+    .map(({ kernel, figure }) => ({
+      figure,
+      kernel,
+      points: runs.flatMap((run) => {
+        const of = run.results.filter((each) => each.kernel === kernel).flatMap(({ figures }) => figures);
+        const found = of.find(({ id }) => id === figure.id);
+        return found ? [{ run, value: found.value }] : [];
+      }),
+    }))
+    .filter(({ points }) => points.length > 1);
+}

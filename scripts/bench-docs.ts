@@ -1,0 +1,15 @@
+/** npm run docs:bench — publishes the latest complete run: docs/benchmarks.json, and all that is generated from it. */
+import { writeFile } from 'node:fs/promises';
+import { BENCHMARKS } from '../harness/bench/benchmarks.js';
+import { commitRun, committedRuns, documents, publishable } from '../harness/bench/docs.js';
+import { TITLES } from '../harness/bench/report.js';
+import { readRuns } from '../harness/bench/store.js';
+
+const latest = publishable(
+  await readRuns(),
+  BENCHMARKS.map(({ name }) => name),
+);
+if (latest) await commitRun(latest);
+const run = (await committedRuns()).at(-1);
+if (!run) throw new Error('there is no complete run; `npm run bench` makes one');
+for (const [path, text] of await documents(run, TITLES)) await writeFile(path, text);

@@ -1,0 +1,44 @@
+/**
+ * npm run bench -- [--kernel NAME]... [--only NAME]... [--fresh] [--report] — measures, and writes the
+ * report. What an interrupted run has measured is not measured again; --fresh begins anew, --report
+ * writes the report of what there is.
+ */
+import { parseArgs } from 'node:util';
+import { BENCHMARKS } from '../harness/bench/benchmarks.js';
+import { committedRuns } from '../harness/bench/docs.js';
+import { writeReport } from '../harness/bench/report.js';
+import { runBenchmarks } from '../harness/bench/run.js';
+import { readRuns } from '../harness/bench/store.js';
+import { readCatalogue } from '../harness/kernels/catalogue.js';
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string', multiple: true },
+    only: { type: 'string', multiple: true },
+    fresh: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
+  },
+});
+
+const { newest } = await readCatalogue();
+const { only, kernel: kernels = [newest] } = values;
+const unknown = only?.filter((name) => !BENCHMARKS.some((each) => each.name === name)) ?? [];
+if (unknown.length > 0) {
+  const known = BENCHMARKS.map(({ name }) => name).join(', ');
+  throw new Error(`there is no benchmark ${unknown.join(', ')}; there are ${known}`);
+}
+
+if (!values.report) {
+  await runBenchmarks({
+    kernels,
+    benchmarks: BENCHMARKS.filter(({ name }) => only?.includes(name) ?? true),
+    fresh: values.fresh,
+    say: (line) => {
+      console.error(line);
+    },
+  });
+}
+const kept = await readRuns();
+const committed = (await committedRuns()).filter(({ id }) => !kept.some((run) => run.id === id));
+const all = [...committed, ...kept].sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+for (const path of await writeReport(all)) console.log(path);

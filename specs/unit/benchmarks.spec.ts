@@ -1,0 +1,154 @@
+/** Benchmarks: running them, and the documents that tell of them. */
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { MARKED, committedRuns, documents, generated, publishable } from '../../harness/bench/docs.js';
+import type { Benchmark } from '../../harness/bench/figures.js';
+import { parseCosts } from '../../harness/bench/measure/peers.js';
+import { medianOf, parseEfforts } from '../../harness/bench/measure/starts.js';
+import { reportPage } from '../../harness/bench/page.js';
+import { TITLES } from '../../harness/bench/report.js';
+import { runBenchmarks } from '../../harness/bench/run.js';
+import { readRaw, readRuns } from '../../harness/bench/store.js';
+import type { Run } from '../../harness/bench/store.js';
+import { repository } from '../../harness/util/repository.js';
+
+let dir = '';
+
+test.beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'swarm-guard-bench-'));
+});
+
+test.afterEach(async () => {
+  await rm(dir, { recursive: true });
+});
+
+/** A benchmark of this repository: how many files a directory holds, counted each time that it is asked. */
+function files(place: string, asked: string[]): Benchmark {
+  return {
+    name: place,
+    title: `Files in ${place}`,
+    measure: async (kernelName, progress) => {
+      asked.push(`${place} ${kernelName}`);
+      progress('counting');
+      const names = await readdir(join(repository, place));
+      const figure = {
+        id: `files/${place}`,
+        title: `files in ${place}`,
+        unit: 'count',
+        value: names.length,
+      } as const;
+      return {
+        ...{ kernel: kernelName, compiler: 'none', machine: {}, missing: [] },
+        ...{ figures: [figure], raw: { names: names.join('\n') } },
+      };
+    },
+  };
+}
+
+const quiet = () => undefined;
+
+test('an interrupted run goes on where it was: what is measured is not measured again, unless something changed', async () => {
+  const asked: string[] = [];
+  const first = files('docs', asked);
+  const second = files('no-such-place', asked);
+  const content = (of: Record<string, string>) => (name: string) => Promise.resolve(of[name] ?? '');
+  const before = { kernels: ['7.3', '7.2'], dir, say: quiet, content: content({ '7.3': 'a', '7.2': 'b' }) };
+  await expect(runBenchmarks({ ...before, benchmarks: [first, second] })).rejects.toThrow(/ENOENT/);
+  expect(asked).toEqual(['docs 7.3', 'no-such-place 7.3']);
+  // Repaired; meanwhile nothing of 7.3 has changed.
+  const said: string[] = [];
+  const benchmarks = [first, files('bench', asked)];
+  const run = await runBenchmarks({ ...before, benchmarks, say: (line) => said.push(line) });
+  expect(asked.slice(2)).toEqual(['bench 7.3', 'docs 7.2', 'bench 7.2']);
+  expect(said[0]).toContain('docs on 7.3: measured already');
+  const runs = await readRuns(dir);
+  expect(runs.map(({ id, completedAt }) => [id, completedAt !== undefined])).toEqual([[run.id, true]]);
+  expect(runs[0]?.results.map(({ kernelName, benchmark }) => `${benchmark} ${kernelName}`).sort()).toEqual([
+    ...['bench 7.2', 'bench 7.3', 'docs 7.2', 'docs 7.3'],
+  ]);
+  const [result] = runs[0]?.results ?? [];
+  if (!result || !runs[0]) throw new Error('no result');
+  const names = (await readRaw(runs[0], result, dir))['names']?.split('\n');
+  expect(names?.length, 'what the figure was made from').toBe(result.figures[0]?.value);
+});
+
+test('of what changed while a run was interrupted, the new is measured and the old forgotten', async () => {
+  const asked: string[] = [];
+  const options = { kernels: ['7.3'], dir, say: quiet };
+  const broken = files('no-such-place', asked);
+  const good = files('docs', asked);
+  const with_ = (value: string) => () => Promise.resolve(value);
+  await expect(
+    runBenchmarks({ ...options, benchmarks: [good, broken], content: with_('a') }),
+  ).rejects.toThrow();
+  const run = await runBenchmarks({ ...options, benchmarks: [good], content: with_('b') });
+  expect(asked).toEqual(['docs 7.3', 'no-such-place 7.3', 'docs 7.3']);
+  expect(run.results.map(({ content }) => content)).toEqual(['b']);
+  // A complete run is not gone on with.
+  const next = await runBenchmarks({ ...options, benchmarks: [good], content: with_('b'), fresh: true });
+  expect(asked).toHaveLength(4);
+  expect(next.results).toHaveLength(1);
+});
+
+test('the documents say what docs/benchmarks.json says', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  for (const [path, text] of await documents(run, TITLES))
+    expect(await readFile(path, 'utf8'), `${path}: npm run docs:bench writes it`).toBe(text);
+  const marks = await Promise.all(
+    MARKED.map(async (path) => /<!-- benchmarks: /.test(await readFile(path, 'utf8'))),
+  );
+  expect(marks).toEqual([true, true]);
+});
+
+test('what a document says between its marks is replaced, and a mark without an end or of nothing is named', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  const text = 'a\n<!-- benchmarks: peers -->\ntyped by hand\n<!-- /benchmarks -->\nb\n';
+  const once = generated(text, run);
+  expect(once).not.toContain('typed by hand');
+  expect(once).toMatch(
+    /^a\n<!-- benchmarks: peers -->\n\n\| .* SwarmGuard .*\|\n[^]*<!-- \/benchmarks -->\nb\n$/,
+  );
+  expect(generated(once, run)).toBe(once);
+  expect(() => generated('<!-- benchmarks: peers -->', run)).toThrow(/has no <!--/);
+  expect(() => generated('<!-- benchmarks: nothing -->\n<!-- /benchmarks -->', run)).toThrow(/"nothing"/);
+});
+
+test('a figure above its target is marked, and so is how much of it a figure uses', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  const [figure] = run.results[0]?.figures ?? [];
+  if (!figure) throw new Error('no figure');
+  const page = (target: number) => {
+    const figures = [{ ...figure, target }];
+    const latest = { ...run, results: run.results.slice(0, 1).map((each) => ({ ...each, figures })) };
+    return reportPage({ latest, runs: [latest], titles: TITLES, raw: {} });
+  };
+  expect(page(figure.value * 2)).toContain('<span class="good">✔ 50 %</span>');
+  expect(page(figure.value / 2)).toContain('<span class="bad">✘ 200 %</span>');
+});
+
+test('a run that lacks a benchmark is not published', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  const names = run.results.map(({ benchmark }) => benchmark);
+  expect(publishable([run], names)).toBe(run);
+  expect(() => publishable([run], [...names, 'another'])).toThrow(/lacks another; `npm run bench`/);
+  const { id, startedAt, sources, results } = run;
+  const open = { id, startedAt, sources, results };
+  expect(publishable([open], names)).toBeUndefined();
+});
+
+test('what deny prints is read, and a call that is missing is an error', () => {
+  const text = ['getppid', 'file', 'null', 'kmsg', 'exec'].map((call, index) => `${call} ${index} 9 9 EPERM`);
+  expect(parseCosts(text.join('\n')).kmsg).toEqual({ least: 3, answer: 'EPERM' });
+  expect(() => parseCosts(text.slice(1).join('\n'))).toThrow(/no cost of getppid/);
+});
+
+test('what effort prints is read without its first round, and a program that fails is an error', () => {
+  const text = '90 0\n{"id":1}\npid 7\n30 0\n10 0\n20 0\n';
+  expect(parseEfforts(text)).toEqual([30, 10, 20]);
+  expect(medianOf(parseEfforts(text))).toEqual({ value: 20, spread: [10, 30] });
+  expect(medianOf([5, 5, 5])).toEqual({ value: 5 });
+  expect(() => parseEfforts(`${text}20 1\n`)).toThrow(/not so many rounds/);
+  expect(() => parseEfforts('90 0\n')).toThrow(/not so many rounds/);
+});

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * effort ROUNDS PROGRAM [ARGUMENT...] — what the whole guest does while PROGRAM runs,
+ * and for a while after it, in a guest of one CPU whose clock counts instructions:
+ * a line a round, "TOTAL EXIT", TOTAL in instructions.
+ *
+ * It is the time that the scheduler has given to tasks, of /proc/schedstat: processes
+ * of PROGRAM and of others that work for it, and the kernel's own workers; idle time,
+ * which passes at once in such a guest and repeats never, is not in it.
+ *
+ *   effort nothing           exits at once; to be started
+ *   effort storm N           N times: fork, execute "effort nothing", wait
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SELF "/usr/local/bin/effort"
+/* What is left to workers: a namespace, a cgroup, what RCU waits for. */
+#define SETTLE_MS 300
+
+typedef unsigned long long u64;
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	fprintf(stderr, "effort: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+/* Gives the CPU away once, which is when a task's time is added. */
+static void sleep_ms(long ms)
+{
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static u64 busy(void)
+{
+	static char text[65536];
+	unsigned long long ran;
+	const char *line;
+	ssize_t n;
+	int fd;
+
+	sleep_ms(1);
+	fd = open("/proc/schedstat", O_RDONLY);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		die("/proc/schedstat");
+	close(fd);
+	text[n] = '\0';
+	line = strstr(text, "\ncpu0 ");
+	if (!line || sscanf(line, "\ncpu0 %*u %*u %*u %*u %*u %*u %llu", &ran) != 1)
+		die("cpu0 of /proc/schedstat");
+	return ran;
+}
+
+static int run(char **argv, int quiet)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		if (quiet) {
+			int null = open("/dev/null", O_RDWR);
+
+			dup2(null, 0);
+			dup2(null, 1);
+		}
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) < 0)
+		die("waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int storm(int nr)
+{
+	char *argv[] = { SELF, "nothing", NULL };
+
+	while (nr-- > 0)
+		if (run(argv, 0))
+			return 1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int rounds, code;
+	u64 start;
+
+	if (argc == 2 && !strcmp(argv[1], "nothing"))
+		return 0;
+	if (argc == 3 && !strcmp(argv[1], "storm"))
+		return storm(atoi(argv[2]));
+	rounds = argc > 2 ? atoi(argv[1]) : 0;
+	if (rounds < 1) {
+		fputs("usage: effort ROUNDS PROGRAM [ARGUMENT...]\n", stderr);
+		return 2;
+	}
+	/* The first is slow: nothing is in the caches. */
+	for (rounds++; rounds > 0; rounds--) {
+		sleep_ms(SETTLE_MS);
+		start = busy();
+		code = run(argv + 2, 1);
+		sleep_ms(SETTLE_MS);
+		printf("%llu %d\n", busy() - start, code);
+		fflush(stdout);
+	}
+	return 0;
+}
