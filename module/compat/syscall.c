@@ -6,7 +6,8 @@
  * them miscounts the user's processes. Entry points of system calls are in a
  * table, hence address-taken, hence legal targets of an indirect call under
  * IBT; that is checked here rather than assumed. Their addresses come from a
- * kprobe that is registered and removed at once.
+ * kprobe that is registered, never armed, and removed at once: arming and disarming
+ * one while kernel.ftrace_enabled is 0 makes ftrace warn.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -59,7 +60,10 @@ int __init swarm_calls_init(void)
 	int i;
 
 	for (i = 0; i < SWARM_NR_CALLS; i++) {
-		struct kprobe probe = { .symbol_name = names[i] };
+		struct kprobe probe = {
+			.symbol_name = names[i],
+			.flags = KPROBE_FLAG_DISABLED,
+		};
 		unsigned long address;
 		int err = register_kprobe(&probe);
 
