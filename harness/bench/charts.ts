@@ -85,9 +85,14 @@ export function bars(group: Group): string {
   });
 }
 
-/** Wide ranges are shown by their magnitudes. */
-const scaleOf = (values: readonly number[]) =>
-  Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 100 ? 'log' : 'linear';
+/** Wide ranges are shown by their magnitudes, from none on where that was measured too. */
+function sizes(values: readonly number[]): { type: 'linear' | 'log' | 'symlog'; ticks: number | number[] } {
+  const above = values.filter((value) => value > 0);
+  if (Math.max(...above) / Math.min(...above) <= 100) return { type: 'linear', ticks: 6 };
+  return above.length === values.length
+    ? { type: 'log', ticks: 6 }
+    : { type: 'symlog', ticks: [...new Set(values)] };
+}
 
 /** How a quantity grows. */
 export function line(figure: Figure): string {
@@ -99,14 +104,7 @@ export function line(figure: Figure): string {
     marginLeft: 70,
     marginBottom: 44,
     marginTop: 30,
-    x: {
-      label: 'how many',
-      labelArrow: 'none',
-      type: scaleOf(xs),
-      tickFormat: compact,
-      grid: true,
-      ticks: 6,
-    },
+    x: { label: 'how many', labelArrow: 'none', ...sizes(xs), tickFormat: compact, grid: true },
     y: {
       label: unitName(unit),
       labelArrow: 'none',
