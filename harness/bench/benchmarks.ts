@@ -2,6 +2,7 @@
 import type { Benchmark } from './figures.js';
 import { peers } from './measure/peers.js';
 import { starts } from './measure/starts.js';
+import { system } from './measure/system.js';
 
 /** All that `npm run bench` measures. */
-export const BENCHMARKS: readonly Benchmark[] = [peers, starts];
+export const BENCHMARKS: readonly Benchmark[] = [peers, starts, system];

@@ -22,8 +22,7 @@ function svg(label: string, options: Options): string {
 }
 
 /** Room for labels on the left, by how long the longest is. */
-const roomFor = (labels: readonly string[]) =>
-  Math.min(320, 20 + Math.max(...labels.map(({ length }) => length)) * 7.2);
+const roomFor = (labels: readonly string[]) => 20 + Math.max(...labels.map(({ length }) => length)) * 7.2;
 
 interface Bar {
   label: string;
@@ -86,9 +85,14 @@ export function bars(group: Group): string {
   });
 }
 
-/** Wide ranges are shown by their magnitudes. */
-const scaleOf = (values: readonly number[]) =>
-  Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 100 ? 'log' : 'linear';
+/** Wide ranges are shown by their magnitudes, from none on where that was measured too. */
+function sizes(values: readonly number[]): { type: 'linear' | 'log' | 'symlog'; ticks: number | number[] } {
+  const above = values.filter((value) => value > 0);
+  if (Math.max(...above) / Math.min(...above) <= 100) return { type: 'linear', ticks: 6 };
+  return above.length === values.length
+    ? { type: 'log', ticks: 6 }
+    : { type: 'symlog', ticks: [...new Set(values)] };
+}
 
 /** How a quantity grows. */
 export function line(figure: Figure): string {
@@ -100,14 +104,7 @@ export function line(figure: Figure): string {
     marginLeft: 70,
     marginBottom: 44,
     marginTop: 30,
-    x: {
-      label: 'how many',
-      labelArrow: 'none',
-      type: scaleOf(xs),
-      tickFormat: compact,
-      grid: true,
-      ticks: 6,
-    },
+    x: { label: 'how many', labelArrow: 'none', ...sizes(xs), tickFormat: compact, grid: true },
     y: {
       label: unitName(unit),
       labelArrow: 'none',
@@ -135,6 +132,7 @@ export function kernels(rows: readonly Row[], names: readonly string[]): string 
   const titles = rows.map(({ figure }) => figure.title);
   const most = Math.max(110, ...points.map(({ percent }) => percent * 1.05));
   return svg('How much of its target each figure uses, on each kernel', {
+    width: roomFor(titles) + 480,
     height: 60 + 24 * titles.length,
     marginLeft: roomFor(titles),
     marginRight: 30,
@@ -156,12 +154,12 @@ export function past({ figure, kernel, points }: Past): string {
   const most = Math.max(1, ...data.map(({ value }) => value), figure.target ?? 0);
   const least = Math.min(0, ...data.map(({ value }) => value));
   return svg(`${figure.title} on ${kernel}, ${unitName(figure.unit)} in each run`, {
-    height: 190,
+    height: 202,
     width: WIDTH / 2,
     marginLeft: 60,
     marginTop: 26,
-    marginBottom: 40,
-    x: { label: 'run of', labelArrow: 'none', type: 'utc', ticks: 3 },
+    marginBottom: 52,
+    x: { label: 'run (UTC)', labelArrow: 'none', labelAnchor: 'center', type: 'utc', ticks: 3 },
     y: {
       label: unitName(figure.unit),
       labelArrow: 'none',

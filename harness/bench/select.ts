@@ -10,27 +10,24 @@ export interface Group {
   bars: { figure: Figure; label: string; ours: boolean }[];
 }
 
-const OURS = 'swarm-guard';
 const parent = (id: string) => id.slice(0, id.lastIndexOf('/'));
 
-/** Does the figure stand for SwarmGuard, beside others? */
-export const isOurs = ({ id }: Figure) => id.endsWith(`/${OURS}`);
+/** Does the figure stand for SwarmGuard, beside others? `…/swarm-guard`, or `…/swarm-guard-` and a variant. */
+export const isOurs = ({ id }: Figure) => /\/swarm-guard(-[a-z0-9-]+)?$/.test(id);
 
 /** Groups of figures with SwarmGuard among them; titles are "QUANTITY: WHO". */
 export function groupsOf(figures: readonly Figure[]): Group[] {
-  return figures.filter(isOurs).map((ours) => {
-    const members = figures.filter((each) => parent(each.id) === parent(ours.id));
-    const cut = ours.title.lastIndexOf(': ');
-    return {
-      id: parent(ours.id),
-      title: ours.title.slice(0, cut),
-      unit: ours.unit,
-      bars: members.map((figure) => ({
-        figure,
-        label: figure.title.slice(figure.title.lastIndexOf(': ') + 2),
-        ours: figure === ours,
-      })),
-    };
+  const parents = [...new Set(figures.filter(isOurs).map(({ id }) => parent(id)))];
+  return parents.flatMap((id) => {
+    const members = figures.filter((each) => parent(each.id) === id);
+    const [first] = members;
+    if (!first || members.length < 2) return [];
+    const bars = members.map((figure) => ({
+      figure,
+      label: figure.title.slice(figure.title.lastIndexOf(': ') + 2),
+      ours: isOurs(figure),
+    }));
+    return [{ id, title: first.title.slice(0, first.title.lastIndexOf(': ')), unit: first.unit, bars }];
   });
 }
 

@@ -35,9 +35,9 @@ export function headlineTable(run: Run): string | undefined {
 function comparison(groups: readonly Group[]): string {
   const who = [...new Set(groups.flatMap(({ bars }) => bars.map(({ label }) => label)))];
   return table(
-    ['instructions', ...who],
-    groups.map(({ title, bars }) => [
-      title,
+    ['', ...who],
+    groups.map(({ title, unit, bars }) => [
+      `${title} (${unitName(unit)})`,
       ...who.map((label) => {
         const figure = bars.find((bar) => bar.label === label)?.figure;
         if (!figure) return '–';

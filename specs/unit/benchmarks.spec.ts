@@ -7,11 +7,14 @@ import { MARKED, committedRuns, documents, generated, publishable } from '../../
 import type { Benchmark } from '../../harness/bench/figures.js';
 import { parseCosts } from '../../harness/bench/measure/peers.js';
 import { medianOf, parseEfforts } from '../../harness/bench/measure/starts.js';
+import { added, perOperation } from '../../harness/bench/measure/system.js';
 import { reportPage } from '../../harness/bench/page.js';
 import { TITLES } from '../../harness/bench/report.js';
 import { runBenchmarks } from '../../harness/bench/run.js';
 import { readRaw, readRuns } from '../../harness/bench/store.js';
 import type { Run } from '../../harness/bench/store.js';
+import { timeNative } from '../../harness/native/bench.js';
+import { buildNative } from '../../harness/native/build.js';
 import { repository } from '../../harness/util/repository.js';
 
 let dir = '';
@@ -151,4 +154,24 @@ test('what effort prints is read without its first round, and a program that fai
   expect(medianOf([5, 5, 5])).toEqual({ value: 5 });
   expect(() => parseEfforts(`${text}20 1\n`)).toThrow(/not so many rounds/);
   expect(() => parseEfforts('90 0\n')).toThrow(/not so many rounds/);
+});
+
+test('an operation costs what many of them take more than few, between what rounds leave open', () => {
+  const without = perOperation([100, 110], [300, 320], 10);
+  expect(without).toEqual({ value: 20, low: 19, high: 22 });
+  const withIt = perOperation([100, 100], [310, 310], 10);
+  expect(added(without, withIt)).toEqual({ value: 5, low: -4.55, high: 10.53 });
+});
+
+test("the policy core's calls are timed from Node: more to parse takes longer, and a device less than an object", async () => {
+  test.setTimeout(600_000);
+  const timed = await timeNative(await buildNative(), 50);
+  const least = timed.map((each) => each.least);
+  const [smallest = NaN, full = NaN, , first = NaN, last = NaN] = least;
+  expect(full).toBeGreaterThan(smallest);
+  expect(Math.max(first, last)).toBeLessThan(smallest);
+  for (const each of timed) {
+    expect(each.least, each.name).toBeGreaterThan(0);
+    expect(each.median, each.name).toBeGreaterThanOrEqual(each.least);
+  }
 });
