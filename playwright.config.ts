@@ -2,6 +2,7 @@ import { defineConfig } from '@playwright/test';
 import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
 import { kernelTrees } from './harness/kernels/tree.js';
+import { recordingWanted } from './harness/vm/recording.js';
 
 interface Options {
   kernelName: string;
@@ -43,7 +44,8 @@ export default defineConfig<object, Options>({
   globalSetup: './specs/setup.ts',
   outputDir: 'test-results',
   reporter,
-  timeout: 180_000,
+  // Recorded guests boot for every spec, and are slower.
+  timeout: recordingWanted() ? 900_000 : 180_000,
   workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
   projects: [
     ...suites

@@ -1,7 +1,8 @@
 /**
  * npm run vm:test [-- [--kernel NAME]... [--all] [--suite NAME]... [--kernel-tree NAME=PATH]...
- * [--grep PATTERN] [--shard I/N] [--list] [FILE...]] — the guest specs, on the newest kernel unless told
- * otherwise. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes.
+ * [--grep PATTERN] [--shard I/N] [--record] [--list] [FILE...]] — the guest specs, on the newest kernel
+ * unless told otherwise. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run
+ * report:merge takes. With --record guests are recorded, and npm run vm:replay runs again what fails.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     'kernel-tree': { type: 'string', multiple: true, default: [] },
     grep: { type: 'string' },
     shard: { type: 'string' },
+    record: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -78,6 +80,7 @@ const { exitCode } = await execa('npx', ['playwright', 'test', ...args, ...posit
     SWARMGUARD_KERNELS: names.join(','),
     SWARMGUARD_SUITES: suites.join(','),
     SWARMGUARD_STEPS: steps,
+    ...(values.record && { SWARMGUARD_RECORD: '1' }),
     ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
   },
   stdio: 'inherit',

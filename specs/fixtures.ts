@@ -5,6 +5,7 @@ import type { BuiltModule } from '../harness/build/module.js';
 import { InfrastructureError } from '../harness/vm/errors.js';
 import type { BootedGuest, LoadedGuest } from '../harness/vm/guest.js';
 import { complaints } from '../harness/vm/kernel-log.js';
+import { recordingWanted } from '../harness/vm/recording.js';
 import { Stage } from '../harness/vm/stage.js';
 import type { GuestExtras } from '../harness/vm/stage.js';
 import { whyStopped } from '../harness/vm/stopped.js';
@@ -63,6 +64,26 @@ function excerpt(log: string, from: string): string {
   return log.slice(log.indexOf(from)).split('\n').slice(0, 60).join('\n');
 }
 
+/**
+ * Keeps the recording of the guest that a spec has failed in.
+ * @returns how to see it again, or nothing where guests are not recorded.
+ */
+async function kept(stage: Stage, info: TestInfo): Promise<string> {
+  const id = await stage.keepRecording(info.titlePath.join(' › '));
+  return id ? `\nrecorded: npm run vm:replay -- ${id}` : '';
+}
+
+/** The same error, with a remark at its end. */
+function remarked(error: Error, remark: string): Error {
+  error.message += remark;
+  if (error.stack) error.stack += remark;
+  return error;
+}
+
+/** A spec file has one guest, unless it is recorded: then what is replayed is that spec and nothing else. */
+const guestOf = (info: TestInfo, extras: GuestExtras) =>
+  (extras.record ?? recordingWanted()) ? info.testId : info.file;
+
 /** Runs a spec with a guest, then looks at what the spec has left in it. */
 async function withGuest<G extends BootedGuest>(
   stage: Stage,
@@ -76,21 +97,27 @@ async function withGuest<G extends BootedGuest>(
   const { death } = guest.machine;
   const verdict = death.aborted ? undefined : await judge?.(guest, info);
   if (death.aborted) {
-    if (death.reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
+    const reason = death.reason as Error;
+    if (reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
     await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
+    const again = await kept(stage, info);
     await stage.discard();
-    if (info.errors.length === 0) throw death.reason;
+    if (info.errors.length === 0) throw remarked(reason, again);
+    if (again) throw new Error(again.trim());
     return;
   }
   const log = await guest.sh('dmesg -c');
   const found = complaints(log);
+  let again = '';
   if (found.length > 0 || verdict || info.status !== info.expectedStatus) {
     await info.attach('kernel log', { body: log, contentType: 'text/plain' });
     await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
+    again = await kept(stage, info);
     await stage.discard();
   }
-  if (found.length > 0) throw new Error(`the kernel complains:\n${excerpt(log, found[0] ?? '')}`);
-  if (verdict) throw verdict;
+  if (found.length > 0) throw new Error(`the kernel complains:\n${excerpt(log, found[0] ?? '')}${again}`);
+  if (verdict) throw remarked(verdict, again);
+  if (again) throw new Error(again.trim());
 }
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
@@ -106,11 +133,11 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { scope: 'worker', timeout: 1_200_000 },
   ],
-  booted: async ({ stage }, use, info) => {
-    await withGuest(stage, info, () => stage.booted(info.file), use);
+  booted: async ({ stage, guestExtras }, use, info) => {
+    await withGuest(stage, info, () => stage.booted(guestOf(info, guestExtras)), use);
   },
-  loaded: async ({ stage }, use, info) => {
-    await withGuest(stage, info, () => stage.loaded(info.file), use, consult);
+  loaded: async ({ stage, guestExtras }, use, info) => {
+    await withGuest(stage, info, () => stage.loaded(guestOf(info, guestExtras)), use, consult);
   },
   module: async ({ stage }, use) => {
     await use(stage.module);

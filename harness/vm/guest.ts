@@ -16,6 +16,7 @@ import { GuestCommandError, InfrastructureError } from './errors.js';
 import { guestKeys } from './keys.js';
 import { Machine } from './machine.js';
 import type { Hardware } from './machine.js';
+import { Recording, recordingWanted } from './recording.js';
 import { SshConnection } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
@@ -28,6 +29,12 @@ const APPEND = [
 
 /** What makes it find memory errors, and every object larger. */
 const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
+
+/** What makes a recording tell as much as it can, and symbols be where the kernel's image has them. */
+const RECORDED = 'loglevel=7 nokaslr';
+
+/** By how much commands in a recorded guest may take longer. */
+const RECORDED_PATIENCE = 5;
 
 const BOOT_MS = 180_000;
 const SNAPSHOTS_KEPT = 8;
@@ -53,6 +60,11 @@ export interface GuestOptions {
   append?: string;
   /** The guest's time-stamp counter counts instructions, exactly; one CPU, emulated. */
   countInstructions?: boolean;
+  /**
+   * Run it recorded: one CPU, emulated, and every boot from power-on. By default as
+   * {@link recordingWanted} says; a guest whose instructions are counted is not.
+   */
+  record?: boolean;
   /** Find memory errors, at the price of larger objects; true by default, false where memory is measured. */
   findMemoryErrors?: boolean;
 }
@@ -62,13 +74,15 @@ export class Guest {
   readonly #tools: Root;
   readonly #hardware: Hardware;
   readonly #release: string;
+  readonly #record: boolean;
   /** How it will be run, and how that was found out. */
   readonly acceleration: string;
 
-  private constructor(tools: Root, hardware: Hardware, release: string, why: string) {
+  private constructor(tools: Root, hardware: Hardware, release: string, why: string, record = false) {
     this.#tools = tools;
     this.#hardware = hardware;
     this.#release = release;
+    this.#record = record;
     this.acceleration = `${hardware.accelerator}: ${why}`;
   }
 
@@ -81,6 +95,7 @@ export class Guest {
     append = '',
     findMemoryErrors = true,
     countInstructions = false,
+    record = recordingWanted(),
   }: GuestOptions): Promise<Guest> {
     const tools = await toolRoot();
     const words = [APPEND, ...(findMemoryErrors ? [FIND_MEMORY_ERRORS] : []), append].join(' ').trim();
@@ -88,6 +103,10 @@ export class Guest {
     if (countInstructions) {
       const exact = { ...hardware, cpus: 1, accelerator: 'tcg', countInstructions } as const;
       return new Guest(tools, exact, kernel.release, 'instructions are counted by emulating them');
+    }
+    if (record) {
+      const taped = { ...hardware, append: `${words} ${RECORDED}`, cpus: 1, accelerator: 'tcg' } as const;
+      return new Guest(tools, taped, kernel.release, 'it is recorded', true);
     }
     const { accelerator, why } = await acceleration(tools, hardware);
     return new Guest(tools, { ...hardware, accelerator }, kernel.release, why);
@@ -98,17 +117,23 @@ export class Guest {
    * @throws {InfrastructureError} where it does not come up.
    */
   async boot(): Promise<BootedGuest> {
-    const machine = await Machine.start(this.#tools, this.#hardware);
-    return step(`Booting ${this.#release}`, () => this.#reach(machine, machine.ready));
+    const recording = this.#record
+      ? await Recording.begin(this.#tools, this.#hardware, this.#release)
+      : undefined;
+    const { tools, hardware, tape } = recording ?? { tools: this.#tools, hardware: this.#hardware };
+    const machine = await Machine.start(tools, hardware, { tape });
+    return step(`Booting ${this.#release}`, () => this.#reach(machine, machine.ready, recording));
   }
 
   /**
-   * A pristine guest in about half a second: booted and saved once, restored from then on.
+   * A pristine guest in about half a second: booted and saved once, restored from then on. One that is
+   * recorded is booted every time.
    * @throws {InfrastructureError} where it does not come up.
    */
   async restore(): Promise<BootedGuest> {
-    const snapshot = await this.#snapshot();
-    const machine = await Machine.start(this.#tools, this.#hardware, snapshot);
+    if (this.#record) return this.boot();
+    const incoming = await this.#snapshot();
+    const machine = await Machine.start(this.#tools, this.#hardware, { incoming });
     const guest = await this.#reach(machine, machine.resume());
     // Two guests from one snapshot must not draw the same random numbers, nor live in the past.
     await guest.exec(`cat >/dev/urandom; date -s @${(Date.now() / 1000).toFixed(3)}`, {
@@ -117,14 +142,16 @@ export class Guest {
     return guest;
   }
 
-  async #reach(machine: Machine, up: Promise<void>): Promise<BootedGuest> {
+  async #reach(machine: Machine, up: Promise<void>, recording?: Recording): Promise<BootedGuest> {
     try {
       await machine.while(up, `booting ${this.#release}`, BOOT_MS);
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
-      return new BootedGuest(machine, await machine.while(connecting, 'the first SSH connection', BOOT_MS));
+      const ssh = await machine.while(connecting, 'the first SSH connection', BOOT_MS);
+      return new BootedGuest(machine, ssh, recording);
     } catch (error) {
       await machine.stop();
+      await recording?.discard();
       if (error instanceof InfrastructureError) throw error;
       const what = error instanceof Error ? error.message : String(error);
       throw new InfrastructureError(
@@ -161,10 +188,12 @@ export class BootedGuest {
   /** The virtual machine; for the harness itself. */
   readonly machine: Machine;
   readonly #ssh: SshConnection;
+  readonly #recording: Recording | undefined;
 
-  constructor(machine: Machine, ssh: SshConnection) {
+  constructor(machine: Machine, ssh: SshConnection, recording?: Recording) {
     this.machine = machine;
     this.#ssh = ssh;
+    this.#recording = recording;
   }
 
   /**
@@ -173,7 +202,7 @@ export class BootedGuest {
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
-    const timeoutMs = options.timeoutMs ?? 60_000;
+    const timeoutMs = (options.timeoutMs ?? 60_000) * (this.machine.recorded ? RECORDED_PATIENCE : 1);
     try {
       return await this.machine.while(
         this.#ssh.exec(command, { ...options, timeoutMs }),
@@ -243,7 +272,7 @@ export class BootedGuest {
 
   /** The same guest, where something else than {@link BootedGuest.load} has loaded the module. */
   asLoaded(): LoadedGuest {
-    return new LoadedGuest(this.machine, this.#ssh);
+    return new LoadedGuest(this.machine, this.#ssh, this.#recording);
   }
 
   /** Loads the module that {@link BootedGuest.load} has copied into the guest before. */
@@ -273,10 +302,33 @@ export class BootedGuest {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 
+  /**
+   * Ends the guest, if it is recorded, and keeps the recording.
+   * @param spec what failed
+   * @returns the name to replay it by, or undefined where it is not recorded.
+   * @throws {InfrastructureError} where QEMU does not end in good order.
+   */
+  async keepRecording(spec: string): Promise<string | undefined> {
+    if (!this.#recording) return undefined;
+    // The last thing that a replay will show, unless the guest is past that.
+    if (!this.machine.death.aborted)
+      await this.exec("echo '<1>here the spec has failed' >/dev/kmsg", { timeoutMs: 5000 }).catch(
+        () => undefined,
+      );
+    this.#ssh.close();
+    if (!(await this.machine.finish()))
+      throw new InfrastructureError(
+        'the recording is not whole: QEMU did not end',
+        this.machine.consoleTail(),
+      );
+    return this.#recording.keep(spec, this.machine.console());
+  }
+
   /** Ends the guest. */
   async stop(): Promise<void> {
     this.#ssh.close();
     await this.machine.stop();
+    await this.#recording?.discard();
   }
 }
 

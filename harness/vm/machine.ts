@@ -1,8 +1,7 @@
 /** One running QEMU: its process, console, control socket and the moment it ends. */
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +24,27 @@ export interface Hardware {
   readonly countInstructions?: boolean;
 }
 
+/** A record of everything that comes into a machine from outside, and when. */
+export interface Tape {
+  readonly mode: 'record' | 'replay';
+  readonly log: string;
+}
+
+export interface StartOptions {
+  /** A guest that {@link Machine.save} has saved, to go on with. */
+  incoming?: string;
+  /** Recorded, or run again from a record: one CPU, emulated by one thread, its instructions counted. */
+  tape?: Tape | undefined;
+  /** More arguments of QEMU. */
+  more?: readonly string[];
+  /** Is given what the guest prints, as it does. */
+  echo?: (text: string) => void;
+}
+
+/** Nanoseconds of the guest for an instruction, as a power of two, where it is recorded. */
+const RECORDED_SHIFT = 2;
+/** After this long a machine that ends by itself has done so, or never will. */
+const FINISH_MS = 60_000;
 const CONSOLE_TAIL = 4000;
 const PANIC = /Kernel panic - not syncing[^\n]*/;
 
@@ -35,7 +55,7 @@ const runtimeDir = join(tmpdir(), 'swarm-guard');
  * QEMU of the tool root, started on the host through the root's own dynamic loader: the same QEMU
  * everywhere, without entering the root. The kernel kills it if we die, however that happens.
  */
-function qemuCommand(tools: Root): { command: string[]; env: Record<string, string> } {
+export function qemuCommand(tools: Root): { command: string[]; env: Record<string, string> } {
   const { path } = tools;
   const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
     .map((dir) => join(path, dir))
@@ -51,21 +71,31 @@ function qemuCommand(tools: Root): { command: string[]; env: Record<string, stri
   };
 }
 
-function qemuArguments(hardware: Hardware, dir: string, incoming: string | undefined): string[] {
-  const tcg = hardware.countInstructions ? 'tcg,thread=single' : 'tcg,thread=multi';
+function icount({ countInstructions }: Hardware, tape: Tape | undefined): string[] {
+  if (tape) return ['-icount', `shift=${RECORDED_SHIFT},rr=${tape.mode},rrfile=${tape.log}`];
+  return countInstructions ? ['-icount', 'shift=0,sleep=off'] : [];
+}
+
+function qemuArguments(hardware: Hardware, chardev: string, dir: string, options: StartOptions): string[] {
+  const { incoming, tape, more = [] } = options;
+  const counted = icount(hardware, tape);
+  const tcg = counted.length > 0 ? 'tcg,thread=single' : 'tcg,thread=multi';
   const accelerator = hardware.accelerator === 'kvm' ? 'kvm' : tcg;
+  const forward = tape?.mode === 'replay' ? '' : ',hostfwd=tcp:127.0.0.1:0-:22';
   return [
-    ...(hardware.countInstructions ? ['-icount', 'shift=0,sleep=off'] : []),
+    ...counted,
     ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : 'max'],
     ...['-machine', 'q35', '-smp', `${hardware.cpus}`, '-m', `${hardware.memoryMb}`],
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-kernel', hardware.image, '-initrd', hardware.initrd, '-append', hardware.append],
-    ...['-netdev', 'user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22'],
+    ...['-netdev', `user,id=net,restrict=on${forward}`],
     ...['-device', 'virtio-net-pci,netdev=net,romfile='],
-    ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=ready,path=${dir}/ready`],
+    ...(tape ? ['-object', 'filter-replay,id=replay,netdev=net'] : []),
+    ...['-device', 'virtio-serial-pci', '-chardev', `${chardev},id=ready`],
     ...['-device', 'virtserialport,chardev=ready,name=org.swarmguard.ready'],
     ...['-qmp', `unix:${dir}/qmp,server=on,wait=off`],
     ...(incoming ? ['-incoming', `file:${incoming}`] : []),
+    ...more,
   ];
 }
 
@@ -74,8 +104,16 @@ function spawn(file: string, args: string[], env: Record<string, string>) {
   return execa(file, args, { env, stdin: 'ignore', reject: false, buffer: { stdout: false, stderr: true } });
 }
 
-/** Resolves when a guest writes a line to its readiness port. */
-function listenForReady(path: string): Promise<{ server: Server; ready: Promise<void> }> {
+/** Where a guest says that it has booted. */
+interface Readiness {
+  /** QEMU's end of it. */
+  readonly chardev: string;
+  /** Resolves when the guest has written a line. */
+  ready(death: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+function listenForReady(path: string): Promise<Readiness> {
   return new Promise((resolve, reject) => {
     let tell: () => void;
     const ready = new Promise<void>((done) => (tell = done));
@@ -87,15 +125,36 @@ function listenForReady(path: string): Promise<{ server: Server; ready: Promise<
     });
     server.once('error', reject);
     server.listen(path, () => {
-      resolve({ server, ready });
+      resolve({
+        chardev: `socket,path=${path}`,
+        ready: () => ready,
+        close: () =>
+          new Promise((done) => {
+            server.close(() => {
+              done();
+            });
+          }),
+      });
     });
   });
 }
 
+/** A file instead, which takes whatever it is given at once, in a replay as well. */
+function watchForReady(path: string): Readiness {
+  return {
+    chardev: `file,path=${path}`,
+    ready: async (death) => {
+      while (!death.aborted && !(await stat(path).catch(() => undefined))?.size) await sleep(50);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
 export class Machine {
   readonly #process: ReturnType<typeof spawn>;
-  readonly #server: Server;
+  readonly #readiness: Readiness;
   readonly #dir: string;
+  #trouble = '';
   #console = '';
   #panic: string | undefined;
   #stopping = false;
@@ -103,15 +162,23 @@ export class Machine {
   readonly ready: Promise<void>;
   /** Aborts when the guest panics ({@link GuestPanicError}) or QEMU exits ({@link InfrastructureError}). */
   readonly death: AbortSignal;
+  /** Everything that comes into it is recorded. */
+  readonly recorded: boolean;
   #qmp: Qmp | undefined;
 
-  private constructor(process: ReturnType<typeof spawn>, server: Server, ready: Promise<void>, dir: string) {
+  private constructor(
+    process: ReturnType<typeof spawn>,
+    readiness: Readiness,
+    dir: string,
+    { tape, echo }: StartOptions,
+  ) {
     this.#process = process;
-    this.#server = server;
+    this.#readiness = readiness;
     this.#dir = dir;
-    this.ready = ready;
+    this.recorded = tape?.mode === 'record';
     const controller = new AbortController();
     this.death = controller.signal;
+    this.ready = readiness.ready(this.death);
     const die = (what = '') => {
       if (this.#stopping || this.death.aborted) return;
       controller.abort(
@@ -121,13 +188,16 @@ export class Machine {
       );
     };
     process.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.#console += text.replaceAll('\r', '');
+      const printed = text.replaceAll('\r', '');
+      this.#console += printed;
+      echo?.(printed);
       this.#panic ??= PANIC.exec(this.#console.slice(-CONSOLE_TAIL))?.[0];
       // A moment for the trace behind the first line to arrive.
       if (this.#panic) setTimeout(die, 300);
     });
     process.then(
       ({ exitCode, stderr }) => {
+        this.#trouble = stderr.trim();
         // QEMU exits with 0 after a panic of the guest as well.
         die(`QEMU exited with ${exitCode ?? 'a signal'}: ${stderr}`);
       },
@@ -137,16 +207,17 @@ export class Machine {
     );
   }
 
-  /** Starts QEMU; `incoming` restores a guest that {@link Machine.save} has saved. */
-  static async start(tools: Root, hardware: Hardware, incoming?: string): Promise<Machine> {
+  /** Starts QEMU. */
+  static async start(tools: Root, hardware: Hardware, options: StartOptions = {}): Promise<Machine> {
     await mkdir(runtimeDir, { recursive: true });
     await sweep(runtimeDir);
     const dir = join(runtimeDir, temporaryName());
     await mkdir(dir);
-    const { server, ready } = await listenForReady(join(dir, 'ready'));
+    const socket = join(dir, 'ready');
+    const readiness = options.tape ? watchForReady(socket) : await listenForReady(socket);
     const { command, env } = qemuCommand(tools);
-    const [file, ...args] = [...command, ...qemuArguments(hardware, dir, incoming)];
-    const machine = new Machine(spawn(file ?? '', args, env), server, ready, dir);
+    const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
+    const machine = new Machine(spawn(file ?? '', args, env), readiness, dir, options);
     try {
       machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.death);
     } catch (error) {
@@ -168,6 +239,11 @@ export class Machine {
   /** Everything the guest has printed on its serial console. */
   console(): string {
     return this.#console;
+  }
+
+  /** What QEMU has said on its standard error, once it has exited. */
+  trouble(): string {
+    return this.#trouble;
   }
 
   consoleTail(): string {
@@ -237,13 +313,36 @@ export class Machine {
     await this.qmp.command('cont');
   }
 
+  /** Waits for QEMU to exit by itself, but not for ever; returns whether it has. */
+  async exited(timeoutMs: number): Promise<boolean> {
+    const late = new AbortController();
+    const ended = this.#process.then(() => true);
+    try {
+      return await Promise.race([ended, sleep(timeoutMs, false, { signal: late.signal })]);
+    } finally {
+      late.abort();
+    }
+  }
+
+  /**
+   * Lets QEMU end in good order, so that what it records is whole: after a panic when the guest
+   * restarts, which ends it, else at once.
+   * @returns whether it did.
+   */
+  async finish(): Promise<boolean> {
+    if (this.#panic && (await this.exited(FINISH_MS))) return true;
+    this.#stopping = true;
+    await this.qmp.command('quit').catch(() => undefined);
+    return this.exited(FINISH_MS);
+  }
+
   /** Ends QEMU and removes everything that belonged to it. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#qmp?.close();
     this.#process.kill('SIGKILL');
     await this.#process;
-    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#readiness.close();
     if (existsSync(this.#dir)) await rm(this.#dir, { recursive: true, force: true });
   }
 }

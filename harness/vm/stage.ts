@@ -77,6 +77,15 @@ export class Stage {
     return this.#loaded;
   }
 
+  /**
+   * Ends the guest there is, if it is recorded, and keeps the recording.
+   * @param spec what failed in it
+   * @returns the name to replay it by, or undefined where there is none.
+   */
+  async keepRecording(spec: string): Promise<string | undefined> {
+    return this.#booted?.keepRecording(spec);
+  }
+
   /** Ends the guest there is; the next one is pristine. */
   async discard(): Promise<void> {
     const guest = this.#booted;
