@@ -34,6 +34,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fork.h"
+
 #ifndef OPEN_TREE_NAMESPACE
 #define OPEN_TREE_NAMESPACE 2
 #endif
@@ -186,7 +188,7 @@ static int attempt(int argc, char **argv)
 	char *arg = argc > 1 ? argv[1] : NULL;
 
 	if (!strcmp(what, "fork"))
-		return reap(syscall(SYS_fork));
+		return reap(raw_fork());
 	if (!strcmp(what, "vfork"))
 		return reap(try_vfork());
 	if (!strcmp(what, "posix_spawn"))

@@ -31,6 +31,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fork.h"
+#include "ticks.h"
+
 #define ROUNDS_MAX 10000
 
 typedef unsigned long long u64;
@@ -38,14 +41,6 @@ typedef unsigned long long u64;
 static u64 rounds[ROUNDS_MAX];
 static int file = -1;
 static char text[65536];
-
-static inline u64 now(void)
-{
-	unsigned int low, high;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
-	return (u64)high << 32 | low;
-}
 
 static u64 open_device(const char *path)
 {
@@ -79,7 +74,7 @@ static u64 failing_exec(void)
 static u64 forking(void)
 {
 	u64 start = now(), end;
-	pid_t pid = syscall(SYS_fork);
+	pid_t pid = raw_fork();
 
 	if (!pid)
 		_exit(0);

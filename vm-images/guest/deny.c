@@ -35,6 +35,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ticks.h"
+
+#ifdef __x86_64__
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#else
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#endif
+
 #define ROUNDS_MAX 10000
 #define EMPTY "/srv/empty"
 
@@ -69,7 +77,7 @@ static void seccomp(enum role role)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, role == DENY ? SYS_execve : SYS_unshare, 3, 0),
@@ -355,14 +363,6 @@ static void put_in_force(const char *by, enum role role)
 		write_file("/proc/self/attr/apparmor/current", profile);
 	else
 		write_file(by, role == DENY ? "1" : "0");
-}
-
-static inline u64 now(void)
-{
-	unsigned int low, high;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
-	return (u64)high << 32 | low;
 }
 
 static u64 opened(const char *path)

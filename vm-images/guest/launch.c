@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fork.h"
+
 extern char **environ;
 
 static int refused(const char *object)
@@ -75,8 +77,8 @@ static pid_t start(const char *via, unsigned long long flags, char **argv)
 	} else if (!strcmp(via, "clone3")) {
 		pid = raw_clone3(flags);
 	} else {
-		/* glibc's fork is a clone; this is the call of that name. */
-		pid = syscall(SYS_fork);
+		/* glibc's fork is a clone; this is the call of that name, where there is one. */
+		pid = raw_fork();
 	}
 	if (!pid)
 		run(argv);

@@ -127,7 +127,8 @@ static int separate(void)
 		for (i = 0; i < nr_holders; i++) {
 			ssize_t n;
 
-			snprintf(path, sizeof(path), "/proc/%s/ns/%s", holders[i], kinds[kind]);
+			snprintf(path, sizeof(path), "/proc/%.15s/ns/%s", holders[i],
+				 kinds[kind]);
 			n = readlink(path, other, sizeof(other) - 1);
 			other[n < 0 ? 0 : n] = 0;
 			if (!i)

@@ -35,6 +35,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fork.h"
+
 #define IDS		512
 #define STACK		65536
 
@@ -165,7 +167,7 @@ static int child_life(void *kind)
 	case 2:
 		/* Children and grandchildren, of which nobody waits for any. */
 		for (int i = 0; i < 3; i++)
-			if (!syscall(SYS_fork))
+			if (!raw_fork())
 				child_sleep(i * 3000000);
 		break;
 	default:
@@ -192,7 +194,7 @@ static pid_t start(const char *via, long kind)
 		free(stack);
 		return pid;
 	}
-	pid = !strcmp(via, "fork") ? syscall(SYS_fork) : syscall(SYS_clone3, &args, sizeof(args));
+	pid = !strcmp(via, "fork") ? raw_fork() : syscall(SYS_clone3, &args, sizeof(args));
 	if (!pid)
 		child_life((void *)kind);
 	return pid;
@@ -237,7 +239,7 @@ static void adopt(unsigned int *seed)
 
 	if (pipe2(ready, O_CLOEXEC))
 		return;
-	pid = syscall(SYS_fork);
+	pid = raw_fork();
 	if (!pid) {
 		unshare(CLONE_NEWUTS);
 		syscall(SYS_write, ready[1], "", 1);
@@ -348,7 +350,7 @@ static void killed(const char *via)
 		return;
 	for (i = 0; i < rounds; i++) {
 		long before = rand_r(&seed) % 4000, kind = rand_r(&seed) % 4;
-		pid_t launcher = syscall(SYS_fork);
+		pid_t launcher = raw_fork();
 
 		if (!launcher) {
 			/* None that persists: nobody but the module ends them. */
@@ -614,7 +616,7 @@ int main(int argc, char **argv)
 	rounds = argc > 2 ? atol(argv[argc - 1]) : 0;
 	if (!strcmp(what, "bomb"))
 		for (;;)
-			syscall(SYS_fork);
+			raw_fork();
 	if (!strcmp(what, "request-key"))
 		return syscall(SYS_request_key, "user", "swarm-guard:race", "wait",
 			       KEY_SPEC_PROCESS_KEYRING) < 0;
