@@ -63,24 +63,26 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
 	if (next_id > SWARM_ID_MAX)
 		return ERR_PTR(-ENOSPC);
 
-	agent = kmem_cache_zalloc(agent_cache, GFP_KERNEL_ACCOUNT);
+	agent = kmem_cache_alloc(agent_cache, GFP_KERNEL_ACCOUNT);
 	if (!agent)
 		return ERR_PTR(-ENOMEM);
 
-	/* So that publishing cannot fail. */
-	err = xa_reserve(&agents, next_id, GFP_KERNEL_ACCOUNT);
+	*agent = (struct swarm_agent){
+		.id = next_id,
+		.policy = policy,
+		.range = SWARM_NO_RANGE,
+		.uses = 1,
+		.members = LIST_HEAD_INIT(agent->members),
+	};
+	raw_spin_lock_init(&agent->lock);
+	memcpy(agent->name, name, sizeof(agent->name));
+
+	/* Unlisted, so that nobody finds it; listing it cannot fail then. */
+	err = xa_err(xa_store(&agents, agent->id, agent, GFP_KERNEL_ACCOUNT));
 	if (err) {
 		kmem_cache_free(agent_cache, agent);
 		return ERR_PTR(err);
 	}
-
-	agent->id = next_id;
-	agent->policy = policy;
-	agent->range = SWARM_NO_RANGE;
-	agent->uses = 1;
-	raw_spin_lock_init(&agent->lock);
-	INIT_LIST_HEAD(&agent->members);
-	memcpy(agent->name, name, sizeof(agent->name));
 	return agent;
 }
 
@@ -96,8 +98,8 @@ void swarm_agent_publish(struct swarm_agent *agent, struct pid *adopted)
 	WRITE_ONCE(next_id, next_id + 1);
 	atomic64_inc(&swarm_totals.created);
 	atomic64_inc(&swarm_totals.active);
-	/* Cannot fail: the slot is reserved. */
-	WARN_ON_ONCE(xa_err(xa_store(&agents, agent->id, agent, GFP_KERNEL)));
+	/* Whoever finds it sees all that was set before. */
+	smp_store_release(&agent->listed, true);
 	swarm_event_created(agent);
 	if (adopted)
 		swarm_event_spawned(agent, SWARM_BY_PID, adopted);
@@ -132,7 +134,7 @@ void swarm_agent_discard(struct swarm_agent *agent)
 	if (agent->pinned)
 		module_put(THIS_MODULE);
 	agent->state = SWARM_GONE;
-	xa_release(&agents, agent->id);
+	xa_erase(&agents, agent->id);
 	/* Busy only if a process that was to be adopted is still on its way out. */
 	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
 		/* The directory keeps its name, so nobody else may have it. */
@@ -155,6 +157,13 @@ void swarm_agent_skip_id(void)
 	next_id++;
 }
 
+/* Is it one that anybody but its creator and the reaper may know of? */
+static bool known(const struct swarm_agent *agent)
+{
+	/* Pairs with swarm_agent_publish(). */
+	return smp_load_acquire(&agent->listed) && READ_ONCE(agent->state) != SWARM_GONE;
+}
+
 /**
  * swarm_agent_find - the agent with this id, unless it is gone
  *
@@ -167,9 +176,7 @@ struct swarm_agent *swarm_agent_find(u64 id)
 	struct swarm_agent *agent = xa_load(&agents, id);
 
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "agents are found under RCU");
-	if (!agent || READ_ONCE(agent->state) == SWARM_GONE)
-		return NULL;
-	return agent;
+	return agent && known(agent) ? agent : NULL;
 }
 
 /**
@@ -187,7 +194,7 @@ struct swarm_agent *swarm_agent_next(u64 *id)
 	struct swarm_agent *agent;
 
 	xa_for_each_start(&agents, index, agent, *id) {
-		if (READ_ONCE(agent->state) != SWARM_GONE) {
+		if (known(agent)) {
 			*id = index;
 			return agent;
 		}
@@ -212,10 +219,9 @@ u64 swarm_agents_end(void)
  */
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 {
-	unsigned long flags;
 	int err = 0;
 
-	raw_spin_lock_irqsave(&agent->lock, flags);
+	raw_spin_lock(&agent->lock);
 	if (agent->state >= SWARM_DYING)
 		err = -ESRCH;
 	else if (state == SWARM_ARMED && agent->state != SWARM_REGISTERED)
@@ -228,7 +234,7 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 		if (agent->state < state)
 			agent->state = state;
 	}
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	raw_spin_unlock(&agent->lock);
 	return err;
 }
 
@@ -242,20 +248,19 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 struct swarm_agent *swarm_agent_enter(u64 id)
 {
 	struct swarm_agent *agent;
-	unsigned long flags;
 	int err = -ESRCH;
 
 	rcu_read_lock();
 	agent = swarm_agent_find(id);
 	if (agent) {
-		raw_spin_lock_irqsave(&agent->lock, flags);
+		raw_spin_lock(&agent->lock);
 		if (agent->state == SWARM_ARMED)
 			err = -EBUSY;
 		if (agent->state == SWARM_RUNNING) {
 			err = 0;
 			agent->uses++;
 		}
-		raw_spin_unlock_irqrestore(&agent->lock, flags);
+		raw_spin_unlock(&agent->lock);
 	}
 	rcu_read_unlock();
 	return err ? ERR_PTR(err) : agent;
@@ -263,22 +268,22 @@ struct swarm_agent *swarm_agent_enter(u64 id)
 
 /**
  * swarm_agent_join - count a process that was forked into an agent
+ * @link: its entry of the agent's members
  * @armed: the use of the thread that was armed for it becomes its own
  *
  * Never sleeps. Also for an agent that is dying: the child kills itself then.
  */
-void swarm_agent_join(struct swarm_agent *agent, bool armed)
+void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&agent->lock, flags);
+	raw_spin_lock(&agent->lock);
 	if (armed)
 		WRITE_ONCE(agent->armed, NULL);
 	else
 		agent->uses++;
 	if (agent->state < SWARM_RUNNING)
 		agent->state = SWARM_RUNNING;
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	list_add_tail_rcu(link, &agent->members);
+	raw_spin_unlock(&agent->lock);
 }
 
 /* The last use has gone: the agent goes too, or is registered again. */
@@ -304,6 +309,27 @@ static void gone_now(struct swarm_agent *agent)
 		queue_work(swarm_workqueue, &reap_work);
 }
 
+/* Give up one use, and with it the place among the members that @link is, if any. */
+static __always_inline void give_up(struct swarm_agent *agent, struct list_head *link)
+{
+	bool ends = false, unpin = false;
+
+	raw_spin_lock(&agent->lock);
+	if (link)
+		list_del_rcu(link);
+	if (!--agent->uses) {
+		ends = last_use(agent);
+		unpin = agent->pinned;
+		agent->pinned = false;
+	}
+	raw_spin_unlock(&agent->lock);
+
+	if (ends)
+		gone_now(agent);
+	if (unpin)
+		module_put(THIS_MODULE);
+}
+
 /**
  * swarm_agent_unuse - give up one use
  *
@@ -314,21 +340,18 @@ static void gone_now(struct swarm_agent *agent)
  */
 void swarm_agent_unuse(struct swarm_agent *agent)
 {
-	bool ends = false, unpin = false;
-	unsigned long flags;
+	give_up(agent, NULL);
+}
 
-	raw_spin_lock_irqsave(&agent->lock, flags);
-	if (!--agent->uses) {
-		ends = last_use(agent);
-		unpin = agent->pinned;
-		agent->pinned = false;
-	}
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
-
-	if (ends)
-		gone_now(agent);
-	if (unpin)
-		module_put(THIS_MODULE);
+/**
+ * swarm_agent_leave - a process is a member no more; gives up its use
+ * @link: its entry of the agent's members
+ *
+ * As swarm_agent_unuse().
+ */
+void swarm_agent_leave(struct swarm_agent *agent, struct list_head *link)
+{
+	give_up(agent, link);
 }
 
 /**
@@ -341,14 +364,13 @@ void swarm_agent_unuse(struct swarm_agent *agent)
 void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end)
 {
 	struct swarm_member *member;
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(&agent->lock, flags);
+	raw_spin_lock(&agent->lock);
 	if (agent->state < SWARM_DYING) {
 		agent->state = SWARM_DYING;
 		agent->end = end;
 	}
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	raw_spin_unlock(&agent->lock);
 
 	list_for_each_entry_rcu(member, &agent->members, link)
 		kill_pid(member->pid, SIGKILL, 1);
@@ -378,12 +400,10 @@ void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err)
  */
 void swarm_agent_unforked(struct swarm_agent *agent)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&agent->lock, flags);
+	raw_spin_lock(&agent->lock);
 	if (agent->state < SWARM_DYING)
 		agent->end = SWARM_END_UNFORKED;
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	raw_spin_unlock(&agent->lock);
 }
 
 /**
@@ -397,7 +417,6 @@ void swarm_agent_unforked(struct swarm_agent *agent)
 int swarm_agent_destroy(u64 id)
 {
 	struct swarm_agent *agent;
-	unsigned long flags;
 	int err = 0;
 
 	rcu_read_lock();
@@ -408,12 +427,12 @@ int swarm_agent_destroy(u64 id)
 	}
 
 	/* A use of our own, so that the agent cannot go between two steps. */
-	raw_spin_lock_irqsave(&agent->lock, flags);
+	raw_spin_lock(&agent->lock);
 	if (agent->state == SWARM_GONE)
 		err = -ESRCH;
 	else
 		agent->uses++;
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
+	raw_spin_unlock(&agent->lock);
 	if (err)
 		goto out;
 

@@ -38,9 +38,10 @@ enum swarm_state {
  * @policy: its rules, shared with agents whose rules are equal
  * @cgroup: its cgroup, NULL until it is needed and for agents without limits
  * @lock: protects @state, @uses, @pinned and the membership of @members. Taken in
- *	  hooks, hence raw.
+ *	  hooks, hence raw, but never in an interrupt.
  * @state: where in its life it is
  * @pinned: it holds a reference on the module
+ * @listed: it is complete, and may be found by its id
  * @uses: its processes, one for an armed thread, and one for a call at work on
  *	  it; at 0 an agent that has run goes (or is registered again if it persists)
  * @members: its processes, oldest first; walked under RCU
@@ -62,6 +63,7 @@ struct swarm_agent {
 	raw_spinlock_t lock;
 	u8 state;
 	bool pinned;
+	bool listed;
 	u8 end;
 	u32 uses;
 	struct list_head members;
@@ -104,8 +106,9 @@ u64 swarm_agents_end(void);
 
 struct swarm_agent *swarm_agent_enter(u64 id);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
-void swarm_agent_join(struct swarm_agent *agent, bool armed);
+void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed);
 void swarm_agent_unuse(struct swarm_agent *agent);
+void swarm_agent_leave(struct swarm_agent *agent, struct list_head *link);
 void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end);
 void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err);
 void swarm_agent_unforked(struct swarm_agent *agent);

@@ -2,7 +2,7 @@
 /*
  * Counters, the ring of events, tracepoints and log lines.
  *
- * One ring for all CPUs, under one raw lock that is held for a copy of 136 bytes:
+ * One ring for all CPUs, under one raw lock that is held while 136 bytes are filled:
  * events are rare (a process that violates its policy is being refused anyway),
  * and one ring keeps their order and tells exactly how many a reader has lost.
  */
@@ -109,7 +109,7 @@ const char *swarm_end_name(enum swarm_end end)
 
 /**
  * struct ring - the newest events
- * @lock: of everything here; taken in hooks, hence raw
+ * @lock: of everything here; taken in hooks, hence raw, but never in an interrupt
  * @head: the number of the next event
  * @oldest: the number of the oldest one kept
  * @mask: how many are kept, less one
@@ -135,24 +135,41 @@ static void wake_readers(struct irq_work *work)
 
 static DEFINE_IRQ_WORK(wake_work, wake_readers);
 
-/* Adds an event; its number and its time are those of the moment it is added. */
-static void record(struct swarm_event *event)
+/*
+ * Begin an event, which is built where it stays, since clearing and copying it would
+ * cost a denied call as much as everything else: whoever begins one sets every field
+ * that its type has, and end_event() shows it to readers. Until then the slot is
+ * nobody's but the one of an event that is overwritten by this one, and the lock is
+ * held. Number and time are those of the moment it is added.
+ */
+static __always_inline struct swarm_event *begin_event(enum swarm_event_type type, u64 agent)
+	__acquires(&ring.lock)
 {
-	unsigned long flags;
+	struct swarm_event *event;
+
+	raw_spin_lock(&ring.lock);
+	event = &ring.events[ring.head & ring.mask];
+	event->seq = ring.head;
+	event->time = ktime_get_ns();
+	event->agent = agent;
+	event->type = type;
+	return event;
+}
+
+static __always_inline void end_event(void)
+	__releases(&ring.lock)
+{
 	bool waiting;
 
-	raw_spin_lock_irqsave(&ring.lock, flags);
-	event->seq = ring.head++;
-	event->time = ktime_get_ns();
-	ring.events[event->seq & ring.mask] = *event;
-	if (event->seq - ring.oldest > ring.mask)
+	if (ring.head - ring.oldest > ring.mask)
 		ring.oldest++;
+	ring.head++;
 	/*
 	 * A reader queues itself and then looks for events under the lock: either
 	 * it is seen here, or it sees the event there.
 	 */
 	waiting = waitqueue_active(&swarm_event_waiters);
-	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	raw_spin_unlock(&ring.lock);
 	if (waiting)
 		irq_work_queue(&wake_work);
 }
@@ -162,12 +179,11 @@ static void record(struct swarm_event *event)
  */
 u64 swarm_event_head(void)
 {
-	unsigned long flags;
 	u64 head;
 
-	raw_spin_lock_irqsave(&ring.lock, flags);
+	raw_spin_lock(&ring.lock);
 	head = ring.head;
-	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	raw_spin_unlock(&ring.lock);
 	return head;
 }
 
@@ -176,12 +192,11 @@ u64 swarm_event_head(void)
  */
 u64 swarm_event_oldest(void)
 {
-	unsigned long flags;
 	u64 oldest;
 
-	raw_spin_lock_irqsave(&ring.lock, flags);
+	raw_spin_lock(&ring.lock);
 	oldest = ring.oldest;
-	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	raw_spin_unlock(&ring.lock);
 	return oldest;
 }
 
@@ -195,11 +210,10 @@ u64 swarm_event_oldest(void)
  */
 bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost)
 {
-	unsigned long flags;
 	bool found;
 
 	*lost = 0;
-	raw_spin_lock_irqsave(&ring.lock, flags);
+	raw_spin_lock(&ring.lock);
 	if (*next < ring.oldest) {
 		*lost = ring.oldest - *next;
 		*next = ring.oldest;
@@ -207,7 +221,7 @@ bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost)
 	found = *next < ring.head;
 	if (found)
 		*event = ring.events[(*next)++ & ring.mask];
-	raw_spin_unlock_irqrestore(&ring.lock, flags);
+	raw_spin_unlock(&ring.lock);
 	if (*lost)
 		atomic64_add(*lost, &swarm_events_lost);
 	return found;
@@ -215,22 +229,23 @@ bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost)
 
 /* Recording */
 
-/* The process @pid in its own namespace, which is all a reader in there may know. */
-static void set_process(struct swarm_event *event, struct pid *pid)
+/* The process @pid, also in its own namespace, which is all a reader in there may know. */
+static __always_inline void set_process(struct swarm_event *event, const struct pid *pid)
 {
-	struct pid_namespace *ns = ns_of_pid(pid);
+	const struct upid *own = &pid->numbers[pid->level];
 
-	event->pid = pid_nr(pid);
-	event->vpid = pid_nr_ns(pid, ns);
-	event->pid_ns = ns->ns.inum;
+	event->pid = pid->numbers[0].nr;
+	event->vpid = own->nr;
+	event->pid_ns = own->ns->ns.inum;
 }
 
 void swarm_event_created(const struct swarm_agent *agent)
 {
-	struct swarm_event event = { .type = SWARM_EVENT_CREATED, .agent = agent->id };
+	struct swarm_event *event;
 
-	strscpy_pad(event.text, agent->name);
-	record(&event);
+	event = begin_event(SWARM_EVENT_CREATED, agent->id);
+	strscpy(event->text, agent->name);
+	end_event();
 	trace_agent_create(agent->id, agent->name);
 	swarm_dbg("agent %llu created\n", agent->id);
 }
@@ -243,16 +258,14 @@ void swarm_event_created(const struct swarm_agent *agent)
 void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,
 			 struct pid *pid)
 {
-	struct swarm_event event = {
-		.type = SWARM_EVENT_SPAWNED,
-		.agent = agent->id,
-		.what = origin,
-	};
+	struct swarm_event *event;
 
-	set_process(&event, pid);
-	record(&event);
-	trace_agent_spawn(agent->id, event.pid, swarm_origin_name(origin));
-	swarm_dbg("agent %llu spawned, process %d\n", agent->id, event.pid);
+	event = begin_event(SWARM_EVENT_SPAWNED, agent->id);
+	event->what = origin;
+	set_process(event, pid);
+	end_event();
+	trace_agent_spawn(agent->id, pid_nr(pid), swarm_origin_name(origin));
+	swarm_dbg("agent %llu spawned, process %d\n", agent->id, pid_nr(pid));
 }
 
 /**
@@ -268,32 +281,50 @@ void swarm_event_stillborn(const struct swarm_agent *agent)
 
 void swarm_event_destroyed(const struct swarm_agent *agent)
 {
-	struct swarm_event event = {
-		.type = SWARM_EVENT_DESTROYED,
-		.agent = agent->id,
-		.what = agent->end,
-		.violations = atomic_read(&agent->violations),
-	};
+	unsigned int violations = atomic_read(&agent->violations);
+	bool unborn = agent->end == SWARM_END_BIRTH;
+	struct swarm_event *event;
 
-	if (agent->end == SWARM_END_BIRTH) {
-		event.error = -agent->failed_error;
-		strscpy_pad(event.text, agent->failed_step);
-	}
-	record(&event);
-	trace_agent_destroy(agent->id, swarm_end_name(agent->end), event.violations);
+	event = begin_event(SWARM_EVENT_DESTROYED, agent->id);
+	event->what = agent->end;
+	event->violations = violations;
+	event->error = unborn ? -agent->failed_error : 0;
+	event->text[0] = '\0';
+	if (unborn)
+		strscpy(event->text, agent->failed_step);
+	end_event();
+	trace_agent_destroy(agent->id, swarm_end_name(agent->end), violations);
 	swarm_dbg("agent %llu destroyed\n", agent->id);
 }
 
-static void set_subject(struct swarm_event *event, const struct swarm_subject *subject)
+static __always_inline void set_subject(struct swarm_event *event,
+					const struct swarm_subject *subject)
 {
-	if (subject->file)
-		strscpy_pad(event->text, subject->file);
-	if (!subject->device_type)
+	event->text[0] = '\0';
+	event->device_type = 0;
+	if (!subject)
 		return;
+	if (subject->file)
+		strscpy(event->text, subject->file);
 	event->device_type = subject->device_type;
 	event->major = subject->major;
 	event->minor = subject->minor;
 	event->access = subject->access;
+}
+
+static noinline void tell_violation(const struct swarm_agent *agent, enum swarm_kind kind,
+				    enum swarm_outcome outcome, pid_t pid)
+{
+	static const char *const done[SWARM_NR_OUTCOMES] = {
+		[SWARM_DONE_DENY] = "denied to",
+		[SWARM_DONE_KILL] = "kills",
+		[SWARM_DONE_AUDIT] = "by",
+		[SWARM_DONE_REPORT] = "reported of",
+	};
+
+	trace_violation(agent->id, pid, swarm_kind_name(kind), swarm_outcome_name(outcome));
+	swarm_dbg("agent %llu: %s %s process %d\n", agent->id, swarm_kind_name(kind),
+		  done[outcome], pid);
 }
 
 /**
@@ -308,19 +339,7 @@ void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome,
 			   const struct swarm_subject *subject)
 {
-	static const char *const done[SWARM_NR_OUTCOMES] = {
-		[SWARM_DONE_DENY] = "denied to",
-		[SWARM_DONE_KILL] = "kills",
-		[SWARM_DONE_AUDIT] = "by",
-		[SWARM_DONE_REPORT] = "reported of",
-	};
-	struct swarm_event event = {
-		.type = SWARM_EVENT_VIOLATION,
-		.agent = agent->id,
-		.what = kind,
-		.outcome = outcome,
-		.rule = rule,
-	};
+	struct swarm_event *event;
 
 	atomic64_inc(&swarm_outcomes[kind][outcome]);
 	/* What is audited or reported was allowed. */
@@ -330,15 +349,17 @@ void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 	} else {
 		atomic_inc(&agent->audited);
 	}
-	set_process(&event, task_tgid(current));
-	memcpy(event.comm, current->comm, sizeof(event.comm));
-	if (subject)
-		set_subject(&event, subject);
-	record(&event);
-	trace_violation(agent->id, event.pid, swarm_kind_name(kind),
-			swarm_outcome_name(outcome));
-	swarm_dbg("agent %llu: %s %s process %d\n", agent->id, swarm_kind_name(kind),
-		  done[outcome], event.pid);
+	event = begin_event(SWARM_EVENT_VIOLATION, agent->id);
+	event->what = kind;
+	event->outcome = outcome;
+	event->rule = rule;
+	set_process(event, task_tgid(current));
+	memcpy(event->comm, current->comm, sizeof(event->comm));
+	set_subject(event, subject);
+	end_event();
+	/* Whoever listens is told out of line, so that the others need not wait for it. */
+	if (trace_violation_enabled() || unlikely(READ_ONCE(swarm_debug)))
+		tell_violation(agent, kind, outcome, pid_nr(task_tgid(current)));
 }
 
 int __init swarm_events_init(void)

@@ -2,7 +2,6 @@
 /* kernel_clone: fork, vfork, clone and clone3, for processes and threads. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -92,9 +91,9 @@ static unsigned long decide(struct kernel_clone_args *args)
 /* Apart, so that the quick return saves no register. */
 static noinline void answer(struct ftrace_regs *regs)
 {
-	rcu_read_lock();
+	swarm_hook_enter();
 	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
-	rcu_read_unlock();
+	swarm_hook_leave();
 }
 
 void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,

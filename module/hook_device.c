@@ -2,7 +2,6 @@
 /* devcgroup_check_permission: open, mknod and access of device files. */
 #include <linux/build_bug.h>
 #include <linux/device_cgroup.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "agent.h"
@@ -43,12 +42,12 @@ static unsigned long decide(u32 type, u32 major, u32 minor, u32 access)
 /* Apart, so that the quick return saves no register. */
 static noinline void answer(struct ftrace_regs *regs)
 {
-	rcu_read_lock();
+	swarm_hook_enter();
 	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0) & 0xffff,
 				  ftrace_regs_get_argument(regs, 1),
 				  ftrace_regs_get_argument(regs, 2),
 				  ftrace_regs_get_argument(regs, 3) & 0xffff));
-	rcu_read_unlock();
+	swarm_hook_leave();
 }
 
 void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,

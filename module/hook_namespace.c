@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* Leaving or nesting namespaces: unshare, setns, and newer calls that make one. */
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <uapi/linux/mount.h>
 #include <uapi/linux/sched.h>
@@ -24,9 +23,9 @@ static unsigned long decide(enum swarm_syscall rule)
 /* Apart, so that the quick return saves no register. */
 static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
 {
-	rcu_read_lock();
+	swarm_hook_enter();
 	swarm_answer(regs, decide(rule));
-	rcu_read_unlock();
+	swarm_hook_leave();
 }
 
 static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall rule)

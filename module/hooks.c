@@ -205,6 +205,17 @@ static void uninstall(struct swarm_hook *hook)
 }
 
 /**
+ * swarm_hook_at - one of the hooks
+ * @nr: which, from 0
+ *
+ * Return: the hook, or NULL where there is no such.
+ */
+struct swarm_hook *swarm_hook_at(unsigned int nr)
+{
+	return nr < ARRAY_SIZE(hooks) ? &hooks[nr] : NULL;
+}
+
+/**
  * swarm_hook_runs - how often a hook has run since the module was loaded
  * @nr: which, from 0
  * @function: set to the name of the hooked function

@@ -39,10 +39,18 @@ static struct {
 	struct hlist_head head;
 } reserved[1 << RESERVED_BITS];
 
+/**
+ * struct pool - entries for children to come
+ * @lock: of @free; taken in hooks, hence raw, but never in an interrupt
+ * @free: those that are taken from
+ * @returned: those that came back, from any context
+ * @nr: how many in both
+ */
 static struct {
 	raw_spinlock_t lock;
-	struct hlist_head free;
-	unsigned int nr;
+	struct llist_node *free;
+	struct llist_head returned;
+	atomic_t nr;
 } pool;
 
 static struct kmem_cache *member_cache;
@@ -61,50 +69,40 @@ struct swarm_member *swarm_member_alloc(gfp_t gfp)
 
 static bool pool_put(struct swarm_member *member)
 {
-	unsigned long flags;
-	bool room;
-
-	raw_spin_lock_irqsave(&pool.lock, flags);
-	room = pool.nr < POOL_HIGH;
-	if (room) {
-		hlist_add_head(&member->node, &pool.free);
-		pool.nr++;
+	if (atomic_inc_return(&pool.nr) > POOL_HIGH) {
+		atomic_dec(&pool.nr);
+		return false;
 	}
-	raw_spin_unlock_irqrestore(&pool.lock, flags);
-	return room;
+	llist_add(&member->retired, &pool.returned);
+	return true;
 }
 
 /**
- * swarm_member_from_pool - an entry without allocating, from any context
- * Return: an entry, all zero, or NULL.
+ * swarm_member_from_pool - an entry without allocating, in a hook
+ * Return: an entry, all zero but for its place in the pool, or NULL.
  */
 struct swarm_member *swarm_member_from_pool(void)
 {
-	struct swarm_member *member = NULL;
-	unsigned long flags;
-	bool low;
+	struct llist_node *node;
 
-	raw_spin_lock_irqsave(&pool.lock, flags);
-	if (!hlist_empty(&pool.free)) {
-		member = hlist_entry(pool.free.first, struct swarm_member, node);
-		hlist_del(&member->node);
-		pool.nr--;
-	}
-	low = pool.nr < POOL_LOW;
-	raw_spin_unlock_irqrestore(&pool.lock, flags);
+	raw_spin_lock(&pool.lock);
+	if (!pool.free)
+		pool.free = llist_del_all(&pool.returned);
+	node = pool.free;
+	if (node)
+		pool.free = node->next;
+	raw_spin_unlock(&pool.lock);
 
-	if (low)
+	if (!node || atomic_dec_return(&pool.nr) < POOL_LOW)
 		queue_work(swarm_workqueue, &refill_work);
-	if (member)
-		memset(member, 0, sizeof(*member));
-	return member;
+	return node ? llist_entry(node, struct swarm_member, retired) : NULL;
 }
 
 static int refill_to(unsigned int nr)
 {
 	struct swarm_member *member;
 
-	while (READ_ONCE(pool.nr) < nr) {
+	while (atomic_read(&pool.nr) < (int)nr) {
 		member = swarm_member_alloc(GFP_KERNEL);
 		if (!member)
 			return -ENOMEM;
@@ -133,13 +131,67 @@ int swarm_member_refill(void)
 	return refill_to(POOL_STEP);
 }
 
-static void free_member(struct rcu_head *rcu)
-{
-	struct swarm_member *member = container_of(rcu, struct swarm_member, rcu);
+/*
+ * Entries that readers may still be at. Many share one grace period: those that have
+ * gathered while it went on wait for the next. Whoever sets @pending owns @waiting
+ * and @rcu until it is cleared.
+ */
+static struct {
+	struct llist_head gathered;
+	struct llist_node *waiting;
+	atomic_t pending;
+	struct rcu_head rcu;
+} retired;
 
+/* What one callback gives back, so that other work of its kind gets its turn. */
+#define RELEASE_MAX	512
+
+static void release(struct swarm_member *member)
+{
 	put_pid(member->pid);
+	memset(member, 0, sizeof(*member));
 	if (!pool_put(member))
 		kmem_cache_free(member_cache, member);
+}
+
+static void release_waiting(struct rcu_head *rcu);
+
+/* Has the caller, who found nobody at it, to see to what has gathered? */
+static void wait_for_readers(void)
+{
+	while (!llist_empty(&retired.gathered) && !atomic_xchg(&retired.pending, 1)) {
+		retired.waiting = llist_del_all(&retired.gathered);
+		if (retired.waiting) {
+			call_rcu(&retired.rcu, release_waiting);
+			return;
+		}
+		atomic_set_release(&retired.pending, 0);
+		/* As below. */
+		smp_mb();
+	}
+}
+
+static void release_waiting(struct rcu_head *rcu)
+{
+	unsigned int nr;
+
+	for (nr = 0; retired.waiting && nr < RELEASE_MAX; nr++) {
+		struct swarm_member *member =
+			llist_entry(retired.waiting, struct swarm_member, retired);
+
+		retired.waiting = retired.waiting->next;
+		release(member);
+	}
+	if (!retired.waiting)
+		retired.waiting = llist_del_all(&retired.gathered);
+	if (retired.waiting) {
+		call_rcu(&retired.rcu, release_waiting);
+		return;
+	}
+	atomic_set_release(&retired.pending, 0);
+	/* Whoever adds an entry looks at pending behind it: one of us sees the other. */
+	smp_mb();
+	wait_for_readers();
 }
 
 /**
@@ -147,28 +199,19 @@ static void free_member(struct rcu_head *rcu)
  */
 void swarm_member_free(struct swarm_member *member)
 {
-	call_rcu(&member->rcu, free_member);
+	llist_add(&member->retired, &retired.gathered);
+	if (!atomic_read(&retired.pending))
+		wait_for_readers();
 }
 
 /* The table */
 
-static raw_spinlock_t *bucket_lock(const struct signal_struct *signal)
+/**
+ * swarm_member_lock - the lock of the bucket that a process is in, if it is a member
+ */
+raw_spinlock_t *swarm_member_lock(const struct signal_struct *signal)
 {
 	return &locks[hash_ptr(signal, LOCK_BITS)];
-}
-
-/* Unlink an entry that the caller has found under the bucket's lock. */
-static void leave_agent(struct swarm_member *member)
-{
-	struct swarm_agent *agent = member->agent;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&agent->lock, flags);
-	list_del_rcu(&member->link);
-	raw_spin_unlock_irqrestore(&agent->lock, flags);
-	atomic_dec(&swarm_nr_members);
-	swarm_member_free(member);
-	swarm_agent_unuse(agent);
 }
 
 /**
@@ -186,14 +229,13 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
 {
 	struct swarm_agent *agent = member->agent;
 	const struct signal_struct *signal = leader->signal;
-	raw_spinlock_t *lock = bucket_lock(signal);
-	unsigned long flags;
+	raw_spinlock_t *lock = swarm_member_lock(signal);
 	int err = 0;
 
 	member->signal = signal;
 	member->pid = get_pid(task_tgid(leader));
 
-	raw_spin_lock_irqsave(lock, flags);
+	raw_spin_lock(lock);
 	if (swarm_member_find(signal)) {
 		err = -EBUSY;
 	} else {
@@ -217,8 +259,31 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
 			atomic_dec(&swarm_nr_members);
 		}
 	}
-	raw_spin_unlock_irqrestore(lock, flags);
+	raw_spin_unlock(lock);
 	return err;
+}
+
+/**
+ * swarm_member_add_child - make a process that was just forked a member
+ * @member: the entry, with @member->agent and flags set
+ * @child: the process, which has not been woken: it can be no member yet, nor exit
+ * @armed: its parent was armed for it, and its parent's use becomes its own
+ *
+ * Never sleeps.
+ */
+void swarm_member_add_child(struct swarm_member *member, struct task_struct *child, bool armed)
+{
+	const struct signal_struct *signal = child->signal;
+	raw_spinlock_t *lock = swarm_member_lock(signal);
+
+	member->signal = signal;
+	member->pid = get_pid(task_tgid(child));
+
+	raw_spin_lock(lock);
+	swarm_agent_join(member->agent, &member->link, armed);
+	hlist_add_head_rcu(&member->node, swarm_member_bucket(signal));
+	raw_spin_unlock(lock);
+	atomic_inc(&swarm_nr_members);
 }
 
 /**
@@ -231,18 +296,20 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
  */
 bool swarm_member_remove(const struct signal_struct *signal)
 {
-	raw_spinlock_t *lock = bucket_lock(signal);
+	raw_spinlock_t *lock = swarm_member_lock(signal);
 	struct swarm_member *member;
-	unsigned long flags;
 
-	raw_spin_lock_irqsave(lock, flags);
+	raw_spin_lock(lock);
 	member = swarm_member_find(signal);
 	if (member)
 		hlist_del_rcu(&member->node);
-	raw_spin_unlock_irqrestore(lock, flags);
-	if (member)
-		leave_agent(member);
-	return member;
+	raw_spin_unlock(lock);
+	if (!member)
+		return false;
+	swarm_agent_leave(member->agent, &member->link);
+	atomic_dec(&swarm_nr_members);
+	swarm_member_free(member);
+	return true;
 }
 
 /* Reservations: touched by the thread that made them, but for disarming. */
@@ -257,7 +324,7 @@ static struct swarm_member *reserved_lookup(unsigned int bucket, const struct ta
 	struct swarm_member *member;
 
 	lockdep_assert_held(&reserved[bucket].lock);
-	hlist_for_each_entry(member, &reserved[bucket].head, node)
+	hlist_for_each_entry(member, &reserved[bucket].head, reservation)
 		if (member->task == task)
 			return member;
 	return NULL;
@@ -271,7 +338,7 @@ static bool reserved_none(unsigned int bucket)
 
 static void reserved_unlink(struct swarm_member *member)
 {
-	hlist_del(&member->node);
+	hlist_del_rcu(&member->reservation);
 	atomic_dec(&swarm_nr_reserved);
 	if (member->flags & SWARM_MEMBER_SPAWNED)
 		atomic_dec(&swarm_nr_armed);
@@ -280,8 +347,9 @@ static void reserved_unlink(struct swarm_member *member)
 /**
  * swarm_reserved_find - what the calling thread has reserved for its next fork
  *
- * The entry stays valid as long as the caller can neither fork nor exit and
- * rcu_read_lock() is held.
+ * Under rcu_read_lock(), without a lock: a reservation that goes meanwhile keeps its
+ * place in the chain until a grace period has passed. The entry stays valid as long
+ * as the caller can neither fork nor exit and rcu_read_lock() is held.
  *
  * Return: the entry or NULL.
  */
@@ -289,14 +357,13 @@ struct swarm_member *swarm_reserved_find(const struct task_struct *task)
 {
 	unsigned int bucket = reserved_bucket(task);
 	struct swarm_member *member;
-	unsigned long flags;
 
 	if (reserved_none(bucket))
 		return NULL;
-	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
-	member = reserved_lookup(bucket, task);
-	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
-	return member;
+	hlist_for_each_entry_rcu_notrace(member, &reserved[bucket].head, reservation)
+		if (member->task == task)
+			return member;
+	return NULL;
 }
 
 /**
@@ -306,15 +373,14 @@ struct swarm_member *swarm_reserved_find(const struct task_struct *task)
 void swarm_reserved_add(struct swarm_member *member, const struct task_struct *task)
 {
 	unsigned int bucket = reserved_bucket(task);
-	unsigned long flags;
 
 	member->task = task;
-	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
-	hlist_add_head(&member->node, &reserved[bucket].head);
+	raw_spin_lock(&reserved[bucket].lock);
+	hlist_add_head_rcu(&member->reservation, &reserved[bucket].head);
 	atomic_inc(&swarm_nr_reserved);
 	if (member->flags & SWARM_MEMBER_SPAWNED)
 		atomic_inc(&swarm_nr_armed);
-	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+	raw_spin_unlock(&reserved[bucket].lock);
 }
 
 /**
@@ -325,15 +391,14 @@ struct swarm_member *swarm_reserved_take(const struct task_struct *task)
 {
 	unsigned int bucket = reserved_bucket(task);
 	struct swarm_member *member;
-	unsigned long flags;
 
 	if (reserved_none(bucket))
 		return NULL;
-	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
+	raw_spin_lock(&reserved[bucket].lock);
 	member = reserved_lookup(bucket, task);
 	if (member)
 		reserved_unlink(member);
-	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+	raw_spin_unlock(&reserved[bucket].lock);
 	return member;
 }
 
@@ -375,17 +440,16 @@ void swarm_reserved_disarm(struct swarm_agent *agent)
 	const struct task_struct *task = READ_ONCE(agent->armed);
 	unsigned int bucket = reserved_bucket(task);
 	struct swarm_member *member;
-	unsigned long flags;
 
 	if (!task)
 		return;
-	raw_spin_lock_irqsave(&reserved[bucket].lock, flags);
+	raw_spin_lock(&reserved[bucket].lock);
 	member = reserved_lookup(bucket, task);
 	if (member && member->agent == agent && member->flags & SWARM_MEMBER_SPAWNED)
 		reserved_unlink(member);
 	else
 		member = NULL;
-	raw_spin_unlock_irqrestore(&reserved[bucket].lock, flags);
+	raw_spin_unlock(&reserved[bucket].lock);
 	if (member)
 		drop_reserved(member);
 }
@@ -441,20 +505,26 @@ free_buckets:
 	return err;
 }
 
+static void free_all(struct llist_node *list)
+{
+	struct swarm_member *member, *next;
+
+	llist_for_each_entry_safe(member, next, list, retired)
+		kmem_cache_free(member_cache, member);
+}
+
 /* The hooks are gone and no agent runs: nothing takes an entry any more. */
 void swarm_members_exit(void)
 {
-	struct swarm_member *member;
-	struct hlist_node *next;
-
 	WARN_ON_ONCE(atomic_read(&swarm_nr_members) || atomic_read(&swarm_nr_reserved));
 	cancel_work_sync(&refill_work);
-	/* Entries on their way back to the pool. */
-	rcu_barrier();
-	hlist_for_each_entry_safe(member, next, &pool.free, node)
-		kmem_cache_free(member_cache, member);
-	INIT_HLIST_HEAD(&pool.free);
-	pool.nr = 0;
+	/* Entries on their way back to the pool: one grace period may follow another. */
+	while (atomic_read(&retired.pending))
+		rcu_barrier();
+	free_all(pool.free);
+	free_all(llist_del_all(&pool.returned));
+	pool.free = NULL;
+	atomic_set(&pool.nr, 0);
 	kmem_cache_destroy(member_cache);
 	vfree(swarm_members.buckets);
 }

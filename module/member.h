@@ -5,9 +5,11 @@
 
 #include <linux/hash.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/spinlock_types.h>
 #include <linux/task_work.h>
 #include <linux/types.h>
 
@@ -24,7 +26,8 @@ struct swarm_agent;
 
 /**
  * struct swarm_member - a process of an agent, or the promise of one
- * @node: entry of the table by @signal, or of the reservations by @task
+ * @node: entry of the table by @signal, or of the pool
+ * @reservation: entry of the reservations by @task
  * @signal: the process: one per thread group, stable across exec. A key, valid
  *	    until the last thread has exited, which is when the entry goes.
  * @agent: its agent, which outlives it
@@ -33,13 +36,14 @@ struct swarm_agent;
  * @task: the thread that reserved the entry for its next fork; a key as well
  * @flags: SWARM_MEMBER_*, written by the process itself
  * @work: what it does before its first user instruction (spawn.c)
- * @rcu: gives the entry back to the pool
+ * @retired: entry of those that go back to the pool after a grace period
  *
  * An entry is reserved before a fork, in the hook on kernel_clone, because the
  * child must not run untracked and nothing may fail once it exists.
  */
 struct swarm_member {
 	struct hlist_node node;
+	struct hlist_node reservation;
 	const struct signal_struct *signal;
 	struct swarm_agent *agent;
 	struct list_head link;
@@ -47,7 +51,7 @@ struct swarm_member {
 	const struct task_struct *task;
 	u32 flags;
 	struct callback_head work;
-	struct rcu_head rcu;
+	struct llist_node retired;
 };
 
 /**
@@ -68,12 +72,19 @@ extern atomic_t swarm_nr_reserved;
 extern atomic_t swarm_nr_armed;
 
 /*
+ * Spreads addresses that a slab gives out, multiples of one size with a gap behind
+ * every slab, as evenly as random numbers would be, for every size and table that
+ * comes into question; hash_ptr()'s factor leaves three buckets of four empty.
+ */
+#define SWARM_MEMBER_HASH	0x9e493bbc82acd68bULL
+
+/*
  * hash_ptr() with what it works out anew each time, and checks, left out: every
  * hooked function of every process comes by here.
  */
 static __always_inline struct hlist_head *swarm_member_bucket(const struct signal_struct *signal)
 {
-	unsigned long hash = (unsigned long)signal * GOLDEN_RATIO_64;
+	unsigned long hash = (unsigned long)signal * SWARM_MEMBER_HASH;
 
 	return &swarm_members.buckets[hash >> (swarm_members.shift & 63)];
 }
@@ -119,7 +130,9 @@ struct swarm_member *swarm_member_from_pool(void);
 void swarm_member_free(struct swarm_member *member);
 int swarm_member_refill(void);
 
+raw_spinlock_t *swarm_member_lock(const struct signal_struct *signal);
 int swarm_member_add(struct swarm_member *member, struct task_struct *leader);
+void swarm_member_add_child(struct swarm_member *member, struct task_struct *child, bool armed);
 bool swarm_member_remove(const struct signal_struct *signal);
 
 struct swarm_member *swarm_reserved_find(const struct task_struct *task);

@@ -94,6 +94,7 @@ struct swarm_rules {
 	u8 persist;			/* 0 or 1 */
 	struct swarm_device_rule devices[SWARM_DEVICES_MAX];
 	u8 pad[4];
+	u64 named[2];			/* what devices[] speaks of, the core's own */
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -170,7 +171,7 @@ s32 swarm_frame_next(struct swarm_framer *framer, const u8 *buf, size_t len,
  * @buf: the object, from its opening to its closing brace
  * @len: its length in bytes
  * @nr_cpus: number of CPUs, which bounds cpu_quota at 100 times that
- * @out: the request; untouched after an error
+ * @out: the request; of no meaning after an error
  * @paths: receives the decoded exec_paths one behind the other
  * @paths_len: size of @paths; SWARM_OBJECT_MAX always suffices
  * @err: filled after an error
@@ -211,8 +212,8 @@ s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u
 u64 swarm_clone_flags(u32 namespaces);
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
-static_assert(sizeof(struct swarm_rules) == 224);
-static_assert(sizeof(struct swarm_request) == 328);
+static_assert(sizeof(struct swarm_rules) == 240);
+static_assert(sizeof(struct swarm_request) == 344);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 16);
 static_assert(sizeof(struct swarm_framer) == 8);

@@ -4,8 +4,9 @@
  * when an agent is created, so that the 200,000th agent with the same rules costs
  * no more memory than the second.
  */
+#include <linux/build_bug.h>
+#include <linux/hash.h>
 #include <linux/hashtable.h>
-#include <linux/jhash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -16,6 +17,31 @@
 static DEFINE_SPINLOCK(lock);
 static DEFINE_HASHTABLE(policies, 10);
 
+/* Rules are whole words, all of whose bytes are set; most agents' are equal. */
+static_assert(sizeof(struct swarm_rules) % sizeof(u64) == 0);
+
+static u32 hash_rules(const struct swarm_rules *rules)
+{
+	const u64 *words = (const u64 *)rules;
+	u64 hash = 0;
+	int i;
+
+	for (i = 0; i < sizeof(*rules) / sizeof(u64); i++)
+		hash = (hash + words[i]) * GOLDEN_RATIO_64;
+	return hash >> 32;
+}
+
+static bool equal_rules(const struct swarm_rules *a, const struct swarm_rules *b)
+{
+	const u64 *left = (const u64 *)a, *right = (const u64 *)b;
+	int i;
+
+	for (i = 0; i < sizeof(*a) / sizeof(u64); i++)
+		if (left[i] != right[i])
+			return false;
+	return true;
+}
+
 static struct swarm_policy *find(const struct swarm_rules *rules,
 				 const struct swarm_exec_paths *exec_paths, u32 hash)
 {
@@ -23,7 +49,7 @@ static struct swarm_policy *find(const struct swarm_rules *rules,
 
 	lockdep_assert_held(&lock);
 	hash_for_each_possible(policies, policy, node, hash) {
-		if (!memcmp(&policy->rules, rules, sizeof(*rules)) &&
+		if (equal_rules(&policy->rules, rules) &&
 		    swarm_exec_paths_equal(policy->exec_paths, exec_paths)) {
 			refcount_inc(&policy->refs);
 			return policy;
@@ -43,7 +69,7 @@ static struct swarm_policy *find(const struct swarm_rules *rules,
 struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 				      struct swarm_exec_paths *exec_paths)
 {
-	u32 hash = swarm_exec_paths_hash(exec_paths, jhash(rules, sizeof(*rules), 0));
+	u32 hash = swarm_exec_paths_hash(exec_paths, hash_rules(rules));
 	struct swarm_policy *policy, *fresh = NULL;
 
 	spin_lock_bh(&lock);

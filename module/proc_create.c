@@ -34,12 +34,14 @@ static DEFINE_MUTEX(create_lock);
 /**
  * struct creator - an open create file
  * @objects: what is written; its lock is of everything here
- * @paths: exec_paths of the object, decoded
+ * @request: the object, parsed
+ * @paths: its exec_paths, decoded
  * @answers: lines to be read back
  * @storage: memory of @answers; NULL where the file is open for writing only
  */
 struct creator {
 	struct swarm_objects objects;
+	struct swarm_request request;
 	u8 paths[SWARM_OBJECT_MAX];
 	struct swarm_readback answers;
 	u8 *storage;
@@ -92,49 +94,76 @@ static int create_locked(struct swarm_policy *policy, const struct swarm_request
 static int create_one(struct creator *creator, size_t length, u64 *id,
 		      struct swarm_policy_error *err)
 {
+	struct swarm_request *request = &creator->request;
 	struct swarm_exec_paths *exec_paths;
-	struct swarm_request request;
 	struct swarm_policy *policy;
 	int ret;
 
-	ret = swarm_request_parse(creator->objects.object, length, num_online_cpus(), &request,
+	ret = swarm_request_parse(creator->objects.object, length, num_online_cpus(), request,
 				  creator->paths, sizeof(creator->paths), err);
 	if (ret)
 		return ret;
 	err->offset = 0;
-	exec_paths = swarm_exec_paths_resolve(&request, creator->paths, err);
+	exec_paths = swarm_exec_paths_resolve(request, creator->paths, err);
 	if (IS_ERR(exec_paths))
 		return PTR_ERR(exec_paths);
-	policy = swarm_policy_get(&request.rules, exec_paths);
+	policy = swarm_policy_get(&request->rules, exec_paths);
 	if (IS_ERR(policy))
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
 	if (mutex_lock_killable(&create_lock)) {
 		swarm_policy_put(policy);
 		return swarm_refuse(err, -EINTR, "", "interrupted");
 	}
-	ret = create_locked(policy, &request, id, err);
+	ret = create_locked(policy, request, id, err);
 	mutex_unlock(&create_lock);
 	return ret;
+}
+
+static void append(struct creator *creator, const char *line, size_t length)
+{
+	WARN_ON_ONCE(!swarm_readback_append(&creator->answers, line, length));
+}
+
+/* {"id":7}, put together from its end: most answers are this one. */
+static noinline void answer_id(struct creator *creator, u64 id)
+{
+	static const char begin[] = "{\"id\":", end[] = "}\n";
+	char line[sizeof(begin) + 20 + sizeof(end)];
+	char *at = line + sizeof(line) - (sizeof(end) - 1);
+
+	memcpy(at, end, sizeof(end) - 1);
+	do {
+		*--at = '0' + id % 10;
+		id /= 10;
+	} while (id);
+	at -= sizeof(begin) - 1;
+	memcpy(at, begin, sizeof(begin) - 1);
+	append(creator, at, line + sizeof(line) - at);
+}
+
+/* Fields and messages hold neither quotes nor backslashes nor control bytes. */
+static noinline void answer_error(struct creator *creator, int ret,
+				  const struct swarm_policy_error *err)
+{
+	char line[ANSWER_MAX];
+
+	append(creator, line, scnprintf(line, sizeof(line),
+					"{\"error\":\"%s\",\"field\":\"%s\",\"offset\":%u,\"message\":\"%s\"}\n",
+					swarm_errno_name(ret), err->field, err->offset,
+					err->message));
 }
 
 static void answer(struct creator *creator, int ret, u64 id,
 		   const struct swarm_policy_error *err)
 {
-	char line[ANSWER_MAX];
-	int length;
-
 	if (ret)
 		swarm_dbg("create: %s: %s\n", err->field, err->message);
 	if (!creator->storage)
 		return;
-	/* Fields and messages hold neither quotes nor backslashes nor control bytes. */
 	if (ret)
-		length = scnprintf(line, sizeof(line),
-				   "{\"error\":\"%s\",\"field\":\"%s\",\"offset\":%u,\"message\":\"%s\"}\n",
-				   swarm_errno_name(ret), err->field, err->offset, err->message);
+		answer_error(creator, ret, err);
 	else
-		length = scnprintf(line, sizeof(line), "{\"id\":%llu}\n", id);
-	WARN_ON_ONCE(!swarm_readback_append(&creator->answers, line, length));
+		answer_id(creator, id);
 }
 
 static int take(struct swarm_objects *objects, size_t length, int error,

@@ -73,9 +73,13 @@ int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
 	bool own_ids = swarm_policy_rules(agent->policy)->namespaces & SWARM_NS_USER;
 	struct swarm_member *member;
+	bool armed;
 	int ret;
 
-	if (swarm_reserved_find(current))
+	rcu_read_lock();
+	armed = swarm_reserved_find(current);
+	rcu_read_unlock();
+	if (armed)
 		return swarm_refuse(err, -EBUSY, "spawn",
 				    "this thread is armed already; fork first, or destroy the agent it is armed for");
 	if (own_ids && chrooted())
@@ -287,8 +291,7 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 	if (newborn)
 		child->flags &= ~PF_FORKNOEXEC;
 	/* An armed thread's use becomes its child's. */
-	swarm_agent_join(agent, newborn);
-	WARN_ON_ONCE(swarm_member_add(member, child));
+	swarm_member_add_child(member, child, newborn);
 	/* Destroyed while this fork was under way: seen here, or the child is seen there. */
 	if (newborn || swarm_agent_dying(agent))
 		swarm_before_user(child, &member->work, first_work);

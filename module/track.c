@@ -61,7 +61,7 @@ static void on_exit(struct task_struct *task)
 	swarm_member_remove(task->signal);
 }
 
-static const struct swarm_task_callbacks callbacks = {
+const struct swarm_task_callbacks swarm_track_callbacks = {
 	.priority = TRACEPOINT_DEFAULT_PRIO,
 	.fork = on_fork,
 	.exec = on_exec,
@@ -70,7 +70,7 @@ static const struct swarm_task_callbacks callbacks = {
 
 int __init swarm_track_init(void)
 {
-	return swarm_tracepoints_init(&callbacks);
+	return swarm_tracepoints_init(&swarm_track_callbacks);
 }
 
 void swarm_track_exit(void)

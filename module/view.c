@@ -8,13 +8,20 @@
 #include <linux/module.h>
 
 #include "agent.h"
+#include "hooks.h"
 #include "member.h"
 #include "params.h"
+#include "track.h"
 #include "view.h"
 
 static struct hlist_head *bucket(const struct signal_struct *signal)
 {
 	return swarm_member_bucket(signal);
+}
+
+static struct swarm_member *find(const struct signal_struct *signal)
+{
+	return swarm_member_find(signal);
 }
 
 const struct swarm_view swarm_view = {
@@ -24,5 +31,9 @@ const struct swarm_view swarm_view = {
 	.next_agent = swarm_agent_next,
 	.first_id = swarm_agent_first_id,
 	.id_count = &swarm_id_count,
+	.find = find,
+	.lock = swarm_member_lock,
+	.hook = swarm_hook_at,
+	.track = &swarm_track_callbacks,
 };
 EXPORT_SYMBOL_NS_GPL(swarm_view, "SWARM_GUARD_TEST");

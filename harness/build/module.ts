@@ -1,7 +1,7 @@
 /** Building the module, and its Rust integration test, in the root with the tools. */
 import { existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, readFile, readdir, rename } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { imageFacts, sha256 } from '../kernels/image.js';
@@ -18,6 +18,8 @@ export interface BuiltModule {
   readonly ko: string;
   /** Path of swarm_oracle.ko, which checks the other from inside the guest's kernel. */
   readonly oracle: string;
+  /** Path of swarm_bench.ko, which measures the other from inside the guest's kernel. */
+  readonly bench: string;
   /** Path of the Rust integration test, a program to be run in the guest. */
   readonly integrationTest: string;
   /** What the build printed. */
@@ -104,6 +106,7 @@ async function audit(tools: Root, kernel: Kernel, dir: string): Promise<void> {
   const built = [
     '/build/src/swarm_guard.ko',
     '/build/src/tests/oracle/swarm_oracle.ko',
+    '/build/src/tests/bench/swarm_bench.ko',
     ...(existsSync(drivers) ? ['/modules/kernel/drivers/net/virtio_net.ko'] : []),
   ];
   const { btf } = await imageFacts(kernel.image);
@@ -128,16 +131,16 @@ async function build(tools: Root, kernel: Kernel, options: readonly string[], di
   const checks = ['W=1', 'CONFIG_OBJTOOL_WERROR=y', 'PYTHON3=true', 'KERNELDOC=true'];
   const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks];
   const binds = [...kernel.headers, { host: dir, inside: 'build' }];
-  const result = await runInRoot(tools, [...make, ...options, 'all', 'oracle'], { binds });
+  const result = await runInRoot(tools, [...make, ...options, 'all', 'oracle', 'bench'], { binds });
   must(result, `building the module for ${kernel.release}`);
   await audit(tools, kernel, dir);
-  await execa('sh', ['-c', 'cp src/swarm_guard.ko src/tests/oracle/swarm_oracle.ko . && cat >> build.log'], {
+  const built = ['swarm_guard.ko', 'tests/oracle/swarm_oracle.ko', 'tests/bench/swarm_bench.ko'];
+  await execa('sh', ['-c', `cd src && cp ${built.join(' ')} .. && cat >> ../build.log`], {
     cwd: dir,
     input: result.output,
   });
-  await runInRoot(tools, ['strip', '--strip-debug', '/build/swarm_guard.ko', '/build/swarm_oracle.ko'], {
-    binds: [{ host: dir, inside: 'build' }],
-  });
+  const modules = built.map((path) => `/build/${basename(path)}`);
+  await runInRoot(tools, ['strip', '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
   await buildIntegrationTest(tools, dir);
   await execa('rm', ['-rf', 'target', 'src'], { cwd: dir });
 }
@@ -161,6 +164,7 @@ export async function buildModule(kernel: Kernel, options: readonly string[] = [
   return {
     ko: join(dir, 'swarm_guard.ko'),
     oracle: join(dir, 'swarm_oracle.ko'),
+    bench: join(dir, 'swarm_bench.ko'),
     integrationTest: join(dir, 'integration'),
     log: await readFile(join(dir, 'build.log'), 'utf8'),
   };

@@ -50,11 +50,12 @@ function baseRoot(extra: readonly string[]): Promise<string> {
 /** The programs of vm-images/guest, linked statically, so that they run in any root. */
 async function guestPrograms(tools: Root): Promise<string> {
   const names = (await readdir(guestDir)).filter((name) => name.endsWith('.c')).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(guestDir, name), 'utf8')));
+  const sources = (await readdir(guestDir)).filter((name) => /\.[ch]$/.test(name)).sort();
+  const texts = await Promise.all(sources.map((name) => readFile(join(guestDir, name), 'utf8')));
   return cached({
     kind: 'programs',
     label: 'guest',
-    key: [tools.id, ...names, ...texts],
+    key: [tools.id, ...sources, ...texts],
     keep: 2,
     build: async (dir) => {
       const command = ['gcc-14', '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];

@@ -86,6 +86,18 @@ export class Stage {
     return this.#booted?.keepRecording(spec);
   }
 
+  /**
+   * A guest without the module that was booted from power-on rather than restored, for whatever may
+   * differ from boot to boot.
+   * @throws {InfrastructureError} where it does not come up.
+   */
+  async rebooted(file: string): Promise<BootedGuest> {
+    await this.discard();
+    this.#file = file;
+    this.#booted = await this.#guest.boot();
+    return this.#booted;
+  }
+
   /** Ends the guest there is; the next one is pristine. */
   async discard(): Promise<void> {
     const guest = this.#booted;

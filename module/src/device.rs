@@ -69,9 +69,10 @@ impl DeviceRule {
     }
 
     fn matches(&self, kind: u8, major: u32, minor: u32) -> bool {
-        self.kind & kind != 0
-            && (self.major == DEV_ANY || self.major == major)
-            && (self.minor == DEV_ANY || self.minor == minor)
+        // What most often differs comes first.
+        (self.major == major || self.major == DEV_ANY)
+            && (self.minor == minor || self.minor == DEV_ANY)
+            && self.kind & kind != 0
     }
 }
 
@@ -123,6 +124,44 @@ pub fn device_allowed(rules: &[DeviceRule], kind: u8, major: u32, minor: u32, ac
     missing == 0
 }
 
+/// What rules speak of, in a few bits: whatever is not in here, none of them matches.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    devices: u64,
+    majors: u64,
+}
+
+impl Named {
+    /// Of no rules.
+    pub const NONE: Self = Self { devices: 0, majors: 0 };
+
+    const fn device(major: u32, minor: u32) -> u64 {
+        1u64.wrapping_shl(major.wrapping_mul(7).wrapping_add(minor))
+    }
+
+    const fn major(major: u32) -> u64 {
+        1u64.wrapping_shl(major)
+    }
+
+    /// With a rule of these numbers as well.
+    pub const fn with(mut self, major: u32, minor: u32) -> Self {
+        if major == DEV_ANY {
+            self.majors = u64::MAX;
+        } else if minor == DEV_ANY {
+            self.majors |= Self::major(major);
+        } else {
+            self.devices |= Self::device(major, minor);
+        }
+        self
+    }
+
+    /// False only where no rule matches such a device.
+    pub fn may_have(self, major: u32, minor: u32) -> bool {
+        self.devices & Self::device(major, minor) != 0 || self.majors & Self::major(major) != 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +191,25 @@ mod tests {
         let some = [DeviceRule::parse(b"a *:* r").unwrap()];
         assert!(device_allowed(&some, DEV_CHAR, 1, 1, ACC_READ));
         assert!(!device_allowed(&some, DEV_CHAR, 1, 1, ACC_WRITE));
+    }
+
+    fn named(rules: &[DeviceRule]) -> Named {
+        rules.iter().fold(Named::NONE, |named, rule| named.with(rule.major, rule.minor))
+    }
+
+    #[test]
+    fn what_rules_match_they_name() {
+        let rules: Vec<_> = ["c 1:3 r", "b 8:* w", "c 5:2 rwm", "c 4095:1048575 r"]
+            .map(|text| DeviceRule::parse(text.as_bytes()).unwrap())
+            .into();
+        for rules in [&rules[..], &rules[..1], &[], &[DeviceRule::parse(b"c *:7 r").unwrap()][..]] {
+            let named = named(rules);
+            for (major, minor) in [(1, 3), (8, 0), (8, 77), (5, 2), (4095, 0xf_ffff), (9, 7), (1, 11), (65, 3)] {
+                let matched = rules.iter().any(|rule| rule.matches(DEV_CHAR | DEV_BLOCK, major, minor));
+                assert!(named.may_have(major, minor) || !matched, "{major}:{minor} of {rules:?}");
+            }
+        }
+        assert!(!named(&rules).may_have(1, 11), "what none of them names");
     }
 
     #[test]

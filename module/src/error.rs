@@ -46,7 +46,12 @@ impl<const N: usize> Text<N> {
     /// Appends a byte; what is not printable, quotes and backslashes become `?`,
     /// so that the text may stand in JSON as it is. Drops what does not fit.
     pub fn push(&mut self, byte: u8) -> &mut Self {
-        let at = self.len();
+        self.put(self.len(), byte);
+        self
+    }
+
+    /// As [`Text::push`], where the text is known to be `at` bytes long.
+    fn put(&mut self, at: usize, byte: u8) {
         let byte = match byte {
             b'"' | b'\\' => b'?',
             0x20..=0x7e => byte,
@@ -57,13 +62,14 @@ impl<const N: usize> Text<N> {
                 *slot = byte;
             }
         }
-        self
     }
 
     /// Appends bytes as [`Text::push`] does.
     pub fn push_bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        let mut at = self.len();
         for &byte in bytes {
-            self.push(byte);
+            self.put(at, byte);
+            at = at.saturating_add(1);
         }
         self
     }

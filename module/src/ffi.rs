@@ -6,16 +6,16 @@
 
 use core::slice;
 
-use crate::device::{device_allowed, DeviceRule};
+use crate::device::DeviceRule;
 use crate::error::PolicyError;
 use crate::frame::{Frame, Framer};
 use crate::namespace::clone_flags;
-use crate::policy::{parse_attach, parse_id, parse_request, Attach, Request, Rules};
+use crate::policy::{parse_attach, parse_id, parse_request_into, Attach, Request, Rules};
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
-const _: () = assert!(size_of::<Rules>() == 224);
-const _: () = assert!(size_of::<Request>() == 328);
+const _: () = assert!(size_of::<Rules>() == 240);
+const _: () = assert!(size_of::<Request>() == 344);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 16);
 const _: () = assert!(size_of::<Framer>() == 8);
@@ -86,8 +86,16 @@ pub unsafe extern "C" fn swarm_request_parse(
     // SAFETY: promised by the caller.
     let (bytes, paths) =
         unsafe { (slice::from_raw_parts(buf, len), slice::from_raw_parts_mut(paths, paths_len)) };
-    // SAFETY: promised by the caller.
-    unsafe { store(parse_request(bytes, nr_cpus, paths), out, err) }
+    // SAFETY: promised by the caller; a request is plain numbers, so whatever is there is one.
+    let request = unsafe { &mut *out };
+    match parse_request_into(bytes, nr_cpus, paths, request) {
+        Ok(()) => 0,
+        Err(error) => {
+            // SAFETY: promised by the caller.
+            unsafe { err.write(error) };
+            error.error.wrapping_neg()
+        }
+    }
 }
 
 /// # Safety
@@ -139,7 +147,7 @@ pub unsafe extern "C" fn swarm_device_allowed(
     let (Ok(kind), Ok(access)) = (u8::try_from(kind), u8::try_from(access)) else {
         return 0;
     };
-    i32::from(device_allowed(rules.devices(), kind, major, minor, access))
+    i32::from(rules.device_allowed(kind, major, minor, access))
 }
 
 /// The kernel's flags for bits of `namespace_flags`.

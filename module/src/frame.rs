@@ -109,7 +109,18 @@ impl Framer {
         Some(PolicyError::new(error, offset, message))
     }
 
+    #[inline(always)]
     fn byte(&mut self, byte: u8) -> Option<PolicyError> {
+        // Most bytes are plain ones of a string.
+        if self.state == State::String
+            && byte >= 0x20
+            && byte != b'"'
+            && byte != b'\\'
+            && self.length() < OBJECT_MAX
+        {
+            self.length = self.length.saturating_add(1);
+            return None;
+        }
         match self.state {
             State::SkipLine => {
                 if byte == b'\n' {

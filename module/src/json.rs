@@ -81,12 +81,18 @@ impl<'a> Reader<'a> {
         found
     }
 
+    /// Is nothing but white space left?
+    pub fn at_end(&mut self) -> bool {
+        self.skip_space();
+        self.peek().is_none()
+    }
+
     /// Nothing but white space is left.
     pub fn end(&mut self) -> Result<()> {
-        self.skip_space();
-        match self.peek() {
-            None => Ok(()),
-            Some(_) => self.fail("nothing may follow the object"),
+        if self.at_end() {
+            Ok(())
+        } else {
+            self.fail("nothing may follow the object")
         }
     }
 
@@ -282,6 +288,10 @@ impl<'a> RawString<'a> {
 
     /// Is the decoded string `text`, which is plain ASCII?
     pub fn is(&self, text: &[u8]) -> bool {
+        if !self.escaped {
+            // By hand: comparing slices would call the library.
+            return self.raw.len() == text.len() && self.raw.iter().zip(text).all(|(a, b)| a == b);
+        }
         let mut rest = text.iter();
         let mut same = true;
         self.decode(|byte| same &= rest.next() == Some(&byte));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The objects of the interface, parsed and validated.
 
-use crate::device::{DeviceRule, ACC_MKNOD, ACC_READ, ACC_WRITE, DEV_ANY, DEV_CHAR};
+use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_WRITE, DEV_ANY, DEV_CHAR};
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
 use crate::namespace::{NS_ALL, NS_DEFAULT, NS_USER};
@@ -48,6 +48,18 @@ const SYSCALLS: [(&[u8], Action); RULES] = [
 const DEVICES: [(u32, u32); 8] =
     [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2), (136, DEV_ANY)];
 
+/// What these rules speak of.
+const DEVICES_NAMED: Named = {
+    let mut named = Named::NONE;
+    let mut index = 0;
+    while index < DEVICES.len() {
+        let (major, minor) = DEVICES[index];
+        named = named.with(major, minor);
+        index += 1;
+    }
+    named
+};
+
 /// The part of a request that agents with equal values share; `struct swarm_rules`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +80,8 @@ pub struct Rules {
     devices: [DeviceRule; DEVICES_MAX],
     /// Explicit, so that equal rules are equal byte for byte.
     pad: [u8; 4],
+    /// What `devices` speaks of.
+    named: Named,
 }
 
 impl Default for Rules {
@@ -76,20 +90,16 @@ impl Default for Rules {
             memory_limit: 0,
             cpu_quota: 0,
             pids_limit: 0,
-            namespaces: NS_DEFAULT,
+            namespaces: 0,
             syscalls: [0; RULES],
             nr_devices: 0,
             privileged: 0,
             persist: 0,
             devices: [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX],
             pad: [0; 4],
+            named: Named::NONE,
         };
-        for (slot, (_, action)) in rules.syscalls.iter_mut().zip(SYSCALLS) {
-            *slot = action as u8;
-        }
-        for (major, minor) in DEVICES {
-            rules.push_device(DeviceRule::new(DEV_CHAR, major, minor, ACC_READ | ACC_WRITE | ACC_MKNOD));
-        }
+        rules.reset();
         rules
     }
 }
@@ -110,9 +120,39 @@ impl Rules {
         self.persist != 0
     }
 
+    /// Sets what holds unless a request says otherwise, field by field, since a copy of it all costs more.
+    fn reset(&mut self) {
+        self.memory_limit = 0;
+        self.cpu_quota = 0;
+        self.pids_limit = 0;
+        self.namespaces = NS_DEFAULT;
+        for (slot, (_, action)) in self.syscalls.iter_mut().zip(SYSCALLS) {
+            *slot = action as u8;
+        }
+        self.nr_devices = DEVICES.len() as u8;
+        self.privileged = 0;
+        self.persist = 0;
+        let (given, rest) = self.devices.split_at_mut(DEVICES.len());
+        for (slot, (major, minor)) in given.iter_mut().zip(DEVICES) {
+            *slot = DeviceRule::new(DEV_CHAR, major, minor, ACC_READ | ACC_WRITE | ACC_MKNOD);
+        }
+        for slot in rest {
+            *slot = DeviceRule::new(0, 0, 0, 0);
+        }
+        self.pad = [0; 4];
+        self.named = DEVICES_NAMED;
+    }
+
+    /// Is this access to a device allowed?
+    pub fn device_allowed(&self, kind: u8, major: u32, minor: u32, access: u8) -> bool {
+        // Most of what is denied no rule speaks of.
+        self.named.may_have(major, minor) && device_allowed(self.devices(), kind, major, minor, access)
+    }
+
     fn clear_devices(&mut self) {
         self.nr_devices = 0;
         self.devices = [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX];
+        self.named = Named::NONE;
     }
 
     /// False where there are [`DEVICES_MAX`] already.
@@ -122,6 +162,7 @@ impl Rules {
         };
         *slot = rule;
         self.nr_devices = self.nr_devices.saturating_add(1);
+        self.named = self.named.with(rule.major, rule.minor);
         true
     }
 }
@@ -153,6 +194,16 @@ pub struct Request {
 }
 
 impl Request {
+    fn reset(&mut self) {
+        self.rules.reset();
+        self.pid = 0;
+        self.spawn = 0;
+        self.nr_exec_paths = 0;
+        self.pad = [0; 2];
+        self.exec_paths = [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX];
+        self.name = Text::new();
+    }
+
     /// Does the writing thread's next fork become the first process?
     pub fn spawn(&self) -> bool {
         self.spawn != 0
@@ -343,11 +394,18 @@ const KEYS: [&[u8]; 12] = [
     b"privileged",
 ];
 
+/// Where a key's value begins, once it was met; objects are short.
+type Offset = Option<u16>;
+
+fn offset_of(at: usize) -> Offset {
+    Some(u16::try_from(at).unwrap_or(u16::MAX))
+}
+
 /// Reads `{"key": value, ...}` to the end; `value` reads the value of `keys[index]`.
 fn object(
     bytes: &[u8],
     keys: &[&[u8]],
-    offsets: &mut [Option<usize>],
+    offsets: &mut [Offset],
     mut value: impl FnMut(&mut Reader<'_>, usize) -> Result<()>,
 ) -> Result<()> {
     let mut reader = Reader::new(bytes);
@@ -366,14 +424,14 @@ fn object(
             if slot.is_some() {
                 return Err(at(&key, "the key is given twice").of(field));
             }
-            *slot = Some(key.offset);
+            *slot = offset_of(key.offset);
         }
         reader
             .expect(b':', "expected : behind the key")
             .and_then(|()| {
                 reader.skip_space();
                 if let Some(slot) = offsets.get_mut(index) {
-                    *slot = Some(reader.offset());
+                    *slot = offset_of(reader.offset());
                 }
                 value(reader, index)
             })
@@ -402,6 +460,17 @@ fn object(
 /// ```
 pub fn parse_request(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Request> {
     let mut request = Request::default();
+    parse_request_into(bytes, cpus, paths, &mut request)?;
+    Ok(request)
+}
+
+/// As [`parse_request`], with the request where it is to be, since it is large: whatever
+/// was there is overwritten, also where this fails.
+///
+/// # Errors
+/// As [`parse_request`].
+pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &mut Request) -> Result<()> {
+    request.reset();
     let mut offsets = [None; KEYS.len()];
     object(bytes, &KEYS, &mut offsets, |reader, index| {
         let rules = &mut request.rules;
@@ -422,7 +491,7 @@ pub fn parse_request(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Reques
             }
             4 => devices(reader, rules)?,
             5 => syscalls(reader, rules)?,
-            6 => exec_paths(reader, &mut request, paths)?,
+            6 => exec_paths(reader, request, paths)?,
             7 => request.name = name(reader)?,
             8 => request.spawn = boolean(reader)?,
             9 => {
@@ -434,13 +503,12 @@ pub fn parse_request(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Reques
         }
         Ok(())
     })?;
-    check(&request, &offsets)?;
-    Ok(request)
+    check(request, &offsets)
 }
 
 /// What no single value shows.
-fn check(request: &Request, offsets: &[Option<usize>; KEYS.len()]) -> Result<()> {
-    let offset = |index: usize| offsets.get(index).copied().flatten().unwrap_or(0);
+fn check(request: &Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
+    let offset = |index: usize| usize::from(offsets.get(index).copied().flatten().unwrap_or(0));
     if request.spawn() && request.pid != 0 {
         let message = "spawn and pid exclude each other: a process is born or adopted";
         return Err(PolicyError::new(EINVAL, offset(9), message).of(b"pid"));
@@ -495,7 +563,7 @@ pub fn parse_id(bytes: &[u8]) -> Result<(u64, usize)> {
     let length = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
     let taken = length.saturating_add(1).min(bytes.len());
     let mut reader = Reader::new(bytes.get(..length).unwrap_or(&[]));
-    if reader.end().is_ok() {
+    if reader.at_end() {
         return Ok((0, taken));
     }
     let id = uint(&mut reader, 1, ID_MAX, " (an agent's id), one a line")?;

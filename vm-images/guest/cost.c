@@ -5,14 +5,17 @@
  * system call to behind it.
  *
  *   getppid        the floor
- *   null           open("/dev/null"), closed outside what is counted
- *   kmsg           open("/dev/kmsg"), which an agent is denied
+ *   open PATH      open of a file or a device, closed outside what is counted
+ *   mknod PATH     mknod of c 1:3, removed outside what is counted
  *   clone          a clone3 that fails behind the hook: CLONE_NEWNS | CLONE_FS
+ *   process        the same for a process like the caller: CLONE_SIGHAND without CLONE_VM
  *   thread         the same for a thread: CLONE_THREAD without CLONE_SIGHAND
- *   unshare        unshare(CLONE_NEWNS | an unknown bit), refused behind the hook
+ *   unshare        unshare(CLONE_NEWNS | a bit that it does not know), refused behind the hook
  *   setns          setns(-1, 0)
  *   exec           execve of an empty file: ENOEXEC behind the hook
  *   fork           fork, to the return in the parent; page tables make it vary
+ *   vfork          a child in the parent's memory, to its exit and the parent's return
+ *   pthread        a thread, to the return in the one that made it
  *   read PATH      pread of all of PATH from its beginning, 64 KiB at a time
  *
  * A round in which a timer's interrupt came is a few thousand instructions longer;
@@ -21,28 +24,28 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "fork.h"
-#include "ticks.h"
-
-#define ROUNDS_MAX 10000
-
-typedef unsigned long long u64;
 
 static u64 rounds[ROUNDS_MAX];
 static int file = -1;
 static char text[65536];
+static char stack[65536] __attribute__((aligned(16)));
 
-static u64 open_device(const char *path)
+static u64 open_file(const char *path)
 {
 	u64 start = now();
 	int fd = open(path, O_RDONLY);
@@ -50,6 +53,17 @@ static u64 open_device(const char *path)
 
 	if (fd >= 0)
 		close(fd);
+	return end - start;
+}
+
+static u64 make_node(const char *path)
+{
+	u64 start = now();
+	int err = mknod(path, S_IFCHR | 0600, makedev(1, 3));
+	u64 end = now();
+
+	if (!err)
+		unlink(path);
 	return end - start;
 }
 
@@ -83,6 +97,41 @@ static u64 forking(void)
 	return end - start;
 }
 
+static int leave(void *unused)
+{
+	(void)unused;
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+static u64 vforking(void)
+{
+	u64 start = now(), end;
+	pid_t pid = clone(leave, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+
+	end = now();
+	waitpid(pid, NULL, 0);
+	return end - start;
+}
+
+static u64 threading(void)
+{
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+			  CLONE_SYSVSEM | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID;
+	static volatile pid_t tid;
+	u64 start, end;
+	pid_t own;
+
+	tid = 1;
+	start = now();
+	own = clone(leave, stack + sizeof(stack), flags, NULL, NULL, NULL, &tid);
+	end = now();
+	/* The kernel clears it when the thread has exited, and its stack is free. */
+	while (own > 0 && tid)
+		syscall(SYS_futex, &tid, FUTEX_WAIT, own, NULL, NULL, 0);
+	return end - start;
+}
+
 static u64 read_whole(const char *path)
 {
 	u64 start;
@@ -109,33 +158,32 @@ static u64 once(const char *what, const char *path)
 {
 	if (!strcmp(what, "getppid"))
 		return simple(SYS_getppid, 0, 0);
-	if (!strcmp(what, "null"))
-		return open_device("/dev/null");
-	if (!strcmp(what, "kmsg"))
-		return open_device("/dev/kmsg");
+	if (!strcmp(what, "open") && path)
+		return open_file(path);
+	if (!strcmp(what, "mknod") && path)
+		return make_node(path);
 	if (!strcmp(what, "clone"))
 		return failing_clone(CLONE_NEWNS | CLONE_FS);
+	if (!strcmp(what, "process"))
+		return failing_clone(CLONE_SIGHAND);
 	if (!strcmp(what, "thread"))
 		return failing_clone(CLONE_THREAD);
 	if (!strcmp(what, "unshare"))
-		return simple(SYS_unshare, CLONE_NEWNS | CLONE_PARENT_SETTID, 0);
+		return simple(SYS_unshare, CLONE_NEWNS | CLONE_VFORK, 0);
 	if (!strcmp(what, "setns"))
 		return simple(SYS_setns, -1, 0);
 	if (!strcmp(what, "exec"))
 		return failing_exec();
 	if (!strcmp(what, "fork"))
 		return forking();
+	if (!strcmp(what, "vfork"))
+		return vforking();
+	if (!strcmp(what, "pthread"))
+		return threading();
 	if (!strcmp(what, "read") && path)
 		return read_whole(path);
 	fprintf(stderr, "cost: %s is unknown\n", what);
 	exit(2);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 int main(int argc, char **argv)
@@ -152,7 +200,6 @@ int main(int argc, char **argv)
 		once(argv[1], argv[3]);
 	for (i = 0; i < nr; i++)
 		rounds[i] = once(argv[1], argv[3]);
-	qsort(rounds, nr, sizeof(*rounds), by_size);
-	printf("%s %llu %llu %llu\n", argv[1], rounds[0], rounds[nr / 2], rounds[nr - 1]);
+	report(argv[1], rounds, nr);
 	return 0;
 }

@@ -1,0 +1,68 @@
+/**
+ * npm run bench:check -- [--kernel NAME] [--only BENCHMARK]... [--record]
+ *
+ * Measures what is held to budgets and compares it with bench/budgets.json. Ends with 1 where a figure
+ * exceeds its budget, with a table of what grew. An image or a compiler that is not in there is measured
+ * and shown; --record writes its budgets, as it does those of one whose costs have changed on purpose.
+ */
+import { parseArgs } from 'node:util';
+import {
+  budgetsFor,
+  judge,
+  lineOf,
+  measureCosts,
+  readBudgets,
+  recordBudgets,
+} from '../harness/bench/budgets.js';
+import { QUICK_COSTS } from '../harness/bench/measure/costs.js';
+import { readCatalogue } from '../harness/kernels/catalogue.js';
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    record: { type: 'boolean' },
+  },
+});
+const unknown = values.only?.filter((name) => !QUICK_COSTS.some((each) => each.name === name)) ?? [];
+if (unknown.length > 0)
+  throw new Error(
+    `there is no benchmark ${unknown.join(', ')}; there are ${QUICK_COSTS.map(({ name }) => name).join(', ')}`,
+  );
+if (values.record && values.only) throw new Error('--record takes all benchmarks; leave out --only');
+
+const kernelName = values.kernel ?? (await readCatalogue()).newest;
+const chosen = QUICK_COSTS.filter(({ name }) => values.only?.includes(name) ?? true);
+const costs = await measureCosts(kernelName, chosen, (step) => {
+  process.stderr.write(`… ${step}\n`);
+});
+console.log(`${costs.kernel}, image ${costs.image}, ${costs.compiler}`);
+const entry = budgetsFor(await readBudgets(), costs.image, costs.compiler);
+for (const figure of costs.figures) console.log(`  ${lineOf(figure, entry?.budgets[figure.id])}`);
+
+const missed = costs.figures.filter(({ value, target }) => target !== undefined && value > target);
+if (missed.length > 0)
+  console.log(`above what is promised:\n${missed.map((each) => `  ${lineOf(each)}`).join('\n')}`);
+
+if (values.record) {
+  await recordBudgets(costs);
+  console.log('recorded in bench/budgets.json');
+} else if (!entry) {
+  console.log('no budgets for this image and compiler: npm run bench:check -- --record writes them');
+} else {
+  const ids = new Set(costs.figures.map(({ id }) => id));
+  const budgets = values.only
+    ? Object.fromEntries(Object.entries(entry.budgets).filter(([id]) => ids.has(id)))
+    : entry.budgets;
+  const grown = judge(costs.figures, { ...entry, budgets }).filter(({ excess }) => excess);
+  if (grown.length > 0) {
+    console.log(`above their budgets:`);
+    for (const { figure, budget } of grown) {
+      const more = budget === undefined ? 'has none' : `+${(figure.value - budget).toFixed(1)}`;
+      console.log(`  ${lineOf(figure, budget)}: ${more}`);
+    }
+    process.exitCode = 1;
+  } else {
+    console.log('within their budgets');
+  }
+}

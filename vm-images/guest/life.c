@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * life WHAT ROUNDS ... — what an agent's life costs, in a guest whose time-stamp
+ * counter counts instructions. A line "NAME MIN MEDIAN MAX" for each of:
+ *
+ *   register ROUNDS OBJECT         one write of one object to create
+ *   batch ROUNDS OBJECT COUNT      one write of so many
+ *   destroy ROUNDS                 one write of one id, of a registered agent
+ *   adopt ROUNDS OBJECT            OBJECT has %d where the process's id goes
+ *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
+ *                                  instruction; "whole" is all of it
+ *   into ROUNDS                    the same namespaces and limits by hand: clone3
+ *                                  with CLONE_INTO_CGROUP
+ *   procs ROUNDS                   by hand: the child writes itself to cgroup.procs
+ *   forks ROUNDS                   a child in the parent's memory, its exit and the
+ *                                  wait for it, and all that the kernel does later
+ *
+ * Waits are not counted: births wait for the kernel's workers and for RCU. On the one
+ * CPU of such a guest nothing else runs, so a process of the class SCHED_IDLE does
+ * during these waits, and what it executed is taken off.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "count.h"
+
+#define CGROUP "/tmp/cgroup"
+/* Between two readings of the counter in the loop that waits: more is somebody else. */
+#define LOOP_MAX 2000
+#define TEXT_MAX (1 << 20)
+
+/* Shared with the process that runs while all wait, and with children. */
+static struct {
+	volatile u64 waited;
+	volatile u64 born;
+	volatile u64 waited_at_birth;
+	volatile int stop;
+} *shared;
+
+static u64 counts[4][ROUNDS_MAX];
+static char text[TEXT_MAX];
+static char stack[65536] __attribute__((aligned(16)));
+static int create, destroy;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fputs("life: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fprintf(stderr, ": %s\n", strerror(errno));
+	va_end(args);
+	exit(1);
+}
+
+static void __attribute__((noreturn)) run_while_all_wait(void)
+{
+	const struct sched_param none = { 0 };
+	u64 last, at;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (sched_setscheduler(0, SCHED_IDLE, &none))
+		_exit(1);
+	for (last = now();; last = at) {
+		at = now();
+		if (at - last < LOOP_MAX)
+			shared->waited += at - last;
+	}
+}
+
+static pid_t waiter;
+
+static void start_waiter(void)
+{
+	waiter = fork();
+	if (!waiter)
+		run_while_all_wait();
+	if (waiter < 0)
+		fail("fork");
+}
+
+/* So that a child does not run before its parent is back from making it. */
+static void stay_in_front(void)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
+		fail("sched_setscheduler");
+}
+
+/* Until the kernel has nothing left to do of the round before. */
+static void settle(void)
+{
+	u64 start, waited;
+
+	do {
+		start = now();
+		waited = shared->waited;
+		usleep(20000);
+		start = now() - start;
+		waited = shared->waited - waited;
+	} while (waited * 100 < start * 97);
+}
+
+static int open_or_fail(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		fail("%s", path);
+	return fd;
+}
+
+static u64 timed_write(int fd, const char *bytes, size_t length)
+{
+	u64 start = now();
+	ssize_t written = write(fd, bytes, length);
+	u64 end = now();
+
+	if (written != (ssize_t)length)
+		fail("write of %.80s returned %zd", bytes, written);
+	return end - start;
+}
+
+/* The id of the agent that was made last, from what create says. */
+static u64 last_id(void)
+{
+	char answer[4096];
+	const char *at;
+	ssize_t n;
+	u64 id = 0;
+
+	while ((n = read(create, answer, sizeof(answer) - 1)) > 0) {
+		answer[n] = '\0';
+		for (at = strstr(answer, "{\"id\":"); at; at = strstr(at + 1, "{\"id\":"))
+			id = strtoull(at + 6, NULL, 10);
+	}
+	if (!id)
+		fail("create said nothing");
+	return id;
+}
+
+static void destroy_range(u64 from, u64 to)
+{
+	char line[32];
+
+	for (; from <= to; from++) {
+		int length = snprintf(line, sizeof(line), "%llu\n", from);
+
+		if (write(destroy, line, length) != length)
+			fail("destroying %llu", from);
+	}
+}
+
+static void registering(int nr, const char *object)
+{
+	u64 first = 0;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		counts[0][i] = timed_write(create, object, strlen(object));
+		if (!first)
+			first = last_id();
+	}
+	destroy_range(first, first + nr - 1);
+	report("register", counts[0], nr);
+}
+
+static void write_many(int nr, const char *object, int count)
+{
+	size_t length = strlen(object);
+	int i;
+
+	if (count * (length + 1) > sizeof(text))
+		fail("so many objects do not fit");
+	for (i = 0; i < count; i++)
+		sprintf(text + i * (length + 1), "%s\n", object);
+	for (i = 0; i < nr; i++) {
+		/* Of one that is written only, so that no answers fill up. */
+		int fd = open_or_fail("/proc/swarm/create", O_WRONLY);
+
+		counts[0][i] = timed_write(fd, text, count * (length + 1));
+		close(fd);
+	}
+}
+
+static void registering_many(int nr, const char *object, int count)
+{
+	u64 first = 0;
+
+	write_many(nr, object, count);
+	if (write(create, "{}", 2) != 2)
+		fail("create");
+	first = last_id() - (u64)nr * count;
+	destroy_range(first, first + (u64)nr * count);
+	report("batch", counts[0], nr);
+}
+
+static void destroying(int nr)
+{
+	char line[32];
+	u64 first = 0;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		if (write(create, "{}", 2) != 2)
+			fail("create");
+		if (!first)
+			first = last_id();
+	}
+	for (i = 0; i < nr; i++) {
+		int length = snprintf(line, sizeof(line), "%llu\n", first + i);
+
+		counts[0][i] = timed_write(destroy, line, length);
+	}
+	report("destroy", counts[0], nr);
+}
+
+static void adopting(int nr, const char *object)
+{
+	char line[512];
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			pause();
+			_exit(0);
+		}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(line, sizeof(line), object, pid);
+#pragma GCC diagnostic pop
+		counts[0][i] = timed_write(create, line, strlen(line));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	report("adopt", counts[0], nr);
+}
+
+/* The phases of one birth, with what was waited in each taken off. */
+struct mark {
+	u64 at;
+	u64 waited;
+};
+
+static struct mark mark(void)
+{
+	struct mark here = { .waited = shared->waited };
+
+	here.at = now();
+	return here;
+}
+
+static u64 between(struct mark from, struct mark to)
+{
+	return to.at - from.at - (to.waited - from.waited);
+}
+
+static void __attribute__((noreturn)) be_born(void)
+{
+	u64 waited = shared->waited;
+
+	shared->born = now();
+	shared->waited_at_birth = waited;
+	_exit(0);
+}
+
+static void note(int round, struct mark start, struct mark armed, struct mark forked, pid_t pid)
+{
+	struct mark born;
+	int status;
+
+	if (pid < 0)
+		fail("clone");
+	if (waitpid(pid, &status, 0) != pid || status)
+		fail("the child ended with %#x", status);
+	born = (struct mark){ .at = shared->born, .waited = shared->waited_at_birth };
+	counts[0][round] = between(start, armed);
+	counts[1][round] = between(armed, forked);
+	counts[2][round] = between(forked, born);
+	counts[3][round] = between(start, born);
+}
+
+static void tell(int nr)
+{
+	static const char *const names[] = { "before", "clone", "child", "whole" };
+	int i;
+
+	for (i = 0; i < 4; i++)
+		report(names[i], counts[i], nr);
+}
+
+static pid_t make_child(u64 flags, int cgroup)
+{
+	struct clone_args args = {
+		.flags = flags,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup >= 0 ? cgroup : 0,
+	};
+
+	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static void bearing(int nr, const char *object)
+{
+	struct mark start, armed, forked;
+	pid_t pid;
+	int i;
+
+	for (i = -2; i < nr; i++) {
+		settle();
+		start = mark();
+		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
+			fail("create");
+		armed = mark();
+		pid = make_child(0, -1);
+		if (!pid)
+			be_born();
+		forked = mark();
+		note(i < 0 ? 0 : i, start, armed, forked, pid);
+	}
+	tell(nr);
+}
+
+static void limit(const char *directory, const char *file, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* There is no swap to limit where the kernel does not account for it. */
+	if (fd < 0 && !strcmp(file, "memory.swap.max"))
+		return;
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		fail("%s", path);
+	close(fd);
+}
+
+/* What a launcher without SwarmGuard does for the namespaces and limits alone. */
+static void by_hand(int nr, int into)
+{
+	const u64 namespaces = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS |
+			       CLONE_NEWIPC | CLONE_NEWUSER;
+	struct mark start, armed, forked;
+	char directory[64], procs[80];
+	int i, fd;
+	pid_t pid;
+
+	for (i = -2; i < nr; i++) {
+		snprintf(directory, sizeof(directory), CGROUP "/life/%d", i + 2);
+		snprintf(procs, sizeof(procs), "%s/cgroup.procs", directory);
+		settle();
+		start = mark();
+		if (mkdir(directory, 0755))
+			fail("%s", directory);
+		limit(directory, "memory.max", "67108864");
+		limit(directory, "memory.oom.group", "1");
+		limit(directory, "memory.swap.max", "0");
+		limit(directory, "cpu.max", "50000 100000");
+		limit(directory, "pids.max", "64");
+		fd = into ? open_or_fail(directory, O_PATH | O_DIRECTORY) :
+			    open_or_fail(procs, O_WRONLY);
+		armed = mark();
+		pid = make_child(namespaces | (into ? CLONE_INTO_CGROUP : 0), into ? fd : -1);
+		if (!pid) {
+			if (!into && write(fd, "0\n", 2) != 2)
+				_exit(1);
+			if (unshare(CLONE_NEWCGROUP))
+				_exit(2);
+			be_born();
+		}
+		forked = mark();
+		note(i < 0 ? 0 : i, start, armed, forked, pid);
+		close(fd);
+		if (rmdir(directory))
+			fail("removing %s", directory);
+	}
+	tell(nr);
+}
+
+static int leave(void *unused)
+{
+	(void)unused;
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+static void forking(int nr)
+{
+	const int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+	int i, round;
+	u64 start;
+
+	/* Each a mean over many, so that what is done later is in it. */
+	for (round = -1; round < nr; round++) {
+		settle();
+		start = now();
+		for (i = 0; i < 1000; i++)
+			waitpid(clone(leave, stack + sizeof(stack), flags, NULL), NULL, 0);
+		counts[0][round < 0 ? 0 : round] = (now() - start) / 1000;
+	}
+	report("forks", counts[0], nr);
+}
+
+static int run(int argc, char **argv)
+{
+	const char *what = argv[1], *object = argc > 3 ? argv[3] : "";
+	int nr = atoi(argv[2]), count = argc > 4 ? atoi(argv[4]) : 0;
+
+	if (!strcmp(what, "forks")) {
+		start_waiter();
+		forking(nr);
+	} else if (!strcmp(what, "into") || !strcmp(what, "procs")) {
+		start_waiter();
+		stay_in_front();
+		by_hand(nr, !strcmp(what, "into"));
+	} else {
+		create = open_or_fail("/proc/swarm/create", O_RDWR);
+		destroy = open_or_fail("/proc/swarm/destroy", O_WRONLY);
+		if (!strcmp(what, "register"))
+			registering(nr, object);
+		else if (!strcmp(what, "batch") && count > 0)
+			registering_many(nr, object, count);
+		else if (!strcmp(what, "destroy"))
+			destroying(nr);
+		else if (!strcmp(what, "adopt"))
+			adopting(nr, object);
+		else if (!strcmp(what, "birth")) {
+			start_waiter();
+			stay_in_front();
+			bearing(nr, object);
+		} else
+			return 2;
+	}
+	if (waiter > 0)
+		kill(waiter, SIGKILL);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int nr = argc > 2 ? atoi(argv[2]) : 0;
+
+	if (nr < 1 || nr > ROUNDS_MAX) {
+		fputs("usage: life WHAT ROUNDS [OBJECT [COUNT]]\n", stderr);
+		return 2;
+	}
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		fail("mmap");
+	return run(argc, argv);
+}
