@@ -1,14 +1,20 @@
 /**
- * npm run vm:replay [-- ID] — runs a recorded guest again, exactly as it ran, and says whether the failure
- * came again: exit status 0 if so, 1 if not, 2 where the recording cannot be replayed. Without ID it lists
- * the recordings there are.
+ * npm run vm:replay [-- ID [--gdb [-- ARGUMENT OF GDB...]]] — runs a recorded guest again, exactly as it ran,
+ * and says whether the failure came again: exit status 0 if so, 1 if not, 2 where the recording cannot be
+ * replayed. Without ID it lists the recordings there are. With --gdb it waits for gdb before its first
+ * instruction, and runs gdb where it is installed.
  */
 import { parseArgs } from 'node:util';
+import { debug } from '../harness/vm/debug.js';
 import { RecordingError, openRecording, readMeta, recordings } from '../harness/vm/recording.js';
 import { replay } from '../harness/vm/replay.js';
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const [id] = positionals;
+const { values, positionals } = parseArgs({
+  options: { gdb: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [id, ...gdbArguments] = positionals;
+const echo = (text: string) => process.stdout.write(text);
 
 async function list(): Promise<void> {
   for (const name of await recordings()) {
@@ -20,7 +26,8 @@ async function list(): Promise<void> {
 async function run(name: string): Promise<number> {
   const recording = await openRecording(name);
   console.error(`replaying ${name}: ${recording.meta.spec}, ${recording.meta.release}`);
-  const { reproduced, message } = await replay(recording, (text) => process.stdout.write(text));
+  if (values.gdb) return debug(recording, gdbArguments, echo);
+  const { reproduced, message } = await replay(recording, echo);
   console.error(message);
   return reproduced ? 0 : 1;
 }

@@ -37,6 +37,8 @@ export interface StartOptions {
   tape?: Tape | undefined;
   /** More arguments of QEMU. */
   more?: readonly string[];
+  /** Out of reach of the terminal's signals. */
+  detached?: boolean;
   /** Is given what the guest prints, as it does. */
   echo?: (text: string) => void;
 }
@@ -100,8 +102,9 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
 }
 
 /** Starts QEMU; its exit is an answer, not an exception. */
-function spawn(file: string, args: string[], env: Record<string, string>) {
-  return execa(file, args, { env, stdin: 'ignore', reject: false, buffer: { stdout: false, stderr: true } });
+function spawn(file: string, args: string[], env: Record<string, string>, detached = false) {
+  const buffer = { stdout: false, stderr: true } as const;
+  return execa(file, args, { env, detached, stdin: 'ignore', reject: false, buffer });
 }
 
 /** Where a guest says that it has booted. */
@@ -217,7 +220,7 @@ export class Machine {
     const readiness = options.tape ? watchForReady(socket) : await listenForReady(socket);
     const { command, env } = qemuCommand(tools);
     const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
-    const machine = new Machine(spawn(file ?? '', args, env), readiness, dir, options);
+    const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
     try {
       machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.death);
     } catch (error) {

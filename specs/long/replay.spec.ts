@@ -85,6 +85,17 @@ test('a race that was met once is met again: the same panic, with the same times
   expect(stdout.split('\n')).toEqual(expect.arrayContaining(lines));
 });
 
+test('gdb stops a replay where it is told to, by the name of a function', async () => {
+  const { failed } = await execa('gdb', ['--version'], { reject: false });
+  test.skip(failed, 'gdb is not installed');
+  const orders = ['break vpanic', 'continue', 'info registers rip'].flatMap((order) => ['-ex', order]);
+  const { exitCode, stdout } = await replay(race, '--gdb', '--', '-batch', ...orders);
+  expect(stdout).toMatch(/^\[ *\d+\.\d+\] WARNING: .*planted_write\+0x/m);
+  expect(stdout).toMatch(/^Breakpoint 1, 0x[0-9a-f]+ in vpanic \(\)$/m);
+  expect(stdout).toMatch(/^rip .*<vpanic>$/m);
+  expect(exitCode).toBe(0);
+});
+
 test('a spec that failed in a guest that went on is seen again to where it failed', async () => {
   const { exitCode, stdout, stderr } = await replay(expectation);
   expect(stdout).toMatch(/^\[ *\d+\.\d+\] here the spec has failed\n$/m);
