@@ -29,6 +29,9 @@ const APPEND = [
 /** What makes it find memory errors, and every object larger. */
 const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
 
+/** What a kernel that checks itself needs beyond: shadows and records of all memory. */
+const CHECKING_NEEDS_MB = 1536;
+
 const BOOT_MS = 180_000;
 const SNAPSHOTS_KEPT = 8;
 
@@ -62,13 +65,16 @@ export class Guest {
   readonly #tools: Root;
   readonly #hardware: Hardware;
   readonly #release: string;
+  /** How many times longer than on others everything takes. */
+  readonly #slower: number;
   /** How it will be run, and how that was found out. */
   readonly acceleration: string;
 
-  private constructor(tools: Root, hardware: Hardware, release: string, why: string) {
+  private constructor(tools: Root, hardware: Hardware, kernel: Kernel, why: string) {
     this.#tools = tools;
     this.#hardware = hardware;
-    this.#release = release;
+    this.#release = kernel.release;
+    this.#slower = kernel.slower ?? 1;
     this.acceleration = `${hardware.accelerator}: ${why}`;
   }
 
@@ -83,14 +89,21 @@ export class Guest {
     countInstructions = false,
   }: GuestOptions): Promise<Guest> {
     const tools = await toolRoot();
-    const words = [APPEND, ...(findMemoryErrors ? [FIND_MEMORY_ERRORS] : []), append].join(' ').trim();
-    const hardware = { image: kernel.image, initrd, append: words, memoryMb, cpus };
+    const checks = kernel.slower !== undefined;
+    const words = [APPEND, ...(findMemoryErrors && !checks ? [FIND_MEMORY_ERRORS] : []), append];
+    const hardware = {
+      image: kernel.image,
+      initrd,
+      append: words.join(' ').trim(),
+      memoryMb: memoryMb + (checks ? CHECKING_NEEDS_MB : 0),
+      cpus,
+    };
     if (countInstructions) {
       const exact = { ...hardware, cpus: 1, accelerator: 'tcg', countInstructions } as const;
-      return new Guest(tools, exact, kernel.release, 'instructions are counted by emulating them');
+      return new Guest(tools, exact, kernel, 'instructions are counted by emulating them');
     }
     const { accelerator, why } = await acceleration(tools, hardware);
-    return new Guest(tools, { ...hardware, accelerator }, kernel.release, why);
+    return new Guest(tools, { ...hardware, accelerator }, kernel, why);
   }
 
   /**
@@ -119,10 +132,11 @@ export class Guest {
 
   async #reach(machine: Machine, up: Promise<void>): Promise<BootedGuest> {
     try {
-      await machine.while(up, `booting ${this.#release}`, BOOT_MS);
+      await machine.while(up, `booting ${this.#release}`, BOOT_MS * this.#slower);
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
-      return new BootedGuest(machine, await machine.while(connecting, 'the first SSH connection', BOOT_MS));
+      const ssh = await machine.while(connecting, 'the first SSH connection', BOOT_MS * this.#slower);
+      return new BootedGuest(machine, ssh, this.#slower);
     } catch (error) {
       await machine.stop();
       if (error instanceof InfrastructureError) throw error;
@@ -161,10 +175,13 @@ export class BootedGuest {
   /** The virtual machine; for the harness itself. */
   readonly machine: Machine;
   readonly #ssh: SshConnection;
+  /** How many times longer than on other kernels everything takes. */
+  readonly #slower: number;
 
-  constructor(machine: Machine, ssh: SshConnection) {
+  constructor(machine: Machine, ssh: SshConnection, slower: number) {
     this.machine = machine;
     this.#ssh = ssh;
+    this.#slower = slower;
   }
 
   /**
@@ -173,7 +190,7 @@ export class BootedGuest {
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
-    const timeoutMs = options.timeoutMs ?? 60_000;
+    const timeoutMs = (options.timeoutMs ?? 60_000) * this.#slower;
     try {
       return await this.machine.while(
         this.#ssh.exec(command, { ...options, timeoutMs }),
@@ -243,7 +260,7 @@ export class BootedGuest {
 
   /** The same guest, where something else than {@link BootedGuest.load} has loaded the module. */
   asLoaded(): LoadedGuest {
-    return new LoadedGuest(this.machine, this.#ssh);
+    return new LoadedGuest(this.machine, this.#ssh, this.#slower);
   }
 
   /** Loads the module that {@link BootedGuest.load} has copied into the guest before. */
