@@ -26,9 +26,18 @@ const WITHOUT_KERNEL = ['unit', 'kernels'];
 function projectsOf(kernelName: string): Project<object, Options>[] {
   if (entries.find(({ name }) => name === kernelName)?.refused)
     return [{ name: `refused-${kernelName}`, testDir: 'specs/kernels', testMatch: 'refused.spec.ts' }];
+  const slower = entries.find(({ name }) => name === kernelName)?.slower;
+  const checks = slower === undefined ? [] : ['debug'];
   return suites
-    .filter((suite) => !WITHOUT_KERNEL.includes(suite))
-    .map((suite) => ({ name: `${suite}-${kernelName}`, testDir: `specs/${suite}`, use: { kernelName } }));
+    .filter((suite) => !WITHOUT_KERNEL.includes(suite) && suite !== 'debug')
+    .concat(suites.some((suite) => suite === 'vm' || suite === 'debug') ? checks : [])
+    .map((suite) => ({
+      name: `${suite}-${kernelName}`,
+      testDir: `specs/${suite}`,
+      use: { kernelName },
+      // A kernel that checks itself is no place for a hundred thousand events.
+      ...(slower && { expect: { timeout: 5000 * slower }, testIgnore: 'burst.spec.ts' }),
+    }));
 }
 
 /** Where $SWARMGUARD_BLOB says, what npm run report:merge puts together. */

@@ -15,7 +15,7 @@ import { readRuns, reportDir } from '../harness/report/runs.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
 import { repository } from '../harness/util/repository.js';
 
-const SUITES = ['vm', 'kernels', 'long', 'scale'];
+const SUITES = ['vm', 'debug', 'kernels', 'long', 'scale'];
 
 const { values, positionals } = parseArgs({
   options: {

@@ -18,6 +18,12 @@ const headers = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('packages') }),
   /** The source package, with the configuration that the image was built with. */
   z.strictObject({ from: z.literal('source'), ...prepared }),
+  /** Image, modules and headers are built here, from the source package. */
+  z.strictObject({
+    from: z.literal('build'),
+    /** The file beside the catalogue that is merged into tinyconfig. */
+    fragment: z.string().regex(/^[\w-]+\.config$/),
+  }),
   /** A tree that the user names, because the archive has nothing to build with. */
   z.strictObject({ from: z.literal('tree'), because: z.string(), ...prepared }),
 ]);
@@ -25,9 +31,11 @@ const headers = z.discriminatedUnion('from', [
 const entry = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/),
   series: z.string().regex(/^\d+\.\d+$/),
-  flavour: z.enum(['cloud', 'rt', 'plain']),
+  flavour: z.enum(['cloud', 'rt', 'plain', 'debug']),
   why: z.string().min(10),
   headers,
+  /** How many times longer than elsewhere everything takes on it; every time limit is so much longer. */
+  slower: z.number().int().min(2).optional(),
   /** The module must not be built for it, nor load into it. */
   refused: z.literal(true).optional(),
 });
@@ -49,7 +57,7 @@ export type Catalogue = z.infer<typeof catalogue>;
 
 const locked = z.strictObject({
   release: z.string(),
-  /** The image, its modules, and headers where they are packages. */
+  /** The image, its modules, and headers where they are packages; or the source that all are built from. */
   packages: z.array(archivePackage).nonempty(),
   /** What headers are prepared from. */
   source: archiveSource.optional(),

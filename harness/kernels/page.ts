@@ -34,6 +34,8 @@ function headersOf({ headers, refused }: CatalogueEntry, locked: LockedKernel | 
       return 'packages';
     case 'source':
       return `prepared from the source of ${locked?.source?.version.replace(/-.*/, '') ?? '?'}`;
+    case 'build':
+      return 'built here, as the whole kernel is';
     case 'tree':
       return `none: ${headers.because}; \`--kernel-tree\` runs it`;
   }

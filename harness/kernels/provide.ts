@@ -7,6 +7,7 @@ import { aptUpdate, download } from '../roots/debian.js';
 import type { Bind } from '../roots/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
+import { buildOwn } from './build.js';
 import { findEntry, readLock } from './catalogue.js';
 import type { CatalogueEntry, LockedKernel } from './catalogue.js';
 import { sha256 } from './image.js';
@@ -28,6 +29,10 @@ export interface Kernel {
   readonly headers: Bind[];
   /** The directory to build against, inside such a root. */
   readonly kdir: string;
+  /** How many times longer than on others everything takes; it is one that checks itself. */
+  readonly slower?: number | undefined;
+  /** Image and headers come of one build: their structures are the same, and the image does not tell of them. */
+  readonly builtTogether?: boolean;
 }
 
 async function fetchAndUnpack(kernel: LockedKernel, dir: string): Promise<void> {
@@ -156,7 +161,7 @@ export async function withPreparedHeaders(
 
 /** What an entry's headers are configured with: what its own image is, where nothing is said. */
 export async function configFor({ headers }: CatalogueEntry, own: LockedKernel): Promise<Configuration> {
-  const { config, without = [] } = headers.from === 'packages' ? {} : headers;
+  const { config, without = [] } = headers.from === 'source' || headers.from === 'tree' ? headers : {};
   return { kernel: config === undefined ? own : await lockedKernel(config), without };
 }
 
@@ -196,6 +201,11 @@ export async function provideKernel(name?: string): Promise<Kernel> {
   const locked = await lockedKernel(entry.name);
   if (tree !== undefined)
     return withPreparedHeaders(entry.name, locked, await configFor(entry, locked), await treeSource(tree));
+  if (headers.from === 'build') {
+    const fetch = (dir: string) => fetchAndUnpack(locked, dir);
+    const built = await buildOwn({ locked, fragment: headers.fragment, fetch });
+    return { name: entry.name, slower: entry.slower, ...built };
+  }
   if (headers.from === 'source') {
     const { source } = locked;
     if (!source)

@@ -6,7 +6,7 @@ import type { CatalogueEntry, LockedKernel } from './catalogue.js';
 import { configFor, withPreparedHeaders } from './provide.js';
 import { provideSource } from './source.js';
 
-const SUFFIX = { cloud: 'cloud-amd64', rt: 'rt-amd64', plain: 'amd64' } as const;
+const SUFFIX = { cloud: 'cloud-amd64', rt: 'rt-amd64', plain: 'amd64', debug: 'swarm-debug' } as const;
 
 /** Orders releases, versions and files of one series by their patch number. */
 export function patchOf(release: string): number {
@@ -71,6 +71,14 @@ async function fromPackages(entry: CatalogueEntry): Promise<Update> {
   return { notes: ['the archive has no headers for it'] };
 }
 
+/** What is built here is as new as the source package that it is built from. */
+async function toBuild({ series, flavour }: CatalogueEntry): Promise<Update> {
+  const source = await describe(`linux-source-${series}`);
+  if (!source) return { notes: ['the archive has no source package of it'] };
+  const release = `${/^\d+\.\d+\.\d+/.exec(source.version)?.[0] ?? series}-${SUFFIX[flavour]}`;
+  return { locked: { release, packages: [source] }, notes: [] };
+}
+
 async function imageOnly(entry: CatalogueEntry): Promise<Update> {
   const [release] = await imageReleases(entry);
   if (release === undefined) return { notes: ['the archive has no image of it'] };
@@ -129,6 +137,8 @@ export function update(entry: CatalogueEntry, before: LockedKernel | undefined):
       return fromPackages(entry);
     case 'source':
       return fromSource(entry, before);
+    case 'build':
+      return toBuild(entry);
     case 'tree':
       return imageOnly(entry);
   }

@@ -36,6 +36,9 @@ const RECORDED = 'loglevel=7 nokaslr';
 /** By how much commands in a recorded guest may take longer. */
 const RECORDED_PATIENCE = 5;
 
+/** What a kernel that checks itself needs beyond: shadows and records of all memory. */
+const CHECKING_NEEDS_MB = 1536;
+
 const BOOT_MS = 180_000;
 const SNAPSHOTS_KEPT = 8;
 
@@ -75,13 +78,16 @@ export class Guest {
   readonly #hardware: Hardware;
   readonly #release: string;
   readonly #record: boolean;
+  /** How many times longer than on others everything takes. */
+  readonly #slower: number;
   /** How it will be run, and how that was found out. */
   readonly acceleration: string;
 
-  private constructor(tools: Root, hardware: Hardware, release: string, why: string, record = false) {
+  private constructor(tools: Root, hardware: Hardware, kernel: Kernel, why: string, record = false) {
     this.#tools = tools;
     this.#hardware = hardware;
-    this.#release = release;
+    this.#release = kernel.release;
+    this.#slower = kernel.slower ?? 1;
     this.#record = record;
     this.acceleration = `${hardware.accelerator}: ${why}`;
   }
@@ -98,18 +104,26 @@ export class Guest {
     record = recordingWanted(),
   }: GuestOptions): Promise<Guest> {
     const tools = await toolRoot();
-    const words = [APPEND, ...(findMemoryErrors ? [FIND_MEMORY_ERRORS] : []), append].join(' ').trim();
-    const hardware = { image: kernel.image, initrd, append: words, memoryMb, cpus };
+    const checks = kernel.slower !== undefined;
+    const words = [APPEND, ...(findMemoryErrors && !checks ? [FIND_MEMORY_ERRORS] : []), append];
+    const hardware = {
+      image: kernel.image,
+      initrd,
+      append: words.join(' ').trim(),
+      memoryMb: memoryMb + (checks ? CHECKING_NEEDS_MB : 0),
+      cpus,
+    };
     if (countInstructions) {
       const exact = { ...hardware, cpus: 1, accelerator: 'tcg', countInstructions } as const;
-      return new Guest(tools, exact, kernel.release, 'instructions are counted by emulating them');
+      return new Guest(tools, exact, kernel, 'instructions are counted by emulating them');
     }
     if (record) {
-      const taped = { ...hardware, append: `${words} ${RECORDED}`, cpus: 1, accelerator: 'tcg' } as const;
-      return new Guest(tools, taped, kernel.release, 'it is recorded', true);
+      const append = `${hardware.append} ${RECORDED}`;
+      const taped = { ...hardware, append, cpus: 1, accelerator: 'tcg' } as const;
+      return new Guest(tools, taped, kernel, 'it is recorded', true);
     }
     const { accelerator, why } = await acceleration(tools, hardware);
-    return new Guest(tools, { ...hardware, accelerator }, kernel.release, why);
+    return new Guest(tools, { ...hardware, accelerator }, kernel, why);
   }
 
   /**
@@ -144,11 +158,11 @@ export class Guest {
 
   async #reach(machine: Machine, up: Promise<void>, recording?: Recording): Promise<BootedGuest> {
     try {
-      await machine.while(up, `booting ${this.#release}`, BOOT_MS);
+      await machine.while(up, `booting ${this.#release}`, BOOT_MS * this.#slower);
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
-      const ssh = await machine.while(connecting, 'the first SSH connection', BOOT_MS);
-      return new BootedGuest(machine, ssh, recording);
+      const ssh = await machine.while(connecting, 'the first SSH connection', BOOT_MS * this.#slower);
+      return new BootedGuest(machine, ssh, this.#slower, recording);
     } catch (error) {
       await machine.stop();
       await recording?.discard();
@@ -188,11 +202,14 @@ export class BootedGuest {
   /** The virtual machine; for the harness itself. */
   readonly machine: Machine;
   readonly #ssh: SshConnection;
+  /** How many times longer than on other kernels everything takes. */
+  readonly #slower: number;
   readonly #recording: Recording | undefined;
 
-  constructor(machine: Machine, ssh: SshConnection, recording?: Recording) {
+  constructor(machine: Machine, ssh: SshConnection, slower: number, recording?: Recording) {
     this.machine = machine;
     this.#ssh = ssh;
+    this.#slower = slower;
     this.#recording = recording;
   }
 
@@ -202,7 +219,8 @@ export class BootedGuest {
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
-    const timeoutMs = (options.timeoutMs ?? 60_000) * (this.machine.recorded ? RECORDED_PATIENCE : 1);
+    const patience = this.#slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
+    const timeoutMs = (options.timeoutMs ?? 60_000) * patience;
     try {
       return await this.machine.while(
         this.#ssh.exec(command, { ...options, timeoutMs }),
@@ -272,7 +290,7 @@ export class BootedGuest {
 
   /** The same guest, where something else than {@link BootedGuest.load} has loaded the module. */
   asLoaded(): LoadedGuest {
-    return new LoadedGuest(this.machine, this.#ssh, this.#recording);
+    return new LoadedGuest(this.machine, this.#ssh, this.#slower, this.#recording);
   }
 
   /** Loads the module that {@link BootedGuest.load} has copied into the guest before. */

@@ -15,7 +15,8 @@ const COMPLAINTS = [
   /blocked for more than \d+ seconds|soft lockup|hard LOCKUP/,
   /(Poison|Padding|Redzone|Object \w+) overwritten|Slab corruption|Objects remaining in/,
   /refcount_t: /,
-  /unreferenced object 0x/,
+  /unreferenced object 0x|new suspected memory leaks/,
+  /non-static key|turning off the locking correctness validator|\bODEBUG: /,
 ];
 
 /**

@@ -1,7 +1,9 @@
 /** The kernel catalogue, its lock file and its page. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { execa } from 'execa';
 import { parseCatalogue, readCatalogue, readLock } from '../../harness/kernels/catalogue.js';
 import { probe } from '../../harness/kernels/page.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
@@ -36,6 +38,31 @@ test('everything that is built here is locked: release, packages, and the source
     expect(Boolean(locked?.source), name).toBe(headers.from === 'source');
   }
   expect(Object.keys(lock).filter((name) => !entries.some((entry) => entry.name === name))).toEqual([]);
+});
+
+test('an option that the configuration of a kernel built here does not keep is named', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-kept-'));
+  const kept = async (fragment: string, config: string) => {
+    await writeFile(join(dir, 'fragment'), fragment);
+    await writeFile(join(dir, 'config'), config);
+    const script = join(repository, 'vm-images/kernels/kept.sh');
+    return execa('sh', [script, 'fragment', 'config'], { cwd: dir, reject: false });
+  };
+  try {
+    const config = 'CONFIG_KASAN=y\n# CONFIG_SLUB_TINY is not set\nCONFIG_LSM="yama"\nCONFIG_BITS=16\n';
+    expect(await kept(`# why\n\n${config}CONFIG_SLUB_TINY=n\nCONFIG_GONE=n\n`, config)).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+    });
+    const lost = ['CONFIG_KASAN=n', 'CONFIG_PROVE_LOCKING=y', 'CONFIG_BITS=1', 'CONFIG_OVERLAY_FS=m'];
+    const { exitCode, stderr } = await kept([...lost, 'CONFIG_LSM="yama"', ''].join('\n'), config);
+    expect(exitCode).toBe(1);
+    expect(stderr.split('\n')).toEqual(
+      lost.map((line) => `the kernel's configuration does not keep ${line}`),
+    );
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
 test('docs/kernels.md tells of every entry, and of the newest what make probe answers', async () => {

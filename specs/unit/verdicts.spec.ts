@@ -65,6 +65,13 @@ test('the kernel log is searched for every kind of complaint, and a clean one ha
     '[    1.0] BUG swarm_agent: Objects remaining in swarm_agent on __kmem_cache_shutdown()',
     '[    1.0] UBSAN: array-index-out-of-bounds in f.c:1:2',
     '[    1.0] BUG: sleeping function called from invalid context at f.c:1',
+    '[    1.0] BUG: KASAN: slab-use-after-free in f+0x1/0x2 [swarm_guard]',
+    '[    1.0] [ BUG: Invalid wait context ]',
+    '[    1.0] WARNING: suspicious RCU usage',
+    '[    1.0] INFO: trying to register non-static key.',
+    '[    1.0] turning off the locking correctness validator.',
+    '[    1.0] ODEBUG: Out of memory. ODEBUG disabled',
+    '[    1.0] kmemleak: 10 new suspected memory leaks (see /sys/kernel/debug/kmemleak)',
   ];
   for (const line of bad) expect(complaints(line), line).toEqual([line]);
   expect(

@@ -1,6 +1,8 @@
 import { expect, test } from '../fixtures.js';
 import { expectActive } from '../support.js';
 
+test.setTimeout(400_000);
+
 test('the files of /proc/swarm have their modes, and the counters start at zero', async ({ loaded }) => {
   expect(await loaded.sh("stat -c '%n %a' /proc/swarm/* | sed 's,.*/,,'")).toBe(
     'agents 444\nattach 200\ncreate 600\ndestroy 200\nevents 400\ninspect 600\nmetrics 444\nstatus 444',
@@ -88,7 +90,6 @@ test('twenty times loaded, used and unloaded leave nothing in the slab caches', 
   booted,
   module,
 }) => {
-  test.setTimeout(400_000);
   await booted.load(module.ko).then((guest) => guest.unload());
   const cycle = [
     'insmod /root/swarm_guard.ko || exit 1',

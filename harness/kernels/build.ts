@@ -1,0 +1,69 @@
+/** A kernel of our own: image, modules and headers, built from the archive's source package. */
+import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { kernelBuildRoot, runInRoot } from '../roots/tool-root.js';
+import type { Root } from '../roots/tool-root.js';
+import { cached } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { repository } from '../util/repository.js';
+import type { LockedKernel } from './catalogue.js';
+import type { Kernel } from './provide.js';
+
+export interface BuildOptions {
+  /** Its one package is the source. */
+  locked: LockedKernel;
+  /** The file of vm-images/kernels that is merged into tinyconfig. */
+  fragment: string;
+  /** Downloads the source package and unpacks it into a directory. */
+  fetch: (dir: string) => Promise<void>;
+}
+
+const kernelsDir = join(repository, 'vm-images/kernels');
+
+const SCRIPTS = ['build.sh', 'kept.sh'];
+
+async function build(root: Root, { locked, fragment, fetch }: BuildOptions, dir: string): Promise<void> {
+  for (const name of ['work', 'in', 'source']) await mkdir(join(dir, name));
+  await fetch(join(dir, 'source'));
+  for (const name of [...SCRIPTS, fragment]) await cp(join(kernelsDir, name), join(dir, 'in', name));
+  const archive = `/source/usr/src/${locked.packages[0]?.name ?? ''}.tar.xz`;
+  const command = ['sh', '/in/build.sh', archive, `/in/${fragment}`, locked.release];
+  const { exitCode, output } = await runInRoot(root, command, {
+    binds: [
+      ...['in', 'work', 'source'].map((inside) => ({ host: join(dir, inside), inside })),
+      { host: dir, inside: 'out' },
+    ],
+  });
+  if (exitCode !== 0) throw new Error(`${locked.release} could not be built:\n${output.slice(-4000)}`);
+  for (const name of ['work', 'in', 'source']) await rm(join(dir, name), { recursive: true, force: true });
+}
+
+/**
+ * A kernel that is built here, from the cache if it was built before of the same source, with the same
+ * options and by the same compiler; otherwise it takes from a quarter of an hour to an hour.
+ * @throws with the options that the configuration does not keep, or the end of what the build printed.
+ */
+export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'name'>> {
+  const { locked, fragment } = options;
+  const root = await kernelBuildRoot();
+  const compiler = await runInRoot(root, ['gcc-14', '--version']);
+  const texts = await Promise.all(
+    [...SCRIPTS, fragment].map((name) => readFile(join(kernelsDir, name), 'utf8')),
+  );
+  const dir = await cached({
+    kind: 'built',
+    label: locked.release,
+    key: [...locked.packages.map(({ sha256 }) => sha256), root.id, compiler.stdout, ...texts],
+    keep: 2,
+    build: (dir) => step(`Building kernel ${locked.release}`, () => build(root, options, dir)),
+  });
+  const inside = `usr/src/linux-headers-${locked.release}`;
+  return {
+    release: locked.release,
+    image: join(dir, 'vmlinuz'),
+    modules: join(dir, 'modules'),
+    headers: [{ host: join(dir, 'headers'), inside }],
+    kdir: `/${inside}`,
+    builtTogether: true,
+  };
+}

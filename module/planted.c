@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Bugs, planted to see that a debug kernel catches their like: only in a module
+ * built with SWARM_PLANTED=y, and only when their name is written to the parameter
+ * "planted".
+ */
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+static DEFINE_MUTEX(one);
+static DEFINE_MUTEX(other);
+static u8 seen;
+
+static void use_after_free(void)
+{
+	u8 *object = kzalloc(64, GFP_KERNEL);
+
+	if (!object)
+		return;
+	kfree(object);
+	/* The compiler, too, would see it. */
+	OPTIMIZER_HIDE_VAR(object);
+	WRITE_ONCE(seen, READ_ONCE(object[7]));
+}
+
+static void inversion(void)
+{
+	mutex_lock(&one);
+	mutex_lock(&other);
+	mutex_unlock(&other);
+	mutex_unlock(&one);
+
+	mutex_lock(&other);
+	mutex_lock(&one);
+	mutex_unlock(&one);
+	mutex_unlock(&other);
+}
+
+static void sleep_in_atomic(void)
+{
+	preempt_disable();
+	kfree(kmalloc(64, GFP_KERNEL));
+	preempt_enable();
+}
+
+static int plant(const char *name, const struct kernel_param *kp)
+{
+	if (sysfs_streq(name, "uaf"))
+		use_after_free();
+	else if (sysfs_streq(name, "inversion"))
+		inversion();
+	else if (sysfs_streq(name, "sleep"))
+		sleep_in_atomic();
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static const struct kernel_param_ops ops = { .set = plant };
+module_param_cb(planted, &ops, NULL, 0200);
+MODULE_PARM_DESC(planted, "bug to fall into: uaf, inversion or sleep");
