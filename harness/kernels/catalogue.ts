@@ -26,6 +26,7 @@ const entry = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/),
   series: z.string().regex(/^\d+\.\d+$/),
   flavour: z.enum(['cloud', 'rt', 'plain']),
+  arch: z.enum(['amd64', 'arm64']).default('amd64'),
   why: z.string().min(10),
   headers,
   /** The module must not be built for it, nor load into it. */
