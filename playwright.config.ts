@@ -22,11 +22,17 @@ const suites = (process.env['SWARMGUARD_SUITES'] ?? 'unit,vm').split(',');
 /** Suites that no kernel's guest is given to: they have one project, or get guests of their own. */
 const WITHOUT_KERNEL = ['unit', 'kernels'];
 
+/** How long a spec may take. Recorded guests boot for every spec, and are slower. */
+const TIMES = { timeout: recordingWanted() ? 900_000 : 180_000 };
+/** The same on another architecture, which is emulated even where KVM is, and the wait for what is expected. */
+const TIMES_EMULATED = { timeout: recordingWanted() ? 900_000 : 600_000, expect: { timeout: 30_000 } };
+
 /** One project for each suite and kernel; a kernel that must be refused has one of its own. */
 function projectsOf(kernelName: string): Project<object, Options>[] {
-  if (entries.find(({ name }) => name === kernelName)?.refused)
+  const entry = entries.find(({ name }) => name === kernelName);
+  if (entry?.refused)
     return [{ name: `refused-${kernelName}`, testDir: 'specs/kernels', testMatch: 'refused.spec.ts' }];
-  const slower = entries.find(({ name }) => name === kernelName)?.slower;
+  const slower = entry?.slower;
   const checks = slower === undefined ? [] : ['debug'];
   return suites
     .filter((suite) => !WITHOUT_KERNEL.includes(suite) && suite !== 'debug')
@@ -35,6 +41,7 @@ function projectsOf(kernelName: string): Project<object, Options>[] {
       name: `${suite}-${kernelName}`,
       testDir: `specs/${suite}`,
       use: { kernelName },
+      ...(entry && entry.arch !== 'amd64' ? TIMES_EMULATED : TIMES),
       // A kernel that checks itself is no place for a hundred thousand events.
       ...(slower && { expect: { timeout: 5000 * slower }, testIgnore: 'burst.spec.ts' }),
     }));
@@ -53,8 +60,7 @@ export default defineConfig<object, Options>({
   globalSetup: './specs/setup.ts',
   outputDir: 'test-results',
   reporter,
-  // Recorded guests boot for every spec, and are slower.
-  timeout: recordingWanted() ? 900_000 : 180_000,
+  ...TIMES,
   workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
   projects: [
     ...suites

@@ -5,11 +5,13 @@ import { update } from '../harness/kernels/update.js';
 import { aptUpdate } from '../harness/roots/debian.js';
 import { step } from '../harness/util/progress.js';
 
-await step("Reading the archive's indexes", aptUpdate);
 const only = process.argv.slice(2);
 const before = await readLock();
 const after: Record<string, LockedKernel> = {};
 const { entries } = await readCatalogue();
+const updated = entries.filter(({ name }) => only.length === 0 || only.includes(name));
+for (const arch of new Set(updated.map((entry) => entry.arch)))
+  await step(`Reading the archive's indexes for ${arch}`, () => aptUpdate(arch));
 // Those that take another's configuration come after it.
 const borrows = ({ headers }: CatalogueEntry) => 'config' in headers && headers.config !== undefined;
 for (const entry of [...entries.filter((each) => !borrows(each)), ...entries.filter(borrows)]) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
 import type { RunResult } from '../roots/tool-root.js';
+import { ARCHITECTURES } from '../util/architecture.js';
 import { copySources } from './module.js';
 
 export interface ModuleCommand {
@@ -19,7 +20,7 @@ export interface ModuleCommand {
 
 /** Runs a command in a copy of module/; nothing is left of it. */
 export async function inModule({ command, kernel, env = {}, prepare }: ModuleCommand): Promise<RunResult> {
-  const tools = await toolRoot();
+  const tools = await toolRoot(kernel?.arch);
   const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-module-'));
   try {
     await mkdir(join(dir, 'src'));
@@ -29,7 +30,7 @@ export async function inModule({ command, kernel, env = {}, prepare }: ModuleCom
     return await runInRoot(tools, words, {
       cwd: '/build/src',
       binds: [...(kernel?.headers ?? []), { host: dir, inside: 'build' }],
-      env,
+      env: { ...(kernel && ARCHITECTURES[kernel.arch].kbuild), ...env },
     });
   } finally {
     await rm(dir, { recursive: true, force: true });

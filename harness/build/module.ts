@@ -8,6 +8,8 @@ import { imageFacts, sha256 } from '../kernels/image.js';
 import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
 import type { Root, RunResult } from '../roots/tool-root.js';
+import { ARCHITECTURES } from '../util/architecture.js';
+import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';
@@ -75,8 +77,10 @@ function must({ exitCode, output }: RunResult, what: string): string {
 /** cargo's messages; only the one that names the test program is of interest. */
 const artifact = z.object({ executable: z.string(), target: z.object({ name: z.literal('integration') }) });
 
-async function buildIntegrationTest(tools: Root, dir: string): Promise<void> {
+async function buildIntegrationTest(tools: Root, arch: Architecture, dir: string): Promise<void> {
   const command = ['cargo', 'test', '--offline', '--features', 'integration', '--test', 'integration'];
+  const { rust, cc } = ARCHITECTURES[arch];
+  if (arch !== 'amd64') command.push('--target', rust, '--config', `target.${rust}.linker="${cc}"`);
   const { stdout, exitCode, output } = await runInRoot(
     tools,
     [...command, '--no-run', '--message-format=json'],
@@ -126,12 +130,16 @@ async function audit(tools: Root, kernel: Kernel, dir: string): Promise<void> {
 }
 
 async function build(tools: Root, kernel: Kernel, options: readonly string[], dir: string): Promise<void> {
+  const { kbuild, strip } = ARCHITECTURES[kernel.arch];
   await copySources(join(dir, 'src'));
   // The checker of kernel-doc comments, a part of W=1, needs a Python that is not here or wants more of them.
   const checks = ['W=1', 'CONFIG_OBJTOOL_WERROR=y', 'PYTHON3=true', 'KERNELDOC=true'];
   const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks];
   const binds = [...kernel.headers, { host: dir, inside: 'build' }];
-  const result = await runInRoot(tools, [...make, ...options, 'all', 'oracle', 'bench'], { binds });
+  const result = await runInRoot(tools, [...make, ...options, 'all', 'oracle', 'bench'], {
+    binds,
+    env: kbuild,
+  });
   must(result, `building the module for ${kernel.release}`);
   if (!kernel.builtTogether) await audit(tools, kernel, dir);
   const built = ['swarm_guard.ko', 'tests/oracle/swarm_oracle.ko', 'tests/bench/swarm_bench.ko'];
@@ -140,8 +148,8 @@ async function build(tools: Root, kernel: Kernel, options: readonly string[], di
     input: result.output,
   });
   const modules = built.map((path) => `/build/${basename(path)}`);
-  await runInRoot(tools, ['strip', '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
-  await buildIntegrationTest(tools, dir);
+  await runInRoot(tools, [strip, '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
+  await buildIntegrationTest(tools, kernel.arch, dir);
   await execa('rm', ['-rf', 'target', 'src'], { cwd: dir });
 }
 
@@ -152,7 +160,7 @@ async function build(tools: Root, kernel: Kernel, options: readonly string[], di
  * the headers are not exactly the image's.
  */
 export async function buildModule(kernel: Kernel, options: readonly string[] = []): Promise<BuiltModule> {
-  const tools = await toolRoot();
+  const tools = await toolRoot(kernel.arch);
   const dir = await cached({
     kind: 'modules',
     label: kernel.release,

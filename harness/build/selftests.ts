@@ -2,6 +2,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import { ARCHITECTURES } from '../util/architecture.js';
+import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { sourcePackage, unpackSource } from './kernel-source.js';
@@ -13,17 +15,26 @@ const COLLECTIONS = [
 ];
 
 /** What of the source they need. */
-const SOURCES = [
-  ...['Makefile', 'Kbuild', 'Kconfig', 'arch/x86', 'include', 'scripts', 'usr/include', 'samples/check-exec'],
+const sources = (arch: Architecture) => [
+  ...[
+    'Makefile',
+    'Kbuild',
+    'Kconfig',
+    `arch/${arch === 'amd64' ? 'x86' : arch}`,
+    'include',
+    'scripts',
+    'usr/include',
+    'samples/check-exec',
+  ],
   ...['arch', 'build', 'include', 'lib', 'scripts', 'testing/selftests'].map((each) => `tools/${each}`),
 ];
 
 /* -k: what needs a library that is not there stays out of the list of what is installed. */
-const BUILD = `set -e
+const build = ({ cc, strip }: { cc: string; strip: string }) => `set -e
 make -s headers
 cd tools/testing/selftests
-make -k CC=gcc-14 TARGETS="${COLLECTIONS.join(' ')}" install INSTALL_PATH=/build/selftests || true
-find /build/selftests -type f -executable -exec strip --strip-debug {} + 2>/dev/null || true
+make -k CC=${cc} TARGETS="${COLLECTIONS.join(' ')}" install INSTALL_PATH=/build/selftests || true
+find /build/selftests -type f -executable -exec ${strip} --strip-debug {} + 2>/dev/null || true
 tar -C /build -Sczf /build/selftests.tar.gz selftests`;
 
 /**
@@ -32,18 +43,20 @@ tar -C /build -Sczf /build/selftests.tar.gz selftests`;
  * @returns the path of a compressed tar archive with the directory `selftests`.
  * @throws where the archive has no source or nothing builds.
  */
-export async function buildSelftests(): Promise<string> {
-  const [tools, source] = [await toolRoot(), await sourcePackage()];
+export async function buildSelftests(arch: Architecture): Promise<string> {
+  const [tools, source] = [await toolRoot(arch), await sourcePackage()];
+  const [parts, commands] = [sources(arch), build(ARCHITECTURES[arch])];
   const dir = await cached({
     kind: 'selftests',
     label: source.name,
-    key: [tools.id, source.sha256, ...SOURCES, BUILD],
+    key: [tools.id, source.sha256, ...parts, commands],
     keep: 2,
     build: (dir) =>
       step(`Building the tests of ${source.name}`, async () => {
         await mkdir(join(dir, 'selftests'));
-        await unpackSource(source, SOURCES, dir);
-        const { exitCode, output } = await runInRoot(tools, ['sh', '-c', BUILD], {
+        await unpackSource(source, parts, dir);
+        const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], {
+          env: ARCHITECTURES[arch].kbuild,
           cwd: '/build/linux',
           binds: [{ host: dir, inside: 'build' }],
         });

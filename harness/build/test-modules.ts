@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';
@@ -17,7 +18,8 @@ export async function buildTestModules(kernel: Kernel, name: string): Promise<st
   const from = join(repository, 'module/tests', name);
   const files = (await readdir(from)).filter((file) => /^Kbuild$|\.[ch]$/.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(from, file), 'utf8')));
-  const tools = await toolRoot();
+  const { cc, kbuild } = ARCHITECTURES[kernel.arch];
+  const tools = await toolRoot(kernel.arch);
   return cached({
     kind: 'test-modules',
     label: `${name}-${kernel.release}`,
@@ -27,9 +29,9 @@ export async function buildTestModules(kernel: Kernel, name: string): Promise<st
       step(`Building the test modules ${name} for ${kernel.release}`, async () => {
         await mkdir(join(dir, 'src'));
         for (const file of files) await cp(join(from, file), join(dir, 'src', file));
-        const command = ['make', '-C', kernel.kdir, 'M=/build/src', 'W=1', 'CC=gcc-14', 'modules'];
+        const command = ['make', '-C', kernel.kdir, 'M=/build/src', 'W=1', `CC=${cc}`, 'modules'];
         const binds = [...kernel.headers, { host: dir, inside: 'build' }];
-        const { exitCode, output } = await runInRoot(tools, command, { binds });
+        const { exitCode, output } = await runInRoot(tools, command, { binds, env: kbuild });
         if (exitCode !== 0 || /\bwarning:/i.test(output))
           throw new Error(`the test modules ${name} do not build:\n${output}`);
         for (const file of (await readdir(join(dir, 'src'))).filter((each) => each.endsWith('.ko')))

@@ -1,5 +1,6 @@
 /** What an attempt to escape is. The corpus is data; how it is run is in run.ts. */
 import type { AgentRequest } from '../swarm/client.js';
+import type { Architecture } from '../util/architecture.js';
 
 /** Kinds of violations, as the module names them. */
 export type Kind = 'fork' | 'thread' | 'execve' | 'unshare' | 'setns' | 'device' | 'control';
@@ -35,6 +36,8 @@ export interface Attempt {
   readonly id: string;
   /** What is tried, as the table says it. */
   readonly title: string;
+  /** The only architecture on which there is what is tried. */
+  readonly arch?: Architecture;
   /** A shell line outside, before; as root, in the shared directory. */
   readonly before?: string;
   /** Statements of the shell that launches: descriptors, limits. */

@@ -95,6 +95,7 @@ export const kernel: readonly Attempt[] = [
   },
   {
     id: 'entry32-unshare',
+    arch: 'amd64',
     title: '32-bit entry: unshare of each kind',
     inside: 'escape --hold unshare32',
     hold: true,
@@ -103,6 +104,7 @@ export const kernel: readonly Attempt[] = [
   },
   {
     id: 'entry32-clone',
+    arch: 'amd64',
     title: '32-bit entry: clone and clone3 with each kind',
     inside: 'escape --hold clone32',
     hold: true,
@@ -111,6 +113,7 @@ export const kernel: readonly Attempt[] = [
   },
   {
     id: 'entry32-setns',
+    arch: 'amd64',
     title: "32-bit entry: setns by inherited descriptors of the launcher's namespaces",
     under: NAMESPACE_FDS,
     inside: 'escape --hold setns-fd32 5 6 7 8 9 10 11 12',
@@ -120,6 +123,7 @@ export const kernel: readonly Attempt[] = [
   },
   {
     id: 'entry32-mount',
+    arch: 'amd64',
     title: '32-bit entry: open_tree and fsmount with a namespace',
     inside: 'escape fsmount32; escape --hold open-tree32',
     hold: true,
@@ -135,6 +139,7 @@ export const kernel: readonly Attempt[] = [
   },
   {
     id: 'entry32-device',
+    arch: 'amd64',
     title: '32-bit entry: open and mknod of an unlisted device',
     before: NODE,
     inside: 'escape write32 kmsg $MARK; escape mknod32 own',
@@ -151,6 +156,7 @@ export const kernel: readonly Attempt[] = [
   },
   {
     id: 'entry32-fork',
+    arch: 'amd64',
     title: '32-bit entry: fork where it is denied',
     inside: 'exec escape --hold fork32',
     hold: true,

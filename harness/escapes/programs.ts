@@ -96,8 +96,8 @@ export const programs: readonly Attempt[] = [
   {
     id: 'exec-loader',
     title: '… by the dynamic loader, started by hand',
-    before: BEFORE,
-    inside: 'escape exec /lib64/ld-linux-x86-64.so.2 /usr/bin/touch touched',
+    before: `${BEFORE}; ln -s /lib*/ld-linux-* loader`,
+    inside: 'escape exec loader /usr/bin/touch touched',
     escaped: TOUCHED,
     ours: [
       denied(1),
@@ -105,7 +105,7 @@ export const programs: readonly Attempt[] = [
         outcome: 'gap',
         section: 'Programs by file',
         when: 'with the loader listed',
-        policy: { exec_paths: [...LISTED, '/lib64/ld-linux-x86-64.so.2'] },
+        policy: { exec_paths: [...LISTED, '/srv/escape/loader'] },
       },
     ],
     without: PEERS,

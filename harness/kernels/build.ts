@@ -43,7 +43,7 @@ async function build(root: Root, { locked, fragment, fetch }: BuildOptions, dir:
  * options and by the same compiler; otherwise it takes from a quarter of an hour to an hour.
  * @throws with the options that the configuration does not keep, or the end of what the build printed.
  */
-export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'name'>> {
+export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'name' | 'arch'>> {
   const { locked, fragment } = options;
   const root = await kernelBuildRoot();
   const compiler = await runInRoot(root, ['gcc-14', '--version']);

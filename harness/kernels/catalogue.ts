@@ -32,6 +32,7 @@ const entry = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/),
   series: z.string().regex(/^\d+\.\d+$/),
   flavour: z.enum(['cloud', 'rt', 'plain', 'debug']),
+  arch: z.enum(['amd64', 'arm64']).default('amd64'),
   why: z.string().min(10),
   headers,
   /** How many times longer than elsewhere everything takes on it; every time limit is so much longer. */

@@ -11,7 +11,7 @@ import { symversOf } from './symvers.js';
 export interface ImageFacts {
   /** Its types, as the running kernel shows them in /sys/kernel/btf/vmlinux. */
   readonly btf: string;
-  /** Its exports, as a line of Module.symvers each. */
+  /** Its exports, as a line of Module.symvers each; a raw image does not tell where they are. */
   readonly symvers: string;
 }
 
@@ -35,6 +35,30 @@ function payload(bzImage: Buffer): Buffer {
   const start = ((bzImage[0x1f1] ?? 0) + 1) * 512 + bzImage.readUInt32LE(0x248);
   // Its last four bytes are the size of what is in it.
   return bzImage.subarray(start, start + bzImage.readUInt32LE(0x24c) - 4);
+}
+
+/** The header of the types, of version 1, without flags and 24 bytes long; types are first, at offset 0. */
+const BTF_HEADER = Buffer.from('9feb01001800000000000000', 'hex');
+
+/** What arm64 boots: the kernel as it lies in memory (Documentation/arch/arm64/booting.rst). */
+function isRaw(image: Buffer): boolean {
+  return image.length > 64 && image.toString('latin1', 56, 60) === 'ARMd';
+}
+
+/** The types in a raw image, which has no table of its sections: where a header's sizes fit what is there. */
+function rawTypes(image: Buffer): Buffer | undefined {
+  for (let at = image.indexOf(BTF_HEADER); at >= 0; at = image.indexOf(BTF_HEADER, at + 1)) {
+    const [types, strings, size] = [12, 16, 20].map((field) => image.readUInt32LE(at + field)) as [
+      number,
+      number,
+      number,
+    ];
+    const end = at + 24 + strings + size;
+    // Strings follow the types; the first is empty, and the last ends with them.
+    const whole = types > 0 && types <= strings && size > 1 && end <= image.length;
+    if (whole && image[at + 24 + strings] === 0 && image[end - 1] === 0) return image.subarray(at, end);
+  }
+  return undefined;
 }
 
 /** The kernel inside an image, as ELF; `work` is a directory for what lies between. */
@@ -63,11 +87,13 @@ export async function imageFacts(image: string): Promise<ImageFacts> {
     key: [await sha256(image)],
     keep: 40,
     build: async (dir) => {
-      const vmlinux = await extract(image, dir);
-      const btf = sectionData(vmlinux, '.BTF');
+      const file = await readFile(image);
+      const raw = isRaw(file);
+      const vmlinux = raw ? file : await extract(image, dir);
+      const btf = raw ? rawTypes(vmlinux) : sectionData(vmlinux, '.BTF');
       if (!btf) throw new Error(`${image} was built without CONFIG_DEBUG_INFO_BTF`);
       await writeFile(join(dir, 'btf'), btf);
-      await writeFile(join(dir, 'Module.symvers'), symversOf(vmlinux));
+      if (!raw) await writeFile(join(dir, 'Module.symvers'), symversOf(vmlinux));
     },
   });
   return { btf: join(dir, 'btf'), symvers: join(dir, 'Module.symvers') };

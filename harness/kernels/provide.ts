@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { aptUpdate, download } from '../roots/debian.js';
 import type { Bind } from '../roots/tool-root.js';
+import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { buildOwn } from './build.js';
@@ -13,7 +14,7 @@ import type { CatalogueEntry, LockedKernel } from './catalogue.js';
 import { sha256 } from './image.js';
 import { prepareHeaders } from './prepare.js';
 import { provideSource } from './source.js';
-import { kernelTrees, provideTree, treeSource } from './tree.js';
+import { headerBinds, kernelTrees, provideTree, treeSource } from './tree.js';
 
 /** A kernel that can be built for and booted. */
 export interface Kernel {
@@ -21,6 +22,7 @@ export interface Kernel {
   readonly name: string;
   /** What uname -r says. */
   readonly release: string;
+  readonly arch: Architecture;
   /** The image that QEMU boots. */
   readonly image: string;
   /** Its modules, as far as there are any: a directory such as lib/modules/<release>. */
@@ -37,11 +39,12 @@ export interface Kernel {
 
 async function fetchAndUnpack(kernel: LockedKernel, dir: string): Promise<void> {
   const wanted = new Set(kernel.packages.map((each) => each.sha256));
+  const arch = kernel.packages.some(({ name }) => name.endsWith(':arm64')) ? 'arm64' : 'amd64';
   try {
-    await download(kernel.packages, dir);
+    await download(kernel.packages, dir, arch);
   } catch {
-    await aptUpdate();
-    await download(kernel.packages, dir).catch((error: unknown) => {
+    await aptUpdate(arch);
+    await download(kernel.packages, dir, arch).catch((error: unknown) => {
       throw goneFromArchive(kernel, error);
     });
   }
@@ -87,15 +90,6 @@ export async function unpack(kernel: LockedKernel): Promise<Unpacked> {
   throw new Error(`${release}: there is no image in its packages`);
 }
 
-/** The binds of packages of headers, at the places where Debian installs them. */
-async function packagedHeaders(dir: string): Promise<Bind[]> {
-  const kbuild = (await readdir(join(dir, 'usr/lib'))).filter((each) => each.startsWith('linux-kbuild'));
-  return ['usr/src', ...kbuild.map((each) => `usr/lib/${each}`)].map((inside) => ({
-    host: join(dir, inside),
-    inside,
-  }));
-}
-
 async function lockedKernel(name: string): Promise<LockedKernel> {
   const kernel = (await readLock())[name];
   if (!kernel) throw new Error(`kernel ${name} is not locked; run \`npm run kernels:update\``);
@@ -132,14 +126,16 @@ export interface HeaderSource {
 
 /**
  * A kernel whose image is packaged and whose headers are not.
+ * @throws where it is for another architecture than amd64, for which no headers are prepared here.
  */
 export async function withPreparedHeaders(
-  name: string,
+  { name, arch }: CatalogueEntry,
   locked: LockedKernel,
   config: Configuration,
   source: HeaderSource,
 ): Promise<Kernel> {
   const { release } = locked;
+  if (arch !== 'amd64') throw new Error(`headers for ${release} have to be packages: it is for ${arch}`);
   const { image, modules } = await unpack(locked);
   const prepared = await prepareHeaders({
     release,
@@ -152,6 +148,7 @@ export async function withPreparedHeaders(
   return {
     name,
     release,
+    arch,
     image,
     modules: existsSync(join(modules, 'kernel')) ? modules : prepared.modules,
     headers: [{ host: prepared.headers, inside }],
@@ -173,7 +170,7 @@ async function fromTree(entry: CatalogueEntry, because: string): Promise<Kernel>
         `  --kernel-tree ${entry.name}=PATH names a kernel's source, its build tree or its installed files`,
     );
   }
-  const tree = await provideTree(entry.name, path);
+  const tree = await provideTree(entry, path);
   if (tree) return tree;
   // A source without an image of its own: the archive's image, if there is one.
   const locked = (await readLock())[entry.name];
@@ -182,7 +179,7 @@ async function fromTree(entry: CatalogueEntry, because: string): Promise<Kernel>
       `${path} is a source that has not been built, and the archive has no image of ${entry.name}; build it there first (make bzImage modules)`,
     );
   }
-  return withPreparedHeaders(entry.name, locked, await configFor(entry, locked), await treeSource(path));
+  return withPreparedHeaders(entry, locked, await configFor(entry, locked), await treeSource(path));
 }
 
 /**
@@ -195,16 +192,16 @@ export async function provideKernel(name?: string): Promise<Kernel> {
   const { headers } = entry;
   if (headers.from === 'tree') return fromTree(entry, headers.because);
   const tree = (await kernelTrees()).get(entry.name);
-  const own = tree === undefined ? undefined : await provideTree(entry.name, tree);
+  const own = tree === undefined ? undefined : await provideTree(entry, tree);
   if (own) return own;
 
   const locked = await lockedKernel(entry.name);
   if (tree !== undefined)
-    return withPreparedHeaders(entry.name, locked, await configFor(entry, locked), await treeSource(tree));
+    return withPreparedHeaders(entry, locked, await configFor(entry, locked), await treeSource(tree));
   if (headers.from === 'build') {
     const fetch = (dir: string) => fetchAndUnpack(locked, dir);
     const built = await buildOwn({ locked, fragment: headers.fragment, fetch });
-    return { name: entry.name, slower: entry.slower, ...built };
+    return { name: entry.name, arch: entry.arch, slower: entry.slower, ...built };
   }
   if (headers.from === 'source') {
     const { source } = locked;
@@ -215,16 +212,17 @@ export async function provideKernel(name?: string): Promise<Kernel> {
         throw goneFromArchive(locked, error);
       });
     const config = await configFor(entry, locked);
-    return withPreparedHeaders(entry.name, locked, config, { key: source.sha256, path });
+    return withPreparedHeaders(entry, locked, config, { key: source.sha256, path });
   }
   const { dir, image, modules } = await unpack(locked);
   const { release } = locked;
   return {
     name: entry.name,
     release,
+    arch: entry.arch,
     image,
     modules,
-    headers: await packagedHeaders(dir),
+    headers: await headerBinds(dir),
     kdir: `/usr/src/linux-headers-${release}`,
   };
 }

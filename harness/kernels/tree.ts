@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
 import type { Bind } from '../roots/tool-root.js';
+import type { CatalogueEntry } from './catalogue.js';
 import { sha256 } from './image.js';
 import type { HeaderSource, Kernel } from './provide.js';
 
@@ -35,22 +36,33 @@ async function releaseOf(kdir: string): Promise<string> {
 }
 
 /** A tree that a kernel was built in; it may have its source elsewhere (make O=). */
-async function buildTree(name: string, tree: string): Promise<Kernel | undefined> {
-  const image = ['arch/x86/boot/bzImage', 'arch/arm64/boot/Image']
-    .map((each) => join(tree, each))
-    .find(existsSync);
-  if (!image || !existsSync(join(tree, 'include/config/kernel.release'))) return undefined;
+async function buildTree({ name, arch }: CatalogueEntry, tree: string): Promise<Kernel | undefined> {
+  const image = join(tree, { amd64: 'arch/x86/boot/bzImage', arm64: 'arch/arm64/boot/Image' }[arch]);
+  if (!existsSync(image) || !existsSync(join(tree, 'include/config/kernel.release'))) return undefined;
   if (!existsSync(join(tree, 'Module.symvers')))
     throw new Error(`${tree} has an image but no Module.symvers; build its modules as well (make modules)`);
   const source = await realpath(join(tree, 'source')).catch(() => tree);
   const places = [...new Set([tree, source])];
   // Where make O= was used the tree names its source by its path, so everything stays where it is.
   const headers: Bind[] = places.map((host) => ({ host, inside: host.slice(1) }));
-  return { name, release: await releaseOf(tree), image, modules: tree, headers, kdir: tree };
+  return { name, release: await releaseOf(tree), arch, image, modules: tree, headers, kdir: tree };
+}
+
+/** The binds of packages of headers, at the places where Debian installs them: beside what a root has there. */
+export async function headerBinds(root: string): Promise<Bind[]> {
+  const within = async (dir: string, prefix: string) =>
+    (await readdir(join(root, dir)))
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => `${dir}/${name}`);
+  const places = [
+    ...(await within('usr/src', 'linux-headers')),
+    ...(await within('usr/lib', 'linux-kbuild')),
+  ];
+  return places.map((inside) => ({ host: join(root, inside), inside }));
 }
 
 /** A root, or a directory with unpacked packages, that a kernel and its headers are installed in. */
-async function installed(name: string, root: string): Promise<Kernel | undefined> {
+async function installed({ name, arch }: CatalogueEntry, root: string): Promise<Kernel | undefined> {
   for (const lib of ['usr/lib/modules', 'lib/modules']) {
     const dir = join(root, lib);
     for (const release of existsSync(dir) ? await readdir(dir) : []) {
@@ -65,14 +77,13 @@ async function installed(name: string, root: string): Promise<Kernel | undefined
       const source = join(root, 'usr/src');
       const kdir = join(source, `linux-headers-${release}`);
       if (!image || !existsSync(kdir)) continue;
-      const kbuild = (await readdir(join(root, 'usr/lib'))).filter((each) => each.startsWith('linux-kbuild'));
-      const inside = ['usr/src', ...kbuild.map((each) => `usr/lib/${each}`)];
       return {
         name,
         release,
+        arch,
         image,
         modules,
-        headers: inside.map((each) => ({ host: join(root, each), inside: each })),
+        headers: await headerBinds(root),
         kdir: `/usr/src/linux-headers-${release}`,
       };
     }
@@ -82,12 +93,12 @@ async function installed(name: string, root: string): Promise<Kernel | undefined
 
 /**
  * The kernel that a directory holds; undefined where it is a source that has not been built.
- * @param name the entry of the catalogue that it stands for
+ * @param entry the entry of the catalogue that it stands for
  * @throws where it is neither.
  */
-export async function provideTree(name: string, path: string): Promise<Kernel | undefined> {
+export async function provideTree(entry: CatalogueEntry, path: string): Promise<Kernel | undefined> {
   if (!(await stat(path)).isDirectory()) throw new Error(`${path} is not a directory`);
-  const kernel = (await buildTree(name, path)) ?? (await installed(name, path));
+  const kernel = (await buildTree(entry, path)) ?? (await installed(entry, path));
   if (kernel) return kernel;
   if (existsSync(join(path, 'Kbuild')) && existsSync(join(path, 'kernel/fork.c'))) return undefined;
   throw new Error(

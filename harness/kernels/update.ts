@@ -2,11 +2,18 @@
 import { describe, packageNames, sourceVersions } from '../roots/debian.js';
 import type { ArchivePackage, ArchiveSource } from '../roots/debian.js';
 import { StructureError, buildModule } from '../build/module.js';
+import type { Architecture } from '../util/architecture.js';
 import type { CatalogueEntry, LockedKernel } from './catalogue.js';
 import { configFor, withPreparedHeaders } from './provide.js';
 import { provideSource } from './source.js';
 
-const SUFFIX = { cloud: 'cloud-amd64', rt: 'rt-amd64', plain: 'amd64', debug: 'swarm-debug' } as const;
+const PREFIX = { cloud: 'cloud-', rt: 'rt-', plain: '' } as const;
+
+const suffix = ({ flavour, arch }: CatalogueEntry) =>
+  flavour === 'debug' ? 'swarm-debug' : `${PREFIX[flavour]}${arch}`;
+
+/** The name by which apt finds a package of an architecture. */
+const qualified = (name: string, arch: Architecture) => (arch === 'amd64' ? name : `${name}:${arch}`);
 
 /** Orders releases, versions and files of one series by their patch number. */
 export function patchOf(release: string): number {
@@ -16,24 +23,26 @@ export function patchOf(release: string): number {
 const newestFirst = (a: string, b: string) => patchOf(b) - patchOf(a);
 
 /** The packages that hold an image, in the three ways that Debian has packaged them. */
-function imagePackages(release: string): string[][] {
+function imagePackages(release: string, arch: Architecture): string[][] {
   return [
     [`linux-binary-unsigned-${release}`, `linux-modules-${release}`, `linux-base-${release}`],
     [`linux-binary-${release}`],
     [`linux-image-${release}`],
-  ];
+  ].map((names) => names.map((name) => qualified(name, arch)));
 }
 
-function headerPackages({ flavour }: CatalogueEntry, release: string): string[] {
-  const abi = release.slice(0, -(SUFFIX[flavour].length + 1));
-  return [`linux-headers-${release}`, `linux-headers-${abi}-common`, `linux-kbuild-${abi}`];
+/** linux-kbuild is what runs while a module is built: that of amd64 builds for each architecture. */
+function headerPackages(entry: CatalogueEntry, release: string): string[] {
+  const abi = release.slice(0, -(suffix(entry).length + 1));
+  const own = qualified(`linux-headers-${release}`, entry.arch);
+  return [own, `linux-headers-${abi}-common`, `linux-kbuild-${abi}`];
 }
 
 /** The releases of a series that packages of a kind are there for, newest first. */
-async function releases({ series, flavour }: CatalogueEntry, kind: string): Promise<string[]> {
+async function releases(entry: CatalogueEntry, kind: string): Promise<string[]> {
   const prefix = `linux-${kind}-`;
-  const shape = new RegExp(`^${prefix}(\\d+\\.\\d+\\.\\d+\\+deb\\d+-${SUFFIX[flavour]})$`);
-  const names = await packageNames(`${prefix}${series}.`);
+  const shape = new RegExp(`^${prefix}(\\d+\\.\\d+\\.\\d+\\+deb\\d+-${suffix(entry)})$`);
+  const names = await packageNames(`${prefix}${entry.series}.`, entry.arch);
   return names.flatMap((name) => shape.exec(name)?.[1] ?? []).sort(newestFirst);
 }
 
@@ -43,14 +52,14 @@ async function imageReleases(entry: CatalogueEntry): Promise<string[]> {
   return [...new Set(found)].sort(newestFirst);
 }
 
-async function describeAll(names: string[]): Promise<ArchivePackage[] | undefined> {
-  const found = await Promise.all(names.map(describe));
+async function describeAll(names: string[], arch: Architecture): Promise<ArchivePackage[] | undefined> {
+  const found = await Promise.all(names.map((name) => describe(name, arch)));
   return found.every((each) => each !== undefined) ? found : undefined;
 }
 
-async function lockImage(release: string): Promise<ArchivePackage[]> {
-  for (const names of imagePackages(release)) {
-    const found = await describeAll(names);
+async function lockImage(release: string, arch: Architecture): Promise<ArchivePackage[]> {
+  for (const names of imagePackages(release, arch)) {
+    const found = await describeAll(names, arch);
     if (found) return found;
   }
   throw new Error(`the archive lists ${release} but has no package with its image`);
@@ -64,25 +73,27 @@ export interface Update {
 
 async function fromPackages(entry: CatalogueEntry): Promise<Update> {
   for (const release of await releases(entry, 'headers')) {
-    const headers = await describeAll(headerPackages(entry, release));
-    if (headers)
-      return { locked: { release, packages: [...(await lockImage(release)), ...headers] }, notes: [] };
+    const headers = await describeAll(headerPackages(entry, release), entry.arch);
+    if (!headers) continue;
+    const image = await lockImage(release, entry.arch);
+    return { locked: { release, packages: [...image, ...headers] }, notes: [] };
   }
   return { notes: ['the archive has no headers for it'] };
 }
 
 /** What is built here is as new as the source package that it is built from. */
-async function toBuild({ series, flavour }: CatalogueEntry): Promise<Update> {
+async function toBuild(entry: CatalogueEntry): Promise<Update> {
+  const { series } = entry;
   const source = await describe(`linux-source-${series}`);
   if (!source) return { notes: ['the archive has no source package of it'] };
-  const release = `${/^\d+\.\d+\.\d+/.exec(source.version)?.[0] ?? series}-${SUFFIX[flavour]}`;
+  const release = `${/^\d+\.\d+\.\d+/.exec(source.version)?.[0] ?? series}-${suffix(entry)}`;
   return { locked: { release, packages: [source] }, notes: [] };
 }
 
 async function imageOnly(entry: CatalogueEntry): Promise<Update> {
   const [release] = await imageReleases(entry);
   if (release === undefined) return { notes: ['the archive has no image of it'] };
-  return { locked: { release, packages: await lockImage(release) }, notes: [] };
+  return { locked: { release, packages: await lockImage(release, entry.arch) }, notes: [] };
 }
 
 /** The sources of a series that the pool still has, newest first; the index lists many that it has not. */
@@ -102,7 +113,7 @@ async function fits(entry: CatalogueEntry, locked: LockedKernel, source: Archive
   try {
     const config = await configFor(entry, locked);
     const path = () => provideSource(source);
-    const kernel = await withPreparedHeaders(entry.name, locked, config, { key: source.sha256, path });
+    const kernel = await withPreparedHeaders(entry, locked, config, { key: source.sha256, path });
     await buildModule(kernel);
     return '';
   } catch (error) {
@@ -117,7 +128,7 @@ async function fromSource(entry: CatalogueEntry, before: LockedKernel | undefine
   for await (const source of sourcesInPool(entry.series)) {
     // An image older than the source is newer in no respect.
     for (const release of images.filter((each) => patchOf(each) >= patchOf(source.version))) {
-      const locked: LockedKernel = { release, packages: await lockImage(release), source };
+      const locked: LockedKernel = { release, packages: await lockImage(release, entry.arch), source };
       if (JSON.stringify(locked) === JSON.stringify(before)) return { locked, notes };
       const why = await fits(entry, locked, source);
       if (!why) return { locked, notes };

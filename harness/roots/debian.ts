@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
+import type { Architecture } from '../util/architecture.js';
 import { cacheDir } from '../util/cache.js';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -37,10 +38,11 @@ export async function source(suite: string): Promise<string> {
   return `deb [signed-by=${KEYRING}] ${await mirror()} ${suite} main`;
 }
 
-const aptDir = () => join(cacheDir(), 'apt');
+/* The indexes of arm64 are read only for kernels of that architecture, so they are kept apart. */
+const aptDir = (arch: Architecture) => join(cacheDir(), arch === 'amd64' ? 'apt' : `apt-${arch}`);
 
-function aptOptions(): string[] {
-  const dir = aptDir();
+function aptOptions(arch: Architecture): string[] {
+  const dir = aptDir(arch);
   return [
     `Dir::Etc::sourcelist=${dir}/sources.list`,
     'Dir::Etc::sourceparts=/dev/null',
@@ -48,19 +50,23 @@ function aptOptions(): string[] {
     `Dir::Cache=${dir}/cache`,
     'APT::Sandbox::User=root',
     'APT::Architecture=amd64',
+    ...(arch === 'amd64' ? [] : ['APT::Architectures::=amd64', `APT::Architectures::=${arch}`]),
   ].flatMap((option) => ['-o', option]);
 }
 
-/** Fetches the archive's signed indexes for the suites that kernels come from. */
-export async function aptUpdate(): Promise<void> {
-  const dir = aptDir();
+/**
+ * Fetches the archive's signed indexes for the suites that kernels come from.
+ * @param arch the architecture whose packages are described or downloaded then; those of amd64 always are
+ */
+export async function aptUpdate(arch: Architecture = 'amd64'): Promise<void> {
+  const dir = aptDir(arch);
   await mkdir(join(dir, 'lists/partial'), { recursive: true });
   await mkdir(join(dir, 'cache/archives/partial'), { recursive: true });
   const suites = [`${SUITE}-backports`, SUITE];
   const lines = await Promise.all(suites.map(source));
   const sources = lines.map((line) => line.replace(/^deb /, 'deb-src '));
   await writeFile(join(dir, 'sources.list'), `${[...lines, ...sources].join('\n')}\n`);
-  await execa('apt-get', [...aptOptions(), '--error-on=any', 'update']);
+  await execa('apt-get', [...aptOptions(arch), '--error-on=any', 'update']);
 }
 
 /** A package as the archive's signed index describes it. */
@@ -73,19 +79,25 @@ export const archivePackage = z.object({
 export type ArchivePackage = z.infer<typeof archivePackage>;
 
 /** Names of packages that begin with `prefix`; {@link aptUpdate} must have been called. */
-export async function packageNames(prefix: string): Promise<string[]> {
-  const { stdout } = await execa('apt-cache', [...aptOptions(), 'pkgnames', prefix]);
+export async function packageNames(prefix: string, arch: Architecture = 'amd64'): Promise<string[]> {
+  const { stdout } = await execa('apt-cache', [...aptOptions(arch), 'pkgnames', prefix]);
   return stdout.split('\n').filter(Boolean);
 }
 
-/** What the archive's index says of the newest version of a package, or undefined where there is none. */
-export async function describe(name: string): Promise<ArchivePackage | undefined> {
-  const { stdout } = await execa('apt-cache', [...aptOptions(), '--no-all-versions', 'show', name], {
+/**
+ * What the archive's index says of the newest version of a package, or undefined where there is none.
+ * @param name that of one for another architecture than amd64 ends in it, as `linux-image-arm64:arm64`
+ */
+export async function describe(
+  name: string,
+  arch: Architecture = 'amd64',
+): Promise<ArchivePackage | undefined> {
+  const { stdout } = await execa('apt-cache', [...aptOptions(arch), '--no-all-versions', 'show', name], {
     reject: false,
   });
   const field = (key: string) => new RegExp(`^${key}: (.*)$`, 'm').exec(stdout)?.[1];
   const parsed = archivePackage.safeParse({
-    name: field('Package'),
+    name: field('Package') && name,
     version: field('Version'),
     size: Number(field('Size')),
     sha256: field('SHA256'),
@@ -97,9 +109,13 @@ export async function describe(name: string): Promise<ArchivePackage | undefined
  * Downloads packages into a directory; apt checks them against the signed index.
  * @throws where the archive no longer has one of these versions.
  */
-export async function download(packages: ArchivePackage[], dir: string): Promise<void> {
+export async function download(
+  packages: ArchivePackage[],
+  dir: string,
+  arch: Architecture = 'amd64',
+): Promise<void> {
   const wanted = packages.map(({ name, version }) => `${name}=${version}`);
-  const { exitCode, stderr } = await execa('apt-get', [...aptOptions(), 'download', ...wanted], {
+  const { exitCode, stderr } = await execa('apt-get', [...aptOptions(arch), 'download', ...wanted], {
     cwd: dir,
     reject: false,
   });
@@ -118,7 +134,7 @@ export type ArchiveSource = z.infer<typeof archiveSource>;
 
 /** Every version of a source package that the index lists, whether or not the pool still has it. */
 export async function sourceVersions(name: string): Promise<ArchiveSource[]> {
-  const { stdout } = await execa('apt-cache', [...aptOptions(), 'showsrc', '--only-source', name], {
+  const { stdout } = await execa('apt-cache', [...aptOptions('amd64'), 'showsrc', '--only-source', name], {
     reject: false,
   });
   return stdout.split(/\n\n+/).flatMap((paragraph) => {
@@ -136,7 +152,7 @@ export async function sourceVersions(name: string): Promise<ArchiveSource[]> {
  */
 export async function downloadSource({ name, version }: ArchiveSource, dir: string): Promise<void> {
   const options = ['source', '--download-only', '--tar-only', `${name}=${version}`];
-  const { exitCode, stderr } = await execa('apt-get', [...aptOptions(), ...options], {
+  const { exitCode, stderr } = await execa('apt-get', [...aptOptions('amd64'), ...options], {
     cwd: dir,
     reject: false,
   });

@@ -4,6 +4,8 @@ import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/provide.js';
+import { ARCHITECTURES } from '../util/architecture.js';
+import type { Architecture } from '../util/architecture.js';
 import { cached, hashOf } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';
@@ -31,34 +33,43 @@ const UNUSED = ['dri/*', 'gbm/*', 'libLLVM*', 'libgallium*', 'libicudata*', 'lib
   (path) => `--dpkgopt=path-exclude=/usr/lib/*/${path}`,
 );
 
-/** Debian packages, unpacked but not configured: nothing of them needs it. */
-function baseRoot(extra: readonly string[]): Promise<string> {
+/** The name of what is cached for an architecture. */
+const labelOf = (arch: Architecture, what: string) => (arch === 'amd64' ? what : `${arch}-${what}`);
+
+/** Debian packages, unpacked but not configured: nothing of them needs it, and none of them has to run here. */
+function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string> {
   const packages = [...PACKAGES, ...extra];
   return cached({
     kind: 'roots',
-    label: 'guest',
+    label: labelOf(arch, 'guest'),
     key: [SUITE, ...packages, ...(extra.length > 0 ? UNUSED : [])],
     keep: 6,
     build: (dir) =>
       step(`Making the guest's root${extra.length > 0 ? ` with ${extra.join(' ')}` : ''}`, async () => {
-        const args = ['--variant=extract', `--include=${packages.join(',')}`, ...withoutDocs, ...UNUSED];
+        const args = [
+          `--architectures=${arch}`,
+          '--variant=extract',
+          `--include=${packages.join(',')}`,
+          ...withoutDocs,
+          ...UNUSED,
+        ];
         await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
       }),
   });
 }
 
 /** The programs of vm-images/guest, linked statically, so that they run in any root. */
-async function guestPrograms(tools: Root): Promise<string> {
-  const names = (await readdir(guestDir)).filter((name) => name.endsWith('.c')).sort();
-  const sources = (await readdir(guestDir)).filter((name) => /\.[ch]$/.test(name)).sort();
-  const texts = await Promise.all(sources.map((name) => readFile(join(guestDir, name), 'utf8')));
+async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
+  const files = (await readdir(guestDir)).filter((name) => /\.[ch]$/.test(name)).sort();
+  const names = files.filter((name) => name.endsWith('.c'));
+  const texts = await Promise.all(files.map((name) => readFile(join(guestDir, name), 'utf8')));
   return cached({
     kind: 'programs',
-    label: 'guest',
-    key: [tools.id, ...sources, ...texts],
+    label: labelOf(arch, 'guest'),
+    key: [tools.id, ...files, ...texts],
     keep: 2,
     build: async (dir) => {
-      const command = ['gcc-14', '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];
+      const command = [ARCHITECTURES[arch].cc, '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];
       const binds = [
         { host: guestDir, inside: 'src' },
         { host: dir, inside: 'out' },
@@ -115,15 +126,21 @@ async function fillRoot(root: string, kernel: Kernel, programs: string, publicKe
   await copyModules(kernel, root);
 }
 
+/* Programs of amd64 do what can be done here; the loader of others finds its libraries without a cache. */
+const CONFIGURE = {
+  amd64: `chroot /image dropbearkey -t ed25519 -f /etc/dropbear/host_key >/dev/null
+chroot /image ldconfig`,
+  arm64: 'dropbearkey -t ed25519 -f /image/etc/dropbear/host_key >/dev/null',
+} as const;
+
 /* What is left to do once the files are in place, and the archive of it all. */
-const PACK = `set -e
+const pack = (arch: Architecture) => `set -e
 rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev
 chmod 755 /image/init /image/srv/my-agent
 chmod 700 /image/root /image/root/.ssh
 [ -e /image/usr/bin/sh ] || ln -s dash /image/usr/bin/sh
 [ -e /image/usr/bin/awk ] || ln -s gawk /image/usr/bin/awk
-chroot /image dropbearkey -t ed25519 -f /etc/dropbear/host_key >/dev/null
-chroot /image ldconfig
+${CONFIGURE[arch]}
 cd /image
 find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/initrd.cpio`;
 
@@ -133,10 +150,11 @@ find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/init
  * @returns its path in the cache.
  */
 export async function guestInitrd(kernel: Kernel, extra: readonly string[] = []): Promise<string> {
-  const tools = await toolRoot();
+  const tools = await toolRoot(kernel.arch);
+  const commands = pack(kernel.arch);
   const [base, programs, { publicKey }] = [
-    await baseRoot(extra),
-    await guestPrograms(tools),
+    await baseRoot(kernel.arch, extra),
+    await guestPrograms(tools, kernel.arch),
     await guestKeys(),
   ];
   const scripts = await Promise.all(
@@ -145,7 +163,16 @@ export async function guestInitrd(kernel: Kernel, extra: readonly string[] = [])
   const dir = await cached({
     kind: 'initrd',
     label: kernel.release,
-    key: [base, programs, publicKey, ...scripts, PACK, kernel.image, hashOf(...MODULES), fillRoot.toString()],
+    key: [
+      base,
+      programs,
+      publicKey,
+      ...scripts,
+      commands,
+      kernel.image,
+      hashOf(...MODULES),
+      fillRoot.toString(),
+    ],
     keep: 6,
     build: (dir) =>
       step("Packing the guest's root", async () => {
@@ -156,7 +183,7 @@ export async function guestInitrd(kernel: Kernel, extra: readonly string[] = [])
           { host: root, inside: 'image' },
           { host: dir, inside: 'out' },
         ];
-        const { exitCode, output } = await runInRoot(tools, ['sh', '-c', PACK], { binds });
+        const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
         if (exitCode !== 0) throw new Error(`the guest's root could not be packed:\n${output}`);
         await execa('rm', ['-rf', root]);
       }),

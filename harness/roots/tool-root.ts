@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { SUITE, source } from './debian.js';
@@ -18,6 +19,16 @@ const PACKAGES = [
   'python3-prometheus-client',
   // What the kernel's own tests are built and installed with.
   ...['libcap-dev', 'rsync'],
+];
+
+/**
+ * What building for arm64 and running it needs beyond that: compilers, the Rust library to link with and
+ * the source of its core, which kernel code is built with, QEMU, and whatever makes the keys of a guest
+ * whose own programs do not run here.
+ */
+const ARM64_PACKAGES = [
+  ...['gcc-14-aarch64-linux-gnu', 'libc6-dev-arm64-cross', 'libstd-rust-dev:arm64', 'rust-src'],
+  ...['qemu-system-arm', 'dropbear-bin', 'libcap-dev:arm64'],
 ];
 
 /** What a kernel's own build needs; the compilers are those that Debian's kernels are built with. */
@@ -40,7 +51,12 @@ export interface Root {
 }
 
 /** A root with some packages and what they depend on, made with mmdebstrap if it is not in the cache. */
-async function debianRoot(label: string, what: string, packages: readonly string[]): Promise<Root> {
+async function debianRoot(
+  label: string,
+  what: string,
+  packages: readonly string[],
+  options: readonly string[] = [],
+): Promise<Root> {
   if (!existsSync('/usr/bin/mmdebstrap')) {
     throw new Error(
       'mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)',
@@ -55,7 +71,7 @@ async function debianRoot(label: string, what: string, packages: readonly string
     build: (dir) =>
       step(`Making the root with ${what}`, async () => {
         const include = `--include=${packages.join(',')}`;
-        const args = ['--variant=apt', include, ...withoutDocs];
+        const args = ['--variant=apt', include, ...options, ...withoutDocs];
         await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
       }),
   });
@@ -64,10 +80,13 @@ async function debianRoot(label: string, what: string, packages: readonly string
 
 /**
  * The root with the tools, made with mmdebstrap if it is not in the cache (about a minute).
+ * @param arch what they build for and run; a root for arm64 has those for amd64 as well
  * @throws where mmdebstrap is missing or the archive cannot be reached.
  */
-export function toolRoot(): Promise<Root> {
-  return debianRoot('tools', 'compilers and QEMU', PACKAGES);
+export function toolRoot(arch: Architecture = 'amd64'): Promise<Root> {
+  if (arch === 'amd64') return debianRoot('tools', 'compilers and QEMU', PACKAGES);
+  const packages = [...PACKAGES, ...ARM64_PACKAGES];
+  return debianRoot('arm64-tools', 'compilers and QEMU for arm64', packages, ['--architectures=amd64,arm64']);
 }
 
 /** A root that kernels' own build system runs in; needed only for kernels that have no headers packaged. */

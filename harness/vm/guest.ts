@@ -9,6 +9,7 @@ import type { Kernel } from '../kernels/provide.js';
 import { toolRoot } from '../roots/tool-root.js';
 import type { Root } from '../roots/tool-root.js';
 import { SwarmClient } from '../swarm/client.js';
+import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { acceleration } from './accelerator.js';
@@ -22,10 +23,12 @@ import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
 
 /** A stock kernel that stops at the first complaint, but not where a busy host lets its timer come late. */
-const APPEND = [
-  'console=ttyS0 quiet loglevel=4 rdinit=/init random.trust_cpu=on no_timer_check',
-  'panic=-1 oops=panic panic_on_warn=1',
-].join(' ');
+const append = (arch: Architecture) =>
+  [
+    `console=${arch === 'amd64' ? 'ttyS0' : 'ttyAMA0'} quiet loglevel=4 rdinit=/init random.trust_cpu=on`,
+    ...(arch === 'amd64' ? ['no_timer_check'] : []),
+    'panic=-1 oops=panic panic_on_warn=1',
+  ].join(' ');
 
 /** What makes it find memory errors, and every object larger. */
 const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
@@ -98,16 +101,18 @@ export class Guest {
     initrd,
     memoryMb = 2048,
     cpus = 2,
-    append = '',
+    append: more = '',
     findMemoryErrors = true,
     countInstructions = false,
     record = recordingWanted(),
   }: GuestOptions): Promise<Guest> {
-    const tools = await toolRoot();
+    const { arch, image } = kernel;
+    const tools = await toolRoot(arch);
     const checks = kernel.slower !== undefined;
-    const words = [APPEND, ...(findMemoryErrors && !checks ? [FIND_MEMORY_ERRORS] : []), append];
+    const words = [append(arch), ...(findMemoryErrors && !checks ? [FIND_MEMORY_ERRORS] : []), more];
     const hardware = {
-      image: kernel.image,
+      arch,
+      image,
       initrd,
       append: words.join(' ').trim(),
       memoryMb: memoryMb + (checks ? CHECKING_NEEDS_MB : 0),
@@ -118,10 +123,18 @@ export class Guest {
       return new Guest(tools, exact, kernel, 'instructions are counted by emulating them');
     }
     if (record) {
-      const append = `${hardware.append} ${RECORDED}`;
-      const taped = { ...hardware, append, cpus: 1, accelerator: 'tcg' } as const;
+      if (arch !== 'amd64') throw new Error(`guests of ${arch} are not recorded, only those of amd64`);
+      const recorded = `${hardware.append} ${RECORDED}`;
+      const taped = { ...hardware, append: recorded, cpus: 1, accelerator: 'tcg' } as const;
       return new Guest(tools, taped, kernel, 'it is recorded', true);
     }
+    if (arch !== 'amd64')
+      return new Guest(
+        tools,
+        { ...hardware, accelerator: 'tcg' },
+        kernel,
+        `KVM of this machine runs no ${arch}`,
+      );
     const { accelerator, why } = await acceleration(tools, hardware);
     return new Guest(tools, { ...hardware, accelerator }, kernel, why);
   }

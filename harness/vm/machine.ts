@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Root } from '../roots/tool-root.js';
+import type { Architecture } from '../util/architecture.js';
 import { sweep, temporaryName } from '../util/cache.js';
 import { GuestCommandError, GuestPanicError, InfrastructureError } from './errors.js';
 import { Qmp } from './qmp.js';
 
 /** What a machine is made of; equal hardware can exchange snapshots. */
 export interface Hardware {
+  readonly arch: Architecture;
   readonly image: string;
   readonly initrd: string;
   /** The kernel's command line. */
@@ -53,11 +55,21 @@ const PANIC = /Kernel panic - not syncing[^\n]*/;
 /** Where machines keep their sockets. */
 const runtimeDir = join(tmpdir(), 'swarm-guard');
 
+/** How QEMU runs each architecture. */
+const PLATFORMS = {
+  amd64: { program: 'qemu-system-x86_64', machine: 'q35', cpu: 'max' },
+  // Signing pointers as the architecture defines it is slow to emulate; any other way is allowed.
+  arm64: { program: 'qemu-system-aarch64', machine: 'virt,gic-version=3', cpu: 'max,pauth-impdef=on' },
+} as const satisfies Record<Architecture, object>;
+
 /**
  * QEMU of the tool root, started on the host through the root's own dynamic loader: the same QEMU
  * everywhere, without entering the root. The kernel kills it if we die, however that happens.
  */
-export function qemuCommand(tools: Root): { command: string[]; env: Record<string, string> } {
+export function qemuCommand(
+  tools: Root,
+  arch: Architecture,
+): { command: string[]; env: Record<string, string> } {
   const { path } = tools;
   const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
     .map((dir) => join(path, dir))
@@ -66,7 +78,7 @@ export function qemuCommand(tools: Root): { command: string[]; env: Record<strin
   return {
     command: [
       ...['setpriv', '--pdeathsig', 'KILL', loader, '--library-path', libraries],
-      ...[join(path, 'usr/bin/qemu-system-x86_64'), '-L', join(path, 'usr/share/qemu')],
+      ...[join(path, 'usr/bin', PLATFORMS[arch].program), '-L', join(path, 'usr/share/qemu')],
       ...['-L', join(path, 'usr/share/seabios')],
     ],
     env: { QEMU_MODULE_DIR: join(path, 'usr/lib/x86_64-linux-gnu/qemu') },
@@ -84,10 +96,11 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
   const tcg = counted.length > 0 ? 'tcg,thread=single' : 'tcg,thread=multi';
   const accelerator = hardware.accelerator === 'kvm' ? 'kvm' : tcg;
   const forward = tape?.mode === 'replay' ? '' : ',hostfwd=tcp:127.0.0.1:0-:22';
+  const { machine, cpu } = PLATFORMS[hardware.arch];
   return [
     ...counted,
-    ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : 'max'],
-    ...['-machine', 'q35', '-smp', `${hardware.cpus}`, '-m', `${hardware.memoryMb}`],
+    ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : cpu],
+    ...['-machine', machine, '-smp', `${hardware.cpus}`, '-m', `${hardware.memoryMb}`],
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-kernel', hardware.image, '-initrd', hardware.initrd, '-append', hardware.append],
     ...['-netdev', `user,id=net,restrict=on${forward}`],
@@ -218,7 +231,7 @@ export class Machine {
     await mkdir(dir);
     const socket = join(dir, 'ready');
     const readiness = options.tape ? watchForReady(socket) : await listenForReady(socket);
-    const { command, env } = qemuCommand(tools);
+    const { command, env } = qemuCommand(tools, hardware.arch);
     const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
     const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
     try {

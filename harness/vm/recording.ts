@@ -69,7 +69,7 @@ async function keepFile(from: string, to: string): Promise<void> {
 
 /** QEMU with its libraries and firmware, laid out as in the root that it comes from. */
 async function keepQemu(tools: Root, to: string): Promise<void> {
-  const [, , , loader = '', ...rest] = qemuCommand(tools).command;
+  const [, , , loader = '', ...rest] = qemuCommand(tools, 'amd64').command;
   const program = rest.find((word) => basename(word).startsWith('qemu-system-')) ?? '';
   const { stdout } = await execa(loader, [...rest.slice(0, 2), '--list', program]);
   const libraries = [...stdout.matchAll(/=> (\S+) \(/g)].map(([, path]) => path ?? '');
@@ -90,6 +90,7 @@ async function filesBelow(dir: string): Promise<string[]> {
 
 /** What a recording's directory says its machine is made of. */
 const hardwareIn = (dir: string, meta: Pick<Meta, 'append' | 'memoryMb'>): Hardware => ({
+  arch: 'amd64',
   image: join(dir, 'kernel'),
   initrd: join(dir, 'initrd'),
   append: meta.append,

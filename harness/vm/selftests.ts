@@ -1,5 +1,6 @@
 /** Running the kernel's own tests, and stress-ng, in a guest. */
 import { buildSelftests } from '../build/selftests.js';
+import type { Kernel } from '../kernels/provide.js';
 import { parseKtap } from '../report/ktap.js';
 import type { Outcome } from '../report/ktap.js';
 import type { BootedGuest } from './guest.js';
@@ -10,8 +11,8 @@ export const SELFTEST_PACKAGES = ['tar', 'gzip', 'stress-ng'];
 const DIR = '/root/selftests';
 
 /** Copies the kernel's own tests into a guest. */
-export async function installSelftests(guest: BootedGuest): Promise<void> {
-  await guest.upload(await buildSelftests(), `${DIR}.tar.gz`);
+export async function installSelftests(guest: BootedGuest, { arch }: Kernel): Promise<void> {
+  await guest.upload(await buildSelftests(arch), `${DIR}.tar.gz`);
   await guest.sh(`tar -C /root -xzf ${DIR}.tar.gz && rm ${DIR}.tar.gz`, { timeoutMs: 120_000 });
 }
 

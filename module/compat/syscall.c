@@ -5,9 +5,9 @@
  * setresuid and the like are not exported, and committing credentials without
  * them miscounts the user's processes. Entry points of system calls are in a
  * table, hence address-taken, hence legal targets of an indirect call under
- * IBT; that is checked here rather than assumed. Their addresses come from a
- * kprobe that is registered, never armed, and removed at once: arming and disarming
- * one while kernel.ftrace_enabled is 0 makes ftrace warn.
+ * IBT and BTI; that is checked here rather than assumed. Their addresses come
+ * from a kprobe that is registered, never armed, and removed at once: arming and
+ * disarming one while kernel.ftrace_enabled is 0 makes ftrace warn.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,6 +18,9 @@
 #include <linux/uaccess.h>
 #ifdef CONFIG_X86_KERNEL_IBT
 #include <asm/ibt.h>
+#endif
+#ifdef CONFIG_ARM64_BTI_KERNEL
+#include <asm/insn.h>
 #endif
 
 #include "compat/compat.h"
@@ -37,7 +40,10 @@ static const char *const names[SWARM_NR_CALLS] = {
 
 static entry_t entries[SWARM_NR_CALLS];
 
-/* A kprobe sits behind the ENDBR; an indirect call must land on it. */
+/*
+ * A kprobe sits behind the ENDBR, on which an indirect call must land; on arm64 it sits
+ * on what is like it.
+ */
 static int __init to_call_target(unsigned long *address)
 {
 #ifdef CONFIG_X86_KERNEL_IBT
@@ -51,6 +57,16 @@ static int __init to_call_target(unsigned long *address)
 	if (before != gen_endbr())
 		return -ENOEXEC;
 	*address -= ENDBR_INSN_SIZE;
+#endif
+#ifdef CONFIG_ARM64_BTI_KERNEL
+	u32 at;
+
+	if (get_kernel_nofault(at, (u32 *)*address))
+		return -EFAULT;
+	/* Signing the return address is a landing pad too. */
+	if (at != aarch64_insn_gen_hint(AARCH64_INSN_HINT_BTIC) &&
+	    at != aarch64_insn_gen_hint(AARCH64_INSN_HINT_PACIASP))
+		return -ENOEXEC;
 #endif
 	return 0;
 }
@@ -96,6 +112,8 @@ long swarm_call(enum swarm_call call, unsigned long a, unsigned long b, unsigned
 	regs.si = b;
 	regs.dx = c;
 #else
+	/* Entry points take the first argument from either, according to their version. */
+	regs.orig_x0 = a;
 	regs.regs[0] = a;
 	regs.regs[1] = b;
 	regs.regs[2] = c;

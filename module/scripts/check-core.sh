@@ -14,4 +14,5 @@ fail() {
 undefined=$("$nm" -u "$object" | awk '{ print $2 }' |
 	grep -v -x -E '__x86_return_thunk|__x86_indirect_thunk_[a-z0-9]+|mem(cpy|set|cmp|move)')
 [ -z "$undefined" ] || fail "a panic survived, or the Rust library is used:" $undefined
-! "$objdump" -d "$object" | grep -q -E '%[xyz]mm|%st\>' || fail "uses floating-point or vector registers"
+! "$objdump" -d --no-show-raw-insn "$object" | grep -q -E '%[xyz]mm|%st\>|[[:space:],{]([qdsh][0-9]+([],}]|$)|v[0-9]+\.)' ||
+	fail "uses floating-point or vector registers"

@@ -43,6 +43,10 @@ check() {
 		fail "no C compiler ($compiler).  apt-get install ${compiler#*-linux-gnu-}"
 	command -v "${RUSTC:-rustc}" >/dev/null 2>&1 ||
 		fail "no Rust compiler (rustc), which the policy core needs.  apt-get install rustc"
+	# Kernel code of arm64 uses no vector registers, which the compiler's own library does.
+	! grep -q '^CONFIG_ARM64=y' "$kdir/.config" ||
+		[ -f "$("${RUSTC:-rustc}" --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" ] ||
+		fail "no source of the Rust library, which the policy core needs on arm64.  apt-get install rust-src"
 }
 
 case $1 in

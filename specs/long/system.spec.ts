@@ -72,7 +72,7 @@ let guests = 0;
 /** Works in a guest in which nothing has run before. */
 async function pristine<T>(stage: Stage, work: (guest: BootedGuest) => Promise<T>): Promise<T> {
   const guest = await stage.booted(`system-${(guests += 1)}`);
-  await installSelftests(guest);
+  await installSelftests(guest, stage.kernel);
   const result = await work(guest);
   expect(complaints(await guest.kernelLog()), "the kernel's complaints").toEqual([]);
   await stage.discard();

@@ -1,3 +1,4 @@
+import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import { expect, test } from '../fixtures.js';
 import { parseMetrics } from '../metrics.js';
 import { expectActive } from '../support.js';
@@ -14,7 +15,8 @@ test('metrics is OpenMetrics, as an independent parser reads it', async ({ loade
   await expect(parseMetrics(text.replace('agents_created_total', 'agents_created'))).rejects.toThrow();
 });
 
-test('gauges and counters follow what happens', async ({ loaded }) => {
+test('gauges and counters follow what happens', async ({ loaded, stage }) => {
+  const { syscall } = ARCHITECTURES[stage.kernel.arch];
   const before = await parseMetrics(await loaded.swarm.metrics());
   const registered = await loaded.swarm.create({ name: 'registered' });
   const terminal = await loaded.terminal();
@@ -49,7 +51,7 @@ test('gauges and counters follow what happens', async ({ loaded }) => {
     thread: 1,
     lost: 0,
   });
-  expect(change('swarm_guard_hook_runs_total{function=__x64_sys_setns}')).toBe(1);
+  expect(change(`swarm_guard_hook_runs_total{function=${syscall}setns}`)).toBe(1);
   expect(change('swarm_guard_hook_runs_total{function=kernel_clone}')).toBeGreaterThan(4);
   // Three created, one spawned, three violations.
   expect(change('swarm_guard_events_total')).toBe(7);

@@ -24,8 +24,8 @@ const TESTS = [
 
 let baseline: Results = new Map();
 
-test("some of the kernel's own tests run without the module", async ({ booted }) => {
-  await installSelftests(booted);
+test("some of the kernel's own tests run without the module", async ({ booted, stage }) => {
+  await installSelftests(booted, stage.kernel);
   baseline = await runSelftests(booted, TESTS, SECONDS);
   for (const name of TESTS) expect(baseline.get(name), name).toBe('ok');
   expect(baseline.size, 'with their subtests').toBeGreaterThan(3 * TESTS.length);

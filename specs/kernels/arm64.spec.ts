@@ -1,0 +1,34 @@
+/** Building for another architecture; what is built runs in `npm run vm:test -- --kernel arm64`. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { inModule } from '../../harness/build/make.js';
+import { buildModule } from '../../harness/build/module.js';
+import { provideKernel } from '../../harness/kernels/provide.js';
+
+test.describe.configure({ timeout: 900_000 });
+
+/** The machine that an ELF file is for, as its header numbers them. */
+const machineOf = async (path: string) => (await readFile(path)).readUInt16LE(18);
+const AARCH64 = 183;
+
+test('for arm64 both modules are cross-compiled without a warning, with the structures of the image', async () => {
+  const { ko, oracle, integrationTest, log } = await buildModule(await provideKernel('arm64'));
+  for (const path of [ko, oracle, integrationTest]) expect(await machineOf(path), path).toBe(AARCH64);
+  expect(log.match(/^audit: [1-9]\d\d+ types compared with the kernel's, 0 differ$/gm)).toHaveLength(2);
+});
+
+test('a policy core that uses the vector registers of arm64 fails the build', async () => {
+  // The target of user space, which copies with them.
+  const prepare = async (dir: string) => {
+    const path = join(dir, 'Kbuild');
+    const text = await readFile(path, 'utf8');
+    const changed = text.replace('aarch64-unknown-none-softfloat', 'aarch64-unknown-linux-gnu');
+    expect(changed).not.toBe(text);
+    await writeFile(path, changed);
+  };
+  const command = ['make', 'PYTHON3=true', 'all'];
+  const { exitCode, output } = await inModule({ command, kernel: await provideKernel('arm64'), prepare });
+  expect(output).toContain('check-core: policy_core.o: uses floating-point or vector registers');
+  expect(exitCode).not.toBe(0);
+});
