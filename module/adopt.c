@@ -210,6 +210,8 @@ static int enrol_used(struct swarm_agent *agent, struct task_struct *leader,
 		if (ret == -ENODEV)
 			return swarm_refuse(err, -EBUSY, "pid",
 					    "the agent's cgroup was removed by an administrator, so nothing can be moved into it");
+		if (ret == -ENOMEM)
+			return swarm_refuse(err, ret, "", "out of memory");
 		return swarm_refuse(err, ret == -ESRCH ? ret : -EBUSY, "pid",
 				    "the process cannot be moved into the agent's cgroup (error %d)",
 				    -ret);

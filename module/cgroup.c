@@ -404,9 +404,10 @@ static int remove(void *data)
 	struct swarm_cgroup *cgroup = data;
 	int err = remove_tree(cgroup);
 
+	/* Memory is short for a while only, as if it were busy. */
+	if (err == -EBUSY || err == -ENOMEM)
+		return -EBUSY;
 	/* An administrator may have removed it already. */
-	if (err == -EBUSY)
-		return err;
 	if (err && err != -ENOENT)
 		pr_warn_ratelimited("cgroup %s could not be removed (%d)\n", cgroup->name, err);
 	atomic_dec(&nr_cgroups);
@@ -419,7 +420,7 @@ static int remove(void *data)
  * swarm_cgroup_remove - remove an agent's cgroup
  * @cgroup: which; freed unless -EBUSY is returned; NULL does nothing
  *
- * Return: 0, or -EBUSY while a process is still on its way out.
+ * Return: 0, or -EBUSY while a process is still on its way out, or memory short.
  */
 int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
 {

@@ -1,4 +1,6 @@
 /** /proc/swarm/attach: one more process into an agent that runs. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
 import type { AgentRequest } from '../../harness/swarm/client.js';
 import type { LoadedGuest } from '../../harness/vm/guest.js';
 import { expect, test } from '../fixtures.js';
@@ -177,6 +179,25 @@ test('what cannot be attached has an error that says why, and is left as it was'
   await expectActive(loaded, 0);
   expect(await alive(loaded, outside)).toBe(true);
   await loaded.sh(`kill ${outside}`);
+});
+
+test('where there is no memory to move a process, attaching it fails with ENOMEM, and it is left as it was', async ({
+  loaded,
+  stage,
+}) => {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await loaded.upload(join(dir, 'swarm_redirect.ko'), '/root/swarm_redirect.ko');
+  const { id, pid } = await start(loaded, { memory_limit: 1 << 26 });
+  const entered = await enter(loaded, pid);
+  await loaded.sh('insmod /root/swarm_redirect.ko function=cgroup_procs_write comm=swarmio answer=-12');
+  expect(await loaded.swarm.writeAttach(object(id, entered))).toEqual(['ENOMEM']);
+  const hits = await loaded.sh('cat /sys/module/swarm_redirect/parameters/hits; rmmod swarm_redirect');
+  expect(hits, 'moves that failed').toBe('1');
+  expect(await cgroupOf(loaded, entered)).not.toContain('swarm');
+  await loaded.swarm.attach(id, entered);
+  expect(await cgroupOf(loaded, entered)).toContain(`/${id}`);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
 });
 
 test("each namespace that the policy names must be the agent's own, and so must be its ids", async ({
