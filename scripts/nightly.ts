@@ -1,6 +1,6 @@
 /**
  * npm run nightly — what the nightly workflow does, on one machine and one after the other: every kernel
- * that can be had, then the suites that take long, on the newest. Hours.
+ * that can be had, then the suites that take long and the budgets, on the newest. Hours.
  */
 import { execa } from 'execa';
 import { repository } from '../harness/util/repository.js';
@@ -10,6 +10,7 @@ const PARTS = [
   ['run', 'vm:test', '--', '--all'],
   ['run', 'long'],
   ['run', 'scale'],
+  ['run', 'bench:check'],
 ];
 
 const rows: string[] = [];
@@ -25,7 +26,8 @@ for (const args of PARTS) {
     reject: false,
   });
   const counts = /^\d+ passed, \d+ failed$/gm;
-  const summary = [...stdout.matchAll(counts)].at(-1)?.[0] ?? 'ended without a summary';
+  const last = stdout.trim().split('\n').at(-1) ?? '';
+  const summary = [...stdout.matchAll(counts)].at(-1)?.[0] ?? last;
   const minutes = ((performance.now() - start) / 60_000).toFixed(0);
   rows.push(`${exitCode === 0 ? '✔' : '✘'} ${name}: ${summary}, ${minutes} min`);
   if (exitCode !== 0) process.exitCode = 1;
