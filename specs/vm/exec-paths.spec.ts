@@ -321,7 +321,9 @@ test('paths are followed as the writer sees them', async ({ loaded }) => {
 /** Objects in use in the caches that policies and their lists come from. */
 const inUse = async (guest: LoadedGuest) =>
   Number(
-    await guest.sh(`awk '/^kmalloc-cg-(32|64|96|128|192|256|512) /{ n += $2 } END { print n }' /proc/slabinfo`),
+    await guest.sh(
+      `awk '/^kmalloc-cg-(32|64|96|128|192|256|512) /{ n += $2 } END { print n }' /proc/slabinfo`,
+    ),
   );
 
 test('agents with the same list share one, in whatever order it was given', async ({ loaded }) => {
