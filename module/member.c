@@ -518,9 +518,13 @@ void swarm_members_exit(void)
 {
 	WARN_ON_ONCE(atomic_read(&swarm_nr_members) || atomic_read(&swarm_nr_reserved));
 	cancel_work_sync(&refill_work);
-	/* Entries on their way back to the pool: one grace period may follow another. */
-	while (atomic_read(&retired.pending))
+	/*
+	 * Entries on their way back to the pool: one grace period may follow another,
+	 * and a callback that has just cleared pending may be about to ask for one.
+	 */
+	do {
 		rcu_barrier();
+	} while (atomic_read(&retired.pending));
 	free_all(pool.free);
 	free_all(llist_del_all(&pool.returned));
 	pool.free = NULL;
