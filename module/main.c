@@ -17,6 +17,7 @@
 #include "hooks.h"
 #include "member.h"
 #include "params.h"
+#include "policy_table.h"
 #include "proc.h"
 #include "track.h"
 
@@ -84,9 +85,12 @@ static int __init swarm_init(void)
 	err = swarm_events_init();
 	if (err)
 		return err;
-	err = swarm_agents_init();
+	err = swarm_policies_init();
 	if (err)
 		goto events;
+	err = swarm_agents_init();
+	if (err)
+		goto policies;
 	err = swarm_members_init();
 	if (err)
 		goto agents;
@@ -116,6 +120,8 @@ members:
 	swarm_members_exit();
 agents:
 	swarm_agents_exit();
+policies:
+	swarm_policies_exit();
 events:
 	swarm_events_exit();
 	return err;
@@ -131,6 +137,7 @@ static void __exit swarm_exit(void)
 	swarm_cgroup_exit();
 	swarm_members_exit();
 	swarm_agents_exit();
+	swarm_policies_exit();
 	swarm_events_exit();
 	pr_info("unloaded\n");
 }

@@ -16,6 +16,7 @@
 /* References are dropped by RCU callbacks, hence the _bh variants. */
 static DEFINE_SPINLOCK(lock);
 static DEFINE_HASHTABLE(policies, 10);
+static struct kmem_cache *policy_cache;
 
 /* Rules are whole words, all of whose bytes are set; most agents' are equal. */
 static_assert(sizeof(struct swarm_rules) % sizeof(u64) == 0);
@@ -78,7 +79,7 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	if (policy)
 		goto free;
 
-	fresh = kmalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	fresh = kmem_cache_alloc(policy_cache, GFP_KERNEL_ACCOUNT);
 	if (!fresh) {
 		policy = ERR_PTR(-ENOMEM);
 		goto free;
@@ -97,7 +98,8 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	if (policy == fresh)
 		return policy;
 free:
-	kfree(fresh);
+	if (fresh)
+		kmem_cache_free(policy_cache, fresh);
 	swarm_exec_paths_free(exec_paths);
 	return policy;
 }
@@ -115,7 +117,19 @@ void swarm_policy_put(struct swarm_policy *policy)
 	if (refcount_dec_and_test(&policy->refs)) {
 		hash_del(&policy->node);
 		swarm_exec_paths_drop(policy->exec_paths);
-		kfree(policy);
+		kmem_cache_free(policy_cache, policy);
 	}
 	spin_unlock_bh(&lock);
+}
+
+int __init swarm_policies_init(void)
+{
+	policy_cache = KMEM_CACHE(swarm_policy, 0);
+	return policy_cache ? 0 : -ENOMEM;
+}
+
+/* Every agent has gone, and with the last one the last policy. */
+void swarm_policies_exit(void)
+{
+	kmem_cache_destroy(policy_cache);
 }

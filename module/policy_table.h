@@ -3,6 +3,7 @@
 #ifndef SWARM_POLICY_TABLE_H
 #define SWARM_POLICY_TABLE_H
 
+#include <linux/init.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 
@@ -27,6 +28,9 @@ struct swarm_policy {
 struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 				      struct swarm_exec_paths *exec_paths);
 void swarm_policy_put(struct swarm_policy *policy);
+
+int __init swarm_policies_init(void);
+void swarm_policies_exit(void);
 
 static inline const struct swarm_rules *swarm_policy_rules(const struct swarm_policy *policy)
 {

@@ -98,7 +98,9 @@ test('equal policies are shared: an agent pays for a policy only if nobody else 
   );
   const record = Number(await loaded.sh('cat /sys/kernel/slab/swarm_agent/slab_size'));
   expect(shared, 'the record and its place in the index').toBeLessThan(record + 32);
+  const policy = Number(await loaded.sh('cat /sys/kernel/slab/swarm_policy/slab_size'));
   expect(own, 'struct swarm_policy as well').toBeGreaterThan(shared + 200);
+  expect(own, 'struct swarm_policy, and no more than that').toBeLessThan(shared + policy + 8);
   await destroyAll(loaded);
   expect((await loaded.swarm.status()).active).toBe(0);
   // What the caches of the allocator keep, they keep once.

@@ -322,7 +322,7 @@ test('paths are followed as the writer sees them', async ({ loaded }) => {
 const inUse = async (guest: LoadedGuest) =>
   Number(
     await guest.sh(
-      `awk '/^kmalloc-cg-(32|64|96|128|192|256|512) /{ n += $2 } END { print n }' /proc/slabinfo`,
+      `awk '/^(swarm_policy|kmalloc-cg-(32|64|96|128|192|256)) /{ n += $2 } END { print n }' /proc/slabinfo`,
     ),
   );
 
