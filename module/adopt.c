@@ -86,7 +86,7 @@ static int check_left_initial(struct swarm_agent *agent, struct task_struct *lea
 	in &= swarm_policy_rules(agent->policy)->namespaces;
 	if (!in)
 		return 0;
-	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY, NULL);
+	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
 	return swarm_refuse(err, -EPERM, "pid",
 			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
 			    name_of_first(in));
@@ -160,7 +160,7 @@ static int check_same(struct swarm_agent *agent, struct task_struct *leader,
 	foreign &= required;
 	if (!foreign && (mapped || !(required & SWARM_NS_USER)))
 		return 0;
-	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY, NULL);
+	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
 	if (foreign)
 		return swarm_refuse(err, -EPERM, "pid",
 				    "the process is not in the agent's %s namespace; enter it first (nsenter)",

@@ -62,15 +62,6 @@ enum swarm_end {
 	SWARM_END_UNFORKED,	/* the armed thread exited without forking */
 };
 
-/* What a violation was about, where there is more to say than its kind. */
-struct swarm_subject {
-	const char *file;	/* execve: what was to be executed */
-	u32 device_type;	/* device: SWARM_DEV_*, 0 for none */
-	u32 major;
-	u32 minor;
-	u32 access;
-};
-
 #define SWARM_EVENT_TEXT	64
 #define SWARM_EVENT_COMM	16
 
@@ -142,8 +133,11 @@ void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin orig
 void swarm_event_stillborn(const struct swarm_agent *agent);
 void swarm_event_destroyed(const struct swarm_agent *agent);
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
-			   enum swarm_action rule, enum swarm_outcome outcome,
-			   const struct swarm_subject *subject);
+			   enum swarm_action rule, enum swarm_outcome outcome);
+void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
+			enum swarm_outcome outcome, const char *file);
+void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u32 type,
+			u32 major, u32 minor, u32 access);
 
 u64 swarm_event_head(void);
 u64 swarm_event_oldest(void);

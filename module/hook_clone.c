@@ -77,12 +77,12 @@ static unsigned long decide(struct kernel_clone_args *args)
 	rules = swarm_policy_rules(member->agent->policy);
 	if (args->flags & SEPARATING) {
 		verdict = swarm_enforce(member, SWARM_KIND_UNSHARE,
-					rules->syscalls[SWARM_SYS_UNSHARE], NULL);
+					rules->syscalls[SWARM_SYS_UNSHARE]);
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
 	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
-	verdict = swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule], NULL);
+	verdict = swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule]);
 	if (verdict != SWARM_PASS || rule == SWARM_SYS_THREAD)
 		return verdict;
 	return reserve(member);

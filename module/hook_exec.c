@@ -13,8 +13,27 @@
 static noinline unsigned long enforce(const struct swarm_member *member, enum swarm_action action,
 				      const struct linux_binprm *bprm)
 {
-	return swarm_enforce(member, SWARM_KIND_EXECVE, action,
-			     &(struct swarm_subject){ .file = bprm->interp });
+	enum swarm_outcome outcome;
+
+	if (swarm_excused(member))
+		return SWARM_PASS;
+	outcome = swarm_outcome(action);
+	swarm_event_execve(member->agent, action, outcome, bprm->interp);
+	return swarm_verdict(outcome);
+}
+
+/* May take long where directories are deep, so other tasks may run meanwhile. */
+static noinline enum swarm_listed find(const struct swarm_exec_paths *paths,
+				       const struct file *file)
+{
+	enum swarm_listed listed;
+
+	rcu_read_lock();
+	swarm_hook_leave();
+	listed = swarm_exec_paths_find(paths, file);
+	swarm_hook_enter();
+	rcu_read_unlock();
+	return listed;
 }
 
 /*
@@ -41,7 +60,7 @@ static unsigned long decide(const struct linux_binprm *bprm)
 	/* Quick return for an agent that may execute any file. */
 	if (likely(!policy->exec_paths))
 		return SWARM_PASS;
-	switch (swarm_exec_paths_find(policy->exec_paths, bprm->file)) {
+	switch (find(policy->exec_paths, bprm->file)) {
 	case SWARM_LISTED:
 		return SWARM_PASS;
 	case SWARM_UNLISTED:
@@ -54,9 +73,9 @@ static unsigned long decide(const struct linux_binprm *bprm)
 /* Apart, so that the quick return saves no register. */
 static noinline void answer(struct ftrace_regs *regs)
 {
-	rcu_read_lock();
+	swarm_hook_enter();
 	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
-	rcu_read_unlock();
+	swarm_hook_leave();
 }
 
 void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,

@@ -24,7 +24,7 @@
 
 /* Stubs: plain functions, so they may sleep, and any argument is ignored. */
 
-static noinline long deny_eperm(void)
+long swarm_stub_deny(void)
 {
 	return -EPERM;
 }
@@ -34,7 +34,7 @@ static noinline long deny_einval(void)
 	return -EINVAL;
 }
 
-static noinline long deny_kill(void)
+long swarm_stub_kill(void)
 {
 	send_sig(SIGKILL, current, 1);
 	return -EPERM;
@@ -73,43 +73,24 @@ unsigned long swarm_verdict_refill(void)
 }
 
 /**
- * swarm_enforce - what a hook answers to a call that a rule speaks of
+ * swarm_violated - what a hook answers to a call that a rule does not simply allow
  * @member: the calling process
- * @kind: what it tries
+ * @kind: what it tries; neither execve nor a device, of which there is more to tell
  * @action: what its policy says
- * @subject: what it is about, or NULL
  *
  * Counts and reports. Under rcu_read_lock().
  *
  * Return: the verdict for swarm_answer().
  */
-unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
-			    enum swarm_action action, const struct swarm_subject *subject)
+unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind kind,
+			     enum swarm_action action)
 {
-	enum swarm_outcome outcome;
+	enum swarm_outcome outcome = swarm_outcome(action);
 
-	if (likely(action == SWARM_ALLOW))
+	if (swarm_excused(member))
 		return SWARM_PASS;
-	/* The module's own calls on behalf of a birth. */
-	if (member->flags & SWARM_MEMBER_NEWBORN)
-		return SWARM_PASS;
-
-	if (action == SWARM_AUDIT)
-		outcome = SWARM_DONE_AUDIT;
-	else if (!swarm_enforcing)
-		outcome = SWARM_DONE_REPORT;
-	else
-		outcome = action == SWARM_KILL ? SWARM_DONE_KILL : SWARM_DONE_DENY;
-
-	swarm_event_violation(member->agent, kind, action, outcome, subject);
-	switch (outcome) {
-	case SWARM_DONE_DENY:
-		return (unsigned long)deny_eperm;
-	case SWARM_DONE_KILL:
-		return (unsigned long)deny_kill;
-	default:
-		return SWARM_PASS;
-	}
+	swarm_event_violation(member->agent, kind, action, outcome);
+	return swarm_verdict(outcome);
 }
 
 static struct swarm_hook hooks[] = {

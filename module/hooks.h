@@ -15,9 +15,9 @@
 #include <linux/rcupdate.h>
 
 #include "event.h"
+#include "member.h"
+#include "params.h"
 #include "policy.h"
-
-struct swarm_member;
 
 /*
  * A verdict is an unsigned long: the address of the function that runs instead of
@@ -63,8 +63,10 @@ void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 
-unsigned long swarm_enforce(const struct swarm_member *member, enum swarm_kind kind,
-			    enum swarm_action action, const struct swarm_subject *subject);
+unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind kind,
+			     enum swarm_action action);
+long swarm_stub_deny(void);
+long swarm_stub_kill(void);
 unsigned long swarm_verdict_einval(void);
 unsigned long swarm_verdict_refill(void);
 unsigned long swarm_verdict_restart(void);
@@ -81,6 +83,41 @@ static __always_inline void swarm_hook_enter(void)
 static __always_inline void swarm_hook_leave(void)
 {
 	rcu_read_unlock_sched_notrace();
+}
+
+/* Is it the module itself that calls, on behalf of a birth? */
+static __always_inline bool swarm_excused(const struct swarm_member *member)
+{
+	return member->flags & SWARM_MEMBER_NEWBORN;
+}
+
+/* What is done about a call for which a rule says anything but SWARM_ALLOW. */
+static __always_inline enum swarm_outcome swarm_outcome(enum swarm_action action)
+{
+	if (action == SWARM_AUDIT)
+		return SWARM_DONE_AUDIT;
+	if (!swarm_enforcing)
+		return SWARM_DONE_REPORT;
+	return action == SWARM_KILL ? SWARM_DONE_KILL : SWARM_DONE_DENY;
+}
+
+static __always_inline unsigned long swarm_verdict(enum swarm_outcome outcome)
+{
+	switch (outcome) {
+	case SWARM_DONE_DENY:
+		return (unsigned long)swarm_stub_deny;
+	case SWARM_DONE_KILL:
+		return (unsigned long)swarm_stub_kill;
+	default:
+		return SWARM_PASS;
+	}
+}
+
+/* swarm_violated(), with the answer that most calls get given here. */
+static __always_inline unsigned long swarm_enforce(const struct swarm_member *member,
+						   enum swarm_kind kind, enum swarm_action action)
+{
+	return likely(action == SWARM_ALLOW) ? SWARM_PASS : swarm_violated(member, kind, action);
 }
 
 static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long verdict)

@@ -30,7 +30,7 @@ int swarm_may_control(const struct file *file)
 	member = swarm_member_find(current->signal);
 	if (member)
 		swarm_event_violation(member->agent, SWARM_KIND_CONTROL, SWARM_DENY,
-				      SWARM_DONE_DENY, NULL);
+				      SWARM_DONE_DENY);
 	rcu_read_unlock();
 	if (member)
 		return -EPERM;
