@@ -3,17 +3,25 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { timeNative } from '../harness/native/bench.js';
 import { buildNative } from '../harness/native/build.js';
+import { countNative } from '../harness/native/instructions.js';
+import { step } from '../harness/util/progress.js';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-const timed = await timeNative(await buildNative());
-if (values.json) console.log(JSON.stringify(timed, null, 2));
+const path = await buildNative();
+const timed = await timeNative(path);
+const counts = await step('Counting instructions with valgrind', () => countNative(path));
+const rows = timed.map((each) => ({
+  ...each,
+  ...(typeof counts !== 'string' && { instructions: counts.get(each.name) }),
+}));
+if (values.json) console.log(JSON.stringify(rows, null, 2));
 else {
   console.log(
-    `nanoseconds a call, on ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.version}`,
+    `nanoseconds a call, on ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.version}; ` +
+      'instructions in the core alone',
   );
   console.table(
-    Object.fromEntries(
-      timed.map(({ name, median, mad, least, samples }) => [name, { median, '± MAD': mad, least, samples }]),
-    ),
+    Object.fromEntries(rows.map(({ name, mad, ...others }) => [name, { ...others, '± MAD': mad }])),
   );
+  if (typeof counts === 'string') console.log(counts);
 }

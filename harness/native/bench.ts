@@ -2,6 +2,8 @@
 import { createRequire } from 'node:module';
 import { Bench } from 'tinybench';
 import { z } from 'zod';
+import { CASES } from './cases.js';
+import type { Case } from './cases.js';
 
 /** Calls in a sample: one alone is shorter than a clock can tell. */
 const CALLS = 1000;
@@ -24,32 +26,15 @@ export interface Timed {
   samples: number;
 }
 
-const FULL = {
-  ...{ memory_limit: 268435456, cpu_quota: 25, pids_limit: 100, namespace_flags: 127, spawn: true },
-  ...{ name: 'worker-17', syscalls: { execve: 'deny', fork: 'audit', thread: 'kill' } },
-  exec_paths: ['/usr/bin/', '/srv/agent'],
-  devices: Array.from({ length: 16 }, (_, index) => `c ${index + 1}:3 rw`),
-};
-
-const CHARACTER = 'c'.charCodeAt(0);
-const READ = 2;
-
-/** What is timed, each as a function that calls the addon once. */
-function cases(path: string): [string, () => unknown][] {
+/** A case as a function that calls the addon once. */
+function caller(path: string): (each: Case) => () => unknown {
   const addon = addonSchema.parse(createRequire(import.meta.url)(path));
-  const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
-  const [least, full, devices] = [bytes({}), bytes(FULL), bytes({ devices: FULL.devices })];
-  const wrong = Buffer.from('{"cpu_quota":-1}');
-  const { rules } = parsed.parse(addon.parse(devices, 4));
-  const device = (major: number) => () => addon.deviceAllowed(rules, CHARACTER, major, 3, READ);
-  return [
-    ['parse {}', () => addon.parse(least, 4)],
-    [`parse every key, 16 devices (${full.length} bytes)`, () => addon.parse(full, 4)],
-    ['parse what is refused', () => addon.parse(wrong, 4)],
-    ['device allowed by the first of 16 rules', device(1)],
-    ['device allowed by the last of 16 rules', device(16)],
-    ['device denied by 16 rules', device(99)],
-  ];
+  return ({ object, device }) => {
+    const bytes = Buffer.from(object);
+    if (!device) return () => addon.parse(bytes, 4);
+    const { rules } = parsed.parse(addon.parse(bytes, 4));
+    return () => addon.deviceAllowed(rules, ...device);
+  };
 }
 
 /**
@@ -60,10 +45,13 @@ function cases(path: string): [string, () => unknown][] {
  */
 export async function timeNative(path: string, timeMs = 1000): Promise<Timed[]> {
   const bench = new Bench({ time: timeMs, throws: true });
-  for (const [name, call] of cases(path))
-    bench.add(name, () => {
+  const callOf = caller(path);
+  for (const each of CASES) {
+    const call = callOf(each);
+    bench.add(each.name, () => {
       for (let count = 0; count < CALLS; count++) call();
     });
+  }
   await bench.run();
   return bench.tasks.map(({ name, result }) => {
     if (result.state !== 'completed') throw new Error(`${name} was not timed: ${result.state}`);

@@ -15,6 +15,8 @@ import { readRaw, readRuns } from '../../harness/bench/store.js';
 import type { Run } from '../../harness/bench/store.js';
 import { timeNative } from '../../harness/native/bench.js';
 import { buildNative } from '../../harness/native/build.js';
+import { CASES } from '../../harness/native/cases.js';
+import { countNative } from '../../harness/native/instructions.js';
 import { repository } from '../../harness/util/repository.js';
 
 let dir = '';
@@ -174,4 +176,21 @@ test("the policy core's calls are timed from Node: more to parse takes longer, a
     expect(each.least, each.name).toBeGreaterThan(0);
     expect(each.median, each.name).toBeGreaterThanOrEqual(each.least);
   }
+});
+
+test("the instructions of the policy core's calls are counted where valgrind is, the same each time", async () => {
+  test.setTimeout(600_000);
+  const path = await buildNative();
+  const some = CASES.filter((_, index) => index !== 2 && index !== 3);
+  const counts = await countNative(path, some);
+  if (typeof counts === 'string') {
+    test.skip(true, counts);
+    return;
+  }
+  const [smallest = NaN, full = NaN, last = NaN, none = NaN] = counts.values();
+  for (const each of counts.values()) expect(Number.isInteger(each)).toBe(true);
+  expect(none).toBeGreaterThan(5);
+  expect(last, 'sixteen rules').toBeGreaterThan(none + 16);
+  expect(full, 'sixteen rules to parse').toBeGreaterThan(16 * smallest);
+  expect(await countNative(path, some.slice(0, 1))).toEqual(new Map([...counts].slice(0, 1)));
 });
