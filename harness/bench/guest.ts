@@ -13,8 +13,8 @@ export async function compilerOf({ ko }: BuiltModule): Promise<string> {
   return name;
 }
 
-/** What the guest is and how it counts. */
-async function describe(guest: BootedGuest): Promise<Record<string, string>> {
+/** What the guest is, and how it is measured in. */
+export async function describeGuest(guest: BootedGuest, method: string): Promise<Record<string, string>> {
   const lines = await guest.sh(
     [
       'cat /proc/cmdline',
@@ -28,9 +28,11 @@ async function describe(guest: BootedGuest): Promise<Record<string, string>> {
     'kernel command line': line.trim(),
     'guest processor': `${processors} × ${processor}`,
     'guest memory': memory,
-    method: 'QEMU, accel=tcg,thread=single, icount shift=0,sleep=off: a tick of the TSC is an instruction',
+    method,
   };
 }
+
+const METHOD = 'QEMU, accel=tcg,thread=single, icount shift=0,sleep=off: a tick of the TSC is an instruction';
 
 /** A benchmark's guest, what it was built with, and what the result says of it. */
 export interface Bench {
@@ -58,7 +60,7 @@ export async function inCountingGuest<T>(
     const about = {
       kernel: await guest.sh('uname -r'),
       compiler: await compilerOf(stage.module),
-      machine: await describe(guest),
+      machine: await describeGuest(guest, METHOD),
     };
     return await work({ stage, guest, about });
   } finally {

@@ -18,7 +18,7 @@ import type { Count, Reading } from './counted.js';
 /** What the project promises. */
 const TARGETS = { outside: 60, allowed: 150, denied: 300, fork: 600 } as const;
 
-interface Call {
+export interface Call {
   /** Of the figures. */
   id: string;
   title: string;
@@ -33,7 +33,8 @@ interface Call {
 
 const EARLY = 'refused by the kernel just behind the hook, for flags that contradict each other';
 
-const CALLS: readonly Call[] = [
+/** The calls, in the order of the report. */
+export const CALLS: readonly Call[] = [
   {
     id: 'process',
     title: 'clone3 of a process',
@@ -126,7 +127,8 @@ const DENIED_DEVICE: Call = {
 /** What a caller may be, and what may be asked of it then. */
 const DENYING: AgentRequest = {};
 const DENYING_FORKS: AgentRequest = { syscalls: { fork: 'deny', thread: 'deny', execve: 'deny' } };
-const ALLOWING: AgentRequest = { syscalls: { setns: 'allow', unshare: 'allow' } };
+/** Rules under which an agent may do all that is measured. */
+export const ALLOWING: AgentRequest = { syscalls: { setns: 'allow', unshare: 'allow' } };
 
 /** Calls that an agent is denied by default, in whole. */
 const DENIED = ['clone-namespace', 'setns', 'unshare'];
@@ -141,7 +143,7 @@ const byId = (ids: readonly string[]) => CALLS.filter(({ id }) => ids.includes(i
 const nameOf = ({ command }: Call) => command.split(' ')[1] ?? '';
 
 /** Counts of calls by id, from what their commands printed, a section each. */
-function sections(calls: readonly Call[], text: string): Counts {
+export function countsIn(calls: readonly Call[], text: string): Counts {
   const parts = text.split(/^== ([\w-]+)$/m).slice(1);
   const counts: Counts = new Map();
   for (let at = 0; at + 1 < parts.length; at += 2) {
@@ -151,10 +153,12 @@ function sections(calls: readonly Call[], text: string): Counts {
   return counts;
 }
 
-const line = (calls: readonly Call[]) =>
+/** A shell line that makes each of these calls often, for {@link countsIn}. */
+export const commandLine = (calls: readonly Call[]) =>
   calls.map(({ id, command }) => `echo '== ${id}'; ${command}`).join('; ');
 
-const LONG = { timeoutMs: 600_000 };
+/** Many calls take a while. */
+export const LONG = { timeoutMs: 600_000 };
 
 /** The hooks alone: each call's count by its id, and whether the hook let it pass. */
 function aloneIn(text: string): Map<string, { count: Count; answered: boolean }> {
@@ -213,13 +217,13 @@ async function read(
   // /tmp/empty is there for all, whoever may make files there.
   await guest.sh(`cost exec 1 && ${MEMORY_CGROUP}`);
   progress('calls without the module');
-  const floor = await guest.sh(line(CALLS), LONG);
+  const floor = await guest.sh(commandLine(CALLS), LONG);
   progress('calls outside agents');
   const loaded = await guest.load(stage.module.ko);
-  const outside = await loaded.sh(line(CALLS), LONG);
+  const outside = await loaded.sh(commandLine(CALLS), LONG);
   progress('calls inside agents');
-  const allowed = (await loaded.swarm.run(ALLOWING, line(byId(ALLOWED)))).stdout;
-  const denied = (await loaded.swarm.run(DENYING, line(byId(DENIED)))).stdout;
+  const allowed = (await loaded.swarm.run(ALLOWING, commandLine(byId(ALLOWED)))).stdout;
+  const denied = (await loaded.swarm.run(DENYING, commandLine(byId(DENIED)))).stdout;
   let deniedForks = '';
   for (const call of byId(DENIED_FORKS)) {
     const [, ...words] = call.command.split(' ');
@@ -230,7 +234,7 @@ async function read(
   const running = loaded.swarm.run({}, 'exec sleep 1000');
   let agents = await loaded.swarm.agents();
   while (!agents.some(({ pid }) => pid > 0)) agents = await loaded.swarm.agents();
-  const beside = await loaded.sh(line(CALLS.filter(({ exact }) => exact)), LONG);
+  const beside = await loaded.sh(commandLine(CALLS.filter(({ exact }) => exact)), LONG);
   await loaded.swarm.destroy(...agents.map(({ id }) => id));
   await running;
 
@@ -270,11 +274,11 @@ function added(call: Call, floor: Counts, seen: Counts, who: string, target?: nu
 }
 
 function figuresOf(readings: Readings): Figure[] {
-  const floor = sections(CALLS, readings.floor);
-  const outside = sections(CALLS, readings.outside);
-  const beside = sections(CALLS, readings.beside);
-  const allowed = sections(CALLS, readings.allowed);
-  const denied = sections(CALLS, readings.denied + '\n' + readings.deniedForks);
+  const floor = countsIn(CALLS, readings.floor);
+  const outside = countsIn(CALLS, readings.outside);
+  const beside = countsIn(CALLS, readings.beside);
+  const allowed = countsIn(CALLS, readings.allowed);
+  const denied = countsIn(CALLS, readings.denied + '\n' + readings.deniedForks);
   const figures: (Figure | undefined)[] = [];
   for (const call of CALLS) {
     figures.push(
