@@ -12,22 +12,22 @@ import type { Kernel } from './provide.js';
 export interface BuildOptions {
   /** Its one package is the source. */
   locked: LockedKernel;
-  /** The file of vm-images/kernels that is merged into tinyconfig. */
-  fragment: string;
+  /** The files of vm-images/kernels that are merged into tinyconfig. */
+  fragments: readonly string[];
   /** Downloads the source package and unpacks it into a directory. */
   fetch: (dir: string) => Promise<void>;
 }
 
 const kernelsDir = join(repository, 'vm-images/kernels');
 
-const SCRIPTS = ['build.sh', 'kept.sh'];
+const SCRIPTS = ['build.sh', 'kept.sh', 'prune.sh'];
 
-async function build(root: Root, { locked, fragment, fetch }: BuildOptions, dir: string): Promise<void> {
+async function build(root: Root, { locked, fragments, fetch }: BuildOptions, dir: string): Promise<void> {
   for (const name of ['work', 'in', 'source']) await mkdir(join(dir, name));
   await fetch(join(dir, 'source'));
-  for (const name of [...SCRIPTS, fragment]) await cp(join(kernelsDir, name), join(dir, 'in', name));
+  for (const name of [...SCRIPTS, ...fragments]) await cp(join(kernelsDir, name), join(dir, 'in', name));
   const archive = `/source/usr/src/${locked.packages[0]?.name ?? ''}.tar.xz`;
-  const command = ['sh', '/in/build.sh', archive, `/in/${fragment}`, locked.release];
+  const command = ['sh', '/in/build.sh', archive, locked.release, ...fragments.map((name) => `/in/${name}`)];
   const { exitCode, output } = await runInRoot(root, command, {
     binds: [
       ...['in', 'work', 'source'].map((inside) => ({ host: join(dir, inside), inside })),
@@ -44,11 +44,11 @@ async function build(root: Root, { locked, fragment, fetch }: BuildOptions, dir:
  * @throws with the options that the configuration does not keep, or the end of what the build printed.
  */
 export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'name' | 'arch'>> {
-  const { locked, fragment } = options;
+  const { locked, fragments } = options;
   const root = await kernelBuildRoot();
   const compiler = await runInRoot(root, ['gcc-14', '--version']);
   const texts = await Promise.all(
-    [...SCRIPTS, fragment].map((name) => readFile(join(kernelsDir, name), 'utf8')),
+    [...SCRIPTS, ...fragments].map((name) => readFile(join(kernelsDir, name), 'utf8')),
   );
   const dir = await cached({
     kind: 'built',

@@ -21,8 +21,8 @@ const headers = z.discriminatedUnion('from', [
   /** Image, modules and headers are built here, from the source package. */
   z.strictObject({
     from: z.literal('build'),
-    /** The file beside the catalogue that is merged into tinyconfig. */
-    fragment: z.string().regex(/^[\w-]+\.config$/),
+    /** The files beside the catalogue that are merged into tinyconfig. */
+    fragments: z.array(z.string().regex(/^[\w-]+\.config$/)).nonempty(),
   }),
   /** A tree that the user names, because the archive has nothing to build with. */
   z.strictObject({ from: z.literal('tree'), because: z.string(), ...prepared }),

@@ -26,7 +26,9 @@ export interface PreparedHeaders {
   readonly modules: string;
 }
 
-const SCRIPT = join(repository, 'vm-images/kernels/prepare.sh');
+const kernelsDir = join(repository, 'vm-images/kernels');
+
+const SCRIPTS = ['prepare.sh', 'prune.sh'];
 
 async function prepare({ release, image, config, source }: PrepareOptions, dir: string): Promise<void> {
   const root = await kernelBuildRoot();
@@ -34,7 +36,7 @@ async function prepare({ release, image, config, source }: PrepareOptions, dir: 
   for (const name of ['work', 'in']) await mkdir(join(dir, name));
   await writeFile(join(dir, 'in/config'), config);
   await cp(symvers, join(dir, 'in/Module.symvers'));
-  await cp(SCRIPT, join(dir, 'in/prepare.sh'));
+  for (const name of SCRIPTS) await cp(join(kernelsDir, name), join(dir, 'in', name));
   const from = await source();
   const tree = (await stat(from)).isDirectory();
   const inside = tree ? '/source' : join('/source', basename(from));
@@ -57,11 +59,12 @@ async function prepare({ release, image, config, source }: PrepareOptions, dir: 
  */
 export async function prepareHeaders(options: PrepareOptions): Promise<PreparedHeaders> {
   const configHash = createHash('sha256').update(options.config).digest('hex');
+  const texts = await Promise.all(SCRIPTS.map((name) => readFile(join(kernelsDir, name), 'utf8')));
   const key = [options.release, await sha256(options.image), configHash, options.sourceKey];
   const dir = await cached({
     kind: 'headers',
     label: options.release,
-    key: [...key, hashOf(await readFile(SCRIPT, 'utf8'))],
+    key: [...key, hashOf(...texts)],
     keep: 2,
     build: (dir) => step(`Preparing headers for ${options.release}`, () => prepare(options, dir)),
   });

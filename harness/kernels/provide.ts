@@ -200,7 +200,7 @@ export async function provideKernel(name?: string): Promise<Kernel> {
     return withPreparedHeaders(entry, locked, await configFor(entry, locked), await treeSource(tree));
   if (headers.from === 'build') {
     const fetch = (dir: string) => fetchAndUnpack(locked, dir);
-    const built = await buildOwn({ locked, fragment: headers.fragment, fetch });
+    const built = await buildOwn({ locked, fragments: headers.fragments, fetch });
     return { name: entry.name, arch: entry.arch, slower: entry.slower, ...built };
   }
   if (headers.from === 'source') {

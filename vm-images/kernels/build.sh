@@ -1,15 +1,17 @@
 #!/bin/sh
-# build.sh ARCHIVE CONFIG RELEASE: build a kernel out of its source.
+# build.sh ARCHIVE RELEASE FRAGMENT...: build a kernel out of its source.
 #
 # For kernels that the archive has no image of. Runs in the root with the tools of the
-# kernel's build (harness/kernels/build.ts). ARCHIVE is the tarball of a linux-source package,
-# CONFIG what is merged into tinyconfig, RELEASE what the kernel is to call itself. Leaves in /out: vmlinuz; headers, the tree
-# without what building modules does not need; modules, as they are installed.
+# kernel's build (harness/kernels/build.ts). ARCHIVE is the tarball of a linux-source
+# package, RELEASE what the kernel is to call itself; the fragments are merged into
+# tinyconfig. Leaves in /out: vmlinuz; headers, the tree without what building modules
+# does not need; modules, as they are installed.
 # shellcheck disable=SC2086
 set -eu
 archive=$1
-config=$2
-release=$3
+release=$2
+shift 2
+scripts=$(dirname "$0")
 mkdir -p /work/tree /out/headers /out/modules/kernel
 tar -C /work/tree --strip-components=1 -xf "$archive"
 cd /work/tree
@@ -18,11 +20,12 @@ compilers='CC=gcc-14 HOSTCC=gcc-14'
 
 echo "configure"
 make -s $compilers tinyconfig
-./scripts/kconfig/merge_config.sh -m -Q .config "$config" >/dev/null
+./scripts/kconfig/merge_config.sh -m -Q .config "$@" >/dev/null
 make -s $compilers olddefconfig
-sh "$(dirname "$0")/kept.sh" "$config" .config
-[ "$(make -s kernelrelease)" = "$release" ] || {
-	echo "the source calls itself $(make -s kernelrelease), not $release" >&2
+for fragment in "$@"; do sh "$scripts/kept.sh" "$fragment" .config; done
+make -s $compilers include/config/kernel.release
+[ "$(cat include/config/kernel.release)" = "$release" ] || {
+	echo "the source calls itself $(cat include/config/kernel.release), not $release" >&2
 	exit 1
 }
 
@@ -40,15 +43,4 @@ done
 cd /work/tree
 
 echo "prune"
-arch=arch/x86
-kept=''
-for path in .config Makefile Kconfig Kbuild Module.symvers include $arch/include $arch/Makefile* $arch/Kconfig* \
-	$arch/entry/syscalls scripts tools/scripts tools/objtool/objtool \
-	tools/bpf/resolve_btfids/resolve_btfids rust/Makefile; do
-	[ ! -e "$path" ] || kept="$kept $path"
-done
-cp -a --parents $kept /out/headers
-cd /out/headers
-find . -name '*.o' ! -name 'module*.o' -delete
-find scripts -name '*.c' ! -name module-common.c -delete
-rm -rf scripts/dtc scripts/gdb scripts/coccinelle scripts/kconfig scripts/gcc-plugins include/dt-bindings
+sh "$scripts/prune.sh" /out/headers

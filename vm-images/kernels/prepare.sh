@@ -65,15 +65,4 @@ for pair in net/core/failover drivers/net/net_failover drivers/net/virtio_net; d
 done
 
 echo "prune"
-arch=arch/x86
-kept=''
-for path in .config Makefile Kconfig Kbuild Module.symvers include $arch/include $arch/Makefile* $arch/Kconfig* \
-	$arch/entry/syscalls scripts tools/scripts tools/objtool/objtool \
-	tools/bpf/resolve_btfids/resolve_btfids rust/Makefile; do
-	[ ! -e "$path" ] || kept="$kept $path"
-done
-cp -a --parents $kept /out/headers
-cd /out/headers
-find . -name '*.o' ! -name 'module*.o' -delete
-find scripts -name '*.c' ! -name module-common.c -delete
-rm -rf scripts/dtc scripts/gdb scripts/coccinelle scripts/kconfig scripts/gcc-plugins include/dt-bindings
+sh "$(dirname "$0")/prune.sh" /out/headers
