@@ -46,6 +46,18 @@ static void sleep_in_atomic(void)
 	preempt_enable();
 }
 
+/* More than one, since what is left of a pointer on some stack hides what it points to. */
+static void leak(void)
+{
+	u8 *object;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		object = kzalloc(200, GFP_KERNEL);
+		OPTIMIZER_HIDE_VAR(object);
+	}
+}
+
 static int plant(const char *name, const struct kernel_param *kp)
 {
 	if (sysfs_streq(name, "uaf"))
@@ -54,6 +66,8 @@ static int plant(const char *name, const struct kernel_param *kp)
 		inversion();
 	else if (sysfs_streq(name, "sleep"))
 		sleep_in_atomic();
+	else if (sysfs_streq(name, "leak"))
+		leak();
 	else
 		return -EINVAL;
 	return 0;
@@ -61,4 +75,4 @@ static int plant(const char *name, const struct kernel_param *kp)
 
 static const struct kernel_param_ops ops = { .set = plant };
 module_param_cb(planted, &ops, NULL, 0200);
-MODULE_PARM_DESC(planted, "bug to fall into: uaf, inversion or sleep");
+MODULE_PARM_DESC(planted, "bug to fall into: uaf, inversion, sleep or leak");

@@ -6,7 +6,7 @@ import { InfrastructureError } from '../harness/vm/errors.js';
 import type { BootedGuest, LoadedGuest } from '../harness/vm/guest.js';
 import { complaints } from '../harness/vm/kernel-log.js';
 import { recordingWanted } from '../harness/vm/recording.js';
-import { checksOff } from '../harness/vm/self-checks.js';
+import { checksOff, leaks } from '../harness/vm/self-checks.js';
 import { Stage } from '../harness/vm/stage.js';
 import type { GuestExtras } from '../harness/vm/stage.js';
 import { whyStopped } from '../harness/vm/stopped.js';
@@ -133,8 +133,9 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       const why = whyStopped(kernelName);
       if (why !== undefined) throw new Error(`kernel ${kernelName} is not run: ${why}`);
       const stage = await Stage.prepare(kernelName || undefined, guestExtras);
+      if (stage.kernel.slower !== undefined) stage.farewell = leaks;
       await use(stage);
-      await stage.discard();
+      await stage.leave();
     },
     { scope: 'worker', timeout: 1_200_000 },
   ],

@@ -16,3 +16,11 @@ export async function checksOff(guest: BootedGuest): Promise<string[]> {
     ...(stdout.includes('kmemleak is on') ? [] : ['kmemleak is off']),
   ];
 }
+
+/** What kmemleak finds, a report each: memory that nothing in the kernel points to. */
+export async function leaks(guest: BootedGuest): Promise<string[]> {
+  const scan = `echo scan >${KMEMLEAK}`;
+  // Reported is what two scans have found, unchanged in between, and is at least five seconds old.
+  await guest.sh(`${scan} && sleep 5 && ${scan}`, { timeoutMs: 120_000 });
+  return (await guest.sh(`cat ${KMEMLEAK}`)).split(/^(?=unreferenced object)/m).filter(Boolean);
+}

@@ -19,6 +19,8 @@ export class Stage {
   /** The module, built for this kernel. */
   readonly module: BuiltModule;
   readonly #guest: Guest;
+  /** Looks at a guest that has done all specs of a file, before it is ended; says what is wrong with it. */
+  farewell: (guest: BootedGuest) => Promise<string[]> = () => Promise.resolve([]);
   #file = '';
   #booted: BootedGuest | undefined;
   #loaded: LoadedGuest | undefined;
@@ -98,6 +100,21 @@ export class Stage {
     return this.#booted;
   }
 
+  /**
+   * Ends the guest there is, after a last look at it.
+   * @throws with what the {@link Stage.farewell} finds.
+   */
+  async leave(): Promise<void> {
+    const guest = this.#booted;
+    try {
+      if (!guest || guest.machine.death.aborted) return;
+      const found = await this.farewell(guest);
+      if (found.length > 0) throw new Error(`in the guest of ${this.#file}:\n${found.join('\n')}`);
+    } finally {
+      await this.discard();
+    }
+  }
+
   /** Ends the guest there is; the next one is pristine. */
   async discard(): Promise<void> {
     const guest = this.#booted;
@@ -112,7 +129,7 @@ export class Stage {
 
   async #for(file: string): Promise<BootedGuest> {
     if (this.#booted && this.#file === file) return this.#booted;
-    await this.discard();
+    await this.leave();
     this.#file = file;
     this.#booted = await this.#guest.restore();
     return this.#booted;

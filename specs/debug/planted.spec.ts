@@ -42,6 +42,14 @@ for (const [bug, [title, pattern]] of Object.entries(FOUND)) {
   });
 }
 
+test('a leak is caught, at the latest when its guest is done with', async ({ stage }) => {
+  await withBug(stage, 'leak', async () => {
+    const said = String(await stage.leave().catch(String));
+    expect(said).toMatch(/in the guest of planted leak:\nunreferenced object/);
+    expect(said.match(/^ +plant\+\S+ \[swarm_guard\]$/gm)?.length, said).toBeGreaterThan(8);
+  });
+});
+
 test('a kernel whose lockdep has switched itself off is not taken for a clean one', async ({ stage }) => {
   await withBug(stage, 'inversion', async (guest) => {
     await guest.sh('dmesg -C');
