@@ -122,7 +122,9 @@ static void fill_map(struct uid_gid_map *map, u32 first)
  */
 static void fill_maps(const struct swarm_agent *agent, const struct task_struct *child)
 {
-	struct user_namespace *ns = __task_cred(child)->user_ns;
+	/* Nobody changes the credentials of a task that has not been woken. */
+	const struct cred *cred = rcu_dereference_protected(child->real_cred, true);
+	struct user_namespace *ns = cred->user_ns;
 	u32 first = swarm_agent_first_id(agent);
 
 	/* Otherwise left alone: taking the identity will fail, and the birth with it. */
