@@ -5,7 +5,7 @@
 # kernel's build (harness/kernels/prepare.ts). SOURCE is a tarball or a tree; in /in are
 # config (the image's own configuration) and Module.symvers (from the image). Leaves
 # in /out: headers, the tree without what building modules does not need, and
-# modules, the network drivers that a guest needs.
+# modules, the drivers that guests and their specs need.
 # shellcheck disable=SC2086
 set -eu
 release=$1
@@ -15,7 +15,7 @@ mkdir -p $tree /out/headers /out/modules
 
 echo "unpack"
 # Not what neither Kconfig nor the build of the host's tools looks at: most of it.
-unused='Documentation tools/testing tools/perf arch/[!xK]*.[chS] arch/[!xK]*.dts* sound/*.[ch] fs/*.c'
+unused='Documentation tools/testing tools/perf arch/[!xK]*.[chS] arch/[!xK]*.dts* sound/*.[ch] fs/[!bo]*.c'
 unused="$unused drivers/gpu/*.[ch] drivers/media/*.[ch] drivers/staging/*.[ch] drivers/scsi/*.[ch]"
 unused="$unused drivers/net/ethernet/*.[ch] drivers/net/wireless/*.[ch] drivers/infiniband/*.[ch]"
 set -f
@@ -55,13 +55,24 @@ cp /in/Module.symvers .
 }
 
 echo "drivers"
-mkdir -p /work/net
-cp net/core/failover.c drivers/net/net_failover.c drivers/net/virtio_net.c /work/net
-echo 'obj-m := failover.o net_failover.o virtio_net.o' >/work/net/Kbuild
-make -s $compilers M=/work/net modules
-for pair in net/core/failover drivers/net/net_failover drivers/net/virtio_net; do
-	mkdir -p "/out/modules/kernel/$(dirname $pair)"
-	cp "/work/net/$(basename $pair).ko" "/out/modules/kernel/$pair.ko"
+mkdir -p /work/drivers
+cp net/core/failover.c drivers/net/net_failover.c drivers/net/virtio_net.c fs/binfmt_misc.c fs/*.h /work/drivers
+cp net/vmw_vsock/*vsock*.c net/vmw_vsock/virtio_transport_common.c /work/drivers
+cp -r fs/overlayfs /work/drivers
+cat >/work/drivers/Kbuild <<'END'
+obj-m := failover.o net_failover.o virtio_net.o binfmt_misc.o overlayfs/
+obj-m += vsock.o vmw_vsock_virtio_transport_common.o vsock_loopback.o
+vsock-y := af_vsock.o af_vsock_tap.o vsock_addr.o
+vsock-$(CONFIG_BPF_SYSCALL) += vsock_bpf.o
+vmw_vsock_virtio_transport_common-y := virtio_transport_common.o
+END
+make -s $compilers -j"$(nproc)" M=/work/drivers modules
+for driver in net/core/failover drivers/net/net_failover drivers/net/virtio_net fs/binfmt_misc fs/overlayfs/overlay \
+	net/vmw_vsock/vsock net/vmw_vsock/vmw_vsock_virtio_transport_common net/vmw_vsock/vsock_loopback; do
+	built=/work/drivers/$(basename $driver).ko
+	[ -e "$built" ] || built=/work/drivers/overlayfs/$(basename $driver).ko
+	mkdir -p "/out/modules/kernel/$(dirname $driver)"
+	xz -c "$built" >"/out/modules/kernel/$driver.ko.xz"
 done
 
 echo "prune"
