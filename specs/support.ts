@@ -29,6 +29,21 @@ export async function expectActive(guest: LoadedGuest, count: number): Promise<v
     .toBe(count);
 }
 
+let holds = 0;
+
+/**
+ * What makes agents last until they are released, so that they are seen while they run, however long
+ * looking takes.
+ * @returns a shell line to end theirs with, and how to let all of them go on.
+ */
+export function hold(guest: LoadedGuest): { line: string; release: () => Promise<unknown> } {
+  const file = `/run/released-${++holds}`;
+  return {
+    line: `until [ -e ${file} ]; do sleep 0.1; done`,
+    release: () => guest.sh(`touch ${file}`),
+  };
+}
+
 /** Destroys every agent; those with processes go a moment later. */
 export async function destroyAll(guest: LoadedGuest): Promise<void> {
   const ids = `sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids`;

@@ -1,6 +1,6 @@
 import { LAUNCH_CALLS } from '../../harness/swarm/client.js';
 import { expect, test } from '../fixtures.js';
-import { background, expectActive, NAMESPACES, SHOW_NAMESPACES } from '../support.js';
+import { background, expectActive, hold, NAMESPACES, SHOW_NAMESPACES } from '../support.js';
 
 for (const via of LAUNCH_CALLS) {
   test(`a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {
@@ -66,12 +66,14 @@ test('its ids are its own: root inside, nobody outside, and no two agents the sa
     expect(stdout.split('\n')[0], 'supplementary groups are gone').toBe('0');
     expect(stdout).toMatch(/^CapEff:\t0*1ffffffffff$/m);
   }
-  const running = Promise.all([1, 2].map(() => loaded.swarm.run({}, 'echo; sleep 3')));
+  const { line, release } = hold(loaded);
+  const running = Promise.all([1, 2].map(() => loaded.swarm.run({}, line)));
   await expectActive(loaded, 2);
   const pids = (await loaded.swarm.agents()).map(({ pid }) => pid);
   const uids = await loaded.sh(
     `for p in ${pids.join(' ')}; do grep -E "^(Uid|Gid|Groups)" /proc/$p/status | xargs; done`,
   );
+  await release();
   await running;
   const [first, second] = uids
     .split('\n')
@@ -166,10 +168,12 @@ test('ranges of ids are given back, the longest unused first, and running out is
     await expectActive(guest, 0);
   }
   expect(first.map((id) => (id - (4294967295 - 3 * 1024)) / 1024)).toEqual([0, 1, 2, 0, 1, 2, 0]);
-  const running = [1, 2, 3].map(() => guest.swarm.run({}, 'sleep 3'));
+  const { line, release } = hold(guest);
+  const running = [1, 2, 3].map(() => guest.swarm.run({}, line));
   await expectActive(guest, 3);
   const { code, stderr } = await guest.swarm.tryLaunch({}, ['/bin/true']);
   expect([code, stderr]).toEqual([125, expect.stringMatching(/"error":"ENOSPC","field":"spawn".*user ids/)]);
+  await release();
   await Promise.all(running);
   await expectActive(guest, 0);
   expect((await guest.swarm.run({}, 'true')).code).toBe(0);

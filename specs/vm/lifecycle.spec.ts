@@ -1,5 +1,5 @@
 import { expect, test } from '../fixtures.js';
-import { background, expectActive } from '../support.js';
+import { background, expectActive, hold } from '../support.js';
 
 /** Without a pid namespace, children outlive the first process. */
 const SHARED_PIDS = 126;
@@ -66,11 +66,13 @@ test('"persist" returns an agent to registered when its last process exits', asy
 test('the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({
   loaded,
 }) => {
-  const running = loaded.swarm.run({}, 'sleep 2');
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run({}, line);
   await expectActive(loaded, 1);
   const refused = await loaded.exec('rmmod swarm_guard');
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toContain('in use');
+  await release();
   const { stdout } = await running;
   expect(stdout).toBe('');
   await expectActive(loaded, 0);

@@ -1,11 +1,12 @@
 import { expect, test } from '../fixtures.js';
-import { background, expectActive } from '../support.js';
+import { background, expectActive, hold } from '../support.js';
 
 const MiB = 1 << 20;
 
 test('limits become files of the cgroup, exactly', async ({ loaded }) => {
   const request = { memory_limit: 256 * MiB, cpu_quota: 25, pids_limit: 77, spawn: true };
-  const running = loaded.swarm.run(request, 'sleep 2');
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run(request, line);
   await expectActive(loaded, 1);
   const [agent] = await loaded.swarm.agents();
   const dir = `/sys/fs/cgroup/swarm/memory/${agent?.id ?? 0}`;
@@ -15,6 +16,7 @@ test('limits become files of the cgroup, exactly', async ({ loaded }) => {
   expect(values.split('\n')[4]?.split(' ')).toContain(`${agent?.pid ?? 0}`);
   const swap = await loaded.exec(`cat ${dir}/memory.swap.max`);
   if (swap.code === 0) expect(swap.stdout).toBe('0\n');
+  await release();
   await running;
   await expectActive(loaded, 0);
   await expect.poll(() => loaded.sh(`test -e ${dir} && echo there || echo gone`)).toBe('gone');
@@ -24,15 +26,19 @@ test('an agent without a memory limit uses no memory cgroup, one without limits 
   loaded,
 }) => {
   const look = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d | cut -d/ -f6';
-  const plain = loaded.swarm.run({ cpu_quota: 50 }, 'sleep 1');
+  const first = hold(loaded);
+  const plain = loaded.swarm.run({ cpu_quota: 50 }, first.line);
   await expectActive(loaded, 1);
   expect(await loaded.sh(look)).toBe('plain');
   expect(await loaded.sh('cat /sys/fs/cgroup/swarm/plain/cgroup.subtree_control')).not.toContain('memory');
+  await first.release();
   await plain;
   await expectActive(loaded, 0);
-  const none = loaded.swarm.run({}, 'sleep 1');
+  const second = hold(loaded);
+  const none = loaded.swarm.run({}, second.line);
   await expectActive(loaded, 1);
   await expect.poll(() => loaded.sh(look)).toBe('');
+  await second.release();
   await none;
 });
 
