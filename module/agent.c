@@ -18,6 +18,7 @@
 
 #include "agent.h"
 #include "cgroup.h"
+#include "faults.h"
 #include "idrange.h"
 #include "member.h"
 #include "params.h"
@@ -473,8 +474,13 @@ u32 swarm_agent_first_id(const struct swarm_agent *agent)
 
 static void reap_one(struct swarm_agent *agent)
 {
+	int err;
+
+	swarm_faults_begin(SWARM_FAULTY_REMOVAL);
+	err = swarm_cgroup_remove(agent->cgroup);
+	swarm_faults_end();
 	/* Its last process may still be on its way out of the cgroup. */
-	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
+	if (err == -EBUSY) {
 		llist_add(&agent->reap, &gone_busy);
 		return;
 	}

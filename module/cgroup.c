@@ -24,6 +24,7 @@
 #include "agent.h"
 #include "cgroup.h"
 #include "compat/compat.h"
+#include "faults.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
@@ -74,6 +75,7 @@ struct errand {
 	struct work_struct work;
 	int (*run)(void *data);
 	void *data;
+	unsigned int faults;
 	int answer;
 };
 
@@ -81,7 +83,9 @@ static void run_errand(struct work_struct *work)
 {
 	struct errand *errand = container_of(work, struct errand, work);
 
+	swarm_faults_give(errand->faults);
 	errand->answer = errand->run(errand->data);
+	errand->faults = swarm_faults_take();
 }
 
 /* Run a function with the kernel's credentials, root and namespaces. */
@@ -91,9 +95,11 @@ static int as_kernel(int (*run)(void *data), void *data)
 
 	if (current->flags & PF_WQ_WORKER)
 		return run(data);
+	errand.faults = swarm_faults_take();
 	INIT_WORK_ONSTACK(&errand.work, run_errand);
 	queue_work(swarm_workqueue, &errand.work);
 	flush_work(&errand.work);
+	swarm_faults_give(errand.faults);
 	destroy_work_on_stack(&errand.work);
 	return errand.answer;
 }

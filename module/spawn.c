@@ -28,6 +28,7 @@
 #include "cgroup.h"
 #include "compat/compat.h"
 #include "event.h"
+#include "faults.h"
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
@@ -262,7 +263,9 @@ static void first_work(struct callback_head *work)
 		send_sig(SIGKILL, current, 1);
 		return;
 	}
+	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	err = be_born(agent, &step);
+	swarm_faults_end();
 	if (err) {
 		swarm_agent_stillborn(agent, step, err);
 		return;

@@ -1,0 +1,695 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * fault OPERATION OBJECT
+ *
+ * Carries out an operation on an agent made of OBJECT (the JSON of /proc/swarm/create,
+ * without "spawn" and "pid") again and again, the first time with its first allocation
+ * failing, the second time with its second, until it goes through with none failing.
+ * After each time it must have succeeded or have been refused with an errno for lack of
+ * memory, and have left nothing half made: the counts of /proc/swarm/status, the
+ * cgroups, the process and the oracle are as they should be.
+ *
+ *   create   register an agent		fork     a fork by an agent
+ *   arm      ... with "spawn"		exec     an execve by an agent
+ *   adopt    ... with "pid"		attach   one more process for an agent
+ *   spawn    the fork that is born	destroy  what the writer does of it
+ *   birth    what the child does then	removal  what a worker does of it
+ *   inspect  read what there is to tell
+ *
+ * Prints "OPERATION: N allocations, M refused" and exits 0, or says what is wrong.
+ * fork and exec fail for their process to see; birth and removal need a module built
+ * with SWARM_FAULTS=y.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PARAMETERS	"/sys/module/swarm_guard/parameters/"
+#define MOST		5000
+#define PATIENCE_MS	60000
+
+static const char *operation, *object;
+static unsigned int nth, refused;
+
+/* What the kernel's own calls say, besides ENOMEM, where memory is short. */
+static const int in_fork[] = { EAGAIN, ENOSPC, 0 };
+static const int in_exec[] = { E2BIG, ENOEXEC, EFAULT, EIO, 0 };
+static const int *other_errnos;
+static char answer[1024];
+static int ticket = -1;
+
+static void wrong(const char *format, ...)
+{
+	va_list list;
+
+	printf("%s, allocation %u: ", operation, nth);
+	va_start(list, format);
+	vprintf(format, list);
+	va_end(list);
+	printf("\n");
+	exit(1);
+}
+
+/* Files */
+
+static size_t slurp(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (n < 0)
+		wrong("%s: %s", path, strerrorname_np(errno));
+	close(fd);
+	text[n] = '\0';
+	return n;
+}
+
+static void spill(const char *path, unsigned int value)
+{
+	char text[16];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	snprintf(text, sizeof(text), "%u", value);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		wrong("%s: %s", path, strerrorname_np(errno));
+	close(fd);
+}
+
+static unsigned int number_in(const char *path)
+{
+	char text[32];
+
+	slurp(path, text, sizeof(text));
+	return strtoul(text, NULL, 10);
+}
+
+/* Failing: of this task, until disarmed; says whether an allocation did fail. */
+
+static void set_fault(unsigned int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	if (ticket < 0)
+		ticket = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (ticket < 0 || pwrite(ticket, text, strlen(text), 0) < 0)
+		wrong("fail-nth: %s", strerrorname_np(errno));
+}
+
+static bool fault_hit(void)
+{
+	char text[16] = "";
+
+	if (pread(ticket, text, sizeof(text) - 1, 0) < 1)
+		wrong("fail-nth: %s", strerrorname_np(errno));
+	set_fault(0);
+	return strtoul(text, NULL, 10) == 0;
+}
+
+/* The state of things */
+
+static unsigned int active(void)
+{
+	char text[256];
+
+	slurp("/proc/swarm/status", text, sizeof(text));
+	return strtoul(text + strlen("Active agents: "), NULL, 10);
+}
+
+static unsigned int cgroups(void)
+{
+	static const char *const parents[] = { "memory", "plain" };
+	unsigned int i, count = 0;
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/%s", parents[i]);
+		dir = opendir(path);
+		if (!dir)
+			wrong("%s: %s", path, strerrorname_np(errno));
+		while ((entry = readdir(dir)))
+			count += entry->d_type == DT_DIR && entry->d_name[0] != '.';
+		closedir(dir);
+	}
+	return count;
+}
+
+static void expect(unsigned int agents, unsigned int directories)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	char text[4096];
+	int waited;
+
+	for (waited = 0; active() != agents || cgroups() != directories; waited++) {
+		if (waited > PATIENCE_MS)
+			wrong("%u agents and %u cgroups instead of %u and %u",
+			      active(), cgroups(), agents, directories);
+		nanosleep(&ms, NULL);
+	}
+	slurp("/proc/swarm_oracle", text, sizeof(text));
+	if (strncmp(text, "ok ", 3))
+		wrong("the oracle finds: %s", text);
+}
+
+/* Orders */
+
+/* What object has, and more: "" or such as ",\"spawn\":true". */
+static const char *with(const char *more)
+{
+	static char text[2048];
+
+	snprintf(text, sizeof(text), "%.*s%s}", (int)strlen(object) - 1, object, more);
+	return text;
+}
+
+/* 0, or the errno of opening, writing or the answer. */
+static int order(const char *path, int mode, const char *text)
+{
+	int fd = open(path, mode | O_CLOEXEC);
+	ssize_t n;
+	int err = 0;
+
+	answer[0] = '\0';
+	if (fd < 0)
+		return errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		err = errno;
+	if (mode == O_RDWR) {
+		n = read(fd, answer, sizeof(answer) - 1);
+		if (n < 0 && !err)
+			err = errno;
+		answer[n > 0 ? n : 0] = '\0';
+	}
+	close(fd);
+	return err;
+}
+
+static int create(const char *more)
+{
+	return order("/proc/swarm/create", O_RDWR, with(more));
+}
+
+static unsigned long long id_answered(void)
+{
+	if (strncmp(answer, "{\"id\":", 6))
+		wrong("no id but %s", answer);
+	return strtoull(answer + 6, NULL, 10);
+}
+
+static void must(int err, const char *what)
+{
+	if (err)
+		wrong("%s: %s %s", what, strerrorname_np(err), answer);
+}
+
+static int destroy(unsigned long long id)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu\n", id);
+	return order("/proc/swarm/destroy", O_WRONLY, text);
+}
+
+static bool for_lack_of_memory(int err)
+{
+	const int *other;
+
+	for (other = other_errnos; other && *other; other++)
+		if (*other == err)
+			return true;
+	return err == ENOMEM;
+}
+
+/* Refused for the right reason? */
+static void weigh(int err, bool hit)
+{
+	if (!err)
+		return;
+	if (!hit)
+		wrong("%s without a failing allocation: %s", strerrorname_np(err), answer);
+	if (!for_lack_of_memory(err))
+		wrong("%s, not for lack of memory: %s", strerrorname_np(err), answer);
+	refused++;
+}
+
+/* Processes */
+
+static int reap(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		wrong("wait: %s", strerrorname_np(errno));
+	return status;
+}
+
+/* A process that sleeps, made while allocation @fails fails; -1 where it cannot be made. */
+static pid_t sleeper(unsigned int fails, bool *hit)
+{
+	int awake[2], err;
+	char byte;
+	pid_t pid;
+
+	if (pipe2(awake, O_CLOEXEC))
+		wrong("pipe: %s", strerrorname_np(errno));
+	set_fault(fails);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(awake[1], "a", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	err = errno;
+	*hit = fault_hit();
+	close(awake[1]);
+	/* Whoever is born into an agent runs only when that is done. */
+	if (pid > 0 && read(awake[0], &byte, 1) != 1)
+		wrong("the child has died, with status %x", reap(pid));
+	close(awake[0]);
+	errno = err;
+	return pid;
+}
+
+static pid_t must_sleep(void)
+{
+	bool hit;
+	pid_t pid = sleeper(0, &hit);
+
+	if (pid < 0)
+		wrong("fork: %s", strerrorname_np(errno));
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	reap(pid);
+}
+
+static bool in_swarm(pid_t pid)
+{
+	char path[32], text[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	slurp(path, text, sizeof(text));
+	return strstr(text, "/swarm/");
+}
+
+static void must_be_in_swarm(pid_t pid, bool in)
+{
+	if (in_swarm(pid) != in)
+		wrong("process %d is %s an agent's cgroup", pid, in ? "not in" : "in");
+}
+
+/* An agent with one process; its id is in answer. */
+static pid_t born(void)
+{
+	must(create(",\"spawn\":true"), "arming");
+	return must_sleep();
+}
+
+/* Operations: once, with allocation nth failing; each says whether one did. */
+
+static bool do_create(void)
+{
+	bool hit;
+	int err;
+
+	set_fault(nth);
+	err = create("");
+	hit = fault_hit();
+	weigh(err, hit);
+	expect(!err, 0);
+	if (!err)
+		must(destroy(id_answered()), "destroying");
+	return hit;
+}
+
+static bool do_arm(void)
+{
+	bool hit;
+	int err;
+
+	set_fault(nth);
+	err = create(",\"spawn\":true");
+	hit = fault_hit();
+	weigh(err, hit);
+	expect(!err, !err);
+	if (!err)
+		must(destroy(id_answered()), "destroying");
+	return hit;
+}
+
+static bool do_adopt(void)
+{
+	pid_t pid = must_sleep();
+	char more[32];
+	bool hit;
+	int err;
+
+	snprintf(more, sizeof(more), ",\"pid\":%d", pid);
+	set_fault(nth);
+	err = create(more);
+	hit = fault_hit();
+	weigh(err, hit);
+	expect(!err, !err);
+	must_be_in_swarm(pid, !err);
+	end(pid);
+	return hit;
+}
+
+/* One that fails leaves the thread armed. */
+static bool do_spawn(void)
+{
+	pid_t pid;
+	bool hit;
+
+	must(create(",\"spawn\":true"), "arming");
+	pid = sleeper(nth, &hit);
+	if (pid < 0) {
+		weigh(errno, hit);
+		expect(1, 1);
+		pid = must_sleep();
+	}
+	expect(1, 1);
+	must_be_in_swarm(pid, true);
+	end(pid);
+	return hit;
+}
+
+/* What is left of the order when it has been carried out: 0 if an allocation has failed. */
+static bool order_hit(void)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	unsigned int left;
+	int waited;
+
+	for (waited = 0; !(left = number_in(PARAMETERS "fault_left")); waited++) {
+		if (waited > PATIENCE_MS)
+			wrong("it never came to an end");
+		nanosleep(&ms, NULL);
+	}
+	return left == 1;
+}
+
+static bool do_birth(void)
+{
+	int status;
+	bool hit;
+	pid_t pid;
+
+	must(create(",\"spawn\":true"), "arming");
+	spill(PARAMETERS "fault_left", 0);
+	spill(PARAMETERS "fault_birth", nth);
+	pid = fork();
+	if (pid == 0)
+		_exit(7);
+	status = reap(pid);
+	hit = order_hit();
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hit)
+		refused++;
+	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+		wrong("the child ended with status %x", status);
+	return hit;
+}
+
+static bool do_attach(void)
+{
+	pid_t first = born(), pid = must_sleep();
+	char text[64];
+	bool hit;
+	int err;
+
+	snprintf(text, sizeof(text), "{\"id\":%llu,\"pid\":%d}", id_answered(), pid);
+	set_fault(nth);
+	err = order("/proc/swarm/attach", O_WRONLY, text);
+	hit = fault_hit();
+	weigh(err, hit);
+	expect(1, 1);
+	must_be_in_swarm(pid, !err);
+	if (err)
+		must(order("/proc/swarm/attach", O_WRONLY, text), "attaching, and again");
+	end(pid);
+	end(first);
+	return hit;
+}
+
+static bool do_destroy(void)
+{
+	pid_t pid = born();
+	unsigned long long id = id_answered();
+	bool hit;
+	int err;
+
+	set_fault(nth);
+	err = destroy(id);
+	hit = fault_hit();
+	weigh(err, hit);
+	if (err) {
+		expect(1, 1);
+		must(destroy(id), "destroying, and again");
+	}
+	reap(pid);
+	return hit;
+}
+
+/* With a directory below its own, which an agent may make, so that there is more to it than one rmdir. */
+static bool do_removal(void)
+{
+	pid_t pid = born();
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/plain/%llu/below", id_answered());
+	if (mkdir(path, 0755))
+		wrong("%s: %s", path, strerrorname_np(errno));
+	spill(PARAMETERS "fault_left", 0);
+	spill(PARAMETERS "fault_removal", nth);
+	must(destroy(id_answered()), "destroying");
+	reap(pid);
+	return order_hit();
+}
+
+static bool do_inspect(void)
+{
+	pid_t pid = born();
+	char id[24], begin[48];
+	bool hit;
+	int err;
+
+	snprintf(id, sizeof(id), "%llu", id_answered());
+	snprintf(begin, sizeof(begin), "{\"id\":%s,", id);
+	set_fault(nth);
+	err = order("/proc/swarm/inspect", O_RDWR, id);
+	hit = fault_hit();
+	weigh(err, hit);
+	if (!err && strncmp(answer, begin, strlen(begin)))
+		wrong("it is told: %s", answer);
+	expect(1, 1);
+	end(pid);
+	return hit;
+}
+
+/* In an agent: one process in it does what it is told to, as often as it is told. */
+
+struct outcome {
+	int err;
+	bool hit;
+};
+
+static pid_t servant;
+static int orders[2], outcomes[2];
+
+static void serve(struct outcome (*run)(void))
+{
+	struct outcome outcome;
+
+	/* It was opened by another task. */
+	ticket = -1;
+	close(orders[1]);
+	while (read(orders[0], &nth, sizeof(nth)) == sizeof(nth)) {
+		outcome = run();
+		if (write(outcomes[1], &outcome, sizeof(outcome)) != sizeof(outcome))
+			break;
+	}
+	_exit(0);
+}
+
+/* How many processes the servant's agent has, by its cgroup. */
+static void expect_processes(unsigned int count)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	char path[64];
+	int waited;
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/plain/%llu/pids.current", id_answered());
+	for (waited = 0; number_in(path) != count; waited++) {
+		if (waited > PATIENCE_MS)
+			wrong("the agent has %u processes", number_in(path));
+		nanosleep(&ms, NULL);
+	}
+}
+
+static bool in_agent(struct outcome (*run)(void))
+{
+	struct outcome outcome;
+
+	if (!servant) {
+		must(create(",\"spawn\":true"), "arming");
+		if (pipe2(orders, O_CLOEXEC) || pipe2(outcomes, O_CLOEXEC))
+			wrong("pipe: %s", strerrorname_np(errno));
+		servant = fork();
+		if (servant == 0)
+			serve(run);
+		close(outcomes[1]);
+	}
+	if (write(orders[1], &nth, sizeof(nth)) != sizeof(nth) ||
+	    read(outcomes[0], &outcome, sizeof(outcome)) != sizeof(outcome))
+		wrong("the agent has died, with status %x", reap(servant));
+	weigh(outcome.err, outcome.hit);
+	expect(1, 1);
+	expect_processes(1);
+	if (!outcome.hit)
+		end(servant);
+	return outcome.hit;
+}
+
+static struct outcome fork_in_agent(void)
+{
+	struct outcome outcome = {};
+	pid_t pid;
+
+	set_fault(nth);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0)
+		outcome.err = errno;
+	outcome.hit = fault_hit();
+	if (pid > 0)
+		reap(pid);
+	return outcome;
+}
+
+/* The exit status of an execve's process: the errno it failed with, or EXECUTED; HIT more if an allocation failed. */
+#define EXECUTED	0
+#define HIT		128
+/* Where fail-nth is open across execve, which the count goes on in. */
+#define TICKET		9
+/* What a program's own startup exits with where a call of it fails. */
+#define NOT_STARTED	127
+
+static struct outcome exec_in_agent(void)
+{
+	char *const argv[] = { "/usr/local/bin/fault", "--executed", NULL };
+	pid_t pid = fork();
+	int status, err;
+
+	if (pid == 0) {
+		ticket = open("/proc/thread-self/fail-nth", O_RDWR);
+		if (ticket < 0 || dup2(ticket, TICKET) != TICKET ||
+		    dup2(open("/dev/null", O_WRONLY), STDERR_FILENO) < 0)
+			_exit(errno);
+		set_fault(nth);
+		execv(argv[0], argv);
+		err = errno;
+		_exit(err | (fault_hit() ? HIT : 0));
+	}
+	if (pid < 0)
+		return (struct outcome){ .err = errno };
+	status = reap(pid);
+	/* Past the point of no return the kernel can only end the process. */
+	if ((WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGSEGV)) ||
+	    (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED))
+		return (struct outcome){ .err = ENOMEM, .hit = true };
+	return (struct outcome){
+		.err = WEXITSTATUS(status) & ~HIT,
+		.hit = WEXITSTATUS(status) & HIT,
+	};
+}
+
+static bool do_fork(void)
+{
+	return in_agent(fork_in_agent);
+}
+
+static bool do_exec(void)
+{
+	return in_agent(exec_in_agent);
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(void);
+	const int *other_errnos;
+} operations[] = {
+	{ "create", do_create, NULL },
+	{ "arm", do_arm, NULL },
+	{ "adopt", do_adopt, NULL },
+	{ "spawn", do_spawn, in_fork },
+	{ "birth", do_birth, NULL },
+	{ "fork", do_fork, in_fork },
+	{ "exec", do_exec, in_exec },
+	{ "attach", do_attach, NULL },
+	{ "destroy", do_destroy, NULL },
+	{ "removal", do_removal, NULL },
+	{ "inspect", do_inspect, NULL },
+};
+
+/* Which allocations may fail at all: all of them, also those that may sleep. */
+static void every_kind(void)
+{
+	spill("/sys/kernel/debug/failslab/verbose", 0);
+	spill("/sys/kernel/debug/failslab/ignore-gfp-wait", 0);
+	spill("/sys/kernel/debug/fail_page_alloc/verbose", 0);
+	spill("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", 0);
+	spill("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", 0);
+	spill("/sys/kernel/debug/fail_page_alloc/min-order", 0);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 2 && !strcmp(argv[1], "--executed")) {
+		ticket = TICKET;
+		return EXECUTED | (fault_hit() ? HIT : 0);
+	}
+	if (argc != 3)
+		return 2;
+	operation = argv[1];
+	object = argv[2];
+	for (i = 0; i < sizeof(operations) / sizeof(*operations); i++)
+		if (!strcmp(operations[i].name, operation))
+			break;
+	if (i == sizeof(operations) / sizeof(*operations))
+		return 2;
+	other_errnos = operations[i].other_errnos;
+	every_kind();
+	expect(0, 0);
+	for (nth = 1; operations[i].run(); nth++) {
+		if (!servant)
+			expect(0, 0);
+		if (nth == MOST)
+			wrong("there is no end to them");
+	}
+	expect(0, 0);
+	printf("%s: %u allocations, %u refused\n", operation, nth - 1, refused);
+	return 0;
+}
