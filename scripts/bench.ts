@@ -1,10 +1,10 @@
 /**
  * npm run bench -- [--kernel NAME]... [--only NAME]... [--fresh] [--report] — measures, and writes the
- * report. What an interrupted run has measured is not measured again; --fresh begins anew, --report
- * writes the report of what there is.
+ * report. `--only scale` stands for all of scale-… What an interrupted run has measured is not measured
+ * again; --fresh begins anew, --report writes the report of what there is.
  */
 import { parseArgs } from 'node:util';
-import { BENCHMARKS } from '../harness/bench/benchmarks.js';
+import { chosen } from '../harness/bench/benchmarks.js';
 import { committedRuns } from '../harness/bench/docs.js';
 import { writeReport } from '../harness/bench/report.js';
 import { runBenchmarks } from '../harness/bench/run.js';
@@ -22,16 +22,12 @@ const { values } = parseArgs({
 
 const { newest } = await readCatalogue();
 const { only, kernel: kernels = [newest] } = values;
-const unknown = only?.filter((name) => !BENCHMARKS.some((each) => each.name === name)) ?? [];
-if (unknown.length > 0) {
-  const known = BENCHMARKS.map(({ name }) => name).join(', ');
-  throw new Error(`there is no benchmark ${unknown.join(', ')}; there are ${known}`);
-}
+const benchmarks = chosen(only);
 
 if (!values.report) {
   await runBenchmarks({
     kernels,
-    benchmarks: BENCHMARKS.filter(({ name }) => only?.includes(name) ?? true),
+    benchmarks,
     fresh: values.fresh,
     say: (line) => {
       console.error(line);

@@ -1,6 +1,6 @@
 /**
  * npm run nightly — what the nightly workflow does, on one machine and one after the other: every kernel
- * that can be had, then the suites that take long and the budgets, on the newest. Hours.
+ * that can be had, then the suites that take long, the budgets and very many agents, on the newest. Hours.
  */
 import { execa } from 'execa';
 import { repository } from '../harness/util/repository.js';
@@ -11,6 +11,7 @@ const PARTS = [
   ['run', 'long'],
   ['run', 'scale'],
   ['run', 'bench:check'],
+  ['run', 'bench:scale'],
 ];
 
 const rows: string[] = [];

@@ -2,9 +2,25 @@
 import type { Benchmark } from './figures.js';
 import { COSTS } from './measure/costs.js';
 import { peers } from './measure/peers.js';
+import { SCALE } from './measure/scale.js';
 import { starts } from './measure/starts.js';
 import { system } from './measure/system.js';
 import { time } from './measure/time.js';
 
 /** All that `npm run bench` measures. */
-export const BENCHMARKS: readonly Benchmark[] = [...COSTS, peers, starts, system, time];
+export const BENCHMARKS: readonly Benchmark[] = [...COSTS, peers, starts, system, time, ...SCALE];
+
+/**
+ * Those that are named; a name stands for all that begin with it and a dash.
+ * @throws where it is the name of none.
+ */
+export function chosen(names: readonly string[] | undefined): readonly Benchmark[] {
+  if (!names) return BENCHMARKS;
+  const is = (name: string) => (each: Benchmark) => each.name === name || each.name.startsWith(`${name}-`);
+  const unknown = names.filter((name) => !BENCHMARKS.some(is(name)));
+  if (unknown.length > 0) {
+    const known = BENCHMARKS.map(({ name }) => name).join(', ');
+    throw new Error(`there is no benchmark ${unknown.join(', ')}; there are ${known}`);
+  }
+  return BENCHMARKS.filter((each) => names.some((name) => is(name)(each)));
+}

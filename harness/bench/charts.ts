@@ -89,8 +89,10 @@ export function bars(group: Group): string {
 function sizes(values: readonly number[]): { type: 'linear' | 'log' | 'symlog'; ticks: number | number[] } {
   const above = values.filter((value) => value > 0);
   if (Math.max(...above) / Math.min(...above) <= 100) return { type: 'linear', ticks: 6 };
+  const powers = Array.from({ length: 12 }, (_, power) => 10 ** power);
+  const within = powers.filter((power) => Math.min(...above) <= power && power <= Math.max(...above));
   return above.length === values.length
-    ? { type: 'log', ticks: 6 }
+    ? { type: 'log', ticks: within }
     : { type: 'symlog', ticks: [...new Set(values)] };
 }
 

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { MARKED, committedRuns, documents, generated, publishable } from '../../harness/bench/docs.js';
+import { BENCHMARKS, chosen } from '../../harness/bench/benchmarks.js';
 import type { Benchmark } from '../../harness/bench/figures.js';
+import { crowdWrong, parseCrowd, slopes } from '../../harness/bench/measure/crowd.js';
 import { parseCosts } from '../../harness/bench/measure/peers.js';
 import { medianOf, parseEfforts } from '../../harness/bench/measure/starts.js';
 import { added, perOperation } from '../../harness/bench/measure/system.js';
@@ -163,6 +165,58 @@ test('an operation costs what many of them take more than few, between what roun
   expect(without).toEqual({ value: 20, low: 19, high: 22 });
   const withIt = perOperation([100, 100], [310, 310], 10);
   expect(added(without, withIt)).toEqual({ value: 5, low: -4.55, high: 10.53 });
+});
+
+/** What `crowd` prints, with some lines in the place of others. */
+function crowdText(other: Record<string, string> = {}): string {
+  const lines = {
+    empty: 'empty 1000000 90000000',
+    first: 'at 1000 6000000 250000 0 1250000 89000000 3000',
+    next: 'at 2000 6100000 250000 0 1500000 88000000 3000',
+    last: 'at 5000 6600000 251000 0 2250000 80000000 3100',
+    full: 'full 5000 80000000',
+    left: 'left 1010000 89900000',
+    agents: 'agents 12 30000 0',
+    events: 'events 90 10 0 100',
+    ...other,
+  };
+  return `${Object.values(lines).join('\n')}\n`;
+}
+
+test('what crowd prints is read in full, and whatever does not hold of very many agents fails the benchmark', () => {
+  const limits = { growth: 32, effort: 1.25, left: 8 };
+  const wrong = (other: Record<string, string>) => crowdWrong(parseCrowd(crowdText(other)), limits);
+  const crowd = parseCrowd(crowdText());
+  expect(crowd.at.map(({ size, effort, added, line }) => [size, effort, added, line])).toEqual([
+    [1000, 6000000, 250000, 3000],
+    [2000, 6100000, 250000, 3000],
+    [5000, 6600000, 251000, 3100],
+  ]);
+  expect(crowd).toMatchObject({ full: 5000, available: 80000000, refused: undefined, again: undefined });
+  expect(wrong({})).toEqual([]);
+  expect(slopes(crowd).map(({ bytes }) => bytes)).toEqual([250, 250, 250]);
+  const grown = 'at 5000 6600000 251000 0 2400000 80000000 3100';
+  expect(wrong({ last: grown })[0]).toMatch(
+    /up to 5000 take 50 bytes of slab each more than those up to 2000/,
+  );
+  const slow = 'at 5000 9000000 251000 0 2250000 80000000 3100';
+  expect(wrong({ last: slow })[0]).toMatch(/took 1.50 times what the first took/);
+  expect(wrong({ left: 'left 1100000 1' })[0]).toMatch(/each destroyed agent leaves 20.0 bytes/);
+  expect(wrong({ agents: 'agents 0 0 0' })[0]).toMatch(/never read in whole/);
+  expect(wrong({ agents: 'agents 9 9 1' })[0]).toMatch(/missing, or out of order, 1 times/);
+  expect(wrong({ events: 'events 90 10 1 100' })[0]).toMatch(/events had 1 gaps/);
+  expect(wrong({ events: 'events 90 9 0 100' })[0]).toMatch(/of 100 events 90 were seen and 9 told/);
+  expect(() => parseCrowd(crowdText({ left: '' }))).toThrow(/no line of left/);
+  expect(() => parseCrowd(crowdText({ next: '', last: '' }))).toThrow(/not so many sizes/);
+});
+
+test('a name stands for the benchmarks that begin with it, and one of none is an error that names all', () => {
+  const names = (only?: string[]) => chosen(only).map(({ name }) => name);
+  expect(names()).toEqual(BENCHMARKS.map(({ name }) => name));
+  expect(names(['scale']).length).toBeGreaterThan(1);
+  expect(names(['scale']).every((name) => name.startsWith('scale-'))).toBe(true);
+  expect(names(['hooks', 'scale-live'])).toEqual(['hooks', 'scale-live']);
+  expect(() => chosen(['scal'])).toThrow(/no benchmark scal; there are .*scale-live/);
 });
 
 test("the policy core's calls are timed from Node: more to parse takes longer, and a device less than an object", async () => {

@@ -18,8 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "busy.h"
 
 #define SELF "/usr/local/bin/effort"
 /* What is left to workers: a namespace, a cgroup, what RCU waits for. */
@@ -31,35 +32,6 @@ static void __attribute__((noreturn)) die(const char *what)
 {
 	fprintf(stderr, "effort: %s: %s\n", what, strerror(errno));
 	exit(2);
-}
-
-/* Gives the CPU away once, which is when a task's time is added. */
-static void sleep_ms(long ms)
-{
-	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
-	nanosleep(&time, NULL);
-}
-
-static u64 busy(void)
-{
-	static char text[65536];
-	unsigned long long ran;
-	const char *line;
-	ssize_t n;
-	int fd;
-
-	sleep_ms(1);
-	fd = open("/proc/schedstat", O_RDONLY);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		die("/proc/schedstat");
-	close(fd);
-	text[n] = '\0';
-	line = strstr(text, "\ncpu0 ");
-	if (!line || sscanf(line, "\ncpu0 %*u %*u %*u %*u %*u %*u %llu", &ran) != 1)
-		die("cpu0 of /proc/schedstat");
-	return ran;
 }
 
 static int run(char **argv, int quiet)

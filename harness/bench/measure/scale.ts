@@ -1,0 +1,247 @@
+/** Very many agents: what they cost in memory and in instructions, the last thousand beside the first. */
+import { quoted } from '../../swarm/client.js';
+import { complaints } from '../../vm/kernel-log.js';
+import type { GuestExtras } from '../../vm/stage.js';
+import type { Benchmark, Figure, Measured } from '../figures.js';
+import { inCountingGuest } from '../guest.js';
+import { THOUSAND, crowd, crowdWrong, mustHold, parseCrowd, slopes } from './crowd.js';
+import type { At, Crowd, Limits } from './crowd.js';
+
+/** A crowd, and what is asked of it. */
+interface Scene {
+  name: string;
+  /** Of the section. */
+  title: string;
+  /** What is counted of one agent: "Registering an agent". */
+  doing: string;
+  /** An agent of these: "a registered agent". */
+  one: string;
+  kind: 'register' | 'adopt' | 'spawn' | 'register-rounds' | 'spawn-rounds';
+  object: string;
+  /** MiB of memory that are left. */
+  floor?: number;
+  sizes: readonly number[];
+  limits: Limits;
+  /** Bytes of slab for an agent in all, where the project promises something. */
+  target?: number;
+  guest: GuestExtras;
+  /** What else must hold, and figures of it. */
+  more?: (crowd: Crowd) => { wrong: string[]; figures: Figure[]; missing?: Measured['missing'] };
+}
+
+const COUNTED = `of the last ${THOUSAND} of each size, with nothing else going on; everything that all tasks executed, the kernel’s workers included`;
+const SLAB = 'objects of all slab caches, less those of the empty module, after caches were dropped';
+const READING =
+  'one process reads agents, another events, all the while but for the thousands that are counted';
+
+const each = (value: number) => Math.round(value / THOUSAND);
+
+type Points = { x: number; y: number }[];
+
+const byNumber = (id: string, title: string, unit: Figure['unit'], series: Points): Figure => ({
+  ...{ id, title, unit, value: series.at(-1)?.y ?? NaN, series },
+});
+
+const line = (id: string, title: string, unit: Figure['unit'], at: readonly At[], of: (each: At) => number) =>
+  byNumber(
+    id,
+    title,
+    unit,
+    at.map((one) => ({ x: one.size, y: of(one) })),
+  );
+
+const plain = (id: string, title: string, unit: Figure['unit'], value: number, note: string): Figure => ({
+  ...{ id, title, unit, value, note },
+});
+
+/** How much more the last are than the first. */
+function growth(id: string, title: string, [first, last]: readonly [number, number], note: string): Figure {
+  return plain(id, title, 'percent', Number((100 * (last / first - 1)).toFixed(1)), note);
+}
+
+/** Bytes of slab for each agent of the first two sizes, and of those from the last size but one to the last. */
+function firstAndLast(seen: Crowd): [number, number] {
+  const { at, empty } = seen;
+  const second = at[1] ?? at[0];
+  return [((second?.slab ?? NaN) - empty.slab) / (second?.size ?? NaN), slopes(seen).at(-1)?.bytes ?? NaN];
+}
+
+/** The table's rows of a crowd. */
+export function figuresOf(scene: Scene, seen: Crowd): Figure[] {
+  const { at, empty, left, full, readers } = seen;
+  const [first, last] = [at[0], at.at(-1)];
+  if (!first || !last) return [];
+  const id = (what: string) => `${scene.name.replace('-', '/')}/${what}`;
+  const rounds = scene.kind.endsWith('-rounds');
+  const many = full.toLocaleString('en-US');
+  const slab = rounds
+    ? []
+    : [
+        {
+          ...line(id('slab'), `Slab for ${scene.one}, by how many there are`, 'bytes', at, (one) =>
+            Math.round((one.slab - empty.slab) / one.size),
+          ),
+          ...(scene.target === undefined ? {} : { target: scene.target }),
+          note: scene.kind === 'register' ? SLAB : `${SLAB}; its process included`,
+        },
+        scene.kind === 'adopt'
+          ? {
+              ...line(
+                id('added'),
+                `Slab that ${scene.one} adds to its process, by how many there are`,
+                'bytes',
+                at,
+                (one) => each(one.added),
+              ),
+              note: `the last ${THOUSAND} of each size`,
+            }
+          : {
+              ...byNumber(
+                id('further'),
+                'Slab that each further agent takes, by how many there are',
+                'bytes',
+                slopes(seen).map(({ size, bytes }) => ({ x: size, y: Math.round(bytes) })),
+              ),
+              note: 'from one size to the next',
+            },
+        {
+          ...line(
+            id('available'),
+            `MemAvailable for ${scene.one}, by how many there are`,
+            'bytes',
+            // Of few of them it says nothing.
+            at.length > 2 ? at.slice(1) : at,
+            (one) => Math.round((empty.available - one.available) / one.size),
+          ),
+          note: 'stacks, page tables and what the kernel keeps for each processor included; varies',
+        },
+      ];
+  return [
+    {
+      ...line(
+        id('cost'),
+        `${scene.doing}, by how many there ${rounds ? 'were before' : 'are'}`,
+        'instructions',
+        at,
+        (one) => each(one.effort),
+      ),
+      note: COUNTED,
+    },
+    growth(
+      id('growth'),
+      `${scene.doing}: the last ${THOUSAND} of ${many} over the first`,
+      [first.effort, last.effort],
+      'in instructions',
+    ),
+    ...(rounds
+      ? []
+      : [
+          growth(
+            id('slab-growth'),
+            `Slab for each of the last of ${many} over the first`,
+            firstAndLast(seen),
+            'the first are those up to the second size, the last those from the last size but one on',
+          ),
+        ]),
+    ...slab,
+    ...(scene.kind === 'adopt'
+      ? [
+          plain(
+            id('process'),
+            'Slab of such a process itself',
+            'bytes',
+            each(last.own),
+            'it shares memory and files with the others',
+          ),
+        ]
+      : []),
+    plain(
+      id('left'),
+      `Slab that ${scene.one} leaves when it is gone`,
+      'bytes',
+      Number(((left.slab - empty.slab) / full).toFixed(1)),
+      `after all of ${many} were destroyed, beside a first ${THOUSAND} that were`,
+    ),
+    ...(rounds
+      ? []
+      : [
+          line(id('line'), `Reading a line of agents, beside so many`, 'instructions', at, (one) => one.line),
+        ]),
+    plain(id('reads'), `Reads of agents in whole during all of it`, 'count', readers.passes, READING),
+    plain(id('events'), `Events that were read during all of it`, 'count', readers.events, READING),
+    plain(
+      id('lost'),
+      'Events that a reader was told to have lost',
+      'count',
+      readers.lost,
+      `of ${readers.recorded} that were recorded; with those that were read these are all`,
+    ),
+  ];
+}
+
+async function measureScene(
+  scene: Scene,
+  kernelName: string,
+  progress: (step: string) => void,
+): Promise<Measured> {
+  return inCountingGuest(kernelName, scene.guest, async ({ stage, guest, about }) => {
+    const most = Math.max(...scene.sizes);
+    const loaded = await guest.load(stage.module.ko, { max_agents: most + 2 * THOUSAND });
+    progress(`${most.toLocaleString('en-US')} agents`);
+    const args = [scene.kind, quoted(scene.object), scene.floor ?? 0, ...scene.sizes].join(' ');
+    const text = await crowd(loaded, args);
+    const seen = parseCrowd(text);
+    const more = scene.more?.(seen) ?? {
+      wrong: seen.full === most ? [] : [`there were ${seen.full} only`],
+      figures: [],
+    };
+    const complained = complaints(await loaded.kernelLog());
+    mustHold(scene.title, [...crowdWrong(seen, scene.limits), ...more.wrong, ...complained], text);
+    await loaded.unload();
+    return {
+      ...about,
+      figures: [...more.figures, ...figuresOf(scene, seen)],
+      missing: more.missing ?? [],
+      raw: { crowd: `# crowd ${args}\n${text}\n` },
+    };
+  });
+}
+
+const SHARED = { namespace_flags: 0, privileged: true };
+/** `crowd` writes the process where %d is. */
+const adopting = (policy: object) => JSON.stringify({ ...policy, pid: 0 }).replace('"pid":0', '"pid":%d');
+
+const SCENES: readonly Scene[] = [
+  {
+    name: 'scale-registered',
+    title: 'Scale: registered agents',
+    doing: 'Registering an agent',
+    one: 'a registered agent',
+    kind: 'register',
+    object: JSON.stringify({ memory_limit: 268_435_456, cpu_quota: 25 }),
+    sizes: [1_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
+    limits: { growth: 8, effort: 1.25, left: 8 },
+    target: 512,
+    guest: {},
+  },
+  {
+    name: 'scale-live',
+    title: 'Scale: live agents',
+    doing: 'Adopting a process',
+    one: 'a live agent',
+    kind: 'adopt',
+    object: adopting(SHARED),
+    sizes: [1_000, 50_000, 100_000, 200_000],
+    limits: { growth: 64, effort: 1.25, left: 64 },
+    guest: { memoryMb: 9216 },
+  },
+];
+
+/** Very many agents, a benchmark for each kind of them. */
+export const SCALE: readonly Benchmark[] = [
+  ...SCENES.map((scene): Benchmark => ({
+    name: scene.name,
+    title: scene.title,
+    measure: (kernelName, progress) => measureScene(scene, kernelName, progress),
+  })),
+];

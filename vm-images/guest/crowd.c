@@ -1,0 +1,771 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * crowd KIND OBJECT FLOOR SIZE... — very many agents, in a guest of one CPU whose
+ * clock counts instructions. A KIND is
+ *
+ *   register		OBJECT registers an agent
+ *   adopt		OBJECT adopts a process, whose id goes where %d is
+ *   spawn		OBJECT arms, and a fork makes the agent's first process
+ *   register-rounds	each is destroyed before the next is made
+ *   spawn-rounds	the same
+ *
+ * Agents are added until there are SIZE of them, one size after the other, or until
+ * one is refused, or FLOOR MiB and not more are available. Of each size the last
+ * thousand is counted:
+ *
+ *   empty SLAB AVAILABLE	at the start, in bytes, after a thousand that are gone
+ *   at SIZE EFFORT ADDED OWN SLAB AVAILABLE LINE
+ *		what all tasks executed for the thousand; by how much slab grew
+ *		meanwhile, and before, for the processes to be adopted; slab and
+ *		what is available now; what a line of agents takes to be read
+ *   refused SIZE ANSWER	create's answer to the one that was too many
+ *   again TRIES		after another was destroyed, it was taken, at that try
+ *   floor SIZE
+ *   full SIZE AVAILABLE	how many there were in the end
+ *   left SLAB AVAILABLE	once all are destroyed
+ *
+ * crowd forkers OBJECT SECONDS AGENTS — so many agents, each of which forks as fast
+ * as it can for so long; OBJECT audits forks. "forks ID FORKS AUDITED" for each.
+ *
+ * All the while one process reads agents and another events, but for the thousands
+ * that are counted, where both are stopped:
+ *
+ *   agents PASSES LINES WRONG	whole reads; lines; agents that lived through one
+ *				and were not in it, or not in order
+ *   events LINES LOST WRONG RECORDED
+ *				lines; ones that were told to be lost; gaps; and how
+ *				many the module recorded meanwhile
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "busy.h"
+
+#define THOUSAND	1000
+#define FORKERS_MAX	1000
+#define SETTLE_MS	300
+#define TRIES_MAX	1000
+
+typedef unsigned long long u64;
+
+enum kind { REGISTER, ADOPT, SPAWN };
+
+/* Of all processes here. */
+static struct {
+	/* Agents from first on, to last, are there. */
+	volatile u64 first, last;
+	/* The readers, and what they have seen. */
+	volatile pid_t readers[2];
+	volatile int ready;
+	volatile int stop;
+	volatile u64 recorded, until;
+	volatile u64 passes, lines, wrong, line_cost;
+	volatile u64 events, lost, gaps;
+	/* Forkers. */
+	volatile int go, enough, end;
+	volatile u64 forks[FORKERS_MAX];
+} *shared;
+
+static enum kind kind;
+static bool rounds;
+static const char *object;
+static int create, destroy, watch;
+static char stack[16384] __attribute__((aligned(16)));
+static pid_t processes[THOUSAND];
+
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
+{
+	va_list args;
+	int err = errno;
+
+	va_start(args, fmt);
+	fputs("crowd: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fprintf(stderr, ": %s\n", strerror(err));
+	va_end(args);
+	exit(1);
+}
+
+static int open_or_fail(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+
+	if (fd < 0)
+		fail("%s", path);
+	return fd;
+}
+
+/* The number behind a word in a file. */
+static u64 number_in(const char *path, const char *word)
+{
+	static char text[65536];
+	int fd = open_or_fail(path, O_RDONLY);
+	size_t length = 0;
+	const char *at;
+	ssize_t n;
+
+	while ((n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+		length += n;
+	close(fd);
+	text[length] = '\0';
+	at = strstr(text, word);
+	if (!at)
+		fail("%s has no %s", path, word);
+	return strtoull(at + strlen(word), NULL, 10);
+}
+
+static u64 recorded(void)
+{
+	return number_in("/proc/swarm/metrics", "\nswarm_guard_events_total ");
+}
+
+/* Memory */
+
+static u64 available(void)
+{
+	return number_in("/proc/meminfo", "MemAvailable:") * 1024;
+}
+
+static void tell(const char *path, const char *text)
+{
+	int fd = open_or_fail(path, O_WRONLY);
+
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		fail("%s", path);
+	close(fd);
+}
+
+/* What the allocator keeps at hand counts as in use until it is told to let it go. */
+static void let_go(void)
+{
+	glob_t caches;
+	size_t i;
+
+	sync();
+	tell("/proc/sys/vm/drop_caches", "3");
+	sleep(1);
+	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
+		fail("/sys/kernel/slab");
+	for (i = 0; i < caches.gl_pathc; i++)
+		tell(caches.gl_pathv[i], "1");
+	globfree(&caches);
+}
+
+/* Bytes in objects of all slab caches. */
+static u64 slab(void)
+{
+	u64 bytes = 0, active, total, size;
+	char line[512];
+	FILE *file;
+
+	let_go();
+	file = fopen("/proc/slabinfo", "re");
+	if (!file)
+		fail("/proc/slabinfo");
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*s %llu %llu %llu", &active, &total, &size) == 3)
+			bytes += active * size;
+	fclose(file);
+	return bytes;
+}
+
+/* Readers */
+
+static u64 executed(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+/* One read of agents from its beginning to its end; false where it was told to stop. */
+static bool read_agents(int fd)
+{
+	static char text[65536];
+	u64 last = shared->last, seen = 0, missing = 0, lines = 0, cost = 0, start;
+	size_t held = 0;
+	ssize_t n;
+
+	lseek(fd, 0, SEEK_SET);
+	for (;;) {
+		char *line = text, *end;
+
+		start = executed();
+		n = read(fd, text + held, sizeof(text) - held);
+		cost += executed() - start;
+		if (n < 0)
+			fail("reading agents");
+		if (!n)
+			break;
+		if (shared->stop)
+			return false;
+		for (held += n; (end = memchr(line, '\n', text + held - line)); line = end + 1) {
+			u64 id = end - line > 4 && !memcmp(line, "ID: ", 4) ? strtoull(line + 4, NULL, 10) : 0;
+
+			if (id <= seen)
+				shared->wrong++;
+			/* The last one that is not there, of those that were. */
+			if (id > seen + 1 && seen < last)
+				missing = id - 1 < last ? id - 1 : last;
+			seen = id;
+			lines++;
+		}
+		held = text + held - line;
+		memmove(text, line, held);
+	}
+	if (held)
+		shared->wrong++;
+	if (seen < last)
+		missing = last;
+	/* All before that may have been destroyed meanwhile. */
+	if (missing >= shared->first)
+		shared->wrong++;
+	shared->lines += lines;
+	if (lines)
+		shared->line_cost = cost / lines;
+	shared->passes++;
+	return true;
+}
+
+static void __attribute__((noreturn)) be_agents_reader(void)
+{
+	int fd = open_or_fail("/proc/swarm/agents", O_RDONLY);
+
+	/* It never waits, and is not to have half of the only processor. */
+	setpriority(PRIO_PROCESS, 0, 10);
+	shared->ready++;
+	while (!shared->stop && read_agents(fd))
+		;
+	exit(0);
+}
+
+static u64 field(const char *line, const char *key)
+{
+	const char *at = strstr(line, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+static void __attribute__((noreturn)) be_events_reader(void)
+{
+	int fd = open_or_fail("/proc/swarm/events", O_RDONLY | O_NONBLOCK);
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	static char text[65537];
+	u64 last = shared->recorded;
+	ssize_t n;
+
+	if (lseek(fd, 0, SEEK_END))
+		fail("events");
+	shared->ready++;
+	/* The last one is there before anybody says stop. */
+	while (!shared->stop || last < shared->until) {
+		char *rest = text, *line;
+
+		if (poll(&ready, 1, 100) <= 0)
+			continue;
+		n = read(fd, text, sizeof(text) - 1);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			fail("reading events");
+		text[n] = '\0';
+		while ((line = strsep(&rest, "\n")) && *line) {
+			u64 seq = field(line, "\"seq\":");
+			u64 lost = strstr(line, "\"event\":\"lost\"") ? field(line, "\"count\":") : 0;
+
+			shared->lost += lost;
+			shared->events += !lost;
+			if (seq != last + (lost ? lost : 1))
+				shared->gaps++;
+			last = seq;
+		}
+	}
+	exit(0);
+}
+
+static void start_readers(void)
+{
+	void (*const readers[])(void) = { be_agents_reader, be_events_reader };
+	pid_t pid;
+	int i;
+
+	shared->recorded = recorded();
+	/* Ids rise by one, from 1. */
+	shared->last = number_in("/proc/swarm/status", "Total created: ");
+	shared->first = shared->last + 1;
+	for (i = 0; i < 2; i++) {
+		pid = fork();
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			readers[i]();
+		}
+		if (pid < 0)
+			fail("fork");
+		shared->readers[i] = pid;
+	}
+	while (shared->ready < 2)
+		sleep_ms(1);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], text[256] = "";
+	const char *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open_or_fail(path, O_RDONLY);
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		fail("%s", path);
+	close(fd);
+	at = strrchr(text, ')');
+	return at ? at[2] : '?';
+}
+
+/* They may be amid a read, which they end first. */
+static void stop_readers(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		kill(shared->readers[i], SIGSTOP);
+		while (state_of(shared->readers[i]) != 'T')
+			sleep_ms(1);
+	}
+}
+
+static void resume_readers(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		kill(shared->readers[i], SIGCONT);
+}
+
+/* Until agents have been read in whole, from a beginning that is still to come. */
+static void await_pass(void)
+{
+	u64 passes = shared->passes;
+
+	while (shared->passes < passes + 2)
+		sleep_ms(10);
+}
+
+static void end_readers(void)
+{
+	int i, status;
+
+	shared->until = recorded();
+	shared->stop = 1;
+	for (i = 0; i < 2; i++)
+		if (waitpid(shared->readers[i], &status, 0) < 0 || status)
+			fail("a reader ended with %#x", status);
+	printf("agents %llu %llu %llu\n", shared->passes, shared->lines, shared->wrong);
+	printf("events %llu %llu %llu %llu\n", shared->events, shared->lost, shared->gaps,
+	       shared->until - shared->recorded);
+}
+
+/* Agents */
+
+static int __attribute__((noreturn)) idle(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+
+/*
+ * Processes that cost as little as a process can: in this one's memory, with its
+ * files, and all on one stack, on which all of them do the same.
+ */
+static void make_processes(int nr)
+{
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		processes[i] = clone(idle, stack + sizeof(stack), flags, NULL);
+		if (processes[i] < 0)
+			fail("clone");
+	}
+}
+
+static pid_t fork_first(void)
+{
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid < 0)
+		fail("clone3");
+	return pid;
+}
+
+static size_t object_for(char *text, size_t size, pid_t pid)
+{
+	size_t length;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	length = snprintf(text, size, object, pid);
+#pragma GCC diagnostic pop
+	return length;
+}
+
+/* The answer to the one that is refused, which only a descriptor for reading tells. */
+static void tell_refusal(const char *text, size_t length, u64 size)
+{
+	int fd = open_or_fail("/proc/swarm/create", O_RDWR);
+	char answer[1024];
+	ssize_t n;
+
+	if (write(fd, text, length) >= 0)
+		fail("it was refused, and is taken the second time: %s", text);
+	n = read(fd, answer, sizeof(answer) - 1);
+	if (n <= 0)
+		fail("create says nothing");
+	answer[n] = '\0';
+	close(fd);
+	printf("refused %llu %s", size, answer);
+}
+
+/* One more agent; false where it is refused. */
+static bool add(pid_t process)
+{
+	char text[512];
+	size_t length = object_for(text, sizeof(text), process);
+
+	if (write(create, text, length) != (ssize_t)length)
+		return false;
+	if (kind == SPAWN && !fork_first())
+		idle(NULL);
+	shared->last++;
+	return true;
+}
+
+/* Until the module says that it is gone. */
+static void await_end(u64 id)
+{
+	static char text[65537];
+	char ended[80];
+	ssize_t n;
+
+	snprintf(ended, sizeof(ended), "\"event\":\"destroyed\",\"agent\":%llu,", id);
+	do {
+		n = read(watch, text, sizeof(text) - 1);
+		if (n <= 0)
+			fail("events");
+		text[n] = '\0';
+	} while (!strstr(text, ended));
+}
+
+static void destroy_to(u64 last)
+{
+	char text[4096], *at;
+	ssize_t n, length;
+
+	while (shared->first <= last) {
+		u64 id = shared->first;
+
+		for (length = 0; id <= last && length < (ssize_t)sizeof(text) - 32; id++)
+			length += sprintf(text + length, "%llu\n", id);
+		shared->first = id;
+		for (at = text; length; at += n, length -= n) {
+			n = write(destroy, at, length);
+			if (n <= 0)
+				fail("destroying %.20s", at);
+		}
+	}
+}
+
+/* Adds so many; returns how many it could. */
+static int add_many(int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!add(processes[i]))
+			break;
+		if (rounds) {
+			destroy_to(shared->last);
+			await_end(shared->last);
+		}
+	}
+	return i;
+}
+
+static void destroy_all(void)
+{
+	destroy_to(shared->last);
+	while (number_in("/proc/swarm/status", "Active agents: "))
+		sleep_ms(50);
+	/* Nobody waits for them one by one. */
+	while (waitpid(-1, NULL, 0) >= 0 || errno == EINTR)
+		;
+}
+
+static void again(void)
+{
+	int tries;
+
+	destroy_to(shared->first);
+	for (tries = 1; !add(processes[THOUSAND - 1]); tries++) {
+		if (tries == TRIES_MAX)
+			fail("after one was destroyed, another is still refused");
+		sleep_ms(100);
+	}
+	printf("again %d\n", tries);
+}
+
+/* The last thousand of a size, with nothing else going on. */
+static int count_thousand(u64 size)
+{
+	u64 start, effort, empty, before, after;
+	int made;
+
+	stop_readers();
+	empty = slab();
+	if (kind == ADOPT)
+		make_processes(THOUSAND);
+	before = slab();
+	sleep_ms(SETTLE_MS);
+	start = busy();
+	made = add_many(THOUSAND);
+	sleep_ms(SETTLE_MS);
+	effort = busy() - start;
+	after = slab();
+	resume_readers();
+	await_pass();
+	if (made == THOUSAND)
+		printf("at %llu %llu %lld %lld %llu %llu %llu\n", size, effort, after - before,
+		       before - empty, after, available(), shared->line_cost);
+	fflush(stdout);
+	return made;
+}
+
+/* Returns how many there are; fewer where one was refused or memory is short. */
+static u64 grow(u64 from, u64 size, u64 floor)
+{
+	while (from < size) {
+		int made;
+
+		if (available() < floor) {
+			printf("floor %llu\n", from);
+			return from;
+		}
+		if (size - from == THOUSAND) {
+			made = count_thousand(size);
+		} else {
+			if (kind == ADOPT)
+				make_processes(THOUSAND);
+			made = add_many(THOUSAND);
+		}
+		from += made;
+		if (made < THOUSAND) {
+			char text[512];
+
+			tell_refusal(text, object_for(text, sizeof(text), processes[made]), from);
+			return from;
+		}
+	}
+	return from;
+}
+
+static void begin(void)
+{
+	create = open_or_fail("/proc/swarm/create", O_WRONLY);
+	destroy = open_or_fail("/proc/swarm/destroy", O_WRONLY);
+	watch = open_or_fail("/proc/swarm/events", O_RDONLY);
+	lseek(watch, 0, SEEK_END);
+	/* Children are nobody's to wait for. */
+	signal(SIGCHLD, SIG_IGN);
+}
+
+static void empty_again(const char *word)
+{
+	u64 bytes;
+
+	destroy_all();
+	stop_readers();
+	bytes = slab();
+	printf("%s %llu %llu\n", word, bytes, available());
+	fflush(stdout);
+	resume_readers();
+}
+
+static void gather(u64 floor, char **sizes)
+{
+	u64 size = 0, last = 0;
+
+	begin();
+	if (kind == ADOPT)
+		make_processes(THOUSAND);
+	if (add_many(THOUSAND) < THOUSAND)
+		fail("the first thousand");
+	empty_again("empty");
+	while (*sizes && size == last) {
+		last = strtoull(*sizes++, NULL, 10);
+		size = grow(size, last, floor);
+	}
+	await_pass();
+	printf("full %llu %llu\n", size, available());
+	if (size < last && kind == ADOPT)
+		again();
+	empty_again("left");
+}
+
+/* Agents that fork */
+
+static void __attribute__((noreturn)) be_forker(int nr)
+{
+	pid_t pid;
+
+	/* Its own children are waited for. */
+	signal(SIGCHLD, SIG_DFL);
+	while (!shared->go)
+		sleep_ms(10);
+	while (!shared->enough) {
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			fail("fork");
+		shared->forks[nr]++;
+	}
+	while (!shared->end)
+		sleep_ms(50);
+	exit(0);
+}
+
+static u64 audited(u64 id)
+{
+	char text[65536];
+	int fd = open_or_fail("/proc/swarm/inspect", O_RDWR);
+	ssize_t n, length = 0;
+
+	if (dprintf(fd, "%llu\n", id) < 0)
+		fail("inspecting %llu", id);
+	while ((n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+		length += n;
+	text[length] = '\0';
+	close(fd);
+	if (!strstr(text, "\"audited\":"))
+		fail("inspect does not say what was audited: %s", text);
+	return field(text, "\"audited\":");
+}
+
+/* One of them may still wait for its last child. */
+static void await_audit(u64 first, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		while (shared->forks[i] != audited(first + i))
+			sleep_ms(10);
+}
+
+/* They begin together, and end together. */
+static void fork_for(int seconds, int nr, bool tell)
+{
+	u64 first = shared->first;
+	int i;
+
+	shared->go = shared->enough = shared->end = 0;
+	for (i = 0; i < nr; i++) {
+		shared->forks[i] = 0;
+		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
+			fail("create");
+		if (!fork_first())
+			be_forker(i);
+		shared->last++;
+	}
+	shared->go = 1;
+	sleep(seconds);
+	shared->enough = 1;
+	await_pass();
+	await_audit(first, nr);
+	for (i = 0; tell && i < nr; i++)
+		printf("forks %llu %llu %llu\n", first + i, shared->forks[i], audited(first + i));
+	shared->first = first + nr;
+	shared->end = 1;
+	while (number_in("/proc/swarm/status", "Active agents: "))
+		sleep_ms(50);
+}
+
+static void forkers(int seconds, int nr)
+{
+	begin();
+	/* What is kept after the first ones is kept once. */
+	fork_for(1, nr, false);
+	empty_again("empty");
+	fork_for(seconds, nr, true);
+	empty_again("left");
+}
+
+static bool parse_kind(const char *name)
+{
+	static const char *const kinds[] = { [REGISTER] = "register", [ADOPT] = "adopt", [SPAWN] = "spawn" };
+	const char *dash = strchr(name, '-');
+	int i;
+
+	rounds = dash && !strcmp(dash, "-rounds");
+	for (i = 0; i < 3; i++) {
+		size_t length = strlen(kinds[i]);
+
+		if (!strncmp(name, kinds[i], length) && (!name[length] || (rounds && name + length == dash))) {
+			kind = i;
+			return !(rounds && kind == ADOPT);
+		}
+	}
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	bool forking = argc == 5 && !strcmp(argv[1], "forkers");
+	int status;
+	pid_t pid;
+
+	if (argc < 5 || !(forking || parse_kind(argv[1])) ||
+	    (forking && (atoi(argv[4]) < 1 || atoi(argv[4]) > FORKERS_MAX))) {
+		fputs("usage: crowd KIND OBJECT FLOOR SIZE... | crowd forkers OBJECT SECONDS AGENTS\n", stderr);
+		return 2;
+	}
+	object = argv[2];
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		fail("mmap");
+	start_readers();
+	fflush(stdout);
+	/* Whoever has very many children is to have only those. */
+	pid = fork();
+	if (!pid) {
+		if (forking)
+			forkers(atoi(argv[3]), atoi(argv[4]));
+		else
+			gather(strtoull(argv[3], NULL, 10) << 20, argv + 4);
+		exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		fail("it ended with %#x", status);
+	end_readers();
+	return 0;
+}
