@@ -1,3 +1,4 @@
+import { availableParallelism, totalmem } from 'node:os';
 import { defineConfig } from '@playwright/test';
 import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
@@ -49,6 +50,22 @@ function projectsOf(kernelName: string): Project<object, Options>[] {
     }));
 }
 
+/** Suites whose specs take the whole machine. */
+const ALONE = ['long', 'scale'];
+/** What a guest and its QEMU take, with room for the compiler, in bytes. */
+const GUEST = 4 * 1024 ** 3;
+
+/**
+ * Spec files at a time: $SWARMGUARD_WORKERS; else as many as there are processors and memory for, up to two.
+ * Two guests on two processors finish the quick set in two thirds of the time: one alone often waits.
+ */
+function workers(): number {
+  const wanted = process.env['SWARMGUARD_WORKERS'];
+  if (wanted) return Number(wanted);
+  if (recordingWanted() || suites.some((suite) => ALONE.includes(suite))) return 1;
+  return Math.max(1, Math.min(2, availableParallelism(), Math.floor(totalmem() / GUEST)));
+}
+
 /** Where $SWARMGUARD_BLOB says, what npm run report:merge puts together. */
 const blob = process.env['SWARMGUARD_BLOB'];
 const reporter: ReporterDescription[] = [
@@ -63,7 +80,7 @@ export default defineConfig<object, Options>({
   outputDir: 'test-results',
   reporter,
   ...TIMES,
-  workers: Number(process.env['SWARMGUARD_WORKERS'] ?? 1),
+  workers: workers(),
   projects: [
     ...suites
       .filter((suite) => WITHOUT_KERNEL.includes(suite))
