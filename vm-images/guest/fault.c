@@ -38,7 +38,7 @@
 
 #define PARAMETERS	"/sys/module/swarm_guard/parameters/"
 #define MOST		5000
-#define PATIENCE_MS	60000
+#define PATIENCE_S	60
 
 static const char *operation, *object;
 static unsigned int nth, refused;
@@ -148,17 +148,24 @@ static unsigned int cgroups(void)
 	return count;
 }
 
-static void expect(unsigned int agents, unsigned int directories)
+/* Waits a moment; false where it has been long enough. */
+static bool wait_until(time_t until)
 {
 	struct timespec ms = { .tv_nsec = 1000000 };
-	char text[4096];
-	int waited;
 
-	for (waited = 0; active() != agents || cgroups() != directories; waited++) {
-		if (waited > PATIENCE_MS)
+	nanosleep(&ms, NULL);
+	return time(NULL) < until;
+}
+
+static void expect(unsigned int agents, unsigned int directories)
+{
+	time_t until = time(NULL) + PATIENCE_S;
+	char text[4096];
+
+	while (active() != agents || cgroups() != directories) {
+		if (!wait_until(until))
 			wrong("%u agents and %u cgroups instead of %u and %u",
 			      active(), cgroups(), agents, directories);
-		nanosleep(&ms, NULL);
 	}
 	slurp("/proc/swarm_oracle", text, sizeof(text));
 	if (strncmp(text, "ok ", 3))
@@ -396,15 +403,12 @@ static bool do_spawn(void)
 /* What is left of the order when it has been carried out: 0 if an allocation has failed. */
 static bool order_hit(void)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
+	time_t until = time(NULL) + PATIENCE_S;
 	unsigned int left;
-	int waited;
 
-	for (waited = 0; !(left = number_in(PARAMETERS "fault_left")); waited++) {
-		if (waited > PATIENCE_MS)
+	while (!(left = number_in(PARAMETERS "fault_left")))
+		if (!wait_until(until))
 			wrong("it never came to an end");
-		nanosleep(&ms, NULL);
-	}
 	return left == 1;
 }
 
@@ -533,16 +537,13 @@ static void serve(struct outcome (*run)(void))
 /* How many processes the servant's agent has, by its cgroup. */
 static void expect_processes(unsigned int count)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
+	time_t until = time(NULL) + PATIENCE_S;
 	char path[64];
-	int waited;
 
 	snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/plain/%llu/pids.current", id_answered());
-	for (waited = 0; number_in(path) != count; waited++) {
-		if (waited > PATIENCE_MS)
+	while (number_in(path) != count)
+		if (!wait_until(until))
 			wrong("the agent has %u processes", number_in(path));
-		nanosleep(&ms, NULL);
-	}
 }
 
 static bool in_agent(struct outcome (*run)(void))
