@@ -24,9 +24,6 @@
  *   full SIZE AVAILABLE	how many there were in the end
  *   left SLAB AVAILABLE	once all are destroyed
  *
- * crowd forkers OBJECT SECONDS AGENTS — so many agents, each of which forks as fast
- * as it can for so long; OBJECT audits forks. "forks ID FORKS AUDITED" for each.
- *
  * All the while one process reads agents and another events, but for the thousands
  * that are counted, where both are stopped:
  *
@@ -60,7 +57,6 @@
 #include "busy.h"
 
 #define THOUSAND	1000
-#define FORKERS_MAX	1000
 #define SETTLE_MS	300
 #define TRIES_MAX	1000
 
@@ -79,9 +75,6 @@ static struct {
 	volatile u64 recorded, until;
 	volatile u64 passes, lines, wrong, line_cost;
 	volatile u64 events, lost, gaps;
-	/* Forkers. */
-	volatile int go, enough, end;
-	volatile u64 forks[FORKERS_MAX];
 } *shared;
 
 static enum kind kind;
@@ -583,6 +576,9 @@ static u64 grow(u64 from, u64 size, u64 floor)
 			char text[512];
 
 			tell_refusal(text, object_for(text, sizeof(text), processes[made]), from);
+			/* Those that are nobody's; the last one is to be, once there is room. */
+			for (; kind == ADOPT && made < THOUSAND - 1; made++)
+				kill(processes[made], SIGKILL);
 			return from;
 		}
 	}
@@ -632,94 +628,6 @@ static void gather(u64 floor, char **sizes)
 	empty_again("left");
 }
 
-/* Agents that fork */
-
-static void __attribute__((noreturn)) be_forker(int nr)
-{
-	pid_t pid;
-
-	/* Its own children are waited for. */
-	signal(SIGCHLD, SIG_DFL);
-	while (!shared->go)
-		sleep_ms(10);
-	while (!shared->enough) {
-		pid = fork();
-		if (!pid)
-			_exit(0);
-		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
-			fail("fork");
-		shared->forks[nr]++;
-	}
-	while (!shared->end)
-		sleep_ms(50);
-	exit(0);
-}
-
-static u64 audited(u64 id)
-{
-	char text[65536];
-	int fd = open_or_fail("/proc/swarm/inspect", O_RDWR);
-	ssize_t n, length = 0;
-
-	if (dprintf(fd, "%llu\n", id) < 0)
-		fail("inspecting %llu", id);
-	while ((n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
-		length += n;
-	text[length] = '\0';
-	close(fd);
-	if (!strstr(text, "\"audited\":"))
-		fail("inspect does not say what was audited: %s", text);
-	return field(text, "\"audited\":");
-}
-
-/* One of them may still wait for its last child. */
-static void await_audit(u64 first, int nr)
-{
-	int i;
-
-	for (i = 0; i < nr; i++)
-		while (shared->forks[i] != audited(first + i))
-			sleep_ms(10);
-}
-
-/* They begin together, and end together. */
-static void fork_for(int seconds, int nr, bool tell)
-{
-	u64 first = shared->first;
-	int i;
-
-	shared->go = shared->enough = shared->end = 0;
-	for (i = 0; i < nr; i++) {
-		shared->forks[i] = 0;
-		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
-			fail("create");
-		if (!fork_first())
-			be_forker(i);
-		shared->last++;
-	}
-	shared->go = 1;
-	sleep(seconds);
-	shared->enough = 1;
-	await_pass();
-	await_audit(first, nr);
-	for (i = 0; tell && i < nr; i++)
-		printf("forks %llu %llu %llu\n", first + i, shared->forks[i], audited(first + i));
-	shared->first = first + nr;
-	shared->end = 1;
-	while (number_in("/proc/swarm/status", "Active agents: "))
-		sleep_ms(50);
-}
-
-static void forkers(int seconds, int nr)
-{
-	begin();
-	/* What is kept after the first ones is kept once. */
-	fork_for(1, nr, false);
-	empty_again("empty");
-	fork_for(seconds, nr, true);
-	empty_again("left");
-}
-
 static bool parse_kind(const char *name)
 {
 	static const char *const kinds[] = { [REGISTER] = "register", [ADOPT] = "adopt", [SPAWN] = "spawn" };
@@ -740,13 +648,11 @@ static bool parse_kind(const char *name)
 
 int main(int argc, char **argv)
 {
-	bool forking = argc == 5 && !strcmp(argv[1], "forkers");
 	int status;
 	pid_t pid;
 
-	if (argc < 5 || !(forking || parse_kind(argv[1])) ||
-	    (forking && (atoi(argv[4]) < 1 || atoi(argv[4]) > FORKERS_MAX))) {
-		fputs("usage: crowd KIND OBJECT FLOOR SIZE... | crowd forkers OBJECT SECONDS AGENTS\n", stderr);
+	if (argc < 5 || !parse_kind(argv[1])) {
+		fputs("usage: crowd KIND OBJECT FLOOR SIZE...\n", stderr);
 		return 2;
 	}
 	object = argv[2];
@@ -758,10 +664,7 @@ int main(int argc, char **argv)
 	/* Whoever has very many children is to have only those. */
 	pid = fork();
 	if (!pid) {
-		if (forking)
-			forkers(atoi(argv[3]), atoi(argv[4]));
-		else
-			gather(strtoull(argv[3], NULL, 10) << 20, argv + 4);
+		gather(strtoull(argv[3], NULL, 10) << 20, argv + 4);
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)

@@ -207,6 +207,32 @@ async function measureScene(
   });
 }
 
+/** Linux's memory cgroups have ids of 16 bits. */
+const MEMORY_CGROUPS = 65_535;
+/** Of the guest itself: the root, init's and others that its kernel makes, and the module's two. */
+const OTHERS = 16;
+
+function cgroups({ full, refused, again }: Crowd) {
+  const right = refused !== undefined && /"error":"ENOSPC","field":"memory_limit"/.test(refused);
+  const near = full < MEMORY_CGROUPS && full > MEMORY_CGROUPS - OTHERS;
+  return {
+    wrong: [
+      ...(right ? [] : [`the one that is too many was answered ${refused ?? 'nothing'}`]),
+      ...(near ? [] : [`there were ${full}, not nearly ${MEMORY_CGROUPS}`]),
+      ...(again === undefined ? ['after another was destroyed none was taken'] : []),
+    ],
+    figures: [
+      plain(
+        'scale/cgroups/most',
+        'Agents with a memory limit at a time, at most',
+        'count',
+        full,
+        `Linux has ${MEMORY_CGROUPS} memory cgroups, of which some are the guest’s own; the next agent was answered ${refused ?? ''}`,
+      ),
+    ],
+  };
+}
+
 const SHARED = { namespace_flags: 0, privileged: true };
 /** `crowd` writes the process where %d is. */
 const adopting = (policy: object) => JSON.stringify({ ...policy, pid: 0 }).replace('"pid":0', '"pid":%d');
@@ -234,6 +260,19 @@ const SCENES: readonly Scene[] = [
     sizes: [1_000, 50_000, 100_000, 200_000],
     limits: { growth: 64, effort: 1.25, left: 64 },
     guest: { memoryMb: 9216 },
+  },
+  {
+    name: 'scale-cgroups',
+    title: 'Scale: live agents with a memory limit',
+    doing: 'Adopting a process, with a memory cgroup',
+    one: 'an agent with a memory cgroup',
+    kind: 'adopt',
+    object: adopting({ ...SHARED, memory_limit: 67_108_864 }),
+    sizes: [1_000, 20_000, 40_000, 65_000, 66_000],
+    // Right after the last agent is gone 3,332 bytes for each were still there.
+    limits: { growth: 2048, effort: 1.5, left: 4096 },
+    guest: { memoryMb: 8192 },
+    more: cgroups,
   },
 ];
 
