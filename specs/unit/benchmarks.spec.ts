@@ -9,7 +9,7 @@ import type { Benchmark } from '../../harness/bench/figures.js';
 import { crowdWrong, parseCrowd, slopes } from '../../harness/bench/measure/crowd.js';
 import { parseCosts } from '../../harness/bench/measure/peers.js';
 import { medianOf, parseEfforts } from '../../harness/bench/measure/starts.js';
-import { added, perOperation } from '../../harness/bench/measure/system.js';
+import { added, parseOperations, perOperation } from '../../harness/bench/measure/system.js';
 import { reportPage } from '../../harness/bench/page.js';
 import { TITLES } from '../../harness/bench/report.js';
 import { runBenchmarks } from '../../harness/bench/run.js';
@@ -158,6 +158,15 @@ test('what effort prints is read without its first round, and a program that fai
   expect(medianOf([5, 5, 5])).toEqual({ value: 5 });
   expect(() => parseEfforts(`${text}20 1\n`)).toThrow(/not so many rounds/);
   expect(() => parseEfforts('90 0\n')).toThrow(/not so many rounds/);
+});
+
+test('a run of stress-ng that did not do what it was to is an error', () => {
+  const run = (operations: number) =>
+    `stress-ng: metrc: [1] fork             ${operations}      0.16      0.06      0.10       634.74         633.54\n273056596 0\n`;
+  expect(parseOperations(run(100).repeat(3), 'fork', 100)).toEqual([100, 100, 100]);
+  expect(() => parseOperations(run(100) + run(99) + run(100), 'fork', 100)).toThrow(/but 100, 99, 100/);
+  expect(() => parseOperations(run(100).repeat(2), 'fork', 100)).toThrow(/did not do 100 operations/);
+  expect(() => parseOperations(run(100).repeat(3), 'vfork', 100)).toThrow(/of vfork/);
 });
 
 test('an operation costs what many of them take more than few, between what rounds leave open', () => {

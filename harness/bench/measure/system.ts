@@ -8,15 +8,50 @@ import { parseEfforts } from './starts.js';
 
 const AGENTS = 200_000;
 
+/**
+ * One worker that has one child at a time and tells what it did. Not as root, as which it executes
+ * nothing, and each time with the same numbers drawn.
+ */
+const stress = (kind: string, words = '') => ({
+  kind,
+  line: (count: number) =>
+    `/usr/bin/setpriv --reuid 1000 --regid 1000 --clear-groups stress-ng --stderr --metrics-brief --no-rand-seed --temp-path /tmp --${kind} 1 --${kind}-max 1${words} --${kind}-ops ${count}`,
+});
+
+interface Load {
+  id: string;
+  title: string;
+  /** Few and many. */
+  counts: readonly [number, number];
+  line: (count: number) => string;
+  /** Of stress-ng, whose count of operations is asked for. */
+  kind?: string;
+  note?: string;
+}
+
 /** What is done, so often and so often: what differs is so many operations, without starting and ending. */
-const LOADS = [
+const LOADS: readonly Load[] = [
   {
     id: 'storm',
     title: 'fork, execve of a small program, exit and wait',
     counts: [10, 90],
     line: (count: number) => `/usr/local/bin/effort storm ${count}`,
   },
-] as const;
+  { id: 'stress-fork', title: 'stress-ng’s class fork, an operation', counts: [100, 600], ...stress('fork') },
+  {
+    id: 'stress-clone',
+    title: 'stress-ng’s class clone, an operation',
+    counts: [100, 500],
+    ...stress('clone'),
+    note: 'An operation is a clone that succeeds, with flags drawn at random. An agent is denied those of new namespaces, and what its clones do then, setns and unshare: that it takes less there is no saving.',
+  },
+  {
+    id: 'stress-exec',
+    title: 'stress-ng’s class exec, an operation',
+    counts: [20, 80],
+    ...stress('exec', ' --exec-fork-method fork --exec-method execve --exec-no-pthread'),
+  },
+];
 
 const POLICY = { spawn: true };
 
@@ -82,8 +117,9 @@ export function added(to: PerOperation, of: PerOperation): PerOperation {
 const NOTE =
   'What all tasks of the guest executed, for many operations less that for few, divided by their difference; the least of two rounds each, and between what it may lie by the other.';
 
-function figuresOf(load: (typeof LOADS)[number], seen: Map<string, PerOperation>): Figure[] {
+function figuresOf(load: Load, seen: Map<string, PerOperation>): Figure[] {
   const absent = seen.get('absent');
+  const note = load.note === undefined ? NOTE : `${NOTE} ${load.note}`;
   const figures = STATES.flatMap(({ id, title }): Figure[] => {
     const of = seen.get(id);
     if (!of || !absent) return [];
@@ -93,7 +129,7 @@ function figuresOf(load: (typeof LOADS)[number], seen: Map<string, PerOperation>
       unit: 'instructions',
       value: of.value,
       spread: [of.low, of.high],
-      note: NOTE,
+      note,
     };
     if (of === absent) return [cost];
     const more = added(absent, of);
@@ -103,17 +139,33 @@ function figuresOf(load: (typeof LOADS)[number], seen: Map<string, PerOperation>
       unit: 'percent',
       value: more.value,
       spread: [more.low, more.high],
-      note: NOTE,
+      note,
     };
     return [cost, share];
   });
   return figures.sort((a, b) => Number(a.unit === 'percent') - Number(b.unit === 'percent'));
 }
 
-async function rounds(guest: BootedGuest, line: string): Promise<{ efforts: number[]; text: string }> {
-  // A round that fills caches, and two that count.
-  const text = await guest.sh(`cd /tmp && effort 2 ${line} 2>&1`, { timeoutMs: 1_200_000 });
-  return { efforts: parseEfforts(text), text: `# effort 2 ${line}\n${text}\n` };
+/** Rounds that count, after one that fills caches. */
+const ROUNDS = 2;
+
+/**
+ * The operations that stress-ng says it did, in each of its runs.
+ * @throws where one of them did not do as many as it was to.
+ */
+export function parseOperations(text: string, kind: string, count: number): number[] {
+  const metric = new RegExp(`metrc: \\[\\d+\\] ${kind} +(\\d+) `, 'g');
+  const all = [...text.matchAll(metric)].map(([, operations]) => Number(operations));
+  if (all.length !== ROUNDS + 1 || all.some((operations) => operations !== count))
+    throw new Error(`stress-ng did not do ${count} operations of ${kind}, but ${all.join(', ')}:\n${text}`);
+  return all;
+}
+
+async function rounds(guest: BootedGuest, { line, kind }: Load, count: number, under: string) {
+  const command = `effort ${ROUNDS} ${under}${line(count)}`;
+  const text = await guest.sh(`cd /tmp && ${command} 2>&1`, { timeoutMs: 1_200_000 });
+  if (kind !== undefined) parseOperations(text, kind, count);
+  return { efforts: parseEfforts(text), text: `# ${command}\n${text}\n` };
 }
 
 /** The whole system with and without the module. */
@@ -127,14 +179,15 @@ export const system: Benchmark = {
       await guest.sh(
         'cd /sys/fs/cgroup && echo "+cpu +memory +pids" >cgroup.subtree_control && mkdir -p others',
       );
-      const costs = new Map(LOADS.map(({ id }) => [id as string, new Map<string, PerOperation>()]));
+      const costs = new Map(LOADS.map(({ id }) => [id, new Map<string, PerOperation>()]));
       const raw: Record<string, string> = {};
       for (const state of STATES) {
         await guest.sh(state.before, { timeoutMs: 300_000 });
-        for (const { id, counts, line } of LOADS) {
+        for (const load of LOADS) {
+          const { id, counts } = load;
           progress(`${state.title}: ${id}`);
-          const few = await rounds(guest, `${state.under}${line(counts[0])}`);
-          const many = await rounds(guest, `${state.under}${line(counts[1])}`);
+          const few = await rounds(guest, load, counts[0], state.under);
+          const many = await rounds(guest, load, counts[1], state.under);
           raw[`${id}-${state.id}`] = few.text + many.text;
           costs.get(id)?.set(state.id, perOperation(few.efforts, many.efforts, counts[1] - counts[0]));
         }
