@@ -38,6 +38,8 @@ export interface Attempt {
   readonly title: string;
   /** The only architecture on which there is what is tried. */
   readonly arch?: Architecture;
+  /** A file that a kernel has which has what is tried. */
+  readonly needs?: string;
   /** A shell line outside, before; as root, in the shared directory. */
   readonly before?: string;
   /** Statements of the shell that launches: descriptors, limits. */

@@ -46,6 +46,8 @@ export const resources: readonly Attempt[] = [
   {
     id: 'huge-pages',
     title: 'memory beyond its limit by transparent huge pages',
+    // A real-time kernel has none.
+    needs: '/sys/kernel/mm/transparent_hugepage',
     before: 'echo madvise >/sys/kernel/mm/transparent_hugepage/enabled',
     inside: 'escape --hold thp 64',
     hold: true,

@@ -15,6 +15,10 @@ for (const [group, attempts] of Object.entries(CORPUS)) {
         console.log(`not tried: ${attempt.id}, which is for ${attempt.arch}`);
         continue;
       }
+      if (attempt.needs && (await loaded.exec(`[ -e ${attempt.needs} ]`)).code !== 0) {
+        console.log(`not tried: ${attempt.id}, for this kernel has no ${attempt.needs}`);
+        continue;
+      }
       for (const each of attempt.ours) {
         const what = `${attempt.id} ${JSON.stringify(each.policy ?? {})}`;
         const { escaped, counted, answers } = await make(loaded, attempt, swarmGuard(each.policy));
