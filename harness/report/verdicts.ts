@@ -1,5 +1,6 @@
 /** The reporter: a line for each spec as it ends, what failed and why, and the counts. */
 import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import type {
   FullConfig,
   FullResult,
@@ -38,9 +39,17 @@ function text({ message, stack, value, snippet }: TestError): string {
   return (snippet ? `${what}\n${snippet}` : what).replace(/^/gm, '    ');
 }
 
+/** The first line of what went wrong, without colours. */
+function firstLine({ message, value }: TestError): string {
+  const [line = ''] = (message ?? value ?? 'unknown error').split('\n');
+  return stripVTControlCharacters(line);
+}
+
 export default class Verdicts implements Reporter {
   readonly #counts: Record<Verdict, number> = { passed: 0, failed: 0, skipped: 0, infrastructure: 0 };
   readonly #reasons: string[] = [];
+  /** What did not pass, once more where it is seen: at the end. */
+  readonly #failures: string[] = [];
   #total = 0;
   #done = 0;
 
@@ -70,6 +79,7 @@ export default class Verdicts implements Reporter {
         else if (body && body.length < 4000)
           console.log(`    ${name}:\n${body.toString().replace(/^/gm, '    | ')}`);
       }
+      this.#failures.push(`${verdict}: ${title}: ${result.errors.slice(0, 1).map(firstLine).join()}`);
     }
     if (verdict === 'skipped') {
       const why = result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given';
@@ -88,11 +98,12 @@ export default class Verdicts implements Reporter {
   onError(error: TestError): void {
     this.#counts.failed += 1;
     console.log(text(error));
+    this.#failures.push(`failed: ${firstLine(error)}`);
   }
 
   onEnd(result: FullResult): Promise<{ status: FullResult['status'] }> {
     const { passed, failed, skipped, infrastructure } = this.#counts;
-    for (const reason of this.#reasons) console.log(reason);
+    for (const line of [...this.#reasons, ...this.#failures]) console.log(line);
     if (skipped > 0) console.log(`${skipped} skipped`);
     if (infrastructure > 0)
       console.log(`${infrastructure} infrastructure: the machinery failed, not the module`);

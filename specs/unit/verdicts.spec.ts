@@ -27,6 +27,9 @@ test('passed, failed, skipped and infrastructure are counted apart, and the coun
   expect(all).toMatch(/^- 3\/4 selftest .* › is skipped /m);
   expect(all).toMatch(/^! 4\/4 selftest .* › never gets a guest /m);
   expect(all).toContain('because it is meant to be');
+  expect(all, 'what did not pass is told again at the end').toMatch(
+    /\nfailed: selftest [^\n]* › fails: Error: [^\n]*\ninfrastructure: [^\n]* › never gets a guest: [^\n]*\n1 skipped\n/,
+  );
   expect(all).toMatch(/\n1 skipped\n1 infrastructure: [^\n]*\n1 passed, 1 failed$/);
   expect(exitCode).not.toBe(0);
 });
