@@ -1,10 +1,11 @@
 /**
- * npm run bench -- [--kernel NAME]... [--only NAME]... [--fresh] [--report] — measures, and writes the
- * report. `--only scale` stands for all of scale-… What an interrupted run has measured is not measured
- * again; --fresh begins anew, --report writes the report of what there is.
+ * npm run bench -- [--kernel NAME]... [--compare NAME]... [--only NAME]... [--fresh] [--report] — measures,
+ * and writes the report. `--only scale` stands for all of scale-…; of kernels to --compare with only what
+ * budgets hold is measured. What an interrupted run has measured is not measured again; --fresh begins
+ * anew, --report writes the report of what there is.
  */
 import { parseArgs } from 'node:util';
-import { chosen } from '../harness/bench/benchmarks.js';
+import { measuredOn } from '../harness/bench/benchmarks.js';
 import { committedRuns } from '../harness/bench/docs.js';
 import { writeReport } from '../harness/bench/report.js';
 import { runBenchmarks } from '../harness/bench/run.js';
@@ -14,6 +15,7 @@ import { readCatalogue } from '../harness/kernels/catalogue.js';
 const { values } = parseArgs({
   options: {
     kernel: { type: 'string', multiple: true },
+    compare: { type: 'string', multiple: true },
     only: { type: 'string', multiple: true },
     fresh: { type: 'boolean', default: false },
     report: { type: 'boolean', default: false },
@@ -21,12 +23,12 @@ const { values } = parseArgs({
 });
 
 const { newest } = await readCatalogue();
-const { only, kernel: kernels = [newest] } = values;
-const benchmarks = chosen(only);
+const { only, kernel: kernels = [newest], compare = [] } = values;
+const benchmarks = measuredOn(kernels, only);
 
 if (!values.report) {
   await runBenchmarks({
-    kernels,
+    kernels: [...kernels, ...compare],
     benchmarks,
     fresh: values.fresh,
     say: (line) => {

@@ -24,3 +24,13 @@ export function chosen(names: readonly string[] | undefined): readonly Benchmark
   }
   return BENCHMARKS.filter((each) => names.some((name) => is(name)(each)));
 }
+
+/**
+ * What is measured on a kernel: what is chosen, but of kernels to compare with only what budgets hold.
+ * @throws as {@link chosen} does
+ */
+export function measuredOn(kernels: readonly string[], names: readonly string[] | undefined) {
+  const all = chosen(names);
+  const costs = all.filter((each) => COSTS.includes(each));
+  return (kernelName: string) => (kernels.includes(kernelName) ? all : costs);
+}

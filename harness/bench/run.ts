@@ -45,7 +45,8 @@ async function describeSources(): Promise<string> {
 
 export interface RunOptions {
   kernels: readonly string[];
-  benchmarks: readonly Benchmark[];
+  /** What is measured on a kernel. */
+  benchmarks: (kernelName: string) => readonly Benchmark[];
   /** Is told what is being done, for people. */
   say: (line: string) => void;
   /** Begin anew even where a run was interrupted. */
@@ -80,11 +81,11 @@ export async function runBenchmarks(options: RunOptions): Promise<Run> {
   const { kernels, benchmarks, say, fresh = false, dir = RESULTS, content = contentOf } = options;
   const open = (await readRuns(dir)).filter(({ completedAt }) => completedAt === undefined).at(-1);
   const run = (fresh ? undefined : open) ?? (await beginRun(await describeSources(), dir));
-  const total = kernels.length * benchmarks.length;
+  const total = kernels.reduce((sum, kernelName) => sum + benchmarks(kernelName).length, 0);
   let count = 0;
   for (const kernelName of kernels) {
     const now = await content(kernelName);
-    for (const benchmark of benchmarks) {
+    for (const benchmark of benchmarks(kernelName)) {
       const title = `[${++count}/${total}] ${benchmark.name} on ${kernelName}`;
       const is = isOf(kernelName, benchmark.name, now);
       if (run.results.some(is)) {

@@ -1,6 +1,7 @@
 /** A guest whose first process is systemd. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/roots/systemd.js';
 import type { BuiltModule } from '../../harness/build/module.js';
 import { repository } from '../../harness/util/repository.js';
 import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
@@ -9,8 +10,8 @@ import { attempts, expectActive } from '../support.js';
 
 test.use({
   guestExtras: {
-    packages: ['systemd', 'dbus', 'libpam-systemd', 'libpam-modules', 'libpam-runtime'],
-    append: 'guest.init=/usr/lib/systemd/systemd systemd.firstboot=0 systemd.mask=serial-getty@ttyS0.service',
+    packages: SYSTEMD_PACKAGES,
+    append: SYSTEMD_INIT,
   },
 });
 test.describe.configure({ timeout: 600_000 });

@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { MARKED, committedRuns, documents, generated, publishable } from '../../harness/bench/docs.js';
-import { BENCHMARKS, chosen } from '../../harness/bench/benchmarks.js';
+import { BENCHMARKS, chosen, measuredOn } from '../../harness/bench/benchmarks.js';
 import type { Benchmark } from '../../harness/bench/figures.js';
 import { crowdWrong, parseCrowd, slopes } from '../../harness/bench/measure/crowd.js';
 import { parseCosts } from '../../harness/bench/measure/peers.js';
-import { medianOf, parseEfforts } from '../../harness/bench/measure/starts.js';
+import { parseEfforts } from '../../harness/bench/measure/starts.js';
 import { added, parseOperations, perOperation } from '../../harness/bench/measure/system.js';
 import { reportPage } from '../../harness/bench/page.js';
 import { TITLES } from '../../harness/bench/report.js';
 import { runBenchmarks } from '../../harness/bench/run.js';
+import { deviation, median, medianOf } from '../../harness/bench/statistics.js';
 import { readRaw, readRuns } from '../../harness/bench/store.js';
 import type { Run } from '../../harness/bench/store.js';
 import { timeNative } from '../../harness/native/bench.js';
@@ -62,11 +63,11 @@ test('an interrupted run goes on where it was: what is measured is not measured 
   const second = files('no-such-place', asked);
   const content = (of: Record<string, string>) => (name: string) => Promise.resolve(of[name] ?? '');
   const before = { kernels: ['7.3', '7.2'], dir, say: quiet, content: content({ '7.3': 'a', '7.2': 'b' }) };
-  await expect(runBenchmarks({ ...before, benchmarks: [first, second] })).rejects.toThrow(/ENOENT/);
+  await expect(runBenchmarks({ ...before, benchmarks: () => [first, second] })).rejects.toThrow(/ENOENT/);
   expect(asked).toEqual(['docs 7.3', 'no-such-place 7.3']);
   // Repaired; meanwhile nothing of 7.3 has changed.
   const said: string[] = [];
-  const benchmarks = [first, files('bench', asked)];
+  const benchmarks = () => [first, files('bench', asked)];
   const run = await runBenchmarks({ ...before, benchmarks, say: (line) => said.push(line) });
   expect(asked.slice(2)).toEqual(['bench 7.3', 'docs 7.2', 'bench 7.2']);
   expect(said[0]).toContain('docs on 7.3: measured already');
@@ -88,13 +89,18 @@ test('of what changed while a run was interrupted, the new is measured and the o
   const good = files('docs', asked);
   const with_ = (value: string) => () => Promise.resolve(value);
   await expect(
-    runBenchmarks({ ...options, benchmarks: [good, broken], content: with_('a') }),
+    runBenchmarks({ ...options, benchmarks: () => [good, broken], content: with_('a') }),
   ).rejects.toThrow();
-  const run = await runBenchmarks({ ...options, benchmarks: [good], content: with_('b') });
+  const run = await runBenchmarks({ ...options, benchmarks: () => [good], content: with_('b') });
   expect(asked).toEqual(['docs 7.3', 'no-such-place 7.3', 'docs 7.3']);
   expect(run.results.map(({ content }) => content)).toEqual(['b']);
   // A complete run is not gone on with.
-  const next = await runBenchmarks({ ...options, benchmarks: [good], content: with_('b'), fresh: true });
+  const next = await runBenchmarks({
+    ...options,
+    benchmarks: () => [good],
+    content: with_('b'),
+    fresh: true,
+  });
   expect(asked).toHaveLength(4);
   expect(next.results).toHaveLength(1);
 });
@@ -163,10 +169,17 @@ test('what effort prints is read without its first round, and a program that fai
 test('a run of stress-ng that did not do what it was to is an error', () => {
   const run = (operations: number) =>
     `stress-ng: metrc: [1] fork             ${operations}      0.16      0.06      0.10       634.74         633.54\n273056596 0\n`;
-  expect(parseOperations(run(100).repeat(3), 'fork', 100)).toEqual([100, 100, 100]);
-  expect(() => parseOperations(run(100) + run(99) + run(100), 'fork', 100)).toThrow(/but 100, 99, 100/);
-  expect(() => parseOperations(run(100).repeat(2), 'fork', 100)).toThrow(/did not do 100 operations/);
-  expect(() => parseOperations(run(100).repeat(3), 'vfork', 100)).toThrow(/of vfork/);
+  expect(parseOperations(run(100).repeat(4), 'fork', 100)).toEqual([100, 100, 100, 100]);
+  expect(() => parseOperations(run(100) + run(99) + run(100).repeat(2), 'fork', 100)).toThrow(
+    /but 100, 99, 100, 100/,
+  );
+  expect(() => parseOperations(run(100).repeat(3), 'fork', 100)).toThrow(/did not do 100 operations/);
+  expect(() => parseOperations(run(100).repeat(4), 'vfork', 100)).toThrow(/of vfork/);
+});
+
+test('the middle and how far others are from it are told as statistics define them', () => {
+  expect([median([3, 1, 2]), median([4, 1, 3, 2]), median([7])]).toEqual([2, 2.5, 7]);
+  expect([deviation([1, 1, 2, 2, 4, 6, 9]), deviation([5, 5, 5])]).toEqual([1, 0]);
 });
 
 test('an operation costs what many of them take more than few, between what rounds leave open', () => {
@@ -202,6 +215,11 @@ test('what crowd prints is read in full, and whatever does not hold of very many
     [5000, 6600000, 251000, 3100],
   ]);
   expect(crowd).toMatchObject({ full: 5000, available: 80000000, refused: undefined, again: undefined });
+  expect(crowd.forkers).toBeUndefined();
+  expect(parseCrowd(crowdText({ full: 'full 5000 80000000\nforkers 100 40 60 7' })).forkers).toEqual({
+    count: 100,
+    ...{ least: 40, most: 60, refused: 7 },
+  });
   expect(wrong({})).toEqual([]);
   expect(slopes(crowd).map(({ bytes }) => bytes)).toEqual([250, 250, 250]);
   const grown = 'at 5000 6600000 251000 0 2400000 80000000 3100';
@@ -210,6 +228,14 @@ test('what crowd prints is read in full, and whatever does not hold of very many
   );
   const slow = 'at 5000 9000000 251000 0 2250000 80000000 3100';
   expect(wrong({ last: slow })[0]).toMatch(/took 1.50 times what the first took/);
+  const rounds = (slab: number) =>
+    crowdWrong(
+      parseCrowd(crowdText({ last: `at 5000 6600000 0 0 ${slab} 80000000 3100` })),
+      { ...limits, growth: 8 },
+      true,
+    );
+  expect(rounds(1_280_000), 'of rounds none stays').toEqual([]);
+  expect(rounds(1_290_000)[0]).toMatch(/each round up to 5000 adds 10.0 bytes/);
   expect(wrong({ left: 'left 1100000 1' })[0]).toMatch(/each destroyed agent leaves 20.0 bytes/);
   expect(wrong({ agents: 'agents 0 0 0' })[0]).toMatch(/never read in whole/);
   expect(wrong({ agents: 'agents 9 9 1' })[0]).toMatch(/missing, or out of order, 1 times/);
@@ -226,6 +252,13 @@ test('a name stands for the benchmarks that begin with it, and one of none is an
   expect(names(['scale']).every((name) => name.startsWith('scale-'))).toBe(true);
   expect(names(['hooks', 'scale-live'])).toEqual(['hooks', 'scale-live']);
   expect(() => chosen(['scal'])).toThrow(/no benchmark scal; there are .*scale-live/);
+});
+
+test('of kernels to compare with only what budgets hold is measured', () => {
+  const on = measuredOn(['7.3'], undefined);
+  expect(on('7.3')).toEqual(BENCHMARKS);
+  expect(on('6.18').map(({ name }) => name)).toEqual(['hooks', 'lookup', 'life', 'reading']);
+  expect(measuredOn(['7.3'], ['peers', 'life'])('6.18').map(({ name }) => name)).toEqual(['life']);
 });
 
 test("the policy core's calls are timed from Node: more to parse takes longer, and a device less than an object", async () => {

@@ -8,6 +8,8 @@
  *   spawn		OBJECT arms, and a fork makes the agent's first process
  *   register-rounds	each is destroyed before the next is made
  *   spawn-rounds	the same
+ *   fork		a hundred agents that OBJECT arms fork as fast as they can, each
+ *			child for no longer than it takes to exit; there are SIZE forks
  *
  * Agents are added until there are SIZE of them, one size after the other, or until
  * one is refused, or FLOOR MiB and not more are available. Of each size the last
@@ -22,6 +24,9 @@
  *   again TRIES		after another was destroyed, it was taken, at that try
  *   floor SIZE
  *   full SIZE AVAILABLE	how many there were in the end
+ *   forkers NR LEAST MOST REFUSED
+ *		agents that forked; forks of the one that made least, and most; and
+ *		how often one was refused by its limit, and tried again
  *   left SLAB AVAILABLE	once all are destroyed
  *
  * All the while one process reads agents and another events, but for the thousands
@@ -34,14 +39,16 @@
  *				many the module recorded meanwhile
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,10 +66,11 @@
 #define THOUSAND	1000
 #define SETTLE_MS	300
 #define TRIES_MAX	1000
+#define FORKERS		100
 
 typedef unsigned long long u64;
 
-enum kind { REGISTER, ADOPT, SPAWN };
+enum kind { REGISTER, ADOPT, SPAWN, FORK };
 
 /* Of all processes here. */
 static struct {
@@ -75,6 +83,9 @@ static struct {
 	volatile u64 recorded, until;
 	volatile u64 passes, lines, wrong, line_cost;
 	volatile u64 events, lost, gaps;
+	/* Forks that are still to be made, which forkers wait for; that were made, by each; refused ones. */
+	int wanted;
+	u64 forks[FORKERS], forked, refused;
 } *shared;
 
 static enum kind kind;
@@ -84,25 +95,12 @@ static int create, destroy, watch;
 static char stack[16384] __attribute__((aligned(16)));
 static pid_t processes[THOUSAND];
 
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
-{
-	va_list args;
-	int err = errno;
-
-	va_start(args, fmt);
-	fputs("crowd: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fprintf(stderr, ": %s\n", strerror(err));
-	va_end(args);
-	exit(1);
-}
-
 static int open_or_fail(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0)
-		fail("%s", path);
+		err(1, "%s", path);
 	return fd;
 }
 
@@ -121,7 +119,7 @@ static u64 number_in(const char *path, const char *word)
 	text[length] = '\0';
 	at = strstr(text, word);
 	if (!at)
-		fail("%s has no %s", path, word);
+		err(1, "%s has no %s", path, word);
 	return strtoull(at + strlen(word), NULL, 10);
 }
 
@@ -142,7 +140,7 @@ static void tell(const char *path, const char *text)
 	int fd = open_or_fail(path, O_WRONLY);
 
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		fail("%s", path);
+		err(1, "%s", path);
 	close(fd);
 }
 
@@ -156,7 +154,7 @@ static void let_go(void)
 	tell("/proc/sys/vm/drop_caches", "3");
 	sleep(1);
 	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
-		fail("/sys/kernel/slab");
+		err(1, "/sys/kernel/slab");
 	for (i = 0; i < caches.gl_pathc; i++)
 		tell(caches.gl_pathv[i], "1");
 	globfree(&caches);
@@ -172,7 +170,7 @@ static u64 slab(void)
 	let_go();
 	file = fopen("/proc/slabinfo", "re");
 	if (!file)
-		fail("/proc/slabinfo");
+		err(1, "/proc/slabinfo");
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "%*s %llu %llu %llu", &active, &total, &size) == 3)
 			bytes += active * size;
@@ -206,7 +204,7 @@ static bool read_agents(int fd)
 		n = read(fd, text + held, sizeof(text) - held);
 		cost += executed() - start;
 		if (n < 0)
-			fail("reading agents");
+			err(1, "reading agents");
 		if (!n)
 			break;
 		if (shared->stop)
@@ -267,7 +265,7 @@ static void __attribute__((noreturn)) be_events_reader(void)
 	ssize_t n;
 
 	if (lseek(fd, 0, SEEK_END))
-		fail("events");
+		err(1, "events");
 	shared->ready++;
 	/* The last one is there before anybody says stop. */
 	while (!shared->stop || last < shared->until) {
@@ -279,7 +277,7 @@ static void __attribute__((noreturn)) be_events_reader(void)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
-			fail("reading events");
+			err(1, "reading events");
 		text[n] = '\0';
 		while ((line = strsep(&rest, "\n")) && *line) {
 			u64 seq = field(line, "\"seq\":");
@@ -312,7 +310,7 @@ static void start_readers(void)
 			readers[i]();
 		}
 		if (pid < 0)
-			fail("fork");
+			err(1, "fork");
 		shared->readers[i] = pid;
 	}
 	while (shared->ready < 2)
@@ -328,7 +326,7 @@ static char state_of(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open_or_fail(path, O_RDONLY);
 	if (read(fd, text, sizeof(text) - 1) < 0)
-		fail("%s", path);
+		err(1, "%s", path);
 	close(fd);
 	at = strrchr(text, ')');
 	return at ? at[2] : '?';
@@ -371,7 +369,7 @@ static void end_readers(void)
 	shared->stop = 1;
 	for (i = 0; i < 2; i++)
 		if (waitpid(shared->readers[i], &status, 0) < 0 || status)
-			fail("a reader ended with %#x", status);
+			err(1, "a reader ended with %#x", status);
 	printf("agents %llu %llu %llu\n", shared->passes, shared->lines, shared->wrong);
 	printf("events %llu %llu %llu %llu\n", shared->events, shared->lost, shared->gaps,
 	       shared->until - shared->recorded);
@@ -398,7 +396,7 @@ static void make_processes(int nr)
 	for (i = 0; i < nr; i++) {
 		processes[i] = clone(idle, stack + sizeof(stack), flags, NULL);
 		if (processes[i] < 0)
-			fail("clone");
+			err(1, "clone");
 	}
 }
 
@@ -408,8 +406,56 @@ static pid_t fork_first(void)
 	pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid < 0)
-		fail("clone3");
+		err(1, "clone3");
 	return pid;
+}
+
+/* Makes forks as long as some are wanted. */
+static void __attribute__((noreturn)) fork_on(int forker)
+{
+	for (;;) {
+		int wanted = __atomic_load_n(&shared->wanted, __ATOMIC_SEQ_CST);
+		pid_t pid;
+
+		if (wanted <= 0) {
+			syscall(SYS_futex, &shared->wanted, FUTEX_WAIT, wanted, NULL, NULL, 0);
+			continue;
+		}
+		if (!__atomic_compare_exchange_n(&shared->wanted, &wanted, wanted - 1, 0,
+						 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			continue;
+		/* Until those before have exited. */
+		while ((pid = fork()) < 0) {
+			__atomic_add_fetch(&shared->refused, 1, __ATOMIC_SEQ_CST);
+			sched_yield();
+		}
+		if (!pid)
+			_exit(0);
+		shared->forks[forker]++;
+		__atomic_add_fetch(&shared->forked, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void have_forked(int nr)
+{
+	u64 until = shared->forked + nr;
+
+	__atomic_add_fetch(&shared->wanted, nr, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &shared->wanted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	while (__atomic_load_n(&shared->forked, __ATOMIC_SEQ_CST) < until)
+		sleep_ms(1);
+}
+
+static void tell_forkers(void)
+{
+	u64 least = shared->forks[0], most = 0;
+	int i;
+
+	for (i = 0; i < FORKERS; i++) {
+		least = shared->forks[i] < least ? shared->forks[i] : least;
+		most = shared->forks[i] > most ? shared->forks[i] : most;
+	}
+	printf("forkers %d %llu %llu %llu\n", FORKERS, least, most, shared->refused);
 }
 
 static size_t object_for(char *text, size_t size, pid_t pid)
@@ -431,10 +477,10 @@ static void tell_refusal(const char *text, size_t length, u64 size)
 	ssize_t n;
 
 	if (write(fd, text, length) >= 0)
-		fail("it was refused, and is taken the second time: %s", text);
+		err(1, "it was refused, and is taken the second time: %s", text);
 	n = read(fd, answer, sizeof(answer) - 1);
 	if (n <= 0)
-		fail("create says nothing");
+		err(1, "create says nothing");
 	answer[n] = '\0';
 	close(fd);
 	printf("refused %llu %s", size, answer);
@@ -450,6 +496,8 @@ static bool add(pid_t process)
 		return false;
 	if (kind == SPAWN && !fork_first())
 		idle(NULL);
+	if (kind == FORK && !fork_first())
+		fork_on(shared->last + 1 - shared->first);
 	shared->last++;
 	return true;
 }
@@ -465,7 +513,7 @@ static void await_end(u64 id)
 	do {
 		n = read(watch, text, sizeof(text) - 1);
 		if (n <= 0)
-			fail("events");
+			err(1, "events");
 		text[n] = '\0';
 	} while (!strstr(text, ended));
 }
@@ -484,7 +532,7 @@ static void destroy_to(u64 last)
 		for (at = text; length; at += n, length -= n) {
 			n = write(destroy, at, length);
 			if (n <= 0)
-				fail("destroying %.20s", at);
+				err(1, "destroying %.20s", at);
 		}
 	}
 }
@@ -494,6 +542,10 @@ static int add_many(int nr)
 {
 	int i;
 
+	if (kind == FORK) {
+		have_forked(nr);
+		return nr;
+	}
 	for (i = 0; i < nr; i++) {
 		if (!add(processes[i]))
 			break;
@@ -522,7 +574,7 @@ static void again(void)
 	destroy_to(shared->first);
 	for (tries = 1; !add(processes[THOUSAND - 1]); tries++) {
 		if (tries == TRIES_MAX)
-			fail("after one was destroyed, another is still refused");
+			err(1, "after one was destroyed, another is still refused");
 		sleep_ms(100);
 	}
 	printf("again %d\n", tries);
@@ -607,6 +659,18 @@ static void empty_again(const char *word)
 	resume_readers();
 }
 
+/* Agents that are to fork, each for itself. */
+static void make_forkers(void)
+{
+	int i;
+
+	memset(shared->forks, 0, sizeof(shared->forks));
+	shared->refused = 0;
+	for (i = 0; i < FORKERS; i++)
+		if (!add(0))
+			err(1, "%s", object);
+}
+
 static void gather(u64 floor, char **sizes)
 {
 	u64 size = 0, last = 0;
@@ -614,15 +678,21 @@ static void gather(u64 floor, char **sizes)
 	begin();
 	if (kind == ADOPT)
 		make_processes(THOUSAND);
+	if (kind == FORK)
+		make_forkers();
 	if (add_many(THOUSAND) < THOUSAND)
-		fail("the first thousand");
+		err(1, "the first thousand");
 	empty_again("empty");
+	if (kind == FORK)
+		make_forkers();
 	while (*sizes && size == last) {
 		last = strtoull(*sizes++, NULL, 10);
 		size = grow(size, last, floor);
 	}
 	await_pass();
 	printf("full %llu %llu\n", size, available());
+	if (kind == FORK)
+		tell_forkers();
 	if (size < last && kind == ADOPT)
 		again();
 	empty_again("left");
@@ -630,17 +700,19 @@ static void gather(u64 floor, char **sizes)
 
 static bool parse_kind(const char *name)
 {
-	static const char *const kinds[] = { [REGISTER] = "register", [ADOPT] = "adopt", [SPAWN] = "spawn" };
+	static const char *const kinds[] = {
+		[REGISTER] = "register", [ADOPT] = "adopt", [SPAWN] = "spawn", [FORK] = "fork",
+	};
 	const char *dash = strchr(name, '-');
 	int i;
 
 	rounds = dash && !strcmp(dash, "-rounds");
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < (int)(sizeof(kinds) / sizeof(kinds[0])); i++) {
 		size_t length = strlen(kinds[i]);
 
 		if (!strncmp(name, kinds[i], length) && (!name[length] || (rounds && name + length == dash))) {
 			kind = i;
-			return !(rounds && kind == ADOPT);
+			return !(rounds && (kind == ADOPT || kind == FORK));
 		}
 	}
 	return false;
@@ -658,7 +730,7 @@ int main(int argc, char **argv)
 	object = argv[2];
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
-		fail("mmap");
+		err(1, "mmap");
 	start_readers();
 	fflush(stdout);
 	/* Whoever has very many children is to have only those. */
@@ -668,7 +740,7 @@ int main(int argc, char **argv)
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		fail("it ended with %#x", status);
+		err(1, "it ended with %#x", status);
 	end_readers();
 	return 0;
 }

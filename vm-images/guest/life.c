@@ -20,12 +20,12 @@
  * during these waits, and what it executed is taken off.
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,18 +56,6 @@ static char text[TEXT_MAX];
 static char stack[65536] __attribute__((aligned(16)));
 static int create, destroy;
 
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	fputs("life: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fprintf(stderr, ": %s\n", strerror(errno));
-	va_end(args);
-	exit(1);
-}
-
 static void __attribute__((noreturn)) run_while_all_wait(void)
 {
 	const struct sched_param none = { 0 };
@@ -91,7 +79,7 @@ static void start_waiter(void)
 	if (!waiter)
 		run_while_all_wait();
 	if (waiter < 0)
-		fail("fork");
+		err(1, "fork");
 }
 
 /* So that a child does not run before its parent is back from making it. */
@@ -100,7 +88,7 @@ static void stay_in_front(void)
 	const struct sched_param first = { .sched_priority = 1 };
 
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
-		fail("sched_setscheduler");
+		err(1, "sched_setscheduler");
 }
 
 /* Until the kernel has nothing left to do of the round before. */
@@ -122,7 +110,7 @@ static int open_or_fail(const char *path, int flags)
 	int fd = open(path, flags | O_CLOEXEC);
 
 	if (fd < 0)
-		fail("%s", path);
+		err(1, "%s", path);
 	return fd;
 }
 
@@ -133,7 +121,7 @@ static u64 timed_write(int fd, const char *bytes, size_t length)
 	u64 end = now();
 
 	if (written != (ssize_t)length)
-		fail("write of %.80s returned %zd", bytes, written);
+		err(1, "write of %.80s returned %zd", bytes, written);
 	return end - start;
 }
 
@@ -151,7 +139,7 @@ static u64 last_id(void)
 			id = strtoull(at + 6, NULL, 10);
 	}
 	if (!id)
-		fail("create said nothing");
+		err(1, "create said nothing");
 	return id;
 }
 
@@ -163,7 +151,7 @@ static void destroy_range(u64 from, u64 to)
 		int length = snprintf(line, sizeof(line), "%llu\n", from);
 
 		if (write(destroy, line, length) != length)
-			fail("destroying %llu", from);
+			err(1, "destroying %llu", from);
 	}
 }
 
@@ -187,7 +175,7 @@ static void write_many(int nr, const char *object, int count)
 	int i;
 
 	if (count * (length + 1) > sizeof(text))
-		fail("so many objects do not fit");
+		err(1, "so many objects do not fit");
 	for (i = 0; i < count; i++)
 		sprintf(text + i * (length + 1), "%s\n", object);
 	for (i = 0; i < nr; i++) {
@@ -205,7 +193,7 @@ static void registering_many(int nr, const char *object, int count)
 
 	write_many(nr, object, count);
 	if (write(create, "{}", 2) != 2)
-		fail("create");
+		err(1, "create");
 	first = last_id() - (u64)nr * count;
 	destroy_range(first, first + (u64)nr * count);
 	report("batch", counts[0], nr);
@@ -219,7 +207,7 @@ static void destroying(int nr)
 
 	for (i = 0; i < nr; i++) {
 		if (write(create, "{}", 2) != 2)
-			fail("create");
+			err(1, "create");
 		if (!first)
 			first = last_id();
 	}
@@ -288,9 +276,9 @@ static void note(int round, struct mark start, struct mark armed, struct mark fo
 	int status;
 
 	if (pid < 0)
-		fail("clone");
+		err(1, "clone");
 	if (waitpid(pid, &status, 0) != pid || status)
-		fail("the child ended with %#x", status);
+		err(1, "the child ended with %#x", status);
 	born = (struct mark){ .at = shared->born, .waited = shared->waited_at_birth };
 	counts[0][round] = between(start, armed);
 	counts[1][round] = between(armed, forked);
@@ -328,7 +316,7 @@ static void bearing(int nr, const char *object)
 		settle();
 		start = mark();
 		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
-			fail("create");
+			err(1, "create");
 		armed = mark();
 		pid = make_child(0, -1);
 		if (!pid)
@@ -350,7 +338,7 @@ static void limit(const char *directory, const char *file, const char *value)
 	if (fd < 0 && !strcmp(file, "memory.swap.max"))
 		return;
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		fail("%s", path);
+		err(1, "%s", path);
 	close(fd);
 }
 
@@ -370,7 +358,7 @@ static void by_hand(int nr, int into)
 		settle();
 		start = mark();
 		if (mkdir(directory, 0755))
-			fail("%s", directory);
+			err(1, "%s", directory);
 		limit(directory, "memory.max", "67108864");
 		limit(directory, "memory.oom.group", "1");
 		limit(directory, "memory.swap.max", "0");
@@ -391,7 +379,7 @@ static void by_hand(int nr, int into)
 		note(i < 0 ? 0 : i, start, armed, forked, pid);
 		close(fd);
 		if (rmdir(directory))
-			fail("removing %s", directory);
+			err(1, "removing %s", directory);
 	}
 	tell(nr);
 }
@@ -465,6 +453,6 @@ int main(int argc, char **argv)
 	}
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
-		fail("mmap");
+		err(1, "mmap");
 	return run(argc, argv);
 }

@@ -39,6 +39,17 @@ export interface Memory {
   available: number;
 }
 
+/** What agents did that fork as fast as they can. */
+export interface Forkers {
+  /** How many there were. */
+  count: number;
+  /** Forks of the one that made least, and of the one that made most. */
+  least: number;
+  most: number;
+  /** Forks that a limit refused, and that were tried again. */
+  refused: number;
+}
+
 export interface Crowd {
   empty: Memory;
   at: At[];
@@ -51,6 +62,8 @@ export interface Crowd {
   refused: string | undefined;
   /** At which try another was taken after one had been destroyed. */
   again: number | undefined;
+  /** Where agents fork. */
+  forkers: Forkers | undefined;
   readers: Readers;
 }
 
@@ -87,6 +100,8 @@ export function parseCrowd(text: string): Crowd {
   if (at.length < 2) throw new Error(`not so many sizes:\n${text}`);
   const [full = NaN, available = NaN] = numbers(text, 'full', 2);
   const again = /^again (\d+)$/m.exec(text)?.[1];
+  const forkers = /^forkers (\d+) (\d+) (\d+) (\d+)$/m.exec(text)?.slice(1).map(Number);
+  const [count = NaN, least = NaN, most = NaN, refused = NaN] = forkers ?? [];
   return {
     ...parseEnds(text),
     at,
@@ -94,13 +109,17 @@ export function parseCrowd(text: string): Crowd {
     available,
     refused: /^refused \d+ (.*)$/m.exec(text)?.[1],
     again: again === undefined ? undefined : Number(again),
+    forkers: forkers && { count, least, most, refused },
     readers: parseReaders(text),
   };
 }
 
 /** What must hold; a bound is that of bytes or of instructions for each agent. */
 export interface Limits {
-  /** Slab that the last agents may take beyond what the first did, each: between sizes, which tell more than a thousand. */
+  /**
+   * Slab that the last agents may take beyond what the first did, each: between sizes, which tell more than
+   * a thousand. In rounds, where none stays, that each round may add.
+   */
   growth: number;
   /** How many times as much as the first thousand the last may take. */
   effort: number;
@@ -130,13 +149,15 @@ export function slopes({ at, empty }: Pick<Crowd, 'at' | 'empty'>): { size: numb
   });
 }
 
-/** All that does not hold of a crowd, in words. */
-export function crowdWrong(crowd: Crowd, limits: Limits): string[] {
+/** All that does not hold of a crowd, or of rounds in which none stays, in words. */
+export function crowdWrong(crowd: Crowd, limits: Limits, rounds = false): string[] {
   const { at, empty, left, full, readers } = crowd;
   const [first, second, last] = [at[0], at[1], at.at(-1)];
   const steepest = slopes(crowd).at(-1);
   if (!first || !second || !last || !steepest) return ['nothing was counted'];
-  const grown = steepest.bytes - (second.slab - empty.slab) / second.size;
+  const grown = rounds
+    ? (last.slab - first.slab) / (last.size - first.size)
+    : steepest.bytes - (second.slab - empty.slab) / second.size;
   const times = last.effort / first.effort;
   const kept = (left.slab - empty.slab) / full;
   const which = `the last ${THOUSAND} of ${last.size}`;
@@ -144,7 +165,9 @@ export function crowdWrong(crowd: Crowd, limits: Limits): string[] {
     ...(grown <= limits.growth
       ? []
       : [
-          `agents up to ${last.size} take ${grown.toFixed(0)} bytes of slab each more than those up to ${second.size}, not ${limits.growth}`,
+          rounds
+            ? `each round up to ${last.size} adds ${grown.toFixed(1)} bytes of slab, not ${limits.growth}`
+            : `agents up to ${last.size} take ${grown.toFixed(0)} bytes of slab each more than those up to ${second.size}, not ${limits.growth}`,
         ]),
     ...(times <= limits.effort
       ? []

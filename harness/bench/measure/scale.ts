@@ -16,7 +16,7 @@ interface Scene {
   doing: string;
   /** An agent of these: "a registered agent". */
   one: string;
-  kind: 'register' | 'adopt' | 'spawn' | 'register-rounds' | 'spawn-rounds';
+  kind: 'register' | 'adopt' | 'spawn' | 'register-rounds' | 'spawn-rounds' | 'fork';
   object: string;
   /** MiB of memory that are left. */
   floor?: number;
@@ -33,6 +33,9 @@ const COUNTED = `of the last ${THOUSAND} of each size, with nothing else going o
 const SLAB = 'objects of all slab caches, less those of the empty module, after caches were dropped';
 const READING =
   'one process reads agents, another events, all the while but for the thousands that are counted';
+
+/** Is each of what it counts gone before the next, or soon after? */
+const isOfRounds = ({ kind }: Scene) => kind.endsWith('-rounds') || kind === 'fork';
 
 const each = (value: number) => Math.round(value / THOUSAND);
 
@@ -72,7 +75,7 @@ export function figuresOf(scene: Scene, seen: Crowd): Figure[] {
   const [first, last] = [at[0], at.at(-1)];
   if (!first || !last) return [];
   const id = (what: string) => `${scene.name.replace('-', '/')}/${what}`;
-  const rounds = scene.kind.endsWith('-rounds');
+  const rounds = isOfRounds(scene);
   const many = full.toLocaleString('en-US');
   const slab = rounds
     ? []
@@ -196,7 +199,11 @@ async function measureScene(
       figures: [],
     };
     const complained = complaints(await loaded.kernelLog());
-    mustHold(scene.title, [...crowdWrong(seen, scene.limits), ...more.wrong, ...complained], text);
+    mustHold(
+      scene.title,
+      [...crowdWrong(seen, scene.limits, isOfRounds(scene)), ...more.wrong, ...complained],
+      text,
+    );
     await loaded.unload();
     return {
       ...about,
@@ -233,6 +240,67 @@ function cgroups({ full, refused, again }: Crowd) {
   };
 }
 
+/** MiB of a guest that is to be filled. */
+const MEMORY = 9216;
+/** MiB that are left to a guest whose memory is full of agents. */
+const FLOOR = 512;
+/** MiB by which a thousand agents may miss it. */
+const MISSED = 512;
+
+/** As many as there is memory for. */
+function memoryFull({ full, available, refused }: Crowd) {
+  const mib = Math.round(available / 1024 ** 2);
+  return {
+    wrong: [
+      ...(refused === undefined ? [] : [`one was answered ${refused} before memory was full`]),
+      ...(mib < FLOOR + MISSED ? [] : [`${mib} MiB were still available`]),
+    ],
+    figures: [
+      plain(
+        'scale/namespaces/most',
+        'Agents with all namespaces and limits at a time, as many as memory allows',
+        'count',
+        full,
+        `in a guest of ${MEMORY} MiB, of which ${mib} were still available`,
+      ),
+    ],
+  };
+}
+
+/** How agents forked that did so as fast as they can. */
+function forking({ forkers, full }: Crowd) {
+  const { count = 0, least = 0, most = 0, refused = 0 } = forkers ?? {};
+  return {
+    wrong: least > 0 ? [] : [`of ${count} agents one never forked`],
+    figures: [
+      plain('scale/forks/agents', 'Agents that fork at a time', 'count', count, `${full} forks in all`),
+      plain(
+        'scale/forks/least',
+        'Forks of the agent that made least',
+        'count',
+        least,
+        'fair is the same of each',
+      ),
+      plain(
+        'scale/forks/most',
+        'Forks of the agent that made most',
+        'count',
+        most,
+        'fair is the same of each',
+      ),
+      plain(
+        'scale/forks/refused',
+        'Forks that pids_limit refused, and that were tried again',
+        'count',
+        refused,
+        'as fast as they can: no agent waits for a child before it forks again',
+      ),
+    ],
+  };
+}
+
+const LIMITS = { memory_limit: 268_435_456, cpu_quota: 25 };
+const BORN = JSON.stringify({ spawn: true, pids_limit: 100, ...LIMITS });
 const SHARED = { namespace_flags: 0, privileged: true };
 /** `crowd` writes the process where %d is. */
 const adopting = (policy: object) => JSON.stringify({ ...policy, pid: 0 }).replace('"pid":0', '"pid":%d');
@@ -244,7 +312,7 @@ const SCENES: readonly Scene[] = [
     doing: 'Registering an agent',
     one: 'a registered agent',
     kind: 'register',
-    object: JSON.stringify({ memory_limit: 268_435_456, cpu_quota: 25 }),
+    object: JSON.stringify(LIMITS),
     sizes: [1_000, 50_000, 100_000, 200_000, 500_000, 1_000_000],
     limits: { growth: 8, effort: 1.25, left: 8 },
     target: 512,
@@ -259,7 +327,7 @@ const SCENES: readonly Scene[] = [
     object: adopting(SHARED),
     sizes: [1_000, 50_000, 100_000, 200_000],
     limits: { growth: 64, effort: 1.25, left: 64 },
-    guest: { memoryMb: 9216 },
+    guest: { memoryMb: MEMORY },
   },
   {
     name: 'scale-cgroups',
@@ -273,6 +341,54 @@ const SCENES: readonly Scene[] = [
     limits: { growth: 2048, effort: 1.5, left: 4096 },
     guest: { memoryMb: 8192 },
     more: cgroups,
+  },
+  {
+    name: 'scale-rounds',
+    title: 'Scale: registered agents that come and go',
+    doing: 'Registering an agent and destroying it',
+    one: 'an agent that was registered',
+    kind: 'register-rounds',
+    object: JSON.stringify(LIMITS),
+    sizes: [1_000, 4_000, 7_000, 10_000],
+    limits: { growth: 8, effort: 1.25, left: 8 },
+    guest: {},
+  },
+  {
+    name: 'scale-births',
+    title: 'Scale: agents that are born and end',
+    doing: 'A birth with all namespaces and limits, and its end',
+    one: 'an agent that was born',
+    kind: 'spawn-rounds',
+    object: BORN,
+    sizes: [1_000, 4_000, 7_000, 10_000],
+    // Right after a thousand, the kernel's workers have not freed all namespaces; what stays is left's.
+    limits: { growth: 512, effort: 1.25, left: 8 },
+    guest: {},
+  },
+  {
+    name: 'scale-namespaces',
+    title: 'Scale: live agents with all namespaces',
+    doing: 'A birth with all namespaces and limits',
+    one: 'an agent with all namespaces',
+    kind: 'spawn',
+    object: BORN,
+    floor: FLOOR,
+    sizes: [1_000, 5_000, 10_000, 15_000, 20_000, 25_000, 30_000, 35_000, 40_000],
+    limits: { growth: 8192, effort: 1.5, left: 4096 },
+    guest: { memoryMb: MEMORY },
+    more: memoryFull,
+  },
+  {
+    name: 'scale-forks',
+    title: 'Scale: a hundred agents that fork as fast as they can',
+    doing: 'A fork and its exit, in one of a hundred agents that do nothing else',
+    one: 'a fork',
+    kind: 'fork',
+    object: BORN,
+    sizes: [1_000, 20_000, 50_000, 100_000],
+    limits: { growth: 8, effort: 1.25, left: 8 },
+    guest: {},
+    more: forking,
   },
 ];
 

@@ -79,6 +79,8 @@ const STATES: readonly State[] = [
     before: 'rmmod swarm_guard && insmod /root/swarm_guard.ko',
     under: `launch ${quoted(JSON.stringify(POLICY))} `,
   },
+  // What differs from the first is what else changes in a guest that has run for long.
+  { id: 'absent-again', title: 'module absent again', before: 'rmmod swarm_guard', under: '' },
 ];
 
 /** Instructions of one operation: the least seen, and between what it lies. */
@@ -115,7 +117,7 @@ export function added(to: PerOperation, of: PerOperation): PerOperation {
 }
 
 const NOTE =
-  'What all tasks of the guest executed, for many operations less that for few, divided by their difference; the least of two rounds each, and between what it may lie by the other.';
+  'What all tasks of the guest executed, for many operations less that for few, divided by their difference; the least of three rounds each, and between what it may lie by the others.';
 
 function figuresOf(load: Load, seen: Map<string, PerOperation>): Figure[] {
   const absent = seen.get('absent');
@@ -147,7 +149,7 @@ function figuresOf(load: Load, seen: Map<string, PerOperation>): Figure[] {
 }
 
 /** Rounds that count, after one that fills caches. */
-const ROUNDS = 2;
+const ROUNDS = 3;
 
 /**
  * The operations that stress-ng says it did, in each of its runs.

@@ -3,6 +3,7 @@ import { Stage } from '../../vm/stage.js';
 import type { BootedGuest } from '../../vm/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
 import { compilerOf, describeGuest } from '../guest.js';
+import { deviation, median } from '../statistics.js';
 import { ALLOWING, CALLS, LONG, commandLine, countsIn } from './hooks.js';
 
 /** How much is measured. */
@@ -24,19 +25,6 @@ const LINE = commandLine(TIMED);
 type Round = Record<'absent' | 'outside' | 'inside', Map<string, number>>;
 
 const WHO = { outside: 'outside agents', inside: 'allowed to an agent' } as const;
-
-/** The middle one of some numbers. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const [low, high] = [sorted[(sorted.length - 1) >> 1] ?? NaN, sorted[sorted.length >> 1] ?? NaN];
-  return (low + high) / 2;
-}
-
-/** Median absolute deviation from the median. */
-export function deviation(values: readonly number[]): number {
-  const middle = median(values);
-  return median(values.map((value) => Math.abs(value - middle)));
-}
 
 /** Ticks of the time-stamp counter in a nanosecond, as the kernel has found out. */
 async function ticksOf(guest: BootedGuest): Promise<number> {
