@@ -4,4 +4,4 @@ exec systemd-run --quiet --wait --collect --service-type=exec \
 	--property=MemoryMax=64M --property=TasksMax=100 --property=CPUQuota=50% \
 	--property=PrivateUsers=yes --property=PrivatePIDs=yes --property=PrivateMounts=yes \
 	--property=PrivateNetwork=yes --property=PrivateIPC=yes --property=ProtectHostname=yes \
-	--property=ProtectControlGroups=private -- "$@"
+	--property=ProtectControlGroupsEx=private -- "$@"

@@ -491,13 +491,14 @@ static bool add(pid_t process)
 {
 	char text[512];
 	size_t length = object_for(text, sizeof(text), process);
+	int forker = shared->last + 1 - shared->first;
 
 	if (write(create, text, length) != (ssize_t)length)
 		return false;
 	if (kind == SPAWN && !fork_first())
 		idle(NULL);
 	if (kind == FORK && !fork_first())
-		fork_on(shared->last + 1 - shared->first);
+		fork_on(forker);
 	shared->last++;
 	return true;
 }

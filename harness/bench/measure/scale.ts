@@ -279,14 +279,14 @@ function forking({ forkers, full }: Crowd) {
         'Forks of the agent that made least',
         'count',
         least,
-        'fair is the same of each',
+        'fair is the same of each; they share one processor',
       ),
       plain(
         'scale/forks/most',
         'Forks of the agent that made most',
         'count',
         most,
-        'fair is the same of each',
+        'fair is the same of each; they share one processor',
       ),
       plain(
         'scale/forks/refused',
