@@ -385,7 +385,7 @@ const SCENES: readonly Scene[] = [
     one: 'a fork',
     kind: 'fork',
     object: BORN,
-    sizes: [1_000, 20_000, 50_000, 100_000],
+    sizes: [1_000, 10_000, 30_000, 50_000],
     limits: { growth: 8, effort: 1.25, left: 8 },
     guest: {},
     more: forking,
