@@ -7,6 +7,7 @@ import { MARKED, committedRuns, documents, generated, publishable } from '../../
 import { BENCHMARKS, chosen, measuredOn } from '../../harness/bench/benchmarks.js';
 import type { Benchmark } from '../../harness/bench/figures.js';
 import { crowdWrong, parseCrowd, slopes } from '../../harness/bench/measure/crowd.js';
+import { bytesOfPair } from '../../harness/bench/measure/scale.js';
 import { parseCosts } from '../../harness/bench/measure/peers.js';
 import { parseEfforts } from '../../harness/bench/measure/starts.js';
 import { added, parseOperations, perOperation } from '../../harness/bench/measure/system.js';
@@ -215,6 +216,8 @@ test('what crowd prints is read in full, and whatever does not hold of very many
     [5000, 6600000, 251000, 3100],
   ]);
   expect(crowd).toMatchObject({ full: 5000, available: 80000000, refused: undefined, again: undefined });
+  const [first] = crowd.at;
+  if (!first) throw new Error('no size');
   expect(crowd.forkers).toBeUndefined();
   expect(parseCrowd(crowdText({ full: 'full 5000 80000000\nforkers 100 40 60 7' })).forkers).toEqual({
     count: 100,
@@ -241,6 +244,12 @@ test('what crowd prints is read in full, and whatever does not hold of very many
   expect(wrong({ agents: 'agents 9 9 1' })[0]).toMatch(/missing, or out of order, 1 times/);
   expect(wrong({ events: 'events 90 10 1 100' })[0]).toMatch(/events had 1 gaps/);
   expect(wrong({ events: 'events 90 9 0 100' })[0]).toMatch(/of 100 events 90 were seen and 9 told/);
+  const pairs = (bytes: (size: number) => number) => ({
+    empty: { slab: 0, available: 0 },
+    at: [1000, 3000, 6000].map((size) => ({ ...first, size, slab: bytes(size) })),
+  });
+  expect(bytesOfPair(pairs((size) => 300_000 * size))).toBe(0);
+  expect(bytesOfPair(pairs((size) => 300_000 * size + 16 * size * size))).toBeCloseTo(16);
   expect(() => parseCrowd(crowdText({ left: '' }))).toThrow(/no line of left/);
   expect(() => parseCrowd(crowdText({ next: '', last: '' }))).toThrow(/not so many sizes/);
 });

@@ -267,6 +267,43 @@ function memoryFull({ full, available, refused }: Crowd) {
   };
 }
 
+/**
+ * Bytes of slab for each pair of agents: half of what each further agent takes more for every one that is
+ * there, between the middles of the last two sizes.
+ */
+export function bytesOfPair({ at, empty }: Pick<Crowd, 'at' | 'empty'>): number {
+  const steps = slopes({ at, empty }).map(({ size, bytes }, index) => ({
+    middle: (size + (at[index - 1]?.size ?? 0)) / 2,
+    bytes,
+  }));
+  const [before, last] = steps.slice(-2);
+  return before && last ? (last.bytes - before.bytes) / (last.middle - before.middle) / 2 : NaN;
+}
+
+/** Of Linux: for 64 shrinkers each memory cgroup has a page of 1 KiB (mm/shrinker.c, struct shrinker_info_unit). */
+const SHRINKER = 1024 / 64;
+
+/** What grows with the number of agents is what Linux keeps for pairs of them, and nothing else. */
+function shrinkers(crowd: Crowd) {
+  const pair = bytesOfPair(crowd);
+  const { full, refused } = crowd;
+  return {
+    wrong: [
+      ...(refused === undefined ? [] : [`the next of ${full} was answered ${refused}`]),
+      ...(pair <= 1.25 * SHRINKER ? [] : [`each pair takes ${pair.toFixed(1)} bytes, not ${SHRINKER}`]),
+    ],
+    figures: [
+      plain(
+        'scale/limited/pair',
+        'Slab for each pair of agents with a memory limit and an IPC namespace',
+        'bytes',
+        Number(pair.toFixed(1)),
+        `Linux keeps ${SHRINKER}: each IPC namespace mounts a file system (mqueue) whose caches can shrink, and each memory cgroup counts for each of those, whoever makes them; hence agents without a memory limit, or without an IPC namespace of their own, cost the same at any number`,
+      ),
+    ],
+  };
+}
+
 /** How agents forked that did so as fast as they can. */
 function forking({ forkers, full }: Crowd) {
   const { count = 0, least = 0, most = 0, refused = 0 } = forkers ?? {};
@@ -368,15 +405,27 @@ const SCENES: readonly Scene[] = [
   {
     name: 'scale-namespaces',
     title: 'Scale: live agents with all namespaces',
-    doing: 'A birth with all namespaces and limits',
+    doing: 'A birth with all namespaces, and limits of tasks and processors',
     one: 'an agent with all namespaces',
     kind: 'spawn',
-    object: BORN,
+    object: JSON.stringify({ spawn: true, pids_limit: 100, cpu_quota: LIMITS.cpu_quota }),
     floor: FLOOR,
     sizes: [1_000, 5_000, 10_000, 15_000, 20_000, 25_000, 30_000, 35_000, 40_000],
-    limits: { growth: 8192, effort: 1.5, left: 4096 },
+    limits: { growth: 8192, effort: 1.25, left: 64 },
     guest: { memoryMb: MEMORY },
     more: memoryFull,
+  },
+  {
+    name: 'scale-limited',
+    title: 'Scale: live agents with all namespaces and a memory limit',
+    doing: 'A birth with all namespaces and limits',
+    one: 'an agent with all namespaces and a memory limit',
+    kind: 'spawn',
+    object: BORN,
+    sizes: [1_000, 3_000, 6_000],
+    limits: { growth: 131_072, effort: 1.75, left: 64 },
+    guest: { memoryMb: MEMORY },
+    more: shrinkers,
   },
   {
     name: 'scale-forks',
