@@ -558,11 +558,17 @@ static int add_many(int nr)
 	return i;
 }
 
+/* Not all at once: that many tasks that exit starve whoever they have preempted. */
 static void destroy_all(void)
 {
-	destroy_to(shared->last);
-	while (number_in("/proc/swarm/status", "Active agents: "))
-		sleep_ms(50);
+	while (shared->first <= shared->last) {
+		u64 left = shared->last - shared->first + 1;
+
+		left = left > THOUSAND ? left - THOUSAND : 0;
+		destroy_to(shared->last - left);
+		while (number_in("/proc/swarm/status", "Active agents: ") > left)
+			sleep_ms(50);
+	}
 	/* Nobody waits for them one by one. */
 	while (waitpid(-1, NULL, 0) >= 0 || errno == EINTR)
 		;
@@ -648,13 +654,27 @@ static void begin(void)
 	signal(SIGCHLD, SIG_IGN);
 }
 
+/* Until workers of the kernel have freed what they were left. */
+static u64 settled(void)
+{
+	u64 before, bytes = slab();
+	int tries = 0;
+
+	do {
+		before = bytes;
+		sleep(5);
+		bytes = slab();
+	} while (before > bytes + (1 << 20) && ++tries < TRIES_MAX);
+	return bytes;
+}
+
 static void empty_again(const char *word)
 {
 	u64 bytes;
 
 	destroy_all();
 	stop_readers();
-	bytes = slab();
+	bytes = settled();
 	printf("%s %llu %llu\n", word, bytes, available());
 	fflush(stdout);
 	resume_readers();

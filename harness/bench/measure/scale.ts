@@ -240,8 +240,9 @@ function cgroups({ full, refused, again }: Crowd) {
   };
 }
 
-/** MiB of a guest that is to be filled. */
+/** MiB of a guest with very many processes, and of one that is to be filled. */
 const MEMORY = 9216;
+const FILLED = 6144;
 /** MiB that are left to a guest whose memory is full of agents. */
 const FLOOR = 512;
 /** MiB by which a thousand agents may miss it. */
@@ -258,10 +259,10 @@ function memoryFull({ full, available, refused }: Crowd) {
     figures: [
       plain(
         'scale/namespaces/most',
-        'Agents with all namespaces and limits at a time, as many as memory allows',
+        'Agents with all namespaces at a time, as many as memory allows',
         'count',
         full,
-        `in a guest of ${MEMORY} MiB, of which ${mib} were still available`,
+        `in a guest of ${FILLED} MiB, of which ${mib} were still available`,
       ),
     ],
   };
@@ -298,7 +299,7 @@ function shrinkers(crowd: Crowd) {
         'Slab for each pair of agents with a memory limit and an IPC namespace',
         'bytes',
         Number(pair.toFixed(1)),
-        `Linux keeps ${SHRINKER}: each IPC namespace mounts a file system (mqueue) whose caches can shrink, and each memory cgroup counts for each of those, whoever makes them; hence agents without a memory limit, or without an IPC namespace of their own, cost the same at any number`,
+        `Linux keeps ${SHRINKER}: each IPC namespace mounts a file system (mqueue) whose caches can shrink, and each memory cgroup counts for each of those, whoever makes them; hence agents without a memory limit, or without an IPC namespace of their own, take the same at any number. Setting a quota of processors takes longer, too, the more there are: Linux goes through all of them (kernel/sched/core.c, __cfs_schedulable)`,
       ),
     ],
   };
@@ -405,14 +406,14 @@ const SCENES: readonly Scene[] = [
   {
     name: 'scale-namespaces',
     title: 'Scale: live agents with all namespaces',
-    doing: 'A birth with all namespaces, and limits of tasks and processors',
+    doing: 'A birth with all namespaces and a limit of tasks',
     one: 'an agent with all namespaces',
     kind: 'spawn',
-    object: JSON.stringify({ spawn: true, pids_limit: 100, cpu_quota: LIMITS.cpu_quota }),
+    object: JSON.stringify({ spawn: true, pids_limit: 100 }),
     floor: FLOOR,
-    sizes: [1_000, 5_000, 10_000, 15_000, 20_000, 25_000, 30_000, 35_000, 40_000],
+    sizes: [1_000, 4_000, 8_000, 12_000, 16_000, 20_000, 24_000],
     limits: { growth: 8192, effort: 1.25, left: 64 },
-    guest: { memoryMb: MEMORY },
+    guest: { memoryMb: FILLED },
     more: memoryFull,
   },
   {
