@@ -67,6 +67,8 @@
 #define SETTLE_MS	300
 #define TRIES_MAX	1000
 #define FORKERS		100
+/* Instructions in a second in which nothing goes on but what always does. */
+#define IDLE		20000000
 
 typedef unsigned long long u64;
 
@@ -654,18 +656,16 @@ static void begin(void)
 	signal(SIGCHLD, SIG_IGN);
 }
 
-/* Until workers of the kernel have freed what they were left. */
-static u64 settled(void)
+/* Until workers of the kernel have freed what they were left, which keeps the processor busy. */
+static void settle(void)
 {
-	u64 before, bytes = slab();
+	u64 start;
 	int tries = 0;
 
 	do {
-		before = bytes;
-		sleep(5);
-		bytes = slab();
-	} while (before > bytes + (1 << 20) && ++tries < TRIES_MAX);
-	return bytes;
+		start = busy();
+		sleep(1);
+	} while (busy() - start > IDLE && ++tries < TRIES_MAX);
 }
 
 static void empty_again(const char *word)
@@ -674,7 +674,8 @@ static void empty_again(const char *word)
 
 	destroy_all();
 	stop_readers();
-	bytes = settled();
+	settle();
+	bytes = slab();
 	printf("%s %llu %llu\n", word, bytes, available());
 	fflush(stdout);
 	resume_readers();
