@@ -34,6 +34,10 @@ function counts({ tests }: Cell): string {
     .join(', ');
 }
 
+/** A run of a part of the suite says so. */
+const part = ({ part }: Cell) =>
+  part === undefined ? '' : `<strong>in part: ${escapeXml(part)}</strong><br>`;
+
 const minutes = (cell: Cell) => (cell.tests.reduce((sum, { ms }) => sum + ms, 0) / 60_000).toFixed(1);
 
 function cellHtml(cell: Cell | undefined, suite: string): string {
@@ -42,8 +46,8 @@ function cellHtml(cell: Cell | undefined, suite: string): string {
   const id = cellId(cell);
   return [
     `<td class="${verdict}" data-verdict="${verdict}" data-at="${cell.startedAt}">`,
-    `<a href="cells/${id}.html" aria-label="${suite} ${cell.kernel}: ${verdict}">${MARKS[verdict]} ${verdict}</a>`,
-    `<div class="figures">${counts(cell)}<br>${minutes(cell)} min</div>${time(cell.startedAt)}</td>`,
+    `<a href="cells/${id}.html" aria-label="${suite} ${cell.kernel}: ${verdict}${cell.part === undefined ? '' : ' in part'}">${MARKS[verdict]} ${verdict}</a>`,
+    `<div class="figures">${part(cell)}${counts(cell)}<br>${minutes(cell)} min</div>${time(cell.startedAt)}</td>`,
   ].join('');
 }
 
@@ -63,7 +67,7 @@ function cellPage(cell: Cell): string {
     [
       '<main><p><a href="../index.html">All results</a></p>',
       `<h1>${escapeXml(title)}</h1>`,
-      `<p>${counts(cell)}, ${minutes(cell)} min, ${time(cell.startedAt)}</p>`,
+      `<p>${part(cell)}${counts(cell)}, ${minutes(cell)} min, ${time(cell.startedAt)}</p>`,
       `<ul class="tests">${tests.map(testHtml).join('\n')}</ul></main>`,
     ],
     SCRIPT,
@@ -104,7 +108,7 @@ function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): 
     'SwarmGuard: kernel matrix',
     [
       '<main><h1>SwarmGuard: kernel matrix</h1>',
-      '<p>Each cell is the newest run of a suite on a kernel. “Infrastructure” means that the machinery failed and nothing was found out about the module.</p>',
+      '<p>Each cell is the newest run of a suite on a kernel; one of a part of the suite says which. “Infrastructure” means that the machinery failed and nothing was found out about the module.</p>',
       '<form role="search"><label>Show <select id="verdict"><option value="">every kernel</option><option value="failed">with failures</option><option value="infrastructure">with infrastructure trouble</option><option value="passed">with passes</option></select></label> <label>Kernel <input id="kernel" type="search" autocomplete="off"></label> <output id="shown" aria-live="polite"></output></form>',
       `<table><thead><tr>${sortable('Kernel', 'kernel')}${suites.map((suite, index) => sortable(suite, String(index))).join('')}</tr></thead>`,
       `<tbody>${rows.map(tr).join('\n')}</tbody></table>`,

@@ -1,9 +1,11 @@
 /** The reporter that writes results for machines and for the page: $SWARMGUARD_REPORT, or report/. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
 import { junit } from './junit.js';
+import { repository } from '../util/repository.js';
 import { ktap } from './ktap-writer.js';
 import { renderPages } from './page.js';
 import { cellId, readRuns, reportDir } from './runs.js';
@@ -46,16 +48,52 @@ async function outcomeOf(test: TestCase, result: TestResult): Promise<TestOutcom
   };
 }
 
+/** What `--grep` is where it was not given. */
+const EVERYTHING = String(/.*/);
+
+/**
+ * Which part of its suite a cell's tests are, or undefined where they are all of it.
+ * @param files of the suite
+ * @param grep what titles had to match
+ */
+export function partOf(
+  { tests }: Pick<Cell, 'tests'>,
+  files: readonly string[],
+  grep: FullConfig['grep'],
+): string | undefined {
+  const ran = new Set(tests.map(({ file }) => file.replace(/^.*\//, '')));
+  const count = files.filter((file) => ran.has(file)).length;
+  if (count < files.length) return `${count} of ${files.length} files`;
+  return String(grep) === EVERYTHING ? undefined : `what matches ${String(grep)}`;
+}
+
+/** The spec files of a project. */
+async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise<string[]> {
+  // Other machines' shards have the repository elsewhere.
+  const names = await readdir(join(repository, testDir.replace(/^.*\/(?=specs\/)/, '')));
+  // A project of one file names it.
+  if (typeof testMatch === 'string' && names.includes(testMatch)) return [testMatch];
+  return names.filter((name) => name.endsWith('.spec.ts') && name !== testIgnore);
+}
+
 export default class Results implements Reporter {
   readonly #cells = new Map<string, Cell>();
+  readonly #projects = new Map<string, FullProject>();
+  #grep: FullConfig['grep'] = /.*/;
   #pending = Promise.resolve();
 
   printsToStdio(): boolean {
     return false;
   }
 
+  onBegin({ grep }: FullConfig): void {
+    this.#grep = grep;
+  }
+
   onTestEnd(test: TestCase, result: TestResult): void {
-    const project = test.parent.project()?.name ?? '';
+    const of = test.parent.project();
+    if (of) this.#projects.set(of.name, of);
+    const project = of?.name ?? '';
     const { suite, kernel } = splitProject(project);
     // One after the other: what is attached is read while it is there.
     this.#pending = this.#pending.then(async () => {
@@ -78,10 +116,14 @@ export default class Results implements Reporter {
     const dir = reportDir();
     await mkdir(join(dir, 'runs'), { recursive: true });
     const lock = await readLock();
-    const cells = [...this.#cells.values()].map((cell) => ({
-      ...cell,
-      release: lock[cell.kernel]?.release ?? '',
-    }));
+    const cells = await Promise.all(
+      [...this.#cells].map(async ([project, cell]) => {
+        const of = this.#projects.get(project);
+        const part = of && partOf(cell, await filesOf(of), this.#grep);
+        const release = lock[cell.kernel]?.release ?? '';
+        return { ...cell, release, ...(part === undefined ? {} : { part }) };
+      }),
+    );
     const started = cells.map(({ startedAt }) => startedAt).sort()[0] ?? '';
     const file = join(dir, 'runs', `${started.replaceAll(/[:.]/g, '-')}-${process.pid}.json`);
     await writeFile(`${file}.new`, `${JSON.stringify({ cells }, null, 1)}\n`);

@@ -24,6 +24,8 @@ const cell = z.object({
   kernel: z.string(),
   release: z.string(),
   startedAt: z.string(),
+  /** Which part of the suite was run, where it was not the whole: "3 of 33 files". */
+  part: z.string().optional(),
   tests: z.array(test),
 });
 export type Cell = z.infer<typeof cell>;

@@ -33,7 +33,7 @@ test.beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'swarm-guard-page-'));
   const cells = [
     cell('vm', '7.3', 2, 'passed'),
-    cell('long', '7.3', 3, 'passed'),
+    { ...cell('long', '7.3', 3, 'passed'), part: '1 of 12 files' },
     cell('vm', '6.18', 30, 'failed'),
     cell('vm', '6.17', 50, 'infrastructure'),
   ];
@@ -57,6 +57,9 @@ test('the results are sorted, filtered and opened, by keyboard too, with no word
   await expect(page.locator('tr[data-kernel="6.18"] time')).toHaveText('1 d ago');
   await expect(page.locator('tr[data-kernel="6.17"] td.infrastructure')).toHaveText(
     /! infrastructure.*1 passed, 1 infrastructure/,
+  );
+  await expect(page.getByRole('link', { name: 'long 7.3: passed in part' }).locator('..')).toHaveText(
+    /✔ passed.*in part: 1 of 12 files.*2 passed/,
   );
   await page.getByRole('button', { name: 'Kernel' }).focus();
   await page.keyboard.press('Enter');

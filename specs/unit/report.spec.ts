@@ -6,6 +6,7 @@ import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
+import { partOf } from '../../harness/report/results.js';
 import { readRuns } from '../../harness/report/runs.js';
 import { repository } from '../../harness/util/repository.js';
 
@@ -34,6 +35,7 @@ function shard(number: number) {
 const results = z.array(
   z.object({
     id: z.string(),
+    part: z.string().optional(),
     tests: z.array(z.object({ title: z.string(), verdict: z.string(), log: z.string() })),
   }),
 );
@@ -52,6 +54,7 @@ test('two shards in files of one name become one report: counts, logs and attach
   const read = (name: string) => readFile(join(dir, 'report', name), 'utf8');
   const [cell, ...others] = results.parse(JSON.parse(await read('results.json')));
   expect([cell?.id, others]).toEqual(['selftest', []]);
+  expect(cell?.part, 'of the suite’s files').toMatch(/^1 of \d files$/);
   const verdicts = cell?.tests.map(({ title, verdict }) => `${title}: ${verdict}`).sort();
   expect(verdicts).toEqual([
     'fails: failed',
@@ -67,6 +70,18 @@ test('two shards in files of one name become one report: counts, logs and attach
   expect(xml).toMatch(/name="fails" .*<failure [^]*what the guest &#60;said&#62;/);
   expect(await read('cells/selftest.html')).toContain('what the guest &#60;said&#62;');
   expect(await read('index.html')).toMatch(/data-verdict="failed".*<a href="cells\/selftest\.html"/);
+});
+
+test('a run of some files or titles is told from one of the whole suite', () => {
+  const files = ['a.spec.ts', 'b.spec.ts', 'c.spec.ts'];
+  const ran = (...names: string[]) => ({
+    tests: names.map((name) => ({
+      ...{ file: `specs/vm/${name}.spec.ts`, title: name, verdict: 'passed' as const, ms: 1, log: '' },
+    })),
+  });
+  expect(partOf(ran('a', 'b', 'b', 'c'), files, /.*/)).toBeUndefined();
+  expect(partOf(ran('a', 'b', 'b'), files, /.*/)).toBe('2 of 3 files');
+  expect(partOf(ran('a', 'b', 'c'), files, /leak/)).toBe('what matches /leak/');
 });
 
 test('of each kernel and suite the newest run is shown, trouble with the machinery as such', async () => {
