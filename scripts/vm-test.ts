@@ -13,9 +13,10 @@ import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue
 import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
 import { readRuns, reportDir } from '../harness/report/runs.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
+import { PLAYWRIGHT } from '../harness/util/playwright.js';
 import { repository } from '../harness/util/repository.js';
 
-const SUITES = ['vm', 'debug', 'kernels', 'long', 'scale'];
+const SUITES = ['vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 
 const { values, positionals } = parseArgs({
   options: {
@@ -74,7 +75,8 @@ const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-
 const startedAt = new Date().toISOString();
 const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-steps-'));
 const steps = join(dir, 'steps');
-const { exitCode } = await execa('npx', ['playwright', 'test', ...args, ...positionals], {
+const [program, ...words] = PLAYWRIGHT;
+const { exitCode } = await execa(program, [...words, ...args, ...positionals], {
   cwd: repository,
   env: {
     SWARMGUARD_KERNELS: names.join(','),

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
+import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { repository } from '../../harness/util/repository.js';
 import { complaints } from '../../harness/vm/kernel-log.js';
 
@@ -119,3 +120,22 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
       .toEqual([]);
   });
 }
+
+test('a run whose starter is killed ends, and leaves nothing running', async () => {
+  const config = '--config=specs/selftest/playwright.config.ts';
+  // A shell that waits for it, as npm's scripts do.
+  const starter = execa('sh', ['-c', '"$@"; true', 'sh', ...PLAYWRIGHT, config, 'endless'], {
+    cwd: repository,
+    all: true,
+    reject: false,
+  });
+  let printed = '';
+  starter.all.on('data', (text: Buffer) => (printed += text.toString()));
+  await expect.poll(() => printed, { timeout: 120_000 }).toContain('the guest is up');
+  const family = await descendants(starter.pid ?? 0);
+  expect((await Promise.all(family.map(guestsOf))).flat()).toHaveLength(1);
+  process.kill(starter.pid ?? 0, 'SIGKILL');
+  const left = async () =>
+    (await execa('ps', ['-o', 'pid=,args=', '-p', family.join(',')], { reject: false })).stdout;
+  await expect.poll(left, { timeout: 30_000 }).toBe('');
+});

@@ -1,0 +1,10 @@
+/** How Playwright is started by programs of ours. */
+
+/**
+ * The command of Playwright's runner, to which arguments are added. It is told to end, and ends its guests,
+ * when whoever has started it is gone, however that happens.
+ */
+export const PLAYWRIGHT: readonly [string, ...string[]] = [
+  'setpriv',
+  ...['--pdeathsig', 'TERM', process.execPath, 'node_modules/@playwright/test/cli.js', 'test'],
+];
