@@ -23,6 +23,12 @@ const suites = (process.env['SWARMGUARD_SUITES'] ?? 'unit,vm').split(',');
 /** Suites that no kernel's guest is given to: they have one project, or get guests of their own. */
 const WITHOUT_KERNEL = ['unit', 'kernels'];
 
+/** A kernel that checks itself is no place for a hundred thousand events, nor to count instructions. */
+const NOT_CHECKED = ['burst.spec.ts', 'cost.spec.ts'];
+
+/** Suites that check what one kernel looks for, and run beside vm on it. */
+const OF_ONE_KERNEL = ['debug', 'kcsan'];
+
 /** The wait for what is expected, in ms: a busy host may take long over a grace period. */
 const EXPECTED = 20_000;
 /** How long a spec may take, in ms. Recorded guests boot for every spec, and are slower. */
@@ -35,18 +41,18 @@ function projectsOf(kernelName: string): Project<object, Options>[] {
   const entry = entries.find(({ name }) => name === kernelName);
   if (entry?.refused)
     return [{ name: `refused-${kernelName}`, testDir: 'specs/kernels', testMatch: 'refused.spec.ts' }];
-  const slower = entry?.slower;
-  const checks = slower === undefined ? [] : ['debug'];
+  const { slower, checks } = entry ?? {};
+  const own = checks && suites.some((suite) => suite === 'vm' || suite === checks) ? [checks] : [];
   return suites
-    .filter((suite) => !WITHOUT_KERNEL.includes(suite) && suite !== 'debug')
-    .concat(suites.some((suite) => suite === 'vm' || suite === 'debug') ? checks : [])
+    .filter((suite) => !WITHOUT_KERNEL.includes(suite) && !OF_ONE_KERNEL.includes(suite))
+    .concat(own)
     .map((suite) => ({
       name: `${suite}-${kernelName}`,
       testDir: `specs/${suite}`,
       use: { kernelName },
       ...(entry && entry.arch !== 'amd64' ? TIMES_EMULATED : TIMES),
-      // A kernel that checks itself is no place for a hundred thousand events.
-      ...(slower && { expect: { timeout: EXPECTED * slower }, testIgnore: 'burst.spec.ts' }),
+      ...(slower && { expect: { timeout: EXPECTED * slower } }),
+      ...(checks && { testIgnore: NOT_CHECKED }),
     }));
 }
 

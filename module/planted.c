@@ -4,6 +4,8 @@
  * built with SWARM_PLANTED=y, and only when their name is written to the parameter
  * "planted".
  */
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
@@ -58,6 +60,34 @@ static void leak(void)
 	}
 }
 
+/* Two tasks add to one number, neither knows of the other. */
+static int race_in(void *unused)
+{
+	static unsigned long counted;
+	unsigned long end = jiffies + HZ;
+
+	while (time_before(jiffies, end) && !kthread_should_stop()) {
+		counted++;
+		cond_resched();
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void race(void)
+{
+	struct task_struct *tasks[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		tasks[i] = kthread_run(race_in, NULL, "swarm_race/%d", i);
+	schedule_timeout_uninterruptible(HZ);
+	for (i = 0; i < 2; i++)
+		if (!IS_ERR(tasks[i]))
+			kthread_stop(tasks[i]);
+}
+
 static int plant(const char *name, const struct kernel_param *kp)
 {
 	if (sysfs_streq(name, "uaf"))
@@ -68,6 +98,8 @@ static int plant(const char *name, const struct kernel_param *kp)
 		sleep_in_atomic();
 	else if (sysfs_streq(name, "leak"))
 		leak();
+	else if (sysfs_streq(name, "race"))
+		race();
 	else
 		return -EINVAL;
 	return 0;
@@ -75,4 +107,4 @@ static int plant(const char *name, const struct kernel_param *kp)
 
 static const struct kernel_param_ops ops = { .set = plant };
 module_param_cb(planted, &ops, NULL, 0200);
-MODULE_PARM_DESC(planted, "bug to fall into: uaf, inversion, sleep or leak");
+MODULE_PARM_DESC(planted, "bug to fall into: uaf, inversion, sleep, leak or race");

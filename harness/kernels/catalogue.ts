@@ -31,15 +31,19 @@ const headers = z.discriminatedUnion('from', [
 const entry = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/),
   series: z.string().regex(/^\d+\.\d+$/),
-  flavour: z.enum(['cloud', 'rt', 'plain', 'debug']),
+  flavour: z.enum(['cloud', 'rt', 'plain', 'debug', 'kcsan']),
   arch: z.enum(['amd64', 'arm64']).default('amd64'),
   why: z.string().min(10),
   headers,
+  /** What a kernel that is built here looks for all the while; the suite of this name checks that it finds it. */
+  checks: z.enum(['debug', 'kcsan']).optional(),
   /** How many times longer than elsewhere everything takes on it; every time limit is so much longer. */
   slower: z.number().int().min(2).optional(),
   /** The module must not be built for it, nor load into it. */
   refused: z.literal(true).optional(),
 });
+/** What a kernel looks for: errors of memory, locks and the like, or data races. */
+export type Checks = NonNullable<CatalogueEntry['checks']>;
 export type CatalogueEntry = z.infer<typeof entry>;
 
 const catalogue = z

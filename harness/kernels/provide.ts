@@ -10,7 +10,7 @@ import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { buildOwn } from './build.js';
 import { findEntry, readLock } from './catalogue.js';
-import type { CatalogueEntry, LockedKernel } from './catalogue.js';
+import type { CatalogueEntry, Checks, LockedKernel } from './catalogue.js';
 import { sha256 } from './image.js';
 import { prepareHeaders } from './prepare.js';
 import { provideSource } from './source.js';
@@ -31,7 +31,9 @@ export interface Kernel {
   readonly headers: Bind[];
   /** The directory to build against, inside such a root. */
   readonly kdir: string;
-  /** How many times longer than on others everything takes; it is one that checks itself. */
+  /** What it looks for all the while. */
+  readonly checks?: Checks | undefined;
+  /** How many times longer than on others everything takes. */
   readonly slower?: number | undefined;
   /** Image and headers come of one build: their structures are the same, and the image does not tell of them. */
   readonly builtTogether?: boolean;
@@ -201,7 +203,7 @@ export async function provideKernel(name?: string): Promise<Kernel> {
   if (headers.from === 'build') {
     const fetch = (dir: string) => fetchAndUnpack(locked, dir);
     const built = await buildOwn({ locked, fragments: headers.fragments, fetch });
-    return { name: entry.name, arch: entry.arch, slower: entry.slower, ...built };
+    return { name: entry.name, arch: entry.arch, checks: entry.checks, slower: entry.slower, ...built };
   }
   if (headers.from === 'source') {
     const { source } = locked;

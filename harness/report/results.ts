@@ -73,7 +73,7 @@ async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise
   const names = await readdir(join(repository, testDir.replace(/^.*\/(?=specs\/)/, '')));
   // A project of one file names it.
   if (typeof testMatch === 'string' && names.includes(testMatch)) return [testMatch];
-  return names.filter((name) => name.endsWith('.spec.ts') && name !== testIgnore);
+  return names.filter((name) => name.endsWith('.spec.ts') && ![testIgnore].flat().includes(name));
 }
 
 export default class Results implements Reporter {

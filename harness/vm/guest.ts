@@ -34,7 +34,7 @@ const append = (arch: Architecture) =>
 const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
 
 /**
- * What a kernel that checks itself is told instead: kmemleak takes what is left of a pointer in the
+ * What the debug kernel is told instead: kmemleak takes what is left of a pointer in the
  * allocator's per-CPU arrays for a reference, and slabs that are checked have no such arrays.
  */
 const SHOW_LEAKS = 'slub_debug=F';
@@ -45,10 +45,11 @@ const RECORDED = 'loglevel=7 nokaslr';
 /** By how much commands in a recorded guest may take longer. */
 const RECORDED_PATIENCE = 5;
 
-/** What a kernel that checks itself needs beyond: shadows and records of all memory. */
+/** What the debug kernel needs beyond: shadows and records of all memory. */
 const CHECKING_NEEDS_MB = 1536;
 
-const BOOT_MS = 180_000;
+/** Several times what a busy host needs. */
+const BOOT_MS = 120_000;
 const SNAPSHOTS_KEPT = 8;
 
 /** Where the tests' oracle answers, once {@link BootedGuest.loadOracle} has loaded it. */
@@ -114,15 +115,15 @@ export class Guest {
   }: GuestOptions): Promise<Guest> {
     const { arch, image } = kernel;
     const tools = await toolRoot(arch);
-    const checks = kernel.slower !== undefined;
-    const finders = checks ? [SHOW_LEAKS] : findMemoryErrors ? [FIND_MEMORY_ERRORS] : [];
+    const debug = kernel.checks === 'debug';
+    const finders = debug ? [SHOW_LEAKS] : findMemoryErrors ? [FIND_MEMORY_ERRORS] : [];
     const words = [append(arch), ...finders, more];
     const hardware = {
       arch,
       image,
       initrd,
       append: words.join(' ').trim(),
-      memoryMb: memoryMb + (checks ? CHECKING_NEEDS_MB : 0),
+      memoryMb: memoryMb + (debug ? CHECKING_NEEDS_MB : 0),
       cpus,
     };
     if (countInstructions) {
@@ -147,10 +148,23 @@ export class Guest {
   }
 
   /**
-   * Boots from power-on.
-   * @throws {InfrastructureError} where it does not come up.
+   * Boots from power-on; once more where it does not come up, which speaks against the emulator.
+   * @throws {InfrastructureError} where it does not come up then either.
    */
   async boot(): Promise<BootedGuest> {
+    try {
+      return await this.#bootOnce();
+    } catch (error) {
+      if (!(error instanceof InfrastructureError)) throw error;
+      process.stderr.write(`! ${error.message}\n! once more\n`);
+      return this.#bootOnce().catch((again: unknown) => {
+        if (again instanceof InfrastructureError) again.message = `twice, ${again.message}`;
+        throw again;
+      });
+    }
+  }
+
+  async #bootOnce(): Promise<BootedGuest> {
     const recording = this.#record
       ? await Recording.begin(this.#tools, this.#hardware, this.#release)
       : undefined;
@@ -187,7 +201,7 @@ export class Guest {
       await machine.stop();
       await recording?.discard();
       if (error instanceof InfrastructureError) throw error;
-      const what = error instanceof Error ? error.message : String(error);
+      const [what] = String(error instanceof Error ? error.message : error).split('\n');
       throw new InfrastructureError(
         `the guest ${this.#release} did not come up: ${what}`,
         machine.consoleTail(),

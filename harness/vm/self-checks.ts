@@ -1,20 +1,27 @@
-/** What a kernel that checks itself says when it is asked: a debug kernel, see vm-images/kernels/debug.config. */
+/** What a kernel that checks itself says when it is asked: see the fragments of its configuration in vm-images/kernels. */
+import type { Checks } from '../kernels/catalogue.js';
 import type { BootedGuest } from './guest.js';
 
 const KMEMLEAK = '/sys/kernel/debug/kmemleak';
 
+/** What is asked, and what the answer says unless the check is off. */
+const ASKED: Record<Checks, { command: string; on: Readonly<Record<string, RegExp>> }> = {
+  debug: {
+    command: `grep debug_locks: /proc/lockdep_stats; head -c 0 ${KMEMLEAK} 2>&1 && echo kmemleak is on`,
+    on: { lockdep: /debug_locks: +1$/m, kmemleak: /kmemleak is on/ },
+  },
+  kcsan: { command: 'cat /sys/kernel/debug/kcsan', on: { KCSAN: /^enabled: 1$/m } },
+};
+
 /**
- * Which of its checks are off: lockdep and KASAN say nothing any more once they have found something,
- * and lockdep nothing once its tables are full, so silence alone is no proof.
+ * Which of a kernel's checks are off: lockdep and KASAN say nothing any more once they have found
+ * something, and lockdep nothing once its tables are full, so silence alone is no proof.
+ * @param checks what it looks for
  */
-export async function checksOff(guest: BootedGuest): Promise<string[]> {
-  const { stdout } = await guest.exec(
-    `grep debug_locks: /proc/lockdep_stats; head -c 0 ${KMEMLEAK} 2>&1 && echo kmemleak is on`,
-  );
-  return [
-    ...(/debug_locks: +1$/m.test(stdout) ? [] : ['lockdep is off']),
-    ...(stdout.includes('kmemleak is on') ? [] : ['kmemleak is off']),
-  ];
+export async function checksOff(guest: BootedGuest, checks: Checks): Promise<string[]> {
+  const { command, on } = ASKED[checks];
+  const { stdout } = await guest.exec(command);
+  return Object.entries(on).flatMap(([name, answer]) => (answer.test(stdout) ? [] : [`${name} is off`]));
 }
 
 /** What kmemleak finds, a report each: memory that nothing in the kernel points to. */

@@ -79,7 +79,9 @@ export async function runModel(
     expect(details.numRuns, 'sequences that were run to their end').toBeGreaterThan(1);
     return;
   }
-  const sequence = fc.stringify(details.counterexample?.[0]);
+  if (details.counterexample === null)
+    throw new Error(`not one sequence came to its end in ${limitMs / 1000} s; the guest is too slow`);
+  const sequence = fc.stringify(details.counterexample[0]);
   const replayPath = /replayPath="([^"]*)"/.exec(sequence)?.[1] ?? '';
   const { seed, counterexamplePath: path } = details;
   const error = details.errorInstance instanceof Error ? details.errorInstance.message : 'unknown';

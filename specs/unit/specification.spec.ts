@@ -20,7 +20,7 @@ async function listed(): Promise<string[]> {
   const cli = 'node_modules/@playwright/test/cli.js';
   const { stdout } = await execa('node', [cli, 'test', '--list', '--reporter=json'], {
     cwd: repository,
-    env: { SWARMGUARD_SUITES: 'unit,vm,debug,kernels,long,scale', SWARMGUARD_KERNELS: 'all' },
+    env: { SWARMGUARD_SUITES: 'unit,vm,debug,kcsan,kernels,long,scale', SWARMGUARD_KERNELS: 'all' },
   });
   const flat = ({ specs = [], suites = [] }: Listed): z.infer<typeof spec>[] => [
     ...specs,
@@ -35,9 +35,9 @@ async function listed(): Promise<string[]> {
 /** The second column of every table of SPECIFICATION.md. */
 async function promised(): Promise<string[]> {
   const text = await readFile(join(repository, 'SPECIFICATION.md'), 'utf8');
-  return [...text.matchAll(/^\| [^|]+ \| ((?:unit|vm|debug|long|scale|kernels|report)\/[^|]+) \|$/gm)].map(
-    ([, name]) => name ?? '',
-  );
+  return [
+    ...text.matchAll(/^\| [^|]+ \| ((?:unit|vm|debug|kcsan|long|scale|kernels|report)\/[^|]+) \|$/gm),
+  ].map(([, name]) => name ?? '');
 }
 
 function pattern(name: string): RegExp {

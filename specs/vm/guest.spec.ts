@@ -1,6 +1,6 @@
 /** The harness's own promises about guests. */
 import { expect, test } from '../fixtures.js';
-import { GuestCommandError } from '../../harness/vm/errors.js';
+import { GuestCommandError, InfrastructureError } from '../../harness/vm/errors.js';
 import { Stage } from '../../harness/vm/stage.js';
 
 test('how guests are run is found out by trying, and said with its reason', ({ stage }) => {
@@ -9,8 +9,20 @@ test('how guests are run is found out by trying, and said with its reason', ({ s
 
 test('it runs the kernel that was asked for, with what finds memory errors', async ({ booted, stage }) => {
   expect(await booted.sh('uname -r')).toBe(stage.kernel.release);
-  const finders = stage.kernel.slower ? '' : '.*slub_debug=FZPU.*kfence\\.sample_interval=1';
+  const finders = stage.kernel.checks === 'debug' ? '' : '.*slub_debug=FZPU.*kfence\\.sample_interval=1';
   expect(await booted.sh('cat /proc/cmdline')).toMatch(new RegExp(`panic_on_warn=1${finders}`));
+});
+
+test('a guest that does not come up is tried once more, and then it is told what its console said', async ({
+  stage,
+}) => {
+  const lost = await Stage.prepare(stage.kernel.name, { append: 'rdinit=/nowhere' });
+  const error = await lost.rebooted('lost').catch((thrown: unknown) => thrown);
+  await lost.discard();
+  expect(error).toBeInstanceOf(InfrastructureError);
+  expect(String(error)).toMatch(
+    /twice, the guest \S+ did not come up: .*\n--- end of the guest's console ---\n[^]*Kernel panic - not syncing: VFS/,
+  );
 });
 
 test('two guests from one snapshot draw different random numbers and know the time', async ({

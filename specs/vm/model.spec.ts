@@ -4,6 +4,7 @@ import { runModel } from '../model/run.js';
 
 test('whatever sequence of orders is given, counters, agents, processes and the oracle are as the model says', async ({
   loaded,
+  stage,
 }) => {
-  await runModel(loaded, { runs: 5, orders: 50, limitMs: 100_000 });
+  await runModel(loaded, { runs: 5, orders: 50, limitMs: 100_000 * (stage.kernel.slower ?? 1) });
 });

@@ -28,6 +28,7 @@ static DEFINE_RAW_SPINLOCK(lock);
 static struct entry *entries;
 static HLIST_HEAD(unused);
 static struct hlist_head buckets[1 << BITS];
+/* Written under the lock, read without it. */
 static unsigned int size;
 
 static struct entry *find(const struct signal_struct *signal)
@@ -74,10 +75,10 @@ void ledger_add(const struct signal_struct *signal, const struct oracle_record *
 		entry->signal = signal;
 		entry->record = *record;
 		hlist_add_head(&entry->node, &buckets[hash_ptr(signal, BITS)]);
-		size++;
+		WRITE_ONCE(size, size + 1);
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
-	if (!entry && size == ENTRIES)
+	if (!entry && ledger_size() == ENTRIES)
 		oracle_note("the ledger is full: process %d of agent %llu is not followed",
 			    record->nr, record->agent);
 }
@@ -106,7 +107,7 @@ void ledger_remove(const struct signal_struct *signal)
 	if (entry) {
 		hlist_del(&entry->node);
 		hlist_add_head(&entry->node, &unused);
-		size--;
+		WRITE_ONCE(size, size - 1);
 	}
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
