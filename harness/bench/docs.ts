@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { repository } from '../util/repository.js';
 import { storedSchema } from './store.js';
 import type { Run } from './store.js';
-import { comparisonTable, headlineTable, summary } from './summary.js';
+import { comparisonTable, growthTable, headlineTable, summary } from './summary.js';
 
 /** The runs whose figures are published, the oldest first; the last is what the documents tell of. */
 export const RECORD = join(repository, 'docs/benchmarks.json');
@@ -54,11 +54,12 @@ const mark = (name: string) => `<!-- benchmarks: ${name} -->`;
 const END = '<!-- /benchmarks -->';
 
 /** What stands between the marks of a document, by the name in the mark. */
-function parts(run: Run): Record<string, string> {
+function parts(run: Run, titles: Readonly<Record<string, string>>): Record<string, string> {
   const when = run.startedAt.slice(0, 10);
   const compared = run.results.map(({ benchmark }) => [benchmark, comparisonTable(run, benchmark)] as const);
   return {
     ...Object.fromEntries(compared.flatMap(([name, text]) => (text ? [[name, text]] : []))),
+    growth: growthTable(run, titles) ?? `Of very many agents nothing was measured in the run of ${when}.`,
     headline: headlineTable(run) ?? `No figure of the run of ${when} has a target.`,
   };
 }
@@ -67,8 +68,8 @@ function parts(run: Run): Record<string, string> {
  * A document with what stands between its marks generated anew.
  * @throws where a mark names nothing there is, or has no end.
  */
-export function generated(text: string, run: Run): string {
-  const all = parts(run);
+export function generated(text: string, run: Run, titles: Readonly<Record<string, string>> = {}): string {
+  const all = parts(run, titles);
   const marks = [...text.matchAll(/<!-- benchmarks: ([\w-]+) -->/g)].map(([, name]) => name ?? '');
   return marks.reduce((document, name) => {
     const start = document.indexOf(mark(name)) + mark(name).length;
@@ -94,6 +95,6 @@ export async function documents(
   const texts = await Promise.all(MARKED.map((path) => readFile(path, 'utf8')));
   return new Map([
     [SUMMARY, `${summary(run, titles)}\n`],
-    ...MARKED.map((path, index) => [path, generated(texts[index] ?? '', run)] as const),
+    ...MARKED.map((path, index) => [path, generated(texts[index] ?? '', run, titles)] as const),
   ]);
 }

@@ -4,9 +4,10 @@ import { bars, kernels as kernelChart, line, past } from './charts.js';
 import type { Figure } from './figures.js';
 import { DERIVED, derivedTime, ofTarget, shown, shownSpread, unitName } from './numbers.js';
 import { STYLE } from './page-style.js';
-import { byBenchmark, groupsOf, historyOf, kernelsOf, rowsOf } from './select.js';
+import { byBenchmark, groupsOf, growthsOf, historyOf, kernelsOf, rowsOf } from './select.js';
 import type { Row } from './select.js';
 import type { Run, Stored } from './store.js';
+import { GROWTH_COLUMNS, GROWTH_NOTE } from './summary.js';
 
 export interface Report {
   /** The run that is shown. */
@@ -83,6 +84,29 @@ function headline(report: Report, names: string[]): string[] {
     legend(names),
     kernelChart(rows, names),
     '</figure></section>',
+  ];
+}
+
+/** How what one of very many costs grows. */
+function veryMany({ latest, titles }: Report): string[] {
+  const growths = growthsOf(latest);
+  if (growths.length === 0) return [];
+  const body = growths.map((each) => {
+    const { benchmark, kernel, many, first, cost, growth, slab, slabGrowth, left } = each;
+    const cell = (figure?: Figure) => (figure ? number(figure, kernel, benchmark) : none);
+    const title = (titles[benchmark] ?? benchmark).replace(/^Scale: /, '');
+    return [
+      `<tr><th scope="row"><a href="#${slug(benchmark)}">${escapeXml(title)}</a></th>`,
+      `<td class="number">${shown(many)}</td><td class="number">${shown(first)}</td>`,
+      ...[cost, growth, slab, slabGrowth, left].map(cell),
+      '</tr>',
+    ].join('');
+  });
+  const head = GROWTH_COLUMNS.map((title, index) => column(title, index === 0 ? '' : 'number'));
+  return [
+    '<section id="very-many"><h2>Very many agents</h2>',
+    table(head, body),
+    `<p class="note">Growth is in percent. ${escapeXml(GROWTH_NOTE)}</p></section>`,
   ];
 }
 
@@ -214,6 +238,7 @@ export function reportPage(report: Report): string {
     `<p>Run of ${escapeXml(latest.startedAt.slice(0, 16).replace('T', ' '))} UTC, sources ${escapeXml(latest.sources)}, on ${names.map(escapeXml).join(', ')}. Instructions are counted by an emulated processor, so they are the same on any machine; they are not times. Every number leads to what it was made from.</p>`,
     `<ul>${contents.join('')}<li><a href="#history">History</a></li><li><a href="#method">Machine and method</a></li><li><a href="#raw">Raw data</a></li></ul>`,
     ...headline(report, names),
+    ...veryMany(report),
     ...byBenchmark(latest).flatMap((each) => benchmarkSection(report, each, names)),
     ...history(report),
     ...method(report),

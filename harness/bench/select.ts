@@ -86,3 +86,32 @@ export function historyOf(runs: readonly Run[], latest: Run): Past[] {
     }))
     .filter(({ points }) => points.length > 1);
 }
+
+/** How what one of very many costs grows with their number. */
+export interface Growth {
+  benchmark: string;
+  kernel: string;
+  /** How many there were. */
+  many: number;
+  /** Instructions for one of the first thousand, and of the last. */
+  first: number;
+  cost: Figure;
+  growth: Figure;
+  /** Bytes of slab for one of them, where they stay; how much more for the last than for the first. */
+  slab: Figure | undefined;
+  slabGrowth: Figure | undefined;
+  /** Bytes of slab that one leaves. */
+  left: Figure;
+}
+
+/** What was measured of very many agents, in the order of the results. */
+export function growthsOf({ results }: Run): Growth[] {
+  return results.flatMap(({ benchmark, kernel, figures }) => {
+    const of = (what: string) => figures.find(({ id }) => id === `${benchmark.replace('-', '/')}/${what}`);
+    const [cost, growth, left] = [of('cost'), of('growth'), of('left')];
+    const [begin, end] = [cost?.series?.[0], cost?.series?.at(-1)];
+    if (!benchmark.startsWith('scale-') || !cost || !growth || !left || !begin || !end) return [];
+    const slab = { slab: of('slab'), slabGrowth: of('slab-growth') };
+    return [{ benchmark, kernel, many: end.x, first: begin.y, cost, growth, left, ...slab }];
+  });
+}

@@ -1,8 +1,25 @@
 /** The report's figures as Markdown, for a README, a comment of CI and the documents. */
 import { DERIVED, derivedTime, ofTarget, shown, shownSpread, unitName } from './numbers.js';
-import { byBenchmark, groupsOf, kernelsOf, rowsOf } from './select.js';
+import type { Figure } from './figures.js';
+import { byBenchmark, groupsOf, growthsOf, kernelsOf, rowsOf } from './select.js';
 import type { Group } from './select.js';
 import type { Run } from './store.js';
+
+/** Of {@link growthTable}. */
+export const GROWTH_COLUMNS = [
+  'very many',
+  'how many',
+  'instructions for one, of the first thousand',
+  '… of the last',
+  'growth',
+  'bytes of slab for one',
+  'growth',
+  'bytes of slab that one leaves',
+] as const;
+
+/** What is in these bytes. */
+export const GROWTH_NOTE =
+  'An agent’s bytes are all that the kernel allocates for it: its process, namespaces and cgroup included, where it has them.';
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
@@ -55,10 +72,27 @@ export function comparisonTable(run: Run, benchmark: string): string | undefined
   return groups.length > 0 ? comparison(groups) : undefined;
 }
 
+/** How what one of very many costs grows with their number; nothing where that was not measured. */
+export function growthTable(run: Run, titles: Readonly<Record<string, string>>): string | undefined {
+  const growths = growthsOf(run);
+  if (growths.length === 0) return undefined;
+  const size = (figure?: Figure) => (figure ? shown(figure.value) : '–');
+  return table(
+    GROWTH_COLUMNS,
+    growths.map(({ benchmark, many, first, cost, growth, slab, slabGrowth, left }) => [
+      (titles[benchmark] ?? benchmark).replace(/^Scale: /, ''),
+      shown(many),
+      ...[shown(first), shown(cost.value), `${shown(growth.value)} %`],
+      ...[size(slab), slabGrowth ? `${shown(slabGrowth.value)} %` : '–', shown(left.value)],
+    ]),
+  );
+}
+
 /** The whole summary. */
 export function summary(run: Run, titles: Readonly<Record<string, string>>): string {
   const names = kernelsOf(run);
   const head = headlineTable(run);
+  const growth = growthTable(run, titles);
   const sections = byBenchmark(run).flatMap(([name, results]) => {
     const compared = comparisonTable(run, name);
     const rows = rowsOf(results, names).map(({ figure, on }) => [
@@ -84,6 +118,7 @@ export function summary(run: Run, titles: Readonly<Record<string, string>>): str
     '# Benchmarks',
     `Run of ${when} UTC on ${names.join(', ')}. Instructions are counted by an emulated processor: the same on any machine, and no times. In brackets the least and the most of repetitions, where they differ. “Added” is over the same call with nothing that denies.`,
     ...(head ? ['## Targets', head, `As a time: ${DERIVED}.`] : []),
+    ...(growth ? ['## Very many', growth, GROWTH_NOTE] : []),
     ...sections,
   ].join('\n\n');
 }

@@ -14,6 +14,9 @@ import { added, parseOperations, perOperation } from '../../harness/bench/measur
 import { reportPage } from '../../harness/bench/page.js';
 import { TITLES } from '../../harness/bench/report.js';
 import { runBenchmarks } from '../../harness/bench/run.js';
+import { shown } from '../../harness/bench/numbers.js';
+import { growthsOf } from '../../harness/bench/select.js';
+import { growthTable } from '../../harness/bench/summary.js';
 import { deviation, median, medianOf } from '../../harness/bench/statistics.js';
 import { readRaw, readRuns } from '../../harness/bench/store.js';
 import type { Run } from '../../harness/bench/store.js';
@@ -114,6 +117,24 @@ test('the documents say what docs/benchmarks.json says', async () => {
     MARKED.map(async (path) => /<!-- benchmarks: /.test(await readFile(path, 'utf8'))),
   );
   expect(marks).toEqual([true, true]);
+});
+
+test('one table tells how each kind of very many agents grows', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  const names = BENCHMARKS.map(({ name }) => name).filter((name) => name.startsWith('scale-'));
+  expect(
+    growthsOf(run)
+      .map(({ benchmark }) => benchmark)
+      .sort(),
+  ).toEqual(names.sort());
+  const text = growthTable(run, TITLES) ?? '';
+  expect(text.split('\n')).toHaveLength(2 + names.length);
+  for (const { benchmark, many, first, cost, growth } of growthsOf(run)) {
+    const title = (TITLES[benchmark] ?? '').replace('Scale: ', '');
+    const cells = [title, shown(many), shown(first), shown(cost.value), `${shown(growth.value)} %`];
+    expect(text).toContain(`| ${cells.join(' | ')} |`);
+    expect(growth.value).toBeCloseTo(100 * (cost.value / first - 1), 0);
+  }
 });
 
 test('what a document says between its marks is replaced, and a mark without an end or of nothing is named', async () => {
