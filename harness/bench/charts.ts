@@ -126,10 +126,10 @@ export function line(figure: Figure): string {
   });
 }
 
-/** How much of its target each figure uses, on each kernel. */
+/** How much of its target each figure uses, on each kernel; what is less than nothing uses nothing. */
 export function kernels(rows: readonly Row[], names: readonly string[]): string {
   const points = rows.flatMap(({ figure, on }) =>
-    [...on].map(([kernel, of]) => ({ kernel, title: figure.title, percent: ofTarget(of) ?? 0 })),
+    [...on].map(([kernel, of]) => ({ kernel, title: figure.title, percent: Math.max(0, ofTarget(of) ?? 0) })),
   );
   const titles = rows.map(({ figure }) => figure.title);
   const most = Math.max(110, ...points.map(({ percent }) => percent * 1.05));

@@ -13,7 +13,7 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.3rem; margin-top: 2.5rem; } h3 { fon
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem; text-align: left; vertical-align: top; }
-th { font-weight: 600; } tbody th { font-weight: 400; } td.number, th.number { text-align: right; white-space: nowrap; }
+th { font-weight: 600; } tbody th { font-weight: 400; } td.number, th.number { text-align: right; } td.number { white-space: nowrap; } tbody th { min-width: 16em; }
 td.number a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 3px; }
 tr:target, dl:target, section:target { outline: 2px solid var(--link); }
 .quiet, .note { color: var(--quiet); font-size: .85rem; }
