@@ -375,8 +375,7 @@ const SCENES: readonly Scene[] = [
     kind: 'adopt',
     object: adopting({ ...SHARED, memory_limit: 67_108_864 }),
     sizes: [1_000, 20_000, 40_000, 65_000, 66_000],
-    // Right after the last agent is gone 3,332 bytes for each were still there.
-    limits: { growth: 2048, effort: 1.5, left: 4096 },
+    limits: { growth: 2048, effort: 1.5, left: 64 },
     guest: { memoryMb: 8192 },
     more: cgroups,
   },
