@@ -16,7 +16,7 @@ th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem; text-align
 th { font-weight: 600; } tbody th { font-weight: 400; } td.number, th.number { text-align: right; } td.number { white-space: nowrap; } tbody th { min-width: 16em; }
 td.number a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 3px; }
 tr:target, dl:target, section:target { outline: 2px solid var(--link); }
-.quiet, .note { color: var(--quiet); font-size: .85rem; }
+.quiet, .note { color: var(--quiet); font-size: .85rem; } .note { overflow-wrap: anywhere; }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 figure { margin: 0 0 1rem; } figcaption { font-weight: 600; margin: 1.25rem 0 .25rem; }
 figure svg { max-width: 100%; height: auto; background: none; color: var(--fg); overflow: visible; }
