@@ -387,7 +387,7 @@ const SCENES: readonly Scene[] = [
     kind: 'register-rounds',
     object: JSON.stringify(LIMITS),
     sizes: [1_000, 4_000, 7_000, 10_000],
-    limits: { growth: 8, effort: 1.25, left: 16 },
+    limits: { growth: 8, effort: 1.25, left: 8 },
     guest: {},
   },
   {
@@ -400,7 +400,7 @@ const SCENES: readonly Scene[] = [
     sizes: [1_000, 4_000, 7_000, 10_000],
     // Right after a thousand, the kernel's workers have not freed all namespaces; what stays is left's,
     // which from run to run differs by 100 kB in all.
-    limits: { growth: 512, effort: 1.25, left: 32 },
+    limits: { growth: 512, effort: 1.25, left: 16 },
     guest: {},
   },
   {
