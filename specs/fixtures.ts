@@ -128,7 +128,7 @@ async function withGuest<G extends BootedGuest>(
 
 /** The wait for everything that guests need, in ms; the first time it is downloaded and built. */
 const PREPARING = 1_200_000;
-/** The wait for a guest, which is none of the time that a spec has: two boots that take as long as they may. */
+/** The wait for a guest, which is none of the time that a spec has: a boot may take as long as it does on a busy host. */
 const BOOTING = 600_000;
 
 export const test = base.extend<Fixtures, WorkerFixtures>({

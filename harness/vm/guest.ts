@@ -148,23 +148,10 @@ export class Guest {
   }
 
   /**
-   * Boots from power-on; once more where it does not come up, which speaks against the emulator.
-   * @throws {InfrastructureError} where it does not come up then either.
+   * Boots from power-on.
+   * @throws {InfrastructureError} where it does not come up.
    */
   async boot(): Promise<BootedGuest> {
-    try {
-      return await this.#bootOnce();
-    } catch (error) {
-      if (!(error instanceof InfrastructureError)) throw error;
-      process.stderr.write(`! ${error.message}\n! once more\n`);
-      return this.#bootOnce().catch((again: unknown) => {
-        if (again instanceof InfrastructureError) again.message = `twice, ${again.message}`;
-        throw again;
-      });
-    }
-  }
-
-  async #bootOnce(): Promise<BootedGuest> {
     const recording = this.#record
       ? await Recording.begin(this.#tools, this.#hardware, this.#release)
       : undefined;

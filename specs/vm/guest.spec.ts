@@ -13,7 +13,7 @@ test('it runs the kernel that was asked for, with what finds memory errors', asy
   expect(await booted.sh('cat /proc/cmdline')).toMatch(new RegExp(`panic_on_warn=1${finders}`));
 });
 
-test('a guest that does not come up is tried once more, and then it is told what its console said', async ({
+test('a guest that does not come up is trouble with the machinery, told with what its console said', async ({
   stage,
 }) => {
   const lost = await Stage.prepare(stage.kernel.name, { append: 'rdinit=/nowhere' });
@@ -21,7 +21,7 @@ test('a guest that does not come up is tried once more, and then it is told what
   await lost.discard();
   expect(error).toBeInstanceOf(InfrastructureError);
   expect(String(error)).toMatch(
-    /twice, the guest \S+ did not come up: .*\n--- end of the guest's console ---\n[^]*Kernel panic - not syncing: VFS/,
+    /the guest \S+ did not come up: .*\n--- end of the guest's console ---\n[^]*Kernel panic - not syncing: VFS/,
   );
 });
 

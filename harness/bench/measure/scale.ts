@@ -299,7 +299,7 @@ function shrinkers(crowd: Crowd) {
         'Slab for each pair of agents with a memory limit and an IPC namespace',
         'bytes',
         Number(pair.toFixed(1)),
-        `Linux keeps ${SHRINKER}: each IPC namespace mounts a file system (mqueue) whose caches can shrink, and each memory cgroup counts for each of those, whoever makes them; hence agents without a memory limit, or without an IPC namespace of their own, take the same at any number. Setting a quota of processors takes longer, too, the more there are: Linux goes through all of them (kernel/sched/core.c, __cfs_schedulable)`,
+        `Linux keeps ${SHRINKER}: each IPC namespace mounts a file system (mqueue) whose caches can shrink, and each memory cgroup counts for each of those (mm/shrinker.c). Setting a quota of processors goes through all task groups (kernel/sched/core.c, __cfs_schedulable). Both are read off Linux’s source; the same without the module was not measured`,
       ),
     ],
   };
