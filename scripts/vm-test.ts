@@ -1,20 +1,26 @@
 /**
- * npm run vm:test [-- [--kernel NAME]... [--all] [--suite NAME]... [--kernel-tree NAME=PATH]...
+ * npm run vm:test [-- [--kernel NAME]... [--all] [--resume] [--suite NAME]... [--kernel-tree NAME=PATH]...
  * [--grep PATTERN] [--shard I/N] [--record] [--list] [FILE...]] — the guest specs, on the newest kernel
- * unless told otherwise. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run
+ * unless told otherwise. With --resume a suite that has passed whole on a kernel, with the sources as they
+ * are, is not run again there. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run
  * report:merge takes. With --record guests are recorded, and npm run vm:replay runs again what fails.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { z } from 'zod';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
 import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
-import { readRuns, reportDir } from '../harness/report/runs.js';
+import { cellId, isDone, readRuns, reportDir } from '../harness/report/runs.js';
+import type { Cell } from '../harness/report/runs.js';
+import { sourcesHash } from '../harness/report/sources.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
 import { PLAYWRIGHT } from '../harness/util/playwright.js';
 import { repository } from '../harness/util/repository.js';
+
+/** What Playwright lists, as far as it is wanted. */
+const listed = z.object({ config: z.object({ projects: z.array(z.object({ name: z.string() })) }) });
 
 const SUITES = ['vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 
@@ -22,6 +28,7 @@ const { values, positionals } = parseArgs({
   options: {
     kernel: { type: 'string', multiple: true, default: [] },
     all: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
     suite: { type: 'string', multiple: true, default: [] },
     'kernel-tree': { type: 'string', multiple: true, default: [] },
     grep: { type: 'string' },
@@ -72,25 +79,48 @@ const args = [
   ...(values.list ? ['--list', '--reporter=list'] : []),
 ];
 const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
-const startedAt = new Date().toISOString();
-const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-steps-'));
-const steps = join(dir, 'steps');
+const steps = join(reportDir(), 'steps');
+const env = {
+  SWARMGUARD_KERNELS: names.join(','),
+  SWARMGUARD_SUITES: suites.join(','),
+  SWARMGUARD_STEPS: steps,
+  ...(values.record && { SWARMGUARD_RECORD: '1' }),
+  ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
+};
 const [program, ...words] = PLAYWRIGHT;
-const { exitCode } = await execa(program, [...words, ...args, ...positionals], {
-  cwd: repository,
-  env: {
-    SWARMGUARD_KERNELS: names.join(','),
-    SWARMGUARD_SUITES: suites.join(','),
-    SWARMGUARD_STEPS: steps,
-    ...(values.record && { SWARMGUARD_RECORD: '1' }),
-    ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
-  },
-  stdio: 'inherit',
-  reject: false,
-});
-process.exitCode = exitCode ?? 1;
-if (names.length > 1) {
-  const cells = (await readRuns(reportDir())).filter((cell) => cell.startedAt >= startedAt);
-  console.log(timesTable(await readSteps(steps), cells));
+const startedAt = new Date().toISOString();
+
+/** The names of the projects that the run consists of. */
+async function projects(): Promise<string[]> {
+  const { stdout } = await execa(program, [...words, '--list', '--reporter=json'], { cwd: repository, env });
+  return listed.parse(JSON.parse(stdout)).config.projects.map(({ name }) => name);
 }
-await rm(dir, { recursive: true });
+
+/** Cells of the run that need not be run again. */
+async function passedBefore(): Promise<Cell[]> {
+  const sources = await sourcesHash();
+  if (sources === undefined) fail('--resume: sources differ from what is committed; commit them first');
+  return (await readRuns(reportDir())).filter((cell) => isDone(cell, sources));
+}
+
+const before = values.resume ? await passedBefore() : [];
+const all = values.resume ? await projects() : [];
+const done = before.filter((cell) => all.includes(cellId(cell)));
+const left = all.filter((name) => !done.some((cell) => cellId(cell) === name));
+for (const cell of done) console.log(`not run again: ${cellId(cell)} passed at ${cell.startedAt}`);
+if (!values.resume) await rm(steps, { force: true });
+await mkdir(reportDir(), { recursive: true });
+if (!values.resume || left.length > 0) {
+  const only = left.map((name) => `--project=${name}`);
+  const { exitCode } = await execa(program, [...words, ...args, ...only, ...positionals], {
+    cwd: repository,
+    env,
+    stdio: 'inherit',
+    reject: false,
+  });
+  process.exitCode = exitCode ?? 1;
+}
+if (names.length > 1) {
+  const ran = (await readRuns(reportDir())).filter((cell) => cell.startedAt >= startedAt);
+  console.log(timesTable(await readSteps(steps), [...done, ...ran]));
+}

@@ -2,7 +2,7 @@
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FullConfig, FullProject } from '@playwright/test';
-import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter';
+import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
 import { junit } from './junit.js';
 import { repository } from '../util/repository.js';
@@ -10,6 +10,7 @@ import { ktap } from './ktap-writer.js';
 import { renderPages } from './page.js';
 import { cellId, readRuns, reportDir } from './runs.js';
 import type { Cell, TestOutcome } from './runs.js';
+import { sourcesHash } from './sources.js';
 import { verdictOf } from './verdicts.js';
 
 /** A project is a suite and a kernel; those without a guest have no kernel. */
@@ -79,6 +80,8 @@ async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise
 export default class Results implements Reporter {
   readonly #cells = new Map<string, Cell>();
   readonly #projects = new Map<string, FullProject>();
+  /** How many tests of each project are still to come. */
+  readonly #left = new Map<string, number>();
   #grep: FullConfig['grep'] = /.*/;
   #pending = Promise.resolve();
 
@@ -86,8 +89,13 @@ export default class Results implements Reporter {
     return false;
   }
 
-  onBegin({ grep }: FullConfig): void {
+  onBegin({ grep }: FullConfig, { suites }: Suite): void {
     this.#grep = grep;
+    // A project of several shards is there several times.
+    for (const suite of suites) {
+      const name = suite.project()?.name ?? '';
+      this.#left.set(name, (this.#left.get(name) ?? 0) + suite.allTests().length);
+    }
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {
@@ -106,27 +114,46 @@ export default class Results implements Reporter {
       };
       this.#cells.set(project, cell);
       if (result.startTime.toISOString() < cell.startedAt) cell.startedAt = result.startTime.toISOString();
+      const endedAt = new Date(result.startTime.getTime() + result.duration).toISOString();
+      if (endedAt > (cell.endedAt ?? '')) cell.endedAt = endedAt;
       cell.tests.push(await outcomeOf(test, result));
+      const left = (this.#left.get(project) ?? 0) - 1;
+      this.#left.set(project, left);
+      // What is done stays, even if the run does not come to its end.
+      if (left === 0) await this.#write(project);
     });
   }
 
   async onEnd(): Promise<void> {
     await this.#pending;
-    if (this.#cells.size === 0) return;
+    for (const project of [...this.#cells.keys()]) await this.#write(project);
+  }
+
+  /** What a project's cell is, once no more of it will be run. */
+  async #finished(project: string, cell: Cell): Promise<Cell> {
+    const of = this.#projects.get(project);
+    const left = this.#left.get(project) ?? 0;
+    const interrupted = left > 0 ? `${cell.tests.length} of ${cell.tests.length + left} specs` : undefined;
+    const part = interrupted ?? (of && partOf(cell, await filesOf(of), this.#grep));
+    const sources = await sourcesHash();
+    return {
+      ...cell,
+      release: (await readLock())[cell.kernel]?.release ?? '',
+      ...(sources !== undefined && { sources }),
+      ...(part !== undefined && { part }),
+    };
+  }
+
+  /** Writes a project's cell, and the pages anew. */
+  async #write(project: string): Promise<void> {
+    const ran = this.#cells.get(project);
+    if (!ran) return;
+    this.#cells.delete(project);
     const dir = reportDir();
     await mkdir(join(dir, 'runs'), { recursive: true });
-    const lock = await readLock();
-    const cells = await Promise.all(
-      [...this.#cells].map(async ([project, cell]) => {
-        const of = this.#projects.get(project);
-        const part = of && partOf(cell, await filesOf(of), this.#grep);
-        const release = lock[cell.kernel]?.release ?? '';
-        return { ...cell, release, ...(part === undefined ? {} : { part }) };
-      }),
-    );
-    const started = cells.map(({ startedAt }) => startedAt).sort()[0] ?? '';
-    const file = join(dir, 'runs', `${started.replaceAll(/[:.]/g, '-')}-${process.pid}.json`);
-    await writeFile(`${file}.new`, `${JSON.stringify({ cells }, null, 1)}\n`);
+    const cell = await this.#finished(project, ran);
+    const file = join(dir, 'runs', `${cell.startedAt.replaceAll(/[:.]/g, '-')}-${cellId(cell)}.json`);
+    await writeFile(`${file}.new`, `${JSON.stringify({ cells: [cell] }, null, 1)}\n`);
     await rename(`${file}.new`, file);
     const { entries } = await readCatalogue();
     const newest = await readRuns(dir);

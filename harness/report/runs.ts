@@ -24,6 +24,10 @@ const cell = z.object({
   kernel: z.string(),
   release: z.string(),
   startedAt: z.string(),
+  /** When its last test ended; earlier versions did not keep it. */
+  endedAt: z.string().optional(),
+  /** What it is a result of: {@link sourcesHash}, where that is known. */
+  sources: z.string().optional(),
   /** Which part of the suite was run, where it was not the whole: "3 of 33 files". */
   part: z.string().optional(),
   tests: z.array(test),
@@ -48,6 +52,11 @@ export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
   if (found.includes('failed')) return 'failed';
   if (found.includes('infrastructure')) return 'infrastructure';
   return found.includes('passed') ? 'passed' : 'skipped';
+}
+
+/** Is the cell the whole suite, passed, on these sources? */
+export function isDone(cell: Cell, sources: string): boolean {
+  return cell.part === undefined && cell.sources === sources && cellVerdict(cell) === 'passed';
 }
 
 /** The newest run of each cell, newest first. */

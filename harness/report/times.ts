@@ -29,6 +29,12 @@ function duration(seconds: number | undefined): string {
   return seconds < 120 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} min`;
 }
 
+/** Seconds from the first to the last moment of each cell, in all. */
+function elapsed(cells: readonly Cell[]): number {
+  const ms = cells.map(({ startedAt, endedAt = startedAt }) => Date.parse(endedAt) - Date.parse(startedAt));
+  return ms.reduce((all, each) => all + each, 0) / 1000;
+}
+
 /**
  * A Markdown table with a row for each kernel of the cells. “Boot” is from power-on to the first answer
  * over SSH, once; “quick” are the specs of the suite vm, “all” everything, as long as it took here.
@@ -40,7 +46,7 @@ export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]):
     const sum = (found: readonly { ms: number }[]) => found.reduce((all, { ms }) => all + ms, 0) / 1000;
     const boots = own.filter(({ title }) => title.startsWith('Booting '));
     const tests = cells.filter((cell) => cell.kernel === kernel);
-    const quick = sum(tests.filter(({ suite }) => suite === 'vm').flatMap((cell) => cell.tests));
+    const quick = tests.filter(({ suite }) => suite === 'vm');
     const count = (verdict: string) =>
       tests.flatMap((cell) => cell.tests).filter((test) => test.verdict === verdict).length;
     return [
@@ -48,11 +54,8 @@ export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]):
       tests[0]?.release ?? '',
       ...STEPS.map(([, pattern]) => duration(sum(own.filter(({ title }) => pattern.test(title))))),
       duration(sum(boots.slice(0, 1))),
-      duration(quick),
-      duration(
-        sum(own.filter(({ title }) => !title.startsWith('Booting '))) +
-          sum(tests.flatMap((cell) => cell.tests)),
-      ),
+      duration(elapsed(quick)),
+      duration(sum(own.filter(({ title }) => !title.startsWith('Booting '))) + elapsed(tests)),
       `${count('passed')} passed, ${count('failed') + count('infrastructure')} failed, ${count('skipped')} skipped`,
     ];
   });

@@ -14,7 +14,9 @@ export default defineConfig<object, Options>({
     {
       name: 'selftest',
       testDir: '.',
+      testIgnore: 'endless.spec.ts',
       use: { kernelName: process.env['SWARMGUARD_SELFTEST_KERNEL'] ?? '' },
     },
+    { name: 'endless', testDir: '.', testMatch: 'endless.spec.ts' },
   ],
 });

@@ -1,5 +1,6 @@
 /** Reports of several shards, machines and days as one. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -8,6 +9,7 @@ import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
 import { partOf } from '../../harness/report/results.js';
 import { readRuns } from '../../harness/report/runs.js';
+import { sourcesHash } from '../../harness/report/sources.js';
 import { repository } from '../../harness/util/repository.js';
 
 test.describe.configure({ timeout: 300_000 });
@@ -82,6 +84,82 @@ test('a run of some files or titles is told from one of the whole suite', () => 
   expect(partOf(ran('a', 'b', 'b', 'c'), files, /.*/)).toBeUndefined();
   expect(partOf(ran('a', 'b', 'b'), files, /.*/)).toBe('2 of 3 files');
   expect(partOf(ran('a', 'b', 'c'), files, /leak/)).toBe('what matches /leak/');
+});
+
+test('what was done is kept when a run does not come to its end', async () => {
+  const config = '--config=specs/selftest/playwright.config.ts';
+  const reporter = `--reporter=${join(repository, 'harness/report/results.ts')}`;
+  const args = ['test', config, reporter, 'verdicts', 'endless'];
+  const env = { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' };
+  const run = execa('node', ['node_modules/@playwright/test/cli.js', ...args], {
+    cwd: repository,
+    all: true,
+    reject: false,
+    env,
+  });
+  let printed = '';
+  run.all.on('data', (text: Buffer) => (printed += text.toString()));
+  await expect.poll(() => printed, { timeout: 240_000 }).toContain('the guest is up');
+  run.kill('SIGKILL');
+  await run;
+  const cells = results.parse(JSON.parse(await readFile(join(dir, 'report/results.json'), 'utf8')));
+  expect(cells.map(({ id, tests }) => [id, tests.length])).toEqual([['selftest', 4]]);
+});
+
+/** This repository as it is, changes included, committed once more in a directory of its own. */
+async function committedCopy(): Promise<string> {
+  const copy = join(dir, 'copy');
+  const git = (...words: string[]) =>
+    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
+  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard'], {
+    cwd: repository,
+  });
+  for (const name of stdout.split('\n').filter((each) => existsSync(join(repository, each))))
+    await cp(join(repository, name), join(copy, name));
+  await git('init', '--quiet');
+  await git('add', '.');
+  await git('commit', '--quiet', '--message', 'as it is');
+  await symlink(join(repository, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+test('with --resume, what has passed whole with the same sources is not run again', async () => {
+  const copy = await committedCopy();
+  const sources = await sourcesHash(copy);
+  const cell = (kernel: string, changes: object = {}) => ({
+    ...{ suite: 'vm', kernel, release: '', startedAt: '2026-01-01T00:00:00.000Z', sources },
+    tests: [{ file: 'specs/vm/x.spec.ts', title: 'x', verdict: 'passed', ms: 1, log: '' }],
+    ...changes,
+  });
+  const cells = [
+    cell('7.3'),
+    cell('7.2', { tests: [{ ...cell('7.2').tests[0], verdict: 'failed' }] }),
+    cell('7.1', { part: '3 of 33 files' }),
+    cell('6.19', { sources: 'of another day' }),
+  ];
+  await mkdir(join(dir, 'report/runs'), { recursive: true });
+  await writeFile(join(dir, 'report/runs/1.json'), JSON.stringify({ cells }));
+  const resume = (...args: string[]) =>
+    execa('npx', ['tsx', 'scripts/vm-test.ts', '--resume', ...args], {
+      cwd: copy,
+      all: true,
+      reject: false,
+      env: { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' },
+    });
+  const names = ['7.3', '7.2', '7.1', '6.19'].flatMap((name) => ['--kernel', name]);
+  const { all } = await resume(...names, '--list', 'guest.spec.ts');
+  expect(all).toMatch(/^not run again: vm-7\.3 passed at 2026-01-01/);
+  const listed = [...all.matchAll(/^ +\[([^\]]+)\] › .*guest\.spec\.ts/gm)].map(([, name]) => name);
+  expect([...new Set(listed)].sort()).toEqual(['vm-6.19', 'vm-7.1', 'vm-7.2']);
+  expect(await resume('--kernel', '7.3')).toMatchObject({
+    exitCode: 0,
+    all: expect.not.stringMatching('specs'),
+  });
+  await writeFile(join(copy, 'module/Kbuild'), '# changed\n', { flag: 'a' });
+  expect(await resume('--kernel', '7.3')).toMatchObject({
+    exitCode: 2,
+    all: expect.stringMatching(/^--resume: sources differ from what is committed; commit them first$/),
+  });
 });
 
 test('of each kernel and suite the newest run is shown, trouble with the machinery as such', async () => {

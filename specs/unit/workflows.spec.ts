@@ -100,7 +100,7 @@ test('a run of several kernels says how long each took to fetch, prepare, build,
     ...{ file: 'x', title: 'x', log: '' },
     ...{ verdict, ms },
   });
-  const at = { startedAt: '', release: '6.18.15' };
+  const at = { startedAt: '2026-01-01T00:00:00Z', endedAt: '2026-01-01T00:02:30Z', release: '6.18.15' };
   const cells = [
     { ...at, kernel: '6.18', suite: 'vm', tests: [outcome('passed', 60_000), outcome('failed', 90_000)] },
     { ...at, kernel: '6.18', suite: 'long', tests: [outcome('skipped', 150_000)] },

@@ -8,11 +8,12 @@ test('an agent ends with its last process, not with its first', async ({ loaded 
   const before = await loaded.swarm.status();
   const { id } = await loaded.swarm.run(
     { namespace_flags: SHARED_PIDS },
-    '(setsid sleep 2 >/dev/null 2>&1 &)',
+    '(setsid sleep 1000 >/dev/null 2>&1 &)',
   );
   const [agent] = await loaded.swarm.agents();
   expect(agent?.id).toBe(id);
   expect(await loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`), 'the oldest process left').toBe('sleep');
+  await loaded.sh(`kill ${agent?.pid ?? 0}`);
   await expectActive(loaded, 0);
   const after = await loaded.swarm.status();
   expect(after.created - before.created).toBe(1);

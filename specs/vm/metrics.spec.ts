@@ -1,7 +1,7 @@
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import { expect, test } from '../fixtures.js';
 import { parseMetrics } from '../metrics.js';
-import { expectActive } from '../support.js';
+import { expectActive, hold } from '../support.js';
 
 test('metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
   const text = await loaded.swarm.metrics();
@@ -21,9 +21,11 @@ test('gauges and counters follow what happens', async ({ loaded, stage }) => {
   const registered = await loaded.swarm.create({ name: 'registered' });
   const terminal = await loaded.terminal();
   await terminal.type(`echo '{"spawn":true,"pids_limit":9}' >/proc/swarm/create`);
+  const { line, release } = hold(loaded);
   const running = loaded.swarm.run(
     { memory_limit: 1 << 26, syscalls: { thread: 'audit' } },
-    'attempt setns /proc/self/ns/uts -- thread -- read /dev/kmsg; sleep 3 & sleep 3 & wait',
+    'attempt setns /proc/self/ns/uts -- thread -- read /dev/kmsg; sleep 1000 & sleep 1000 & read released',
+    { under: `${line} |` },
   );
   await expect
     .poll(async () => (await parseMetrics(await loaded.swarm.metrics())).get('swarm_guard_members'))
@@ -57,6 +59,7 @@ test('gauges and counters follow what happens', async ({ loaded, stage }) => {
   expect(change('swarm_guard_events_total')).toBe(7);
   await loaded.swarm.destroy(registered);
   terminal.close();
+  await release();
   await running;
   await expectActive(loaded, 0);
   await expect

@@ -1,6 +1,6 @@
 /** A kernel that was booted without two of the controllers. */
 import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import { expectActive, hold } from '../support.js';
 
 test.use({ guestExtras: { append: 'cgroup_disable=memory,pids' } });
 
@@ -24,12 +24,14 @@ test('a limit whose controller the kernel was booted without is EOPNOTSUPP, with
 test('without that limit agents work there, the other limits too', async ({ loaded }) => {
   const none = await loaded.swarm.run({}, 'cat /proc/self/cgroup; attempt setns /proc/self/ns/uts');
   expect(none.stdout).toBe('0::/\nsetns EPERM\n');
-  const running = loaded.swarm.run({ cpu_quota: 25 }, 'read line; cat /proc/self/cgroup', {
-    under: 'sleep 2 |',
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run({ cpu_quota: 25 }, 'read released; cat /proc/self/cgroup', {
+    under: `${line} |`,
   });
   await expectActive(loaded, 1);
   const [agent] = await loaded.swarm.agents();
   expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.max`)).toBe('25000 100000');
+  await release();
   expect((await running).stdout).toBe('0::/\n');
   await expectActive(loaded, 0);
 });

@@ -150,9 +150,10 @@ test('"audit" allows, and is no violation', async ({ loaded }) => {
 test('descendants of every kind are under the same rules', async ({ loaded }) => {
   const line = [
     'sh -c "sh -c \\"attempt setns /proc/self/ns/uts\\""',
-    '(setsid sh -c "sleep 0.3; attempt setns /proc/self/ns/uts; echo orphan" &)',
-    'sleep 1',
+    '(setsid sh -c "sleep 0.3; attempt setns /proc/self/ns/uts; echo orphan; touch /tmp/orphan" &)',
+    'until [ -e /tmp/orphan ]; do sleep 0.1; done',
   ].join('\n');
+  await loaded.sh('rm -f /tmp/orphan');
   const violations = await violationsDuring(loaded, async () => {
     const { stdout } = await loaded.swarm.run({}, line);
     expect(attempts(stdout)).toEqual(['setns EPERM', 'setns EPERM', 'orphan']);
@@ -165,7 +166,7 @@ test('a process outside is under no rule while agents run', async ({ loaded }) =
     { syscalls: { fork: 'deny', execve: 'deny' } },
     'sleep() { read -r x; }; sleep </dev/tty; while :; do :; done',
     {
-      under: 'timeout 3',
+      under: 'timeout 100',
     },
   );
   await expectActive(loaded, 1);
