@@ -34,6 +34,10 @@ make -s $compilers include/config/kernel.release
 # built with is left as it is.
 watched=
 ! grep -q '^CONFIG_KCSAN=y' .config || watched=KCSAN_SANITIZE=n
+# KASAN watches everything but what checks, which runs at every lock and every allocation.
+! grep -q '^CONFIG_KASAN=y' .config || for unwatched in lockdep kmemleak debugobjects unwind_orc extable; do
+	watched="$watched KASAN_SANITIZE_$unwatched.o=n"
+done
 
 echo "build"
 make -s $compilers $watched -j"$(nproc)" bzImage modules
