@@ -48,8 +48,16 @@ export function headlineTable(run: Run): string | undefined {
   );
 }
 
+/** A figure of a comparison. What repetitions put on both sides of nothing is no difference that was seen. */
+function compared(figure: Figure): string {
+  const { spread, value } = figure;
+  if (!spread) return shown(value);
+  const seen = spread[0] < 0 && spread[1] > 0 ? 'none seen' : shown(value);
+  return `${seen} (${shownSpread(figure)})`;
+}
+
 /** Who does the same, across; quantities down. */
-function comparison(groups: readonly Group[]): string {
+export function comparison(groups: readonly Group[]): string {
   const who = [...new Set(groups.flatMap(({ bars }) => bars.map(({ label }) => label)))];
   return table(
     ['', ...who],
@@ -57,8 +65,7 @@ function comparison(groups: readonly Group[]): string {
       `${title} (${unitName(unit)})`,
       ...who.map((label) => {
         const figure = bars.find((bar) => bar.label === label)?.figure;
-        if (!figure) return '–';
-        return figure.spread ? `${shown(figure.value)} (${shownSpread(figure)})` : shown(figure.value);
+        return figure ? compared(figure) : '–';
       }),
     ]),
   );
@@ -94,7 +101,7 @@ export function summary(run: Run, titles: Readonly<Record<string, string>>): str
   const head = headlineTable(run);
   const growth = growthTable(run, titles);
   const sections = byBenchmark(run).flatMap(([name, results]) => {
-    const compared = comparisonTable(run, name);
+    const comparing = comparisonTable(run, name);
     const rows = rowsOf(results, names).map(({ figure, on }) => [
       figure.title,
       ...names.map((kernel) => {
@@ -107,7 +114,7 @@ export function summary(run: Run, titles: Readonly<Record<string, string>>): str
     const missing = new Map(results.flatMap((each) => each.missing.map((one) => [one.title, one.reason])));
     return [
       `## ${titles[name] ?? name}`,
-      compared ?? table(['what', ...names, 'unit'], rows),
+      comparing ?? table(['what', ...names, 'unit'], rows),
       ...(missing.size > 0
         ? [[...missing].map(([title, reason]) => `- **${title}**: ${reason}`).join('\n')]
         : []),

@@ -16,7 +16,7 @@ import { TITLES } from '../../harness/bench/report.js';
 import { runBenchmarks } from '../../harness/bench/run.js';
 import { shown } from '../../harness/bench/numbers.js';
 import { growthsOf } from '../../harness/bench/select.js';
-import { growthTable } from '../../harness/bench/summary.js';
+import { comparison, growthTable } from '../../harness/bench/summary.js';
 import { deviation, median, medianOf } from '../../harness/bench/statistics.js';
 import { readRaw, readRuns } from '../../harness/bench/store.js';
 import type { Run } from '../../harness/bench/store.js';
@@ -161,6 +161,23 @@ test('a figure above its target is marked, and so is how much of it a figure use
   };
   expect(page(figure.value * 2)).toContain('<span class="good">✔ 50 %</span>');
   expect(page(figure.value / 2)).toContain('<span class="bad">✘ 200 %</span>');
+});
+
+test('a difference that repetitions put on both sides of nothing is none', () => {
+  const bar = (label: string, value: number, spread?: [number, number]) => ({
+    label,
+    ours: false,
+    figure: {
+      ...({ id: label, title: label, unit: 'instructions', value } as const),
+      ...(spread && { spread }),
+    },
+  });
+  const bars = [bar('one', 432, [-360, 538]), bar('two', 522, [167, 631]), bar('three', -5)];
+  expect(comparison([{ id: 'x', title: 'added', unit: 'instructions', bars }]).split('\n')).toEqual([
+    '|  | one | two | three |',
+    '| --- | --- | --- | --- |',
+    '| added (instructions) | none seen (-360 to 538) | 522 (167 to 631) | -5 |',
+  ]);
 });
 
 test('a run that lacks a benchmark is not published', async () => {
