@@ -58,7 +58,11 @@ export const resources: readonly Attempt[] = [
   {
     id: 'timers',
     title: 'POSIX timers without number that stay behind',
-    before: `timers() { [ $(awk '$1 == "posix_timers_cache" { print $2 }' /proc/slabinfo) -gt 1000 ]; }`,
+    // Where KASAN keeps what is freed for a while, it counts until its cache is shrunk.
+    before: `timers() {
+      echo 1 >/sys/kernel/slab/posix_timers_cache/shrink
+      [ $(awk '$1 == "posix_timers_cache" { print $2 }' /proc/slabinfo) -gt 1000 ]
+    }`,
     inside: 'escape --hold timers',
     hold: true,
     // While they are held they are there; once it has been stopped they are not.
