@@ -5,7 +5,7 @@ import type { AgentRequest } from '../../harness/swarm/client.js';
 import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
 import type { Stage } from '../../harness/vm/stage.js';
 import { expect, test } from '../fixtures.js';
-import { attempts, background, expectActive, violationsDuring } from '../support.js';
+import { attempts, background, expectActive, shrink, violationsDuring } from '../support.js';
 
 const ATTEMPT = '/usr/local/bin/attempt';
 const EXECFD = '/usr/local/bin/execfd';
@@ -321,11 +321,7 @@ test('paths are followed as the writer sees them', async ({ loaded }) => {
 /** Objects in use in the caches that policies and their lists come from. */
 const inUse = async (guest: LoadedGuest) => {
   const caches = ['swarm_policy', ...[32, 64, 96, 128, 192, 256].map((size) => `kmalloc-cg-${size}`)];
-  const lines = [
-    // Where KASAN keeps what is freed for a while, it counts as in use until its cache is shrunk.
-    `for cache in ${caches.join(' ')}; do echo 1 >/sys/kernel/slab/$cache/shrink; done`,
-    `awk '/^(${caches.join('|')}) /{ n += $2 } END { print n }' /proc/slabinfo`,
-  ];
+  const lines = [shrink(caches), `awk '/^(${caches.join('|')}) /{ n += $2 } END { print n }' /proc/slabinfo`];
   return Number(await guest.sh(lines.join('\n')));
 };
 

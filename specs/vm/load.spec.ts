@@ -1,5 +1,5 @@
 import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import { expectActive, shrink } from '../support.js';
 
 test.setTimeout(400_000);
 
@@ -100,16 +100,16 @@ test('twenty times loaded, used and unloaded leave nothing in the slab caches', 
     'for try in $(seq 50); do rmmod swarm_guard 2>/dev/null && break; sleep 0.1; done',
     '[ ! -e /proc/swarm ] || exit 4',
   ].join('\n');
+  const names = [64, 128, 256, 512, '1k', '4k'].map((size) => `kmalloc-${size}`);
   const caches = async () => {
+    const drop = 'sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1';
     const text = await booted.sh(
-      'ls /sys/kernel/slab | grep -c swarm; sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1; cat /proc/slabinfo',
+      `ls /sys/kernel/slab | grep -c swarm; ${drop}; ${shrink(names)}; cat /proc/slabinfo`,
     );
     const count = (name: string) => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(text)?.[1] ?? 0);
     return {
       own: Number(text.split('\n')[0]),
-      kmalloc: ['kmalloc-64', 'kmalloc-128', 'kmalloc-256', 'kmalloc-512', 'kmalloc-1k', 'kmalloc-4k'].map(
-        count,
-      ),
+      kmalloc: names.map(count),
     };
   };
   await booted.sh(cycle, { timeoutMs: 60_000 });

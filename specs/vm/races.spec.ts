@@ -44,13 +44,13 @@ test('a member stays one when a thread that is not its first calls execve', asyn
   await execByThreads(loaded, 5);
 });
 
-test('a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded }) => {
-  await forkBomb(loaded, { pids_limit: 40 }, 40);
+test('a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded, stage }) => {
+  await forkBomb(loaded, { pids_limit: 40 }, 40, stage.kernel.slower);
 });
 
-test('a fork bomb without a limit ends with its agent', async ({ loaded }) => {
+test('a fork bomb without a limit ends with its agent', async ({ loaded, stage }) => {
   // Without a pid namespace, whose end would end all of them, each process has to be met.
-  await forkBomb(loaded, { namespace_flags: 126 }, 100);
+  await forkBomb(loaded, { namespace_flags: 126 }, 100, stage.kernel.slower);
 });
 
 test('a child that is being forked while its agent is destroyed dies with it', async ({ loaded, stage }) => {
