@@ -83,6 +83,8 @@ export default class Results implements Reporter {
   /** How many tests of each project are still to come. */
   readonly #left = new Map<string, number>();
   #grep: FullConfig['grep'] = /.*/;
+  /** Of when the run began: it is only of these where they are the same at its end. */
+  #sources: Promise<string | undefined> = Promise.resolve(undefined);
   #pending = Promise.resolve();
 
   printsToStdio(): boolean {
@@ -91,6 +93,7 @@ export default class Results implements Reporter {
 
   onBegin({ grep }: FullConfig, { suites }: Suite): void {
     this.#grep = grep;
+    this.#sources = sourcesHash();
     // A project of several shards is there several times.
     for (const suite of suites) {
       const name = suite.project()?.name ?? '';
@@ -135,11 +138,11 @@ export default class Results implements Reporter {
     const left = this.#left.get(project) ?? 0;
     const interrupted = left > 0 ? `${cell.tests.length} of ${cell.tests.length + left} specs` : undefined;
     const part = interrupted ?? (of && partOf(cell, await filesOf(of), this.#grep));
-    const sources = await sourcesHash();
+    const [began, sources] = [await this.#sources, await sourcesHash()];
     return {
       ...cell,
       release: (await readLock())[cell.kernel]?.release ?? '',
-      ...(sources !== undefined && { sources }),
+      ...(sources !== undefined && sources === began && { sources }),
       ...(part !== undefined && { part }),
     };
   }
