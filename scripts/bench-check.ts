@@ -1,11 +1,3 @@
-/**
- * npm run bench:check -- [--kernel NAME] [--only BENCHMARK]... [--record]
- *
- * Measures what is held to budgets and compares it with bench/budgets.json. Ends with 1 where a figure
- * exceeds its budget, with a table of what grew. An image or a compiler that is not in there is measured
- * and shown; --record writes its budgets, as it does those of one whose costs have changed on purpose.
- */
-import { parseArgs } from 'node:util';
 import {
   budgetsFor,
   judge,
@@ -16,8 +8,15 @@ import {
 } from '../harness/bench/budgets.js';
 import { QUICK_COSTS } from '../harness/bench/measure/costs.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
+import { command, refuse } from '../harness/util/command.js';
 
-const { values } = parseArgs({
+const USAGE = `npm run bench:check -- [--kernel NAME] [--only BENCHMARK]... [--record]
+
+Measures what is held to budgets and compares it with bench/budgets.json. Ends with 1 where a figure
+exceeds its budget, with a table of what grew. An image or a compiler that is not in there is measured
+and shown; --record writes its budgets, as it does those of one whose costs have changed on purpose.`;
+
+const { values } = command(USAGE, {
   options: {
     kernel: { type: 'string' },
     only: { type: 'string', multiple: true },
@@ -26,10 +25,10 @@ const { values } = parseArgs({
 });
 const unknown = values.only?.filter((name) => !QUICK_COSTS.some((each) => each.name === name)) ?? [];
 if (unknown.length > 0)
-  throw new Error(
+  refuse(
     `there is no benchmark ${unknown.join(', ')}; there are ${QUICK_COSTS.map(({ name }) => name).join(', ')}`,
   );
-if (values.record && values.only) throw new Error('--record takes all benchmarks; leave out --only');
+if (values.record && values.only) refuse('--record takes all benchmarks; leave out --only');
 
 const kernelName = values.kernel ?? (await readCatalogue()).newest;
 const chosen = QUICK_COSTS.filter(({ name }) => values.only?.includes(name) ?? true);

@@ -1,9 +1,15 @@
-/** npm run docs:bench — publishes the latest complete run: docs/benchmarks.json, and all that is generated from it. */
 import { writeFile } from 'node:fs/promises';
 import { BENCHMARKS } from '../harness/bench/benchmarks.js';
 import { commitRun, committedRuns, documents, publishable } from '../harness/bench/docs.js';
 import { TITLES } from '../harness/bench/report.js';
 import { readRuns } from '../harness/bench/store.js';
+import { command } from '../harness/util/command.js';
+
+const USAGE = `npm run docs:bench
+
+Publishes the latest complete run: docs/benchmarks.json, and all that is generated from it.`;
+
+command(USAGE, {});
 
 const latest = publishable(
   await readRuns(),

@@ -1,18 +1,18 @@
-/**
- * npm run bench -- [--kernel NAME]... [--compare NAME]... [--only NAME]... [--fresh] [--report] — measures,
- * and writes the report. `--only scale` stands for all of scale-…; of kernels to --compare with only what
- * budgets hold is measured. What an interrupted run has measured is not measured again; --fresh begins
- * anew, --report writes the report of what there is.
- */
-import { parseArgs } from 'node:util';
 import { measuredOn } from '../harness/bench/benchmarks.js';
 import { committedRuns } from '../harness/bench/docs.js';
 import { writeReport } from '../harness/bench/report.js';
 import { runBenchmarks } from '../harness/bench/run.js';
 import { readRuns } from '../harness/bench/store.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
+import { command } from '../harness/util/command.js';
 
-const { values } = parseArgs({
+const USAGE = `npm run bench -- [--kernel NAME]... [--compare NAME]... [--only NAME]... [--fresh] [--report]
+
+Measures, and writes the report. --only scale stands for all of scale-...; of kernels to --compare with
+only what budgets hold is measured. What an interrupted run has measured is not measured again; --fresh
+begins anew, --report writes the report of what there is.`;
+
+const { values } = command(USAGE, {
   options: {
     kernel: { type: 'string', multiple: true },
     compare: { type: 'string', multiple: true },

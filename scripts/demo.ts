@@ -1,10 +1,13 @@
-/** make demo [KERNEL=name] — build the module, boot a guest and show live what the kernel enforces. */
-import { parseArgs } from 'node:util';
 import { demonstrate } from '../harness/demo/steps.js';
 import { Show } from '../harness/demo/show.js';
 import { Stage } from '../harness/vm/stage.js';
+import { command } from '../harness/util/command.js';
 
-const { values } = parseArgs({ options: { kernel: { type: 'string' } } });
+const USAGE = `npm run demo -- [--kernel NAME]
+
+Builds the module, boots a guest and shows live what the kernel enforces.`;
+
+const { values } = command(USAGE, { options: { kernel: { type: 'string' } } });
 const stage = await Stage.prepare(values.kernel);
 console.log(`Kernel ${stage.kernel.release}, ${stage.acceleration}`);
 const show = new Show();

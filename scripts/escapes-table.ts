@@ -1,8 +1,13 @@
-/** npm run docs:escapes [-- FILE] — writes docs/escapes.md, from FILE's run of the peers where there is one. */
 import { copyFile, writeFile } from 'node:fs/promises';
 import { RECORD, TABLE, page, readRecord } from '../harness/escapes/table.js';
+import { command } from '../harness/util/command.js';
 
-const [run] = process.argv.slice(2);
+const USAGE = `npm run docs:escapes -- [FILE]
+
+Writes docs/escapes.md, from FILE's run of the peers where there is one.`;
+
+const { positionals } = command(USAGE, { allowPositionals: true });
+const [run] = positionals;
 const record = await readRecord(run);
 if (run) await copyFile(run, RECORD);
 await writeFile(TABLE, page(record));

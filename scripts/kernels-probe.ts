@@ -1,7 +1,13 @@
-/** npm run kernels:probe — write docs/kernels.md: the kernels under test, and how they differ. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernelsPage } from '../harness/kernels/page.js';
 import { repository } from '../harness/util/repository.js';
+import { command } from '../harness/util/command.js';
+
+const USAGE = `npm run kernels:probe
+
+Writes docs/kernels.md: the kernels under test, and how they differ.`;
+
+command(USAGE, {});
 
 await writeFile(join(repository, 'docs/kernels.md'), await kernelsPage());

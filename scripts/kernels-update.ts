@@ -1,14 +1,22 @@
-/** npm run kernels:update [-- NAME...] — move kernels to the newest patch release that the archive offers. */
 import { readCatalogue, readLock, writeLock } from '../harness/kernels/catalogue.js';
 import type { CatalogueEntry, LockedKernel } from '../harness/kernels/catalogue.js';
 import { update } from '../harness/kernels/update.js';
 import { aptUpdate } from '../harness/roots/debian.js';
 import { step } from '../harness/util/progress.js';
+import { command, refuse } from '../harness/util/command.js';
 
-const only = process.argv.slice(2);
+const USAGE = `npm run kernels:update -- [NAME]...
+
+Moves kernels, all or those named, to the newest patch release that the archive offers.`;
+
+const { positionals: only } = command(USAGE, { allowPositionals: true });
 const before = await readLock();
 const after: Record<string, LockedKernel> = {};
 const { entries } = await readCatalogue();
+for (const name of only) {
+  if (!entries.some((entry) => entry.name === name))
+    refuse(`there is no kernel ${name}; there are ${entries.map((entry) => entry.name).join(', ')}`);
+}
 const updated = entries.filter(({ name }) => only.length === 0 || only.includes(name));
 for (const arch of new Set(updated.map((entry) => entry.arch)))
   await step(`Reading the archive's indexes for ${arch}`, () => aptUpdate(arch));

@@ -1,5 +1,11 @@
-/** npm run module:test — the module's tests that need no kernel, with the compilers of the tool root. */
 import { inModule } from '../harness/build/make.js';
+import { command } from '../harness/util/command.js';
+
+const USAGE = `npm run module:test
+
+Runs the module's tests that need no kernel, with the compilers of the tool root.`;
+
+command(USAGE, {});
 
 const { exitCode, output } = await inModule({ command: ['make', 'test'] });
 console.log(output);

@@ -1,12 +1,15 @@
-/** npm run native:bench [-- --json] — what the policy core's calls from Node take on this machine. */
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { timeNative } from '../harness/native/bench.js';
 import { buildNative } from '../harness/native/build.js';
 import { countNative } from '../harness/native/instructions.js';
 import { step } from '../harness/util/progress.js';
+import { command } from '../harness/util/command.js';
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const USAGE = `npm run native:bench -- [--json]
+
+Measures what the policy core's calls from Node take on this machine.`;
+
+const { values } = command(USAGE, { options: { json: { type: 'boolean', default: false } } });
 const path = await buildNative();
 const timed = await timeNative(path);
 const counts = await step('Counting instructions with valgrind', () => countNative(path));

@@ -1,4 +1,10 @@
-/** npm run native — the policy core as a Node addon; prints where it is. */
 import { buildNative } from '../harness/native/build.js';
+import { command } from '../harness/util/command.js';
+
+const USAGE = `npm run native
+
+Builds the policy core as a Node addon, and prints where it is.`;
+
+command(USAGE, {});
 
 console.log(await buildNative());

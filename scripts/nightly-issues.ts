@@ -1,22 +1,22 @@
-/**
- * npm run nightly:issues -- PAGE — opens an issue for each kernel that report/ shows as broken, or adds a
- * comment to the one that is open, with GitHub's own command gh; PAGE is where the run can be looked at.
- */
 import { execa } from 'execa';
 import { z } from 'zod';
 import { brokenKernels } from '../harness/report/broken.js';
 import { readRuns, reportDir } from '../harness/report/runs.js';
+import { command, refuse } from '../harness/util/command.js';
+
+const USAGE = `npm run nightly:issues -- PAGE
+
+Opens an issue for each kernel that report/ shows as broken, or adds a comment to the one that is open,
+with GitHub's own command gh; PAGE is where the run can be looked at.`;
 
 /** The most that an issue's body holds. */
 const BODY_MAX = 60_000;
 
 const open = z.array(z.object({ number: z.number(), title: z.string() }));
 
-const [page] = process.argv.slice(2);
-if (page === undefined) {
-  console.error('npm run nightly:issues -- PAGE: say where the run can be looked at');
-  process.exit(2);
-}
+const { positionals } = command(USAGE, { allowPositionals: true });
+const [page] = positionals;
+if (page === undefined) refuse(`say where the run can be looked at\n\n${USAGE}`);
 for (const { title, body } of brokenKernels(await readRuns(reportDir()), page)) {
   const { stdout } = await execa('gh', [
     ...['issue', 'list', '--state', 'open', '--search', `in:title "${title}"`, '--json', 'number,title'],

@@ -1,9 +1,13 @@
-/**
- * npm run nightly — what the nightly workflow does, on one machine and one after the other: every kernel
- * that can be had, then the suites that take long, the budgets and very many agents, on the newest. Hours.
- */
 import { execa } from 'execa';
 import { repository } from '../harness/util/repository.js';
+import { command } from '../harness/util/command.js';
+
+const USAGE = `npm run nightly
+
+What the nightly workflow does, on one machine and one after the other: every kernel that can be had,
+then the suites that take long, the budgets and very many agents, on the newest. Takes hours.`;
+
+command(USAGE, {});
 
 /** Arguments of npm, in the order in which a failure says most. */
 const PARTS = [

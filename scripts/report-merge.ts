@@ -1,9 +1,13 @@
-/** npm run report:merge -- DIRECTORY|FILE.zip... — one report of what several shards or machines have run. */
 import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { repository } from '../harness/util/repository.js';
+import { command, refuse } from '../harness/util/command.js';
+
+const USAGE = `npm run report:merge -- DIRECTORY|FILE.zip...
+
+Makes one report of what several shards or machines have run.`;
 
 /** Every blob below a path. */
 async function blobs(path: string): Promise<string[]> {
@@ -12,11 +16,9 @@ async function blobs(path: string): Promise<string[]> {
   return names.filter((name) => name.endsWith('.zip')).map((name) => join(path, name));
 }
 
-const found = (await Promise.all(process.argv.slice(2).map(blobs))).flat().sort();
-if (found.length === 0) {
-  console.error('npm run report:merge -- DIRECTORY|FILE.zip...: no blob of a shard is there');
-  process.exit(2);
-}
+const { positionals } = command(USAGE, { allowPositionals: true });
+const found = (await Promise.all(positionals.map(blobs))).flat().sort();
+if (found.length === 0) refuse(`no blob of a shard is there\n\n${USAGE}`);
 const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-merge-'));
 try {
   // Machines name their files alike; Playwright takes one directory of files.

@@ -1,15 +1,15 @@
-/**
- * npm run vm:replay [-- ID [--gdb [-- ARGUMENT OF GDB...]]] — runs a recorded guest again, exactly as it ran,
- * and says whether the failure came again: exit status 0 if so, 1 if not, 2 where the recording cannot be
- * replayed. Without ID it lists the recordings there are. With --gdb it waits for gdb before its first
- * instruction, and runs gdb where it is installed.
- */
-import { parseArgs } from 'node:util';
 import { debug } from '../harness/vm/debug.js';
 import { RecordingError, openRecording, readMeta, recordings } from '../harness/vm/recording.js';
 import { replay } from '../harness/vm/replay.js';
+import { command } from '../harness/util/command.js';
 
-const { values, positionals } = parseArgs({
+const USAGE = `npm run vm:replay -- [ID [--gdb [-- ARGUMENT OF GDB...]]]
+
+Runs a recorded guest again, exactly as it ran, and says whether the failure came again: exit status 0 if
+so, 1 if not, 2 where the recording cannot be replayed. Without ID it lists the recordings there are. With
+--gdb it waits for gdb before its first instruction, and runs gdb where it is installed.`;
+
+const { values, positionals } = command(USAGE, {
   options: { gdb: { type: 'boolean', default: false } },
   allowPositionals: true,
 });

@@ -1,8 +1,11 @@
-/** npm run vm:shell [-- --kernel NAME] — a shell in a fresh guest with the module loaded. */
-import { parseArgs } from 'node:util';
 import { Stage } from '../harness/vm/stage.js';
+import { command } from '../harness/util/command.js';
 
-const { values } = parseArgs({ options: { kernel: { type: 'string' } } });
+const USAGE = `npm run vm:shell -- [--kernel NAME]
+
+Opens a shell in a fresh guest with the module loaded.`;
+
+const { values } = command(USAGE, { options: { kernel: { type: 'string' } } });
 const stage = await Stage.prepare(values.kernel);
 const guest = await stage.loaded('shell');
 try {

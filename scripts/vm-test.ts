@@ -1,13 +1,5 @@
-/**
- * npm run vm:test [-- [--kernel NAME]... [--all] [--resume] [--suite NAME]... [--kernel-tree NAME=PATH]...
- * [--grep PATTERN] [--shard I/N] [--record] [--list] [FILE...]] — the guest specs, on the newest kernel
- * unless told otherwise. With --resume a suite that has passed whole on a kernel, with the sources as they
- * are, is not run again there. A shard, and a run with SWARMGUARD_BLOB=FILE.zip, leaves what npm run
- * report:merge takes. With --record guests are recorded, and npm run vm:replay runs again what fails.
- */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
@@ -18,13 +10,22 @@ import { sourcesHash } from '../harness/report/sources.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
 import { PLAYWRIGHT } from '../harness/util/playwright.js';
 import { repository } from '../harness/util/repository.js';
+import { command, refuse } from '../harness/util/command.js';
 
 /** What Playwright lists, as far as it is wanted. */
 const listed = z.object({ config: z.object({ projects: z.array(z.object({ name: z.string() })) }) });
 
 const SUITES = ['vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 
-const { values, positionals } = parseArgs({
+const USAGE = `npm run vm:test -- [--kernel NAME]... [--all] [--resume] [--suite NAME]... [--kernel-tree NAME=PATH]...
+                   [--grep PATTERN] [--shard I/N] [--record] [--list] [FILE]...
+
+Runs the guest specs, on the newest kernel unless told otherwise. With --resume a suite that has passed
+whole on a kernel, with the sources as they are, is not run again there. A shard, and a run with
+SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes. With --record guests are recorded, and
+npm run vm:replay runs again what fails.`;
+
+const { values, positionals } = command(USAGE, {
   options: {
     kernel: { type: 'string', multiple: true, default: [] },
     all: { type: 'boolean', default: false },
@@ -39,18 +40,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-function fail(message: string): never {
-  console.error(message);
-  process.exit(2);
-}
-
 for (const suite of values.suite) {
-  if (!SUITES.includes(suite)) fail(`there is no suite ${suite}; there are ${SUITES.join(', ')}`);
+  if (!SUITES.includes(suite)) refuse(`there is no suite ${suite}; there are ${SUITES.join(', ')}`);
 }
 try {
   Object.assign(process.env, treesEnvironment(values['kernel-tree']));
 } catch (error) {
-  fail(error instanceof Error ? error.message : String(error));
+  refuse(error instanceof Error ? error.message : String(error));
 }
 
 const trees = await kernelTrees();
@@ -59,10 +55,10 @@ const asked = values.kernel.length > 0 ? values.kernel : trees.size > 0 ? [...tr
 const can = await runnable(trees);
 for (const name of values.all ? [...trees.keys()] : asked) {
   const entry = await findEntry(name).catch((error: unknown) =>
-    fail(error instanceof Error ? error.message : String(error)),
+    refuse(error instanceof Error ? error.message : String(error)),
   );
   if (can.includes(name) || entry.headers.from !== 'tree') continue;
-  fail(`kernel ${name} needs --kernel-tree ${name}=PATH: ${entry.headers.because}`);
+  refuse(`kernel ${name} needs --kernel-tree ${name}=PATH: ${entry.headers.because}`);
 }
 if (values.all) {
   for (const { name, headers } of entries) {
@@ -99,7 +95,7 @@ async function projects(): Promise<string[]> {
 /** Cells of the run that need not be run again. */
 async function passedBefore(): Promise<Cell[]> {
   const sources = await sourcesHash();
-  if (sources === undefined) fail('--resume: sources differ from what is committed; commit them first');
+  if (sources === undefined) refuse('--resume: sources differ from what is committed; commit them first');
   return (await readRuns(reportDir())).filter((cell) => isDone(cell, sources));
 }
 
