@@ -106,8 +106,11 @@ test('what was done is kept when a run does not come to its end', async () => {
   expect(cells.map(({ id, tests }) => [id, tests.length])).toEqual([['selftest', 4]]);
 });
 
-/** This repository as it is, changes included, committed once more in a directory of its own. */
-async function committedCopy(): Promise<string> {
+/**
+ * This repository as it is, changes included, committed once more in a directory of its own.
+ * @param more files to be added, their text by their path
+ */
+async function committedCopy(more: Record<string, string> = {}): Promise<string> {
   const copy = join(dir, 'copy');
   const git = (...words: string[]) =>
     execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
@@ -116,6 +119,7 @@ async function committedCopy(): Promise<string> {
   });
   for (const name of stdout.split('\n').filter((each) => existsSync(join(repository, each))))
     await cp(join(repository, name), join(copy, name));
+  for (const [name, text] of Object.entries(more)) await writeFile(join(copy, name), text);
   await git('init', '--quiet');
   await git('add', '.');
   await git('commit', '--quiet', '--message', 'as it is');
@@ -160,6 +164,44 @@ test('with --resume, what has passed whole with the same sources is not run agai
     exitCode: 2,
     all: expect.stringMatching(/^--resume: sources differ from what is committed; commit them first$/),
   });
+});
+
+/** Two suites of one spec: it runs what the variable of its project's name says. */
+const TWO_SUITES = {
+  'specs/selftest/two.config.ts': `export default {
+    workers: 1,
+    testMatch: 'two.spec.ts',
+    reporter: '../../harness/report/results.ts',
+    projects: [{ name: 'first' }, { name: 'second' }],
+  };`,
+  'specs/selftest/two.spec.ts': `import { execSync } from 'node:child_process';
+    import { test } from '@playwright/test';
+    test('runs', () => {
+      execSync(process.env[test.info().project.name] ?? 'true');
+    });`,
+};
+
+test('a result is of no sources when they were committed anew before it was done', async () => {
+  const copy = await committedCopy(TWO_SUITES);
+  const before = await sourcesHash(copy);
+  const commit = 'git -c user.name=x -c user.email=x commit -qam x';
+  await execa(
+    'node',
+    ['node_modules/@playwright/test/cli.js', 'test', '--config=specs/selftest/two.config.ts'],
+    {
+      cwd: copy,
+      env: {
+        SWARMGUARD_REPORT: join(dir, 'report'),
+        second: `cd ${copy} && echo '# changed' >>module/Kbuild && ${commit}`,
+      },
+    },
+  );
+  const cells = await readRuns(join(dir, 'report'));
+  expect(before).toMatch(/./);
+  expect(cells.map(({ suite, sources }) => [suite, sources]).sort()).toEqual([
+    ['first', before],
+    ['second', undefined],
+  ]);
 });
 
 test('of each kernel and suite the newest run is shown, trouble with the machinery as such', async () => {
