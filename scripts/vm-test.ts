@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
 import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
-import { cellId, isDone, readRuns, reportDir } from '../harness/report/runs.js';
+import { cellId, isDone, readRuns, reportDir, splitProject } from '../harness/report/runs.js';
 import type { Cell } from '../harness/report/runs.js';
 import { sourcesHash } from '../harness/report/sources.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
@@ -92,16 +92,19 @@ async function projects(): Promise<string[]> {
   return listed.parse(JSON.parse(stdout)).config.projects.map(({ name }) => name);
 }
 
-/** Cells of the run that need not be run again. */
-async function passedBefore(): Promise<Cell[]> {
-  const sources = await sourcesHash();
-  if (sources === undefined) refuse('--resume: sources differ from what is committed; commit them first');
-  return (await readRuns(reportDir())).filter((cell) => isDone(cell, sources));
+/** Cells of these projects that need not be run again. */
+async function passedBefore(all: readonly string[]): Promise<Cell[]> {
+  const cells = await readRuns(reportDir());
+  const sources = new Map<string, string | undefined>();
+  for (const suite of new Set(all.map((name) => splitProject(name).suite)))
+    sources.set(suite, await sourcesHash(suite));
+  if ([...sources.values()].includes(undefined))
+    refuse('--resume: sources differ from what is committed; commit them first');
+  return cells.filter((cell) => all.includes(cellId(cell)) && isDone(cell, sources.get(cell.suite)));
 }
 
-const before = values.resume ? await passedBefore() : [];
 const all = values.resume ? await projects() : [];
-const done = before.filter((cell) => all.includes(cellId(cell)));
+const done = values.resume ? await passedBefore(all) : [];
 const left = all.filter((name) => !done.some((cell) => cellId(cell) === name));
 for (const cell of done) console.log(`not run again: ${cellId(cell)} passed at ${cell.startedAt}`);
 if (!values.resume) await rm(steps, { force: true });

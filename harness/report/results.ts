@@ -8,16 +8,10 @@ import { junit } from './junit.js';
 import { repository } from '../util/repository.js';
 import { ktap } from './ktap-writer.js';
 import { renderPages } from './page.js';
-import { cellId, readRuns, reportDir } from './runs.js';
+import { cellId, readRuns, reportDir, splitProject } from './runs.js';
 import type { Cell, TestOutcome } from './runs.js';
 import { sourcesHash } from './sources.js';
 import { verdictOf } from './verdicts.js';
-
-/** A project is a suite and a kernel; those without a guest have no kernel. */
-function splitProject(name: string): { suite: string; kernel: string } {
-  const at = name.indexOf('-');
-  return at < 0 ? { suite: name, kernel: '' } : { suite: name.slice(0, at), kernel: name.slice(at + 1) };
-}
 
 async function textOf({ path, body }: TestResult['attachments'][number]): Promise<string> {
   if (body) return body.toString();
@@ -83,8 +77,8 @@ export default class Results implements Reporter {
   /** How many tests of each project are still to come. */
   readonly #left = new Map<string, number>();
   #grep: FullConfig['grep'] = /.*/;
-  /** Of when the run began: it is only of these where they are the same at its end. */
-  #sources: Promise<string | undefined> = Promise.resolve(undefined);
+  /** Of each suite, when the run began: a result is only of these where they are the same at its end. */
+  readonly #sources = new Map<string, Promise<string | undefined>>();
   #pending = Promise.resolve();
 
   printsToStdio(): boolean {
@@ -93,11 +87,12 @@ export default class Results implements Reporter {
 
   onBegin({ grep }: FullConfig, { suites }: Suite): void {
     this.#grep = grep;
-    this.#sources = sourcesHash();
     // A project of several shards is there several times.
     for (const suite of suites) {
       const name = suite.project()?.name ?? '';
       this.#left.set(name, (this.#left.get(name) ?? 0) + suite.allTests().length);
+      const of = splitProject(name).suite;
+      if (!this.#sources.has(of)) this.#sources.set(of, sourcesHash(of));
     }
   }
 
@@ -138,7 +133,7 @@ export default class Results implements Reporter {
     const left = this.#left.get(project) ?? 0;
     const interrupted = left > 0 ? `${cell.tests.length} of ${cell.tests.length + left} specs` : undefined;
     const part = interrupted ?? (of && partOf(cell, await filesOf(of), this.#grep));
-    const [began, sources] = [await this.#sources, await sourcesHash()];
+    const [began, sources] = [await this.#sources.get(cell.suite), await sourcesHash(cell.suite)];
     return {
       ...cell,
       release: (await readLock())[cell.kernel]?.release ?? '',

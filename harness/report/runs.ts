@@ -46,6 +46,12 @@ export function cellId({ suite, kernel }: Pick<Cell, 'suite' | 'kernel'>): strin
   return kernel ? `${suite}-${kernel}` : suite;
 }
 
+/** The cell of a project, whose name is {@link cellId}'s: a project is a suite and a kernel; those without a guest have no kernel. */
+export function splitProject(name: string): { suite: string; kernel: string } {
+  const at = name.indexOf('-');
+  return at < 0 ? { suite: name, kernel: '' } : { suite: name.slice(0, at), kernel: name.slice(at + 1) };
+}
+
 /** How a cell went: a failure outweighs trouble with the machinery, and that a pass. */
 export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
   const found = tests.map((each) => each.verdict);
@@ -55,7 +61,8 @@ export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
 }
 
 /** Is the cell the whole suite, passed, on these sources? */
-export function isDone(cell: Cell, sources: string): boolean {
+export function isDone(cell: Cell, sources: string | undefined): boolean {
+  if (sources === undefined) return false;
   return cell.part === undefined && cell.sources === sources && cellVerdict(cell) === 'passed';
 }
 

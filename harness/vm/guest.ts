@@ -21,6 +21,7 @@ import { Recording, recordingWanted } from './recording.js';
 import { SshConnection } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
+import { whereabouts } from './whereabouts.js';
 
 /** A stock kernel that stops at the first complaint, but not where a busy host lets its timer come late. */
 const append = (arch: Architecture) =>
@@ -48,7 +49,7 @@ const RECORDED_PATIENCE = 5;
 /** What the debug kernel needs beyond: shadows and records of all memory. */
 const CHECKING_NEEDS_MB = 1536;
 
-/** Several times what a busy host needs. */
+/** How long a guest may take to come up: several times what a busy host needs. */
 const BOOT_MS = 120_000;
 const SNAPSHOTS_KEPT = 8;
 
@@ -78,6 +79,8 @@ export interface GuestOptions {
    * {@link recordingWanted} says; a guest whose instructions are counted is not.
    */
   record?: boolean;
+  /** How long it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
+  bootMs?: number;
   /** Find memory errors, at the price of larger objects; true by default, false where memory is measured. */
   findMemoryErrors?: boolean;
 }
@@ -90,29 +93,25 @@ export class Guest {
   readonly #record: boolean;
   /** How many times longer than on others everything takes. */
   readonly #slower: number;
+  readonly #bootMs: number;
   /** How it will be run, and how that was found out. */
   readonly acceleration: string;
 
-  private constructor(tools: Root, hardware: Hardware, kernel: Kernel, why: string, record = false) {
+  private constructor(tools: Root, hardware: Hardware, options: GuestOptions, why: string, record = false) {
+    const { kernel, bootMs = BOOT_MS } = options;
     this.#tools = tools;
     this.#hardware = hardware;
     this.#release = kernel.release;
     this.#slower = kernel.slower ?? 1;
+    this.#bootMs = bootMs * this.#slower;
     this.#record = record;
     this.acceleration = `${hardware.accelerator}: ${why}`;
   }
 
   /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
-  static async create({
-    kernel,
-    initrd,
-    memoryMb = 2048,
-    cpus = 2,
-    append: more = '',
-    findMemoryErrors = true,
-    countInstructions = false,
-    record = recordingWanted(),
-  }: GuestOptions): Promise<Guest> {
+  static async create(options: GuestOptions): Promise<Guest> {
+    const { kernel, initrd, memoryMb = 2048, cpus = 2, append: more = '' } = options;
+    const { findMemoryErrors = true, countInstructions = false, record = recordingWanted() } = options;
     const { arch, image } = kernel;
     const tools = await toolRoot(arch);
     const debug = kernel.checks === 'debug';
@@ -128,23 +127,23 @@ export class Guest {
     };
     if (countInstructions) {
       const exact = { ...hardware, cpus: 1, accelerator: 'tcg', countInstructions } as const;
-      return new Guest(tools, exact, kernel, 'instructions are counted by emulating them');
+      return new Guest(tools, exact, options, 'instructions are counted by emulating them');
     }
     if (record) {
       if (arch !== 'amd64') throw new Error(`guests of ${arch} are not recorded, only those of amd64`);
       const recorded = `${hardware.append} ${RECORDED}`;
       const taped = { ...hardware, append: recorded, cpus: 1, accelerator: 'tcg' } as const;
-      return new Guest(tools, taped, kernel, 'it is recorded', true);
+      return new Guest(tools, taped, options, 'it is recorded', true);
     }
     if (arch !== 'amd64')
       return new Guest(
         tools,
         { ...hardware, accelerator: 'tcg' },
-        kernel,
+        options,
         `KVM of this machine runs no ${arch}`,
       );
     const { accelerator, why } = await acceleration(tools, hardware);
-    return new Guest(tools, { ...hardware, accelerator }, kernel, why);
+    return new Guest(tools, { ...hardware, accelerator }, options, why);
   }
 
   /**
@@ -179,18 +178,19 @@ export class Guest {
 
   async #reach(machine: Machine, up: Promise<void>, recording?: Recording): Promise<BootedGuest> {
     try {
-      await machine.while(up, `booting ${this.#release}`, BOOT_MS * this.#slower);
+      await machine.while(up, `booting ${this.#release}`, this.#bootMs);
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
-      const ssh = await machine.while(connecting, 'the first SSH connection', BOOT_MS * this.#slower);
+      const ssh = await machine.while(connecting, 'the first SSH connection', this.#bootMs);
       return new BootedGuest(machine, ssh, this.#slower, recording);
     } catch (error) {
+      const where = machine.death.aborted ? '' : ` (${await whereabouts(machine.qmp)})`;
       await machine.stop();
       await recording?.discard();
       if (error instanceof InfrastructureError) throw error;
       const [what] = String(error instanceof Error ? error.message : error).split('\n');
       throw new InfrastructureError(
-        `the guest ${this.#release} did not come up: ${what}`,
+        `the guest ${this.#release} did not come up: ${what}${where}`,
         machine.consoleTail(),
         {
           cause: error,

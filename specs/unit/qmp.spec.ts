@@ -6,17 +6,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { Qmp } from '../../harness/vm/qmp.js';
+import { whereabouts } from '../../harness/vm/whereabouts.js';
 
-/** A server that greets as QEMU does, answers `answers` commands and then dies with the next one unread. */
-async function dying(path: string, answers: number): Promise<{ close: () => void }> {
+/** A server that greets as QEMU does, answers `answers` commands and then dies with the next one unread, or hangs. */
+async function dying(
+  path: string,
+  answers: number,
+  end: 'dies' | 'hangs' = 'dies',
+): Promise<{ close: () => void }> {
   const server = createServer((socket: Socket) => {
     let left = answers;
     socket.on('error', () => undefined);
     socket.write('{"QMP":{}}\n');
     socket.on('readable', () => {
       // Closing with bytes unread resets the connection, as the death of a process does.
-      if (left === 0) socket.destroy();
-      else if (socket.read() !== null) {
+      if (left === 0 && end === 'dies') socket.destroy();
+      else if (socket.read() !== null && left > 0) {
         left -= 1;
         socket.write('{"return":{}}\n');
       }
@@ -46,3 +51,18 @@ for (const [when, answers] of [
     }
   });
 }
+
+test('where a QEMU is that dies, or hangs, is told all the same', async () => {
+  for (const [end, said] of [
+    ['dies', 'QEMU closed its control socket'],
+    ['hangs', 'QEMU has not answered for 5 s'],
+  ] as const) {
+    const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
+    const server = await dying(join(dir, 'qmp'), 1, end);
+    const qmp = await Qmp.connect(join(dir, 'qmp'), new AbortController().signal);
+    expect(await whereabouts(qmp)).toBe(said);
+    qmp.close();
+    server.close();
+    await rm(dir, { recursive: true });
+  }
+});

@@ -129,7 +129,7 @@ async function committedCopy(more: Record<string, string> = {}): Promise<string>
 
 test('with --resume, what has passed whole with the same sources is not run again', async () => {
   const copy = await committedCopy();
-  const sources = await sourcesHash(copy);
+  const sources = await sourcesHash('vm', copy);
   const cell = (kernel: string, changes: object = {}) => ({
     ...{ suite: 'vm', kernel, release: '', startedAt: '2026-01-01T00:00:00.000Z', sources },
     tests: [{ file: 'specs/vm/x.spec.ts', title: 'x', verdict: 'passed', ms: 1, log: '' }],
@@ -166,6 +166,21 @@ test('with --resume, what has passed whole with the same sources is not run agai
   });
 });
 
+test('the specs of another suite are none of what a result depends on, what suites share is', async () => {
+  const copy = await committedCopy();
+  const [vm, kernels] = [await sourcesHash('vm', copy), await sourcesHash('kernels', copy)];
+  expect(kernels).not.toBe(vm);
+  // The kernel that must be refused is refused by one of these.
+  expect(await sourcesHash('refused', copy)).toBe(kernels);
+  const change = (path: string) => writeFile(join(copy, path), '// changed\n', { flag: 'a' });
+  await change('specs/kernels/new.spec.ts');
+  expect(await sourcesHash('vm', copy)).toBe(vm);
+  expect(await sourcesHash('kernels', copy)).toBe(undefined);
+  expect(await sourcesHash('refused', copy)).toBe(undefined);
+  await change('specs/support.ts');
+  expect(await sourcesHash('vm', copy)).toBe(undefined);
+});
+
 /** Two suites of one spec: it runs what the variable of its project's name says. */
 const TWO_SUITES = {
   'specs/selftest/two.config.ts': `export default {
@@ -183,7 +198,7 @@ const TWO_SUITES = {
 
 test('a result is of no sources when they were committed anew before it was done', async () => {
   const copy = await committedCopy(TWO_SUITES);
-  const before = await sourcesHash(copy);
+  const before = await sourcesHash('first', copy);
   const commit = 'git -c user.name=x -c user.email=x commit -qam x';
   await execa(
     'node',

@@ -25,6 +25,16 @@ test('a guest that does not come up is trouble with the machinery, told with wha
   );
 });
 
+test('… and where its CPUs are, when it does nothing', async ({ stage }) => {
+  const idle = await Stage.prepare(stage.kernel.name, { append: 'rdinit=/bin/sleep -- 3600', bootMs: 5_000 });
+  const error = await idle.rebooted('idle').catch((thrown: unknown) => thrown);
+  await idle.discard();
+  expect(error).toBeInstanceOf(InfrastructureError);
+  expect(String(error)).toMatch(
+    /did not come up: no end after \d+ s: booting \S+ \(QEMU says running(, CPU [01] (is|waits) at 0x[0-9a-f]+){2}\)/,
+  );
+});
+
 test('two guests from one snapshot draw different random numbers and know the time', async ({
   booted,
   stage,
