@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { defineConfig } from '@playwright/test';
 import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
+import { fileNames, readKept } from './harness/report/kept.js';
 import { kernelTrees } from './harness/kernels/tree.js';
 import { recordingWanted } from './harness/vm/recording.js';
 
@@ -80,6 +81,15 @@ const reporter: ReporterDescription[] = [
   ...(blob ? [['blob', { outputFile: blob }] as const] : []),
 ];
 
+const kept = await readKept();
+
+/** A project without the files whose results are kept from earlier runs. */
+function withoutKept(project: Project<object, Options>): Project<object, Options> {
+  const cell = kept.get(project.name ?? '');
+  const ignored = [project.testIgnore ?? []].flat();
+  return cell ? { ...project, testIgnore: [...ignored, ...fileNames(cell)] } : project;
+}
+
 export default defineConfig<object, Options>({
   forbidOnly: Boolean(process.env['CI']),
   globalSetup: './specs/setup.ts',
@@ -92,5 +102,5 @@ export default defineConfig<object, Options>({
       .filter((suite) => WITHOUT_KERNEL.includes(suite))
       .map((name) => ({ name, testDir: `specs/${name}`, testIgnore: 'refused.spec.ts' })),
     ...(await kernels()).flatMap(projectsOf),
-  ],
+  ].map(withoutKept),
 });

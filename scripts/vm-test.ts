@@ -1,27 +1,25 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { z } from 'zod';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
 import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
-import { cellId, isDone, readRuns, reportDir, splitProject } from '../harness/report/runs.js';
+import { fileNames, keptCells, parseListing } from '../harness/report/kept.js';
+import type { Listing } from '../harness/report/kept.js';
+import { cellId, readCells, readRuns, reportDir } from '../harness/report/runs.js';
 import type { Cell } from '../harness/report/runs.js';
-import { sourcesHash } from '../harness/report/sources.js';
+import { cleanCommit, unchangedSince } from '../harness/report/sources.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
 import { PLAYWRIGHT } from '../harness/util/playwright.js';
 import { repository } from '../harness/util/repository.js';
 import { command, refuse } from '../harness/util/command.js';
-
-/** What Playwright lists, as far as it is wanted. */
-const listed = z.object({ config: z.object({ projects: z.array(z.object({ name: z.string() })) }) });
 
 const SUITES = ['vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 
 const USAGE = `npm run vm:test -- [--kernel NAME]... [--all] [--resume] [--suite NAME]... [--kernel-tree NAME=PATH]...
                    [--grep PATTERN] [--shard I/N] [--record] [--list] [FILE]...
 
-Runs the guest specs, on the newest kernel unless told otherwise. With --resume a suite that has passed
-whole on a kernel, with the sources as they are, is not run again there. A shard, and a run with
+Runs the guest specs, on the newest kernel unless told otherwise. With --resume a spec file that has passed
+on a kernel is not run again there, unless it or anything that it depends on was committed anew since. A shard, and a run with
 SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes. With --record guests are recorded, and
 npm run vm:replay runs again what fails.`;
 
@@ -86,40 +84,55 @@ const env = {
 const [program, ...words] = PLAYWRIGHT;
 const startedAt = new Date().toISOString();
 
-/** The names of the projects that the run consists of. */
-async function projects(): Promise<string[]> {
+const keptFile = join(reportDir(), 'kept.json');
+
+/** What the run consists of. */
+async function listed(): Promise<Listing> {
   const { stdout } = await execa(program, [...words, '--list', '--reporter=json'], { cwd: repository, env });
-  return listed.parse(JSON.parse(stdout)).config.projects.map(({ name }) => name);
+  return parseListing(stdout);
 }
 
-/** Cells of these projects that need not be run again. */
-async function passedBefore(all: readonly string[]): Promise<Cell[]> {
-  const cells = await readRuns(reportDir());
-  const sources = new Map<string, string | undefined>();
-  for (const suite of new Set(all.map((name) => splitProject(name).suite)))
-    sources.set(suite, await sourcesHash(suite));
-  if ([...sources.values()].includes(undefined))
+/** What of it earlier runs have left, and need not be run again. */
+async function keptOf(all: Listing): Promise<Cell[]> {
+  if ((await cleanCommit()) === undefined)
     refuse('--resume: sources differ from what is committed; commit them first');
-  return cells.filter((cell) => all.includes(cellId(cell)) && isDone(cell, sources.get(cell.suite)));
+  const cells = await readCells(reportDir());
+  const commits = new Set(cells.flatMap(({ tests }) => tests.flatMap(({ commit }) => commit ?? [])));
+  const standing = new Map<string, (file: string) => boolean>();
+  for (const commit of commits) standing.set(commit, await unchangedSince(commit));
+  return keptCells(all, cells, standing);
 }
 
-const all = values.resume ? await projects() : [];
-const done = values.resume ? await passedBefore(all) : [];
-const left = all.filter((name) => !done.some((cell) => cellId(cell) === name));
-for (const cell of done) console.log(`not run again: ${cellId(cell)} passed at ${cell.startedAt}`);
+/** The names of the projects of which anything is left to run; says what is not. */
+function remaining(all: Listing, kept: readonly Cell[]): string[] {
+  return [...all].flatMap(([name, files]) => {
+    const cell = kept.find((each) => cellId(each) === name);
+    if (!cell) return [name];
+    const count = fileNames(cell).length;
+    const what = count === files.size ? name : `${count} of ${files.size} files of ${name}`;
+    console.log(`not run again: ${what}, passed since ${cell.startedAt}`);
+    return count === files.size ? [] : [name];
+  });
+}
+
+const all: Listing = values.resume ? await listed() : new Map();
+const kept = values.resume ? await keptOf(all) : [];
+const left = remaining(all, kept);
 if (!values.resume) await rm(steps, { force: true });
 await mkdir(reportDir(), { recursive: true });
 if (!values.resume || left.length > 0) {
   const only = left.map((name) => `--project=${name}`);
+  if (values.resume) await writeFile(keptFile, JSON.stringify(kept));
   const { exitCode } = await execa(program, [...words, ...args, ...only, ...positionals], {
     cwd: repository,
-    env,
+    env: { ...env, ...(values.resume && { SWARMGUARD_KEPT: keptFile }) },
     stdio: 'inherit',
     reject: false,
   });
   process.exitCode = exitCode ?? 1;
 }
 if (names.length > 1) {
-  const ran = (await readRuns(reportDir())).filter((cell) => cell.startedAt >= startedAt);
-  console.log(timesTable(await readSteps(steps), [...done, ...ran]));
+  const cells = (await readRuns(reportDir())).filter((cell) => (cell.endedAt ?? '') >= startedAt);
+  const whole = kept.filter((cell) => !left.includes(cellId(cell)));
+  console.log(timesTable(await readSteps(steps), [...whole, ...cells]));
 }

@@ -29,6 +29,17 @@ export async function expectActive(guest: LoadedGuest, count: number): Promise<v
     .toBe(count);
 }
 
+/** Waits until so many agents have a first process that has been born whole: an active one may have none yet. */
+export async function expectBorn(guest: LoadedGuest, count: number): Promise<void> {
+  const born = async () => {
+    const agents = await guest.swarm.agents();
+    const spawned = new Set<number>();
+    for (const event of await guest.swarm.events()) if (event.event === 'spawned') spawned.add(event.agent);
+    return agents.filter(({ id }) => spawned.has(id)).length;
+  };
+  await expect.poll(born, { intervals: [50, 100, 200] }).toBe(count);
+}
+
 let holds = 0;
 
 /**

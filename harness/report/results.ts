@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
+import { kernelTrees } from '../kernels/tree.js';
 import { junit } from './junit.js';
 import { repository } from '../util/repository.js';
+import { recordingWanted } from '../vm/recording.js';
 import { ktap } from './ktap-writer.js';
 import { renderPages } from './page.js';
+import { elapsed, readKept } from './kept.js';
 import { cellId, readRuns, reportDir, splitProject } from './runs.js';
 import type { Cell, TestOutcome } from './runs.js';
-import { sourcesHash } from './sources.js';
+import { cleanCommit, unchangedSince } from './sources.js';
 import { verdictOf } from './verdicts.js';
 
 async function textOf({ path, body }: TestResult['attachments'][number]): Promise<string> {
@@ -19,6 +22,18 @@ async function textOf({ path, body }: TestResult['attachments'][number]): Promis
 }
 
 const COLOURS = /\x1b\[[0-9;]*m/g;
+
+/** A test's file by its path in the repository, which other machines' shards have elsewhere. */
+function specFile({ location }: TestCase): string {
+  return location.file.replace(/^.*\/(?=specs\/)/, '');
+}
+
+/** The commit that results are of; of those that were made elsewhere, or otherwise than usual, it is not known. */
+async function commitOf(configFile: string | undefined): Promise<string | undefined> {
+  // What is merged has no configuration.
+  if (configFile === undefined || recordingWanted() || (await kernelTrees()).size > 0) return undefined;
+  return cleanCommit();
+}
 
 async function outcomeOf(test: TestCase, result: TestResult): Promise<TestOutcome> {
   const verdict = verdictOf(test, result);
@@ -31,8 +46,7 @@ async function outcomeOf(test: TestCase, result: TestResult): Promise<TestOutcom
     attachments.map(async (each) => `--- ${each.name} ---\n${await textOf(each)}`),
   );
   return {
-    // Other machines' shards have the repository elsewhere.
-    file: test.location.file.replace(/^.*\/(?=specs\/)/, ''),
+    file: specFile(test),
     title: test.titlePath().slice(3).join(' › '),
     verdict,
     ms: result.duration,
@@ -74,52 +88,38 @@ async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise
 export default class Results implements Reporter {
   readonly #cells = new Map<string, Cell>();
   readonly #projects = new Map<string, FullProject>();
-  /** How many tests of each project are still to come. */
+  /** When this run began with each project. */
+  readonly #began = new Map<string, string>();
+  /** How many tests of each project, and of each file in it, are still to come. */
   readonly #left = new Map<string, number>();
+  /** What earlier runs have left to this one. */
+  readonly #kept = readKept();
   #grep: FullConfig['grep'] = /.*/;
-  /** Of each suite, when the run began: a result is only of these where they are the same at its end. */
-  readonly #sources = new Map<string, Promise<string | undefined>>();
+  /** What was checked out when the run began. */
+  #commit: Promise<string | undefined> = Promise.resolve(undefined);
   #pending = Promise.resolve();
 
   printsToStdio(): boolean {
     return false;
   }
 
-  onBegin({ grep }: FullConfig, { suites }: Suite): void {
+  onBegin({ grep, configFile }: FullConfig, { suites }: Suite): void {
     this.#grep = grep;
+    this.#commit = commitOf(configFile);
+    const count = (name: string, tests: readonly TestCase[]) => {
+      this.#left.set(name, (this.#left.get(name) ?? 0) + tests.length);
+    };
     // A project of several shards is there several times.
     for (const suite of suites) {
       const name = suite.project()?.name ?? '';
-      this.#left.set(name, (this.#left.get(name) ?? 0) + suite.allTests().length);
-      const of = splitProject(name).suite;
-      if (!this.#sources.has(of)) this.#sources.set(of, sourcesHash(of));
+      count(name, suite.allTests());
+      for (const test of suite.allTests()) count(`${name} ${specFile(test)}`, [test]);
     }
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {
-    const of = test.parent.project();
-    if (of) this.#projects.set(of.name, of);
-    const project = of?.name ?? '';
-    const { suite, kernel } = splitProject(project);
     // One after the other: what is attached is read while it is there.
-    this.#pending = this.#pending.then(async () => {
-      const cell = this.#cells.get(project) ?? {
-        suite,
-        kernel,
-        release: '',
-        startedAt: result.startTime.toISOString(),
-        tests: [],
-      };
-      this.#cells.set(project, cell);
-      if (result.startTime.toISOString() < cell.startedAt) cell.startedAt = result.startTime.toISOString();
-      const endedAt = new Date(result.startTime.getTime() + result.duration).toISOString();
-      if (endedAt > (cell.endedAt ?? '')) cell.endedAt = endedAt;
-      cell.tests.push(await outcomeOf(test, result));
-      const left = (this.#left.get(project) ?? 0) - 1;
-      this.#left.set(project, left);
-      // What is done stays, even if the run does not come to its end.
-      if (left === 0) await this.#write(project);
-    });
+    this.#pending = this.#pending.then(() => this.#add(test, result));
   }
 
   async onEnd(): Promise<void> {
@@ -127,17 +127,55 @@ export default class Results implements Reporter {
     for (const project of [...this.#cells.keys()]) await this.#write(project);
   }
 
-  /** What a project's cell is, once no more of it will be run. */
+  async #add(test: TestCase, result: TestResult): Promise<void> {
+    const of = test.parent.project();
+    const project = of?.name ?? '';
+    if (of) this.#projects.set(project, of);
+    const cell = this.#cells.get(project) ?? (await this.#begun(project, result.startTime.toISOString()));
+    this.#cells.set(project, cell);
+    const [startedAt, ended] = [result.startTime.toISOString(), result.startTime.getTime() + result.duration];
+    if (startedAt < cell.startedAt) cell.startedAt = startedAt;
+    const endedAt = new Date(ended).toISOString();
+    if (endedAt > (cell.endedAt ?? '')) cell.endedAt = endedAt;
+    cell.tests.push(await outcomeOf(test, result));
+    const file = specFile(test);
+    const left = [project, `${project} ${file}`].map((name) => {
+      this.#left.set(name, (this.#left.get(name) ?? 0) - 1);
+      return this.#left.get(name);
+    });
+    if (!left.includes(0)) return;
+    // What is done stays, however the run ends.
+    const commit = await this.#standing(file);
+    if (commit !== undefined) for (const each of cell.tests) if (each.file === file) each.commit = commit;
+    await this.#write(project);
+  }
+
+  /** A cell with what earlier runs have left to it. */
+  async #begun(project: string, startedAt: string): Promise<Cell> {
+    const kept = (await this.#kept).get(project);
+    const cell = { ...splitProject(project), release: '', startedAt, tests: [] };
+    this.#began.set(project, startedAt);
+    return kept ? { ...cell, ...kept } : cell;
+  }
+
+  /** The commit that a file's results are of, if it is the same as when the run began. */
+  async #standing(file: string): Promise<string | undefined> {
+    const commit = await this.#commit;
+    if (commit === undefined || (await cleanCommit()) === undefined) return undefined;
+    return (await unchangedSince(commit))(file) ? commit : undefined;
+  }
+
+  /** What a project's cell is, as far as it has been run. */
   async #finished(project: string, cell: Cell): Promise<Cell> {
     const of = this.#projects.get(project);
     const left = this.#left.get(project) ?? 0;
     const interrupted = left > 0 ? `${cell.tests.length} of ${cell.tests.length + left} specs` : undefined;
     const part = interrupted ?? (of && partOf(cell, await filesOf(of), this.#grep));
-    const [began, sources] = [await this.#sources.get(cell.suite), await sourcesHash(cell.suite)];
+    const startedAt = this.#began.get(project) ?? cell.startedAt;
     return {
       ...cell,
       release: (await readLock())[cell.kernel]?.release ?? '',
-      ...(sources !== undefined && sources === began && { sources }),
+      ...(cell.ms !== undefined && { ms: cell.ms + elapsed({ ...cell, startedAt, ms: undefined }) }),
       ...(part !== undefined && { part }),
     };
   }
@@ -146,11 +184,12 @@ export default class Results implements Reporter {
   async #write(project: string): Promise<void> {
     const ran = this.#cells.get(project);
     if (!ran) return;
-    this.#cells.delete(project);
+    if (!this.#left.get(project)) this.#cells.delete(project);
     const dir = reportDir();
     await mkdir(join(dir, 'runs'), { recursive: true });
     const cell = await this.#finished(project, ran);
-    const file = join(dir, 'runs', `${cell.startedAt.replaceAll(/[:.]/g, '-')}-${cellId(cell)}.json`);
+    const began = this.#began.get(project) ?? cell.startedAt;
+    const file = join(dir, 'runs', `${began.replaceAll(/[:.]/g, '-')}-${cellId(cell)}.json`);
     await writeFile(`${file}.new`, `${JSON.stringify({ cells: [cell] }, null, 1)}\n`);
     await rename(`${file}.new`, file);
     const { entries } = await readCatalogue();

@@ -15,10 +15,13 @@ const test = z.object({
   /** What went wrong, with what was attached; empty where nothing did. */
   log: z.string(),
   reason: z.string().optional(),
+  /** Of which it is a result, where nothing that its file depends on differed from it: {@link cleanCommit}. */
+  commit: z.string().optional(),
 });
 export type TestOutcome = z.infer<typeof test>;
 
-const cell = z.object({
+/** A suite on a kernel. */
+export const cellSchema = z.object({
   suite: z.string(),
   /** Its name in the catalogue; empty for specs without a guest. */
   kernel: z.string(),
@@ -26,15 +29,15 @@ const cell = z.object({
   startedAt: z.string(),
   /** When its last test ended; earlier versions did not keep it. */
   endedAt: z.string().optional(),
-  /** What it is a result of: {@link sourcesHash}, where that is known. */
-  sources: z.string().optional(),
+  /** How long it took, where that is not the time between: parts of it were run at other times. */
+  ms: z.number().optional(),
   /** Which part of the suite was run, where it was not the whole: "3 of 33 files". */
   part: z.string().optional(),
   tests: z.array(test),
 });
-export type Cell = z.infer<typeof cell>;
+export type Cell = z.infer<typeof cellSchema>;
 
-const run = z.object({ cells: z.array(cell) });
+const run = z.object({ cells: z.array(cellSchema) });
 
 /** Where results are kept: $SWARMGUARD_REPORT, or report/. */
 export function reportDir(): string {
@@ -60,21 +63,24 @@ export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
   return found.includes('passed') ? 'passed' : 'skipped';
 }
 
-/** Is the cell the whole suite, passed, on these sources? */
-export function isDone(cell: Cell, sources: string | undefined): boolean {
-  if (sources === undefined) return false;
-  return cell.part === undefined && cell.sources === sources && cellVerdict(cell) === 'passed';
+/** Of runs of a cell the one that ended last comes first. */
+function byAge(a: Cell, b: Cell): number {
+  return (b.endedAt ?? b.startedAt).localeCompare(a.endedAt ?? a.startedAt);
+}
+
+/** Every run of every cell, the one that ended last first. */
+export async function readCells(dir: string): Promise<Cell[]> {
+  const runs = join(dir, 'runs');
+  const names = existsSync(runs) ? (await readdir(runs)).filter((name) => name.endsWith('.json')) : [];
+  const texts = await Promise.all(names.map((name) => readFile(join(runs, name), 'utf8')));
+  return texts.flatMap((text) => run.parse(JSON.parse(text)).cells).sort(byAge);
 }
 
 /** The newest run of each cell, newest first. */
 export async function readRuns(dir: string): Promise<Cell[]> {
-  const runs = join(dir, 'runs');
-  const names = existsSync(runs) ? (await readdir(runs)).filter((name) => name.endsWith('.json')) : [];
-  const texts = await Promise.all(names.map((name) => readFile(join(runs, name), 'utf8')));
   const newest = new Map<string, Cell>();
-  for (const found of texts.flatMap((text) => run.parse(JSON.parse(text)).cells)) {
-    const known = newest.get(cellId(found));
-    if (!known || known.startedAt < found.startedAt) newest.set(cellId(found), found);
+  for (const found of await readCells(dir)) {
+    if (!newest.has(cellId(found))) newest.set(cellId(found), found);
   }
   return [...newest.values()].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
 }

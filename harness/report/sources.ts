@@ -1,6 +1,5 @@
-/** What a result is a result of. */
+/** What a result is a result of: the commit, as far as specs depend on it. */
 import { execa } from 'execa';
-import { hashOf } from '../util/cache.js';
 import { repository } from '../util/repository.js';
 
 /** What specs in guests depend on: everything but the pages that people read. */
@@ -8,31 +7,40 @@ const TRACKED = [
   ...['module', 'vm-images', 'harness', 'specs', 'scripts', 'bench/peers', 'docs/abi'],
   ...['package-lock.json', 'playwright.config.ts'],
 ];
+/** What only starts runs, and writes down what came of them. */
+const REPORTING = /^(scripts\/vm-test\.ts|harness\/report\/(?!verdicts\.ts).*)$/;
+const SPEC = /^specs\/[^/]+\/[^/]+\.spec\.ts$/;
 
-/** The directories whose specs are a suite of their own. */
-function suitesIn(files: readonly string[]): Set<string> {
-  return new Set(files.flatMap((file) => /specs\/([^/]+)\/[^/]+\.spec\.ts$/.exec(file)?.[1] ?? []));
+/** The lines that a command of Git prints on what specs depend on; undefined where it fails. */
+async function lines(dir: string, ...words: string[]): Promise<string[] | undefined> {
+  const args = ['-c', 'safe.directory=*', ...words, '--', ...TRACKED];
+  const { exitCode, stdout } = await execa('git', args, { cwd: dir, reject: false });
+  return exitCode === 0 ? stdout.split('\n').filter(Boolean) : undefined;
 }
 
 /**
- * A short hash of the sources that a suite of guest specs depends on, as they are committed.
- * @param suite whose own specs count, those of other suites not
+ * The commit that is checked out.
  * @param dir the repository
- * @returns undefined where something there is not committed, or nothing is under Git: then no two runs
- * are known to be of the same.
+ * @returns undefined where anything that specs depend on differs from it, or nothing is under Git
  */
-export async function sourcesHash(suite: string, dir: string = repository): Promise<string | undefined> {
-  const git = async (...words: string[]) => {
-    const args = ['-c', 'safe.directory=*', ...words, '--', ...TRACKED];
-    const { exitCode, stdout } = await execa('git', args, { cwd: dir, reject: false });
-    return exitCode === 0 ? stdout.split('\n').filter(Boolean) : undefined;
-  };
-  const files = await git('ls-tree', '-r', 'HEAD');
-  const changes = await git('status', '--porcelain', '--no-renames', '--untracked-files=all');
-  if (!files?.length || !changes) return undefined;
-  const others = suitesIn([...files, ...changes]);
-  // The kernel that must be refused is one of the specs of kernels.
-  others.delete(suite === 'refused' ? 'kernels' : suite);
-  const counts = (line: string) => !others.has(/\bspecs\/([^/]+)\//.exec(line)?.[1] ?? '');
-  return changes.some(counts) ? undefined : hashOf(files.filter(counts).join('\n'));
+export async function cleanCommit(dir: string = repository): Promise<string | undefined> {
+  if ((await lines(dir, 'status', '--porcelain'))?.length !== 0) return undefined;
+  return (await lines(dir, 'rev-list', '--max-count=1', 'HEAD'))?.[0];
+}
+
+/**
+ * Which results of an earlier commit are results of the one that is checked out as well.
+ * @param commit of which they are
+ * @param dir the repository
+ * @returns says of a spec file, by its path in the repository, whether it and everything it depends on
+ * have stayed the same; of the specs in other files it does not depend
+ */
+export async function unchangedSince(
+  commit: string,
+  dir: string = repository,
+): Promise<(file: string) => boolean> {
+  const changed = await lines(dir, 'diff', '--name-only', '--no-renames', commit, 'HEAD');
+  const counting = changed?.filter((path) => !REPORTING.test(path));
+  if (!counting?.every((path) => SPEC.test(path))) return () => false;
+  return (file) => !counting.includes(file);
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { elapsed } from './kept.js';
 import type { Cell } from './runs.js';
 
 const noted = z.object({ for: z.string(), title: z.string(), ms: z.number() });
@@ -29,10 +30,9 @@ function duration(seconds: number | undefined): string {
   return seconds < 120 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} min`;
 }
 
-/** Seconds from the first to the last moment of each cell, in all. */
-function elapsed(cells: readonly Cell[]): number {
-  const ms = cells.map(({ startedAt, endedAt = startedAt }) => Date.parse(endedAt) - Date.parse(startedAt));
-  return ms.reduce((all, each) => all + each, 0) / 1000;
+/** How many seconds all of the cells took. */
+function seconds(cells: readonly Cell[]): number {
+  return cells.reduce((all, cell) => all + elapsed(cell), 0) / 1000;
 }
 
 /**
@@ -54,8 +54,8 @@ export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]):
       tests[0]?.release ?? '',
       ...STEPS.map(([, pattern]) => duration(sum(own.filter(({ title }) => pattern.test(title))))),
       duration(sum(boots.slice(0, 1))),
-      duration(elapsed(quick)),
-      duration(sum(own.filter(({ title }) => !title.startsWith('Booting '))) + elapsed(tests)),
+      duration(seconds(quick)),
+      duration(sum(own.filter(({ title }) => !title.startsWith('Booting '))) + seconds(tests)),
       `${count('passed')} passed, ${count('failed') + count('infrastructure')} failed, ${count('skipped')} skipped`,
     ];
   });

@@ -8,8 +8,10 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
 import { partOf } from '../../harness/report/results.js';
-import { readRuns } from '../../harness/report/runs.js';
-import { sourcesHash } from '../../harness/report/sources.js';
+import { keptCells, parseListing } from '../../harness/report/kept.js';
+import { readRuns, splitProject } from '../../harness/report/runs.js';
+import type { Cell } from '../../harness/report/runs.js';
+import { cleanCommit, unchangedSince } from '../../harness/report/sources.js';
 import { repository } from '../../harness/util/repository.js';
 
 test.describe.configure({ timeout: 300_000 });
@@ -127,58 +129,137 @@ async function committedCopy(more: Record<string, string> = {}): Promise<string>
   return copy;
 }
 
-test('with --resume, what has passed whole with the same sources is not run again', async () => {
+/** A cell in which every one of these tests has passed. */
+function passedCell(name: string, files: ReadonlyMap<string, readonly string[]>, commit?: string): Cell {
+  const passed = { verdict: 'passed' as const, ms: 1, log: '', ...(commit !== undefined && { commit }) };
+  return {
+    ...splitProject(name),
+    release: '',
+    startedAt: '2026-01-01T00:00:00.000Z',
+    tests: [...files].flatMap(([file, titles]) => titles.map((title) => ({ file, title, ...passed }))),
+  };
+}
+
+test('with --resume, files that have passed are not run again, unless something they depend on has changed', async () => {
   const copy = await committedCopy();
-  const sources = await sourcesHash('vm', copy);
-  const cell = (kernel: string, changes: object = {}) => ({
-    ...{ suite: 'vm', kernel, release: '', startedAt: '2026-01-01T00:00:00.000Z', sources },
-    tests: [{ file: 'specs/vm/x.spec.ts', title: 'x', verdict: 'passed', ms: 1, log: '' }],
-    ...changes,
-  });
-  const cells = [
-    cell('7.3'),
-    cell('7.2', { tests: [{ ...cell('7.2').tests[0], verdict: 'failed' }] }),
-    cell('7.1', { part: '3 of 33 files' }),
-    cell('6.19', { sources: 'of another day' }),
-  ];
+  const commit = await cleanCommit(copy);
+  const vmTest = (...args: string[]) =>
+    execa(
+      'npx',
+      ['tsx', 'scripts/vm-test.ts', ...['7.3', '7.2', '6.19'].flatMap((name) => ['--kernel', name]), ...args],
+      {
+        cwd: copy,
+        all: true,
+        reject: false,
+        env: { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' },
+      },
+    );
+  const listed = (text: string) => {
+    const lines = [...text.matchAll(/^ +\[([^\]]+)\] › (?:specs\/vm\/)?([^: ]+\.spec\.ts)/gm)];
+    return [...new Set(lines.map(([, name = '', file = '']) => `${name} ${file}`))].sort();
+  };
+  const everything = listed((await vmTest('--list')).all);
+  expect(everything.length % 3).toBe(0);
+  const files = everything.length / 3;
+
+  const env = { SWARMGUARD_KERNELS: '7.3,7.2,6.19', SWARMGUARD_SUITES: 'vm' };
+  const playwright = ['node_modules/@playwright/test/cli.js', 'test', '--list', '--reporter=json'];
+  const listing = parseListing((await execa('node', playwright, { cwd: copy, env })).stdout);
+  const cells = [...listing].map(([name, own]) =>
+    passedCell(name, own, name === 'vm-6.19' ? undefined : commit),
+  );
+  const failed = cells
+    .find(({ kernel }) => kernel === '7.2')
+    ?.tests.find(({ file }) => file.endsWith('guest.spec.ts'));
+  if (failed) failed.verdict = 'failed';
   await mkdir(join(dir, 'report/runs'), { recursive: true });
   await writeFile(join(dir, 'report/runs/1.json'), JSON.stringify({ cells }));
-  const resume = (...args: string[]) =>
-    execa('npx', ['tsx', 'scripts/vm-test.ts', '--resume', ...args], {
-      cwd: copy,
-      all: true,
-      reject: false,
-      env: { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' },
-    });
-  const names = ['7.3', '7.2', '7.1', '6.19'].flatMap((name) => ['--kernel', name]);
-  const { all } = await resume(...names, '--list', 'guest.spec.ts');
-  expect(all).toMatch(/^not run again: vm-7\.3 passed at 2026-01-01/);
-  const listed = [...all.matchAll(/^ +\[([^\]]+)\] › .*guest\.spec\.ts/gm)].map(([, name]) => name);
-  expect([...new Set(listed)].sort()).toEqual(['vm-6.19', 'vm-7.1', 'vm-7.2']);
-  expect(await resume('--kernel', '7.3')).toMatchObject({
-    exitCode: 0,
-    all: expect.not.stringMatching('specs'),
-  });
-  await writeFile(join(copy, 'module/Kbuild'), '# changed\n', { flag: 'a' });
-  expect(await resume('--kernel', '7.3')).toMatchObject({
+
+  const first = (await vmTest('--resume', '--list')).all;
+  expect(first).toMatch(/^not run again: vm-7\.3, passed since 2026-01-01/m);
+  expect(first).toMatch(
+    new RegExp(`^not run again: ${files - 1} of ${files} files of vm-7\\.2, passed since`, 'm'),
+  );
+  const of = (kernel: string) => everything.filter((line) => line.startsWith(`vm-${kernel} `));
+  expect(listed(first)).toEqual([...of('6.19'), 'vm-7.2 guest.spec.ts']);
+
+  const change = async (path: string) => writeFile(join(copy, path), '// changed\n', { flag: 'a' });
+  await change('specs/vm/guest.spec.ts');
+  expect(await vmTest('--resume', '--list')).toMatchObject({
     exitCode: 2,
-    all: expect.stringMatching(/^--resume: sources differ from what is committed; commit them first$/),
+    all: '--resume: sources differ from what is committed; commit them first',
   });
+  const git = (...words: string[]) =>
+    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
+  await git('commit', '--quiet', '--all', '--message', 'mended');
+  expect(listed((await vmTest('--resume', '--list')).all)).toEqual([
+    ...of('6.19'),
+    'vm-7.2 guest.spec.ts',
+    'vm-7.3 guest.spec.ts',
+  ]);
 });
 
-test('the specs of another suite are none of what a result depends on, what suites share is', async () => {
+test('a result stands until what it depends on is committed anew', async () => {
   const copy = await committedCopy();
-  const [vm, kernels] = [await sourcesHash('vm', copy), await sourcesHash('kernels', copy)];
-  expect(kernels).not.toBe(vm);
-  // The kernel that must be refused is refused by one of these.
-  expect(await sourcesHash('refused', copy)).toBe(kernels);
-  const change = (path: string) => writeFile(join(copy, path), '// changed\n', { flag: 'a' });
-  await change('specs/kernels/new.spec.ts');
-  expect(await sourcesHash('vm', copy)).toBe(vm);
-  expect(await sourcesHash('kernels', copy)).toBe(undefined);
-  expect(await sourcesHash('refused', copy)).toBe(undefined);
-  await change('specs/support.ts');
-  expect(await sourcesHash('vm', copy)).toBe(undefined);
+  const commit = (await cleanCommit(copy)) ?? '';
+  const git = (...words: string[]) =>
+    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
+  const after = async (path: string) => {
+    await writeFile(join(copy, path), '// changed\n', { flag: 'a' });
+    await git('add', '.');
+    await git('commit', '--quiet', '--message', path);
+    const stands = await unchangedSince(commit, copy);
+    await git('reset', '--quiet', '--hard', commit);
+    return ['specs/vm/guest.spec.ts', 'specs/kernels/page.spec.ts'].map(stands);
+  };
+  expect(await after('README.md')).toEqual([true, true]);
+  expect(await after('harness/report/page.ts')).toEqual([true, true]);
+  expect(await after('specs/vm/guest.spec.ts')).toEqual([false, true]);
+  expect(await after('specs/kernels/new.spec.ts')).toEqual([true, true]);
+  for (const path of [
+    'module/Kbuild',
+    'specs/support.ts',
+    'harness/report/verdicts.ts',
+    'playwright.config.ts',
+  ])
+    expect(await after(path), path).toEqual([false, false]);
+  expect(
+    (await unchangedSince('0123456789', copy))('specs/vm/guest.spec.ts'),
+    'a commit that is unknown',
+  ).toBe(false);
+});
+
+test('of each test the newest outcome counts, and what is kept takes its share of the time', () => {
+  const files = new Map([
+    ['a', ['1', '2']],
+    ['b', ['1']],
+    ['c', ['1']],
+  ]);
+  const listing = new Map([['vm-7.3', files]]);
+  const whole = { ...passedCell('vm-7.3', files, 'x'), endedAt: '2026-01-01T00:01:00.000Z' };
+  const later = (verdict: 'passed' | 'failed', commit: string) => ({
+    ...passedCell('vm-7.3', new Map([['b', ['1']]]), commit),
+    startedAt: '2026-01-02T00:00:00.000Z',
+    endedAt: '2026-01-02T00:00:10.000Z',
+    tests: [{ file: 'b', title: '1', verdict, ms: 1, log: '', commit }],
+  });
+  const standing = new Map([
+    ['x', (file: string) => file !== 'c'],
+    ['y', () => false],
+  ]);
+  const keptOf = (...cells: Cell[]) => {
+    const [cell] = keptCells(listing, cells, standing);
+    return [
+      cell?.tests.map(({ file, title }) => file + title).join(' '),
+      cell?.startedAt.slice(0, 10),
+      cell?.ms,
+    ];
+  };
+  expect(keptOf(whole)).toEqual(['a1 a2 b1', '2026-01-01', 45_000]);
+  expect(keptOf(later('passed', 'x'), whole)).toEqual(['a1 a2 b1', '2026-01-01', 40_000]);
+  expect(keptOf(later('failed', 'x'), whole)).toEqual(['a1 a2', '2026-01-01', 30_000]);
+  expect(keptOf(later('passed', 'y'), whole)).toEqual(['a1 a2', '2026-01-01', 30_000]);
+  expect(keptCells(listing, [later('failed', 'x')], standing)).toEqual([]);
 });
 
 /** Two suites of one spec: it runs what the variable of its project's name says. */
@@ -196,27 +277,46 @@ const TWO_SUITES = {
     });`,
 };
 
-test('a result is of no sources when they were committed anew before it was done', async () => {
+test('a result is of no commit when another was made before it was done', async () => {
   const copy = await committedCopy(TWO_SUITES);
-  const before = await sourcesHash('first', copy);
+  const before = await cleanCommit(copy);
   const commit = 'git -c user.name=x -c user.email=x commit -qam x';
-  await execa(
-    'node',
-    ['node_modules/@playwright/test/cli.js', 'test', '--config=specs/selftest/two.config.ts'],
-    {
-      cwd: copy,
-      env: {
-        SWARMGUARD_REPORT: join(dir, 'report'),
-        second: `cd ${copy} && echo '# changed' >>module/Kbuild && ${commit}`,
-      },
+  const config = '--config=specs/selftest/two.config.ts';
+  await execa('node', ['node_modules/@playwright/test/cli.js', 'test', config], {
+    cwd: copy,
+    env: {
+      SWARMGUARD_REPORT: join(dir, 'report'),
+      second: `cd ${copy} && echo '# changed' >>module/Kbuild && ${commit}`,
     },
-  );
+  });
   const cells = await readRuns(join(dir, 'report'));
   expect(before).toMatch(/./);
-  expect(cells.map(({ suite, sources }) => [suite, sources]).sort()).toEqual([
+  expect(cells.map(({ suite, tests }) => [suite, tests[0]?.commit]).sort()).toEqual([
     ['first', before],
     ['second', undefined],
   ]);
+});
+
+test('a run that goes on with others is the whole, with what they have left', async () => {
+  const copy = await committedCopy(TWO_SUITES);
+  const kept = [
+    { ...passedCell('second', new Map([['specs/selftest/kept.spec.ts', ['ran']]]), 'x'), ms: 5000 },
+  ];
+  await writeFile(join(dir, 'kept.json'), JSON.stringify(kept));
+  await writeFile(join(copy, 'specs/selftest/kept.spec.ts'), '');
+  const config = '--config=specs/selftest/two.config.ts';
+  await execa('node', ['node_modules/@playwright/test/cli.js', 'test', config], {
+    cwd: copy,
+    env: { SWARMGUARD_REPORT: join(dir, 'report'), SWARMGUARD_KEPT: join(dir, 'kept.json') },
+  });
+  const second = (await readRuns(join(dir, 'report'))).find(({ suite }) => suite === 'second');
+  expect(second?.tests.map(({ file, title }) => [file.replace(/.*\//, ''), title])).toEqual([
+    ['kept.spec.ts', 'ran'],
+    ['two.spec.ts', 'runs'],
+  ]);
+  expect(second?.startedAt, 'as old as the oldest of it').toBe('2026-01-01T00:00:00.000Z');
+  expect(second?.ms).toBeGreaterThanOrEqual(5000);
+  expect(second?.ms).toBeLessThan(60_000);
 });
 
 test('of each kernel and suite the newest run is shown, trouble with the machinery as such', async () => {

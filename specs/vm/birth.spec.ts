@@ -1,6 +1,6 @@
 import { LAUNCH_CALLS } from '../../harness/swarm/client.js';
 import { expect, test } from '../fixtures.js';
-import { background, expectActive, hold, NAMESPACES, SHOW_NAMESPACES } from '../support.js';
+import { background, expectActive, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support.js';
 
 for (const via of LAUNCH_CALLS) {
   test(`a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {
@@ -68,7 +68,7 @@ test('its ids are its own: root inside, nobody outside, and no two agents the sa
   }
   const { line, release } = hold(loaded);
   const running = Promise.all([1, 2].map(() => loaded.swarm.run({}, line)));
-  await expectActive(loaded, 2);
+  await expectBorn(loaded, 2);
   const pids = (await loaded.swarm.agents()).map(({ pid }) => pid);
   const uids = await loaded.sh(
     `for p in ${pids.join(' ')}; do grep -E "^(Uid|Gid|Groups)" /proc/$p/status | xargs; done`,

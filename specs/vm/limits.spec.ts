@@ -1,5 +1,5 @@
 import { expect, test } from '../fixtures.js';
-import { background, expectActive, hold } from '../support.js';
+import { background, expectActive, expectBorn, hold } from '../support.js';
 
 const MiB = 1 << 20;
 
@@ -7,7 +7,7 @@ test('limits become files of the cgroup, exactly', async ({ loaded }) => {
   const request = { memory_limit: 256 * MiB, cpu_quota: 25, pids_limit: 77, spawn: true };
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run(request, line);
-  await expectActive(loaded, 1);
+  await expectBorn(loaded, 1);
   const [agent] = await loaded.swarm.agents();
   const dir = `/sys/fs/cgroup/swarm/memory/${agent?.id ?? 0}`;
   const names = ['memory.max', 'memory.oom.group', 'cpu.max', 'pids.max', 'cgroup.procs'];
