@@ -1,4 +1,4 @@
-/** A kernel of our own: image, modules and headers, built from the archive's source package. */
+/** A kernel of our own: image, modules and headers, built from a source that has no image. */
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernelBuildRoot, runInRoot } from '../roots/tool-root.js';
@@ -6,35 +6,35 @@ import type { Root } from '../roots/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';
-import type { LockedKernel } from './catalogue.js';
 import type { Kernel } from './provide.js';
 
 export interface BuildOptions {
-  /** Its one package is the source. */
-  locked: LockedKernel;
+  /** What the source calls itself when it is configured with the fragments. */
+  release: string;
+  /** What of the source the result depends on. */
+  sourceKey: readonly string[];
   /** The files of vm-images/kernels that are merged into tinyconfig. */
   fragments: readonly string[];
-  /** Downloads the source package and unpacks it into a directory. */
-  fetch: (dir: string) => Promise<void>;
+  /** Puts a tarball of the source into a directory, and says under which path there. */
+  fetch: (dir: string) => Promise<string>;
 }
 
 const kernelsDir = join(repository, 'vm-images/kernels');
 
 const SCRIPTS = ['build.sh', 'kept.sh', 'prune.sh'];
 
-async function build(root: Root, { locked, fragments, fetch }: BuildOptions, dir: string): Promise<void> {
+async function build(root: Root, { release, fragments, fetch }: BuildOptions, dir: string): Promise<void> {
   for (const name of ['work', 'in', 'source']) await mkdir(join(dir, name));
-  await fetch(join(dir, 'source'));
+  const archive = join('/source', await fetch(join(dir, 'source')));
   for (const name of [...SCRIPTS, ...fragments]) await cp(join(kernelsDir, name), join(dir, 'in', name));
-  const archive = `/source/usr/src/${locked.packages[0]?.name ?? ''}.tar.xz`;
-  const command = ['sh', '/in/build.sh', archive, locked.release, ...fragments.map((name) => `/in/${name}`)];
+  const command = ['sh', '/in/build.sh', archive, release, ...fragments.map((name) => `/in/${name}`)];
   const { exitCode, output } = await runInRoot(root, command, {
     binds: [
       ...['in', 'work', 'source'].map((inside) => ({ host: join(dir, inside), inside })),
       { host: dir, inside: 'out' },
     ],
   });
-  if (exitCode !== 0) throw new Error(`${locked.release} could not be built:\n${output.slice(-4000)}`);
+  if (exitCode !== 0) throw new Error(`${release} could not be built:\n${output.slice(-4000)}`);
   for (const name of ['work', 'in', 'source']) await rm(join(dir, name), { recursive: true, force: true });
 }
 
@@ -44,7 +44,7 @@ async function build(root: Root, { locked, fragments, fetch }: BuildOptions, dir
  * @throws with the options that the configuration does not keep, or the end of what the build printed.
  */
 export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'name' | 'arch'>> {
-  const { locked, fragments } = options;
+  const { release, sourceKey, fragments } = options;
   const root = await kernelBuildRoot();
   const compiler = await runInRoot(root, ['gcc-14', '--version']);
   const texts = await Promise.all(
@@ -52,14 +52,14 @@ export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'nam
   );
   const dir = await cached({
     kind: 'built',
-    label: locked.release,
-    key: [...locked.packages.map(({ sha256 }) => sha256), root.id, compiler.stdout, ...texts],
+    label: release,
+    key: [...sourceKey, root.id, compiler.stdout, ...texts],
     keep: 2,
-    build: (dir) => step(`Building kernel ${locked.release}`, () => build(root, options, dir)),
+    build: (dir) => step(`Building kernel ${release}`, () => build(root, options, dir)),
   });
-  const inside = `usr/src/linux-headers-${locked.release}`;
+  const inside = `usr/src/linux-headers-${release}`;
   return {
-    release: locked.release,
+    release,
     image: join(dir, 'vmlinuz'),
     modules: join(dir, 'modules'),
     headers: [{ host: join(dir, 'headers'), inside }],

@@ -14,7 +14,10 @@ import type { CatalogueEntry, Checks, LockedKernel } from './catalogue.js';
 import { sha256 } from './image.js';
 import { prepareHeaders } from './prepare.js';
 import { provideSource } from './source.js';
-import { headerBinds, kernelTrees, provideTree, treeSource } from './tree.js';
+import { headerBinds, kernelTrees, packTree, provideTree, treeRelease, treeSource } from './tree.js';
+
+/** What a kernel is configured with that is built of a source of the user's. */
+const OWN = ['own.config'];
 
 /** A kernel that can be built for and booted. */
 export interface Kernel {
@@ -174,12 +177,17 @@ async function fromTree(entry: CatalogueEntry, because: string): Promise<Kernel>
   }
   const tree = await provideTree(entry, path);
   if (tree) return tree;
-  // A source without an image of its own: the archive's image, if there is one.
+  // A source without an image of its own: the archive's image, or, if there is none, one that is built here.
   const locked = (await readLock())[entry.name];
   if (!locked) {
-    throw new Error(
-      `${path} is a source that has not been built, and the archive has no image of ${entry.name}; build it there first (make bzImage modules)`,
-    );
+    const { name, arch } = entry;
+    const built = await buildOwn({
+      release: await treeRelease(path),
+      sourceKey: [(await treeSource(path)).key],
+      fragments: OWN,
+      fetch: (dir) => packTree(path, dir),
+    });
+    return { name, arch, ...built };
   }
   return withPreparedHeaders(entry, locked, await configFor(entry, locked), await treeSource(path));
 }
@@ -201,8 +209,13 @@ export async function provideKernel(name?: string): Promise<Kernel> {
   if (tree !== undefined)
     return withPreparedHeaders(entry, locked, await configFor(entry, locked), await treeSource(tree));
   if (headers.from === 'build') {
-    const fetch = (dir: string) => fetchAndUnpack(locked, dir);
-    const built = await buildOwn({ locked, fragments: headers.fragments, fetch });
+    const { release, packages } = locked;
+    const fetch = async (dir: string) => {
+      await fetchAndUnpack(locked, dir);
+      return `usr/src/${packages[0]?.name ?? ''}.tar.xz`;
+    };
+    const sourceKey = packages.map(({ sha256 }) => sha256);
+    const built = await buildOwn({ release, sourceKey, fragments: headers.fragments, fetch });
     return { name: entry.name, arch: entry.arch, checks: entry.checks, slower: entry.slower, ...built };
   }
   if (headers.from === 'source') {

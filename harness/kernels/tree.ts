@@ -1,12 +1,12 @@
 /** Kernels of one's own: a source, a build tree, or what a kernel installs, named on the command line. */
 import { existsSync } from 'node:fs';
 import { readFile, readdir, realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
 import type { Bind } from '../roots/tool-root.js';
+import { hashOf } from '../util/cache.js';
 import type { CatalogueEntry } from './catalogue.js';
-import { sha256 } from './image.js';
 import type { HeaderSource, Kernel } from './provide.js';
 
 const TREES = 'SWARMGUARD_KERNEL_TREES';
@@ -107,13 +107,30 @@ export async function provideTree(entry: CatalogueEntry, path: string): Promise<
   );
 }
 
-/** A source as something to prepare headers from. */
+/** A source as something to prepare headers from, or to build: known by the sizes and times of its files. */
 export async function treeSource(path: string): Promise<HeaderSource> {
-  // The whole is too much to read; whoever changes it changes one of these, or touches it.
-  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'describe', '--always', '--dirty'], {
-    cwd: path,
-    reject: false,
-  });
-  const key = [path, await sha256(join(path, 'Makefile')), stdout].join(' ');
-  return { key, path: () => Promise.resolve(path) };
+  const files = ['-name', '.git', '-prune', '-o', '-type', 'f', '-printf', '%P %s %T@\\n'];
+  const { stdout } = await execa('find', ['.', ...files], { cwd: path });
+  return { key: hashOf(...stdout.split('\n').sort()), path: () => Promise.resolve(path) };
+}
+
+/**
+ * What a source calls itself, where its configuration adds nothing: as its scripts/setlocalversion puts it
+ * together, outside a repository.
+ * @throws where its Makefile does not tell.
+ */
+export async function treeRelease(path: string): Promise<string> {
+  const { stdout } = await execa('make', ['-s', '--no-print-directory', '-C', path, 'kernelversion']);
+  const suffixes = (await readdir(path)).filter((name) => /^localversion[^~]*$/.test(name)).sort();
+  const texts = await Promise.all(suffixes.map((name) => readFile(join(path, name), 'utf8')));
+  return [stdout, ...texts].join('').replace(/\s/g, '');
+}
+
+/** Packs a source into a directory, without what may have been built in it, and says under which name. */
+export async function packTree(path: string, dir: string): Promise<string> {
+  const name = 'source.tar';
+  const built = ['.git', '*.o', '*.a', '*.ko'].map((each) => `--exclude=${each}`);
+  const tree = ['-C', dirname(path), basename(path)];
+  await execa('tar', ['-cf', join(dir, name), ...built, ...tree]);
+  return name;
 }

@@ -18,7 +18,7 @@ export async function readSteps(file: string): Promise<NotedStep[]> {
 /** Columns that are the sum of the steps whose titles match. */
 const STEPS = [
   ['fetch', /^Downloading /],
-  ['headers', /^Preparing headers /],
+  ['headers', /^(Preparing headers|Building kernel) /],
   ['build', /^Building the module /],
 ] as const;
 
@@ -36,8 +36,9 @@ function seconds(cells: readonly Cell[]): number {
 }
 
 /**
- * A Markdown table with a row for each kernel of the cells. “Boot” is from power-on to the first answer
- * over SSH, once; “quick” are the specs of the suite vm, “all” everything, as long as it took here.
+ * A Markdown table with a row for each kernel of the cells. “Headers” are those that were prepared, or the
+ * whole kernel where it was built; “boot” is from power-on to the first answer over SSH, once; “quick” are
+ * the specs of the suite vm, “all” everything, as long as it took here.
  */
 export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]): string {
   const kernels = [...new Set(cells.map(({ kernel }) => kernel))].filter((name) => name !== '');

@@ -1,5 +1,5 @@
 /** The kernel catalogue, its lock file and its page. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { parseCatalogue, readCatalogue, readLock } from '../../harness/kernels/catalogue.js';
 import { probe } from '../../harness/kernels/page.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
+import { packTree, treeRelease, treeSource } from '../../harness/kernels/tree.js';
 import { repository } from '../../harness/util/repository.js';
 
 test('a catalogue that names no kernel, two alike, or an unknown key is refused', () => {
@@ -59,6 +60,35 @@ test('an option that the configuration of a kernel built here does not keep is n
     expect(exitCode).toBe(1);
     expect(stderr.split('\n')).toEqual(
       lost.map((line) => `the kernel's configuration does not keep ${line}`),
+    );
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('a source of one’s own is known by what is in it, and calls itself what its files say', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-source-'));
+  const [tree, copy] = [join(dir, 'linux'), join(dir, 'copy')];
+  const key = async (path: string) => (await treeSource(path)).key;
+  try {
+    await mkdir(join(tree, '.git'), { recursive: true });
+    const make = '.PHONY: kernelversion\nkernelversion:\n\t@echo 6.14.3\n';
+    await writeFile(join(tree, 'Makefile'), make);
+    await writeFile(join(tree, 'localversion'), '-rc1\n');
+    await writeFile(join(tree, 'localversion~'), '-old\n');
+    await writeFile(join(tree, 'localversion-own'), '-own\n');
+    expect(await treeRelease(tree)).toBe('6.14.3-rc1-own');
+    await execa('cp', ['-a', tree, copy]);
+    expect(await key(copy)).toBe(await key(tree));
+    await writeFile(join(copy, '.git/index'), '');
+    expect(await key(copy)).toBe(await key(tree));
+    await utimes(join(copy, 'Makefile'), 0, 0);
+    expect(await key(copy)).not.toBe(await key(tree));
+    await writeFile(join(tree, 'core.o'), '');
+    const packed = join(dir, await packTree(tree, dir));
+    const { stdout } = await execa('tar', ['-tf', packed]);
+    expect(stdout.split('\n').sort()).toEqual(
+      ['', 'Makefile', 'localversion', 'localversion-own', 'localversion~'].map((name) => `linux/${name}`),
     );
   } finally {
     await rm(dir, { recursive: true });

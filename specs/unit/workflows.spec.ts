@@ -104,6 +104,7 @@ test('a run of several kernels says how long each took to fetch, prepare, build,
   const cells = [
     { ...at, kernel: '6.18', suite: 'vm', tests: [outcome('passed', 60_000), outcome('failed', 90_000)] },
     { ...at, kernel: '6.18', suite: 'long', tests: [outcome('skipped', 150_000)] },
+    { ...at, kernel: 'debug', release: '7.3.4-own', suite: 'vm', tests: [outcome('passed', 60_000)] },
     { ...at, kernel: '', suite: 'unit', tests: [outcome('passed', 1000)] },
   ];
   const step = (title: string, ms: number, kernel = '6.18') => ({ for: kernel, title, ms });
@@ -115,10 +116,12 @@ test('a run of several kernels says how long each took to fetch, prepare, build,
     step('Booting 6.18.15', 9500),
     step('Booting 6.18.15', 11_000),
     step('Building the module for 7.3.4', 77_000, '7.3'),
+    step('Building kernel 7.3.4-swarm-debug', 1_200_000, 'debug'),
   ];
   expect(timesTable(steps, cells).split('\n')).toEqual([
     '| kernel | release | fetch | headers | build | boot | quick | all | specs |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     '| 6.18 | 6.18.15 | 30.0 s | – | 20.0 s | 9.5 s | 2.5 min | 5.8 min | 1 passed, 1 failed, 1 skipped |',
+    '| debug | 7.3.4-own | – | 20.0 min | – | – | 2.5 min | 22.5 min | 1 passed, 0 failed, 0 skipped |',
   ]);
 });
