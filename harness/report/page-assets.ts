@@ -22,6 +22,7 @@ p time { display: inline; }
 .infrastructure { --verdict: var(--infrastructure); } .skipped { --verdict: var(--skipped); }
 td[data-verdict]:not(.none) { background: color-mix(in srgb, var(--verdict) var(--tint), var(--bg)); }
 td a, .mark { color: var(--verdict); font-weight: 600; }
+td a { white-space: nowrap; }
 form { display: flex; gap: 1.5rem; margin: 1rem 0; align-items: baseline; flex-wrap: wrap; }
 ul.tests { list-style: none; padding: 0; } ul.tests li { border-top: 1px solid var(--line); padding: .35rem 0; }
 pre { overflow: auto; max-height: 24rem; padding: .75rem; border: 1px solid var(--line); font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }

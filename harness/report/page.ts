@@ -81,7 +81,10 @@ interface Row {
 }
 
 function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): string {
-  const suites = [...new Set(cells.map(({ suite }) => suite))].sort();
+  const kernelsOf = (suite: string) => cells.filter((cell) => cell.suite === suite).length;
+  const suites = [...new Set(cells.map(({ suite }) => suite))]
+    .sort()
+    .sort((a, b) => kernelsOf(b) - kernelsOf(a));
   const newestFirst = [...new Set(cells.map(({ kernel }) => kernel))];
   const rows: Row[] = newestFirst.map((name) => ({
     name: name || 'no kernel',

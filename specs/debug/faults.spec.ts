@@ -30,7 +30,7 @@ const OPERATIONS: Record<string, [object, number, number]> = {
 };
 
 for (const [operation, [agent, fewest, fewestRefused]] of Object.entries(OPERATIONS)) {
-  test(`every allocation of ${operation} fails once`, async ({ booted, stage }, info) => {
+  test(`every allocation of ${operation} fails once`, async ({ booted, stage }) => {
     const { ko, oracle } = await buildModule(stage.kernel, ['SWARM_FAULTS=y']);
     if ((await booted.exec('[ -e /proc/swarm_oracle ]')).code !== 0) await booted.loadOracle(oracle);
     const guest = await booted.load(ko);
@@ -38,7 +38,7 @@ for (const [operation, [agent, fewest, fewestRefused]] of Object.entries(OPERATI
       timeoutMs: 580_000,
     });
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^\w+: \d+ allocations, \d+ refused\n$/)]);
-    info.annotations.push({ type: 'faults', description: stdout.trim() });
+    console.log(stdout.trim());
     const [allocations = 0, refused = 0] = [...stdout.matchAll(/\d+/g)].map(Number);
     expect(allocations).toBeGreaterThanOrEqual(fewest);
     expect(refused).toBeGreaterThanOrEqual(fewestRefused);
