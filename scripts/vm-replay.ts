@@ -7,7 +7,8 @@ const USAGE = `npm run vm:replay -- [ID [--gdb [-- ARGUMENT OF GDB...]]]
 
 Runs a recorded guest again, exactly as it ran, and says whether the failure came again: exit status 0 if
 so, 1 if not, 2 where the recording cannot be replayed. Without ID it lists the recordings there are. With
---gdb it waits for gdb before its first instruction, and runs gdb where it is installed.`;
+--gdb it waits for gdb before its first instruction, and runs gdb where it is installed; what the guest's
+console says is on standard error then, apart from what gdb prints.`;
 
 const { values, positionals } = command(USAGE, {
   options: { gdb: { type: 'boolean', default: false } },
@@ -26,7 +27,7 @@ async function list(): Promise<void> {
 async function run(name: string): Promise<number> {
   const recording = await openRecording(name);
   console.error(`replaying ${name}: ${recording.meta.spec}, ${recording.meta.release}`);
-  if (values.gdb) return debug(recording, gdbArguments, echo);
+  if (values.gdb) return debug(recording, gdbArguments, (text) => process.stderr.write(text));
   const { reproduced, message } = await replay(recording, echo);
   console.error(message);
   return reproduced ? 0 : 1;

@@ -89,8 +89,8 @@ test('gdb stops a replay where it is told to, by the name of a function', async 
   const { failed } = await execa('gdb', ['--version'], { reject: false });
   test.skip(failed, 'gdb is not installed');
   const orders = ['break vpanic', 'continue', 'info registers rip'].flatMap((order) => ['-ex', order]);
-  const { exitCode, stdout } = await replay(race, '--gdb', '--', '-batch', ...orders);
-  expect(stdout).toMatch(/^\[ *\d+\.\d+\] WARNING: .*planted_write\+0x/m);
+  const { exitCode, stdout, stderr } = await replay(race, '--gdb', '--', '-batch', ...orders);
+  expect(stderr).toMatch(/^\[ *\d+\.\d+\] WARNING: .*planted_write\+0x/m);
   expect(stdout).toMatch(/^Breakpoint 1, 0x[0-9a-f]+ in vpanic \(\)$/m);
   expect(stdout).toMatch(/^rip .*<vpanic>$/m);
   expect(exitCode).toBe(0);
