@@ -1,7 +1,7 @@
 /** Kernels of one's own: a source, a build tree, or what a kernel installs, named on the command line. */
 import { existsSync } from 'node:fs';
 import { readFile, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
 import type { Bind } from '../roots/tool-root.js';
@@ -130,7 +130,6 @@ export async function treeRelease(path: string): Promise<string> {
 export async function packTree(path: string, dir: string): Promise<string> {
   const name = 'source.tar';
   const built = ['.git', '*.o', '*.a', '*.ko'].map((each) => `--exclude=${each}`);
-  const tree = ['-C', dirname(path), basename(path)];
-  await execa('tar', ['-cf', join(dir, name), ...built, ...tree]);
+  await execa('tar', ['-cf', join(dir, name), ...built, '-C', path, '.']);
   return name;
 }

@@ -1,5 +1,5 @@
 /** The kernel catalogue, its lock file and its page. */
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -85,10 +85,12 @@ test('a source of one’s own is known by what is in it, and calls itself what i
     await utimes(join(copy, 'Makefile'), 0, 0);
     expect(await key(copy)).not.toBe(await key(tree));
     await writeFile(join(tree, 'core.o'), '');
-    const packed = join(dir, await packTree(tree, dir));
+    const link = join(dir, 'link');
+    await symlink(tree, link);
+    const packed = join(dir, await packTree(link, dir));
     const { stdout } = await execa('tar', ['-tf', packed]);
     expect(stdout.split('\n').sort()).toEqual(
-      ['', 'Makefile', 'localversion', 'localversion-own', 'localversion~'].map((name) => `linux/${name}`),
+      ['', 'Makefile', 'localversion', 'localversion-own', 'localversion~'].map((name) => `./${name}`),
     );
   } finally {
     await rm(dir, { recursive: true });
