@@ -171,6 +171,23 @@ static int check_same(struct swarm_agent *agent, struct task_struct *leader,
 
 /* Becoming a member */
 
+/*
+ * Is it inside the kernel_clone() that makes it? It can be found by its number before
+ * sched_process_fork, where it may become its parent's agent's. It is woken behind
+ * that, with its pi_lock held: whoever sees under that lock that it has been also
+ * sees the entry that it may have got.
+ */
+static bool being_forked(struct task_struct *leader)
+{
+	unsigned long flags;
+	bool new;
+
+	raw_spin_lock_irqsave(&leader->pi_lock, flags);
+	new = READ_ONCE(leader->__state) & TASK_NEW;
+	raw_spin_unlock_irqrestore(&leader->pi_lock, flags);
+	return new;
+}
+
 static int check_candidate(struct task_struct *leader, struct swarm_policy_error *err)
 {
 	bool is_member;
@@ -178,6 +195,9 @@ static int check_candidate(struct task_struct *leader, struct swarm_policy_error
 	if (leader->flags & PF_KTHREAD || is_global_init(leader))
 		return swarm_refuse(err, -EPERM, "pid",
 				    "kernel threads and process 1 cannot become agents");
+	if (being_forked(leader))
+		return swarm_refuse(err, -EBUSY, "pid",
+				    "the process is still being forked; try again");
 	rcu_read_lock();
 	is_member = swarm_member_find(leader->signal);
 	rcu_read_unlock();
@@ -269,7 +289,8 @@ static int adopt(struct swarm_agent *agent, struct task_struct *leader,
  * Descriptors the process holds and children it has stay its own affair; its later
  * forks are the agent's.
  *
- * Return: 0; -ESRCH; -EBUSY where it is a member of an agent already; -EPERM where
+ * Return: 0; -ESRCH; -EBUSY where it is a member of an agent already, or still being
+ * forked; -EPERM where
  * it is in a namespace the policy forbids, is process 1 or a kernel thread; -ENOMEM;
  * -EINTR.
  */

@@ -277,9 +277,7 @@ struct swarm_agent *swarm_agent_enter(u64 id)
 void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed)
 {
 	raw_spin_lock(&agent->lock);
-	if (armed)
-		WRITE_ONCE(agent->armed, NULL);
-	else
+	if (!armed)
 		agent->uses++;
 	if (agent->state < SWARM_RUNNING)
 		agent->state = SWARM_RUNNING;
@@ -336,8 +334,10 @@ static __always_inline void give_up(struct swarm_agent *agent, struct list_head 
  *
  * Never sleeps. With the last use the agent is gone (or registered again) and
  * lets go of the module. That is safe here although this is the module's own
- * code: a caller is either a tracepoint's callback or a handler of /proc/swarm,
- * and unloading waits for both, then for the reaper.
+ * code: a caller is a tracepoint's callback, a handler of /proc/swarm, the task work
+ * of an exiting process or the worker that waits for its threads (track.c), and
+ * unloading waits for all of them, then for the reaper. A caller must not sleep
+ * behind this in task work: that would end the wait (synchronize_rcu_tasks()).
  */
 void swarm_agent_unuse(struct swarm_agent *agent)
 {
@@ -410,8 +410,10 @@ void swarm_agent_unforked(struct swarm_agent *agent)
 /**
  * swarm_agent_destroy - end an agent on request
  *
- * A registered agent is gone at once, one with processes as soon as the last
- * of them has exited.
+ * A registered agent is gone at once, one with processes as soon as the last of them
+ * has exited and let go of all it had. One that is armed is gone when the thread
+ * that is armed for it has been answered: its next fork fails with ECANCELED (or, if
+ * it has passed the hook already, yields a child that dies unrun), or it exits.
  *
  * Return: 0, or -ESRCH where there is no such agent.
  */
@@ -438,7 +440,6 @@ int swarm_agent_destroy(u64 id)
 		goto out;
 
 	swarm_agent_doom(agent, SWARM_END_REQUEST);
-	swarm_reserved_disarm(agent);
 	swarm_agent_unuse(agent);
 out:
 	rcu_read_unlock();

@@ -17,7 +17,6 @@
 struct pid;
 struct swarm_cgroup;
 struct swarm_policy;
-struct task_struct;
 struct workqueue_struct;
 
 #define SWARM_NO_RANGE		U32_MAX
@@ -42,11 +41,11 @@ enum swarm_state {
  * @state: where in its life it is
  * @pinned: it holds a reference on the module
  * @listed: it is complete, and may be found by its id
- * @uses: its processes, one for an armed thread, and one for a call at work on
- *	  it; at 0 an agent that has run goes (or is registered again if it persists)
+ * @uses: its processes until they have let go of all they had, one for an armed
+ *	  thread, and one for a call at work on it; at 0 an agent that has run goes
+ *	  (or is registered again if it persists)
  * @members: its processes, oldest first; walked under RCU
  * @range: index of its range of user and group ids, or SWARM_NO_RANGE
- * @armed: the thread whose next fork makes its first process; a key, never followed
  * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
  * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
  * @failed_step: ... of this step
@@ -72,7 +71,6 @@ struct swarm_agent {
 	const char *failed_step;
 	atomic_t violations;
 	atomic_t audited;
-	const struct task_struct *armed;
 	struct llist_node reap;
 	struct rcu_head rcu;
 	char name[SWARM_NAME_MAX + 1];

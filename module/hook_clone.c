@@ -20,6 +20,13 @@
 /* Sharing these with the launcher contradicts namespaces of one's own. */
 #define CONTRADICTING	(CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM)
 
+/* The agent was destroyed before its first process was forked: the thread is disarmed. */
+static noinline long disarm_canceled(void)
+{
+	swarm_reserved_cancel(current);
+	return -ECANCELED;
+}
+
 /* An armed thread forks: its child becomes the first process of an agent. */
 static unsigned long launch(const struct swarm_member *reservation,
 			    struct kernel_clone_args *args)
@@ -29,6 +36,9 @@ static unsigned long launch(const struct swarm_member *reservation,
 
 	if (args->flags & CLONE_THREAD)
 		return SWARM_PASS;
+	/* Destroyed later than this, it kills the child before that runs (spawn.c). */
+	if (unlikely(swarm_agent_dying(agent)))
+		return (unsigned long)disarm_canceled;
 	if (args->flags & CONTRADICTING ||
 	    (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))) {
 		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers or semaphores with its launcher\n",
@@ -64,6 +74,7 @@ static unsigned long decide(struct kernel_clone_args *args)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
+	enum swarm_action action, separating;
 	enum swarm_syscall rule;
 	unsigned long verdict;
 
@@ -75,24 +86,31 @@ static unsigned long decide(struct kernel_clone_args *args)
 	}
 
 	rules = swarm_policy_rules(member->agent->policy);
-	if (args->flags & SEPARATING) {
-		verdict = swarm_enforce(member, SWARM_KIND_UNSHARE,
-					rules->syscalls[SWARM_SYS_UNSHARE]);
+	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
+	action = rules->syscalls[rule];
+	separating = args->flags & SEPARATING ? rules->syscalls[SWARM_SYS_UNSHARE] : SWARM_ALLOW;
+	/* Before anything is counted: a call that starts anew comes by here again. */
+	if (rule == SWARM_SYS_FORK && swarm_passes(action) && swarm_passes(separating)) {
+		verdict = reserve(member);
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
-	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
-	verdict = swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule]);
-	if (verdict != SWARM_PASS || rule == SWARM_SYS_THREAD)
+	verdict = swarm_enforce(member, SWARM_KIND_UNSHARE, separating);
+	if (verdict != SWARM_PASS)
 		return verdict;
-	return reserve(member);
+	return swarm_enforce(member, (enum swarm_kind)rule, action);
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs)
+static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
+	unsigned long verdict;
+
 	swarm_hook_enter();
-	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0)));
+	verdict = decide((void *)ftrace_regs_get_argument(regs, 0));
+	if (unlikely(verdict == swarm_verdict_refill()))
+		swarm_uncount_run(ops);
+	swarm_answer(regs, verdict);
 	swarm_hook_leave();
 }
 
@@ -103,5 +121,5 @@ void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that has nothing to do with agents. */
 	if (likely(swarm_member_none(current->signal) && !atomic_read(&swarm_nr_reserved)))
 		return;
-	answer(regs);
+	answer(regs, ops);
 }

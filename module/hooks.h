@@ -101,6 +101,12 @@ static __always_inline enum swarm_outcome swarm_outcome(enum swarm_action action
 	return action == SWARM_KILL ? SWARM_DONE_KILL : SWARM_DONE_DENY;
 }
 
+/* Does a call for which a rule says this go on? */
+static __always_inline bool swarm_passes(enum swarm_action action)
+{
+	return action == SWARM_ALLOW || action == SWARM_AUDIT || !swarm_enforcing;
+}
+
 static __always_inline unsigned long swarm_verdict(enum swarm_outcome outcome)
 {
 	switch (outcome) {
@@ -130,6 +136,12 @@ static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long
 static __always_inline void swarm_count_run(const struct ftrace_ops *ops)
 {
 	this_cpu_inc(*container_of(ops, struct swarm_hook, ops)->runs);
+}
+
+/* A call that starts anew comes by once more, and is one call to whoever counts. */
+static __always_inline void swarm_uncount_run(const struct ftrace_ops *ops)
+{
+	this_cpu_dec(*container_of(ops, struct swarm_hook, ops)->runs);
 }
 
 struct swarm_hook *swarm_hook_at(unsigned int nr);

@@ -43,14 +43,12 @@ static struct {
  * struct pool - entries for children to come
  * @lock: of @free; taken in hooks, hence raw, but never in an interrupt
  * @free: those that are taken from
- * @returned: those that came back, from any context
- * @nr: how many in both
+ * @nr: how many
  */
 static struct {
 	raw_spinlock_t lock;
 	struct llist_node *free;
-	struct llist_head returned;
-	atomic_t nr;
+	unsigned int nr;
 } pool;
 
 static struct kmem_cache *member_cache;
@@ -67,16 +65,6 @@ struct swarm_member *swarm_member_alloc(gfp_t gfp)
 	return kmem_cache_zalloc(member_cache, gfp);
 }
 
-static bool pool_put(struct swarm_member *member)
-{
-	if (atomic_inc_return(&pool.nr) > POOL_HIGH) {
-		atomic_dec(&pool.nr);
-		return false;
-	}
-	llist_add(&member->retired, &pool.returned);
-	return true;
-}
-
 /**
  * swarm_member_from_pool - an entry without allocating, in a hook
  * Return: an entry, all zero but for its place in the pool, or NULL.
@@ -84,32 +72,36 @@ static bool pool_put(struct swarm_member *member)
 struct swarm_member *swarm_member_from_pool(void)
 {
 	struct llist_node *node;
+	bool low;
 
 	raw_spin_lock(&pool.lock);
-	if (!pool.free)
-		pool.free = llist_del_all(&pool.returned);
 	node = pool.free;
-	if (node)
+	if (node) {
 		pool.free = node->next;
+		WRITE_ONCE(pool.nr, pool.nr - 1);
+	}
+	low = pool.nr < POOL_LOW;
 	raw_spin_unlock(&pool.lock);
 
-	if (!node || atomic_dec_return(&pool.nr) < POOL_LOW)
+	if (low)
 		queue_work(swarm_workqueue, &refill_work);
-	return node ? llist_entry(node, struct swarm_member, retired) : NULL;
+	return node ? llist_entry(node, struct swarm_member, pooled) : NULL;
 }
 
 static int refill_to(unsigned int nr)
 {
 	struct swarm_member *member;
 
-	while (atomic_read(&pool.nr) < (int)nr) {
+	while (READ_ONCE(pool.nr) < nr) {
 		member = swarm_member_alloc(GFP_KERNEL);
 		if (!member)
 			return -ENOMEM;
-		if (!pool_put(member)) {
-			kmem_cache_free(member_cache, member);
-			break;
-		}
+		raw_spin_lock(&pool.lock);
+		member->pooled.next = pool.free;
+		pool.free = &member->pooled;
+		WRITE_ONCE(pool.nr, pool.nr + 1);
+		raw_spin_unlock(&pool.lock);
+		cond_resched();
 	}
 	return 0;
 }
@@ -131,77 +123,23 @@ int swarm_member_refill(void)
 	return refill_to(POOL_STEP);
 }
 
-/*
- * Entries that readers may still be at. Many share one grace period: those that have
- * gathered while it went on wait for the next. Whoever sets @pending owns @waiting
- * and @rcu until it is cleared.
- */
-static struct {
-	struct llist_head gathered;
-	struct llist_node *waiting;
-	atomic_t pending;
-	struct rcu_head rcu;
-} retired;
-
-/* What one callback gives back, so that other work of its kind gets its turn. */
-#define RELEASE_MAX	512
-
-static void release(struct swarm_member *member)
+static void release(struct rcu_head *rcu)
 {
+	struct swarm_member *member = container_of(rcu, struct swarm_member, rcu);
+
 	put_pid(member->pid);
-	memset(member, 0, sizeof(*member));
-	if (!pool_put(member))
-		kmem_cache_free(member_cache, member);
-}
-
-static void release_waiting(struct rcu_head *rcu);
-
-/* Has the caller, who found nobody at it, to see to what has gathered? */
-static void wait_for_readers(void)
-{
-	while (!llist_empty(&retired.gathered) && !atomic_xchg(&retired.pending, 1)) {
-		retired.waiting = llist_del_all(&retired.gathered);
-		if (retired.waiting) {
-			call_rcu(&retired.rcu, release_waiting);
-			return;
-		}
-		atomic_set_release(&retired.pending, 0);
-		/* As below. */
-		smp_mb();
-	}
-}
-
-static void release_waiting(struct rcu_head *rcu)
-{
-	unsigned int nr;
-
-	for (nr = 0; retired.waiting && nr < RELEASE_MAX; nr++) {
-		struct swarm_member *member =
-			llist_entry(retired.waiting, struct swarm_member, retired);
-
-		retired.waiting = retired.waiting->next;
-		release(member);
-	}
-	if (!retired.waiting)
-		retired.waiting = llist_del_all(&retired.gathered);
-	if (retired.waiting) {
-		call_rcu(&retired.rcu, release_waiting);
-		return;
-	}
-	atomic_set_release(&retired.pending, 0);
-	/* Whoever adds an entry looks at pending behind it: one of us sees the other. */
-	smp_mb();
-	wait_for_readers();
+	kmem_cache_free(member_cache, member);
 }
 
 /**
  * swarm_member_free - give an entry back; from any context
+ *
+ * Readers may still be at it, so it is freed after a grace period, by RCU's own
+ * callback: RCU speeds up where many of them pile up.
  */
 void swarm_member_free(struct swarm_member *member)
 {
-	llist_add(&member->retired, &retired.gathered);
-	if (!atomic_read(&retired.pending))
-		wait_for_readers();
+	call_rcu(&member->rcu, release);
 }
 
 /* The table */
@@ -280,6 +218,8 @@ void swarm_member_add_child(struct swarm_member *member, struct task_struct *chi
 	member->pid = get_pid(task_tgid(child));
 
 	raw_spin_lock(lock);
+	/* An adoption would have come first only before it was woken, and is refused then. */
+	WARN_ON_ONCE(swarm_member_find(signal));
 	swarm_agent_join(member->agent, &member->link, armed);
 	hlist_add_head_rcu(&member->node, swarm_member_bucket(signal));
 	raw_spin_unlock(lock);
@@ -287,14 +227,15 @@ void swarm_member_add_child(struct swarm_member *member, struct task_struct *chi
 }
 
 /**
- * swarm_member_remove - a process has exited
+ * swarm_member_remove - a process has exited: no rule is its any more
  *
  * Harmless when called twice, which some kernels do (two threads of one process
  * may both see themselves as the last). Never sleeps.
  *
- * Return: true if it was a member.
+ * Return: its entry, whose use of the agent and place among its members stay until
+ * swarm_member_leave(); or NULL where it was no member.
  */
-bool swarm_member_remove(const struct signal_struct *signal)
+struct swarm_member *swarm_member_remove(const struct signal_struct *signal)
 {
 	raw_spinlock_t *lock = swarm_member_lock(signal);
 	struct swarm_member *member;
@@ -304,15 +245,30 @@ bool swarm_member_remove(const struct signal_struct *signal)
 	if (member)
 		hlist_del_rcu(&member->node);
 	raw_spin_unlock(lock);
-	if (!member)
-		return false;
-	swarm_agent_leave(member->agent, &member->link);
-	atomic_dec(&swarm_nr_members);
-	swarm_member_free(member);
-	return true;
+	if (member)
+		atomic_dec(&swarm_nr_members);
+	return member;
 }
 
-/* Reservations: touched by the thread that made them, but for disarming. */
+/**
+ * swarm_member_leave - a process that has exited leaves its agent
+ * @member: what swarm_member_remove() returned; freed
+ *
+ * Never sleeps. The agent may go with it, and let go of the module: see
+ * swarm_agent_unuse().
+ */
+void swarm_member_leave(struct swarm_member *member)
+{
+	swarm_agent_leave(member->agent, &member->link);
+	swarm_member_free(member);
+}
+
+/*
+ * Reservations. Only the thread that made one adds, takes and cancels it; the lock is
+ * for the others of its chain. In particular, destroying an agent leaves the
+ * reservation of the thread that is armed for it: that thread may be anywhere in
+ * kernel_clone(), and whatever it forks must not be outside the agent.
+ */
 
 static unsigned int reserved_bucket(const struct task_struct *task)
 {
@@ -348,8 +304,8 @@ static void reserved_unlink(struct swarm_member *member)
  * swarm_reserved_find - what the calling thread has reserved for its next fork
  *
  * Under rcu_read_lock(), without a lock: a reservation that goes meanwhile keeps its
- * place in the chain until a grace period has passed. The entry stays valid as long
- * as the caller can neither fork nor exit and rcu_read_lock() is held.
+ * place in the chain until a grace period has passed. The entry stays valid until the
+ * calling thread takes or cancels it.
  *
  * Return: the entry or NULL.
  */
@@ -370,7 +326,7 @@ struct swarm_member *swarm_reserved_find(const struct task_struct *task)
  * swarm_reserved_add - promise the next process that @task forks to an agent
  * @member: the entry for it, with agent and flags set
  */
-void swarm_reserved_add(struct swarm_member *member, const struct task_struct *task)
+void swarm_reserved_add(struct swarm_member *member, struct task_struct *task)
 {
 	unsigned int bucket = reserved_bucket(task);
 
@@ -430,31 +386,6 @@ void swarm_reserved_cancel(const struct task_struct *task)
 }
 
 /**
- * swarm_reserved_disarm - disarm the thread that is armed for an agent, if any
- *
- * Does nothing where it has forked meanwhile: the child sees that the agent is
- * dying.
- */
-void swarm_reserved_disarm(struct swarm_agent *agent)
-{
-	const struct task_struct *task = READ_ONCE(agent->armed);
-	unsigned int bucket = reserved_bucket(task);
-	struct swarm_member *member;
-
-	if (!task)
-		return;
-	raw_spin_lock(&reserved[bucket].lock);
-	member = reserved_lookup(bucket, task);
-	if (member && member->agent == agent && member->flags & SWARM_MEMBER_SPAWNED)
-		reserved_unlink(member);
-	else
-		member = NULL;
-	raw_spin_unlock(&reserved[bucket].lock);
-	if (member)
-		drop_reserved(member);
-}
-
-/**
  * swarm_current_agent_id - the agent that the calling process belongs to
  * Return: its id, or 0.
  */
@@ -505,30 +436,27 @@ free_buckets:
 	return err;
 }
 
-static void free_all(struct llist_node *list)
+static void free_pool(void)
 {
 	struct swarm_member *member, *next;
 
-	llist_for_each_entry_safe(member, next, list, retired)
+	llist_for_each_entry_safe(member, next, pool.free, pooled)
 		kmem_cache_free(member_cache, member);
+	pool.free = NULL;
+	pool.nr = 0;
 }
 
-/* The hooks are gone and no agent runs: nothing takes an entry any more. */
+/*
+ * The hooks are gone and no agent runs: nothing takes an entry any more. Nor is one
+ * reserved: a thread gives up what a failed fork has left in its own call of
+ * sched_process_exit, and its process is the agent's until then (track.c).
+ */
 void swarm_members_exit(void)
 {
 	WARN_ON_ONCE(atomic_read(&swarm_nr_members) || atomic_read(&swarm_nr_reserved));
 	cancel_work_sync(&refill_work);
-	/*
-	 * Entries on their way back to the pool: one grace period may follow another,
-	 * and a callback that has just cleared pending may be about to ask for one.
-	 */
-	do {
-		rcu_barrier();
-	} while (atomic_read(&retired.pending));
-	free_all(pool.free);
-	free_all(llist_del_all(&pool.returned));
-	pool.free = NULL;
-	atomic_set(&pool.nr, 0);
+	rcu_barrier();
+	free_pool();
 	kmem_cache_destroy(member_cache);
 	vfree(swarm_members.buckets);
 }

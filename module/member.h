@@ -33,10 +33,14 @@ struct swarm_agent;
  * @agent: its agent, which outlives it
  * @link: entry of the agent's members, oldest first
  * @pid: its thread group's id
- * @task: the thread that reserved the entry for its next fork; a key as well
+ * @task: the thread that reserved the entry for its next fork; a key as well. Of a
+ *	  process that has exited, its last thread, held (track.c).
  * @flags: SWARM_MEMBER_*, written by the process itself
- * @work: what it does before its first user instruction (spawn.c)
- * @retired: entry of those that go back to the pool after a grace period
+ * @work: what the process does before its first user instruction (spawn.c), and what
+ *	  it does last before it is a zombie (track.c)
+ * @pooled: entry of the pool
+ * @leaving: entry of those whose threads have yet to let go (track.c)
+ * @rcu: frees it
  *
  * An entry is reserved before a fork, in the hook on kernel_clone, because the
  * child must not run untracked and nothing may fail once it exists.
@@ -48,10 +52,14 @@ struct swarm_member {
 	struct swarm_agent *agent;
 	struct list_head link;
 	struct pid *pid;
-	const struct task_struct *task;
+	struct task_struct *task;
 	u32 flags;
-	struct callback_head work;
-	struct llist_node retired;
+	union {
+		struct callback_head work;
+		struct llist_node pooled;
+		struct llist_node leaving;
+		struct rcu_head rcu;
+	};
 };
 
 /**
@@ -133,13 +141,13 @@ int swarm_member_refill(void);
 raw_spinlock_t *swarm_member_lock(const struct signal_struct *signal);
 int swarm_member_add(struct swarm_member *member, struct task_struct *leader);
 void swarm_member_add_child(struct swarm_member *member, struct task_struct *child, bool armed);
-bool swarm_member_remove(const struct signal_struct *signal);
+struct swarm_member *swarm_member_remove(const struct signal_struct *signal);
+void swarm_member_leave(struct swarm_member *member);
 
 struct swarm_member *swarm_reserved_find(const struct task_struct *task);
-void swarm_reserved_add(struct swarm_member *member, const struct task_struct *task);
+void swarm_reserved_add(struct swarm_member *member, struct task_struct *task);
 struct swarm_member *swarm_reserved_take(const struct task_struct *task);
 void swarm_reserved_cancel(const struct task_struct *task);
-void swarm_reserved_disarm(struct swarm_agent *agent);
 
 u64 swarm_current_agent_id(void);
 

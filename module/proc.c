@@ -14,18 +14,32 @@
 
 #define DIRECTORY	"swarm"
 
+/* All files are there: until then loading may still fail, and so nobody may begin anything. */
+static bool ready;
+
+/**
+ * swarm_proc_ready - has the module been loaded?
+ */
+bool swarm_proc_ready(void)
+{
+	/* Pairs with swarm_proc_init(). */
+	return smp_load_acquire(&ready);
+}
+
 /**
  * swarm_may_control - may the caller give orders through this file?
  *
  * It needs CAP_SYS_ADMIN in the initial user namespace, and so did whoever
  * opened the file; a member of an agent may not, wherever it has the file from.
  *
- * Return: 0 or -EPERM.
+ * Return: 0; -EPERM; -ENODEV while the module is being loaded.
  */
 int swarm_may_control(const struct file *file)
 {
 	struct swarm_member *member;
 
+	if (!swarm_proc_ready())
+		return -ENODEV;
 	rcu_read_lock();
 	member = swarm_member_find(current->signal);
 	if (member)
@@ -242,6 +256,8 @@ int __init swarm_proc_init(void)
 			return -ENOMEM;
 		}
 	}
+	/* Nothing of loading can fail any more. */
+	smp_store_release(&ready, true);
 	return 0;
 }
 

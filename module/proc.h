@@ -20,6 +20,7 @@ extern const struct proc_ops swarm_proc_events_ops;
 extern const struct proc_ops swarm_proc_inspect_ops;
 extern const struct proc_ops swarm_proc_metrics_ops;
 
+bool swarm_proc_ready(void);
 int swarm_may_control(const struct file *file);
 u64 swarm_scope(u64 opener);
 

@@ -229,7 +229,7 @@ static int events_open(struct inode *inode, struct file *file)
 {
 	struct reader *reader;
 
-	if (!try_module_get(THIS_MODULE))
+	if (!swarm_proc_ready() || !try_module_get(THIS_MODULE))
 		return -ENODEV;
 	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
 	if (!reader) {

@@ -62,6 +62,25 @@ static bool chrooted(void)
 	return answer;
 }
 
+/*
+ * Is the calling thread armed for an agent that still waits for it? One that was
+ * destroyed meanwhile is let go instead: whoever arms anew means the new agent.
+ */
+static bool armed_already(void)
+{
+	struct swarm_member *reservation;
+	bool armed = false;
+
+	rcu_read_lock();
+	reservation = swarm_reserved_find(current);
+	if (reservation)
+		armed = !swarm_agent_dying(reservation->agent);
+	rcu_read_unlock();
+	if (reservation && !armed)
+		swarm_reserved_cancel(current);
+	return armed;
+}
+
 /**
  * swarm_spawn_arm - make the calling thread's next fork the agent's first process
  * @agent: registered; the caller holds a use
@@ -74,13 +93,9 @@ int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
 	bool own_ids = swarm_policy_rules(agent->policy)->namespaces & SWARM_NS_USER;
 	struct swarm_member *member;
-	bool armed;
 	int ret;
 
-	rcu_read_lock();
-	armed = swarm_reserved_find(current);
-	rcu_read_unlock();
-	if (armed)
+	if (armed_already())
 		return swarm_refuse(err, -EBUSY, "spawn",
 				    "this thread is armed already; fork first, or destroy the agent it is armed for");
 	if (own_ids && chrooted())
@@ -100,7 +115,6 @@ int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
 	}
 	member->agent = agent;
 	member->flags = SWARM_MEMBER_SPAWNED | SWARM_MEMBER_NEWBORN;
-	WRITE_ONCE(agent->armed, current);
 	swarm_reserved_add(member, current);
 	return 0;
 }

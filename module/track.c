@@ -3,11 +3,16 @@
  * Following processes: a child is its parent's agent's before it can run, and
  * an agent ends with its last process. The callbacks never sleep.
  */
+#include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/task_work.h>
 #include <linux/tracepoint.h>
+#include <linux/workqueue.h>
 
+#include "agent.h"
 #include "compat/compat.h"
 #include "member.h"
 #include "spawn.h"
@@ -51,14 +56,99 @@ static void on_exec(struct task_struct *task)
 	rcu_read_unlock();
 }
 
+/*
+ * The end of a membership
+ *
+ * When the last thread of a process calls sched_process_exit, no rule concerns it any
+ * more: it runs no user instruction and forks nothing. But it has its memory, files
+ * and namespaces still, and its other threads may be anywhere between that call and
+ * the end of do_exit(). Its agent has ended only when all of them have let go: each
+ * has, once its exit_state is set (exit_notify(), which follows the last task work).
+ *
+ * So the last thread leaves the agent in task work of its own, behind what closing
+ * its files adds there; and where another thread is slower, a worker waits for that.
+ */
+
+/* How often the worker looks, in jiffies: a thread that closes files has to write them. */
+#define LEAVING_DELAY	1
+
+static LLIST_HEAD(leaving);
+static void leave_when_let_go(struct work_struct *work);
+static DECLARE_DELAYED_WORK(leaving_work, leave_when_let_go);
+
+/* Have all threads of a process let go, but for @but? @task: any of them, held. */
+static bool let_go(const struct task_struct *task, const struct task_struct *but)
+{
+	const struct task_struct *thread;
+	bool all = true;
+
+	rcu_read_lock();
+	for_each_thread(task, thread)
+		if (thread != but && !READ_ONCE(thread->exit_state))
+			all = false;
+	rcu_read_unlock();
+	return all;
+}
+
+static void leave_later(struct swarm_member *member)
+{
+	if (llist_add(&member->leaving, &leaving))
+		queue_delayed_work(swarm_workqueue, &leaving_work, LEAVING_DELAY);
+}
+
+static void leave_when_let_go(struct work_struct *work)
+{
+	struct llist_node *list = llist_del_all(&leaving);
+	struct swarm_member *member, *next;
+
+	llist_for_each_entry_safe(member, next, list, leaving) {
+		struct task_struct *task = member->task;
+
+		if (!let_go(task, NULL)) {
+			leave_later(member);
+			continue;
+		}
+		swarm_member_leave(member);
+		put_task_struct(task);
+	}
+}
+
+/* In the last thread, which has closed its files and left its namespaces. */
+static void leave(struct callback_head *work)
+{
+	struct swarm_member *member = container_of(work, struct swarm_member, work);
+
+	/*
+	 * Closing a file may add more work, which is taken newest first, all that there
+	 * is at a time: this one goes on until it is the only one.
+	 */
+	if ((work->next || swarm_has_task_work(current)) && !swarm_add_task_work(current, work))
+		return;
+	if (let_go(current, current)) {
+		swarm_member_leave(member);
+		return;
+	}
+	member->task = get_task_struct(current);
+	leave_later(member);
+}
+
 static void on_exit(struct task_struct *task)
 {
+	struct swarm_member *member;
+
 	if (unlikely(atomic_read(&swarm_nr_reserved)))
 		swarm_reserved_cancel(task);
 	/* Quick return while no agent runs, and for all but a process's last thread. */
 	if (likely(!atomic_read(&swarm_nr_members)) || atomic_read(&task->signal->live))
 		return;
-	swarm_member_remove(task->signal);
+	member = swarm_member_remove(task->signal);
+	if (!member)
+		return;
+	init_task_work(&member->work, leave);
+	if (!swarm_add_task_work(task, &member->work))
+		return;
+	member->task = get_task_struct(task);
+	leave_later(member);
 }
 
 const struct swarm_task_callbacks swarm_track_callbacks = {
@@ -73,7 +163,9 @@ int __init swarm_track_init(void)
 	return swarm_tracepoints_init(&swarm_track_callbacks);
 }
 
+/* No agent runs, so no process is about to leave one but in the last lines of doing so. */
 void swarm_track_exit(void)
 {
 	swarm_tracepoints_exit();
+	flush_delayed_work(&leaving_work);
 }

@@ -73,6 +73,29 @@ static inline void swarm_before_user(struct task_struct *child, struct callback_
 #endif
 }
 
+/**
+ * swarm_add_task_work - have the calling task do something before it exits
+ * @task: the calling task, which is exiting
+ * @work: done once its files are closed and its namespaces left
+ *
+ * Return: 0; a negative errno where the task has passed that point, or where the
+ * kernel does not export how.
+ */
+static inline int swarm_add_task_work(struct task_struct *task, struct callback_head *work)
+{
+#ifdef SWARM_BIRTH_BY_TASK_WORK
+	return task_work_add(task, work, TWA_NONE);
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+/* Has the calling task more work of that kind, beside what it is at? */
+static inline bool swarm_has_task_work(const struct task_struct *task)
+{
+	return READ_ONCE(task->task_works);
+}
+
 /* vfs.c: directories of an internal mount, made with the caller's credentials */
 int swarm_make_dir(const struct path *parent, const char *name);
 int swarm_remove_dir(const struct path *parent, const char *name);

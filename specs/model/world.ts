@@ -36,6 +36,8 @@ export interface ModelAgent {
   readonly policy: Policy;
   /** Oldest first. */
   members: Puppet[];
+  /** Destroyed, but a thread that was armed for it has not been told. */
+  dying: boolean;
 }
 
 /** What an order answers, and who dies of it. */
@@ -84,7 +86,9 @@ export class World {
   }
 
   arm(launcher: Puppet, policy: Policy): Outcome {
-    if (launcher.armed) return { answer: 'EBUSY spawn', deaths: [] };
+    if (launcher.armed && !launcher.armed.dying) return { answer: 'EBUSY spawn', deaths: [] };
+    // Armed anew, it lets go of an agent that was destroyed.
+    this.#disarm(launcher);
     const answer = this.#agent(policy);
     launcher.armed = this.agents.at(-1);
     return { answer, deaths: [] };
@@ -105,7 +109,7 @@ export class World {
   attach(agent: ModelAgent, target: Puppet | undefined): Outcome {
     const [first] = agent.members;
     if (!first) {
-      const armed = this.puppets.some((each) => each.armed === agent);
+      const armed = !agent.dying && this.puppets.some((each) => each.armed === agent);
       return { answer: armed ? 'EBUSY' : 'ESRCH', deaths: [] };
     }
     if (!target || target.agent) return { answer: 'EBUSY', deaths: [] };
@@ -124,6 +128,10 @@ export class World {
     const verdict = this.#judge(parent, parent.agent?.policy.fork);
     if (verdict) return verdict;
     const { agent, armed, uts, init } = parent;
+    if (!agent && armed?.dying) {
+      this.#disarm(parent);
+      return { answer: 'ECANCELED', deaths: [] };
+    }
     if (agent) {
       // Armed, then adopted: the agent it was armed for loses it with its first fork as a member.
       this.#disarm(parent);
@@ -170,7 +178,10 @@ export class World {
   destroy(id: number): Outcome {
     const agent = this.agents.find((each) => each.id === id);
     if (!agent) return { answer: 'ESRCH', deaths: [] };
-    for (const puppet of this.puppets) if (puppet.armed === agent) puppet.armed = undefined;
+    if (this.puppets.some((each) => each.armed === agent)) {
+      agent.dying = true;
+      return { answer: '0', deaths: [] };
+    }
     const deaths = this.#die(agent.members, true);
     if (this.agents.includes(agent)) this.#gone(agent);
     return { answer: '0', deaths };
@@ -208,7 +219,7 @@ export class World {
   #agent(policy: Policy): string {
     const id = ++this.#ids;
     this.created++;
-    this.agents.push({ id, policy, members: [] });
+    this.agents.push({ id, policy, members: [], dying: false });
     return `{"id":${id}}`;
   }
 
@@ -227,7 +238,7 @@ export class World {
 
   /** The last process, or the thread that was armed, has gone. */
   #over(agent: ModelAgent): void {
-    if (!agent.policy.persist) this.#gone(agent);
+    if (agent.dying || !agent.policy.persist) this.#gone(agent);
   }
 
   #disarm(puppet: Puppet): void {

@@ -124,23 +124,6 @@ test('an adopted process and its later children die, and nobody else', async ({ 
   await loaded.sh(`kill ${bystander}`);
 });
 
-test('an armed thread is disarmed: its next fork is no agent; it can be armed again', async ({ loaded }) => {
-  const stdout = await loaded.sh(
-    `exec 3<>/proc/swarm/create
-    printf '{"spawn":true,"memory_limit":67108864}' >&3; read -r first <&3
-    echo "\${first//[^0-9]/}" >/proc/swarm/destroy
-    readlink /proc/self/ns/pid; head -n 1 /proc/swarm/status
-    printf '{"spawn":true,"namespace_flags":33}' >&3; read -r second <&3
-    readlink /proc/self/ns/pid; true`,
-  );
-  const [own, active, inside] = stdout.split('\n');
-  expect([own, active]).toEqual([await loaded.sh('readlink /proc/1/ns/pid'), 'Active agents: 0']);
-  expect(inside).toMatch(/^pid:\[\d+\]$/);
-  expect(inside).not.toBe(own);
-  await expectActive(loaded, 0);
-  await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
-});
-
 test('files have their modes: anybody reads status and agents, nobody writes them', async ({ loaded }) => {
   expect(await loaded.sh('cd /proc/swarm; stat -c "%n %a %u %g" status agents create destroy')).toBe(
     'status 444 0 0\nagents 444 0 0\ncreate 600 0 0\ndestroy 200 0 0',

@@ -89,6 +89,16 @@ test('the oracle finds a member that descends from no agent', async ({ loaded })
   await destroyAll(loaded);
 });
 
+test('the oracle finds a process that has two entries', async ({ loaded }) => {
+  expectFindings('a member is put into the table once more');
+  const { id, pid } = await start(loaded, {}, 'exec sleep 1000');
+  await loaded.sh(`echo forge ${id} ${pid} >${ORACLE}`);
+  const findings = await loaded.findings();
+  await loaded.sh(`echo restore >${ORACLE}`);
+  expect(findings).toEqual([`agent ${id}: process ${pid} has two entries`]);
+  await destroyAll(loaded);
+});
+
 test("the oracle finds a member of the wrong agent, and one that has left its agent's namespaces", async ({
   loaded,
 }) => {

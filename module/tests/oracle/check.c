@@ -39,6 +39,7 @@ enum kind {
 	NO_PROCESS,
 	EXITED,
 	UNLISTED,
+	TWICE,
 	AGENT_GONE,
 	NOT_BORN,
 	CGROUP,
@@ -54,6 +55,7 @@ static const char *const kinds[] = {
 	[NO_PROCESS] = "is a member but no process",
 	[EXITED] = "has exited but is a member still",
 	[UNLISTED] = "is a member but not in its agent's list",
+	[TWICE] = "has two entries",
 	[AGENT_GONE] = "is a member but its agent is gone",
 	[NOT_BORN] = "is a member by birth but nobody saw it born",
 	[CGROUP] = "is outside the agent's cgroup",
@@ -118,6 +120,9 @@ static void check_entry(struct pass *pass, const struct swarm_view *view,
 	/* In this order an entry enters and leaves the list around the table. */
 	if (!member->link.next || member->link.prev == LIST_POISON2)
 		found(pass, UNLISTED, id, nr, member->signal);
+	/* Of two, one is found; the other outlives the process and its rules meet another. */
+	if (!hlist_unhashed_lockless(&member->node) && view->find(member->signal) != member)
+		found(pass, TWICE, id, nr, member->signal);
 	if (view->next_agent(&at) != member->agent)
 		found(pass, AGENT_GONE, id, nr, member->signal);
 	if (!leader || leader->signal != member->signal)

@@ -3,12 +3,14 @@
  * Makes a function of the kernel slow, so that a race with its caller is not a
  * matter of luck:
  *
- *   insmod swarm_delay.ko function=kill_pid ms=5
+ *   insmod swarm_delay.ko function=kill_pid ms=5 [comm=NAME]
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/string.h>
 
 static char *function = "";
 module_param(function, charp, 0444);
@@ -18,6 +20,10 @@ static unsigned int ms = 1;
 module_param(ms, uint, 0444);
 MODULE_PARM_DESC(ms, "by how many milliseconds (default 1)");
 
+static char *comm = "";
+module_param(comm, charp, 0444);
+MODULE_PARM_DESC(comm, "for threads of this name only (default all)");
+
 static unsigned int hits;
 module_param(hits, uint, 0444);
 MODULE_PARM_DESC(hits, "how often it was called");
@@ -25,6 +31,8 @@ MODULE_PARM_DESC(hits, "how often it was called");
 /* Busy, for it may be anywhere; other CPUs go on. */
 static int delay(struct kprobe *probe, struct pt_regs *regs)
 {
+	if (*comm && strcmp(current->comm, comm))
+		return 0;
 	WRITE_ONCE(hits, hits + 1);
 	mdelay(ms);
 	return 0;

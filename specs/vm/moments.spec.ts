@@ -1,0 +1,185 @@
+/** What happens in a moment that is too short to meet, unless a function of the kernel is made slow. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import type { Stage } from '../../harness/vm/stage.js';
+import { expect, test } from '../fixtures.js';
+import { counted, expectNothingLeft } from '../races.js';
+import { background, expectActive } from '../support.js';
+
+/** Runs `moment` of vm-images/guest, which must find nothing wrong; returns what it prints. */
+async function moment(guest: LoadedGuest, words: string): Promise<string> {
+  const { code, stdout, stderr } = await guest.exec(`moment ${words}`, { timeoutMs: 170_000 });
+  expect(stderr, `moment ${words}`).toBe('');
+  expect(code, `moment ${words}`).toBe(0);
+  return stdout;
+}
+
+interface Delay {
+  function: string;
+  ms: number;
+  /** Threads of this name only. */
+  comm?: string;
+}
+
+/** Makes a function slow while `work` runs, which must come by there. */
+async function delayed<T>(
+  guest: LoadedGuest,
+  stage: Stage,
+  delay: Delay,
+  work: () => Promise<T>,
+): Promise<T> {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await guest.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
+  const words = Object.entries(delay).map(([key, value]) => `${key}=${value}`);
+  await guest.sh(`insmod /root/swarm_delay.ko ${words.join(' ')}`);
+  const result = await work();
+  const hits = await guest.sh('cat /sys/module/swarm_delay/parameters/hits; rmmod swarm_delay');
+  expect(Number(hits), `calls of ${delay.function} that were slow`).toBeGreaterThan(0);
+  return result;
+}
+
+test('a process that is adopted while it is being forked is its parent agent\u2019s alone', async ({
+  loaded,
+  stage,
+}) => {
+  // Its number can be found already, and its parent has not told anybody of it.
+  const slow = { function: 'sched_post_fork', ms: 10 };
+  const printed = await delayed(loaded, stage, slow, () => moment(loaded, 'adopting 100'));
+  expect(counted(printed, 'early'), printed).toBeGreaterThan(50);
+  expect(counted(printed, 'adopted'), printed).toBe(0);
+  await expectNothingLeft(loaded);
+});
+
+test('an agent destroyed between its arming and the end of a fork has no child outside', async ({
+  loaded,
+}) => {
+  const printed = await moment(loaded, 'canceled 300 6000');
+  expect(counted(printed, 'refused'), printed).toBeGreaterThan(10);
+  expect(counted(printed, 'died'), printed).toBeGreaterThan(10);
+  expect(counted(printed, 'refused') + counted(printed, 'died')).toBe(300);
+  await expectNothingLeft(loaded);
+});
+
+test('an agent that is destroyed while armed goes with its thread\u2019s next fork, exit or arming', async ({
+  loaded,
+}) => {
+  const terminal = await loaded.terminal();
+  await terminal.type('exec 3<>/proc/swarm/create');
+  const armAndDestroy = async () => {
+    await terminal.type(`printf '{"spawn":true,"memory_limit":67108864}' >&3; read -r answer <&3`);
+    await terminal.type('echo "${answer//[^0-9]/}" >/proc/swarm/destroy');
+    expect((await loaded.swarm.status()).active, 'not gone yet').toBe(1);
+    expect(await loaded.swarm.inspect((await loaded.swarm.agents())[0]?.id ?? 0)).toMatchObject({
+      state: 'dying',
+    });
+  };
+  const own = await loaded.sh('readlink /proc/1/ns/pid');
+  await armAndDestroy();
+  expect(await terminal.type('readlink /proc/self/ns/pid')).toMatch(/fork: Operation canceled/);
+  await expectActive(loaded, 0);
+  expect(await terminal.type('readlink /proc/self/ns/pid'), 'disarmed').toBe(own);
+  await armAndDestroy();
+  const { created } = await loaded.swarm.status();
+  await terminal.type(`printf '{"spawn":true,"namespace_flags":33}' >&3; read -r answer <&3; echo "$answer"`);
+  expect(await loaded.swarm.status(), 'armed anew').toMatchObject({ active: 1, created: created + 1 });
+  const inside = await terminal.type('readlink /proc/self/ns/pid');
+  expect(inside).toMatch(/^pid:\[\d+\]$/);
+  expect(inside).not.toBe(own);
+  await armAndDestroy();
+  await loaded.sh(`kill -9 ${await terminal.type('echo $$')}`);
+  await expectNothingLeft(loaded);
+});
+
+/** Starts an agent that holds a fifo open in two threads' files; returns its id. */
+async function holder(guest: LoadedGuest): Promise<number> {
+  await guest.sh('rm -f /srv/held; mkfifo -m 666 /srv/held; chmod 755 /srv');
+  const reader = await background(guest, 'sleep 1000 3<>/srv/held');
+  await guest.sh(
+    `setsid launch '{"spawn":true}' /usr/local/bin/moment hold /srv/held >/srv/out 2>&1 </dev/null &`,
+  );
+  await expect.poll(() => guest.sh('cat /srv/out')).toContain('holding');
+  await guest.sh(`kill ${reader}`);
+  return (await guest.swarm.agents())[0]?.id ?? 0;
+}
+
+for (const [who, comm] of [
+  ['its process', undefined],
+  ['a thread of it that is slower than the last', 'slow'],
+] as const)
+  test(`"destroyed" is told when ${who} has let go of its files`, async ({ loaded, stage }) => {
+    const id = await holder(loaded);
+    const slow = { function: 'exit_files', ms: 100, ...(comm ? { comm } : {}) };
+    const printed = await delayed(loaded, stage, slow, () => moment(loaded, `let-go /srv/held ${id}`));
+    expect(printed).toBe('let go\n');
+    await expectNothingLeft(loaded);
+  });
+
+test('the module stays while a thread that has something reserved is between its end and being told', async ({
+  loaded,
+  stage,
+}) => {
+  // What it calls behind the count of living threads and before sched_process_exit.
+  const slow = { function: 'taskstats_exit', ms: 3000, comm: 'slow' };
+  await delayed(loaded, stage, slow, async () => {
+    await background(loaded, `launch '{"spawn":true,"pids_limit":2}' /usr/local/bin/moment left-over`);
+    // Its last thread has been told of, and the agent is there still.
+    const look = 'grep -o "PID: [1-9]" /proc/swarm/agents; grep "^swarm_guard_members " /proc/swarm/metrics';
+    await expect
+      .poll(() => loaded.sh(look).catch(String), { intervals: [50] })
+      .toMatch(/^PID: \d\nswarm_guard_members 0$/);
+    expect((await loaded.exec('rmmod swarm_guard')).code, 'in use').not.toBe(0);
+    await expectActive(loaded, 0);
+  });
+  await expectNothingLeft(loaded);
+});
+
+/** How often the hook on fork has run. */
+async function forksSeen(guest: LoadedGuest): Promise<number> {
+  const metrics = await guest.sh('cat /proc/swarm/metrics');
+  return Number(/hook_runs_total\{function="kernel_clone"\} (\d+)/.exec(metrics)?.[1]);
+}
+
+test('a fork that finds no entry for its child, and starts anew, is counted and told once', async ({
+  loaded,
+  stage,
+}) => {
+  const FORKS = 3000;
+  const slow = { function: 'swarm_guard:refill', ms: 4000 };
+  await loaded.sh('rm -f /srv/forks');
+  const pid = await background(loaded, `moment forks ${FORKS} /srv/forks`);
+  const policy = {
+    persist: true,
+    syscalls: { fork: 'audit' },
+    namespace_flags: 0,
+    privileged: true,
+  } as const;
+  const id = await loaded.swarm.create({ ...policy, pid });
+  const before = await forksSeen(loaded);
+  await delayed(loaded, stage, slow, async () => {
+    await loaded.sh('touch /srv/forks');
+    await expect
+      .poll(() => loaded.sh(`ps -o stat= -p ${pid} || true`), { timeout: 60_000 })
+      .toMatch(/^(Z.*)?$/);
+  });
+  expect(await loaded.swarm.inspect(id)).toMatchObject({ audited: FORKS });
+  // And whatever the commands of this spec forked meanwhile.
+  expect((await forksSeen(loaded)) - before).toBeLessThan(FORKS + 60);
+  await loaded.swarm.destroy(id);
+  await expectNothingLeft(loaded);
+});
+
+test('no file that gives orders can be opened before the module is loaded whole', async ({
+  loaded,
+  stage,
+}) => {
+  await loaded.unload();
+  const printed = await delayed(loaded, stage, { function: 'proc_create', ms: 100 }, async () => {
+    const opening = moment(loaded, 'opening 4');
+    await loaded.sh('sleep 0.5; insmod /root/swarm_guard.ko');
+    return opening;
+  });
+  expect(counted(printed, 'early'), printed).toBeGreaterThan(0);
+  expect(counted(printed, 'opened'), printed).toBeGreaterThan(0);
+  await expectNothingLeft(loaded);
+});
