@@ -4,11 +4,15 @@
  * compared by inode from then on: what a path leads to later changes nothing, and
  * nor does another path to the same file (a hard link, a bind mount, a symlink).
  */
+#include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/elf.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jhash.h>
 #include <linux/limits.h>
+#include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
@@ -76,21 +80,153 @@ static int resolve(const char *name, bool tree, u32 nr, struct path *path,
 	return ret;
 }
 
-/* Keep the paths in order, each inode once; takes over the reference. */
-static void insert(struct swarm_exec_paths *paths, struct path *path)
+/* The order that paths are kept in; 0 for the same. */
+static int compare(const struct path *a, const struct path *b)
 {
-	const struct inode *inode = d_inode(path->dentry);
+	const void *left[] = { d_inode(a->dentry), a->dentry, a->mnt };
+	const void *right[] = { d_inode(b->dentry), b->dentry, b->mnt };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(left); i++)
+		if (left[i] != right[i])
+			return left[i] < right[i] ? -1 : 1;
+	return 0;
+}
+
+/* Keep some paths in order, each once; takes over the reference. */
+static void insert(struct path *paths, u32 *nr, struct path *path)
+{
 	u32 i = 0;
 
-	while (i < paths->nr && inode_of(paths, i) < inode)
+	while (i < *nr && compare(&paths[i], path) < 0)
 		i++;
-	if (i < paths->nr && inode_of(paths, i) == inode) {
+	if (i < *nr && !compare(&paths[i], path)) {
 		path_put(path);
 		return;
 	}
-	memmove(&paths->paths[i + 1], &paths->paths[i], (paths->nr - i) * sizeof(*path));
-	paths->paths[i] = *path;
-	paths->nr++;
+	memmove(&paths[i + 1], &paths[i], (*nr - i) * sizeof(*path));
+	paths[i] = *path;
+	(*nr)++;
+}
+
+/*
+ * Interpreters
+ *
+ * An ELF program names one in PT_INTERP, and the kernel maps and starts that in its
+ * place, without asking whether it may be executed. So those are remembered that the
+ * listed programs name now, as the writer sees them; for a tree, those that programs
+ * of this architecture usually name. What else an execve brings in is killed.
+ */
+
+static const char *const usual_interpreters[] = {
+#if defined(CONFIG_X86_64)
+	"/lib64/ld-linux-x86-64.so.2",
+	"/lib/ld-linux.so.2",
+	"/lib/ld-musl-x86_64.so.1",
+	"/lib/ld-musl-i386.so.1",
+#elif defined(CONFIG_ARM64)
+	"/lib/ld-linux-aarch64.so.1",
+	"/lib/ld-linux-armhf.so.3",
+	"/lib/ld-musl-aarch64.so.1",
+	"/lib/ld-musl-armhf.so.1",
+#endif
+};
+
+/* One for each listed program, or the usual ones where a tree is listed. */
+#define INTERPRETERS_MAX	(SWARM_EXEC_PATHS_MAX + ARRAY_SIZE(usual_interpreters))
+/* Of more program headers than this the kernel executes none either. */
+#define PROGRAM_HEADERS_MAX	(SZ_64K / sizeof(Elf32_Phdr))
+
+static void add_interpreter(struct swarm_exec_paths *paths, const char *name)
+{
+	struct path path;
+
+	/* One that is not there, or no file, can start nothing either. */
+	if (paths->nr_interpreters >= INTERPRETERS_MAX || kern_path(name, LOOKUP_FOLLOW, &path))
+		return;
+	if (d_is_reg(path.dentry))
+		insert(paths->paths + paths->nr, &paths->nr_interpreters, &path);
+	else
+		path_put(&path);
+}
+
+static bool read_exactly(struct file *file, void *to, size_t length, loff_t pos)
+{
+	return kernel_read(file, to, length, &pos) == length;
+}
+
+/* Where PT_INTERP is in a file, of either class; false where there is none. */
+static bool find_interpreter(struct file *file, loff_t *offset, size_t *size)
+{
+	union {
+		unsigned char ident[EI_NIDENT];
+		Elf32_Ehdr narrow;
+		Elf64_Ehdr wide;
+	} header;
+	u32 i, nr, entry;
+	loff_t table;
+	bool wide;
+
+	if (!read_exactly(file, &header, sizeof(header.narrow), 0) ||
+	    memcmp(header.ident, ELFMAG, SELFMAG))
+		return false;
+	wide = header.ident[EI_CLASS] == ELFCLASS64;
+	if (wide && !read_exactly(file, &header, sizeof(header.wide), 0))
+		return false;
+	nr = wide ? header.wide.e_phnum : header.narrow.e_phnum;
+	entry = wide ? header.wide.e_phentsize : header.narrow.e_phentsize;
+	table = wide ? header.wide.e_phoff : header.narrow.e_phoff;
+	/* As the kernel demands of what it executes. */
+	if (entry != (wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) || nr > PROGRAM_HEADERS_MAX)
+		return false;
+	for (i = 0; i < nr; i++) {
+		union {
+			Elf32_Phdr narrow;
+			Elf64_Phdr wide;
+		} segment;
+
+		if (!read_exactly(file, &segment, entry, table + (loff_t)i * entry))
+			return false;
+		if ((wide ? segment.wide.p_type : segment.narrow.p_type) != PT_INTERP)
+			continue;
+		*offset = wide ? segment.wide.p_offset : segment.narrow.p_offset;
+		*size = wide ? segment.wide.p_filesz : segment.narrow.p_filesz;
+		return true;
+	}
+	return false;
+}
+
+/* What cannot be read now names no interpreter, and so gets none later. */
+static void add_interpreter_of(struct swarm_exec_paths *paths, const struct path *path)
+{
+	struct file *file = dentry_open(path, O_RDONLY | O_LARGEFILE, current_cred());
+	char *name = NULL;
+	loff_t offset;
+	size_t size;
+
+	if (IS_ERR(file))
+		return;
+	if (find_interpreter(file, &offset, &size) && size > 1 && size <= PATH_MAX)
+		name = kmalloc(size, GFP_KERNEL);
+	if (name && read_exactly(file, name, size, offset) && !name[size - 1])
+		add_interpreter(paths, name);
+	kfree(name);
+	fput(file);
+}
+
+static void add_interpreters(struct swarm_exec_paths *paths)
+{
+	bool tree = false;
+	u32 i;
+
+	for (i = 0; i < paths->nr; i++) {
+		if (d_is_dir(paths->paths[i].dentry))
+			tree = true;
+		else
+			add_interpreter_of(paths, &paths->paths[i]);
+	}
+	for (i = 0; tree && i < ARRAY_SIZE(usual_interpreters); i++)
+		add_interpreter(paths, usual_interpreters[i]);
 }
 
 /**
@@ -100,7 +236,7 @@ static void insert(struct swarm_exec_paths *paths, struct path *path)
  * @err: filled after an error
  *
  * For the writer itself: each path is followed as the calling process sees it,
- * symlinks at its end included.
+ * symlinks at its end included, and so are the interpreters that programs name.
  *
  * Return: the paths; NULL where the request has none; -EINVAL for a path that does
  * not exist or is of the wrong kind; -ENOMEM.
@@ -114,7 +250,8 @@ struct swarm_exec_paths *swarm_exec_paths_resolve(const struct swarm_request *re
 
 	if (!request->nr_exec_paths)
 		return NULL;
-	paths = kzalloc(struct_size(paths, paths, request->nr_exec_paths), GFP_KERNEL_ACCOUNT);
+	paths = kzalloc(struct_size(paths, paths, request->nr_exec_paths + INTERPRETERS_MAX),
+			GFP_KERNEL_ACCOUNT);
 	if (!paths)
 		return ERR_PTR(swarm_refuse(err, -ENOMEM, "", "out of memory"));
 
@@ -133,8 +270,9 @@ struct swarm_exec_paths *swarm_exec_paths_resolve(const struct swarm_request *re
 			swarm_exec_paths_free(paths);
 			return ERR_PTR(ret);
 		}
-		insert(paths, &path);
+		insert(paths->paths, &paths->nr, &path);
 	}
+	add_interpreters(paths);
 	return paths;
 }
 
@@ -150,7 +288,7 @@ void swarm_exec_paths_free(struct swarm_exec_paths *paths)
 
 	if (!paths)
 		return;
-	for (i = 0; i < paths->nr; i++)
+	for (i = 0; i < paths->nr + paths->nr_interpreters; i++)
 		path_put(&paths->paths[i]);
 	kfree(paths);
 }
@@ -185,6 +323,7 @@ u32 swarm_exec_paths_hash(const struct swarm_exec_paths *paths, u32 seed)
 	const struct inode *inode;
 	u32 i;
 
+	/* Interpreters follow from the files. */
 	for (i = 0; paths && i < paths->nr; i++) {
 		inode = inode_of(paths, i);
 		seed = jhash(&inode, sizeof(inode), seed);
@@ -193,7 +332,12 @@ u32 swarm_exec_paths_hash(const struct swarm_exec_paths *paths, u32 seed)
 }
 
 /**
- * swarm_exec_paths_equal - do both name the same files? Either may be NULL.
+ * swarm_exec_paths_equal - do both name the same files through the same mounts?
+ * @a: either may be NULL
+ * @b: the other
+ *
+ * The same files through another mount are another policy: it tells its own paths,
+ * and keeps its own mounts busy.
  */
 bool swarm_exec_paths_equal(const struct swarm_exec_paths *a, const struct swarm_exec_paths *b)
 {
@@ -201,10 +345,10 @@ bool swarm_exec_paths_equal(const struct swarm_exec_paths *a, const struct swarm
 
 	if (!a || !b)
 		return a == b;
-	if (a->nr != b->nr)
+	if (a->nr != b->nr || a->nr_interpreters != b->nr_interpreters)
 		return false;
-	for (i = 0; i < a->nr; i++)
-		if (inode_of(a, i) != inode_of(b, i))
+	for (i = 0; i < a->nr + a->nr_interpreters; i++)
+		if (!path_equal(&a->paths[i], &b->paths[i]))
 			return false;
 	return true;
 }
@@ -271,4 +415,45 @@ enum swarm_listed swarm_exec_paths_find(const struct swarm_exec_paths *paths,
 		cpu_relax();
 	}
 	return SWARM_LISTED_UNKNOWN;
+}
+
+static bool interprets(const struct swarm_exec_paths *paths, const struct inode *inode)
+{
+	u32 i;
+
+	for (i = 0; i < paths->nr_interpreters; i++)
+		if (inode_of(paths, paths->nr + i) == inode)
+			return true;
+	return false;
+}
+
+/**
+ * swarm_exec_paths_stray - a file that an execve has mapped to be run, and should not
+ * @paths: the list
+ * @mm: the calling process's, from the end of its execve on until it runs: nobody else
+ *	changes what is mapped in it, so it is read without its lock
+ *
+ * Under rcu_read_lock(). The program itself was asked about when it was loaded; this is
+ * about its interpreter. One of which no answer is to be had, since directories are
+ * being renamed all the while, is a stray.
+ *
+ * Return: the file, which stays as long as the mapping does, or NULL.
+ */
+struct file *swarm_exec_paths_stray(const struct swarm_exec_paths *paths, struct mm_struct *mm)
+{
+	const struct file *program = rcu_dereference(mm->exe_file);
+	struct vm_area_struct *area;
+	VMA_ITERATOR(areas, mm, 0);
+
+	for_each_vma(areas, area) {
+		struct file *file = area->vm_file;
+
+		if (!file || !(area->vm_flags & VM_EXEC) ||
+		    (program && file_inode(file) == file_inode(program)) ||
+		    interprets(paths, file_inode(file)))
+			continue;
+		if (swarm_exec_paths_find(paths, file) != SWARM_LISTED)
+			return file;
+	}
+	return NULL;
 }

@@ -8,15 +8,18 @@
 #include <linux/types.h>
 
 struct file;
+struct mm_struct;
 struct swarm_policy_error;
 struct swarm_request;
 
 /**
  * struct swarm_exec_paths - files and trees, held by inode
  * @dropped: entry of the list of those to be let go
- * @nr: how many
- * @paths: each once, in the order of their inodes' addresses; a directory stands for
- *	   the tree under it
+ * @nr: how many are listed
+ * @nr_interpreters: how many more there are behind those: the interpreters that
+ *		     programs among them name, which they run but nobody may execute
+ * @paths: each once, in the order of the addresses of inode, dentry and mount; a
+ *	   directory stands for the tree under it. Then the interpreters, likewise.
  *
  * The references keep an inode from being freed and its number from being used
  * again, so a file is compared by the address of its inode. They hold the mount as
@@ -27,6 +30,7 @@ struct swarm_request;
 struct swarm_exec_paths {
 	struct llist_node dropped;
 	u32 nr;
+	u32 nr_interpreters;
 	struct path paths[];
 };
 
@@ -46,5 +50,6 @@ u32 swarm_exec_paths_hash(const struct swarm_exec_paths *paths, u32 seed);
 bool swarm_exec_paths_equal(const struct swarm_exec_paths *a, const struct swarm_exec_paths *b);
 enum swarm_listed swarm_exec_paths_find(const struct swarm_exec_paths *paths,
 					const struct file *file);
+struct file *swarm_exec_paths_stray(const struct swarm_exec_paths *paths, struct mm_struct *mm);
 
 #endif

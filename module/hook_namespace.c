@@ -41,7 +41,7 @@ void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 {
 	swarm_count_run(ops);
 	/* Unsharing files, fs or semaphores alone makes no namespace. */
-	if (ftrace_regs_get_argument(regs, 0) & SWARM_CLONE_NEW_ALL)
+	if (ftrace_regs_get_argument(regs, 0) & SWARM_UNSHARE_NEW_ALL)
 		answer(regs, SWARM_SYS_UNSHARE);
 }
 
@@ -53,7 +53,10 @@ void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
 }
 
 #ifdef OPEN_TREE_NAMESPACE
-/* open_tree(dfd, path, flags): a detached copy of a tree in a namespace of its own */
+/*
+ * open_tree(dfd, path, flags) and open_tree_attr(dfd, path, flags, attributes, size):
+ * a detached copy of a tree in a namespace of its own
+ */
 void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *regs)
 {

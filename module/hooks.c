@@ -96,7 +96,11 @@ unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind 
 static struct swarm_hook hooks[] = {
 	SWARM_HOOK("kernel_clone", swarm_hook_clone),
 	SWARM_HOOK("security_bprm_check", swarm_hook_exec),
+	SWARM_HOOK("security_bprm_creds_for_exec", swarm_hook_exec_check),
 	SWARM_HOOK("devcgroup_check_permission", swarm_hook_device),
+#ifdef CONFIG_UNIX98_PTYS
+	SWARM_HOOK("ptm_open_peer", swarm_hook_pty_peer),
+#endif
 	SWARM_HOOK("ksys_unshare", swarm_hook_unshare),
 	SWARM_HOOK(SWARM_SYSCALL_NATIVE "setns", swarm_hook_setns),
 #ifdef SWARM_SYSCALL_COMPAT
@@ -108,8 +112,10 @@ static struct swarm_hook hooks[] = {
 	/* Kernels that make mount namespaces without clone, unshare or setns. */
 #ifdef OPEN_TREE_NAMESPACE
 	SWARM_HOOK(SWARM_SYSCALL_NATIVE "open_tree", swarm_hook_open_tree),
+	SWARM_HOOK(SWARM_SYSCALL_NATIVE "open_tree_attr", swarm_hook_open_tree),
 #ifdef SWARM_SYSCALL_COMPAT
 	SWARM_HOOK(SWARM_SYSCALL_COMPAT "open_tree", swarm_hook_open_tree),
+	SWARM_HOOK(SWARM_SYSCALL_COMPAT "open_tree_attr", swarm_hook_open_tree),
 #endif
 #endif
 #ifdef FSMOUNT_NAMESPACE

@@ -50,6 +50,10 @@ void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,
 			     struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_exec_check(unsigned long ip, unsigned long parent_ip,
+				   struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_pty_peer(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
@@ -62,6 +66,8 @@ void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
+
+void swarm_exec_mapped(struct swarm_member *member);
 
 unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind kind,
 			     enum swarm_action action);

@@ -93,7 +93,8 @@ struct swarm_rules {
 	u8 privileged;			/* 0 or 1 */
 	u8 persist;			/* 0 or 1 */
 	struct swarm_device_rule devices[SWARM_DEVICES_MAX];
-	u8 pad[4];
+	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
+	u8 pad[3];
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 };
 

@@ -130,8 +130,10 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 			       swarm_action_name(rules->syscalls[i]));
 	seq_buf_printf(out, "},\"persist\":%s,\"privileged\":%s",
 		       rules->persist ? "true" : "false", rules->privileged ? "true" : "false");
-	if (policy->exec_paths)
+	if (policy->exec_paths) {
 		put_exec_paths(out, policy->exec_paths, name);
+		seq_buf_printf(out, ",\"unlisted\":\"%s\"", swarm_action_name(rules->unlisted));
+	}
 	seq_buf_putc(out, '}');
 }
 

@@ -74,6 +74,14 @@ export const devices: readonly Attempt[] = [
     ],
   },
   {
+    id: 'device-peer',
+    title: 'a terminal that is not listed, by TIOCGPTPEER of a master that is',
+    inside: 'attempt pty-peer >peer',
+    escaped: 'grep -q "pty-peer ok" peer',
+    after: 'rm -f peer',
+    ours: [{ ...DEVICE, policy: { devices: ['c 1:* rwm', 'c 5:2 rwm'] } }],
+  },
+  {
     id: 'device-inherited',
     title: '… by an inherited descriptor',
     before: NODE,

@@ -88,6 +88,31 @@ export const namespaces: readonly Attempt[] = [
     ],
   },
   {
+    id: 'open-tree-attr-namespace',
+    title: 'a mount namespace by open_tree_attr(OPEN_TREE_NAMESPACE)',
+    inside: 'escape --hold open-tree-attr',
+    hold: true,
+    escaped: 'outside holds mnt:',
+    ours: [
+      {
+        outcome: 'denied',
+        by: 'unshare rule',
+        counted: { unshare: 1 },
+        unknown: /^open_tree_attr (EINVAL|ENOSYS)$/m,
+      },
+    ],
+  },
+  {
+    id: 'unshare-empty',
+    title: 'an empty mount namespace by unshare(UNSHARE_EMPTY_MNTNS)',
+    inside: 'escape --hold unshare-empty',
+    hold: true,
+    escaped: 'outside separate',
+    ours: [
+      { outcome: 'denied', by: 'unshare rule', counted: { unshare: 1 }, unknown: /^unshare_empty EINVAL$/m },
+    ],
+  },
+  {
     id: 'fsmount-namespace',
     title: 'a mount namespace by fsmount(FSMOUNT_NAMESPACE)',
     inside: 'escape --hold fsmount',

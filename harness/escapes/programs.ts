@@ -8,6 +8,10 @@ const BEFORE = 'cp /usr/bin/true allowed; mkdir -m 777 tree';
 const TOUCHED = '[ -e touched ]';
 const policy = { exec_paths: LISTED };
 
+/** A program of 173 bytes that makes that file when it is loaded in the place of a dynamic loader. */
+const LOADER =
+  'echo f0VMRgIBAQAAAAAAAAAAAAIAPgABAAAAeAAAEAAAAABAAAAAAAAAAAAAAAAAAAAAAAAAAEAAOAABAAAAAAAAAAEAAAAFAAAAAAAAAAAAAAAAAAAQAAAAAAAAABAAAAAArQAAAAAAAACtAAAAAAAAAAAQAAAAAAAAuAIAAABIjT0VAAAAvkEAAAC6tgEAAA8FuDwAAAAx/w8FL3Nydi9lc2NhcGUvdG91Y2hlZAA= | base64 -d >loader; chmod 755 loader';
+
 function denied(execve: number) {
   return { outcome: 'denied', by: 'exec_paths', counted: { execve }, policy } as const;
 }
@@ -82,6 +86,30 @@ export const programs: readonly Attempt[] = [
       'escape exec tree/data touched; printf ":f:M::ESCAPE::/usr/bin/touch:F" >m/register; escape exec tree/data touched',
     escaped: TOUCHED,
     ours: [denied(2)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-interp',
+    arch: 'amd64',
+    title: '… in the place of the dynamic loader of a listed program, by a bind mount',
+    before: `${BEFORE}; ${LOADER}`,
+    inside:
+      'escape mount /srv/escape/loader "$(echo /usr/lib/x86_64-linux-gnu/ld-linux-*)" none 1000; escape exec /srv/escape/allowed',
+    escaped: TOUCHED,
+    ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-binfmt-loader',
+    arch: 'amd64',
+    title: '… in its place, by flag L of a binfmt_misc of its own',
+    before: `${BEFORE}; ${LOADER}; mkdir m`,
+    // What it starts from then on is an ELF program, and so meets it.
+    inside:
+      'escape mount none m binfmt_misc; printf "%s" ":e:M::\\\\x7fELF:\\\\xff\\\\xff\\\\xff\\\\xff:/srv/escape/loader:L" >m/register || echo no L\n' +
+      '/srv/escape/allowed',
+    escaped: TOUCHED,
+    ours: [{ ...denied(1), unknown: /no L/ }],
     without: PEERS,
   },
   {

@@ -29,6 +29,8 @@ export interface AgentRequest {
   devices?: string[];
   syscalls?: Partial<Record<'fork' | 'thread' | 'execve' | 'unshare' | 'setns', Action>>;
   exec_paths?: string[];
+  /** What becomes of a file outside exec_paths; needs those. */
+  unlisted?: 'deny' | 'kill' | 'audit' | undefined;
   name?: string;
   spawn?: boolean;
   pid?: number;

@@ -20,6 +20,7 @@ const policy = z.strictObject({
   persist: z.boolean(),
   privileged: z.boolean(),
   exec_paths: z.array(z.string()).optional(),
+  unlisted: z.enum(['deny', 'kill', 'audit']).optional(),
 });
 
 const namespaces = z.strictObject({

@@ -26,7 +26,7 @@
 #error "SwarmGuard knows the system calls of x86_64 and arm64 only"
 #endif
 
-/* Flags of clone3 that newer kernels have. */
+/* Flags that newer kernels have. */
 #ifndef CLONE_EMPTY_MNTNS
 #define CLONE_EMPTY_MNTNS	0
 #endif
@@ -34,11 +34,17 @@
 #define UNSHARE_EMPTY_MNTNS	0
 #endif
 
-/* Everything that makes a namespace, for clone3 and unshare alike. */
-#define SWARM_CLONE_NEW_ALL							\
+/* What makes a namespace, in clone, clone3 and unshare alike. */
+#define SWARM_NEW_NAMESPACES							\
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |		\
-	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME |		\
-	 CLONE_EMPTY_MNTNS)
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+
+/*
+ * What each of them has besides: not the same bit. unshare's is CLONE_PARENT_SETTID
+ * to clone, and clone3's is beyond what unshare takes.
+ */
+#define SWARM_CLONE_NEW_ALL	(SWARM_NEW_NAMESPACES | CLONE_EMPTY_MNTNS)
+#define SWARM_UNSHARE_NEW_ALL	(SWARM_NEW_NAMESPACES | UNSHARE_EMPTY_MNTNS)
 
 /* An argument of the system call whose registers these are, of either ABI. */
 static inline unsigned long swarm_syscall_argument(const struct pt_regs *regs, unsigned int n)
@@ -94,6 +100,25 @@ static inline int swarm_add_task_work(struct task_struct *task, struct callback_
 static inline bool swarm_has_task_work(const struct task_struct *task)
 {
 	return READ_ONCE(task->task_works);
+}
+
+/**
+ * swarm_before_return - have the calling task do something before it returns to user space
+ * @work: of its entry in the table of members; the birth, its other use, is over
+ * @func: runs in the task's own context, and sends a signal
+ *
+ * Kernels that do not export task_work_add have it done at once. Their tracepoints have
+ * preemption off, which sending a signal does not mind but on a real-time kernel.
+ */
+static inline void swarm_before_return(struct callback_head *work, task_work_func_t func)
+{
+	init_task_work(work, func);
+#ifdef SWARM_BIRTH_BY_TASK_WORK
+	WARN_ON_ONCE(task_work_add(current, work, TWA_RESUME));
+#else
+	func(work);
+	work->func = NULL;
+#endif
 }
 
 /* vfs.c: directories of an internal mount, made with the caller's credentials */

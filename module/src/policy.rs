@@ -78,8 +78,10 @@ pub struct Rules {
     privileged: u8,
     persist: u8,
     devices: [DeviceRule; DEVICES_MAX],
+    /// An [`Action`] for a file outside `exec_paths`; never [`Action::Allow`].
+    pub unlisted: u8,
     /// Explicit, so that equal rules are equal byte for byte.
-    pad: [u8; 4],
+    pad: [u8; 3],
     /// What `devices` speaks of.
     named: Named,
 }
@@ -96,7 +98,8 @@ impl Default for Rules {
             privileged: 0,
             persist: 0,
             devices: [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX],
-            pad: [0; 4],
+            unlisted: 0,
+            pad: [0; 3],
             named: Named::NONE,
         };
         rules.reset();
@@ -139,7 +142,8 @@ impl Rules {
         for slot in rest {
             *slot = DeviceRule::new(0, 0, 0, 0);
         }
-        self.pad = [0; 4];
+        self.unlisted = Action::Deny as u8;
+        self.pad = [0; 3];
         self.named = DEVICES_NAMED;
     }
 
@@ -367,6 +371,16 @@ fn exec_paths(reader: &mut Reader<'_>, request: &mut Request, buffer: &mut [u8])
     })
 }
 
+fn unlisted(reader: &mut Reader<'_>) -> Result<Action> {
+    const MESSAGE: &str = "expected 'deny', 'kill' or 'audit'";
+    let mut at_value = *reader;
+    at_value.skip_space();
+    match action(reader) {
+        Ok(Action::Allow) | Err(_) => again_fail(&at_value, MESSAGE),
+        answer => answer,
+    }
+}
+
 fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     const MESSAGE: &str = "expected 1 to 31 of A-Z a-z 0-9 . _ -";
     let string = reader.string(MESSAGE)?;
@@ -379,7 +393,7 @@ fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     Ok(text)
 }
 
-const KEYS: [&[u8]; 12] = [
+const KEYS: [&[u8]; 13] = [
     b"memory_limit",
     b"cpu_quota",
     b"pids_limit",
@@ -392,6 +406,7 @@ const KEYS: [&[u8]; 12] = [
     b"pid",
     b"persist",
     b"privileged",
+    b"unlisted",
 ];
 
 /// Where a key's value begins, once it was met; objects are short.
@@ -499,7 +514,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
                 request.pid = i32::try_from(pid).unwrap_or(i32::MAX);
             }
             10 => rules.persist = boolean(reader)?,
-            _ => rules.privileged = boolean(reader)?,
+            11 => rules.privileged = boolean(reader)?,
+            _ => rules.unlisted = unlisted(reader)? as u8,
         }
         Ok(())
     })?;
@@ -516,6 +532,10 @@ fn check(request: &Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     if request.rules.namespaces & NS_USER == 0 && !request.rules.privileged() {
         let message = "without the user bit (32) the agent is as powerful as its launcher; add it, or 'privileged':true";
         return Err(PolicyError::new(EINVAL, offset(3), message).of(b"namespace_flags"));
+    }
+    if offsets.get(12).is_some_and(Option::is_some) && request.exec_paths().is_empty() {
+        let message = "without exec_paths every file is listed; name some, or leave unlisted out";
+        return Err(PolicyError::new(EINVAL, offset(12), message).of(b"unlisted"));
     }
     Ok(())
 }

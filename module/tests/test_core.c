@@ -39,6 +39,7 @@ _Static_assert(offsetof(struct swarm_rules, nr_devices) == 25, "nr_devices");
 _Static_assert(offsetof(struct swarm_rules, privileged) == 26, "privileged");
 _Static_assert(offsetof(struct swarm_rules, persist) == 27, "persist");
 _Static_assert(offsetof(struct swarm_rules, devices) == 28, "devices");
+_Static_assert(offsetof(struct swarm_rules, unlisted) == 220, "unlisted");
 _Static_assert(offsetof(struct swarm_rules, named) == 224, "named");
 
 _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.rs has");
@@ -350,6 +351,10 @@ static const struct {
 	{ "{'namespace_flags':255}", MEMBER(rules.namespaces), SWARM_NS_ALL },
 	{ "{'privileged':true}", MEMBER(rules.privileged), 1 },
 	{ "{'privileged':false}", MEMBER(rules.privileged), 0 },
+	{ "{'exec_paths':['/a']}", MEMBER(rules.unlisted), SWARM_DENY },
+	{ "{'exec_paths':['/a'],'unlisted':'deny'}", MEMBER(rules.unlisted), SWARM_DENY },
+	{ "{'unlisted':'kill','exec_paths':['/a']}", MEMBER(rules.unlisted), SWARM_KILL },
+	{ "{'exec_paths':['/a'],'unlisted':'audit'}", MEMBER(rules.unlisted), SWARM_AUDIT },
 	{ "{'persist':true}", MEMBER(rules.persist), 1 },
 	{ "{'persist':false}", MEMBER(rules.persist), 0 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
@@ -783,6 +788,11 @@ static void test_exec_paths_refused(void)
 		{ "{'exec_paths':['/a'`'/b']}", "exec_paths" },
 		{ "{'exec_paths':['/a',`]}", "exec_paths" },
 		{ "{'exec_paths':['/a'`}", "exec_paths" },
+		{ "{'exec_paths':['/a'],'unlisted':`'allow'}", "unlisted" },
+		{ "{'exec_paths':['/a'],'unlisted': `'no'}", "unlisted" },
+		{ "{'exec_paths':['/a'],'unlisted':`true}", "unlisted" },
+		{ "{'unlisted':`'deny'}", "unlisted" },
+		{ "{'unlisted':`'kill','exec_paths':[]}", "unlisted" },
 	};
 	struct text text = text_of("{'exec_paths':[`'']}");
 	struct swarm_policy_error err;
@@ -842,6 +852,7 @@ static const struct {
 	{ "pid", "p\\u0069d", "1" },
 	{ "persist", "persis\\u0074", "true" },
 	{ "privileged", "\\u0070rivileged", "false" },
+	{ "unlisted", "\\u0075nlisted", "\"deny\"" },
 };
 
 static void test_repeated_keys(void)

@@ -91,3 +91,21 @@ test('another path to a device changes nothing', async ({ loaded }) => {
   expect(attempts(stdout)).toEqual(['read EPERM', 'read EPERM', 'read EPERM']);
   await loaded.sh('rm -f /srv/other');
 });
+
+test('a terminal that is not listed stays closed to TIOCGPTPEER of a master that is', async ({ loaded }) => {
+  const tries = 'attempt pty-peer -- rdwr /dev/ptmx';
+  for (const [devices, seen, count] of [
+    [['c 5:2 rw'], ['pty-peer EPERM', 'rdwr ok'], 1],
+    [['c 5:2 rw', 'c 136:* r'], ['pty-peer EPERM', 'rdwr ok'], 1],
+    [['c 5:2 rw', 'c 136:* rw'], ['pty-peer ok', 'rdwr ok'], 0],
+  ] as const) {
+    const violations = await violationsDuring(loaded, async () => {
+      const { stdout } = await loaded.swarm.launch({ devices: [...devices] }, [
+        '/usr/local/bin/attempt',
+        ...tries.split(' ').slice(1),
+      ]);
+      expect(attempts(stdout), devices.join()).toEqual(seen);
+    });
+    expect(violations, devices.join()).toBe(count);
+  }
+});

@@ -85,8 +85,24 @@ test('by default no namespace can be made, by unshare or by clone, nor entered',
   );
   expect(setns.seen).toEqual([...names.map(() => 'setns EPERM'), 'pidfd-setns EPERM']);
   expect(setns.violations).toBe(names.length + 1);
-  const tree = await under(loaded, undefined, 'open-tree-ns');
+  const tree = await under(loaded, undefined, 'open-tree-ns', 'open-tree-attr-ns');
   expect(tree.seen[0]).toMatch(/^open-tree-ns E(PERM|INVAL)$/);
+  expect(tree.seen[1]).toMatch(/^open-tree-attr-ns E(PERM|INVAL|NOSYS)$/);
+  // UNSHARE_EMPTY_MNTNS and CLONE_EMPTY_MNTNS: not the same bit.
+  const empty = await under(loaded, undefined, 'unshare 100000', 'clone-flags 2000000000');
+  expect(empty.seen[0]).toMatch(/^unshare E(PERM|INVAL)$/);
+  expect(empty.seen[1]).toMatch(/^clone-flags E(PERM|INVAL)$/);
+  const known = [...tree.seen, ...empty.seen].filter((line) => line.endsWith('EPERM'));
+  expect(tree.violations + empty.violations, 'counted where the kernel knows it').toBe(known.length);
+});
+
+test('a bit that means a namespace to one call means none to another', async ({ loaded }) => {
+  // CLONE_PARENT_SETTID, which is unshare's UNSHARE_EMPTY_MNTNS.
+  const clone = await under(loaded, undefined, 'clone-flags 100000');
+  expect(clone).toEqual({ seen: ['clone-flags ok'], violations: 0 });
+  // CLONE_EMPTY_MNTNS is nothing to unshare.
+  const unshare = await under(loaded, undefined, 'unshare 2000000000');
+  expect(unshare).toEqual({ seen: ['unshare EINVAL'], violations: 0 });
 });
 
 test('unsharing files, fs and semaphores alone stays allowed', async ({ loaded }) => {

@@ -10,6 +10,9 @@
  *   exec-here PATH      execve without a child
  *   unshare HEX         setns PATH      pidfd-setns PID
  *   open-tree-ns        a mount namespace by open_tree(OPEN_TREE_NAMESPACE)
+ *   open-tree-attr-ns   the same by open_tree_attr
+ *   check PATH          execveat with AT_EXECVE_CHECK
+ *   pty-peer            TIOCGPTPEER
  *   read PATH, write PATH [TEXT], rdwr PATH, opath PATH (O_PATH, then /proc/self/fd)
  *   mknod PATH c|b MAJOR MINOR
  *   kill PID            ptrace PID
@@ -26,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -39,6 +43,9 @@
 #ifndef OPEN_TREE_NAMESPACE
 #define OPEN_TREE_NAMESPACE 2
 #endif
+/* Newer than some headers, by which they have other names too. */
+#define SYS_OPEN_TREE_ATTR	467
+#define EXECVE_CHECK		0x10000
 
 extern char **environ;
 
@@ -182,6 +189,22 @@ static int try_setns(int fd)
 	return fd < 0 ? -1 : setns(fd, 0);
 }
 
+static int try_check(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return syscall(SYS_execveat, fd, "", NULL, NULL, AT_EMPTY_PATH | EXECVE_CHECK);
+}
+
+static int try_pty_peer(void)
+{
+	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0;
+
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked))
+		return -1;
+	return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
 static int attempt(int argc, char **argv)
 {
 	const char *what = argv[0];
@@ -201,8 +224,15 @@ static int attempt(int argc, char **argv)
 		return try_thread();
 	if (!strcmp(what, "open-tree-ns"))
 		return syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_NAMESPACE | O_CLOEXEC);
+	if (!strcmp(what, "open-tree-attr-ns"))
+		return syscall(SYS_OPEN_TREE_ATTR, AT_FDCWD, "/", OPEN_TREE_NAMESPACE | O_CLOEXEC,
+			       NULL, 0);
+	if (!strcmp(what, "pty-peer"))
+		return try_pty_peer();
 	if (!arg)
 		return -2;
+	if (!strcmp(what, "check"))
+		return try_check(arg);
 	if (!strcmp(what, "clone-flags"))
 		return try_clone3(strtoull(arg, NULL, 16));
 	if (!strcmp(what, "execve") || !strcmp(what, "execveat") || !strcmp(what, "fexecve"))

@@ -760,6 +760,7 @@ static void try_exec_copy(const char *program, int in_memory, char **argv)
 	static void do_##name(char **a) { (void)a; say(#name, expression); }
 
 SAY(open_tree, syscall(SYS_open_tree, AT_FDCWD, "/", TREE_FLAGS))
+SAY(open_tree_attr, syscall(467, AT_FDCWD, "/", TREE_FLAGS, NULL, 0))
 SAY(fsmount, try_fsmount())
 SAY(io_uring_setup, uring_setup(&(struct io_uring_params){}))
 SAY(fifo, try_fifo())
@@ -801,8 +802,16 @@ SAY(vsock, try_vsock(a[0], a[1], a[2]))
 SAY(fork32, reap(call32(2, 0, 0, 0, 0, 0)))
 SAY(write32, try_write32(a[0], a[1]))
 SAY(mknod32, try_mknod32(a[0]))
+SAY(open_tree_attr32, call32(467, AT_FDCWD, (long)low_root, TREE_FLAGS, 0, 0))
 SAY(open_tree32, call32(428, AT_FDCWD, (long)low_root, TREE_FLAGS, 0, 0))
 SAY(fsmount32, try_fsmount32())
+
+/* UNSHARE_EMPTY_MNTNS, in a child, which keeps what it gets. */
+static void do_unshare_empty(char **a)
+{
+	(void)a;
+	in_child("unshare_empty", try_unshare, NULL, 0x00100000);
+}
 
 static void each_kind(try_t try, const char *arg)
 {
@@ -964,6 +973,8 @@ static const struct {
 	{ "setns-fd", 1, do_setns_fd },		/* FD... */
 	{ "into-cgroup", 1, do_into_cgroup },	/* DIRECTORY */
 	{ "open-tree", 0, do_open_tree },
+	{ "open-tree-attr", 0, do_open_tree_attr },
+	{ "unshare-empty", 0, do_unshare_empty },
 	{ "fsmount", 0, do_fsmount },
 	{ "mount", 3, do_mount },
 	/* files and devices */
@@ -1025,6 +1036,7 @@ static const struct {
 	{ "write32", 2, do_write32 },		/* FILE TEXT */
 	{ "mknod32", 1, do_mknod32 },		/* FILE */
 	{ "open-tree32", 0, do_open_tree32 },
+	{ "open-tree-attr32", 0, do_open_tree_attr32 },
 	{ "fsmount32", 0, do_fsmount32 },
 };
 
