@@ -18,7 +18,7 @@
 #define SEPARATING	(SWARM_CLONE_NEW_ALL | CLONE_INTO_CGROUP)
 
 /* Sharing these with the launcher contradicts namespaces of one's own. */
-#define CONTRADICTING	(CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM)
+#define CONTRADICTING	(CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM | CLONE_IO)
 
 /* The agent was destroyed before its first process was forked: the thread is disarmed. */
 static noinline long disarm_canceled(void)
@@ -41,7 +41,7 @@ static unsigned long launch(const struct swarm_member *reservation,
 		return (unsigned long)disarm_canceled;
 	if (args->flags & CONTRADICTING ||
 	    (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))) {
-		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers or semaphores with its launcher\n",
+		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers, semaphores or an I/O context with its launcher\n",
 				    agent->id, args->flags);
 		return swarm_verdict_einval();
 	}

@@ -14,21 +14,17 @@
 #include <linux/fs_struct.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
-#include <linux/oom.h>
 #include <linux/sched.h>
-#include <linux/sched/rt.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
-#include <linux/sched/user.h>
 #include <linux/user_namespace.h>
-#include <uapi/linux/keyctl.h>
-#include <uapi/linux/prctl.h>
 
 #include "agent.h"
 #include "cgroup.h"
 #include "compat/compat.h"
 #include "event.h"
 #include "faults.h"
+#include "inherit.h"
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
@@ -150,9 +146,8 @@ static void fill_maps(const struct swarm_agent *agent, const struct task_struct 
 }
 
 /* Become root of the namespace, and with it nobody outside. */
-static int take_identity(const struct swarm_agent *agent)
+static int become_root(const struct swarm_agent *agent)
 {
-	long dumpable = swarm_call(SWARM_CALL_PRCTL, PR_GET_DUMPABLE, 0, 0);
 	u32 first = swarm_agent_first_id(agent);
 	struct group_info *groups = groups_alloc(0);
 	int err;
@@ -170,41 +165,19 @@ static int take_identity(const struct swarm_agent *agent)
 		return err;
 	if (__kuid_val(current_uid()) != first || __kgid_val(current_gid()) != first)
 		return -EPERM;
-	/* A change of ids clears it, for a vfork's launcher too, whose memory this is. */
-	if (dumpable == 1)
-		swarm_call(SWARM_CALL_PRCTL, PR_SET_DUMPABLE, 1, 0);
 	return 0;
 }
 
-static void drop_limit(unsigned int resource)
+/*
+ * A change of ids sets it to fs.suid_dumpable, for a vfork's launcher too, whose
+ * memory this is: restored, also after a failure.
+ */
+static int take_identity(const struct swarm_agent *agent)
 {
-	struct rlimit *limit = &current->signal->rlim[resource];
+	int dumpable = swarm_dumpable();
+	int err = become_root(agent);
 
-	task_lock(current->group_leader);
-	limit->rlim_cur = 0;
-	limit->rlim_max = 0;
-	task_unlock(current->group_leader);
-}
-
-/* What a launcher may have and its agent must not inherit. */
-static int drop_privileges(void)
-{
-	int err;
-
-	if (rt_or_dl_task_policy(current) || task_nice(current) < 0)
-		sched_set_normal(current, max(0, task_nice(current)));
-	if (current->signal->oom_score_adj < 0)
-		current->signal->oom_score_adj = 0;
-	current->signal->oom_score_adj_min = max_t(short, current->signal->oom_score_adj_min, 0);
-	/* Nor what would let it take them again: real time is beyond any cpu_quota. */
-	drop_limit(RLIMIT_RTPRIO);
-	drop_limit(RLIMIT_NICE);
-	err = swarm_call(SWARM_CALL_PRCTL, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
-#ifdef CONFIG_KEYS
-	/* Whoever possesses the launcher's session keyring may read the keys in it. */
-	if (!err)
-		err = min(0L, swarm_call(SWARM_CALL_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0));
-#endif
+	swarm_set_dumpable(dumpable);
 	return err;
 }
 
@@ -248,6 +221,10 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	err = namespaces & SWARM_NS_USER ? take_identity(agent) : 0;
 	if (err)
 		return err;
+	*step = "dropping privileges";
+	err = swarm_inherit_drop();
+	if (err)
+		return err;
 	*step = "joining its cgroup";
 	err = swarm_cgroup_join(agent->cgroup, 0);
 	if (err)
@@ -258,11 +235,7 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "leaving its session";
-	err = leave_session();
-	if (err)
-		return err;
-	*step = "dropping privileges";
-	return drop_privileges();
+	return leave_session();
 }
 
 /* Runs in the child before its first user instruction; its last chance to die unrun. */

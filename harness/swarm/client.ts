@@ -127,6 +127,8 @@ export interface LaunchOptions {
   flags?: string;
   /** Flags, in hexadecimal, of a clone3 that is tried before and expected to fail. */
   first?: string;
+  /** Whether it makes itself dumpable or not, and says so before and after; 2 is what fs.suid_dumpable has to be then. */
+  dumpable?: 0 | 1 | 2;
   /** What the launcher itself is started by, such as "nice -n -5". */
   under?: string;
 }
@@ -266,9 +268,10 @@ export class SwarmClient {
 
   /** As {@link SwarmClient.launch}, for what is to fail: 125 where the object is refused, 126 where no process is made. */
   async tryLaunch(request: AgentRequest, program: string[], how: LaunchOptions = {}) {
-    const { via = 'fork', flags = '0', first = '0', under = '' } = how;
+    const { via = 'fork', flags = '0', first = '0', dumpable, under = '' } = how;
     const object = JSON.stringify({ spawn: true, ...request });
-    const command = `${under} launch --via ${via} --flags ${flags} --first ${first} ${[object, ...program].map(quoted).join(' ')}`;
+    const options = dumpable === undefined ? '' : `--dumpable ${dumpable}`;
+    const command = `${under} launch --via ${via} --flags ${flags} --first ${first} ${options} ${[object, ...program].map(quoted).join(' ')}`;
     return this.#shell.exec(command.trimStart(), { timeoutMs: 120_000 });
   }
 

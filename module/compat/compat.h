@@ -130,6 +130,11 @@ enum swarm_call {
 #ifdef CONFIG_KEYS
 	SWARM_CALL_KEYCTL,
 #endif
+#ifdef CONFIG_X86_IOPL_IOPERM
+	SWARM_CALL_IOPERM,
+	SWARM_CALL_IOPL,
+#endif
+	SWARM_CALL_MOUNT,
 	SWARM_CALL_PRCTL,
 	SWARM_CALL_SETRESGID,
 	SWARM_CALL_SETRESUID,
@@ -140,6 +145,13 @@ enum swarm_call {
 
 int __init swarm_calls_init(void);
 long swarm_call(enum swarm_call call, unsigned long a, unsigned long b, unsigned long c);
+long swarm_call_mount(unsigned long source, unsigned long target, unsigned long type,
+		      unsigned long flags, unsigned long data);
+int swarm_drop_ports(void);
+
+/* dumpable.c: of the calling process; the values are the kernel's */
+int swarm_dumpable(void);
+void swarm_set_dumpable(int value);
 
 /* namespace.c */
 struct mnt_namespace;

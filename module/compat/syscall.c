@@ -15,7 +15,12 @@
 #include <linux/kprobes.h>
 #include <linux/printk.h>
 #include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#ifdef CONFIG_X86_IOPL_IOPERM
+#include <asm/processor.h>
+#endif
 #ifdef CONFIG_X86_KERNEL_IBT
 #include <asm/ibt.h>
 #endif
@@ -31,6 +36,11 @@ static const char *const names[SWARM_NR_CALLS] = {
 #ifdef CONFIG_KEYS
 	[SWARM_CALL_KEYCTL] = SWARM_SYSCALL_NATIVE "keyctl",
 #endif
+#ifdef CONFIG_X86_IOPL_IOPERM
+	[SWARM_CALL_IOPERM] = SWARM_SYSCALL_NATIVE "ioperm",
+	[SWARM_CALL_IOPL] = SWARM_SYSCALL_NATIVE "iopl",
+#endif
+	[SWARM_CALL_MOUNT] = SWARM_SYSCALL_NATIVE "mount",
 	[SWARM_CALL_PRCTL] = SWARM_SYSCALL_NATIVE "prctl",
 	[SWARM_CALL_SETRESGID] = SWARM_SYSCALL_NATIVE "setresgid",
 	[SWARM_CALL_SETRESUID] = SWARM_SYSCALL_NATIVE "setresuid",
@@ -97,6 +107,24 @@ int __init swarm_calls_init(void)
 	return 0;
 }
 
+static long call_with(enum swarm_call call, const unsigned long args[5])
+{
+	struct pt_regs regs = {};
+
+#ifdef CONFIG_X86_64
+	regs.di = args[0];
+	regs.si = args[1];
+	regs.dx = args[2];
+	regs.r10 = args[3];
+	regs.r8 = args[4];
+#else
+	/* Entry points take the first argument from either, according to their version. */
+	regs.orig_x0 = args[0];
+	memcpy(regs.regs, args, 5 * sizeof(*args));
+#endif
+	return entries[call](&regs);
+}
+
 /**
  * swarm_call - run a system call in the calling task's name
  * @a: its arguments; none may be a user address
@@ -105,18 +133,39 @@ int __init swarm_calls_init(void)
  */
 long swarm_call(enum swarm_call call, unsigned long a, unsigned long b, unsigned long c)
 {
-	struct pt_regs regs = {};
+	const unsigned long args[5] = { a, b, c };
 
-#ifdef CONFIG_X86_64
-	regs.di = a;
-	regs.si = b;
-	regs.dx = c;
-#else
-	/* Entry points take the first argument from either, according to their version. */
-	regs.orig_x0 = a;
-	regs.regs[0] = a;
-	regs.regs[1] = b;
-	regs.regs[2] = c;
+	return call_with(call, args);
+}
+
+/**
+ * swarm_call_mount - mount(2) in the calling task's name
+ * @source: these but @flags are addresses in the task's memory, or 0
+ *
+ * Return: 0 or a negative errno.
+ */
+long swarm_call_mount(unsigned long source, unsigned long target, unsigned long type,
+		      unsigned long flags, unsigned long data)
+{
+	const unsigned long args[5] = { source, target, type, flags, data };
+
+	return call_with(SWARM_CALL_MOUNT, args);
+}
+
+/**
+ * swarm_drop_ports - give up what the calling task inherited of access to I/O ports
+ *
+ * Return: 0 or a negative errno.
+ */
+int swarm_drop_ports(void)
+{
+	int err = 0;
+
+#ifdef CONFIG_X86_IOPL_IOPERM
+	if (current->thread.iopl_emul)
+		err = swarm_call(SWARM_CALL_IOPL, 0, 0, 0);
+	if (!err && current->thread.io_bitmap)
+		err = swarm_call(SWARM_CALL_IOPERM, 0, IO_BITMAP_BITS, 0);
 #endif
-	return entries[call](&regs);
+	return err;
 }

@@ -99,6 +99,7 @@ for (const [name, flags] of Object.entries({
   CLONE_FS: '200',
   CLONE_FILES: '400',
   CLONE_SYSVSEM: '40000',
+  CLONE_IO: '80000000',
 })) {
   test(`a launcher cannot keep ${name} with its agent, and stays armed`, async ({ loaded }) => {
     const { stdout, stderr } = await loaded.swarm.run({}, 'echo $$', { first: flags });

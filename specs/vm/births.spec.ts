@@ -26,6 +26,8 @@ const STEPS: (Redirection & { step: string; error: number })[] = [
   { step: 'taking its identity', function: '__sys_setresuid', answer: -11, error: -11 },
   // It claims to have worked, and has not.
   { step: 'taking its identity', function: '__sys_setresuid', answer: 0, error: -1 },
+  // PR_CAP_AMBIENT
+  { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
   { step: 'joining its cgroup', function: 'cgroup_attach_task', answer: -12, error: -12 },
   // CLONE_NEWCGROUP alone: the fork itself comes by with other flags.
   {
@@ -36,8 +38,6 @@ const STEPS: (Redirection & { step: string; error: number })[] = [
     error: -28,
   },
   { step: 'leaving its session', function: 'ksys_setsid', answer: -1, error: -1 },
-  // PR_CAP_AMBIENT
-  { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
 ];
 
 const NAMES: Record<number, string> = { [-1]: 'EPERM', [-11]: 'EAGAIN', [-12]: 'ENOMEM', [-28]: 'ENOSPC' };

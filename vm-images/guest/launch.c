@@ -7,7 +7,9 @@
  * flags of --flags HEX. Prints what was read back on stderr, waits, and exits as
  * PROGRAM does (128 + signal if it was killed); 125 if the object was refused,
  * 126 if no child could be made. With --first HEX it tries a clone3 with these
- * flags before, which is expected to fail, and says how it did.
+ * flags before, which is expected to fail, and says how it did. With --dumpable N it
+ * makes itself dumpable or not before the fork, and says whether it is once the child
+ * has ended; what prctl(2) does not set, 2, comes from fs.suid_dumpable.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +55,16 @@ static pid_t raw_clone3(unsigned long long flags)
 	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
 
 	return syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static void set_dumpable(int value)
+{
+	/* Another effective group and back: the capabilities stay. */
+	if (value == 2 && (setegid(1) || setegid(0)))
+		fprintf(stderr, "setegid: %s\n", strerrorname_np(errno));
+	if (value < 2 && prctl(PR_SET_DUMPABLE, value))
+		fprintf(stderr, "dumpable: %s\n", strerrorname_np(errno));
+	fprintf(stderr, "dumpable before %d\n", prctl(PR_GET_DUMPABLE));
 }
 
 static void run(char **argv)
@@ -89,7 +102,7 @@ int main(int argc, char **argv)
 {
 	unsigned long long flags = 0, first = 0;
 	const char *via = "fork";
-	int status;
+	int dumpable = -1, status;
 	pid_t pid;
 
 	for (argv++, argc--; argc > 1 && !strncmp(*argv, "--", 2); argv += 2, argc -= 2) {
@@ -99,15 +112,19 @@ int main(int argc, char **argv)
 			flags = strtoull(argv[1], NULL, 16);
 		else if (!strcmp(*argv, "--first"))
 			first = strtoull(argv[1], NULL, 16);
+		else if (!strcmp(*argv, "--dumpable"))
+			dumpable = atoi(argv[1]);
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: launch [--via HOW] [--flags HEX] OBJECT PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: launch [--via HOW] [--flags HEX] [--dumpable N] OBJECT PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
 	if (refused(argv[0]))
 		return 125;
 	if (first)
 		fprintf(stderr, "first %s\n", raw_clone3(first) < 0 ? strerrorname_np(errno) : "ok");
+	if (dumpable >= 0)
+		set_dumpable(dumpable);
 	pid = start(via, flags, argv + 1);
 	if (pid < 0) {
 		fprintf(stderr, "%s: %s\n", via, strerrorname_np(errno));
@@ -116,5 +133,7 @@ int main(int argc, char **argv)
 	fprintf(stderr, "pid %d\n", pid);
 	if (waitpid(pid, &status, 0) < 0)
 		return 126;
+	if (dumpable >= 0)
+		fprintf(stderr, "dumpable after %d\n", prctl(PR_GET_DUMPABLE));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* Is being dumpable a matter of the task rather than of its memory? */
+#include <linux/sched.h>
+#include <linux/sched/exec_state.h>
+
+int dumpable(const struct task_exec_state *state);
+int dumpable(const struct task_exec_state *state)
+{
+	return rcu_access_pointer(current->exec_state) == state ? state->dumpable : 0;
+}

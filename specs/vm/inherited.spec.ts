@@ -1,0 +1,115 @@
+/** What a process inherits from its launcher: docs/birth.md, item by item. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
+import { expect, test } from '../fixtures.js';
+import { expectActive } from '../support.js';
+
+/** What `inherit set` sets, as `inherit look` sees it in an agent. */
+const RESET = {
+  'ioprio class': '0',
+  flusher: '0',
+  securebits: '0',
+  // UNAME26 stays: it is no matter of security.
+  personality: '0x20000',
+  port: 'denied',
+  death: '0',
+  subreaper: '0',
+  policy: '0',
+  rtprio: '0',
+};
+const KEPT = {
+  umask: '027',
+  slack: '12345',
+  nice: '5',
+  files: '333 444',
+  cpus: '1',
+  ignored: '1',
+  blocked: '1',
+  'no huge pages': '1',
+  'no new privileges': '1',
+  coredump_filter: '00000001',
+  oom_score_adj: '200',
+};
+
+const LOOK = ['/usr/local/bin/inherit', 'look'];
+
+/** The lines of `inherit look`. */
+function seen(stdout: string): Record<string, string> {
+  const items = [...Object.keys(RESET), ...Object.keys(KEPT)];
+  const lines = stdout.split('\n').filter(Boolean);
+  return Object.fromEntries(
+    lines.map((line) => {
+      const item = items.find((each) => line.startsWith(`${each} `)) ?? line;
+      return [item, line.slice(item.length + 1)];
+    }),
+  );
+}
+
+for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
+  test(`by ${via} a launcher's privileges are reset and what only restricts is kept`, async ({ loaded }) => {
+    const outside = seen(await loaded.sh('inherit set inherit look'));
+    expect(outside, 'what is set is there').toMatchObject({ ...KEPT, 'ioprio class': '1', flusher: '1' });
+    // READ_IMPLIES_EXEC does not outlast the execve of a program that says otherwise.
+    expect(outside['personality']).toBe('0x260000');
+    const { stdout, stderr } = await loaded.swarm.launch({}, LOOK, { via, under: 'inherit set' });
+    expect(seen(stdout)).toEqual({ ...RESET, ...KEPT });
+    expect(stderr).not.toMatch(/: E/);
+    await expectActive(loaded, 0);
+  });
+}
+
+test('a privileged agent keeps securebits alone of these', async ({ loaded }) => {
+  const request = { namespace_flags: 95, privileged: true };
+  const { stdout } = await loaded.swarm.launch(request, LOOK, { under: 'inherit set' });
+  expect(seen(stdout)).toEqual({ ...RESET, ...KEPT, securebits: '0x44' });
+});
+
+test('a launcher is as dumpable after a birth as before it, also after one that fails', async ({
+  booted,
+  module,
+  stage,
+}) => {
+  const guest = await booted.load(module.ko);
+  await guest.upload(
+    join(await buildTestModules(stage.kernel, 'rivals'), 'swarm_redirect.ko'),
+    '/root/swarm_redirect.ko',
+  );
+  const expectKept = async () => {
+    for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
+      for (const dumpable of [0, 1, 2] as const) {
+        // What a change of ids sets it to is neither what it is nor the same each time.
+        await guest.sh('sysctl -qw fs.suid_dumpable=2');
+        const program = ['/bin/sh', '-c', 'sysctl -qw fs.suid_dumpable=0 2>/dev/null; true'];
+        const { stderr } = await guest.swarm.launch({}, program, { via, dumpable });
+        expect(stderr, via).toMatch(
+          new RegExp(`dumpable before ${dumpable}\n(.*\n)*dumpable after ${dumpable}\n`),
+        );
+      }
+    }
+  };
+  await expectKept();
+  await guest.sh('insmod /root/swarm_redirect.ko comm=launch function=__sys_setresuid answer=-11');
+  await expectKept();
+  await guest.sh('rmmod swarm_redirect; sysctl -qw fs.suid_dumpable=0');
+  await expectActive(guest, 0);
+  await guest.unload();
+});
+
+test('real-time scheduling is dropped before the cgroup is joined', async ({ booted, module, stage }) => {
+  const guest = await booted.load(module.ko);
+  await guest.upload(
+    join(await buildTestModules(stage.kernel, 'rivals'), 'swarm_redirect.ko'),
+    '/root/swarm_redirect.ko',
+  );
+  await guest.sh('insmod /root/swarm_redirect.ko comm=launch function=cgroup_procs_write answer=-12 hold=1');
+  const birth = guest.swarm.launch({ pids_limit: 20 }, ['/bin/true'], { under: 'chrt -f 10' });
+  const hits = () => guest.sh('cat /sys/module/swarm_redirect/parameters/hits');
+  await expect.poll(hits).toBe('1');
+  const [agent] = await guest.swarm.agents();
+  expect(await guest.sh(`chrt -p ${agent?.pid ?? 0} | head -1`)).toMatch(/SCHED_OTHER$/);
+  await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
+  expect((await birth).code).toBe(137);
+  await guest.sh('rmmod swarm_redirect');
+  await expectActive(guest, 0);
+  await guest.unload();
+});
