@@ -51,6 +51,12 @@ enum swarm_action {
 	SWARM_AUDIT = 3,
 };
 
+/* What an agent sees of mounts that the host makes later. */
+enum swarm_propagation {
+	SWARM_PRIVATE = 0,
+	SWARM_SLAVE = 1,
+};
+
 /* The rules of "syscalls", in the order of struct swarm_policy.syscalls. */
 enum swarm_syscall {
 	SWARM_SYS_FORK,
@@ -93,8 +99,10 @@ struct swarm_rules {
 	u8 privileged;			/* 0 or 1 */
 	u8 persist;			/* 0 or 1 */
 	struct swarm_device_rule devices[SWARM_DEVICES_MAX];
+	u8 propagation;			/* enum swarm_propagation */
+	u8 devpts;			/* 0 or 1; 1 only with the mnt and user bits */
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
-	u8 pad[3];
+	u8 pad[1];
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 };
 

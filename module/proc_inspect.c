@@ -130,6 +130,10 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 			       swarm_action_name(rules->syscalls[i]));
 	seq_buf_printf(out, "},\"persist\":%s,\"privileged\":%s",
 		       rules->persist ? "true" : "false", rules->privileged ? "true" : "false");
+	if (rules->namespaces & SWARM_NS_MNT)
+		seq_buf_printf(out, ",\"propagation\":\"%s\"",
+			       rules->propagation == SWARM_SLAVE ? "slave" : "private");
+	seq_buf_printf(out, ",\"devpts\":%s", rules->devpts ? "true" : "false");
 	if (policy->exec_paths) {
 		put_exec_paths(out, policy->exec_paths, name);
 		seq_buf_printf(out, ",\"unlisted\":\"%s\"", swarm_action_name(rules->unlisted));

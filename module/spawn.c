@@ -26,6 +26,7 @@
 #include "faults.h"
 #include "inherit.h"
 #include "member.h"
+#include "mounts.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
@@ -87,16 +88,18 @@ static bool armed_already(void)
  */
 int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	bool own_ids = swarm_policy_rules(agent->policy)->namespaces & SWARM_NS_USER;
+	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	bool own_ids = namespaces & SWARM_NS_USER;
+	bool own_mounts = namespaces & SWARM_NS_MNT;
 	struct swarm_member *member;
 	int ret;
 
 	if (armed_already())
 		return swarm_refuse(err, -EBUSY, "spawn",
 				    "this thread is armed already; fork first, or destroy the agent it is armed for");
-	if (own_ids && chrooted())
+	if ((own_ids || own_mounts) && chrooted())
 		return swarm_refuse(err, -EPERM, "spawn",
-				    "a chrooted process cannot make a user namespace; arm from outside the chroot");
+				    "a chrooted process can make neither a user nor a mount namespace for an agent; arm from outside the chroot");
 	if (own_ids && swarm_agent_take_range(agent))
 		return swarm_refuse(err, -ENOSPC, "spawn",
 				    "no range of user ids is left; load the module with a smaller id_count");
@@ -214,7 +217,8 @@ void swarm_spawn_execed(void)
 
 static int be_born(struct swarm_agent *agent, const char **step)
 {
-	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+	u32 namespaces = rules->namespaces;
 	int err;
 
 	*step = "taking its identity";
@@ -223,6 +227,9 @@ static int be_born(struct swarm_agent *agent, const char **step)
 		return err;
 	*step = "dropping privileges";
 	err = swarm_inherit_drop();
+	if (err)
+		return err;
+	err = swarm_mounts_isolate(rules, step);
 	if (err)
 		return err;
 	*step = "joining its cgroup";

@@ -47,6 +47,8 @@ Napi::Value parse(const Napi::CallbackInfo &info)
 	out["namespace_flags"] = Napi::Number::New(env, rules.namespaces);
 	out["privileged"] = Napi::Boolean::New(env, rules.privileged);
 	out["persist"] = Napi::Boolean::New(env, rules.persist);
+	out["propagation"] = Napi::Number::New(env, rules.propagation);
+	out["devpts"] = Napi::Boolean::New(env, rules.devpts);
 	out["spawn"] = Napi::Boolean::New(env, request.spawn);
 	out["pid"] = Napi::Number::New(env, request.pid);
 	out["name"] = Napi::String::New(env, request.name);

@@ -4,6 +4,8 @@ import { z } from 'zod';
 
 /** Actions of `syscalls`, by their numbers in the core. */
 export const ACTIONS = ['allow', 'deny', 'kill', 'audit'] as const;
+/** The values of `propagation`, by their numbers in the core. */
+export const PROPAGATIONS = ['private', 'slave'] as const;
 /** The rules of `syscalls`, in the core's order. */
 export const SYSCALLS = ['fork', 'thread', 'execve', 'unshare', 'setns'] as const;
 
@@ -20,6 +22,8 @@ const request = z.strictObject({
   namespace_flags: z.number(),
   privileged: z.boolean(),
   persist: z.boolean(),
+  propagation: z.number(),
+  devpts: z.boolean(),
   spawn: z.boolean(),
   pid: z.number(),
   name: z.string(),

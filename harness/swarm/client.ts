@@ -36,6 +36,8 @@ export interface AgentRequest {
   pid?: number;
   persist?: boolean;
   privileged?: boolean;
+  propagation?: 'private' | 'slave';
+  devpts?: boolean;
 }
 
 /** The four lines of status. */

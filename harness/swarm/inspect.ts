@@ -19,6 +19,8 @@ const policy = z.strictObject({
   }),
   persist: z.boolean(),
   privileged: z.boolean(),
+  propagation: z.enum(['private', 'slave']).optional(),
+  devpts: z.boolean(),
   exec_paths: z.array(z.string()).optional(),
   unlisted: z.enum(['deny', 'kill', 'audit']).optional(),
 });

@@ -4,7 +4,7 @@
 use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_WRITE, DEV_ANY, DEV_CHAR};
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
-use crate::namespace::{NS_ALL, NS_DEFAULT, NS_USER};
+use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_USER};
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX: usize = 4096;
@@ -33,6 +33,16 @@ pub enum Action {
     Kill = 2,
     /// The call goes ahead and an event tells of it.
     Audit = 3,
+}
+
+/// What an agent sees of mounts that the host makes later.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Propagation {
+    /// Nothing.
+    Private = 0,
+    /// What is mounted below a mount that was shared at its birth.
+    Slave = 1,
 }
 
 /// The rules of `syscalls` and what they answer unless told otherwise.
@@ -78,10 +88,13 @@ pub struct Rules {
     privileged: u8,
     persist: u8,
     devices: [DeviceRule; DEVICES_MAX],
+    /// A [`Propagation`].
+    pub propagation: u8,
+    devpts: u8,
     /// An [`Action`] for a file outside `exec_paths`; never [`Action::Allow`].
     pub unlisted: u8,
     /// Explicit, so that equal rules are equal byte for byte.
-    pad: [u8; 3],
+    pad: [u8; 1],
     /// What `devices` speaks of.
     named: Named,
 }
@@ -98,8 +111,10 @@ impl Default for Rules {
             privileged: 0,
             persist: 0,
             devices: [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX],
+            propagation: 0,
+            devpts: 0,
             unlisted: 0,
-            pad: [0; 3],
+            pad: [0; 1],
             named: Named::NONE,
         };
         rules.reset();
@@ -123,6 +138,11 @@ impl Rules {
         self.persist != 0
     }
 
+    /// Is an instance of devpts mounted at its birth?
+    pub fn devpts(&self) -> bool {
+        self.devpts != 0
+    }
+
     /// Sets what holds unless a request says otherwise, field by field, since a copy of it all costs more.
     fn reset(&mut self) {
         self.memory_limit = 0;
@@ -142,8 +162,10 @@ impl Rules {
         for slot in rest {
             *slot = DeviceRule::new(0, 0, 0, 0);
         }
+        self.propagation = Propagation::Private as u8;
+        self.devpts = 1;
         self.unlisted = Action::Deny as u8;
-        self.pad = [0; 3];
+        self.pad = [0; 1];
         self.named = DEVICES_NAMED;
     }
 
@@ -381,6 +403,16 @@ fn unlisted(reader: &mut Reader<'_>) -> Result<Action> {
     }
 }
 
+fn propagation(reader: &mut Reader<'_>) -> Result<Propagation> {
+    const MESSAGE: &str = "expected 'private' or 'slave'";
+    let string = reader.string(MESSAGE)?;
+    match string.raw {
+        b"private" => Ok(Propagation::Private),
+        b"slave" => Ok(Propagation::Slave),
+        _ => Err(at(&string, MESSAGE)),
+    }
+}
+
 fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     const MESSAGE: &str = "expected 1 to 31 of A-Z a-z 0-9 . _ -";
     let string = reader.string(MESSAGE)?;
@@ -393,7 +425,7 @@ fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     Ok(text)
 }
 
-const KEYS: [&[u8]; 13] = [
+const KEYS: [&[u8]; 15] = [
     b"memory_limit",
     b"cpu_quota",
     b"pids_limit",
@@ -406,6 +438,8 @@ const KEYS: [&[u8]; 13] = [
     b"pid",
     b"persist",
     b"privileged",
+    b"propagation",
+    b"devpts",
     b"unlisted",
 ];
 
@@ -515,6 +549,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             }
             10 => rules.persist = boolean(reader)?,
             11 => rules.privileged = boolean(reader)?,
+            12 => rules.propagation = propagation(reader)? as u8,
+            13 => rules.devpts = boolean(reader)?,
             _ => rules.unlisted = unlisted(reader)? as u8,
         }
         Ok(())
@@ -523,7 +559,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
 }
 
 /// What no single value shows.
-fn check(request: &Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
+fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
+    let given = |index: usize| offsets.get(index).copied().flatten().is_some();
     let offset = |index: usize| usize::from(offsets.get(index).copied().flatten().unwrap_or(0));
     if request.spawn() && request.pid != 0 {
         let message = "spawn and pid exclude each other: a process is born or adopted";
@@ -533,9 +570,20 @@ fn check(request: &Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
         let message = "without the user bit (32) the agent is as powerful as its launcher; add it, or 'privileged':true";
         return Err(PolicyError::new(EINVAL, offset(3), message).of(b"namespace_flags"));
     }
-    if offsets.get(12).is_some_and(Option::is_some) && request.exec_paths().is_empty() {
+    if given(14) && request.exec_paths().is_empty() {
         let message = "without exec_paths every file is listed; name some, or leave unlisted out";
-        return Err(PolicyError::new(EINVAL, offset(12), message).of(b"unlisted"));
+        return Err(PolicyError::new(EINVAL, offset(14), message).of(b"unlisted"));
+    }
+    if given(12) && request.rules.namespaces & NS_MNT == 0 {
+        let message = "without the mnt bit (4) an agent has no mounts of its own; add it to namespace_flags";
+        return Err(PolicyError::new(EINVAL, offset(12), message).of(b"propagation"));
+    }
+    if request.rules.namespaces & (NS_MNT | NS_USER) != NS_MNT | NS_USER {
+        if given(13) && request.rules.devpts() {
+            let message = "a devpts of its own needs the mnt and user bits (4 and 32) of namespace_flags";
+            return Err(PolicyError::new(EINVAL, offset(13), message).of(b"devpts"));
+        }
+        request.rules.devpts = 0;
     }
     Ok(())
 }

@@ -39,7 +39,9 @@ _Static_assert(offsetof(struct swarm_rules, nr_devices) == 25, "nr_devices");
 _Static_assert(offsetof(struct swarm_rules, privileged) == 26, "privileged");
 _Static_assert(offsetof(struct swarm_rules, persist) == 27, "persist");
 _Static_assert(offsetof(struct swarm_rules, devices) == 28, "devices");
-_Static_assert(offsetof(struct swarm_rules, unlisted) == 220, "unlisted");
+_Static_assert(offsetof(struct swarm_rules, propagation) == 220, "propagation");
+_Static_assert(offsetof(struct swarm_rules, devpts) == 221, "devpts");
+_Static_assert(offsetof(struct swarm_rules, unlisted) == 222, "unlisted");
 _Static_assert(offsetof(struct swarm_rules, named) == 224, "named");
 
 _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.rs has");
@@ -357,6 +359,10 @@ static const struct {
 	{ "{'exec_paths':['/a'],'unlisted':'audit'}", MEMBER(rules.unlisted), SWARM_AUDIT },
 	{ "{'persist':true}", MEMBER(rules.persist), 1 },
 	{ "{'persist':false}", MEMBER(rules.persist), 0 },
+	{ "{'propagation':'private'}", MEMBER(rules.propagation), SWARM_PRIVATE },
+	{ "{'propagation':'slave'}", MEMBER(rules.propagation), SWARM_SLAVE },
+	{ "{'devpts':true}", MEMBER(rules.devpts), 1 },
+	{ "{'devpts':false}", MEMBER(rules.devpts), 0 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
 	{ "{'spawn':false}", MEMBER(spawn), 0 },
 	{ "{'pid':1}", MEMBER(pid), 1 },
@@ -469,7 +475,7 @@ static void test_cpus(void)
 
 static void test_booleans(void)
 {
-	static const char * const keys[] = { "spawn", "persist", "privileged" };
+	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts" };
 	static const char * const values[] = {
 		"1", "0", "'true'", "null", "True", "tru}", "{}", "[]", "}", "fals",
 	};
@@ -497,12 +503,20 @@ static void test_combinations(void)
 		{ "{'namespace_flags':`31}", "namespace_flags" },
 		{ "{'spawn':true,'namespace_flags': `223,'persist':true}", "namespace_flags" },
 		{ "{'privileged':false,'namespace_flags':`95}", "namespace_flags" },
+		{ "{'propagation':`'slave','namespace_flags':123}", "propagation" },
+		{ "{'namespace_flags':123,'propagation': `'private'}", "propagation" },
+		{ "{'devpts':`true,'namespace_flags':123}", "devpts" },
+		{ "{'namespace_flags':95,'privileged':true,'devpts':`true}", "devpts" },
+		{ "{'propagation':`'shared'}", "propagation" },
+		{ "{'propagation':`true}", "propagation" },
 	};
 	static const char * const objects[] = {
 		"{'privileged':true,'namespace_flags':0}",
 		"{'namespace_flags':95,'privileged':true}",
 		"{'namespace_flags':32,'privileged':false}",
 		"{'spawn':true,'persist':true}",
+		"{'namespace_flags':123,'devpts':false}",
+		"{'namespace_flags':4,'privileged':true,'propagation':'slave'}",
 		"{'pid':1,'persist':true,'privileged':true}",
 	};
 	struct swarm_request request;
@@ -513,6 +527,30 @@ static void test_combinations(void)
 		struct text text = text_of(objects[i]);
 
 		expect_accepted(&text, &request);
+	}
+}
+
+/* Where an agent can have none of its own it is not to be made. */
+static void test_devpts(void)
+{
+	static const struct {
+		const char *form;
+		u8 expected;
+	} objects[] = {
+		{ "{'namespace_flags':36}", 1 },
+		{ "{'namespace_flags':36,'devpts':false}", 0 },
+		{ "{'namespace_flags':123}", 0 },
+		{ "{'namespace_flags':32}", 0 },
+		{ "{'namespace_flags':4,'privileged':true}", 0 },
+	};
+	struct swarm_request request;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		struct text text = text_of(objects[i].form);
+
+		expect_accepted(&text, &request);
+		expect(request.rules.devpts == objects[i].expected, "%s", objects[i].form);
 	}
 }
 
@@ -852,6 +890,8 @@ static const struct {
 	{ "pid", "p\\u0069d", "1" },
 	{ "persist", "persis\\u0074", "true" },
 	{ "privileged", "\\u0070rivileged", "false" },
+	{ "propagation", "propagatio\\u006e", "'slave'" },
+	{ "devpts", "dev\\u0070ts", "true" },
 	{ "unlisted", "\\u0075nlisted", "\"deny\"" },
 };
 
@@ -1685,7 +1725,11 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->pids_limit <= 4194304, "pids_limit %u", rules->pids_limit);
 	expect(rules->namespaces <= SWARM_NS_ALL, "namespace_flags %u", rules->namespaces);
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
-	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1, "booleans");
+	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
+	       rules->devpts <= 1, "booleans");
+	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
+	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
+	       "a devpts without mounts or ids of its own");
 	for (i = 0; i < SWARM_NR_SYSCALLS; i++)
 		expect(rules->syscalls[i] <= SWARM_AUDIT, "action %u", rules->syscalls[i]);
 	expect(rules->nr_devices <= SWARM_DEVICES_MAX, "%u devices", rules->nr_devices);
@@ -1784,6 +1828,7 @@ static const struct test tests[] = {
 	{ "cpu_quota ends where the machine does", test_cpus },
 	{ "booleans are true or false", test_booleans },
 	{ "values that exclude each other", test_combinations },
+	{ "devpts where there can be one", test_devpts },
 	{ "devices", test_devices },
 	{ "devices: malformed", test_devices_refused },
 	{ "devices and exec_paths: how many", test_array_lengths },

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { buildNative, nodeHeaders } from '../../harness/native/build.js';
-import { ACTIONS, PolicyCore, SYSCALLS } from '../../harness/native/policy.js';
+import { ACTIONS, PolicyCore, PROPAGATIONS, SYSCALLS } from '../../harness/native/policy.js';
 import type { Parsed } from '../../harness/native/policy.js';
 import type { AgentRequest } from '../../harness/swarm/client.js';
 
@@ -69,13 +69,18 @@ const request: fc.Arbitrary<AgentRequest> = fc
       pid: fc.integer({ min: 1, max: 4_194_304 }),
       persist: fc.boolean(),
       privileged: fc.boolean(),
+      propagation: fc.constantFrom('private', 'slave'),
+      devpts: fc.boolean(),
     },
     { requiredKeys: [] },
   )
   .map((object): AgentRequest => {
     const valid: AgentRequest = { ...object };
     if (valid.spawn) delete valid.pid;
-    if (((valid.namespace_flags ?? 127) & 32) === 0) valid.privileged = true;
+    const flags = valid.namespace_flags ?? 127;
+    if ((flags & 32) === 0) valid.privileged = true;
+    if ((flags & 4) === 0) delete valid.propagation;
+    if ((flags & 36) !== 36) delete valid.devpts;
     return valid;
   });
 
@@ -99,6 +104,8 @@ function meaning(object: AgentRequest) {
     namespace_flags: object.namespace_flags ?? 127,
     privileged: object.privileged ?? false,
     persist: object.persist ?? false,
+    propagation: object.propagation ?? 'private',
+    devpts: object.devpts ?? ((object.namespace_flags ?? 127) & 36) === 36,
     spawn: object.spawn ?? false,
     pid: object.pid ?? 0,
     name: object.name ?? '',
@@ -119,6 +126,8 @@ function understood(parsed: Parsed): ReturnType<typeof meaning> {
     namespace_flags: parsed.namespace_flags,
     privileged: parsed.privileged,
     persist: parsed.persist,
+    propagation: PROPAGATIONS[parsed.propagation] ?? 'private',
+    devpts: parsed.devpts,
     spawn: parsed.spawn,
     pid: parsed.pid,
     name: parsed.name,
@@ -156,6 +165,8 @@ test('every valid object is understood as it is meant, and printed and read agai
           namespace_flags: parsed.namespace_flags,
           privileged: parsed.privileged,
           persist: parsed.persist,
+          ...(object.propagation ? { propagation: PROPAGATIONS[parsed.propagation] } : {}),
+          devpts: parsed.devpts,
           spawn: parsed.spawn,
           memory_limit: Number(parsed.memory_limit),
           syscalls: Object.fromEntries(SYSCALLS.map((rule, i) => [rule, ACTIONS[syscalls[i] ?? 0]])),

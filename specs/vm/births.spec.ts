@@ -28,6 +28,9 @@ const STEPS: (Redirection & { step: string; error: number })[] = [
   { step: 'taking its identity', function: '__sys_setresuid', answer: 0, error: -1 },
   // PR_CAP_AMBIENT
   { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
+  // Without a source: the propagation; with one it is what is mounted.
+  { step: 'separating its mounts', function: 'path_mount', first: 0, answer: -12, error: -12 },
+  { step: 'mounting its terminals', function: 'kern_path', answer: -12, error: -12 },
   { step: 'joining its cgroup', function: 'cgroup_attach_task', answer: -12, error: -12 },
   // CLONE_NEWCGROUP alone: the fork itself comes by with other flags.
   {

@@ -374,7 +374,7 @@ test('the rule on execve and exec_paths are asked apart, and "unlisted" is what 
         { exec_paths: [ATTEMPT, '/bin/true'], ...request },
         ATTEMPT,
         'execve /bin/true',
-        'execve /bin/pwd',
+        'execve /bin/echo',
       ),
       JSON.stringify(request),
     ).toEqual({ seen, violations });

@@ -15,6 +15,8 @@ const DEFAULTS = {
   syscalls: { fork: 'allow', thread: 'allow', execve: 'allow', unshare: 'deny', setns: 'deny' },
   persist: false,
   privileged: false,
+  propagation: 'private',
+  devpts: true,
 };
 
 test('a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
@@ -45,6 +47,8 @@ test('what is printed makes an equal agent: every key comes back as it was given
     exec_paths: ['/usr/bin/true', '/usr/local/bin/'],
     persist: true,
     privileged: true,
+    propagation: 'slave',
+    devpts: false,
   } as const;
   const { devices, exec_paths } = policy;
   const id = await loaded.swarm.create({
@@ -57,8 +61,8 @@ test('what is printed makes an equal agent: every key comes back as it was given
   // Paths come in an order of their own.
   first.policy.exec_paths?.sort();
   expect(first).toMatchObject({ name: 'x.y-z_1', policy });
-  const { exec_paths: paths = [], ...others } = first.policy;
-  const again = await loaded.swarm.create({ ...others, exec_paths: paths });
+  const { exec_paths: paths = [], propagation = 'private', ...others } = first.policy;
+  const again = await loaded.swarm.create({ ...others, propagation, exec_paths: paths });
   const second = await loaded.swarm.inspect(again);
   second.policy.exec_paths?.sort();
   expect(second.policy).toEqual(first.policy);

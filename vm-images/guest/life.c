@@ -9,8 +9,8 @@
  *   adopt ROUNDS OBJECT            OBJECT has %d where the process's id goes
  *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
  *                                  instruction; "whole" is all of it
- *   into ROUNDS                    the same namespaces and limits by hand: clone3
- *                                  with CLONE_INTO_CGROUP
+ *   into ROUNDS                    the same namespaces, mounts and limits by hand:
+ *                                  clone3 with CLONE_INTO_CGROUP
  *   procs ROUNDS                   by hand: the child writes itself to cgroup.procs
  *   forks ROUNDS                   a child in the parent's memory, its exit and the
  *                                  wait for it, and all that the kernel does later
@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -342,7 +343,7 @@ static void limit(const char *directory, const char *file, const char *value)
 	close(fd);
 }
 
-/* What a launcher without SwarmGuard does for the namespaces and limits alone. */
+/* What a launcher without SwarmGuard does for namespaces, mounts and limits alone. */
 static void by_hand(int nr, int into)
 {
 	const u64 namespaces = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS |
@@ -373,6 +374,10 @@ static void by_hand(int nr, int into)
 				_exit(1);
 			if (unshare(CLONE_NEWCGROUP))
 				_exit(2);
+			if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+			    mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+				  "ptmxmode=0666,mode=0620"))
+				_exit(3);
 			be_born();
 		}
 		forked = mark();

@@ -1,0 +1,147 @@
+/** The mounts of an agent: what it shares with the host's after its birth. */
+import type { AgentRequest } from '../../harness/swarm/client.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { expectActive, expectBorn, hold } from '../support.js';
+
+const PRIVILEGED: AgentRequest = { namespace_flags: 95, privileged: true };
+
+/** Has the host's tree shared, as systemd does, while `work` runs. */
+async function shared(guest: LoadedGuest, work: () => Promise<void>): Promise<void> {
+  await guest.sh('mkdir -p /mnt/before /mnt/later && chmod 755 /mnt /mnt/* && mount --make-rshared /');
+  try {
+    await work();
+  } finally {
+    await guest.sh('umount -q /mnt/before /mnt/later; mount --make-rprivate /; rmdir /mnt/before /mnt/later');
+  }
+}
+
+/** An agent that stays, with its working directory in /mnt/before, and then runs a line. */
+async function resident(guest: LoadedGuest, request: AgentRequest, line: string, via: 'fork' | 'vfork') {
+  const held = hold(guest);
+  const running = guest.swarm.run(request, `cd /mnt/before; ${held.line}; ${line}`, { via });
+  await expectBorn(guest, 1);
+  const pid = (await guest.swarm.agents())[0]?.pid ?? 0;
+  const mounts = () => guest.sh(`grep -c . /proc/${pid}/mountinfo`);
+  const end = async () => {
+    await held.release();
+    const { stdout } = await running;
+    await expectActive(guest, 0);
+    return stdout;
+  };
+  return { mounts, end };
+}
+
+for (const [who, request] of Object.entries({ 'an agent': {}, 'a privileged agent': PRIVILEGED })) {
+  for (const via of ['fork', 'vfork'] as const) {
+    test(`the host's later mounts are neither seen by nor cost ${who} born by ${via}, and it keeps what is unmounted`, async ({
+      loaded,
+    }) => {
+      await shared(loaded, async () => {
+        await loaded.sh('mount -t tmpfs -o mode=755 x /mnt/before && echo kept >/mnt/before/file');
+        const agent = await resident(
+          loaded,
+          request,
+          'cat file; ls /mnt/later; grep -c shared: /proc/self/mountinfo; grep -c master: /proc/self/mountinfo',
+          via,
+        );
+        const before = await agent.mounts();
+        await loaded.sh('mount -t tmpfs -o mode=755 y /mnt/later && echo new >/mnt/later/file');
+        expect(await agent.mounts(), 'mounts of the agent').toBe(before);
+        // Neither its working directory nor its copy makes the host's busy.
+        await loaded.sh('umount /mnt/before');
+        expect(await agent.mounts()).toBe(before);
+        expect(await agent.end()).toBe('kept\n0\n0\n');
+      });
+    });
+  }
+
+  test(`${who} that is to be a slave sees them, and its working directory makes the host's umount busy`, async ({
+    loaded,
+  }) => {
+    await shared(loaded, async () => {
+      await loaded.sh('mount -t tmpfs -o mode=755 x /mnt/before');
+      const line = 'cat /mnt/later/file; mount -t tmpfs none /mnt/later && echo mounted';
+      const agent = await resident(loaded, { ...request, propagation: 'slave' }, line, 'fork');
+      const before = Number(await agent.mounts());
+      await loaded.sh('mount -t tmpfs -o mode=755 y /mnt/later && echo new >/mnt/later/file');
+      expect(Number(await agent.mounts())).toBe(before + 1);
+      expect((await loaded.exec('umount /mnt/before')).stderr).toContain('busy');
+      expect(await agent.end()).toBe('new\nmounted\n');
+      expect(await loaded.sh('cat /mnt/later/file'), 'the host’s').toBe('new');
+    });
+  });
+}
+
+test('what a privileged agent mounts does not reach the host', async ({ loaded }) => {
+  await shared(loaded, async () => {
+    const { stdout } = await loaded.swarm.run(
+      PRIVILEGED,
+      'mount -t tmpfs none /mnt/later && touch /mnt/later/inside && ls /mnt/later',
+    );
+    expect(stdout).toBe('inside\n');
+    expect(await loaded.sh('ls /mnt/later')).toBe('');
+  });
+});
+
+test('a chrooted launcher is refused for a privileged agent with mounts of its own too', async ({
+  loaded,
+}) => {
+  await loaded.sh('mkdir -p /tmp/jail && mount --rbind / /tmp/jail');
+  const under = { under: 'chroot /tmp/jail' };
+  const refused = await loaded.swarm.tryLaunch(PRIVILEGED, ['/bin/true'], under);
+  const without = await loaded.swarm.tryLaunch({ ...PRIVILEGED, namespace_flags: 91 }, ['/bin/true'], under);
+  await loaded.sh('umount -l /tmp/jail && rmdir /tmp/jail');
+  expect(refused.stderr).toMatch(/"error":"EPERM","field":"spawn".*chroot/);
+  expect(without.code).toBe(0);
+  await expectActive(loaded, 0);
+});
+
+/** Opens a terminal, says how that went, and what there is in /dev/pts meanwhile. */
+const OPEN = '{ (sleep 0.5; ls /dev/pts | xargs >&3) | usage terminals 1; } 3>&1';
+
+test('its terminals are its own, and what they cover stays covered', async ({ loaded }) => {
+  const { line, release } = hold(loaded);
+  const hosts = loaded.sh(`(${line}) | usage terminals 2`);
+  const others = loaded.swarm.run({}, `(${line}) | usage terminals 3`);
+  await expect.poll(() => loaded.sh('ls /dev/pts | xargs')).toBe('0 1 ptmx');
+  for (const via of ['fork', 'vfork'] as const) {
+    const { stdout } = await loaded.swarm.run(
+      {},
+      [
+        'stat -fc %T /dev/pts; ls /dev/pts; stat -c "%a %g" /dev/pts/ptmx',
+        OPEN,
+        'umount /dev/pts || umount -l /dev/pts || echo covered',
+        'mkdir /tmp/new && { mount --move /dev/pts /tmp/new || mount --bind /dev /tmp/new || echo covered; }',
+        OPEN,
+        'rmdir /tmp/new',
+      ].join('\n'),
+      { via },
+    );
+    expect(stdout.split('\n').filter(Boolean)).toEqual([
+      'devpts',
+      'ptmx',
+      '666 0',
+      '1 ok',
+      '0 ptmx',
+      'covered',
+      'covered',
+      '1 ok',
+      '0 ptmx',
+    ]);
+    expect(await loaded.sh('ls /dev/pts | xargs'), 'of the host').toBe('0 1 ptmx');
+  }
+  await release();
+  await Promise.all([hosts, others]);
+  await expectActive(loaded, 0);
+});
+
+test('with "devpts":false, and where there is no /dev/pts, none is mounted', async ({ loaded }) => {
+  const count = 'grep -c " /dev/pts " /proc/self/mountinfo';
+  expect((await loaded.swarm.run({}, count)).stdout).toBe('2\n');
+  expect((await loaded.swarm.run({ devpts: false }, count)).stdout).toBe('1\n');
+  expect((await loaded.swarm.run({ namespace_flags: 123 }, count)).stdout).toBe('1\n');
+  const bare = `unshare --mount sh -c 'mount -t tmpfs none /dev && exec "$@"' sh`;
+  const { code, stdout } = await loaded.swarm.run({}, 'ls /dev', { under: bare });
+  expect([code, stdout]).toEqual([0, '']);
+});

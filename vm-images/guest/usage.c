@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * usage NUMBER MOST
+ *
+ * Uses up a number that the kernel keeps for a user, or for the whole machine, at
+ * most MOST of it, and prints how much it got and which error ended it ("ok" where
+ * none did). Then it keeps what it has until its standard input ends.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <mqueue.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Each takes one more: 0, or -1 with errno set. @nr: how many there are already. */
+
+static int take_inotify(long nr)
+{
+	(void)nr;
+	return inotify_init1(IN_CLOEXEC);
+}
+
+static int a_file(long nr)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/usage-%d-%ld", getpid(), nr);
+	return open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static int watch(int (*add)(int group, const char *name), int group, long nr)
+{
+	char name[64];
+	int fd = a_file(nr), ret;
+
+	if (fd < 0)
+		return -1;
+	snprintf(name, sizeof(name), "/tmp/usage-%d-%ld", getpid(), nr);
+	close(fd);
+	ret = add(group, name);
+	return ret < 0 ? -1 : 0;
+}
+
+static int inotify_add(int group, const char *name)
+{
+	return inotify_add_watch(group, name, IN_CREATE);
+}
+
+static int take_watch(long nr)
+{
+	static int group = -1;
+
+	if (group < 0)
+		group = inotify_init1(IN_CLOEXEC);
+	return group < 0 ? -1 : watch(inotify_add, group, nr);
+}
+
+static int fanotify_group(void)
+{
+	return fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_CLOEXEC, O_RDONLY);
+}
+
+static int take_fanotify(long nr)
+{
+	(void)nr;
+	return fanotify_group();
+}
+
+static int fanotify_add(int group, const char *name)
+{
+	return fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, name);
+}
+
+static int take_mark(long nr)
+{
+	static int group = -1;
+
+	if (group < 0)
+		group = fanotify_group();
+	return group < 0 ? -1 : watch(fanotify_add, group, nr);
+}
+
+static int take_signal(long nr)
+{
+	const union sigval value = { .sival_int = nr };
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	return sigqueue(getpid(), SIGRTMIN, value);
+}
+
+static int take_timer(long nr)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	int timer;
+
+	(void)nr;
+	return syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer);
+}
+
+static int take_queue(long nr)
+{
+	struct mq_attr attr = { .mq_maxmsg = 10, .mq_msgsize = 8192 };
+	char name[32];
+
+	snprintf(name, sizeof(name), "/usage-%d-%ld", getpid(), nr);
+	return mq_open(name, O_CREAT | O_RDWR, 0600, &attr);
+}
+
+static int take_key(long nr)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "usage-%ld", nr);
+	/* KEY_SPEC_PROCESS_KEYRING */
+	return syscall(SYS_add_key, "user", name, "x", 1L, -2) < 0 ? -1 : 0;
+}
+
+/* A pipe counts only as long as it is as large as usual. */
+static int take_pipe(long nr)
+{
+	int fds[2];
+
+	(void)nr;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	if (fcntl(fds[0], F_GETPIPE_SZ) >= 65536)
+		return 0;
+	errno = ENOBUFS;
+	return -1;
+}
+
+static int take_epoll(long nr)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	static int group = -1, target[2];
+
+	if (group < 0 && ((group = epoll_create1(EPOLL_CLOEXEC)) < 0 || pipe(target) < 0))
+		return -1;
+	(void)nr;
+	return epoll_ctl(group, EPOLL_CTL_ADD, dup(target[0]), &event);
+}
+
+/* A namespace lasts as long as a descriptor of it. */
+static int take_namespace(long nr)
+{
+	(void)nr;
+	if (unshare(CLONE_NEWUTS) < 0)
+		return -1;
+	return open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+}
+
+static int take_process(long nr)
+{
+	pid_t pid = fork();
+
+	(void)nr;
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+	return pid;
+}
+
+/* Descriptors under way in a socket that nobody reads. */
+static int take_passing(long nr)
+{
+	static int ends[2] = { -1 };
+	char control[CMSG_SPACE(sizeof(int))] = {}, byte = 0;
+	struct iovec vec = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &vec, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int pair[2];
+
+	/* A queue holds few. */
+	if (nr % 8 == 0 && (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0 ||
+			    memcpy(ends, pair, sizeof(pair)) != ends))
+		return -1;
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &ends[0], sizeof(int));
+	return sendmsg(ends[1], &message, MSG_DONTWAIT) < 0 ? -1 : 0;
+}
+
+/* SysV shared memory that is locked: counted by user, not by process. */
+static int take_locked(long nr)
+{
+	int id = syscall(SYS_shmget, 0, 65536L, 01600);
+
+	(void)nr;
+	return id < 0 ? -1 : syscall(SYS_shmctl, id, 11 /* SHM_LOCK */, NULL);
+}
+
+static int take_terminal(long nr)
+{
+	(void)nr;
+	return open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static const struct {
+	const char *name;
+	int (*take)(long nr);
+} numbers[] = {
+	{ "inotify", take_inotify },
+	{ "watches", take_watch },
+	{ "fanotify", take_fanotify },
+	{ "marks", take_mark },
+	{ "signals", take_signal },
+	{ "timers", take_timer },
+	{ "queues", take_queue },
+	{ "keys", take_key },
+	{ "pipes", take_pipe },
+	{ "epoll", take_epoll },
+	{ "namespaces", take_namespace },
+	{ "processes", take_process },
+	{ "passing", take_passing },
+	{ "locked", take_locked },
+	{ "terminals", take_terminal },
+};
+
+int main(int argc, char **argv)
+{
+	struct rlimit files = { 65536, 65536 };
+	const char *end = "ok";
+	long most, nr = 0;
+	char byte;
+	size_t i;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: usage NUMBER MOST\n");
+		return 2;
+	}
+	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (!strcmp(numbers[i].name, argv[1]))
+			break;
+	if (i == sizeof(numbers) / sizeof(*numbers)) {
+		fprintf(stderr, "unknown number %s\n", argv[1]);
+		return 2;
+	}
+	/* Most of what is counted is a descriptor; an agent keeps what limit it has. */
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (most = atol(argv[2]); nr < most; nr++)
+		if (numbers[i].take(nr) < 0) {
+			end = strerrorname_np(errno);
+			break;
+		}
+	printf("%ld %s\n", nr, end);
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	return 0;
+}
