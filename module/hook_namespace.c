@@ -36,6 +36,15 @@ static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall 
 	look_up(regs, rule);
 }
 
+/* A thread that is about to launch an agent makes a user namespace for itself. */
+static noinline void refuse_armed(struct ftrace_regs *regs)
+{
+	swarm_hook_enter();
+	if (swarm_owner_refuses())
+		swarm_answer(regs, swarm_verdict_einval());
+	swarm_hook_leave();
+}
+
 void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
@@ -43,6 +52,9 @@ void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 	/* Unsharing files, fs or semaphores alone makes no namespace. */
 	if (ftrace_regs_get_argument(regs, 0) & SWARM_UNSHARE_NEW_ALL)
 		answer(regs, SWARM_SYS_UNSHARE);
+	if (unlikely(ftrace_regs_get_argument(regs, 0) & CLONE_NEWUSER &&
+		     atomic_read(&swarm_nr_armed)))
+		refuse_armed(regs);
 }
 
 void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,

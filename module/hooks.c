@@ -95,6 +95,7 @@ unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind 
 
 static struct swarm_hook hooks[] = {
 	SWARM_HOOK("kernel_clone", swarm_hook_clone),
+	SWARM_HOOK("create_user_ns", swarm_hook_owner),
 	SWARM_HOOK("security_bprm_check", swarm_hook_exec),
 	SWARM_HOOK("security_bprm_creds_for_exec", swarm_hook_exec_check),
 	SWARM_HOOK("devcgroup_check_permission", swarm_hook_device),

@@ -66,6 +66,9 @@ void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
+			      struct ftrace_ops *ops, struct ftrace_regs *regs);
+bool swarm_owner_refuses(void);
 
 void swarm_exec_mapped(struct swarm_member *member);
 

@@ -12,6 +12,7 @@ test.use({ kernelName: 'rt' });
 const TRACING = '/sys/kernel/tracing';
 const TRACED = [
   'kernel_clone',
+  'create_user_ns',
   'security_bprm_check',
   'devcgroup_check_permission',
   'ksys_unshare',

@@ -13,6 +13,7 @@ const ATTEMPTS = 'fork -- execve /bin/true -- unshare 4000000 -- setns /proc/sel
 
 const hooked = ({ kernel }: Stage) => [
   'kernel_clone',
+  'create_user_ns',
   'security_bprm_check',
   'devcgroup_check_permission',
   'ksys_unshare',

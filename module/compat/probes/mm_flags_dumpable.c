@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Are the flags of a process's memory a bitmap with functions for being dumpable? */
+/* Are the flags of a process's memory a bitmap with functions for being dumpable (6.18)? */
 #include <linux/mm_types.h>
 #include <linux/sched/coredump.h>
 

@@ -1,0 +1,128 @@
+/** What an agent uses up: docs/threat-model.md, "What agents use up". */
+import type { AgentRequest } from '../../harness/swarm/client.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { destroyAll, expectActive, hold } from '../support.js';
+
+interface Numbered {
+  /** The word of `usage`. */
+  readonly number: string;
+  readonly what: string;
+  /** How it ends for who has used it up. */
+  readonly end: string;
+  readonly sysctl?: Record<string, number>;
+  /** Options of prlimit for launchers and for root. */
+  readonly limit?: string;
+  readonly policy?: AgentRequest;
+  /** Agents share what there is beyond root's. */
+  readonly shared?: true;
+}
+
+const NUMBERS: readonly Numbered[] = [
+  {
+    number: 'inotify',
+    what: 'inotify instances',
+    end: 'EMFILE',
+    sysctl: { 'user.max_inotify_instances': 20 },
+  },
+  { number: 'watches', what: 'inotify watches', end: 'ENOSPC', sysctl: { 'user.max_inotify_watches': 50 } },
+  { number: 'fanotify', what: 'fanotify groups', end: 'EMFILE', sysctl: { 'user.max_fanotify_groups': 20 } },
+  { number: 'marks', what: 'fanotify marks', end: 'ENOSPC', sysctl: { 'user.max_fanotify_marks': 50 } },
+  { number: 'signals', what: 'queued signals', end: 'EAGAIN', limit: '--sigpending=64:64' },
+  { number: 'timers', what: 'POSIX timers', end: 'EAGAIN', limit: '--sigpending=64:64' },
+  { number: 'queues', what: 'POSIX message queues', end: 'EMFILE', limit: '--msgqueue=819200:819200' },
+  {
+    number: 'namespaces',
+    what: 'namespaces',
+    end: 'ENOSPC',
+    sysctl: { 'user.max_uts_namespaces': 20 },
+    policy: { syscalls: { unshare: 'allow' } },
+  },
+  { number: 'locked', what: 'locked shared memory', end: 'ENOMEM', limit: '--memlock=655360:655360' },
+  { number: 'keys', what: 'keys', end: 'EDQUOT', sysctl: { 'kernel.keys.maxkeys': 20 } },
+  { number: 'pipes', what: 'pipe pages', end: 'ENOBUFS', sysctl: { 'fs.pipe-user-pages-soft': 200 } },
+  { number: 'epoll', what: 'epoll watches', end: 'ENOSPC', sysctl: { 'fs.epoll.max_user_watches': 50 } },
+  { number: 'passing', what: 'descriptors under way', end: 'ETOOMANYREFS', limit: '--nofile=200:200' },
+  { number: 'processes', what: 'processes of a user', end: 'EAGAIN', limit: '--nproc=30:30' },
+  {
+    number: 'terminals',
+    what: 'terminals',
+    end: 'ENOSPC',
+    sysctl: { 'kernel.pty.max': 60, 'kernel.pty.reserve': 20 },
+    shared: true,
+  },
+];
+
+/** Sets sysctls while `work` runs. */
+async function withSysctls(
+  guest: LoadedGuest,
+  values: Record<string, number>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const names = Object.keys(values);
+  const before = names.length > 0 ? (await guest.sh(`sysctl -n ${names.join(' ')}`)).split('\n') : [];
+  const set = (list: (number | string)[]) =>
+    guest.sh(names.map((name, i) => `sysctl -qw ${name}='${list[i] ?? ''}'`).join(' && ') || 'true');
+  await set(Object.values(values));
+  try {
+    await work();
+  } finally {
+    await set(before);
+  }
+}
+
+for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUMBERS) {
+  const others = shared ? 'root its own' : 'root and another agent theirs';
+  test(`an agent that uses up ${what} leaves ${others}`, async ({ loaded }) => {
+    const under = limit ? `prlimit ${limit} --` : '';
+    await withSysctls(loaded, sysctl, async () => {
+      await loaded.sh(': >/run/used && chmod 666 /run/used');
+      const { line, release } = hold(loaded);
+      const greedy = loaded.swarm.run(policy, `(${line}) | usage ${number} 1000 >/run/used`, { under });
+      await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 30_000 }).toMatch(/^\d+ E/);
+      const [got, error] = (await loaded.sh('cat /run/used')).split(' ');
+      expect(error).toBe(end);
+      expect(Number(got), 'it got some').toBeGreaterThan(4);
+      expect(await loaded.sh(`${under} usage ${number} 4 </dev/null`), 'root').toBe('4 ok');
+      if (!shared) {
+        const other = await loaded.swarm.run(policy, `usage ${number} 4 </dev/null`, { under });
+        expect(other.stdout, 'another agent').toBe('4 ok\n');
+      }
+      await release();
+      await greedy;
+      await loaded.sh('rm -f /tmp/usage-*');
+      await expectActive(loaded, 0);
+    });
+  });
+}
+
+test('more agents are born than a user may have namespaces of each kind', async ({ loaded }) => {
+  const kinds = ['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup'];
+  const few = Object.fromEntries(kinds.map((kind) => [`user.max_${kind}_namespaces`, 3]));
+  await withSysctls(loaded, few, async () => {
+    const { line, release } = hold(loaded);
+    const running = [1, 2, 3, 4, 5, 6, 7].map(() => loaded.swarm.run({}, `${line}; echo lived`));
+    await expectActive(loaded, 7);
+    await release();
+    for (const { stdout } of await Promise.all(running)) expect(stdout).toBe('lived\n');
+  });
+  await destroyAll(loaded);
+});
+
+test('an armed thread cannot make a user namespace for itself, and an unarmed one can', async ({
+  loaded,
+}) => {
+  const arm = `echo '{"spawn":true}' >/proc/swarm/create`;
+  const { code, stderr } = await loaded.exec(`${arm}; exec unshare --user true`);
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('unshare failed: Invalid argument');
+  expect(await loaded.sh('unshare --user id -u')).toBe('65534');
+  const destroy = 'read -r line <&3; line=${line#*:}; echo ${line%\\}} >/proc/swarm/destroy';
+  const disarmed = `exec 3<>/proc/swarm/create; echo '{"spawn":true}' >&3; ${destroy}; exec unshare --user id -u`;
+  expect(await loaded.sh(disarmed), 'once its agent is destroyed').toBe('65534');
+  const privileged = JSON.stringify({ spawn: true, namespace_flags: 95, privileged: true });
+  expect(await loaded.sh(`echo '${privileged}' >/proc/swarm/create; exec unshare --user id -u`)).toBe(
+    '65534',
+  );
+  await expectActive(loaded, 0);
+});
