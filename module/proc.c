@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* /proc/swarm: its files, who may use them, and the two that are only read. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/pid_namespace.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 
 #include "agent.h"
@@ -50,6 +54,28 @@ int swarm_may_control(const struct file *file)
 		return -EPERM;
 	if (!file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN) || !capable(CAP_SYS_ADMIN))
 		return -EPERM;
+	return 0;
+}
+
+/**
+ * swarm_may_order - may the caller write orders to this file?
+ *
+ * As swarm_may_control(); and it must have made the system call itself. A kernel worker
+ * that writes for somebody (io_uring's always do, its SQPOLL threads too) would be
+ * armed in its place, and is no member where that one is.
+ *
+ * Return: 0, -EPERM or -EINVAL.
+ */
+int swarm_may_order(const struct file *file)
+{
+	int err = swarm_may_control(file);
+
+	if (err)
+		return err;
+	if (current->flags & (PF_KTHREAD | PF_WQ_WORKER | PF_IO_WORKER | PF_USER_WORKER)) {
+		pr_notice_ratelimited("orders are taken from the thread that gives them, not from the kernel's workers: write without io_uring\n");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -22,6 +22,7 @@ extern const struct proc_ops swarm_proc_metrics_ops;
 
 bool swarm_proc_ready(void);
 int swarm_may_control(const struct file *file);
+int swarm_may_order(const struct file *file);
 u64 swarm_scope(u64 opener);
 
 int __init swarm_proc_init(void);

@@ -102,7 +102,7 @@ static ssize_t destroy_write(struct file *file, const char __user *buf, size_t l
 			     loff_t *pos)
 {
 	struct destroyer *destroyer = file->private_data;
-	ssize_t ret = swarm_may_control(file);
+	ssize_t ret = swarm_may_order(file);
 
 	if (ret)
 		return ret;

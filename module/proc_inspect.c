@@ -287,7 +287,7 @@ static ssize_t inspect_write(struct file *file, const char __user *buf, size_t l
 	ssize_t ret;
 	u64 id;
 
-	ret = swarm_may_control(file);
+	ret = swarm_may_order(file);
 	if (ret)
 		return ret;
 	if (length > sizeof(request))

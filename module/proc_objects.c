@@ -108,7 +108,7 @@ ssize_t swarm_objects_write(struct swarm_objects *objects, const struct swarm_ob
 			    const struct file *file, const char __user *buf, size_t length)
 {
 	struct progress progress = {};
-	ssize_t ret = swarm_may_control(file);
+	ssize_t ret = swarm_may_order(file);
 
 	if (ret)
 		return ret;

@@ -1,0 +1,54 @@
+/** Who writes to /proc/swarm: the thread that makes the system call, and nobody in its place. */
+import { expect, test } from '../fixtures.js';
+import { quoted } from '../../harness/swarm/client.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { attempts, expectActive } from '../support.js';
+
+const SPAWN = '{"spawn":true}';
+
+/** Writes to a file of /proc/swarm by a call, then forks: what came of both. */
+async function pass(guest: LoadedGuest, how: string, file: string, text: string): Promise<string[]> {
+  return attempts(await guest.sh(`pass ${how} /proc/swarm/${file} ${quoted(text)}`));
+}
+
+test('by write(2) the writing thread is armed', async ({ loaded }) => {
+  expect(await pass(loaded, 'write', 'create', SPAWN)).toEqual([`write ${SPAWN.length}`, 'child inside']);
+  await expectActive(loaded, 0);
+});
+
+test("a write that one of the kernel's workers makes is EINVAL, arms nothing, orders nothing, and is logged", async ({
+  loaded,
+}) => {
+  const probe = await pass(loaded, 'uring', 'destroy', '1000000\n');
+  test.skip(probe[0] === 'uring ENOSYS', 'this kernel was built without io_uring');
+  const id = await loaded.swarm.create({ name: 'stays' });
+  const status = await loaded.swarm.status();
+  for (const how of ['uring', 'sqpoll']) {
+    await loaded.sh('dmesg -C');
+    for (const [file, text] of [
+      ['create', SPAWN],
+      ['create', '{}'],
+      ['attach', `{"id":${id},"pid":2}`],
+      ['destroy', `${id}\n`],
+      ['inspect', `${id}`],
+    ] as const)
+      expect
+        .soft(await pass(loaded, how, file, text), `${file} ${text}`)
+        .toEqual([`${how} EINVAL`, 'child outside']);
+    expect.soft(await loaded.kernelLog()).toContain('write without io_uring');
+  }
+  expect(await loaded.swarm.status(), 'no agent more, none less, no violation').toEqual(status);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+  await loaded.unload();
+  await loaded.reload();
+});
+
+test('a write that is passed on by splice, sendfile or aio is EINVAL and arms nothing', async ({
+  loaded,
+}) => {
+  const { created } = await loaded.swarm.status();
+  for (const how of ['splice', 'sendfile', 'aio'])
+    expect(await pass(loaded, how, 'create', SPAWN)).toEqual([`${how} EINVAL`, 'child outside']);
+  expect((await loaded.swarm.status()).created).toBe(created);
+});
