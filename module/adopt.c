@@ -6,7 +6,9 @@
 #include <linux/bitops.h>
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/percpu_counter.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -24,12 +26,23 @@
 #include "namespaces.h"
 #include "policy_table.h"
 #include "refuse.h"
+#include "room.h"
 
 /*
  * One adoption at a time: a process is seen to be no member, moved into a cgroup
  * and made a member, and no other adoption may come between.
+ *
+ * The process is looked up once. All that follows, the move included, is about that
+ * one, whatever becomes of its number. Whatever may refuse it comes before the move,
+ * so nothing has to be undone: behind it the process can only have exited.
  */
 static DEFINE_MUTEX(adoptions);
+
+/*
+ * Has the violations of adoptions that create refuses. Their agent is never seen, and
+ * the next one gets its id.
+ */
+static struct swarm_agent nobody;
 
 /* Namespaces */
 
@@ -86,7 +99,7 @@ static int check_left_initial(struct swarm_agent *agent, struct task_struct *lea
 	in &= swarm_policy_rules(agent->policy)->namespaces;
 	if (!in)
 		return 0;
-	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
+	swarm_event_violation(&nobody, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
 	return swarm_refuse(err, -EPERM, "pid",
 			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
 			    name_of_first(in));
@@ -169,6 +182,60 @@ static int check_same(struct swarm_agent *agent, struct task_struct *leader,
 			    "the process has a user or group id that the agent's user namespace does not map; set its ids first");
 }
 
+/* Limits */
+
+/* What no reclaim takes from it: RssAnon, RssShmem and VmSwap of /proc/PID/status. */
+static u64 memory_of(struct task_struct *leader)
+{
+	static const int kinds[] = { MM_ANONPAGES, MM_SHMEMPAGES, MM_SWAPENTS };
+	struct task_struct *thread;
+	u64 pages = 0;
+	int i;
+
+	rcu_read_lock();
+	for_each_thread(leader, thread) {
+		struct mm_struct *mm;
+
+		task_lock(thread);
+		mm = thread->mm;
+		for (i = 0; mm && i < ARRAY_SIZE(kinds); i++)
+			pages += percpu_counter_sum_positive(&mm->rss_stat[kinds[i]]);
+		task_unlock(thread);
+		/* They share it; one that is exiting has none. */
+		if (mm)
+			break;
+	}
+	rcu_read_unlock();
+	return pages << PAGE_SHIFT;
+}
+
+/*
+ * Memory stays charged to the cgroup in which it was first used, so a limit covers only
+ * what comes later; processes and threads are counted anew where they are moved to, but
+ * cgroup v2 does not look at the limit then.
+ */
+static int check_limits(struct swarm_agent *agent, struct task_struct *leader,
+			struct swarm_policy_error *err)
+{
+	u64 limit = swarm_policy_rules(agent->policy)->memory_limit;
+	u64 memory = limit ? memory_of(leader) : 0;
+	struct swarm_full full;
+	int ret;
+
+	if (memory > limit)
+		return swarm_refuse(err, -ENOSPC, "pid",
+				    "the process has %llu bytes already, which no limit would cover; raise memory_limit, or use spawn",
+				    memory);
+	ret = swarm_cgroup_room(agent, leader, &full);
+	if (ret == -ENOSPC)
+		return swarm_refuse(err, ret, "pid",
+				    "pids.max of the cgroup %s is %llu, too few for the %d threads of the process",
+				    full.path, full.limit, get_nr_threads(leader));
+	if (ret)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	return 0;
+}
+
 /* Becoming a member */
 
 /*
@@ -207,24 +274,19 @@ static int check_candidate(struct task_struct *leader, struct swarm_policy_error
 }
 
 /* The caller has taken a use of the agent for the process. */
-static int enrol_used(struct swarm_agent *agent, struct task_struct *leader,
+static int enrol_used(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
 		      struct swarm_policy_error *err)
 {
-	pid_t nr = task_tgid_vnr(leader);
-	struct swarm_member *member;
+	struct swarm_member *member = swarm_member_alloc(GFP_KERNEL);
 	int ret;
 
-	/* It has been reaped; and 0 would mean the caller to the cgroup. */
-	if (!nr)
-		return swarm_refuse(err, -ESRCH, "pid", "the process has exited");
-	member = swarm_member_alloc(GFP_KERNEL);
 	if (!member)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
 	/*
 	 * The cgroup first: what the process forks before it is a member is its
 	 * own affair, but no member may be outside its cgroup.
 	 */
-	ret = swarm_cgroup_join(agent->cgroup, nr);
+	ret = swarm_cgroup_adopt(agent->cgroup, pid, leader);
 	if (ret) {
 		swarm_member_free(member);
 		if (ret == -ENODEV)
@@ -232,7 +294,9 @@ static int enrol_used(struct swarm_agent *agent, struct task_struct *leader,
 					    "the agent's cgroup was removed by an administrator, so nothing can be moved into it");
 		if (ret == -ENOMEM)
 			return swarm_refuse(err, ret, "", "out of memory");
-		return swarm_refuse(err, ret == -ESRCH ? ret : -EBUSY, "pid",
+		if (ret == -ESRCH)
+			return swarm_refuse(err, ret, "pid", "the process has exited");
+		return swarm_refuse(err, -EBUSY, "pid",
 				    "the process cannot be moved into the agent's cgroup (error %d)",
 				    -ret);
 	}
@@ -247,7 +311,7 @@ static int enrol_used(struct swarm_agent *agent, struct task_struct *leader,
 	return 0;
 }
 
-static int enrol(struct swarm_agent *agent, struct task_struct *leader,
+static int enrol(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
 		 struct swarm_policy_error *err)
 {
 	int ret = swarm_agent_use(agent, SWARM_RUNNING);
@@ -255,48 +319,47 @@ static int enrol(struct swarm_agent *agent, struct task_struct *leader,
 	if (ret)
 		return swarm_refuse(err, ret, "",
 				    "the agent is being destroyed, or the module unloaded");
-	ret = enrol_used(agent, leader, err);
+	ret = enrol_used(agent, pid, leader, err);
 	if (ret)
 		swarm_agent_unuse(agent);
 	return ret;
 }
 
-static struct task_struct *find_process(pid_t nr, struct swarm_policy_error *err)
+static struct task_struct *process_of(struct pid *pid, struct swarm_policy_error *err)
 {
-	struct pid *pid = find_get_pid(nr);
 	struct task_struct *leader = get_pid_task(pid, PIDTYPE_TGID);
 
-	put_pid(pid);
 	if (!leader)
-		return ERR_PTR(swarm_refuse(err, -ESRCH, "pid", "there is no process %d", nr));
+		return ERR_PTR(swarm_refuse(err, -ESRCH, "pid", "there is no process of this id"));
 	return leader;
 }
 
-static int adopt(struct swarm_agent *agent, struct task_struct *leader,
+static int adopt(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
 		 struct swarm_policy_error *err)
 {
 	return check_candidate(leader, err) ?:
 	       check_left_initial(agent, leader, err) ?:
-	       enrol(agent, leader, err);
+	       check_limits(agent, leader, err) ?:
+	       enrol(agent, pid, leader, err);
 }
 
 /**
  * swarm_adopt - make a running process the first of an agent
  * @agent: not published yet; the caller holds a use
- * @nr: the process, in the caller's pid namespace
+ * @pid: the process; NULL where there is none of the number that was given
  * @err: filled after an error
  *
- * Descriptors the process holds and children it has stay its own affair; its later
- * forks are the agent's.
+ * Descriptors the process holds, children and memory it has stay its own affair; its
+ * later forks are the agent's.
  *
  * Return: 0; -ESRCH; -EBUSY where it is a member of an agent already, or still being
- * forked; -EPERM where
- * it is in a namespace the policy forbids, is process 1 or a kernel thread; -ENOMEM;
- * -EINTR.
+ * forked; -EPERM where it is in a namespace the policy forbids, is process 1 or a kernel
+ * thread; -ENOSPC where it has more memory or threads than the limits leave room for;
+ * -ENOMEM; -EINTR.
  */
-int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *err)
+int swarm_adopt(struct swarm_agent *agent, struct pid *pid, struct swarm_policy_error *err)
 {
-	struct task_struct *leader = find_process(nr, err);
+	struct task_struct *leader = process_of(pid, err);
 	int ret;
 
 	if (IS_ERR(leader))
@@ -304,25 +367,23 @@ int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *
 	if (mutex_lock_killable(&adoptions)) {
 		ret = swarm_refuse(err, -EINTR, "", "interrupted");
 	} else {
-		ret = adopt(agent, leader, err);
+		ret = adopt(agent, pid, leader, err);
 		mutex_unlock(&adoptions);
 	}
 	put_task_struct(leader);
 	return ret;
 }
 
-static int attach(struct swarm_agent *agent, struct task_struct *leader,
+static int attach(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
 		  struct swarm_policy_error *err)
 {
-	/* Held, since the process may be reaped as soon as it is a member. */
-	struct pid *pid = get_task_pid(leader, PIDTYPE_TGID);
-	int ret;
+	int ret = check_candidate(leader, err) ?:
+		  check_same(agent, leader, err) ?:
+		  check_limits(agent, leader, err) ?:
+		  enrol(agent, pid, leader, err);
 
-	ret = check_candidate(leader, err) ?:
-	      check_same(agent, leader, err) ?:
-	      enrol(agent, leader, err);
 	if (ret)
-		goto put;
+		return ret;
 	swarm_event_spawned(agent, SWARM_BY_ATTACH, pid);
 	/* Destroyed meanwhile: seen here, or the new member is seen there. */
 	if (swarm_agent_dying(agent)) {
@@ -330,9 +391,7 @@ static int attach(struct swarm_agent *agent, struct task_struct *leader,
 		swarm_agent_doom(agent, SWARM_END_REQUEST);
 		rcu_read_unlock();
 	}
-put:
-	put_pid(pid);
-	return ret;
+	return 0;
 }
 
 /**
@@ -346,12 +405,15 @@ put:
  * Return: 0; -ESRCH where there is no such process or no such agent, or the agent
  * has no process or is dying; -EBUSY where the agent is still being born, or the
  * process is a member of an agent already; -EPERM where it is not in the agent's
- * namespaces, is process 1 or a kernel thread; -ENOMEM; -EINTR.
+ * namespaces, is process 1 or a kernel thread; -ENOSPC as swarm_adopt(); -ENOMEM;
+ * -EINTR.
  */
 int swarm_attach(u64 id, pid_t nr, struct swarm_policy_error *err)
 {
 	struct task_struct *leader;
 	struct swarm_agent *agent;
+	/* Held to the end, since the process may be reaped as soon as it is a member. */
+	struct pid *pid;
 	int ret;
 
 	agent = swarm_agent_enter(id);
@@ -360,18 +422,20 @@ int swarm_attach(u64 id, pid_t nr, struct swarm_policy_error *err)
 				    "a thread is armed for agent %llu, but has not forked yet" :
 				    "no agent %llu runs: there is none, it is ending, or it has no process",
 				    id);
-	leader = find_process(nr, err);
+	pid = find_get_pid(nr);
+	leader = process_of(pid, err);
 	ret = PTR_ERR_OR_ZERO(leader);
 	if (ret)
 		goto unuse;
 	if (mutex_lock_killable(&adoptions)) {
 		ret = swarm_refuse(err, -EINTR, "", "interrupted");
 	} else {
-		ret = attach(agent, leader, err);
+		ret = attach(agent, pid, leader, err);
 		mutex_unlock(&adoptions);
 	}
 	put_task_struct(leader);
 unuse:
+	put_pid(pid);
 	swarm_agent_unuse(agent);
 	return ret;
 }

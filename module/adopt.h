@@ -7,9 +7,10 @@
 
 #include "policy.h"
 
+struct pid;
 struct swarm_agent;
 
-int swarm_adopt(struct swarm_agent *agent, pid_t nr, struct swarm_policy_error *err);
+int swarm_adopt(struct swarm_agent *agent, struct pid *pid, struct swarm_policy_error *err);
 int swarm_attach(u64 id, pid_t nr, struct swarm_policy_error *err);
 
 #endif

@@ -5,8 +5,8 @@
  * only, so that the latter use none of Linux's 65,535 memory cgroup ids.
  *
  * The module mounts the hierarchy for itself, so that no mount namespace can
- * hide or replace it. Directories and files are made and opened by a kernel
- * worker, never with the credentials of whoever writes to /proc/swarm.
+ * hide or replace it. Directories and files are made, opened and written with the
+ * kernel's credentials, never with those of whoever writes to /proc/swarm.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -14,20 +14,20 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
-#include <linux/namei.h>
 #include <linux/nsproxy.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 
 #include "agent.h"
 #include "cgroup.h"
 #include "compat/compat.h"
-#include "faults.h"
+#include "errand.h"
+#include "hooks.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
+#include "room.h"
 
 /* Length of a cgroup file's name behind an agent's id. */
 #define FILE_NAME_MAX	48
@@ -48,15 +48,22 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
 	[PIDS] = "pids_limit",
 };
 
+/* Removals that find it busy before what is in it is killed: members may be on their way out. */
+#define PATIENCE	2
+
 /**
  * struct swarm_cgroup - an agent's cgroup
+ * @agent: whose it is; outlives it
  * @parent: the directory it is in
  * @procs: its cgroup.procs, open for writing with the kernel's credentials
+ * @busy: how often its removal has found processes in it
  * @name: its name, the agent's id
  */
 struct swarm_cgroup {
+	const struct swarm_agent *agent;
 	const struct path *parent;
 	struct file *procs;
+	unsigned int busy;
 	char name[24];
 };
 
@@ -68,72 +75,20 @@ static bool offered[NR_CONTROLLERS];
 static atomic_t nr_cgroups = ATOMIC_INIT(0);
 /* How many components of cgroup_parent were made here, from the last one up. */
 static unsigned int nr_made;
+/* By component, from 1, and 0 for the root: the controllers that loading has enabled there. */
+static u8 *enabled;
+/* How many components cgroup_parent has. */
+static unsigned int base_depth;
 
-/* Running as the kernel */
+/* Controllers */
 
-struct errand {
-	struct work_struct work;
-	int (*run)(void *data);
-	void *data;
-	unsigned int faults;
-	int answer;
-};
-
-static void run_errand(struct work_struct *work)
+/* Is a controller among those that a file of a cgroup lists? */
+static bool listed(const struct path *dir, const char *file, enum controller controller)
 {
-	struct errand *errand = container_of(work, struct errand, work);
+	char text[256] = " ", word[16];
 
-	swarm_faults_give(errand->faults);
-	errand->answer = errand->run(errand->data);
-	errand->faults = swarm_faults_take();
-}
-
-/* Run a function with the kernel's credentials, root and namespaces. */
-static int as_kernel(int (*run)(void *data), void *data)
-{
-	struct errand errand = { .run = run, .data = data };
-
-	if (current->flags & PF_WQ_WORKER)
-		return run(data);
-	errand.faults = swarm_faults_take();
-	INIT_WORK_ONSTACK(&errand.work, run_errand);
-	queue_work(swarm_workqueue, &errand.work);
-	flush_work(&errand.work);
-	swarm_faults_give(errand.faults);
-	destroy_work_on_stack(&errand.work);
-	return errand.answer;
-}
-
-/* Files */
-
-static int write_file(const struct path *dir, const char *file, const char *text)
-{
-	struct file *opened = file_open_root(dir, file, O_WRONLY, 0);
-	loff_t pos = 0;
-	ssize_t written;
-
-	if (IS_ERR(opened))
-		return PTR_ERR(opened);
-	written = kernel_write(opened, text, strlen(text), &pos);
-	filp_close(opened, NULL);
-	return written < 0 ? written : 0;
-}
-
-static bool offers(const struct path *dir, enum controller controller)
-{
-	struct file *opened = file_open_root(dir, "cgroup.controllers", O_RDONLY, 0);
-	char text[256] = " ";
-	loff_t pos = 0;
-	ssize_t length;
-	char word[16];
-
-	if (IS_ERR(opened))
+	if (swarm_read_file(dir, file, text + 1, sizeof(text) - 2) <= 0)
 		return false;
-	length = kernel_read(opened, text + 1, sizeof(text) - 3, &pos);
-	filp_close(opened, NULL);
-	if (length <= 0)
-		return false;
-	strim(text + 1);
 	strlcat(text, " ", sizeof(text));
 	snprintf(word, sizeof(word), " %s ", controller_names[controller]);
 	return strstr(text, word);
@@ -146,6 +101,11 @@ static const struct path *parent_of(const struct swarm_rules *rules)
 	return rules->memory_limit ? &memory_parent : &plain_parent;
 }
 
+static bool limited(const struct swarm_rules *rules)
+{
+	return rules->memory_limit || rules->cpu_quota || rules->pids_limit;
+}
+
 static const char *parent_name(const struct swarm_rules *rules)
 {
 	return rules->memory_limit ? "memory" : "plain";
@@ -156,7 +116,7 @@ static int write_limit(const struct swarm_cgroup *cgroup, const char *file, cons
 	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
-	return write_file(cgroup->parent, path, text);
+	return swarm_write_file(cgroup->parent, path, text);
 }
 
 /* Also tells which controller the last limit that was written is of. */
@@ -234,15 +194,13 @@ static void trim(const struct swarm_cgroup *cgroup, struct search *search)
 	struct path dir, child;
 	int err;
 
-	err = vfs_path_lookup(cgroup->parent->dentry, cgroup->parent->mnt, cgroup->name,
-			      LOOKUP_DIRECTORY, &dir);
+	err = swarm_find_dir(cgroup->parent, cgroup->name, &dir);
 	if (err)
 		return;
 	while (first_child(&dir, search)) {
 		err = swarm_remove_dir(&dir, search->name);
 		if (err == -EBUSY)
-			err = vfs_path_lookup(dir.dentry, dir.mnt, search->name,
-					      LOOKUP_DIRECTORY, &child);
+			err = swarm_find_dir(&dir, search->name, &child);
 		else if (!err)
 			continue;
 		if (err)
@@ -268,11 +226,20 @@ static int remove_tree(const struct swarm_cgroup *cgroup)
 	return swarm_remove_dir(cgroup->parent, cgroup->name);
 }
 
+/**
+ * struct creation - a cgroup that is being made
+ * @cgroup: which
+ * @rules: its agent's
+ * @no_directory: it failed with the directory, rather than with its files
+ * @at: the controller whose limit was written last
+ * @full: where another limit leaves no room for the directory, which
+ */
 struct creation {
 	struct swarm_cgroup *cgroup;
 	const struct swarm_rules *rules;
 	bool no_directory;
 	enum controller at;
+	struct swarm_full full;
 };
 
 static int create(void *data)
@@ -288,6 +255,8 @@ static int create(void *data)
 		err = swarm_make_dir(cgroup->parent, cgroup->name);
 	if (err) {
 		creation->no_directory = true;
+		if (err == -EAGAIN)
+			swarm_room_for_cgroup(cgroup->parent, &creation->full);
 		return err;
 	}
 	err = write_limits(cgroup, creation->rules, &creation->at);
@@ -323,14 +292,55 @@ static int missing_controller(const struct swarm_rules *rules, struct swarm_poli
 	return 0;
 }
 
+/* cgroup v2 has refused: in terms of the interface, and with what to do. */
+static int explain(const struct creation *creation, int ret, struct swarm_policy_error *err)
+{
+	const struct swarm_rules *rules = creation->rules;
+	const char *name = creation->cgroup->name, *parent = parent_name(rules);
+	bool gone = ret == -ENOENT || ret == -ENODEV;
+
+	if (ret == -ENOMEM)
+		return swarm_refuse(err, ret, "", "out of memory");
+	/* Offered at load, but an administrator has switched it off since. */
+	if (!creation->no_directory && ret == -ENOENT)
+		return swarm_refuse(err, -EOPNOTSUPP, controller_fields[creation->at],
+				    "the controller %s is not in cgroup.subtree_control of %s/%s any more; switch it on again",
+				    controller_names[creation->at], swarm_cgroup_parent, parent);
+	/* An administrator may remove any directory that holds no process. */
+	if (creation->no_directory && gone)
+		return swarm_refuse(err, -EOPNOTSUPP, "",
+				    "the cgroup %s/%s has been removed; unload the module and load it again",
+				    swarm_cgroup_parent, parent);
+	if (creation->no_directory && ret == -EEXIST)
+		return swarm_refuse(err, -EBUSY, "",
+				    "the cgroup %s/%s/%s is left from before and holds processes; try again: the next id is used then",
+				    swarm_cgroup_parent, parent, name);
+	if (creation->full.file)
+		return swarm_refuse(err, -ENOSPC, "",
+				    "%s of the cgroup %s is %llu, which leaves no room below it; raise it",
+				    creation->full.file, creation->full.path, creation->full.limit);
+	/* Raised since, or something in it has gone. */
+	if (creation->no_directory && ret == -EAGAIN)
+		return swarm_refuse(err, -ENOSPC, "",
+				    "cgroup.max.descendants or cgroup.max.depth above %s/%s leaves no room; raise it",
+				    swarm_cgroup_parent, parent);
+	/* The 16-bit ids of memory cgroups: cgroup v2 says EBUSY or ENOSPC. */
+	if (creation->no_directory && rules->memory_limit && (ret == -EBUSY || ret == -ENOSPC))
+		return swarm_refuse(err, -ENOSPC, "memory_limit",
+				    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
+	return swarm_refuse(err, -EOPNOTSUPP, "", "cgroup v2 refuses the cgroup %s/%s/%s (error %d)",
+			    swarm_cgroup_parent, parent, name, -ret);
+}
+
 /**
  * swarm_cgroup_create - give an agent the cgroup that its limits need
  *
  * Does nothing for an agent without limits, and for one that has its cgroup.
  *
- * Return: 0; -EOPNOTSUPP where a controller or the parent directory is missing;
- * -EBUSY where the directory is left from before and holds processes; -ENOSPC where
- * Linux has no memory cgroup id left; -ENOMEM and other errors of cgroup v2.
+ * Return: 0; -EOPNOTSUPP where a controller or the parent directory is missing, or
+ * cgroup v2 refuses for another reason; -EBUSY where the directory is left from
+ * before and holds processes; -ENOSPC where Linux has no memory cgroup id left, or
+ * a limit on the number or depth of cgroups leaves no room; -ENOMEM.
  */
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
@@ -339,7 +349,7 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	struct swarm_cgroup *cgroup;
 	int ret;
 
-	if (agent->cgroup || !(rules->memory_limit || rules->cpu_quota || rules->pids_limit))
+	if (agent->cgroup || !limited(rules))
 		return 0;
 	ret = missing_controller(rules, err);
 	if (ret)
@@ -348,61 +358,115 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	cgroup = kzalloc(sizeof(*cgroup), GFP_KERNEL_ACCOUNT);
 	if (!cgroup)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	cgroup->agent = agent;
 	cgroup->parent = parent_of(rules);
 	snprintf(cgroup->name, sizeof(cgroup->name), "%llu", agent->id);
 
 	creation.cgroup = cgroup;
-	ret = as_kernel(create, &creation);
+	ret = swarm_as_kernel(create, &creation);
 	if (ret) {
-		kfree(cgroup);
-		if (creation.no_directory && ret == -EEXIST) {
-			/* Whoever comes back is to have another name. */
+		/* Whoever comes back is to have another name. */
+		if (creation.no_directory && ret == -EEXIST)
 			swarm_agent_skip_id();
-			return swarm_refuse(err, -EBUSY, "",
-					    "the cgroup %s/%s/%llu is left from before and holds processes; try again: the next id is used then",
-					    swarm_cgroup_parent, parent_name(rules), agent->id);
-		}
-		/* The 16-bit ids of memory cgroups: cgroup v2 says EBUSY or ENOSPC. */
-		if (creation.no_directory && rules->memory_limit &&
-		    (ret == -EBUSY || ret == -ENOSPC))
-			return swarm_refuse(err, -ENOSPC, "memory_limit",
-					    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
-		/* Offered at load, but an administrator has switched it off since. */
-		if (!creation.no_directory && ret == -ENOENT)
-			return swarm_refuse(err, -EOPNOTSUPP, controller_fields[creation.at],
-					    "the controller %s is not in cgroup.subtree_control of %s/%s any more; switch it on again",
-					    controller_names[creation.at], swarm_cgroup_parent,
-					    parent_name(rules));
-		/* An administrator may remove any directory that holds no process. */
-		if (creation.no_directory && ret == -ENOENT)
-			return swarm_refuse(err, -EOPNOTSUPP, "",
-					    "the cgroup %s/%s has been removed; unload the module and load it again",
-					    swarm_cgroup_parent, parent_name(rules));
-		return swarm_refuse(err, ret, "", "making the cgroup failed with error %d", -ret);
+		ret = explain(&creation, ret, err);
+		kfree(cgroup);
+		return ret;
 	}
 	atomic_inc(&nr_cgroups);
 	WRITE_ONCE(agent->cgroup, cgroup);
 	return 0;
 }
 
-/**
- * swarm_cgroup_join - move a process into an agent's cgroup
- * @cgroup: where to; NULL does nothing
- * @pid: its id in the pid namespace of the caller, 0 for the caller itself
- *
- * Return: 0 or a negative errno.
- */
-int swarm_cgroup_join(struct swarm_cgroup *cgroup, pid_t pid)
+static int join(const struct swarm_cgroup *cgroup, pid_t pid)
 {
 	char text[16];
-	loff_t pos = 0;
-	ssize_t written;
+
+	snprintf(text, sizeof(text), "%d\n", pid);
+	return swarm_write(cgroup->procs, text);
+}
+
+/**
+ * swarm_cgroup_join - move the calling process into an agent's cgroup
+ * @cgroup: where to; NULL does nothing
+ *
+ * cgroup v2 lets a process that is moved pass pids.max. As in a fork, it is counted
+ * first: those that are beyond it together may all be told so.
+ *
+ * Return: 0; -ENOSPC where pids.max of a cgroup above is exceeded; another negative
+ * errno.
+ */
+int swarm_cgroup_join(struct swarm_cgroup *cgroup)
+{
+	struct swarm_full full;
+	int err;
 
 	if (!cgroup)
 		return 0;
-	snprintf(text, sizeof(text), "%d\n", pid);
-	written = kernel_write(cgroup->procs, text, strlen(text), &pos);
-	return written < 0 ? written : 0;
+	err = join(cgroup, 0);
+	if (err)
+		return err;
+	err = swarm_room_for_processes(cgroup->parent, 0, NULL, &full);
+	if (err != -ENOSPC)
+		return err;
+	pr_warn_ratelimited("agent %s: pids.max of the cgroup %s is %llu, so its first process has no room; raise it\n",
+			    cgroup->name, full.path, full.limit);
+	return err;
+}
+
+/**
+ * swarm_cgroup_adopt - move a process, with all its threads, into an agent's cgroup
+ * @cgroup: where to; NULL does nothing
+ * @pid: of the process
+ * @leader: the process; the caller holds a reference
+ *
+ * cgroup.procs takes a number, which may have become another process's: that one is
+ * left alone. One such move at a time.
+ *
+ * Return: 0; -ESRCH where the process is gone; another negative errno.
+ */
+int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
+		       const struct task_struct *leader)
+{
+	int err;
+
+	if (!cgroup)
+		return 0;
+	swarm_hook_attach_expect(leader->signal);
+	err = join(cgroup, pid_vnr(pid));
+	swarm_hook_attach_expect(NULL);
+	return err;
+}
+
+/**
+ * swarm_cgroup_room - does pids.max of cgroups leave room for an agent's processes?
+ * @agent: whose
+ * @leader: the process that is to join, whose own cgroups count it already; or NULL
+ *	    for one that is still to be forked
+ * @full: set to the limit that leaves none
+ *
+ * Looks at the agent's own cgroup, where it has one, and at all above it.
+ *
+ * Return: 0; -ENOSPC where it does not; another negative errno.
+ */
+int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leader,
+		      struct swarm_full *full)
+{
+	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+	unsigned int more = leader ? get_nr_threads(leader) : 1;
+	struct path own;
+	int err;
+
+	if (!limited(rules))
+		return 0;
+	if (!agent->cgroup)
+		return swarm_room_for_processes(parent_of(rules), more, leader, full);
+	err = swarm_find_dir(agent->cgroup->parent, agent->cgroup->name, &own);
+	/* Removed by an administrator: joining it will fail, and say so. */
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = swarm_room_for_processes(&own, more, leader, full);
+	path_put(&own);
+	return err;
 }
 
 static int remove(void *data)
@@ -410,6 +474,12 @@ static int remove(void *data)
 	struct swarm_cgroup *cgroup = data;
 	int err = remove_tree(cgroup);
 
+	/*
+	 * The agent has gone, so what is still in there is not its own. An agent that
+	 * nobody has seen has nothing to be killed for.
+	 */
+	if (err == -EBUSY && cgroup->agent->listed && ++cgroup->busy > PATIENCE)
+		write_limit(cgroup, "cgroup.kill", "1");
 	/* Memory is short for a while only, as if it were busy. */
 	if (err == -EBUSY || err == -ENOMEM)
 		return -EBUSY;
@@ -426,11 +496,13 @@ static int remove(void *data)
  * swarm_cgroup_remove - remove an agent's cgroup
  * @cgroup: which; freed unless -EBUSY is returned; NULL does nothing
  *
+ * Processes that others have put into it do not keep it for long: they are killed.
+ *
  * Return: 0, or -EBUSY while a process is still on its way out, or memory short.
  */
 int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
 {
-	return cgroup ? as_kernel(remove, cgroup) : 0;
+	return cgroup ? swarm_as_kernel(remove, cgroup) : 0;
 }
 
 static int abandon(void *data)
@@ -450,7 +522,7 @@ static int abandon(void *data)
  */
 void swarm_cgroup_abandon(struct swarm_cgroup *cgroup)
 {
-	as_kernel(abandon, cgroup);
+	swarm_as_kernel(abandon, cgroup);
 }
 
 /**
@@ -523,17 +595,18 @@ static int mount_hierarchy(void)
 	return PTR_ERR_OR_ZERO(mount);
 }
 
-/* Hand the controllers on to the children of a cgroup. */
-static int enable_controllers(const struct path *dir, const char *name)
+/* Hand the controllers on to the children of a cgroup, which is so deep below the root. */
+static int enable_controllers(const struct path *dir, const char *name, unsigned int depth)
 {
 	char text[16];
 	int i, err;
 
 	for (i = 0; i < NR_CONTROLLERS; i++) {
-		if (!offers(dir, i))
+		if (!listed(dir, "cgroup.controllers", i) ||
+		    listed(dir, "cgroup.subtree_control", i))
 			continue;
 		snprintf(text, sizeof(text), "+%s", controller_names[i]);
-		err = write_file(dir, "cgroup.subtree_control", text);
+		err = swarm_write_file(dir, "cgroup.subtree_control", text);
 		if (err == -EBUSY)
 			pr_err("cgroup_parent: \"%s\" holds processes, so cgroup v2 cannot have controllers below it; move them or choose another parent\n",
 			       name);
@@ -542,8 +615,38 @@ static int enable_controllers(const struct path *dir, const char *name)
 			       controller_names[i], name, err);
 		if (err)
 			return err;
+		enabled[depth] |= BIT(i);
 	}
 	return 0;
+}
+
+/*
+ * Take back what enable_controllers() did, unless there is another cgroup, whose limits
+ * would be lost with the controller: who set them cannot be known.
+ */
+static void disable_controllers(const struct path *dir, unsigned int depth)
+{
+	struct search *search;
+	bool used = true;
+	char text[16];
+	int i;
+
+	if (!enabled[depth])
+		return;
+	search = kmalloc(sizeof(*search), GFP_KERNEL);
+	if (search)
+		used = first_child(dir, search);
+	kfree(search);
+	if (used) {
+		pr_info("controllers enabled in cgroup.subtree_control of \"%pd\" stay so, for other cgroups may use them\n",
+			dir->dentry);
+		return;
+	}
+	for (i = 0; i < NR_CONTROLLERS; i++) {
+		snprintf(text, sizeof(text), "-%s", controller_names[i]);
+		if (enabled[depth] & BIT(i))
+			swarm_write_file(dir, "cgroup.subtree_control", text);
+	}
 }
 
 static int make_child(const struct path *parent, const char *name, struct path *child,
@@ -555,30 +658,39 @@ static int make_child(const struct path *parent, const char *name, struct path *
 	if (err && err != -EEXIST)
 		return err;
 	/* kernfs does not instantiate the dentry that mkdir was given. */
-	return vfs_path_lookup(parent->dentry, parent->mnt, name, LOOKUP_DIRECTORY, child);
+	return swarm_find_dir(parent, name, child);
 }
 
-/* Remove what make_base() made of cgroup_parent, from the last component up. */
+/* Undo what make_base() did, from the last component of cgroup_parent up. */
 static void remove_base(void)
 {
-	struct path dir;
+	unsigned int depth = base_depth;
+	struct path dir = base;
+	struct name_snapshot name;
 
-	for (dir = base; nr_made; nr_made--) {
+	while (depth) {
 		struct path parent = { .mnt = dir.mnt, .dentry = dget_parent(dir.dentry) };
-		struct name_snapshot name;
-		int err;
+		int err = 0;
 
-		take_dentry_name_snapshot(&name, dir.dentry);
-		err = swarm_remove_dir(&parent, name.name.name);
-		/* An administrator may have removed it already. */
-		if (err && err != -ENOENT)
-			pr_warn("cgroup \"%s\" could not be removed (%d)\n", name.name.name, err);
-		release_dentry_name_snapshot(&name);
+		if (nr_made) {
+			nr_made--;
+			take_dentry_name_snapshot(&name, dir.dentry);
+			err = swarm_remove_dir(&parent, name.name.name);
+			/* An administrator may have removed it already. */
+			if (err && err != -ENOENT)
+				pr_warn("cgroup \"%s\" could not be removed (%d)\n",
+					name.name.name, err);
+			release_dentry_name_snapshot(&name);
+		} else {
+			disable_controllers(&dir, depth);
+		}
 		dput(dir.dentry);
 		dir.dentry = parent.dentry;
+		depth--;
 	}
-	dput(dir.dentry);
-	mntput(dir.mnt);
+	disable_controllers(&dir, 0);
+	path_put(&dir);
+	kfree(enabled);
 }
 
 static int make_base(void)
@@ -587,15 +699,20 @@ static int make_base(void)
 	char *rest = text, *name;
 	struct path dir = { .mnt = mntget(mount), .dentry = dget(mount->mnt_root) };
 	const char *dir_name = "/";
-	int err = text ? 0 : -ENOMEM;
+	unsigned int depth = 0;
+	int err = 0;
 
+	/* A component takes two characters, but for the last. */
+	enabled = kzalloc(strlen(swarm_cgroup_parent) / 2 + 2, GFP_KERNEL);
+	if (!text || !enabled)
+		err = -ENOMEM;
 	while (!err && (name = strsep(&rest, "/"))) {
 		struct path child;
 		bool made;
 
 		if (!*name)
 			continue;
-		err = enable_controllers(&dir, dir_name);
+		err = enable_controllers(&dir, dir_name, depth);
 		if (!err)
 			err = make_child(&dir, name, &child, &made);
 		if (err) {
@@ -605,13 +722,17 @@ static int make_base(void)
 		path_put(&dir);
 		dir = child;
 		dir_name = name;
+		depth++;
 		nr_made = made ? nr_made + 1 : 0;
 	}
 	if (!err)
-		err = enable_controllers(&dir, dir_name);
+		err = enable_controllers(&dir, dir_name, depth);
 	base = dir;
-	if (err)
+	base_depth = depth;
+	if (err && enabled)
 		remove_base();
+	else if (err)
+		path_put(&base);
 	kfree(text);
 	return err;
 }
@@ -624,7 +745,7 @@ static int make_parents(void)
 	bool made;
 
 	for (controller = 0; controller < NR_CONTROLLERS; controller++)
-		offered[controller] = offers(&base, controller);
+		offered[controller] = listed(&base, "cgroup.controllers", controller);
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		err = make_child(&base, names[i], parents[i], &made);
@@ -636,7 +757,7 @@ static int make_parents(void)
 			if (!offered[controller])
 				continue;
 			snprintf(text, sizeof(text), "+%s", controller_names[controller]);
-			err = write_file(parents[i], "cgroup.subtree_control", text);
+			err = swarm_write_file(parents[i], "cgroup.subtree_control", text);
 		}
 		if (err) {
 			path_put(parents[i]);
@@ -687,7 +808,7 @@ int __init swarm_cgroup_init(void)
 		pr_err("cgroup_parent must be a relative path without \"..\"\n");
 		return -EINVAL;
 	}
-	return as_kernel(init, NULL);
+	return swarm_as_kernel(init, NULL);
 }
 
 static int undo(void *unused)
@@ -704,5 +825,5 @@ static int undo(void *unused)
 /* No agent has a cgroup any more. */
 void swarm_cgroup_exit(void)
 {
-	as_kernel(undo, NULL);
+	swarm_as_kernel(undo, NULL);
 }

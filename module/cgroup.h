@@ -8,15 +8,22 @@
 
 #include "policy.h"
 
+struct pid;
 struct swarm_agent;
 struct swarm_cgroup;
+struct swarm_full;
+struct task_struct;
 
 int __init swarm_cgroup_init(void);
 void swarm_cgroup_exit(void);
 
 unsigned int swarm_cgroup_count(void);
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err);
-int swarm_cgroup_join(struct swarm_cgroup *cgroup, pid_t pid);
+int swarm_cgroup_join(struct swarm_cgroup *cgroup);
+int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
+		       const struct task_struct *leader);
+int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leader,
+		      struct swarm_full *full);
 int swarm_cgroup_remove(struct swarm_cgroup *cgroup);
 void swarm_cgroup_abandon(struct swarm_cgroup *cgroup);
 int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size);

@@ -107,6 +107,7 @@ static struct swarm_hook hooks[] = {
 #ifdef SWARM_SYSCALL_COMPAT
 	SWARM_HOOK(SWARM_SYSCALL_COMPAT "setns", swarm_hook_setns),
 #endif
+	SWARM_HOOK("cgroup_attach_task", swarm_hook_attach),
 #ifndef SWARM_BIRTH_BY_TASK_WORK
 	SWARM_HOOK("calculate_sigpending", swarm_hook_newborn),
 #endif

@@ -64,6 +64,8 @@ void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_attach(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
@@ -71,6 +73,8 @@ void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
 bool swarm_owner_refuses(void);
 
 void swarm_exec_mapped(struct swarm_member *member);
+
+void swarm_hook_attach_expect(const struct signal_struct *signal);
 
 unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind kind,
 			     enum swarm_action action);

@@ -13,8 +13,10 @@
 #include "agent.h"
 #include "cgroup.h"
 #include "compat/compat.h"
+#include "errand.h"
 #include "event.h"
 #include "hooks.h"
+#include "limits.h"
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
@@ -82,9 +84,12 @@ static int __init swarm_init(void)
 	err = swarm_calls_init();
 	if (err)
 		return err;
-	err = swarm_events_init();
+	err = swarm_errands_init();
 	if (err)
 		return err;
+	err = swarm_events_init();
+	if (err)
+		goto errands;
 	err = swarm_policies_init();
 	if (err)
 		goto events;
@@ -94,9 +99,12 @@ static int __init swarm_init(void)
 	err = swarm_members_init();
 	if (err)
 		goto agents;
-	err = swarm_cgroup_init();
+	err = swarm_limits_init();
 	if (err)
 		goto members;
+	err = swarm_cgroup_init();
+	if (err)
+		goto limits;
 	err = swarm_track_init();
 	if (err)
 		goto cgroup;
@@ -108,6 +116,7 @@ static int __init swarm_init(void)
 		goto hooks;
 	pr_info("loaded, up to %u agents%s\n", swarm_max_agents,
 		swarm_enforcing ? "" : "; policies are only reported on, not enforced");
+	swarm_limits_tell();
 	return 0;
 
 hooks:
@@ -116,6 +125,8 @@ track:
 	swarm_track_exit();
 cgroup:
 	swarm_cgroup_exit();
+limits:
+	swarm_limits_exit();
 members:
 	swarm_members_exit();
 agents:
@@ -124,6 +135,8 @@ policies:
 	swarm_policies_exit();
 events:
 	swarm_events_exit();
+errands:
+	swarm_errands_exit();
 	return err;
 }
 
@@ -135,10 +148,12 @@ static void __exit swarm_exit(void)
 	swarm_track_exit();
 	swarm_agents_clear();
 	swarm_cgroup_exit();
+	swarm_limits_exit();
 	swarm_members_exit();
 	swarm_agents_exit();
 	swarm_policies_exit();
 	swarm_events_exit();
+	swarm_errands_exit();
 	pr_info("unloaded\n");
 }
 

@@ -16,6 +16,7 @@
 #include "agent.h"
 #include "cgroup.h"
 #include "exec_paths.h"
+#include "limits.h"
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
@@ -49,16 +50,18 @@ struct creator {
 
 /* Everything that can fail comes before the agent is listed. */
 static int populate(struct swarm_agent *agent, const struct swarm_request *request,
-		    struct swarm_policy_error *err)
+		    struct pid *adopted, struct swarm_policy_error *err)
 {
 	int ret = 0;
 
-	if (request->spawn || request->pid)
+	if (request->spawn)
+		ret = swarm_limits_arm(agent, err);
+	if (!ret && (request->spawn || request->pid))
 		ret = swarm_cgroup_create(agent, err);
 	if (!ret && request->spawn)
 		ret = swarm_spawn_arm(agent, err);
 	if (!ret && request->pid)
-		ret = swarm_adopt(agent, request->pid, err);
+		ret = swarm_adopt(agent, adopted, err);
 	return ret;
 }
 
@@ -78,9 +81,9 @@ static int create_locked(struct swarm_policy *policy, const struct swarm_request
 					    swarm_max_agents);
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
 	}
-	/* It may have exited when its adoption is told. */
+	/* Held to the end, since it may have exited when its adoption is told. */
 	adopted = request->pid ? find_get_pid(request->pid) : NULL;
-	ret = populate(agent, request, err);
+	ret = populate(agent, request, adopted, err);
 	if (ret) {
 		swarm_agent_discard(agent);
 	} else {

@@ -233,7 +233,7 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	err = swarm_cgroup_join(agent->cgroup, 0);
+	err = swarm_cgroup_join(agent->cgroup);
 	if (err)
 		return err;
 	*step = "making its cgroup namespace";

@@ -22,7 +22,8 @@ const spawned = z.strictObject({
 const violation = z.strictObject({
   ...head,
   event: z.literal('violation'),
-  agent,
+  /** 0 for an adoption that create refused: its agent never was. */
+  agent: z.number().int().nonnegative(),
   kind: z.enum(KINDS),
   action: z.enum(OUTCOMES),
   rule: z.enum(['deny', 'kill', 'audit']),

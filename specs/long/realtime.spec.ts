@@ -16,6 +16,7 @@ const TRACED = [
   'security_bprm_check',
   'devcgroup_check_permission',
   'ksys_unshare',
+  'cgroup_attach_task',
   '__x64_sys_setns',
 ];
 const LIMITED = { cpu_quota: 50, pids_limit: 60 };

@@ -198,13 +198,39 @@ test('cgroups that a privileged agent makes below its own go with it', async ({ 
   await expectGone(loaded);
 });
 
-test("a process that root has put into an agent's cgroup keeps the directory, not the agent; after loading again its name is passed over", async ({
+for (const [how, end] of [
+  ['is destroyed', (guest: LoadedGuest, agent: { id: number }) => guest.swarm.destroy(agent.id)],
+  ['ends by itself', (guest: LoadedGuest, agent: { pid: number }) => guest.sh(`kill -9 ${agent.pid}`)],
+] as const) {
+  test(`processes that root has put into an agent's cgroup, or below, are killed when the agent ${how}`, async ({
+    loaded,
+  }) => {
+    const agent = await start(loaded);
+    const inside = [await background(loaded, 'sleep 1000'), await background(loaded, 'sleep 1000')];
+    await loaded.sh(`mkdir ${agent.dir}/below; echo ${inside[0] ?? 0} >${agent.dir}/below/cgroup.procs`);
+    await loaded.sh(`echo ${inside[1] ?? 0} >${agent.dir}/cgroup.procs`);
+    const outside = await background(loaded, 'sleep 1000');
+    await end(loaded, agent);
+    expect((await agent.end).code).toBe(137);
+    await expectGone(loaded);
+    const alive = async (pid: number) => (await loaded.exec(`kill -0 ${pid}`)).code === 0;
+    for (const pid of inside) await expect.poll(() => alive(pid)).toBe(false);
+    expect(await alive(outside)).toBe(true);
+    await loaded.sh(`kill ${outside}`);
+  });
+}
+
+test("a process in an agent's cgroup that cannot be killed keeps the directory, not the agent; after loading again its name is passed over", async ({
   booted,
   module,
 }) => {
   const guest = await booted.load(module.ko);
+  // The kernel waits for this helper, in a sleep that not even SIGKILL ends.
+  await guest.writeFile('/sbin/request-key', '#!/bin/sh\nread x </srv/wake\n', '755');
+  await guest.sh('mkfifo /srv/wake');
   const agent = await start(guest);
-  const foreign = await background(guest, 'sleep 1000');
+  const foreign = await background(guest, 'race request-key');
+  await expect.poll(() => guest.sh(`ps -o stat= -p ${foreign}`)).toMatch(/^D/);
   await guest.sh(`echo ${foreign} >${agent.dir}/cgroup.procs`);
   await guest.swarm.destroy(agent.id);
   expect((await agent.end).code).toBe(137);
@@ -221,10 +247,38 @@ test("a process that root has put into an agent's cgroup keeps the directory, no
   ]);
   const next = await again.swarm.run(LIMITED, 'true');
   expect([next.code, next.id]).toEqual([0, agent.id + 1]);
-  await again.sh(`kill ${foreign}`);
+  await again.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
+  await expect.poll(async () => (await again.exec(`kill -0 ${foreign}`)).code).not.toBe(0);
   await again.unload();
   const last = await booted.reload();
   await expect.poll(async () => (await last.swarm.tryLaunch(LIMITED, ['/bin/true'])).code).toBe(0);
   await expectGone(last);
   await last.unload();
+  await booted.sh(`rmdir ${TOP}/swarm; echo -memory -cpu -pids >${TOP}/cgroup.subtree_control`);
+});
+
+test('unloading disables the controllers that loading has enabled, unless another cgroup may use them', async ({
+  booted,
+  module,
+}) => {
+  const control = (dir: string) => `${TOP}/${dir}/cgroup.subtree_control`;
+  const enabled = async (...dirs: string[]) => booted.sh(`cat ${dirs.map(control).join(' ')}`);
+  await booted.sh(`echo -memory -cpu -pids >${control('')}`);
+  const first = await booted.load(module.ko);
+  expect(await enabled('')).toBe('cpu memory pids');
+  await expectLimitsWork(first);
+  await first.unload();
+  expect(await enabled('')).toBe('');
+
+  await booted.sh(`mkdir -p ${TOP}/some/where; echo +pids >${control('')}; dmesg -C`);
+  const deep = await booted.reload({ cgroup_parent: 'some/where/else' });
+  const all = 'cpu memory pids';
+  expect(await enabled('', 'some', 'some/where')).toBe([all, all, all].join('\n'));
+  await deep.unload();
+  // "some/where" was there before, and may have limits.
+  expect(await enabled('', 'some', 'some/where')).toBe(`${all}\n${all}`);
+  const log = await booted.kernelLog();
+  expect(log).toContain('cgroup.subtree_control of "/" stay so, for other cgroups may use them');
+  expect(log).toContain('cgroup.subtree_control of "some" stay so');
+  await booted.sh(`rmdir ${TOP}/some/where ${TOP}/some; echo -memory -cpu -pids >${control('')}`);
 });

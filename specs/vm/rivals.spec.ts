@@ -17,6 +17,7 @@ const hooked = ({ kernel }: Stage) => [
   'security_bprm_check',
   'devcgroup_check_permission',
   'ksys_unshare',
+  'cgroup_attach_task',
   `${ARCHITECTURES[kernel.arch].syscall}setns`,
 ];
 

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Limits of the system, sysctls most of them, that end births far below max_agents.
+ * The kernel's own answer to a fork does not tell which one it was, so loading and
+ * arming look at them first. Nothing depends on it: whoever takes the last process
+ * between arming and the fork makes the fork fail.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/bitops.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/kstrtox.h>
+#include <linux/limits.h>
+#include <linux/mount.h>
+#include <linux/pid_namespace.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <linux/threads.h>
+#include <linux/user_namespace.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "errand.h"
+#include "limits.h"
+#include "namespaces.h"
+#include "params.h"
+#include "policy_table.h"
+#include "refuse.h"
+#include "room.h"
+
+/* What modules see in procfs only. */
+enum source { THREADS_MAX, KEY_BYTES, KEY_USERS, NR_SOURCES };
+
+static const char *const source_names[NR_SOURCES] = {
+	[THREADS_MAX] = "sys/kernel/threads-max",
+	[KEY_BYTES] = "sys/kernel/keys/maxbytes",
+	[KEY_USERS] = "key-users",
+};
+
+/* Open for reading, in a procfs of the module's own; NULL where the kernel has none. */
+static struct file *sources[NR_SOURCES];
+
+/* By bit of namespace_flags. */
+static const enum ucount_type counts[SWARM_NR_NAMESPACES] = {
+	[ilog2(SWARM_NS_PID)] = UCOUNT_PID_NAMESPACES,
+	[ilog2(SWARM_NS_NET)] = UCOUNT_NET_NAMESPACES,
+	[ilog2(SWARM_NS_MNT)] = UCOUNT_MNT_NAMESPACES,
+	[ilog2(SWARM_NS_UTS)] = UCOUNT_UTS_NAMESPACES,
+	[ilog2(SWARM_NS_IPC)] = UCOUNT_IPC_NAMESPACES,
+	[ilog2(SWARM_NS_USER)] = UCOUNT_USER_NAMESPACES,
+	[ilog2(SWARM_NS_CGROUP)] = UCOUNT_CGROUP_NAMESPACES,
+	[ilog2(SWARM_NS_TIME)] = UCOUNT_TIME_NAMESPACES,
+};
+
+/* What a session keyring takes of its owner's quota: its name, "_ses". */
+#define KEYRING_BYTES	5
+
+static long value_of(enum source which)
+{
+	char text[24];
+	long value;
+
+	if (!sources[which] || swarm_read(sources[which], text, sizeof(text)) < 0 ||
+	    kstrtol(text, 10, &value))
+		return LONG_MAX;
+	return value;
+}
+
+static int pids_in_use(const struct pid_namespace *ns)
+{
+	return READ_ONCE(ns->pid_allocated) & ~PIDNS_ADDING;
+}
+
+/* Is every number taken that the kernel would give to a process in a pid namespace? */
+static bool no_pid_left(struct pid_namespace *ns)
+{
+	int max = READ_ONCE(ns->pid_max), id, next;
+	/* The lowest are for the time of booting, and are not given again. */
+	int min = idr_get_cursor(&ns->idr) > RESERVED_PIDS ? RESERVED_PIDS : 1;
+
+	if (pids_in_use(ns) < max - min)
+		return false;
+	for (id = min; id < max; id++) {
+		next = id;
+		rcu_read_lock();
+		if (!idr_get_next(&ns->idr, &next))
+			next = max;
+		rcu_read_unlock();
+		if (next > id)
+			return false;
+		if (!(id % SZ_1K))
+			cond_resched();
+	}
+	return true;
+}
+
+/*
+ * With a user namespace an agent is a user of its own, whose namespaces are counted
+ * apart, one of each kind; without one they are its launcher's.
+ */
+static int check_namespaces(u32 namespaces, struct swarm_policy_error *err)
+{
+	const struct ucounts *launcher = current_ucounts();
+	int i;
+
+	for (i = 0; i < SWARM_NR_NAMESPACES; i++) {
+		long max = READ_ONCE(init_user_ns.ucount_max[counts[i]]), used = 0;
+
+		if (!(namespaces & SWARM_NS_USER))
+			used = atomic_long_read(&launcher->ucount[counts[i]]);
+		if (namespaces & BIT(i) && used >= max)
+			return swarm_refuse(err, -ENOSPC, "spawn",
+					    "the sysctl user.max_%s_namespaces is %ld, which leaves no namespace for a birth; raise it",
+					    swarm_namespace_name(BIT(i)), max);
+	}
+	return 0;
+}
+
+static int used_up(const char *sysctl, long value, struct swarm_policy_error *err)
+{
+	return swarm_refuse(err, -ENOSPC, "spawn",
+			    "the sysctl %s is %ld, which is used up, so a birth would fail; raise it",
+			    sysctl, value);
+}
+
+static int check_processes(struct swarm_policy_error *err)
+{
+	struct pid_namespace *ns;
+	long max = value_of(THREADS_MAX);
+
+	if (pids_in_use(&init_pid_ns) >= max)
+		return used_up("kernel.threads-max", max, err);
+	/* A process has a number in each. */
+	for (ns = task_active_pid_ns(current); ns; ns = ns->parent)
+		if (no_pid_left(ns))
+			return used_up("kernel.pid_max", READ_ONCE(ns->pid_max), err);
+	return 0;
+}
+
+/*
+ * A birth makes a session keyring, which counts where it takes the place of another: for
+ * the agent's own user, who has no other, or for the launcher's, who is root.
+ */
+static int check_keys(u32 namespaces, struct swarm_policy_error *err)
+{
+#ifdef CONFIG_KEYS
+	unsigned int keys, max_keys, bytes, max_bytes;
+	char text[80];
+
+	if (!current_cred()->session_keyring)
+		return 0;
+	if (namespaces & SWARM_NS_USER) {
+		long max = value_of(KEY_BYTES);
+
+		return max < KEYRING_BYTES ? used_up("kernel.keys.maxbytes", max, err) : 0;
+	}
+	/* The first line is root's: its keys, and what it is allowed. */
+	if (!sources[KEY_USERS] || swarm_read(sources[KEY_USERS], text, sizeof(text)) < 0 ||
+	    sscanf(text, " 0: %*d %*d/%*d %u/%u %u/%u", &keys, &max_keys, &bytes,
+		   &max_bytes) != 4)
+		return 0;
+	if (keys >= max_keys)
+		return used_up("kernel.keys.root_maxkeys", max_keys, err);
+	if (bytes + KEYRING_BYTES > max_bytes)
+		return used_up("kernel.keys.root_maxbytes", max_bytes, err);
+#endif
+	return 0;
+}
+
+/**
+ * swarm_limits_arm - may the calling thread's next fork make an agent's first process?
+ * @err: filled where it may not, with the limit that it would meet
+ *
+ * Return: 0; -ENOSPC; -ENOMEM.
+ */
+int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	struct swarm_full full;
+	int ret;
+
+	ret = check_namespaces(namespaces, err) ?:
+	      check_processes(err) ?:
+	      check_keys(namespaces, err);
+	if (ret)
+		return ret;
+	ret = swarm_cgroup_room(agent, NULL, &full);
+	if (ret == -ENOSPC)
+		return swarm_refuse(err, ret, "spawn",
+				    "pids.max of the cgroup %s is %llu (TasksMax= of systemd) and leaves no room; raise it",
+				    full.path, full.limit);
+	if (ret)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	return 0;
+}
+
+/* Loading */
+
+static void __init add(char *text, size_t size, const char *name, long value)
+{
+	size_t length = strlen(text);
+
+	if (value < swarm_max_agents)
+		scnprintf(text + length, size - length, "%s %s is %ld", length ? "," : "",
+			  name, value);
+}
+
+/* Each agent is a user of its own, who needs one namespace of each kind. */
+static void __init add_namespaces(char *text, size_t size)
+{
+	char name[40];
+	int i;
+
+	for (i = 0; i < SWARM_NR_NAMESPACES; i++) {
+		if (!(SWARM_NS_DEFAULT & BIT(i)) || init_user_ns.ucount_max[counts[i]])
+			continue;
+		snprintf(name, sizeof(name), "user.max_%s_namespaces",
+			 swarm_namespace_name(BIT(i)));
+		add(text, size, name, 0);
+	}
+}
+
+/**
+ * swarm_limits_tell - log what keeps so many agents as max_agents from running
+ */
+void __init swarm_limits_tell(void)
+{
+	char text[256] = "";
+
+	add(text, sizeof(text), "kernel.pid_max", READ_ONCE(init_pid_ns.pid_max));
+	add(text, sizeof(text), "kernel.threads-max", value_of(THREADS_MAX));
+	add_namespaces(text, sizeof(text));
+	if (text[0])
+		pr_notice("so many cannot run:%s; raise it, or load with a lower max_agents\n",
+			  text);
+}
+
+static int open_sources(void *unused)
+{
+	struct file_system_type *type = get_fs_type("proc");
+	struct vfsmount *mount;
+	struct path root;
+	int i;
+
+	if (!type)
+		return -ENODEV;
+	mount = vfs_kern_mount(type, SB_KERNMOUNT, "proc", NULL);
+	if (IS_ERR(mount))
+		return PTR_ERR(mount);
+	root = (struct path){ .mnt = mount, .dentry = mount->mnt_root };
+	for (i = 0; i < NR_SOURCES; i++) {
+		sources[i] = file_open_root(&root, source_names[i], O_RDONLY, 0);
+		if (IS_ERR(sources[i]))
+			sources[i] = NULL;
+	}
+	/* The files hold it. */
+	mntput(mount);
+	return 0;
+}
+
+int __init swarm_limits_init(void)
+{
+	int err = swarm_as_kernel(open_sources, NULL);
+
+	if (err)
+		pr_err("procfs cannot be mounted (%d)\n", err);
+	return err;
+}
+
+void swarm_limits_exit(void)
+{
+	int i;
+
+	for (i = 0; i < NR_SOURCES; i++)
+		if (sources[i])
+			fput(sources[i]);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * What the limits of a cgroup, and of all above it, leave room for. They are others'
+ * limits, systemd's among them, and read from their files each time: whoever sets
+ * them may change them, or switch a controller off and on, at any time.
+ */
+#include <linux/cgroup.h>
+#include <linux/dcache.h>
+#include <linux/errno.h>
+#include <linux/fs.h>
+#include <linux/kstrtox.h>
+#include <linux/limits.h>
+#include <linux/mount.h>
+#include <linux/path.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+
+#include "errand.h"
+#include "room.h"
+
+/**
+ * read_number - the number behind a label in a file of a cgroup
+ * @label: "" where the file holds nothing else
+ * @value: set to it; U64_MAX for "max", and without the file: nothing is limited there
+ *
+ * Return: 0 or a negative errno.
+ */
+static int read_number(const struct path *dir, const char *file, const char *label, u64 *value)
+{
+	char text[160], *at, *end;
+	ssize_t length = swarm_read_file(dir, file, text, sizeof(text));
+
+	*value = U64_MAX;
+	/* Its controller, or the cgroup, is not there, or has gone just now. */
+	if (length == -ENOENT || length == -ENODEV)
+		return 0;
+	if (length < 0)
+		return length;
+	at = strstr(text, label);
+	if (!at)
+		return 0;
+	at += strlen(label);
+	end = strchr(at, '\n');
+	if (end)
+		*end = '\0';
+	if (!strcmp(at, "max"))
+		return 0;
+	return kstrtou64(at, 10, value);
+}
+
+/* From a cgroup to the one above it; false at the root. */
+static bool climb(struct path *dir)
+{
+	struct dentry *above;
+
+	if (dir->dentry == dir->mnt->mnt_root)
+		return false;
+	above = dget_parent(dir->dentry);
+	dput(dir->dentry);
+	dir->dentry = above;
+	return true;
+}
+
+static void fill(struct swarm_full *full, const struct path *dir, const char *file, u64 limit)
+{
+	char text[256];
+	const char *path = dentry_path_raw(dir->dentry, text, sizeof(text));
+	size_t length;
+
+	full->file = file;
+	full->limit = limit;
+	if (IS_ERR(path))
+		path = "...";
+	length = strlen(path);
+	if (length >= sizeof(full->path))
+		path += length - sizeof(full->path) + 1;
+	strscpy(full->path, path);
+}
+
+/* Is a process in this cgroup, or in one below it? */
+static bool counted(const struct path *dir, struct task_struct *task)
+{
+	struct cgroup *cgroup;
+	bool found = false;
+
+	rcu_read_lock();
+	for (cgroup = task_dfl_cgroup(task); cgroup && !found;
+	     cgroup = cgroup_parent(cgroup))
+		/* The inodes of cgroups have their ids for numbers. */
+		found = cgroup_id(cgroup) == d_inode(dir->dentry)->i_ino;
+	rcu_read_unlock();
+	return found;
+}
+
+static int check_processes(const struct path *dir, unsigned int more,
+			   struct task_struct *leader, struct swarm_full *full)
+{
+	u64 limit, used;
+	int err = read_number(dir, "pids.max", "", &limit);
+
+	if (err || limit == U64_MAX || (leader && counted(dir, leader)))
+		return err;
+	err = read_number(dir, "pids.current", "", &used);
+	if (err || used == U64_MAX || used + more <= limit)
+		return err;
+	fill(full, dir, "pids.max", limit);
+	return -ENOSPC;
+}
+
+/**
+ * swarm_room_for_processes - would so many more processes and threads keep to pids.max?
+ * @dir: the cgroup they would be in
+ * @more: how many more; 0 for those that are in it already
+ * @leader: a process that has these threads, whose own cgroups count them; or NULL
+ * @full: set where they would not
+ *
+ * Others fork meanwhile, so only what is counted already is certain.
+ *
+ * Return: 0; -ENOSPC where they would not; another negative errno where it cannot be
+ * known.
+ */
+int swarm_room_for_processes(const struct path *dir, unsigned int more,
+			     struct task_struct *leader, struct swarm_full *full)
+{
+	struct path at = *dir;
+	int err;
+
+	path_get(&at);
+	do {
+		err = check_processes(&at, more, leader, full);
+	} while (!err && climb(&at));
+	path_put(&at);
+	return err;
+}
+
+static int check_cgroups(const struct path *dir, u64 depth, struct swarm_full *full)
+{
+	u64 limit, used;
+	int err = read_number(dir, "cgroup.max.depth", "", &limit);
+
+	if (!err && depth >= limit) {
+		fill(full, dir, "cgroup.max.depth", limit);
+		return -ENOSPC;
+	}
+	err = err ?: read_number(dir, "cgroup.max.descendants", "", &limit);
+	err = err ?: read_number(dir, "cgroup.stat", "nr_descendants ", &used);
+	if (!err && limit != U64_MAX && used >= limit) {
+		fill(full, dir, "cgroup.max.descendants", limit);
+		return -ENOSPC;
+	}
+	return err;
+}
+
+/**
+ * swarm_room_for_cgroup - may one more cgroup be made?
+ * @dir: in which cgroup
+ * @full: set where it may not
+ *
+ * Return: as swarm_room_for_processes().
+ */
+int swarm_room_for_cgroup(const struct path *dir, struct swarm_full *full)
+{
+	struct path at = *dir;
+	u64 depth = 0;
+	int err;
+
+	path_get(&at);
+	do {
+		err = check_cgroups(&at, depth++, full);
+	} while (!err && climb(&at));
+	path_put(&at);
+	return err;
+}

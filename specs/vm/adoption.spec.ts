@@ -1,0 +1,191 @@
+/** What adopting and attaching do to a process, its number and its limits, and what refusing them leaves. */
+import { join } from 'node:path';
+import { buildTestModules } from '../../harness/build/test-modules.js';
+import { quoted } from '../../harness/swarm/client.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+const MiB = 1 << 20;
+const TOP = '/sys/fs/cgroup';
+/** Without a pid namespace: the process that unshare becomes is in its new namespaces itself. */
+const SHARED_PIDS = 126;
+const APART = 'unshare --user --map-root-user --net --mount --uts --ipc --cgroup';
+
+const cgroupOf = (guest: LoadedGuest, pid: number) => guest.sh(`cat /proc/${pid}/cgroup`);
+
+/** Waits until a process is `hold` and has what it was told to have. */
+async function held(guest: LoadedGuest, pid: number, bytes: number, threads: number): Promise<number> {
+  await expect.poll(() => guest.sh(`cat /proc/${pid}/comm`)).toBe('hold');
+  await expect.poll(() => guest.sh(`ls /proc/${pid}/task | wc -l`)).toBe(`${threads}`);
+  const anonymous = `awk '/^RssAnon/ { print $2 }' /proc/${pid}/status`;
+  await expect.poll(async () => Number(await guest.sh(anonymous))).toBeGreaterThan(bytes / 1024);
+  return pid;
+}
+
+/** A process in namespaces of its own that has so much memory and so many threads. */
+async function holder(guest: LoadedGuest, bytes: number, threads: number): Promise<number> {
+  const pid = await background(guest, `${APART} hold ${bytes} ${threads}`);
+  return held(guest, pid, bytes, threads);
+}
+
+/** The answer to what has no room. */
+function noRoom(pattern: RegExp) {
+  const message: unknown = expect.stringMatching(pattern);
+  return { kind: 'refused', error: 'ENOSPC', field: 'pid', message };
+}
+
+/** The first answer to an object that is written to create. */
+async function ask(guest: LoadedGuest, request: object) {
+  return (await guest.swarm.write(JSON.stringify(request))).answers[0];
+}
+
+/** A running agent without a pid namespace of its own. */
+async function start(guest: LoadedGuest, request: object): Promise<{ id: number; pid: number }> {
+  const object = JSON.stringify({ spawn: true, namespace_flags: SHARED_PIDS, ...request });
+  await background(guest, `launch ${quoted(object)} /usr/local/bin/consume wait`);
+  await expect.poll(async () => (await guest.swarm.agents()).at(-1)?.pid ?? 0).toBeGreaterThan(0);
+  const agent = (await guest.swarm.agents()).at(-1);
+  await expect.poll(() => guest.sh(`cat /proc/${agent?.pid ?? 0}/comm`)).toBe('consume');
+  return { id: agent?.id ?? 0, pid: agent?.pid ?? 0 };
+}
+
+/**
+ * A script that writes an object about a process, which between the module's look at it and its move is
+ * killed and reaped, so that its number becomes another's: prints both numbers, and what swarmio says.
+ */
+const swap = (process: string, file: string, object: string) => `
+  ${process} & victim=$!
+  until read -r name </proc/$victim/comm && [ "$name" = consume ]; do sleep 0.1; done
+  insmod /root/swarm_delay.ko function=cgroup_procs_write ms=4000
+  printf '${object}' $victim | swarmio /proc/swarm/${file} >/tmp/answer 2>/tmp/written &
+  until read -r hits </sys/module/swarm_delay/parameters/hits && [ "$hits" = 1 ]; do :; done
+  kill -9 $victim; wait $victim 2>/dev/null
+  echo $((victim - 1)) >/proc/sys/kernel/ns_last_pid
+  consume wait & stranger=$!
+  disown
+  wait
+  rmmod swarm_delay
+  echo $victim $stranger; cat /tmp/answer /tmp/written`;
+
+test('a process whose number becomes another’s meanwhile is not there; the other is left alone', async ({
+  loaded,
+  stage,
+}) => {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await loaded.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
+  const agent = await start(loaded, { pids_limit: 9 });
+  const before = await loaded.swarm.status();
+  const enter = `nsenter --target ${agent.pid} -U -n -m -u -i -C`;
+  for (const [file, process, object] of [
+    [
+      'create',
+      `${APART} consume wait`,
+      `{"pid":%d,"pids_limit":9,"namespace_flags":${SHARED_PIDS},"name":"late"}`,
+    ],
+    ['attach', `${enter} consume wait`, `{"id":${agent.id},"pid":%d}`],
+  ] as const) {
+    await loaded.writeFile('/tmp/swap', swap(process, file, object));
+    const lines = (await loaded.sh('bash /tmp/swap', { timeoutMs: 60_000 })).split('\n');
+    const [victim, stranger] = (lines.shift() ?? '').split(' ').map(Number);
+    expect(stranger, 'the number is in use again').toBe(victim);
+    expect(lines.at(-1)).toBe('ESRCH');
+    if (file === 'create') expect(lines[0]).toContain('"error":"ESRCH","field":"pid"');
+    expect(await cgroupOf(loaded, stranger ?? 0), 'the stranger’s cgroup').not.toContain('swarm');
+    expect(await loaded.swarm.status()).toEqual(before);
+    await loaded.sh(`kill -9 ${stranger ?? 0}`);
+  }
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
+});
+
+test('a refused adoption is a violation of nobody: the next agent has neither its event nor its count', async ({
+  loaded,
+}) => {
+  const pid = await background(loaded, 'consume wait');
+  const before = await loaded.swarm.status();
+  const events = await loaded.swarm.eventsDuring(async () => {
+    expect(await ask(loaded, { pid, name: 'refused' })).toMatchObject({ error: 'EPERM', field: 'pid' });
+  });
+  expect(events).toMatchObject([{ event: 'violation', agent: 0, kind: 'adopt', action: 'deny' }]);
+  const id = await loaded.swarm.create({ name: 'innocent' });
+  expect((await loaded.swarm.inspect(id)).violations).toBe(0);
+  expect((await loaded.swarm.status()).violations).toBe(before.violations + 1);
+  await loaded.swarm.destroy(id);
+  await loaded.sh(`kill -9 ${pid}`);
+});
+
+test('a process with more memory than memory_limit is neither adopted nor attached, and one with less is', async ({
+  loaded,
+}) => {
+  const big = await holder(loaded, 64 * MiB, 1);
+  const status = await loaded.swarm.status();
+  const tight = { pid: big, memory_limit: 32 * MiB, namespace_flags: SHARED_PIDS };
+  expect(await ask(loaded, tight)).toMatchObject(noRoom(/has \d{8} bytes/));
+  expect(await cgroupOf(loaded, big)).not.toContain('swarm');
+  expect(await loaded.swarm.status()).toEqual(status);
+  const id = await loaded.swarm.create({ pid: big, memory_limit: 96 * MiB, namespace_flags: SHARED_PIDS });
+  expect(await cgroupOf(loaded, big)).toBe(`0::/swarm/memory/${id}`);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+
+  const agent = await start(loaded, { memory_limit: 32 * MiB });
+  const enter = `nsenter --target ${agent.pid} -U -n -m -u -i -C`;
+  for (const [bytes, answer] of [
+    [64 * MiB, 'ENOSPC'],
+    [1 * MiB, expect.any(Number)],
+  ] as const) {
+    const pid = await held(loaded, await background(loaded, `${enter} hold ${bytes} 1`), bytes, 1);
+    const text = JSON.stringify({ id: agent.id, pid });
+    expect(await loaded.swarm.writeAttach(text)).toEqual([answer]);
+  }
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+});
+
+test('a process with more threads than pids.max has room for, of the agent or above, is neither adopted nor attached', async ({
+  loaded,
+}) => {
+  const pid = await holder(loaded, 4096, 5);
+  const status = await loaded.swarm.status();
+  const own = await ask(loaded, { pid, pids_limit: 4, namespace_flags: SHARED_PIDS });
+  expect(own).toMatchObject(noRoom(/pids\.max of the cgroup \/swarm\/plain\/\d+ is 4, .* 5 threads/));
+  await loaded.sh(`echo 4 >${TOP}/swarm/pids.max`);
+  const above = { pid, pids_limit: 9, namespace_flags: SHARED_PIDS };
+  expect(await ask(loaded, above)).toMatchObject(noRoom(/pids\.max of the cgroup \/swarm is 4, /));
+  expect(await loaded.swarm.status()).toEqual(status);
+  expect(await cgroupOf(loaded, pid)).not.toContain('swarm');
+  // Whoever is below that cgroup already is counted there already.
+  await loaded.sh(`mkdir ${TOP}/swarm/other; echo ${pid} >${TOP}/swarm/other/cgroup.procs`);
+  const id = await loaded.swarm.create(above);
+  await loaded.sh(`rmdir ${TOP}/swarm/other; echo max >${TOP}/swarm/pids.max`);
+  const more = await background(loaded, `nsenter --target ${pid} -U -n -m -u -i -C hold 4096 5`);
+  await held(loaded, more, 4096, 5);
+  const text = JSON.stringify({ id, pid: more });
+  expect(await loaded.swarm.writeAttach(text), '5 and 5 are more than 9').toEqual(['ENOSPC']);
+  await loaded.sh(`echo 10 >${TOP}/swarm/plain/${id}/pids.max`);
+  expect(await loaded.swarm.writeAttach(text)).toEqual([text.length]);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('cgroup.procs is written with the kernel’s credentials, by births and adoptions alike', async ({
+  loaded,
+  stage,
+}) => {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await loaded.upload(join(dir, 'swarm_witness.ko'), '/root/swarm_witness.ko');
+  await loaded.sh('insmod /root/swarm_witness.ko file=cgroup.procs');
+  const read = async () => loaded.sh('cd /sys/module/swarm_witness/parameters; echo $(cat own borrowed)');
+  await loaded.swarm.run({ pids_limit: 9 }, 'true');
+  expect(await read(), 'a birth').toBe('0 1');
+  const pid = await holder(loaded, 4096, 1);
+  const id = await loaded.swarm.create({ pid, pids_limit: 9, namespace_flags: SHARED_PIDS });
+  expect(await read(), 'and an adoption').toBe('0 2');
+  await loaded.sh(`echo $$ >${TOP}/cgroup.procs`);
+  expect(await read(), 'and a shell, which has no others').toBe('1 2');
+  await loaded.sh('rmmod swarm_witness');
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});

@@ -1,0 +1,80 @@
+/** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
+import { expect, test } from '../fixtures.js';
+import { background, expectActive } from '../support.js';
+
+const SWARM = '/sys/fs/cgroup/swarm';
+const LIMITED = { pids_limit: 20 };
+
+for (const [cgroup, dir, request] of [
+  ['/swarm', SWARM, LIMITED],
+  ['/swarm/plain', `${SWARM}/plain`, LIMITED],
+  ['/swarm/memory', `${SWARM}/memory`, { memory_limit: 1 << 25 }],
+] as const) {
+  test(`pids.max of ${cgroup}: arming beyond it is refused, and names it`, async ({ loaded }) => {
+    await loaded.sh(`echo 1 >${dir}/pids.max`);
+    await background(
+      loaded,
+      `launch '${JSON.stringify({ spawn: true, ...request })}' /usr/local/bin/consume wait`,
+    );
+    await expect.poll(() => loaded.sh(`cat ${dir}/pids.current`)).toBe('1');
+    const { code, stderr } = await loaded.swarm.tryLaunch(request, ['/bin/true']);
+    expect([code, stderr]).toEqual([
+      125,
+      expect.stringMatching(`"ENOSPC","field":"spawn",.*pids.max of the cgroup ${cgroup} is 1 `),
+    ]);
+    expect((await loaded.swarm.run({}, 'true')).code, 'one without limits is not in there').toBe(0);
+    await loaded.sh(`echo 2 >${dir}/pids.max`);
+    expect((await loaded.swarm.run(request, 'true')).code).toBe(0);
+    await loaded.sh(`echo max >${dir}/pids.max`);
+    const [agent] = await loaded.swarm.agents();
+    await loaded.swarm.destroy(agent?.id ?? 0);
+    await expectActive(loaded, 0);
+  });
+}
+
+test('a birth that is beyond pids.max of a cgroup above when it comes to it fails, unrun, and says why', async ({
+  loaded,
+}) => {
+  const terminal = await loaded.terminal();
+  const events = await loaded.swarm.eventsDuring(async () => {
+    await terminal.type(
+      `rm -f /tmp/ran; echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`,
+    );
+    await loaded.sh(`echo 0 >${SWARM}/pids.max; dmesg -C`);
+    expect(await terminal.type('/bin/touch /tmp/ran; echo $?')).toMatch(/\b137$/);
+    await expectActive(loaded, 0);
+  });
+  await loaded.sh(`echo max >${SWARM}/pids.max`);
+  expect(events.at(-1)).toMatchObject({
+    event: 'destroyed',
+    reason: 'birth',
+    step: 'joining its cgroup',
+    error: 'ENOSPC',
+  });
+  expect(await loaded.kernelLog()).toContain('pids.max of the cgroup /swarm is 0, ');
+  expect((await loaded.exec('test -e /tmp/ran')).code).toBe(1);
+  await expect.poll(() => loaded.sh(`find ${SWARM} -mindepth 2 -type d`)).toBe('');
+  terminal.close();
+});
+
+for (const [file, value, cgroup] of [
+  ['cgroup.max.descendants', 0, '/swarm/plain'],
+  ['cgroup.max.descendants', 2, '/swarm'],
+  ['cgroup.max.depth', 0, '/swarm/plain'],
+  ['cgroup.max.depth', 1, '/swarm'],
+] as const) {
+  test(`${file} ${value} of ${cgroup}: no agent with limits, ENOSPC that names it, others work`, async ({
+    loaded,
+  }) => {
+    const path = `/sys/fs/cgroup${cgroup}/${file}`;
+    await loaded.sh(`echo ${value} >${path}`);
+    const { code, stderr } = await loaded.swarm.tryLaunch(LIMITED, ['/bin/true']);
+    await loaded.sh(`echo max >${path}`);
+    expect([code, stderr]).toEqual([
+      125,
+      expect.stringMatching(`"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, `),
+    ]);
+    expect((await loaded.swarm.run(LIMITED, 'true')).code).toBe(0);
+    await expectActive(loaded, 0);
+  });
+}

@@ -1,0 +1,96 @@
+/** Limits of the system that end births: loading tells of them, arming names the one that would be met. */
+import { expect, test } from '../fixtures.js';
+import { quoted } from '../../harness/swarm/client.js';
+import { expectActive } from '../support.js';
+
+const SPAWN = '{"spawn":true,"namespace_flags":255}';
+
+/** What a shell that may not fork any more does: arms, reads the answer, and restores a sysctl. */
+const arm = (file: string, meanwhile: string) => `
+  read -r before <${file}
+  ${meanwhile}
+  exec 3<>/proc/swarm/create; echo ${quoted(SPAWN)} >&3 2>/dev/null; read -r answer <&3
+  echo $before >${file}
+  echo "$answer"`;
+
+test('each of user.max_*_namespaces that is 0 is named when a thread is armed, and nothing is left', async ({
+  loaded,
+}) => {
+  const status = await loaded.swarm.status();
+  for (const kind of ['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup', 'time']) {
+    const file = `/proc/sys/user/max_${kind}_namespaces`;
+    const answer = await loaded.sh(arm(file, `echo 0 >${file}`));
+    expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
+    expect(answer).toContain(`user.max_${kind}_namespaces is 0, `);
+  }
+  expect(await loaded.swarm.status()).toEqual(status);
+  expect((await loaded.swarm.run({ namespace_flags: 255 }, 'true')).code).toBe(0);
+  await expectActive(loaded, 0);
+});
+
+test('so are kernel.pid_max and kernel.threads-max when nothing is left of them', async ({ loaded }) => {
+  const status = await loaded.swarm.status();
+  // Behind the numbers of the boot the lowest that is given again is 300.
+  const last = 'echo 1000 >/proc/sys/kernel/ns_last_pid; true & wait $!; echo 301 >/proc/sys/kernel/pid_max';
+  for (const [name, meanwhile] of [
+    ['pid_max', `${last}; sleep 5 &`],
+    ['threads-max', 'echo 20 >/proc/sys/kernel/threads-max'],
+  ] as const) {
+    const answer = await loaded.sh(arm(`/proc/sys/kernel/${name}`, meanwhile));
+    expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
+    expect(answer).toContain(`kernel.${name} is ${name === 'pid_max' ? 301 : 20}, `);
+  }
+  expect(await loaded.swarm.status()).toEqual(status);
+  expect((await loaded.swarm.run({}, 'true')).code).toBe(0);
+  await expectActive(loaded, 0);
+});
+
+test('so are the limits of kernel.keys where the launcher has a session keyring', async ({ loaded }) => {
+  const { created } = await loaded.swarm.status();
+  const rootful = JSON.stringify({ spawn: true, namespace_flags: 1, privileged: true });
+  await loaded.sh('echo 1 >/sys/module/swarm_guard/parameters/debug');
+  for (const [name, value, object] of [
+    ['maxbytes', 4, SPAWN],
+    ['root_maxkeys', 1, rootful],
+    ['root_maxbytes', 1, rootful],
+  ] as const) {
+    const file = `/proc/sys/kernel/keys/${name}`;
+    // The launcher gets its own keyring first, which counts only where it had one before.
+    const line = [
+      `read -r before <${file}; echo ${value} >${file}; dmesg -C`,
+      `pass keyring /proc/swarm/create ${quoted(object)}`,
+      `echo $before >${file}`,
+    ].join('; ');
+    expect(await loaded.sh(line)).toBe('keyring ENOSPC\nchild outside');
+    expect(await loaded.kernelLog()).toContain(`spawn: the sysctl kernel.keys.${name} is ${value}, `);
+  }
+  await loaded.sh('echo 0 >/sys/module/swarm_guard/parameters/debug');
+  expect((await loaded.swarm.status()).created).toBe(created);
+  for (const object of [SPAWN, rootful])
+    expect(await loaded.sh(`pass keyring /proc/swarm/create ${quoted(object)}`)).toMatch(/child inside$/);
+  await expectActive(loaded, 0);
+});
+
+test('loading tells in one line what keeps max_agents from being reached, and is silent where nothing does', async ({
+  booted,
+  module,
+}) => {
+  const raise = (value: number) =>
+    booted.sh(`sysctl -qw kernel.pid_max=${value} kernel.threads-max=${value} 2>&1 || true`);
+  const lines = async () =>
+    (await booted.kernelLog()).split('\n').filter((line) => line.includes('cannot run'));
+  const guest = await booted.load(module.ko, { max_agents: 1000 });
+  expect(await lines()).toEqual([]);
+  await guest.unload();
+  await raise(2000);
+  await booted.sh('dmesg -C; echo 0 >/proc/sys/user/max_net_namespaces');
+  const next = await booted.reload({ max_agents: 3000 });
+  const [line, ...more] = await lines();
+  expect(line).toMatch(
+    /: so many cannot run: kernel\.pid_max is 2000, kernel\.threads-max is 2000, user\.max_net_namespaces is 0; raise/,
+  );
+  expect(more).toEqual([]);
+  await booted.sh('echo 1000 >/proc/sys/user/max_net_namespaces');
+  await raise(15_000);
+  await next.unload();
+});
