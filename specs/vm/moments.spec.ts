@@ -39,7 +39,7 @@ async function delayed<T>(
   return result;
 }
 
-test('a process that is adopted while it is being forked is its parent agent\u2019s alone', async ({
+test("a process that is adopted while it is being forked belongs to its parent's agent alone", async ({
   loaded,
   stage,
 }) => {
@@ -61,7 +61,7 @@ test('an agent destroyed between its arming and the end of a fork has no child o
   await expectNothingLeft(loaded);
 });
 
-test('an agent that is destroyed while armed goes with its thread\u2019s next fork, exit or arming', async ({
+test("an agent that is destroyed while armed goes with its thread's next fork, exit or arming", async ({
   loaded,
 }) => {
   const terminal = await loaded.terminal();
