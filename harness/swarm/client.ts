@@ -29,7 +29,7 @@ export interface AgentRequest {
   devices?: string[];
   syscalls?: Partial<Record<'fork' | 'thread' | 'execve' | 'unshare' | 'setns', Action>>;
   exec_paths?: string[];
-  /** What becomes of a file outside exec_paths; needs those. */
+  /** What becomes of a file outside exec_paths. */
   unlisted?: 'deny' | 'kill' | 'audit' | undefined;
   name?: string;
   spawn?: boolean;

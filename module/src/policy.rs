@@ -570,10 +570,6 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
         let message = "without the user bit (32) the agent is as powerful as its launcher; add it, or 'privileged':true";
         return Err(PolicyError::new(EINVAL, offset(3), message).of(b"namespace_flags"));
     }
-    if given(14) && request.exec_paths().is_empty() {
-        let message = "without exec_paths every file is listed; name some, or leave unlisted out";
-        return Err(PolicyError::new(EINVAL, offset(14), message).of(b"unlisted"));
-    }
     if given(12) && request.rules.namespaces & NS_MNT == 0 {
         let message = "without the mnt bit (4) an agent has no mounts of its own; add it to namespace_flags";
         return Err(PolicyError::new(EINVAL, offset(12), message).of(b"propagation"));

@@ -353,10 +353,9 @@ static const struct {
 	{ "{'namespace_flags':255}", MEMBER(rules.namespaces), SWARM_NS_ALL },
 	{ "{'privileged':true}", MEMBER(rules.privileged), 1 },
 	{ "{'privileged':false}", MEMBER(rules.privileged), 0 },
-	{ "{'exec_paths':['/a']}", MEMBER(rules.unlisted), SWARM_DENY },
-	{ "{'exec_paths':['/a'],'unlisted':'deny'}", MEMBER(rules.unlisted), SWARM_DENY },
-	{ "{'unlisted':'kill','exec_paths':['/a']}", MEMBER(rules.unlisted), SWARM_KILL },
-	{ "{'exec_paths':['/a'],'unlisted':'audit'}", MEMBER(rules.unlisted), SWARM_AUDIT },
+	{ "{'unlisted':'deny'}", MEMBER(rules.unlisted), SWARM_DENY },
+	{ "{'unlisted':'kill'}", MEMBER(rules.unlisted), SWARM_KILL },
+	{ "{'unlisted':'audit'}", MEMBER(rules.unlisted), SWARM_AUDIT },
 	{ "{'persist':true}", MEMBER(rules.persist), 1 },
 	{ "{'persist':false}", MEMBER(rules.persist), 0 },
 	{ "{'propagation':'private'}", MEMBER(rules.propagation), SWARM_PRIVATE },
@@ -829,8 +828,6 @@ static void test_exec_paths_refused(void)
 		{ "{'exec_paths':['/a'],'unlisted':`'allow'}", "unlisted" },
 		{ "{'exec_paths':['/a'],'unlisted': `'no'}", "unlisted" },
 		{ "{'exec_paths':['/a'],'unlisted':`true}", "unlisted" },
-		{ "{'unlisted':`'deny'}", "unlisted" },
-		{ "{'unlisted':`'kill','exec_paths':[]}", "unlisted" },
 	};
 	struct text text = text_of("{'exec_paths':[`'']}");
 	struct swarm_policy_error err;
@@ -892,7 +889,7 @@ static const struct {
 	{ "privileged", "\\u0070rivileged", "false" },
 	{ "propagation", "propagatio\\u006e", "'slave'" },
 	{ "devpts", "dev\\u0070ts", "true" },
-	{ "unlisted", "\\u0075nlisted", "\"deny\"" },
+	{ "unlisted", "\\u0075nlisted", "'deny'" },
 };
 
 static void test_repeated_keys(void)
