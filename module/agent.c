@@ -76,6 +76,7 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
 		.members = LIST_HEAD_INIT(agent->members),
 	};
 	raw_spin_lock_init(&agent->lock);
+	swarm_flood_init(&agent->flood);
 	memcpy(agent->name, name, sizeof(agent->name));
 
 	/* Unlisted, so that nobody finds it; listing it cannot fail then. */
@@ -135,6 +136,7 @@ void swarm_agent_discard(struct swarm_agent *agent)
 	if (agent->pinned)
 		module_put(THIS_MODULE);
 	agent->state = SWARM_GONE;
+	swarm_event_forget(agent);
 	xa_erase(&agents, agent->id);
 	/* Busy only if a process that was to be adopted is still on its way out. */
 	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
@@ -198,6 +200,31 @@ struct swarm_agent *swarm_agent_next(u64 *id)
 		if (known(agent)) {
 			*id = index;
 			return agent;
+		}
+	}
+	return NULL;
+}
+
+/**
+ * swarm_agent_next_near - swarm_agent_next(), which looks at so many agents at most
+ * @id: where to start; set to the id of the agent found, or to where to go on
+ * @budget: how many; 0 afterwards where it ended before it had found one
+ *
+ * Return: the agent or NULL.
+ */
+struct swarm_agent *swarm_agent_next_near(u64 *id, unsigned int *budget)
+{
+	unsigned long index = *id;
+	struct swarm_agent *agent;
+
+	xa_for_each_start(&agents, index, agent, *id) {
+		if (known(agent)) {
+			*id = index;
+			return agent;
+		}
+		if (!--*budget) {
+			*id = index + 1;
+			return NULL;
 		}
 	}
 	return NULL;
@@ -268,6 +295,27 @@ struct swarm_agent *swarm_agent_enter(u64 id)
 }
 
 /**
+ * swarm_agent_list - put a process among the members of its agent, with @agent->lock held
+ */
+void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member)
+{
+	lockdep_assert_held(&agent->lock);
+	member->nr = agent->joined++;
+	WRITE_ONCE(agent->nr_members, agent->nr_members + 1);
+	list_add_tail_rcu(&member->link, &agent->members);
+}
+
+/**
+ * swarm_agent_unlist - the reverse, with @agent->lock held
+ */
+void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member)
+{
+	lockdep_assert_held(&agent->lock);
+	WRITE_ONCE(agent->nr_members, agent->nr_members - 1);
+	list_del_rcu(&member->link);
+}
+
+/**
  * swarm_agent_join - count a process that was forked into an agent
  * @link: its entry of the agent's members
  * @armed: the use of the thread that was armed for it becomes its own
@@ -281,7 +329,7 @@ void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool ar
 		agent->uses++;
 	if (agent->state < SWARM_RUNNING)
 		agent->state = SWARM_RUNNING;
-	list_add_tail_rcu(link, &agent->members);
+	swarm_agent_list(agent, list_entry(link, struct swarm_member, link));
 	raw_spin_unlock(&agent->lock);
 }
 
@@ -315,7 +363,7 @@ static __always_inline void give_up(struct swarm_agent *agent, struct list_head 
 
 	raw_spin_lock(&agent->lock);
 	if (link)
-		list_del_rcu(link);
+		swarm_agent_unlist(agent, list_entry(link, struct swarm_member, link));
 	if (!--agent->uses) {
 		ends = last_use(agent);
 		unpin = agent->pinned;

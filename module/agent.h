@@ -16,6 +16,7 @@
 
 struct pid;
 struct swarm_cgroup;
+struct swarm_member;
 struct swarm_policy;
 struct workqueue_struct;
 
@@ -49,8 +50,11 @@ enum swarm_state {
  * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
  * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
  * @failed_step: ... of this step
+ * @nr_members: how many @members has; under @lock
+ * @joined: how many have joined in all; under @lock
  * @violations: calls denied or killed
  * @audited: calls audited, or only reported because the module does not enforce
+ * @flood: which of them are told as events (event.c)
  * @reap: entry of the reaper's list
  * @rcu: frees it; hooks reach an agent through its members under RCU
  * @name: its name, NUL-padded
@@ -65,12 +69,15 @@ struct swarm_agent {
 	bool listed;
 	u8 end;
 	u32 uses;
+	u32 nr_members;
 	struct list_head members;
+	u64 joined;
 	u32 range;
 	int failed_error;
 	const char *failed_step;
-	atomic_t violations;
-	atomic_t audited;
+	atomic64_t violations;
+	atomic64_t audited;
+	struct swarm_flood flood;
 	struct llist_node reap;
 	struct rcu_head rcu;
 	char name[SWARM_NAME_MAX + 1];
@@ -100,10 +107,13 @@ void swarm_agent_skip_id(void);
 
 struct swarm_agent *swarm_agent_find(u64 id);
 struct swarm_agent *swarm_agent_next(u64 *id);
+struct swarm_agent *swarm_agent_next_near(u64 *id, unsigned int *budget);
 u64 swarm_agents_end(void);
 
 struct swarm_agent *swarm_agent_enter(u64 id);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
+void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member);
+void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed);
 void swarm_agent_unuse(struct swarm_agent *agent);
 void swarm_agent_leave(struct swarm_agent *agent, struct list_head *link);

@@ -3,13 +3,19 @@
  * Counters, the ring of events, tracepoints and log lines.
  *
  * One ring for all CPUs, under one raw lock that is held while 136 bytes are filled:
- * events are rare (a process that violates its policy is being refused anyway),
- * and one ring keeps their order and tells exactly how many a reader has lost.
+ * events are rare (a process that violates its policy is being refused anyway, and
+ * told of only so often), and one numbering keeps their order and tells exactly how
+ * many a reader has lost. Within it, what becomes of agents and what they violate have
+ * a half each, so that no violation evicts the end of an agent.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -20,6 +26,7 @@
 #include <linux/timekeeping.h>
 #include <linux/unaligned.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 #include <asm/word-at-a-time.h>
 
 #include "agent.h"
@@ -110,20 +117,34 @@ const char *swarm_end_name(enum swarm_end end)
 /* The ring */
 
 /**
+ * struct share - the newest events of a kind
+ * @head: how many there have been
+ * @events: event N of them, from 0, is at N & ring.mask
+ */
+struct share {
+	u64 head;
+	struct swarm_event *events;
+};
+
+/**
  * struct ring - the newest events
  * @lock: of everything here; taken in hooks, hence raw, but never in an interrupt
- * @head: the number of the next event
- * @oldest: the number of the oldest one kept
- * @mask: how many are kept, less one
- * @events: event number N is at N & @mask
+ * @next: the number of the next event, of whatever kind
+ * @mask: how many are kept of each kind, less one
+ * @shares: events by kind, enum swarm_event_share
+ * @floods: agents of which a sum is to be told, the one that waits longest first
  */
 static struct {
 	raw_spinlock_t lock;
-	u64 head;
-	u64 oldest;
+	u64 next;
 	u64 mask;
-	struct swarm_event *events;
-} ring = { .lock = __RAW_SPIN_LOCK_UNLOCKED(ring.lock), .head = 1, .oldest = 1 };
+	struct share shares[SWARM_NR_SHARES];
+	struct list_head floods;
+} ring = {
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(ring.lock),
+	.next = 1,
+	.floods = LIST_HEAD_INIT(ring.floods),
+};
 
 atomic64_t swarm_outcomes[SWARM_NR_KINDS][SWARM_NR_OUTCOMES];
 atomic64_t swarm_events_lost;
@@ -138,42 +159,92 @@ static void wake_readers(struct irq_work *work)
 static DEFINE_IRQ_WORK(wake_work, wake_readers);
 
 /*
- * Begin an event, which is built where it stays, since clearing and copying it would
- * cost a denied call as much as everything else: whoever begins one sets every field
- * that its type has, and end_event() shows it to readers. Until then the slot is
- * nobody's but the one of an event that is overwritten by this one, and the lock is
- * held. Number and time are those of the moment it is added.
+ * The slot of the next event, which is built where it stays, since clearing and
+ * copying it would cost a denied call as much as everything else: whoever takes one
+ * sets every field that its type has, and put_event() shows it to readers. Until then
+ * the slot is nobody's but the one of an event that is overwritten by this one.
+ * Number and time are those of the moment it is added. With the lock held.
  */
-static __always_inline struct swarm_event *begin_event(enum swarm_event_type type, u64 agent)
-	__acquires(&ring.lock)
+static __always_inline struct swarm_event *get_event(enum swarm_event_type type,
+						     enum swarm_event_share kind, u64 agent)
 {
-	struct swarm_event *event;
+	struct share *share = &ring.shares[kind];
+	struct swarm_event *event = &share->events[share->head & ring.mask];
 
-	raw_spin_lock(&ring.lock);
-	event = &ring.events[ring.head & ring.mask];
-	event->seq = ring.head;
+	event->seq = ring.next;
 	event->time = ktime_get_ns();
 	event->agent = agent;
 	event->type = type;
 	return event;
 }
 
-static __always_inline void end_event(void)
+static __always_inline void put_event(enum swarm_event_share kind)
+{
+	ring.shares[kind].head++;
+	ring.next++;
+}
+
+static __always_inline struct swarm_event *begin_event(enum swarm_event_type type,
+						       enum swarm_event_share kind, u64 agent)
+	__acquires(&ring.lock)
+{
+	raw_spin_lock(&ring.lock);
+	return get_event(type, kind, agent);
+}
+
+static __always_inline void unlock_and_wake(void)
 	__releases(&ring.lock)
 {
-	bool waiting;
-
-	if (ring.head - ring.oldest > ring.mask)
-		ring.oldest++;
-	ring.head++;
 	/*
 	 * A reader queues itself and then looks for events under the lock: either
 	 * it is seen here, or it sees the event there.
 	 */
-	waiting = waitqueue_active(&swarm_event_waiters);
+	bool waiting = waitqueue_active(&swarm_event_waiters);
+
 	raw_spin_unlock(&ring.lock);
 	if (waiting)
 		irq_work_queue(&wake_work);
+}
+
+static __always_inline void end_event(enum swarm_event_share kind)
+	__releases(&ring.lock)
+{
+	put_event(kind);
+	unlock_and_wake();
+}
+
+/* How many events of a kind have been overwritten. */
+static u64 overwritten(const struct share *share)
+{
+	return share->head > ring.mask ? share->head - ring.mask - 1 : 0;
+}
+
+/* The share that the reader's next event is in, or NULL where there is none yet. */
+static const struct share *next_share(struct swarm_cursor *cursor)
+{
+	const struct share *share, *first = NULL;
+	u64 seq, least = U64_MAX;
+	int i;
+
+	lockdep_assert_held(&ring.lock);
+	for (i = 0; i < SWARM_NR_SHARES; i++) {
+		share = &ring.shares[i];
+		cursor->at[i] = max(cursor->at[i], overwritten(share));
+		if (cursor->at[i] == share->head)
+			continue;
+		seq = share->events[cursor->at[i] & ring.mask].seq;
+		if (seq < least) {
+			least = seq;
+			first = share;
+		}
+	}
+	return first;
+}
+
+static const struct swarm_event *event_at(const struct swarm_cursor *cursor,
+					  const struct share *share)
+{
+	return &share->events[cursor->at[share - ring.shares] & ring.mask];
 }
 
 /**
@@ -184,49 +255,178 @@ u64 swarm_event_head(void)
 	u64 head;
 
 	raw_spin_lock(&ring.lock);
-	head = ring.head;
+	head = ring.next;
 	raw_spin_unlock(&ring.lock);
 	return head;
 }
 
 /**
- * swarm_event_oldest - the number of the oldest event that is kept
+ * swarm_event_seek_oldest - go to the oldest event that is kept
  */
-u64 swarm_event_oldest(void)
+void swarm_event_seek_oldest(struct swarm_cursor *cursor)
 {
-	u64 oldest;
+	const struct share *share;
+
+	*cursor = (struct swarm_cursor){};
+	raw_spin_lock(&ring.lock);
+	share = next_share(cursor);
+	WRITE_ONCE(cursor->next, share ? event_at(cursor, share)->seq : ring.next);
+	cursor->since = ring.next;
+	raw_spin_unlock(&ring.lock);
+}
+
+/**
+ * swarm_event_seek_newest - go behind the newest event
+ */
+void swarm_event_seek_newest(struct swarm_cursor *cursor)
+{
+	int i;
 
 	raw_spin_lock(&ring.lock);
-	oldest = ring.oldest;
+	for (i = 0; i < SWARM_NR_SHARES; i++)
+		cursor->at[i] = ring.shares[i].head;
+	WRITE_ONCE(cursor->next, ring.next);
+	cursor->since = ring.next;
 	raw_spin_unlock(&ring.lock);
-	return oldest;
 }
 
 /**
  * swarm_event_next - the event that a reader has not seen yet
- * @next: the number of the event it is at; moved on
+ * @cursor: where the reader is; moved on
  * @event: set to the event
- * @lost: set to how many before it were overwritten unread; counted here
+ * @lost: set to how many before it were overwritten unread: numbers have no gaps, so
+ *	  these are the ones between the last event that the reader saw and this one.
+ *	  Those that are newer than the reader are counted here.
  *
- * Return: false, with @next as it was, where there is none yet.
+ * Return: false, with @cursor where it was, where there is none yet.
  */
-bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost)
+bool swarm_event_next(struct swarm_cursor *cursor, struct swarm_event *event, u64 *lost)
 {
-	bool found;
+	const struct share *share;
+	u64 first = cursor->next;
 
 	*lost = 0;
 	raw_spin_lock(&ring.lock);
-	if (*next < ring.oldest) {
-		*lost = ring.oldest - *next;
-		*next = ring.oldest;
+	share = next_share(cursor);
+	if (share) {
+		*event = *event_at(cursor, share);
+		cursor->at[share - ring.shares]++;
 	}
-	found = *next < ring.head;
-	if (found)
-		*event = ring.events[(*next)++ & ring.mask];
 	raw_spin_unlock(&ring.lock);
-	if (*lost)
-		atomic64_add(*lost, &swarm_events_lost);
-	return found;
+	if (!share)
+		return false;
+	*lost = event->seq - first;
+	first = max(first, cursor->since);
+	if (event->seq > first)
+		atomic64_add(event->seq - first, &swarm_events_lost);
+	WRITE_ONCE(cursor->next, event->seq + 1);
+	return true;
+}
+
+/*
+ * Floods: of each agent, event_rate violations in a second are told. Those beyond are
+ * counted by one atomic addition, and the sum is told once the second is over: by the
+ * next violation, by the worker where there is none, or by the agent's end.
+ */
+
+/* As many as event_rate; that is 0 where all are to be told. */
+static unsigned int told_max __ro_after_init;
+
+static void tell_sums(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sum_work, tell_sums);
+
+/* Tell the sum of what was not told, if anything, and count from 0 again. */
+static void end_second(struct swarm_agent *agent)
+{
+	struct swarm_flood *flood = &agent->flood;
+	unsigned int nr = atomic_xchg(&flood->told, 0);
+	struct swarm_event *event;
+
+	lockdep_assert_held(&ring.lock);
+	list_del_init(&flood->link);
+	if (nr <= told_max)
+		return;
+	event = get_event(SWARM_EVENT_SUPPRESSED, SWARM_SHARE_VIOLATIONS, agent->id);
+	event->count = nr - told_max;
+	put_event(SWARM_SHARE_VIOLATIONS);
+}
+
+static bool second_over(const struct swarm_flood *flood)
+{
+	return time_after_eq(jiffies, READ_ONCE(flood->until));
+}
+
+static noinline void begin_second(struct swarm_agent *agent)
+{
+	raw_spin_lock(&ring.lock);
+	if (second_over(&agent->flood)) {
+		end_second(agent);
+		WRITE_ONCE(agent->flood.until, jiffies + HZ);
+	}
+	unlock_and_wake();
+}
+
+/* The first violation that is not told: somebody has to come back for the sum. */
+static noinline void begin_flood(struct swarm_agent *agent)
+{
+	struct swarm_flood *flood = &agent->flood;
+	bool waits = false;
+
+	raw_spin_lock(&ring.lock);
+	if (!flood->ended && list_empty(&flood->link)) {
+		list_add_tail(&flood->link, &ring.floods);
+		waits = true;
+	}
+	raw_spin_unlock(&ring.lock);
+	if (waits)
+		queue_delayed_work(swarm_workqueue, &sum_work, HZ);
+}
+
+/* Counts a violation against the rate. Is it to be told? */
+static __always_inline bool within_rate(struct swarm_agent *agent)
+{
+	unsigned int nr;
+
+	if (unlikely(second_over(&agent->flood)))
+		begin_second(agent);
+	nr = atomic_fetch_inc(&agent->flood.told);
+	if (likely(nr < told_max))
+		return true;
+	if (nr == told_max)
+		begin_flood(agent);
+	return false;
+}
+
+/* An agent is freed only after it was taken off the list. */
+static void tell_sums(struct work_struct *work)
+{
+	struct swarm_agent *agent;
+	bool over;
+
+	do {
+		raw_spin_lock(&ring.lock);
+		agent = list_first_entry_or_null(&ring.floods, struct swarm_agent, flood.link);
+		over = agent && second_over(&agent->flood);
+		if (over)
+			end_second(agent);
+		unlock_and_wake();
+		cond_resched();
+	} while (over);
+	if (agent)
+		queue_delayed_work(swarm_workqueue, &sum_work, HZ / 10 + 1);
+}
+
+/**
+ * swarm_event_forget - tell the last sum of an agent that goes
+ *
+ * It is on no list of the events afterwards.
+ */
+void swarm_event_forget(struct swarm_agent *agent)
+{
+	raw_spin_lock(&ring.lock);
+	end_second(agent);
+	agent->flood.ended = true;
+	unlock_and_wake();
 }
 
 /* Recording */
@@ -245,9 +445,9 @@ void swarm_event_created(const struct swarm_agent *agent)
 {
 	struct swarm_event *event;
 
-	event = begin_event(SWARM_EVENT_CREATED, agent->id);
+	event = begin_event(SWARM_EVENT_CREATED, SWARM_SHARE_LIFE, agent->id);
 	strscpy(event->text, agent->name);
-	end_event();
+	end_event(SWARM_SHARE_LIFE);
 	trace_agent_create(agent->id, agent->name);
 	swarm_dbg("agent %llu created\n", agent->id);
 }
@@ -262,10 +462,10 @@ void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin orig
 {
 	struct swarm_event *event;
 
-	event = begin_event(SWARM_EVENT_SPAWNED, agent->id);
+	event = begin_event(SWARM_EVENT_SPAWNED, SWARM_SHARE_LIFE, agent->id);
 	event->what = origin;
 	set_process(event, pid);
-	end_event();
+	end_event(SWARM_SHARE_LIFE);
 	trace_agent_spawn(agent->id, pid_nr(pid), swarm_origin_name(origin));
 	swarm_dbg("agent %llu spawned, process %d\n", agent->id, pid_nr(pid));
 }
@@ -281,20 +481,26 @@ void swarm_event_stillborn(const struct swarm_agent *agent)
 			    agent->id, agent->failed_step, agent->failed_error);
 }
 
-void swarm_event_destroyed(const struct swarm_agent *agent)
+/**
+ * swarm_event_destroyed - an agent is gone
+ *
+ * Nothing of it is told after this, and no list of the events holds it.
+ */
+void swarm_event_destroyed(struct swarm_agent *agent)
 {
-	unsigned int violations = atomic_read(&agent->violations);
+	u64 violations = atomic64_read(&agent->violations);
 	bool unborn = agent->end == SWARM_END_BIRTH;
 	struct swarm_event *event;
 
-	event = begin_event(SWARM_EVENT_DESTROYED, agent->id);
+	swarm_event_forget(agent);
+	event = begin_event(SWARM_EVENT_DESTROYED, SWARM_SHARE_LIFE, agent->id);
 	event->what = agent->end;
-	event->violations = violations;
+	event->count = violations;
 	event->error = unborn ? -agent->failed_error : 0;
 	event->text[0] = '\0';
 	if (unborn)
 		strscpy(event->text, agent->failed_step);
-	end_event();
+	end_event(SWARM_SHARE_LIFE);
 	trace_agent_destroy(agent->id, swarm_end_name(agent->end), violations);
 	swarm_dbg("agent %llu destroyed\n", agent->id);
 }
@@ -333,8 +539,23 @@ static noinline void tell_violation(const struct swarm_agent *agent, enum swarm_
 		  done[outcome], pid);
 }
 
-/* Counts a violation and begins its event; each kind adds what only it has. */
-static __always_inline struct swarm_event *begin_violation(struct swarm_agent *agent,
+/* Counts a violation. Is it to be told? */
+static __always_inline bool count_violation(struct swarm_agent *agent, enum swarm_kind kind,
+					    enum swarm_outcome outcome)
+{
+	atomic64_inc(&swarm_outcomes[kind][outcome]);
+	/* What is audited or reported was allowed. */
+	if (outcome == SWARM_DONE_DENY || outcome == SWARM_DONE_KILL) {
+		atomic64_inc(&swarm_totals.violations);
+		atomic64_inc(&agent->violations);
+	} else {
+		atomic64_inc(&agent->audited);
+	}
+	return within_rate(agent);
+}
+
+/* Begins the event of a violation; each kind adds what only it has. */
+static __always_inline struct swarm_event *begin_violation(const struct swarm_agent *agent,
 							   enum swarm_kind kind,
 							   enum swarm_action rule,
 							   enum swarm_outcome outcome)
@@ -342,15 +563,7 @@ static __always_inline struct swarm_event *begin_violation(struct swarm_agent *a
 {
 	struct swarm_event *event;
 
-	atomic64_inc(&swarm_outcomes[kind][outcome]);
-	/* What is audited or reported was allowed. */
-	if (outcome == SWARM_DONE_DENY || outcome == SWARM_DONE_KILL) {
-		atomic64_inc(&swarm_totals.violations);
-		atomic_inc(&agent->violations);
-	} else {
-		atomic_inc(&agent->audited);
-	}
-	event = begin_event(SWARM_EVENT_VIOLATION, agent->id);
+	event = begin_event(SWARM_EVENT_VIOLATION, SWARM_SHARE_VIOLATIONS, agent->id);
 	event->what = kind;
 	event->outcome = outcome;
 	event->rule = rule;
@@ -359,12 +572,16 @@ static __always_inline struct swarm_event *begin_violation(struct swarm_agent *a
 	return event;
 }
 
-static __always_inline void end_violation(const struct swarm_agent *agent, enum swarm_kind kind,
-					  enum swarm_outcome outcome)
+static __always_inline void end_violation(void)
 	__releases(&ring.lock)
 {
-	end_event();
-	/* Whoever listens is told out of line, so that the others need not wait for it. */
+	end_event(SWARM_SHARE_VIOLATIONS);
+}
+
+/* Whoever listens is told out of line, so that the others need not wait for it. */
+static __always_inline void trace_it(const struct swarm_agent *agent, enum swarm_kind kind,
+				     enum swarm_outcome outcome)
+{
 	if (trace_violation_enabled() || unlikely(READ_ONCE(swarm_debug)))
 		tell_violation(agent, kind, outcome, pid_nr(task_tgid(current)));
 }
@@ -379,8 +596,11 @@ static __always_inline void end_violation(const struct swarm_agent *agent, enum 
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome)
 {
-	begin_violation(agent, kind, rule, outcome);
-	end_violation(agent, kind, outcome);
+	if (count_violation(agent, kind, outcome)) {
+		begin_violation(agent, kind, rule, outcome);
+		end_violation();
+	}
+	trace_it(agent, kind, outcome);
 }
 
 /**
@@ -393,8 +613,11 @@ void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
 			enum swarm_outcome outcome, const char *file)
 {
-	set_text(begin_violation(agent, SWARM_KIND_EXECVE, rule, outcome), file);
-	end_violation(agent, SWARM_KIND_EXECVE, outcome);
+	if (count_violation(agent, SWARM_KIND_EXECVE, outcome)) {
+		set_text(begin_violation(agent, SWARM_KIND_EXECVE, rule, outcome), file);
+		end_violation();
+	}
+	trace_it(agent, SWARM_KIND_EXECVE, outcome);
 }
 
 /**
@@ -411,28 +634,50 @@ void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u
 {
 	struct swarm_event *event;
 
-	event = begin_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome);
-	event->device_type = type;
-	event->major = major;
-	event->minor = minor;
-	event->access = access;
-	end_violation(agent, SWARM_KIND_DEVICE, outcome);
+	if (count_violation(agent, SWARM_KIND_DEVICE, outcome)) {
+		event = begin_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome);
+		event->device_type = type;
+		event->major = major;
+		event->minor = minor;
+		event->access = access;
+		end_violation();
+	}
+	trace_it(agent, SWARM_KIND_DEVICE, outcome);
 }
 
 int __init swarm_events_init(void)
 {
-	unsigned long size = roundup_pow_of_two(swarm_event_buffer);
+	unsigned long size = roundup_pow_of_two(swarm_event_buffer) / SWARM_NR_SHARES;
+	struct swarm_event *events = vcalloc(SWARM_NR_SHARES * size, sizeof(*events));
+	int i;
 
-	ring.events = vcalloc(size, sizeof(*ring.events));
-	if (!ring.events)
+	if (!events)
 		return -ENOMEM;
+	for (i = 0; i < SWARM_NR_SHARES; i++)
+		ring.shares[i].events = events + i * size;
 	ring.mask = size - 1;
+	told_max = swarm_event_rate ?: U32_MAX;
 	return 0;
+}
+
+/**
+ * swarm_events_stop - tell no more sums
+ *
+ * For unloading: nothing is violated any more, and agents that are left are about to
+ * be freed.
+ */
+void swarm_events_stop(void)
+{
+	struct swarm_agent *agent, *next;
+
+	cancel_delayed_work_sync(&sum_work);
+	list_for_each_entry_safe(agent, next, &ring.floods, flood.link)
+		list_del_init(&agent->flood.link);
 }
 
 /* Nothing records an event any more, and an open events file holds the module. */
 void swarm_events_exit(void)
 {
 	irq_work_sync(&wake_work);
-	vfree(ring.events);
+	vfree(ring.shares[0].events);
 }

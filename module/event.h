@@ -10,6 +10,8 @@
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -44,6 +46,7 @@ enum swarm_event_type {
 	SWARM_EVENT_CREATED,
 	SWARM_EVENT_SPAWNED,
 	SWARM_EVENT_VIOLATION,
+	SWARM_EVENT_SUPPRESSED,
 	SWARM_EVENT_DESTROYED,
 };
 
@@ -82,8 +85,8 @@ enum swarm_end {
  * @minor: the same
  * @device_type: the same; SWARM_DEV_*
  * @access: the same; SWARM_ACC_*
+ * @count: destroyed: how many violations there were; suppressed: how many were not told
  * @error: destroyed: errno of the birth's step that failed
- * @violations: destroyed: how many there were
  * @comm: the process's name, not NUL-terminated when it is full
  * @text: created: the name; execve: the file; destroyed: the birth's step. Likewise.
  */
@@ -106,8 +109,8 @@ struct swarm_event {
 			u8 access;
 		};
 		struct {
+			u64 count;
 			u32 error;
-			u32 violations;
 		};
 	};
 	char comm[SWARM_EVENT_COMM];
@@ -115,6 +118,47 @@ struct swarm_event {
 };
 
 static_assert(sizeof(struct swarm_event) <= 136);
+
+/* Two kinds of events, each with a half of what is kept, so that neither evicts the other. */
+enum swarm_event_share {
+	SWARM_SHARE_LIFE,	/* what becomes of agents */
+	SWARM_SHARE_VIOLATIONS,
+	SWARM_NR_SHARES,
+};
+
+/**
+ * struct swarm_cursor - where a reader is
+ * @next: the number of the next event it has not seen
+ * @since: the number that the next event had when it began
+ * @at: the same as @next within each share: how many events it is past
+ */
+struct swarm_cursor {
+	u64 next;
+	u64 since;
+	u64 at[SWARM_NR_SHARES];
+};
+
+/**
+ * struct swarm_flood - how many violations of an agent are told, and how many are not
+ * @until: when the second that is being counted ends, in jiffies
+ * @link: entry of the agents that were not told all of; under the lock of the events
+ * @told: violations in this second; those beyond event_rate are only counted here
+ * @ended: the agent is gone, and its last sum told; under the lock of the events
+ */
+struct swarm_flood {
+	unsigned long until;
+	struct list_head link;
+	atomic_t told;
+	bool ended;
+};
+
+static inline void swarm_flood_init(struct swarm_flood *flood)
+{
+	flood->until = jiffies;
+	INIT_LIST_HEAD(&flood->link);
+	atomic_set(&flood->told, 0);
+	flood->ended = false;
+}
 
 /* For "metrics"; what is audited or only reported is no violation for "status". */
 extern atomic64_t swarm_outcomes[SWARM_NR_KINDS][SWARM_NR_OUTCOMES];
@@ -131,7 +175,7 @@ void swarm_event_created(const struct swarm_agent *agent);
 void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,
 			 struct pid *pid);
 void swarm_event_stillborn(const struct swarm_agent *agent);
-void swarm_event_destroyed(const struct swarm_agent *agent);
+void swarm_event_destroyed(struct swarm_agent *agent);
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome);
 void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
@@ -139,11 +183,15 @@ void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
 void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u32 type,
 			u32 major, u32 minor, u32 access);
 
+void swarm_event_forget(struct swarm_agent *agent);
+
 u64 swarm_event_head(void);
-u64 swarm_event_oldest(void);
-bool swarm_event_next(u64 *next, struct swarm_event *event, u64 *lost);
+void swarm_event_seek_oldest(struct swarm_cursor *cursor);
+void swarm_event_seek_newest(struct swarm_cursor *cursor);
+bool swarm_event_next(struct swarm_cursor *cursor, struct swarm_event *event, u64 *lost);
 
 int __init swarm_events_init(void);
+void swarm_events_stop(void);
 void swarm_events_exit(void);
 
 #endif

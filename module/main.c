@@ -49,7 +49,11 @@ MODULE_PARM_DESC(enforce, "deny what policies deny; with 0 only report it (defau
 
 unsigned int swarm_event_buffer = 8192;
 module_param_named(event_buffer, swarm_event_buffer, uint, 0444);
-MODULE_PARM_DESC(event_buffer, "events kept for readers of /proc/swarm/events, rounded up to a power of two (default 8192)");
+MODULE_PARM_DESC(event_buffer, "events kept for readers of /proc/swarm/events, half of them life-cycle events and half violations, rounded up to a power of two (default 8192)");
+
+unsigned int swarm_event_rate = 100;
+module_param_named(event_rate, swarm_event_rate, uint, 0444);
+MODULE_PARM_DESC(event_rate, "violations of an agent that are told as events in a second; those beyond are summed up in one (default 100, 0: tell all)");
 
 static int __init check_params(void)
 {
@@ -146,6 +150,7 @@ static void __exit swarm_exit(void)
 	swarm_proc_exit();
 	swarm_hooks_exit();
 	swarm_track_exit();
+	swarm_events_stop();
 	swarm_agents_clear();
 	swarm_cgroup_exit();
 	swarm_limits_exit();

@@ -178,7 +178,7 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
 		err = -EBUSY;
 	} else {
 		raw_spin_lock(&agent->lock);
-		list_add_tail_rcu(&member->link, &agent->members);
+		swarm_agent_list(agent, member);
 		raw_spin_unlock(&agent->lock);
 		hlist_add_head_rcu(&member->node, swarm_member_bucket(signal));
 		atomic_inc(&swarm_nr_members);
@@ -192,7 +192,7 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
 			err = -ESRCH;
 			hlist_del_rcu(&member->node);
 			raw_spin_lock(&agent->lock);
-			list_del_rcu(&member->link);
+			swarm_agent_unlist(agent, member);
 			raw_spin_unlock(&agent->lock);
 			atomic_dec(&swarm_nr_members);
 		}

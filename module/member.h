@@ -32,6 +32,7 @@ struct swarm_agent;
  *	    until the last thread has exited, which is when the entry goes.
  * @agent: its agent, which outlives it
  * @link: entry of the agent's members, oldest first
+ * @nr: how many had joined the agent before it
  * @pid: its thread group's id
  * @task: the thread that reserved the entry for its next fork; a key as well. Of a
  *	  process that has exited, its last thread, held (track.c).
@@ -51,6 +52,7 @@ struct swarm_member {
 	const struct signal_struct *signal;
 	struct swarm_agent *agent;
 	struct list_head link;
+	u64 nr;
 	struct pid *pid;
 	struct task_struct *task;
 	u32 flags;

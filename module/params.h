@@ -13,6 +13,7 @@ extern unsigned int swarm_id_base;
 extern unsigned int swarm_id_count;
 extern unsigned int swarm_enforcing;
 extern unsigned int swarm_event_buffer;
+extern unsigned int swarm_event_rate;
 
 /* A line for each event; silent unless the parameter debug is set. */
 #define swarm_dbg(fmt, ...)						\

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* /proc/swarm: its files, who may use them, and the two that are only read. */
+/* /proc/swarm: its files, who may use them, and the shortest of them. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
-#include <linux/pid_namespace.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -13,8 +12,9 @@
 #include "agent.h"
 #include "event.h"
 #include "member.h"
-#include "policy_table.h"
 #include "proc.h"
+#include "proc_text.h"
+#include "viewer.h"
 
 #define DIRECTORY	"swarm"
 
@@ -80,28 +80,26 @@ int swarm_may_order(const struct file *file)
 }
 
 /**
- * swarm_scope - what a reader sees
- * @opener: swarm_current_agent_id() of whoever opened the file
+ * swarm_may_ask - may the caller be told about any agent through this file?
  *
- * Return: the id of the only agent it sees, SWARM_SCOPE_ALL or SWARM_SCOPE_NONE:
- * the narrower of what the opener and the caller may see.
+ * It may if it may give orders and sees all agents: whoever is in another pid
+ * namespace than the initial one has no numbers for the processes of agents.
+ *
+ * Return: as swarm_may_control().
  */
-u64 swarm_scope(u64 opener)
+int swarm_may_ask(const struct file *file)
 {
-	u64 caller = swarm_current_agent_id();
+	int err = swarm_may_control(file);
 
-	if (opener == SWARM_SCOPE_ALL)
-		return caller;
-	if (caller == SWARM_SCOPE_ALL || caller == opener)
-		return opener;
-	return SWARM_SCOPE_NONE;
+	if (err)
+		return err;
+	return swarm_viewer_scope() == SWARM_SCOPE_ALL ? 0 : -EPERM;
 }
 
 /* status */
 
-static int status_show(struct seq_file *seq, void *unused)
+static void show_status(struct seq_file *seq, u64 scope)
 {
-	u64 scope = swarm_scope((u64)(uintptr_t)seq->private);
 	struct swarm_agent *agent;
 	u64 active, created, destroyed = 0, violations = 0;
 
@@ -116,142 +114,25 @@ static int status_show(struct seq_file *seq, void *unused)
 		active = agent ? 1 : 0;
 		created = active;
 		if (agent)
-			violations = atomic_read(&agent->violations);
+			violations = atomic64_read(&agent->violations);
 		rcu_read_unlock();
 	}
 	seq_printf(seq, "Active agents: %llu\n", active);
 	seq_printf(seq, "Total created: %llu\n", created);
 	seq_printf(seq, "Total destroyed: %llu\n", destroyed);
 	seq_printf(seq, "Policy violations: %llu\n", violations);
-	return 0;
 }
 
 static int status_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, status_show, (void *)(uintptr_t)swarm_current_agent_id());
+	return swarm_text_open(file, show_status);
 }
 
 static const struct proc_ops status_ops = {
 	.proc_open = status_open,
-	.proc_read = seq_read,
-	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
-};
-
-/*
- * agents: ids are the positions, so a reader resumes wherever it stopped. It ends
- * before agents younger than its beginning: else one that reads more slowly than
- * agents come and go would never end.
- */
-
-struct agents_view {
-	u64 opener;
-	u64 scope;
-	u64 id;
-	u64 end;
-};
-
-static struct swarm_agent *agents_at(struct agents_view *view, loff_t *pos)
-{
-	struct swarm_agent *agent;
-
-	view->id = *pos;
-	if (view->scope != SWARM_SCOPE_ALL) {
-		if (view->id > view->scope)
-			return NULL;
-		view->id = view->scope;
-		agent = swarm_agent_find(view->scope);
-	} else {
-		agent = swarm_agent_next(&view->id);
-	}
-	if (!agent || view->id >= view->end)
-		return NULL;
-	*pos = view->id;
-	return agent;
-}
-
-static void *agents_start(struct seq_file *seq, loff_t *pos)
-	__acquires(RCU)
-{
-	struct agents_view *view = seq->private;
-
-	view->scope = swarm_scope(view->opener);
-	if (!*pos)
-		view->end = swarm_agents_end();
-	rcu_read_lock();
-	return agents_at(view, pos);
-}
-
-static void *agents_next(struct seq_file *seq, void *unused, loff_t *pos)
-{
-	++*pos;
-	return agents_at(seq->private, pos);
-}
-
-static void agents_stop(struct seq_file *seq, void *unused)
-	__releases(RCU)
-{
-	rcu_read_unlock();
-}
-
-/* The first process, or the oldest one left, as the reader's namespace counts. */
-static pid_t agent_pid(struct swarm_agent *agent)
-{
-	const struct swarm_member *member =
-		list_first_or_null_rcu(&agent->members, struct swarm_member, link);
-
-	return member ? pid_nr_ns(member->pid, task_active_pid_ns(current)) : 0;
-}
-
-static void show_memory(struct seq_file *seq, u64 bytes)
-{
-	if (!bytes)
-		seq_puts(seq, "max");
-	else if (!(bytes % SZ_1M))
-		seq_printf(seq, "%lluMB", bytes / SZ_1M);
-	else if (!(bytes % SZ_1K))
-		seq_printf(seq, "%lluKB", bytes / SZ_1K);
-	else
-		seq_printf(seq, "%lluB", bytes);
-}
-
-static int agents_show(struct seq_file *seq, void *entry)
-{
-	struct swarm_agent *agent = entry;
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
-
-	seq_printf(seq, "ID: %llu, PID: %d, Memory: ", agent->id, agent_pid(agent));
-	show_memory(seq, rules->memory_limit);
-	if (rules->cpu_quota)
-		seq_printf(seq, ", CPU: %u%%", rules->cpu_quota);
-	else
-		seq_puts(seq, ", CPU: max");
-	seq_printf(seq, ", Namespaces: 0x%02X\n", rules->namespaces);
-	return 0;
-}
-
-static const struct seq_operations agents_seq_ops = {
-	.start = agents_start,
-	.next = agents_next,
-	.stop = agents_stop,
-	.show = agents_show,
-};
-
-static int agents_open(struct inode *inode, struct file *file)
-{
-	struct agents_view *view = __seq_open_private(file, &agents_seq_ops, sizeof(*view));
-
-	if (!view)
-		return -ENOMEM;
-	view->opener = swarm_current_agent_id();
-	return 0;
-}
-
-static const struct proc_ops agents_ops = {
-	.proc_open = agents_open,
-	.proc_read = seq_read,
-	.proc_lseek = seq_lseek,
-	.proc_release = seq_release_private,
+	.proc_read = swarm_text_read,
+	.proc_lseek = no_seek_end_llseek,
+	.proc_release = swarm_text_release,
 };
 
 static const struct {
@@ -260,7 +141,7 @@ static const struct {
 	const struct proc_ops *ops;
 } files[] = {
 	{ "status", 0444, &status_ops },
-	{ "agents", 0444, &agents_ops },
+	{ "agents", 0444, &swarm_proc_agents_ops },
 	{ "create", 0600, &swarm_proc_create_ops },
 	{ "attach", 0200, &swarm_proc_attach_ops },
 	{ "destroy", 0200, &swarm_proc_destroy_ops },

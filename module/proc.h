@@ -9,10 +9,7 @@
 
 struct file;
 
-/* Whose agents a reader sees. */
-#define SWARM_SCOPE_ALL		0ULL
-#define SWARM_SCOPE_NONE	U64_MAX
-
+extern const struct proc_ops swarm_proc_agents_ops;
 extern const struct proc_ops swarm_proc_create_ops;
 extern const struct proc_ops swarm_proc_attach_ops;
 extern const struct proc_ops swarm_proc_destroy_ops;
@@ -23,7 +20,7 @@ extern const struct proc_ops swarm_proc_metrics_ops;
 bool swarm_proc_ready(void);
 int swarm_may_control(const struct file *file);
 int swarm_may_order(const struct file *file);
-u64 swarm_scope(u64 opener);
+int swarm_may_ask(const struct file *file);
 
 int __init swarm_proc_init(void);
 void swarm_proc_exit(void);

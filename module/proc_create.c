@@ -241,9 +241,12 @@ static ssize_t create_write(struct file *file, const char __user *buf, size_t le
 static ssize_t create_read(struct file *file, char __user *buf, size_t length, loff_t *pos)
 {
 	struct creator *creator = file->private_data;
-	ssize_t ret = 0;
+	ssize_t ret = swarm_may_control(file);
 	size_t piece;
 
+	/* Answers are the writer's; one that is read is gone. */
+	if (ret)
+		return ret;
 	if (mutex_lock_killable(&creator->objects.lock))
 		return -EINTR;
 	while (length) {

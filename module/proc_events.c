@@ -5,7 +5,9 @@
  * As /dev/kmsg does, a reader begins with the oldest event that is kept, waits
  * for more when it has read all, and is told when some were overwritten before
  * it came to them. An open file holds the module, so that nobody sleeps, or is
- * queued, in code and on a queue that unloading frees.
+ * queued, in code and on a queue that unloading frees. It is for those who see what
+ * its opener sees: with a descriptor that was passed on, a member of an agent takes
+ * nothing from root, and a line that was begun for one is not ended for another.
  */
 #include <linux/fs.h>
 #include <linux/math64.h>
@@ -13,36 +15,61 @@
 #include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "event.h"
 #include "json.h"
-#include "member.h"
 #include "proc.h"
 #include "refuse.h"
+#include "viewer.h"
 
 /* The longest line: every byte of the texts may take six when escaped. */
 #define LINE_MAX_BYTES	1024
 
 /**
  * struct reader - an open events file
- * @lock: of everything here
- * @opener: whose events whoever opened the file may see
- * @next: the number of the next event to look at
+ * @scope: what whoever opened the file sees; nobody else may read it
+ * @pid_ns: inode number of that process's pid namespace
+ * @lock: of everything below
+ * @cursor: where it is
+ * @event: the event that comes next, if @held; its line is yet to be made
+ * @lost: how many were lost before it
+ * @held: is there one?
  * @at: where in @line reading goes on
  * @length: of @line
  * @line: the line that is being read
  */
 struct reader {
-	struct mutex lock;	/* of everything here */
-	u64 opener;
-	u64 next;
+	u64 scope;
+	unsigned int pid_ns;
+	struct mutex lock;	/* of everything below */
+	struct swarm_cursor cursor;
+	struct swarm_event event;
+	u64 lost;
+	bool held;
 	size_t at;
 	size_t length;
 	char line[LINE_MAX_BYTES];
 };
+
+static unsigned int current_pid_ns(void)
+{
+	return task_active_pid_ns(current)->ns.inum;
+}
+
+/*
+ * Is the caller one that sees what the opener sees, and counts processes as it does?
+ * An event that is read is gone for all who share the descriptor, as is the rest of a
+ * line, so whoever sees less may not even move it on.
+ */
+static bool may_read(const struct reader *reader)
+{
+	return swarm_viewer_scope() == reader->scope && current_pid_ns() == reader->pid_ns;
+}
 
 /* The process of an event as the calling reader's pid namespace counts, 0 for not at all. */
 static u32 visible_pid(const struct swarm_event *event)
@@ -86,8 +113,8 @@ static void put_violation(struct seq_buf *out, const struct swarm_event *event)
 
 static void put_destroyed(struct seq_buf *out, const struct swarm_event *event)
 {
-	seq_buf_printf(out, ",\"reason\":\"%s\",\"violations\":%u", swarm_end_name(event->what),
-		       event->violations);
+	seq_buf_printf(out, ",\"reason\":\"%s\",\"violations\":%llu",
+		       swarm_end_name(event->what), event->count);
 	if (event->what != SWARM_END_BIRTH)
 		return;
 	put_text(out, "step", event);
@@ -100,6 +127,7 @@ static void put_event(struct seq_buf *out, const struct swarm_event *event)
 		[SWARM_EVENT_CREATED] = "created",
 		[SWARM_EVENT_SPAWNED] = "spawned",
 		[SWARM_EVENT_VIOLATION] = "violation",
+		[SWARM_EVENT_SUPPRESSED] = "suppressed",
 		[SWARM_EVENT_DESTROYED] = "destroyed",
 	};
 
@@ -117,6 +145,9 @@ static void put_event(struct seq_buf *out, const struct swarm_event *event)
 	case SWARM_EVENT_VIOLATION:
 		put_violation(out, event);
 		break;
+	case SWARM_EVENT_SUPPRESSED:
+		seq_buf_printf(out, ",\"count\":%llu", event->count);
+		break;
 	case SWARM_EVENT_DESTROYED:
 		put_destroyed(out, event);
 		break;
@@ -125,31 +156,46 @@ static void put_event(struct seq_buf *out, const struct swarm_event *event)
 }
 
 /*
- * Have a line ready, if there is one for this reader: the next event of the
- * agents it may see, and before it how many were lost.
+ * Is there something for this reader: an event of the agents it sees, or word of some
+ * that were lost? Those of others are passed over. Makes no line.
  */
+static bool look(struct reader *reader)
+{
+	const struct swarm_event *event = &reader->event;
+
+	if (reader->at < reader->length || reader->held)
+		return true;
+	while (swarm_event_next(&reader->cursor, &reader->event, &reader->lost)) {
+		if (reader->lost || reader->scope == SWARM_SCOPE_ALL ||
+		    reader->scope == event->agent)
+			WRITE_ONCE(reader->held, true);
+		if (reader->held || fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	return reader->held;
+}
+
+/* Have a line ready, and before it how many were lost, if there is one for this reader. */
 static bool ready(struct reader *reader)
 {
-	u64 scope = swarm_scope(reader->opener);
-	struct swarm_event event;
+	const struct swarm_event *event = &reader->event;
 	struct seq_buf out;
-	u64 lost;
-	bool found;
 
+	if (!look(reader))
+		return false;
 	if (reader->at < reader->length)
 		return true;
 	seq_buf_init(&out, reader->line, sizeof(reader->line));
-	do {
-		found = swarm_event_next(&reader->next, &event, &lost);
-		if (lost)
-			seq_buf_printf(&out, "{\"seq\":%llu,\"time\":%llu,\"event\":\"lost\",\"count\":%llu}\n",
-				       event.seq - 1, event.time, lost);
-		if (found && (scope == SWARM_SCOPE_ALL || scope == event.agent))
-			put_event(&out, &event);
-	} while (found && !seq_buf_used(&out));
+	if (reader->lost)
+		seq_buf_printf(&out, "{\"seq\":%llu,\"time\":%llu,\"event\":\"lost\",\"count\":%llu}\n",
+			       event->seq - 1, event->time, reader->lost);
+	if (reader->scope == SWARM_SCOPE_ALL || reader->scope == event->agent)
+		put_event(&out, event);
+	WRITE_ONCE(reader->held, false);
 	reader->at = 0;
 	reader->length = seq_buf_used(&out);
-	return reader->length;
+	return true;
 }
 
 /* Copies whole lines, and a piece of one only where not even one fits. */
@@ -157,7 +203,7 @@ static ssize_t copy_lines(struct reader *reader, char __user *buf, size_t length
 {
 	size_t copied = 0, piece;
 
-	while (copied < length && ready(reader)) {
+	while (copied < length && may_read(reader) && ready(reader)) {
 		piece = reader->length - reader->at;
 		if (piece > length - copied && copied)
 			break;
@@ -171,6 +217,13 @@ static ssize_t copy_lines(struct reader *reader, char __user *buf, size_t length
 	return copied;
 }
 
+/* Is there anything to look at: what a poll has found already, or a newer event? */
+static bool more(const struct reader *reader)
+{
+	return READ_ONCE(reader->held) ||
+	       READ_ONCE(reader->cursor.next) < swarm_event_head();
+}
+
 static ssize_t events_read(struct file *file, char __user *buf, size_t length, loff_t *pos)
 {
 	struct reader *reader = file->private_data;
@@ -179,6 +232,9 @@ static ssize_t events_read(struct file *file, char __user *buf, size_t length, l
 	if (!length)
 		return 0;
 	for (;;) {
+		/* Asked anew after each wait: it may have become a member meanwhile. */
+		if (!may_read(reader))
+			return -EPERM;
 		if (mutex_lock_interruptible(&reader->lock))
 			return -ERESTARTSYS;
 		ret = copy_lines(reader, buf, length);
@@ -188,8 +244,7 @@ static ssize_t events_read(struct file *file, char __user *buf, size_t length, l
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
 		/* Another reader of this file may be there first: then once more. */
-		ret = wait_event_interruptible(swarm_event_waiters,
-					       READ_ONCE(reader->next) < swarm_event_head());
+		ret = wait_event_interruptible(swarm_event_waiters, more(reader));
 		if (ret)
 			return ret;
 	}
@@ -200,9 +255,13 @@ static __poll_t events_poll(struct file *file, struct poll_table_struct *wait)
 	struct reader *reader = file->private_data;
 	__poll_t mask;
 
+	/* What read answers, it answers at once. */
+	if (!may_read(reader))
+		return EPOLLERR;
 	poll_wait(file, &swarm_event_waiters, wait);
-	mutex_lock(&reader->lock);
-	mask = ready(reader) ? EPOLLIN | EPOLLRDNORM : 0;
+	if (mutex_lock_killable(&reader->lock))
+		return EPOLLERR;
+	mask = look(reader) ? EPOLLIN | EPOLLRDNORM : 0;
 	mutex_unlock(&reader->lock);
 	return mask;
 }
@@ -217,8 +276,15 @@ static loff_t events_lseek(struct file *file, loff_t offset, int whence)
 		return -ESPIPE;
 	if (offset || (whence != SEEK_SET && whence != SEEK_END))
 		return -EINVAL;
-	mutex_lock(&reader->lock);
-	reader->next = whence == SEEK_SET ? swarm_event_oldest() : swarm_event_head();
+	if (!may_read(reader))
+		return -EPERM;
+	if (mutex_lock_killable(&reader->lock))
+		return -EINTR;
+	if (whence == SEEK_SET)
+		swarm_event_seek_oldest(&reader->cursor);
+	else
+		swarm_event_seek_newest(&reader->cursor);
+	WRITE_ONCE(reader->held, false);
 	reader->at = 0;
 	reader->length = 0;
 	mutex_unlock(&reader->lock);
@@ -227,8 +293,11 @@ static loff_t events_lseek(struct file *file, loff_t offset, int whence)
 
 static int events_open(struct inode *inode, struct file *file)
 {
+	u64 scope = swarm_viewer_scope();
 	struct reader *reader;
 
+	if (scope == SWARM_SCOPE_NONE)
+		return -EPERM;
 	if (!swarm_proc_ready() || !try_module_get(THIS_MODULE))
 		return -ENODEV;
 	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
@@ -237,8 +306,9 @@ static int events_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	}
 	mutex_init(&reader->lock);
-	reader->opener = swarm_current_agent_id();
-	reader->next = swarm_event_oldest();
+	reader->scope = scope;
+	reader->pid_ns = current_pid_ns();
+	swarm_event_seek_oldest(&reader->cursor);
 	file->private_data = reader;
 	/* A stream, on which several threads may wait; but lseek() skips. */
 	stream_open(inode, file);

@@ -2,8 +2,9 @@
 /*
  * /proc/swarm/inspect: write an id, read that agent as a line of JSON.
  *
- * The text is made by the write, all of it under one RCU read lock, and read
- * from there in pieces of any size.
+ * The text is made by the write, and read from there in pieces of any size. Members are
+ * gathered first: there may be as many as Linux has process ids, more than one RCU read
+ * lock should be held for.
  */
 #include <linux/bits.h>
 #include <linux/dcache.h>
@@ -17,6 +18,7 @@
 #include <linux/seq_buf.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -32,11 +34,16 @@
 
 /* The longest request: an id and some white space. */
 #define REQUEST_MAX	64
-/* What an agent takes without its members, and each of those at most. */
+/* What an agent takes without its members, at first and at most, and each of those. */
 #define TEXT_BASE	SZ_8K
+#define TEXT_BASE_MAX	SZ_1M
 #define TEXT_MEMBER	12
 /* As many members as Linux has process ids. */
-#define TEXT_MAX	(TEXT_BASE + TEXT_MEMBER * PID_MAX_LIMIT)
+#define MEMBERS_MAX	PID_MAX_LIMIT
+/* The most that are found in the agent's list, in one go; more are in the table. */
+#define LISTED_MAX	1024
+/* Buckets of the table that are looked at in one go. */
+#define BUCKETS_MAX	256
 
 /**
  * struct inspector - an open inspect file
@@ -50,6 +57,28 @@ struct inspector {
 	char *text;
 	size_t length;
 	size_t at;
+};
+
+/**
+ * struct found - a member
+ * @nr: how many had joined before it
+ * @pid: as the writer's pid namespace counts
+ */
+struct found {
+	u64 nr;
+	pid_t pid;
+};
+
+/**
+ * struct gathered - members of an agent
+ * @found: them, oldest first
+ * @size: how many there is room for
+ * @nr: how many there are
+ */
+struct gathered {
+	struct found *found;
+	size_t size;
+	size_t nr;
 };
 
 static const char *state_name(const struct swarm_agent *agent)
@@ -161,34 +190,144 @@ static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 	seq_buf_putc(out, '}');
 }
 
-static void put_members(struct seq_buf *out, const struct swarm_agent *agent)
+/* Members: gathered, then printed */
+
+/* Under rcu_read_lock(). Returns false where there is no more room. */
+static bool gather_one(struct gathered *gathered, const struct swarm_member *member)
 {
-	const struct pid_namespace *ns = task_active_pid_ns(current);
+	if (gathered->nr == gathered->size)
+		return false;
+	gathered->found[gathered->nr++] = (struct found){
+		.nr = member->nr,
+		.pid = pid_nr_ns(member->pid, task_active_pid_ns(current)),
+	};
+	return true;
+}
+
+static int gather_listed(const struct swarm_agent *agent, struct gathered *gathered)
+{
 	const struct swarm_member *member;
-	bool first = true;
+
+	list_for_each_entry_rcu(member, &agent->members, link)
+		if (!gather_one(gathered, member))
+			return -E2BIG;
+	return 0;
+}
+
+/*
+ * From the table of all members, bucket by bucket, where each that lives through the
+ * search is met once, whoever comes and goes meanwhile.
+ */
+static int gather_from_table(u64 id, struct gathered *gathered)
+{
+	unsigned long nr = 1UL << (64 - swarm_members.shift), at, end;
+	const struct swarm_member *member;
+	int err = 0;
+
+	for (at = 0; at < nr && !err; at = end) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		rcu_read_lock();
+		for (end = min(at + BUCKETS_MAX, nr); at < end; at++)
+			hlist_for_each_entry_rcu(member, &swarm_members.buckets[at], node)
+				if (member->agent->id == id && !gather_one(gathered, member))
+					err = -E2BIG;
+		rcu_read_unlock();
+	}
+	return err;
+}
+
+static int older(const void *one, const void *other)
+{
+	u64 first = ((const struct found *)one)->nr, second = ((const struct found *)other)->nr;
+
+	return (first > second) - (first < second);
+}
+
+/* Returns 0; -ESRCH; -E2BIG where there is no room for all; -EINTR. */
+static int gather(u64 id, struct gathered *gathered)
+{
+	struct swarm_agent *agent;
+	bool few = false;
+	int err = 0;
+
+	gathered->nr = 0;
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (!agent)
+		err = -ESRCH;
+	else
+		few = READ_ONCE(agent->nr_members) <= LISTED_MAX;
+	if (few)
+		err = gather_listed(agent, gathered);
+	rcu_read_unlock();
+	if (err || few)
+		return err;
+	err = gather_from_table(id, gathered);
+	if (!err)
+		sort(gathered->found, gathered->nr, sizeof(*gathered->found), older, NULL);
+	return err;
+}
+
+static size_t likely_members(u64 id)
+{
+	const struct swarm_agent *agent;
+	size_t nr = 0;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent)
+		nr = READ_ONCE(agent->nr_members);
+	rcu_read_unlock();
+	/* Some may join meanwhile. */
+	return nr + nr / 8 + 16;
+}
+
+/* Sets @gathered, whose @found is to be freed whatever comes of it. */
+static int gather_all(u64 id, struct gathered *gathered)
+{
+	size_t size = likely_members(id);
+	int err;
+
+	do {
+		if (size > 2 * MEMBERS_MAX)
+			return -E2BIG;
+		kvfree(gathered->found);
+		gathered->found = kvmalloc_array(size, sizeof(*gathered->found),
+						 GFP_KERNEL_ACCOUNT);
+		if (!gathered->found)
+			return -ENOMEM;
+		gathered->size = size;
+		err = gather(id, gathered);
+		size *= 2;
+	} while (err == -E2BIG);
+	return err;
+}
+
+static void put_members(struct seq_buf *out, const struct gathered *gathered)
+{
+	size_t i;
 
 	seq_buf_puts(out, "\"members\":[");
-	list_for_each_entry_rcu(member, &agent->members, link) {
-		if (seq_buf_has_overflowed(out))
-			return;
-		seq_buf_printf(out, "%s%d", first ? "" : ",",
-			       pid_nr_ns(member->pid, (struct pid_namespace *)ns));
-		first = false;
+	for (i = 0; i < gathered->nr; i++) {
+		seq_buf_printf(out, "%s%d", i ? "," : "", gathered->found[i].pid);
+		cond_resched();
 	}
-	seq_buf_putc(out, ']');
+	seq_buf_puts(out, "]}\n");
 }
 
-static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent)
+static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent, char *path)
 {
-	char path[256];
-
 	seq_buf_puts(out, "\"cgroup\":");
-	if (!swarm_cgroup_path(agent, path, sizeof(path)))
+	/* A parameter of the kernel, which begins it, has 1024 bytes at most. */
+	if (!swarm_cgroup_path(agent, path, PATH_MAX))
 		seq_buf_puts(out, "null");
 	else
-		swarm_json_string(out, path, sizeof(path));
+		swarm_json_string(out, path, PATH_MAX);
 }
 
+/* All but its members. @name: PATH_MAX bytes, for paths */
 static void put_agent(struct seq_buf *out, struct swarm_agent *agent, char *name)
 {
 	seq_buf_printf(out, "{\"id\":%llu,\"name\":", agent->id);
@@ -196,26 +335,25 @@ static void put_agent(struct seq_buf *out, struct swarm_agent *agent, char *name
 		swarm_json_string(out, agent->name, sizeof(agent->name));
 	else
 		seq_buf_puts(out, "null");
-	seq_buf_printf(out, ",\"state\":\"%s\",\"violations\":%u,\"audited\":%u,",
-		       state_name(agent), atomic_read(&agent->violations),
-		       atomic_read(&agent->audited));
+	seq_buf_printf(out, ",\"state\":\"%s\",\"violations\":%llu,\"audited\":%llu,",
+		       state_name(agent), (u64)atomic64_read(&agent->violations),
+		       (u64)atomic64_read(&agent->audited));
 	if (READ_ONCE(agent->range) == SWARM_NO_RANGE)
 		seq_buf_puts(out, "\"ids\":null,");
 	else
 		seq_buf_printf(out, "\"ids\":{\"first\":%u,\"count\":%u},",
 			       swarm_agent_first_id(agent), swarm_id_count);
-	put_cgroup(out, agent);
+	put_cgroup(out, agent, name);
 	seq_buf_putc(out, ',');
 	put_namespaces(out, agent);
 	seq_buf_putc(out, ',');
 	put_policy(out, agent->policy, name);
 	seq_buf_putc(out, ',');
-	put_members(out, agent);
-	seq_buf_puts(out, "}\n");
 }
 
 /* Returns the length of the text, -ESRCH, or -E2BIG where it does not fit. @name: PATH_MAX bytes */
-static ssize_t describe(u64 id, char *text, size_t size, char *name)
+static ssize_t describe(u64 id, const struct gathered *members, char *text, size_t size,
+			char *name)
 {
 	struct swarm_agent *agent;
 	struct seq_buf out;
@@ -228,40 +366,28 @@ static ssize_t describe(u64 id, char *text, size_t size, char *name)
 	rcu_read_unlock();
 	if (!agent)
 		return -ESRCH;
+	put_members(&out, members);
 	return seq_buf_has_overflowed(&out) ? -E2BIG : seq_buf_used(&out);
 }
 
-static size_t likely_size(u64 id)
-{
-	const struct swarm_agent *agent;
-	size_t size = TEXT_BASE;
-
-	rcu_read_lock();
-	agent = swarm_agent_find(id);
-	if (agent)
-		size += (size_t)READ_ONCE(agent->uses) * TEXT_MEMBER;
-	rcu_read_unlock();
-	return size;
-}
-
 /* Makes the answer; the one before it stays where that fails. */
-static int inspect(struct inspector *inspector, u64 id)
+static int describe_into(struct inspector *inspector, u64 id, const struct gathered *members)
 {
 	char *name __free(kfree) = kmalloc(PATH_MAX, GFP_KERNEL_ACCOUNT);
-	size_t size;
+	size_t base, size;
 	ssize_t length;
 	char *text;
 
 	if (!name)
 		return -ENOMEM;
-	/* It may grow faster than it is described. */
-	for (size = likely_size(id);; size *= 2) {
-		if (size > TEXT_MAX)
+	for (base = TEXT_BASE;; base *= 2) {
+		if (base > TEXT_BASE_MAX)
 			return -E2BIG;
+		size = base + TEXT_MEMBER * members->nr;
 		text = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 		if (!text)
 			return -ENOMEM;
-		length = describe(id, text, size, name);
+		length = describe(id, members, text, size, name);
 		if (length >= 0)
 			break;
 		kvfree(text);
@@ -277,6 +403,17 @@ static int inspect(struct inspector *inspector, u64 id)
 	return 0;
 }
 
+static int inspect(struct inspector *inspector, u64 id)
+{
+	struct gathered members = {};
+	int err = gather_all(id, &members);
+
+	if (!err)
+		err = describe_into(inspector, id, &members);
+	kvfree(members.found);
+	return err;
+}
+
 static ssize_t inspect_write(struct file *file, const char __user *buf, size_t length,
 			     loff_t *pos)
 {
@@ -287,7 +424,7 @@ static ssize_t inspect_write(struct file *file, const char __user *buf, size_t l
 	ssize_t ret;
 	u64 id;
 
-	ret = swarm_may_order(file);
+	ret = swarm_may_order(file) ?: swarm_may_ask(file);
 	if (ret)
 		return ret;
 	if (length > sizeof(request))
@@ -313,7 +450,7 @@ static ssize_t inspect_read(struct file *file, char __user *buf, size_t length, 
 	ssize_t ret;
 
 	/* What it tells is for those who may ask. */
-	ret = swarm_may_control(file);
+	ret = swarm_may_ask(file);
 	if (ret)
 		return ret;
 	if (mutex_lock_killable(&inspector->lock))
@@ -337,7 +474,7 @@ unlock:
 static int inspect_open(struct inode *inode, struct file *file)
 {
 	struct inspector *inspector;
-	int err = swarm_may_control(file);
+	int err = swarm_may_ask(file);
 
 	if (err)
 		return err;

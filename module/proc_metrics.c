@@ -14,6 +14,8 @@
 #include "member.h"
 #include "params.h"
 #include "proc.h"
+#include "proc_text.h"
+#include "viewer.h"
 
 #define ABI	1
 
@@ -96,20 +98,18 @@ static void show_all(struct seq_file *seq)
 	counter(seq, "events_lost", atomic64_read(&swarm_events_lost));
 }
 
-/* Inside an agent: that agent alone. */
+/* Inside an agent: that agent alone; in a foreign container: none. */
 static void show_own(struct seq_file *seq, u64 scope)
 {
 	u64 active = 0, members = 0, violations = 0;
-	const struct swarm_member *member;
 	struct swarm_agent *agent;
 
 	rcu_read_lock();
 	agent = swarm_agent_find(scope);
 	if (agent) {
 		active = 1;
-		violations = atomic_read(&agent->violations);
-		list_for_each_entry_rcu(member, &agent->members, link)
-			members++;
+		violations = atomic64_read(&agent->violations);
+		members = READ_ONCE(agent->nr_members);
 	}
 	rcu_read_unlock();
 	show_agents(seq, active, active, 0);
@@ -119,27 +119,24 @@ static void show_own(struct seq_file *seq, u64 scope)
 	counter(seq, "violations", violations);
 }
 
-static int metrics_show(struct seq_file *seq, void *unused)
+static void show_metrics(struct seq_file *seq, u64 scope)
 {
-	u64 scope = swarm_scope((u64)(uintptr_t)seq->private);
-
 	show_module(seq);
 	if (scope == SWARM_SCOPE_ALL)
 		show_all(seq);
 	else
 		show_own(seq, scope);
 	seq_puts(seq, "# EOF\n");
-	return 0;
 }
 
 static int metrics_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, metrics_show, (void *)(uintptr_t)swarm_current_agent_id());
+	return swarm_text_open(file, show_metrics);
 }
 
 const struct proc_ops swarm_proc_metrics_ops = {
 	.proc_open = metrics_open,
-	.proc_read = seq_read,
-	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
+	.proc_read = swarm_text_read,
+	.proc_lseek = no_seek_end_llseek,
+	.proc_release = swarm_text_release,
 };

@@ -41,19 +41,19 @@ TRACE_EVENT(agent_spawn,
 );
 
 TRACE_EVENT(agent_destroy,
-	TP_PROTO(u64 id, const char *reason, unsigned int violations),
+	TP_PROTO(u64 id, const char *reason, u64 violations),
 	TP_ARGS(id, reason, violations),
 	TP_STRUCT__entry(
 		__field(u64, id)
 		__string(reason, reason)
-		__field(unsigned int, violations)
+		__field(u64, violations)
 	),
 	TP_fast_assign(
 		__entry->id = id;
 		__assign_str(reason);
 		__entry->violations = violations;
 	),
-	TP_printk("id=%llu reason=%s violations=%u", __entry->id, __get_str(reason),
+	TP_printk("id=%llu reason=%s violations=%llu", __entry->id, __get_str(reason),
 		  __entry->violations)
 );
 

@@ -44,12 +44,19 @@ const destroyed = z.strictObject({
   step: z.string().optional(),
   error: z.string().optional(),
 });
+/** Violations of an agent beyond the rate at which they are told. */
+const suppressed = z.strictObject({
+  ...head,
+  event: z.literal('suppressed'),
+  agent,
+  count: z.number().int().positive(),
+});
 const lost = z.strictObject({ ...head, event: z.literal('lost'), count: z.number().int().positive() });
 
-const event = z.discriminatedUnion('event', [created, spawned, violation, destroyed, lost]);
+const event = z.discriminatedUnion('event', [created, spawned, violation, suppressed, destroyed, lost]);
 
 /** Every kind of event, with its fields: the schemas that lines are parsed with. */
-export const EVENTS = { created, spawned, violation, destroyed, lost };
+export const EVENTS = { created, spawned, violation, suppressed, destroyed, lost };
 
 /** An event; `seq` rises by one, `time` is CLOCK_MONOTONIC in nanoseconds. */
 export type SwarmEvent = z.infer<typeof event>;

@@ -19,7 +19,7 @@ test('a burst of 100,000 events loses none in a ring sized for it, whenever it i
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko, { event_buffer: 100_100 });
+  const guest = await booted.load(module.ko, { event_buffer: 200_100, event_rate: 0 });
   // One reader meanwhile and one that comes afterwards.
   const script = [
     `events each 1 ${BURST + LIFE} >/tmp/seen 2>/tmp/started & reader=$!`,
@@ -39,7 +39,7 @@ test('a burst of 100,000 events loses none in a ring sized for it, whenever it i
 
 test('a reader of a ring that is too small is told exactly how many it lost', async ({ booted, module }) => {
   const size = 1024;
-  const guest = await booted.load(module.ko, { event_buffer: size - 10 });
+  const guest = await booted.load(module.ko, { event_buffer: 2 * size - 10, event_rate: 0 });
   const script = [
     'exec 4</proc/swarm/events',
     `${RUN}; ${SETTLED}`,

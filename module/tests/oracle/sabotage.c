@@ -7,6 +7,8 @@
  *   mistake ID PID  change the ledger: PID descends from agent ID, and its home is
  *                   where the caller is
  *   restore         undo it; before the process exits
+ *   count ID N      let agent ID have N violations, and as many that were audited; this
+ *                   stays, and is nothing that the oracle looks at
  *
  * Takes none of swarm_guard's locks but the agent's: for a guest at rest.
  */
@@ -137,6 +139,25 @@ static int break_it(const char *order)
 	return err;
 }
 
+static int count(u64 id, u64 nr)
+{
+	const struct swarm_view *guard = symbol_get(swarm_view);
+	struct swarm_agent *agent;
+	u64 at = id;
+
+	if (!guard)
+		return -ESRCH;
+	rcu_read_lock();
+	agent = guard->next_agent(&at);
+	if (agent && at == id) {
+		atomic64_set(&agent->violations, nr);
+		atomic64_set(&agent->audited, nr);
+	}
+	rcu_read_unlock();
+	symbol_put(swarm_view);
+	return agent && at == id ? 0 : -ESRCH;
+}
+
 void oracle_restore(void)
 {
 	mutex_lock(&lock);
@@ -152,12 +173,15 @@ void oracle_restore(void)
  */
 int oracle_sabotage(char *order)
 {
+	u64 id, nr;
 	int err;
 
 	if (!strcmp(order, "restore")) {
 		oracle_restore();
 		return 0;
 	}
+	if (sscanf(order, "count %llu %llu", &id, &nr) == 2)
+		return count(id, nr);
 	mutex_lock(&lock);
 	err = view ? -EBUSY : 0;
 	if (!err) {

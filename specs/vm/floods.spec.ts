@@ -1,0 +1,126 @@
+/** Violations of an agent beyond a rate: counted, summed up, and nobody else's loss. */
+import type { SwarmEvent } from '../../harness/swarm/events.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { parseMetrics } from '../metrics.js';
+import { expectActive, hold } from '../support.js';
+
+const RATE = 100;
+const PRIVILEGED = '{"spawn":true,"privileged":true,"namespace_flags":0}';
+
+/** Is denied a device so often, from so many threads. */
+const flood = (count: number, threads = 1) => `/usr/local/bin/events burst ${count} ${threads}`;
+
+/** Violations of an agent that were told, and those that were summed up. */
+function toldOf(events: readonly SwarmEvent[], agent: number): { told: number; summed: number } {
+  let told = 0;
+  let summed = 0;
+  for (const event of events) {
+    if (event.event === 'violation' && event.agent === agent) told++;
+    if (event.event === 'suppressed' && event.agent === agent) summed += event.count;
+  }
+  return { told, summed };
+}
+
+async function elapsed(guest: LoadedGuest, work: () => Promise<unknown>): Promise<number> {
+  const uptime = async () => Number((await guest.sh('cat /proc/uptime')).split(' ')[0]);
+  const start = await uptime();
+  await work();
+  return (await uptime()) - start;
+}
+
+for (const [how, threads] of [
+  ['one thread', 1],
+  ['four threads', 4],
+] as const)
+  test(`a flood of violations by ${how} is told at a rate, and summed up exactly`, async ({ loaded }) => {
+    const COUNT = 20_000;
+    let seconds = 0;
+    const events = await loaded.swarm.eventsDuring(async () => {
+      seconds = await elapsed(loaded, async () => {
+        await loaded.sh(`launch '${PRIVILEGED}' ${flood(COUNT, threads)} >/dev/null 2>&1`, {
+          timeoutMs: 120_000,
+        });
+        await expectActive(loaded, 0);
+      });
+    });
+    const last = events.at(-1);
+    expect(last).toMatchObject({ event: 'destroyed', violations: COUNT });
+    const { told, summed } = toldOf(events, last?.event === 'destroyed' ? last.agent : 0);
+    expect(told + summed).toBe(COUNT);
+    expect(told).toBeLessThanOrEqual(RATE * (Math.ceil(seconds) + 1));
+    expect(told).toBeGreaterThanOrEqual(RATE);
+    // The last sum comes before the end of its agent.
+    expect(events.at(-2)).toMatchObject({ event: 'suppressed' });
+    events.forEach((event, index) => {
+      expect(event.seq).toBe((events[0]?.seq ?? 0) + index);
+    });
+  });
+
+test('the sum is told soon after a flood, though the agent lives on and does nothing', async ({ loaded }) => {
+  const COUNT = 5000;
+  const { line, release } = hold(loaded);
+  const before = (await loaded.swarm.events()).at(-1)?.seq ?? 0;
+  const running = loaded.swarm.run({ privileged: true, namespace_flags: 0 }, `${flood(COUNT)}; ${line}`);
+  await expect
+    .poll(async () => {
+      const events = await loaded.swarm.events(before + 1);
+      const { told, summed } = toldOf(events, (await loaded.swarm.agents())[0]?.id ?? 0);
+      return told + summed;
+    })
+    .toBe(COUNT);
+  expect((await loaded.swarm.events()).at(-1)).toMatchObject({ event: 'suppressed' });
+  await release();
+  await running;
+  await expectActive(loaded, 0);
+});
+
+test('a flood overwrites nothing that is told of the life of agents, and what is lost is known', async ({
+  booted,
+  module,
+}) => {
+  // Sixteen of each kind.
+  const guest = await booted.load(module.ko, { event_buffer: 32, event_rate: 0 });
+  const COUNT = 2000;
+  const created = await guest.swarm.create({ name: 'operator' });
+  const script = [
+    'exec 4</proc/swarm/events',
+    `launch '${PRIVILEGED}' ${flood(COUNT)} >/dev/null 2>&1`,
+    "until [ $(sed -n 's/Active agents: //p' /proc/swarm/status) = 1 ]; do sleep 0.05; done",
+    'handed read 4 | grep -v EAGAIN',
+  ];
+  const lines = (await guest.sh(script.join('\n'), { timeoutMs: 120_000 })).split('\n');
+  const seen = lines.map((line) => JSON.parse(line) as { event: string; seq: number; count?: number });
+  expect(seen.map(({ event }) => event)).toEqual([
+    'created',
+    'created',
+    'spawned',
+    'lost',
+    ...Array<string>(16).fill('violation'),
+    'destroyed',
+  ]);
+  expect(seen[3]).toMatchObject({ seq: 3 + COUNT - 16, count: COUNT - 16 });
+  expect(seen.at(-1)).toMatchObject({ seq: 4 + COUNT, violations: COUNT });
+  const lost = async () =>
+    (await parseMetrics(await guest.swarm.metrics())).get('swarm_guard_events_lost_total');
+  expect(await lost()).toBe(COUNT - 16);
+  // One that comes later sees the same, and has lost nothing.
+  const later = await guest.sh('exec 4</proc/swarm/events; handed read 4 | grep -v EAGAIN');
+  expect(later.split('\n')).toEqual(lines);
+  expect(await lost()).toBe(COUNT - 16);
+  await guest.swarm.destroy(created);
+  expect((await guest.swarm.events()).filter(({ event }) => event === 'created')).toHaveLength(2);
+  await guest.unload();
+});
+
+test('the module is unloaded while a sum waits to be told', async ({ booted, module }) => {
+  const guest = await booted.load(module.ko);
+  for (let round = 0; round < 3; round++) {
+    // Registered again when its process has gone, so that nothing of it is told.
+    const persisting = PRIVILEGED.replace('}', ',"persist":true}');
+    await guest.sh(`launch '${persisting}' ${flood(500)} >/dev/null 2>&1`);
+    await guest.sh('until rmmod swarm_guard 2>/dev/null; do sleep 0.02; done');
+    await guest.reload();
+  }
+  await guest.unload();
+});

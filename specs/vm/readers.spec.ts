@@ -1,0 +1,280 @@
+/** Who is told what: descriptors of /proc/swarm in other hands, foreign containers, long reads, large numbers. */
+import { ORACLE } from '../../harness/vm/guest.js';
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { parseEvents } from '../../harness/swarm/events.js';
+import { parseInspection } from '../../harness/swarm/inspect.js';
+import { expect, test } from '../fixtures.js';
+import { background, destroyAll, expectActive, hold } from '../support.js';
+
+const FILES = { create: 3, inspect: 4, events: 5, status: 6, agents: 7, metrics: 8 } as const;
+type File = keyof typeof FILES;
+
+/** What was printed behind each line "== NAME". */
+function sections(text: string): Map<string, string> {
+  const parts = text.split(/^== (\S+)\n/m).slice(1);
+  const found = new Map<string, string>();
+  for (let at = 0; at < parts.length; at += 2) found.set(parts[at] ?? '', parts[at + 1] ?? '');
+  return found;
+}
+
+const readAll = Object.entries(FILES)
+  .map(([name, fd]) => `echo "== ${name}"; handed read ${fd}`)
+  .join('; ');
+
+/** Opens every file at its descriptor, has something ready at each, and reads some bytes of it. */
+const BEGUN = [
+  ...Object.entries(FILES).map(([name, fd]) => {
+    const how = name === 'create' || name === 'inspect' ? '<>' : '<';
+    return `exec ${fd}${how}/proc/swarm/${name}`;
+  }),
+  `echo '{"name":"secret-2"}' >&3`,
+  'sed -n "s/ID: \\([0-9]*\\).*/\\1/p" /proc/swarm/agents | head -n 1 >&4',
+  'for fd in 4 5 6 7 8; do echo "== begun-$fd"; handed read $fd 9; echo; done',
+];
+
+test('a member gets nothing of what was begun for root, and takes nothing of it', async ({ loaded }) => {
+  const secrets = [await loaded.swarm.create({ name: 'secret-1', memory_limit: 12_345_678 })];
+  await loaded.swarm.create({});
+  const { active, violations } = await loaded.swarm.status();
+  const script = [
+    ...BEGUN,
+    'echo "== polled"; handed poll 5 0',
+    `launch '{"spawn":true,"namespace_flags":95,"privileged":true}' /bin/bash -c '${[
+      'echo "== BORN"',
+      readAll,
+      'echo "== sought"; handed seek 5',
+      'echo "== watched"; handed poll 5 1000',
+      'echo "== MORE"',
+    ].join('; ')}' 2>/dev/null`,
+    readAll,
+  ].join('\n');
+  const { stdout } = await loaded.exec('bash -s', { stdin: script });
+  const [before = '', inside = '', after = ''] = stdout.split(/^== (?:BORN|MORE)\n/m);
+  const begun = sections(before);
+  const own = sections(inside);
+  const root = sections(after);
+  const rest = (name: File) => `${begun.get(`begun-${FILES[name]}`)?.trimEnd() ?? ''}${root.get(name) ?? ''}`;
+
+  expect(inside).not.toContain('secret');
+  expect(inside).not.toContain('12345678');
+  for (const name of ['create', 'inspect', 'events'] as const) expect(own.get(name), name).toBe('EPERM\n');
+  expect(own.get('sought')).toBe('EPERM\n');
+  expect(begun.get('polled')).toBe('in\n');
+  expect(own.get('watched')).toBe('error\n');
+  // From where root had come to, but of the agent's own text.
+  expect(own.get('status')).toContain('Total created: 1\n');
+  expect(own.get('agents')?.split('\n').filter(Boolean)).toHaveLength(1);
+  expect(own.get('agents')).not.toContain('Memory: 12345678B');
+  expect(own.get('metrics')).not.toMatch(/hook_runs|events_total/);
+
+  // Root goes on as if nobody had been there.
+  expect(root.get('create')).toMatch(/^\{"id":\d+\}\n$/);
+  expect(parseInspection(rest('inspect')).id).toBe(secrets[0]);
+  const [first, second] = parseEvents(rest('events').replace(/EAGAIN\n$/, ''));
+  expect(second?.seq).toBe((first?.seq ?? 0) + 1);
+  expect(rest('metrics')).toContain('hook_runs_total');
+  // Two descriptors that members may not even read: create and inspect.
+  expect((await loaded.swarm.status()).violations).toBe(violations + 2);
+  expect((await loaded.swarm.status()).active).toBe(active + 1);
+  await destroyAll(loaded);
+});
+
+test('root gets nothing more of a descriptor that a member opened', async ({ loaded }) => {
+  await loaded.swarm.create({ name: 'secret-3' });
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run(
+    { privileged: true, namespace_flags: 0 },
+    `exec 5</proc/swarm/events 6</proc/swarm/status 7</proc/swarm/agents; handed read 6 1; echo $$ >/run/opener; ${line}`,
+  );
+  await expect.poll(() => loaded.sh('cat /run/opener 2>/dev/null || true')).toMatch(/^\d+$/);
+  const pid = await loaded.sh('cat /run/opener; rm /run/opener');
+  expect(await loaded.sh(`handed take ${pid} 5`)).toBe('EPERM');
+  expect(await loaded.sh(`handed take ${pid} 6`)).toMatch(/^ctive agents: 1\nTotal created: 1\n/);
+  expect(await loaded.sh(`handed take ${pid} 7`)).toMatch(new RegExp(`^ID: \\d+, PID: ${pid}, [^\\n]*$`));
+  await release();
+  await running;
+  await destroyAll(loaded);
+});
+
+test('a process that becomes a member between two reads sees its own agent from then on', async ({
+  loaded,
+}) => {
+  const other = await loaded.swarm.create({ name: 'secret-4' });
+  await loaded.sh('rm -f /run/go /run/seen');
+  const script = [
+    ...BEGUN,
+    'until [ -e /run/go ]; do sleep 0.05; done',
+    `{ ${readAll}; } >/run/seen.tmp; mv /run/seen.tmp /run/seen`,
+  ].join('\n');
+  await loaded.writeFile('/run/script', script);
+  const pid = await background(loaded, 'unshare -m bash /run/script');
+  await expect
+    .poll(() => loaded.sh(`readlink /proc/${pid}/ns/mnt`))
+    .not.toBe(await loaded.sh('readlink /proc/self/ns/mnt'));
+  await expect.poll(async () => (await loaded.swarm.status()).active).toBe(2);
+  const id = await loaded.swarm.create({ pid, namespace_flags: 4, privileged: true });
+  await loaded.sh('touch /run/go');
+  await expect.poll(() => loaded.sh('cat /run/seen 2>/dev/null || true')).toContain('== metrics');
+  const seen = sections(await loaded.sh('cat /run/seen; echo'));
+  for (const name of ['create', 'inspect', 'events'] as const) expect(seen.get(name), name).toBe('EPERM\n');
+  expect(seen.get('status')).toContain('Total created: 1\n');
+  expect(seen.get('agents')?.split('\n').filter(Boolean)).toHaveLength(1);
+  expect(seen.get('metrics')).not.toMatch(/hook_runs|events_total/);
+  await expectActive(loaded, 2);
+  await loaded.swarm.destroy(other, id);
+  await destroyAll(loaded);
+});
+
+test("a member's reader is not woken for good by events of others", async ({ loaded }) => {
+  const { stdout } = await loaded.swarm.run(
+    { privileged: true, namespace_flags: 0 },
+    [
+      'exec 5</proc/swarm/events; handed read 5 >/dev/null',
+      'touch /run/drained; until [ -e /run/others ]; do sleep 0.05; done',
+      'handed poll 5 300; attempt setns /proc/self/ns/uts; handed poll 5 300; handed read 5',
+    ].join('; '),
+    {
+      under: `rm -f /run/drained /run/others; { until [ -e /run/drained ]; do sleep 0.05; done; echo '{"name":"other"}' >/proc/swarm/create; touch /run/others; } &`,
+    },
+  );
+  const [first, , second, line] = stdout.split('\n');
+  expect([first, second]).toEqual(['timeout', 'in']);
+  expect(line).toContain('"kind":"setns"');
+  expect(stdout).not.toContain('other');
+  await destroyAll(loaded);
+});
+
+const ZEROS = 'Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0';
+
+for (const [what, enter] of [
+  ['pid', 'unshare --pid --fork --mount-proc'],
+  ['user', 'unshare --user --map-root-user'],
+] as const)
+  test(`in another ${what} namespace than the initial one nobody sees agents but their members`, async ({
+    loaded,
+  }) => {
+    const id = await loaded.swarm.create({ memory_limit: 12_345_678 });
+    const look = [
+      'echo "== status"; cat /proc/swarm/status; echo "== agents"; cat /proc/swarm/agents',
+      'echo "== metrics"; cat /proc/swarm/metrics',
+      'for file in events inspect; do echo "== $file"; handed open /proc/swarm/$file; done',
+      ...Object.entries(FILES).map(([name, fd]) => `echo "== passed-${name}"; handed read ${fd}`),
+      'echo "== polled"; handed poll 5 1000',
+    ].join('; ');
+    await loaded.writeFile('/run/look', look);
+    const { stdout } = await loaded.exec('bash -s', {
+      stdin: [...BEGUN, `${enter} bash /run/look`, 'echo "== root"; handed read 5 100'].join('\n'),
+    });
+    const seen = sections(stdout);
+    expect(seen.get('status')).toBe(`${ZEROS}\n`);
+    expect(seen.get('agents')).toBe('');
+    expect(seen.get('metrics')).toContain('swarm_guard_agents 0\n');
+    expect(seen.get('metrics')).not.toMatch(/hook_runs|events_total/);
+    for (const file of ['events', 'inspect']) expect(seen.get(file), file).toMatch(/^E(PERM|ACCES)\n$/);
+    // With descriptors that were opened outside, too.
+    for (const file of ['events', 'inspect']) expect(seen.get(`passed-${file}`), file).toBe('EPERM\n');
+    expect(seen.get('passed-status')).toBe(`${ZEROS.slice(9)}\n`);
+    expect(seen.get('passed-agents')).toBe('');
+    expect(seen.get('passed-metrics')).toContain('swarm_guard_agents_created_total 0\n');
+    expect(seen.get('polled')).toBe('error\n');
+    expect(seen.get('root')).toContain('"seq"');
+    // Answers are for who may write, who may be in a pid namespace of its own.
+    if (what === 'user') expect(seen.get('passed-create')).toBe('EPERM\n');
+    else expect(seen.get('passed-create')).toMatch(/^\{"id":\d+\}\n/);
+    expect(await loaded.swarm.inspect(id)).toMatchObject({ id });
+    await destroyAll(loaded);
+  });
+
+test('a reader that was opened in another namespace sees no agents anywhere', async ({ loaded }) => {
+  const id = await loaded.swarm.create({});
+  const inner = 'exec 6</proc/swarm/status 7</proc/swarm/agents; touch /run/opened; exec sleep 1000';
+  const pid = await background(loaded, `unshare --user --map-root-user sh -c '${inner}'`);
+  await expect.poll(() => loaded.sh('ls /run/opened 2>/dev/null || true')).not.toBe('');
+  expect(await loaded.sh(`handed take ${pid} 6`)).toBe(ZEROS);
+  expect(await loaded.sh(`handed take ${pid} 7`)).toBe('');
+  await loaded.sh(`kill ${pid}; rm /run/opened`);
+  await loaded.swarm.destroy(id);
+});
+
+async function create(guest: LoadedGuest, count: number): Promise<void> {
+  await guest.sh(`yes '{}' | head -n ${count} >/proc/swarm/create`, { timeoutMs: 300_000 });
+}
+
+test('whoever reads the end of agents keeps no grace period from ending', async ({ loaded }) => {
+  test.setTimeout(400_000);
+  await create(loaded, 150_000);
+  const printed = await loaded.sh('setpriv --reuid 1000 --clear-groups handed grace /proc/swarm/agents 8', {
+    timeoutMs: 120_000,
+  });
+  const [, read = NaN, grace = NaN] = (/^read (\d+) grace (\d+)$/.exec(printed) ?? []).map(Number);
+  expect(read, printed).toBeGreaterThan(50);
+  // With one section over all agents a grace period takes as long as the read at least.
+  expect(grace, printed).toBeLessThan(read / 2);
+  await destroyAll(loaded);
+  await expectActive(loaded, 0);
+});
+
+test('over a thousand members are told, oldest first', async ({ loaded }) => {
+  test.setTimeout(400_000);
+  const CHILDREN = 1100;
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run(
+    { pids_limit: 2000 },
+    `handed family ${CHILDREN} >/run/born & ${line}; kill -9 -1`,
+  );
+  await expect.poll(() => loaded.sh('cat /run/born 2>/dev/null || true'), { timeout: 120_000 }).toBe('born');
+  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const { members, cgroup } = await loaded.swarm.inspect(id);
+  expect(members.length).toBeGreaterThan(CHILDREN);
+  expect(members).toEqual([...members].sort((one, other) => one - other));
+  const listed = (await loaded.sh(`cat /sys/fs/cgroup${cgroup ?? ''}/cgroup.procs`)).split('\n').map(Number);
+  for (const pid of listed.filter((each) => each <= (members.at(-1) ?? 0))) expect(members).toContain(pid);
+  await release();
+  await running;
+  await expectActive(loaded, 0);
+});
+
+test('the counters of an agent go on beyond 32 bits, wherever they are shown', async ({ loaded }) => {
+  const events = '/sys/kernel/tracing/events/swarm_guard/agent_destroy/enable';
+  const { line, release } = hold(loaded);
+  const many = 2 ** 32 - 1;
+  const running = loaded.swarm.run(
+    { syscalls: { thread: 'audit' } },
+    `until [ -e /run/counted ]; do sleep 0.1; done; attempt setns /proc/self/ns/uts -- thread; cat /proc/swarm/status /proc/swarm/metrics; echo >/dev/null; ${line}`,
+  );
+  await loaded.sh('rm -f /run/counted');
+  await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
+  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  await loaded.sh(
+    `echo 1 >${events}; echo "count ${id} ${many}" >${ORACLE}; touch /run/counted; echo >/sys/kernel/tracing/trace`,
+  );
+  await expect.poll(async () => (await loaded.swarm.inspect(id)).audited).toBe(many + 1);
+  expect((await loaded.swarm.inspect(id)).violations).toBe(many + 1);
+  await release();
+  const { stdout } = await running;
+  expect(stdout).toContain(`Policy violations: ${many + 1}\n`);
+  expect(stdout).toContain(`swarm_guard_violations_total ${many + 1}\n`);
+  await expectActive(loaded, 0);
+  expect((await loaded.swarm.events()).at(-1)).toMatchObject({
+    event: 'destroyed',
+    agent: id,
+    violations: many + 1,
+  });
+  expect(await loaded.sh(`echo 0 >${events}; cat /sys/kernel/tracing/trace`)).toContain(
+    `violations=${many + 1}`,
+  );
+});
+
+test("an agent's cgroup is told in full, however long its path", async ({ booted, module }) => {
+  const parent = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(240)).join('/');
+  const guest = await booted.load(module.ko, { cgroup_parent: parent });
+  const terminal = await guest.terminal();
+  await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
+  const [{ id } = { id: 0 }] = await guest.swarm.agents();
+  const { cgroup } = await guest.swarm.inspect(id);
+  expect(cgroup).toBe(`/${parent}/plain/${id}`);
+  expect(await guest.sh(`cat "/sys/fs/cgroup${cgroup ?? ''}/pids.max"`)).toBe('5');
+  terminal.close();
+  await expectActive(guest, 0);
+  await guest.unload();
+});
