@@ -94,6 +94,25 @@ export const kernel: readonly Attempt[] = [
     without: PEERS,
   },
   {
+    id: 'control-read',
+    title: "reading the launcher's answers and events by inherited descriptors",
+    under:
+      'exec 8</proc/swarm/events 9<>/proc/swarm/create; printf \'{"name":"outside"}\' >&9; handed poll 8 0',
+    inside: '{ handed read 9; handed read 8; } >got; handed seek 8',
+    escaped: 'grep -q -e \'"id"\' -e outside got',
+    after: "sed -n 's/^ID: \\([0-9]*\\), PID: 0,.*/\\1/p' /proc/swarm/agents >/proc/swarm/destroy",
+    ours: [
+      { outcome: 'denied', by: 'a member reads what tells of itself', counted: { control: 1 } },
+      {
+        outcome: 'denied',
+        by: 'a member reads what tells of itself',
+        counted: { control: 1 },
+        policy: { namespace_flags: 95, privileged: true },
+      },
+    ],
+    without: PEERS,
+  },
+  {
     id: 'entry32-unshare',
     arch: 'amd64',
     title: '32-bit entry: unshare of each kind',

@@ -1,4 +1,5 @@
 /** Attempts on privileges and resources. */
+import { PEERS } from './attempt.js';
 import type { Attempt } from './attempt.js';
 
 const NO_LIMITS = ['bwrap', 'unshare'] as const;
@@ -150,5 +151,22 @@ export const resources: readonly Attempt[] = [
     hold: true,
     escaped: 'outside holds io_uring',
     ours: [{ outcome: 'gap', section: 'io_uring and vhost workers' }],
+  },
+  {
+    id: 'event-flood',
+    title: 'violations without end, to overwrite the events of other agents',
+    before: `echo '{"name":"outside"}' >/proc/swarm/create`,
+    inside: 'exec events burst 20000 2',
+    escaped:
+      '! dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null | grep created | tail -n 2 | grep -q outside',
+    after: "sed -n 's/^ID: \\([0-9]*\\), PID: 0,.*/\\1/p' /proc/swarm/agents >/proc/swarm/destroy",
+    ours: [
+      {
+        outcome: 'denied',
+        by: 'events of the life of agents are kept apart',
+        counted: { device: 20000 },
+      },
+    ],
+    without: PEERS,
   },
 ];
