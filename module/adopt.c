@@ -42,7 +42,9 @@ static DEFINE_MUTEX(adoptions);
  * Has the violations of adoptions that create refuses. Their agent is never seen, and
  * the next one gets its id.
  */
-static struct swarm_agent nobody;
+static struct swarm_agent nobody = {
+	.flood.link = LIST_HEAD_INIT(nobody.flood.link),
+};
 
 /* Namespaces */
 
