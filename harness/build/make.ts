@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../roots/tool-root.js';
-import type { RunResult } from '../roots/tool-root.js';
+import type { Root, RunResult } from '../roots/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { copySources } from './module.js';
 
@@ -14,20 +14,23 @@ export interface ModuleCommand {
   /** The kernel whose headers are there; KDIR names them. */
   kernel?: Kernel;
   env?: Record<string, string>;
+  /** The root that it runs in; by default the one with the tools. */
+  root?: Root;
   /** Changes the copy before the command runs. */
   prepare?: (dir: string) => Promise<void>;
 }
 
 /** Runs a command in a copy of module/; nothing is left of it. */
-export async function inModule({ command, kernel, env = {}, prepare }: ModuleCommand): Promise<RunResult> {
-  const tools = await toolRoot(kernel?.arch);
+export async function inModule(options: ModuleCommand): Promise<RunResult> {
+  const { command, kernel, env = {}, prepare } = options;
+  const root = options.root ?? (await toolRoot(kernel?.arch));
   const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-module-'));
   try {
     await mkdir(join(dir, 'src'));
     await copySources(join(dir, 'src'));
     await prepare?.(join(dir, 'src'));
     const words = kernel && command[0] === 'make' ? [...command, `KDIR=${kernel.kdir}`] : command;
-    return await runInRoot(tools, words, {
+    return await runInRoot(root, words, {
       cwd: '/build/src',
       binds: [...(kernel?.headers ?? []), { host: dir, inside: 'build' }],
       env: { ...(kernel && ARCHITECTURES[kernel.arch].kbuild), ...env },

@@ -49,7 +49,7 @@ export async function copySources(to: string): Promise<void> {
 }
 
 /** Everything the module's build depends on in this repository. */
-async function sourcesKey(): Promise<string[]> {
+export async function sourcesKey(): Promise<string[]> {
   const files = (await sources()).filter((file) => !/^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*)$/.test(file));
   return [...files, ...(await Promise.all(files.map((file) => readFile(join(moduleDir, file), 'utf8'))))];
 }
@@ -60,9 +60,11 @@ export class StructureError extends Error {
 }
 
 /** What the build depends on of a kernel; trees of the user's may change where they are. */
-async function kernelKey({ image, headers, kdir }: Kernel): Promise<string[]> {
+export async function kernelKey({ image, headers, kdir }: Kernel): Promise<string[]> {
   const kbuild = headers.flatMap(({ host, inside }) =>
-    ['.config', 'Module.symvers'].map((file) => join(host, relative(inside, kdir.slice(1)), file)),
+    ['.config', 'include/config/auto.conf', 'Module.symvers'].map((file) =>
+      join(host, relative(inside, kdir.slice(1)), file),
+    ),
   );
   const hashes = await Promise.all([image, ...kbuild.filter((file) => existsSync(file))].map(sha256));
   return [kdir, ...hashes, ...headers.map(({ host }) => host)];

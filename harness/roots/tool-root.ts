@@ -38,6 +38,9 @@ const KERNEL_BUILD_PACKAGES = [
   ...['xz-utils', 'zstd', 'gawk'],
 ];
 
+/** What modules are built with for a kernel that clang has built. */
+const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole'];
+
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
 
 /** Options of mmdebstrap that keep documentation out of a root. */
@@ -92,6 +95,11 @@ export function toolRoot(arch: Architecture = 'amd64'): Promise<Root> {
 /** A root that kernels' own build system runs in; needed only for kernels that have no headers packaged. */
 export function kernelBuildRoot(): Promise<Root> {
   return debianRoot('kernel-build', "what the kernel's build needs", KERNEL_BUILD_PACKAGES);
+}
+
+/** A root that modules are built in for kernels that clang has built; about 40 s if it is not in the cache. */
+export function clangRoot(): Promise<Root> {
+  return debianRoot('clang', 'clang and its tools', CLANG_PACKAGES);
 }
 
 /** A root with a web browser; needed only to look at the results' pages. */

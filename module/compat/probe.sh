@@ -1,16 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# probe.sh KDIR [table]: ask the kernel in KDIR the questions in probes/ and write
-# the answers to generated/have.h; with "table", print them too.
+# probe.sh KDIR build|table VARIABLE=VALUE...: ask the kernel in KDIR the questions in
+# probes/ and write the answers to generated/have.h; with "table", print them too. The
+# variables are those that kbuild is given to build the module, CC among them.
 #
 # A question is a file. NAME.c is answered with yes when it compiles, NAME.sym
 # when the symbol on its last line is exported to modules. The first comment says
-# what is asked. Answers are kept until a probe, the kernel or the compiler
-# changes.
+# what is asked. Answers are kept until a probe, the kernel, the compiler or another of
+# the variables changes.
 set -eu
 
 kdir=$1
+print=$2
+shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/generated
 header=$out/have.h
@@ -21,9 +24,16 @@ macro_of() { echo "SWARM_HAVE_$(name_of "$1" | tr '[:lower:]' '[:upper:]')"; }
 
 key() {
 	questions | xargs cat
-	echo "$kdir"
-	cksum "$kdir/include/config/kernel.release" "$kdir/.config" "$kdir/Module.symvers" 2>/dev/null
-	"${CC:-cc}" --version 2>/dev/null | head -n 1
+	echo "$kdir" "$@"
+	for file in include/config/kernel.release include/config/auto.conf .config Module.symvers; do
+		[ ! -e "$kdir/$file" ] || cksum "$kdir/$file"
+	done
+	for variable; do
+		case $variable in
+		# A launcher such as ccache may stand before the compiler.
+		CC=*) ${variable#CC=} --version ;;
+		esac
+	done
 }
 
 # Compile all probes in one run of the kernel's build system.
@@ -38,7 +48,7 @@ compile() {
 		printf '\n'
 	} >"$work/Kbuild"
 	# Failing is an answer; -k goes on to the next one.
-	${MAKE:-make} -s -k -C "$kdir" M="$work" $(for probe in "$work"/*.c; do echo "$(name_of "$probe").o"; done) \
+	${MAKE:-make} -s -k -C "$kdir" "$@" M="$work" $(for probe in "$work"/*.c; do echo "$(name_of "$probe").o"; done) \
 		>"$out/log" 2>&1 || true
 }
 
@@ -65,9 +75,9 @@ write_header() {
 }
 
 mkdir -p "$out"
-key=$(key | cksum)
+key=$(key "$@" | cksum)
 if [ ! -f "$header" ] || [ "$(cat "$out/key" 2>/dev/null)" != "$key" ]; then
-	compile
+	compile "$@"
 	# A probe that always compiles: if it does not, the answers mean nothing.
 	if [ ! -f "$out/work/always.o" ]; then
 		echo "compat: nothing can be compiled against $kdir:" >&2
@@ -80,7 +90,7 @@ if [ ! -f "$header" ] || [ "$(cat "$out/key" 2>/dev/null)" != "$key" ]; then
 	rm -rf "$out/work"
 fi
 
-[ "${2:-}" = table ] || exit 0
+[ "$print" = table ] || exit 0
 echo "kernel $(cat "$kdir/include/config/kernel.release")"
 questions | while read -r probe; do
 	answer=no

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { inModule } from '../../harness/build/make.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
+import { buildWithClang } from '../clang-tree.js';
 
 test.describe.configure({ timeout: 300_000 });
 
@@ -41,6 +42,14 @@ test('sparse finds what is planted: a user address that is followed', async () =
     },
   });
   expect(output).toMatch(/json\.c:\d+:\d+: warning: dereference of noderef expression/);
+});
+
+test('the module builds with clang and its linker for a kernel that they have built', async () => {
+  const log = await buildWithClang(await provideKernel());
+  expect(log).toMatch(/^ {2}LD \[M\] +swarm_guard\.ko$/m);
+  expect(log).not.toMatch(/warning:|error:/i);
+  expect(log).toMatch(/\] +Debian clang version \d+.*\n(.*\n)*savedcmd_swarm_guard\.ko := ld\.lld /);
+  expect(log).not.toMatch(/\] +GCC: /);
 });
 
 test('no object of the module is traced: none carries a call that -pg makes', async () => {
