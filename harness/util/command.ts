@@ -11,10 +11,28 @@ export function refuse(message: string): never {
   process.exit(2);
 }
 
-function explain(error: unknown): never {
+/** Says what went wrong, with the place in the code where that is needed to understand it. */
+export function explain(error: unknown): void {
   const known = error instanceof Error && !UNEXPECTED.some((each) => error instanceof each);
   console.error(known ? error.message : error);
-  process.exit(1);
+}
+
+/** The words of a command line that ends in a command of its own, which has options of its own. */
+function ownWords(
+  words: string[],
+  options: ParseArgsConfig['options'] = {},
+): [own: string[], rest: string[]] {
+  const { tokens } = parseArgs({ args: words, options, strict: false, allowPositionals: true, tokens: true });
+  const end = tokens.find(({ kind }) => kind !== 'option');
+  if (!end) return [words, []];
+  return [words.slice(0, end.index), words.slice(end.kind === 'positional' ? end.index : end.index + 1)];
+}
+
+interface CommandOptions {
+  /** The exit status where something fails. */
+  trouble?: number;
+  /** What is behind the options is a command with options of its own. */
+  wraps?: boolean;
 }
 
 /**
@@ -27,16 +45,21 @@ function explain(error: unknown): never {
 export function command<T extends ParseArgsConfig>(
   usage: string,
   config: T,
+  { trouble = 1, wraps = false }: CommandOptions = {},
 ): ReturnType<typeof parseArgs<T>> {
-  process.on('uncaughtException', explain);
+  process.on('uncaughtException', (error) => {
+    explain(error);
+    process.exit(trouble);
+  });
   const words = process.argv.slice(2);
   const end = words.indexOf('--');
-  if ((end < 0 ? words : words.slice(0, end)).includes('--help')) {
+  const [own, rest] = wraps ? ownWords(words, config.options) : [words, []];
+  if ((wraps ? own : end < 0 ? words : words.slice(0, end)).includes('--help')) {
     console.log(usage);
     process.exit(0);
   }
   try {
-    return parseArgs(config);
+    return parseArgs(wraps ? { ...config, args: [...own, '--', ...rest] } : config);
   } catch (error) {
     return refuse(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
   }

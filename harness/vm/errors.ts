@@ -29,7 +29,27 @@ export class GuestPanicError extends Error {
   }
 }
 
+/** How far a command in a guest had come. */
+export interface CommandDetails {
+  readonly command: string;
+  /** Its exit status, as a shell says it; none where it did not end. */
+  readonly code?: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** It was given up because it took too long. */
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+}
+
 /** A command in a guest did not end as it had to. */
 export class GuestCommandError extends Error {
   override readonly name = 'GuestCommandError';
+  /** What the message says, for programs. */
+  readonly details: CommandDetails | undefined;
+
+  /** @param message what was asked for, how it ended, and what it printed */
+  constructor(message: string, details?: CommandDetails) {
+    super(message);
+    this.details = details;
+  }
 }

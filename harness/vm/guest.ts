@@ -52,6 +52,8 @@ const CHECKING_NEEDS_MB = 1536;
 /** How long a guest may take to come up: several times what a busy host needs. */
 const BOOT_MS = 120_000;
 const SNAPSHOTS_KEPT = 8;
+/** Longer waits are none: a timer takes 31 bits. */
+const LONGEST_WAIT_MS = 2 ** 31 - 20_000;
 
 /** Where the tests' oracle answers, once {@link BootedGuest.loadOracle} has loaded it. */
 export const ORACLE = '/proc/swarm_oracle';
@@ -235,13 +237,13 @@ export class BootedGuest {
   }
 
   /**
-   * Runs a shell line; any exit status is an answer.
+   * Runs a shell line, of any length; any exit status is an answer.
    * @throws {GuestCommandError} where it does not end in time, {GuestPanicError} and
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const patience = this.#slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
-    const timeoutMs = (options.timeoutMs ?? 60_000) * patience;
+    const timeoutMs = Math.min((options.timeoutMs ?? 60_000) * patience, LONGEST_WAIT_MS);
     try {
       return await this.machine.while(
         this.#ssh.exec(command, { ...options, timeoutMs }),
@@ -261,8 +263,13 @@ export class BootedGuest {
    * @throws {GuestCommandError} where it exits with anything but 0.
    */
   async sh(command: string, options: ExecOptions = {}): Promise<string> {
+    const began = Date.now();
     const { code, stdout, stderr } = await this.exec(command, options);
-    if (code !== 0) throw new GuestCommandError(`exit ${code}: ${command}\n${stdout}${stderr}`);
+    if (code !== 0)
+      throw new GuestCommandError(`exit ${code}: ${command}\n${stdout}${stderr}`, {
+        ...{ command, code, stdout, stderr, timedOut: false },
+        durationMs: Date.now() - began,
+      });
     return stdout.replace(/\n$/, '');
   }
 

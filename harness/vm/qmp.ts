@@ -12,6 +12,15 @@ const message = z.union([
   z.object({ QMP: z.unknown() }),
 ]);
 
+/** A message, or undefined where a line is none. */
+function parsed(line: string): z.infer<typeof message> | undefined {
+  try {
+    return message.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Connects to a socket that another process is about to make. */
 async function connectSoon(path: string, signal: AbortSignal): Promise<Socket> {
   for (;;) {
@@ -44,7 +53,7 @@ export class Qmp {
     createInterface({ input: socket })
       .on('error', () => undefined)
       .on('line', (line) => {
-        this.#take(message.parse(JSON.parse(line)));
+        this.#take(line);
       });
   }
 
@@ -55,7 +64,13 @@ export class Qmp {
     return qmp;
   }
 
-  #take(received: z.infer<typeof message>): void {
+  #take(line: string): void {
+    const received = parsed(line);
+    // Half a message is the last that a QEMU says, and no answer can be told from another after it.
+    if (!received) {
+      this.#socket.destroy();
+      return;
+    }
     if ('error' in received) this.#waiting.shift()?.reject(new Error(received.error.desc));
     else if ('return' in received) this.#waiting.shift()?.resolve(received.return);
   }

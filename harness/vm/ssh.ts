@@ -1,4 +1,7 @@
 /** One SSH connection to a guest, kept for its whole life. */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { ClientChannel } from 'ssh2';
 import { GuestCommandError } from './errors.js';
@@ -12,22 +15,30 @@ export interface ExecResult {
 }
 
 export interface ExecOptions {
-  stdin?: string | Buffer;
+  /** What it reads; nothing by default. A stream is read for as long as the command runs. */
+  stdin?: string | Buffer | Readable;
+  /** Where its output goes as it comes; the result holds none then. */
+  output?: { readonly stdout: Writable; readonly stderr: Writable };
   /** The command is given up after so many milliseconds; a minute by default. */
   timeoutMs?: number;
 }
 
-const SIGNALS: Record<string, number> = {
-  HUP: 1,
-  INT: 2,
-  QUIT: 3,
-  ABRT: 6,
-  KILL: 9,
-  SEGV: 11,
-  PIPE: 13,
-  ALRM: 14,
-  TERM: 15,
-};
+/** dropbear refuses commands of more than 9,000 bytes. */
+const LONGEST_COMMAND = 8000;
+
+/** The number of a signal, by the name that SSH has for it. */
+function signalNumber(name: string): number {
+  const signals: Readonly<Partial<Record<string, number>>> = constants.signals;
+  return signals[`SIG${name.replace(/^SIG/, '')}`] ?? 0;
+}
+
+/** One argument, as a shell takes it whole. */
+const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** A shell line that runs a program with arguments as they are given, whatever is in them. */
+export function shellLine(words: readonly string[]): string {
+  return words.map(quoted).join(' ');
+}
 
 /** The exit status, or null and the signal. */
 type Ended = (status: number | null, signal?: string) => void;
@@ -71,33 +82,67 @@ export class SshConnection {
   }
 
   /**
-   * Runs a shell line and collects what it prints.
+   * The same shell line, short enough for the guest's server: what is longer is left in a file of the guest,
+   * which the shell reads and removes before it does what is in it.
+   */
+  async #short(command: string): Promise<string> {
+    if (Buffer.byteLength(command) <= LONGEST_COMMAND) return command;
+    const file = `/run/command-${randomBytes(8).toString('hex')}`;
+    const { code, stderr } = await this.#run(`cat >${file}`, { stdin: `rm ${file}\n${command}\n` });
+    if (code !== 0) throw new GuestCommandError(`a long command cannot be left in the guest: ${stderr}`);
+    return `. ${file}`;
+  }
+
+  /**
+   * Runs a shell line, of any length, and collects what it prints.
    * @throws {GuestCommandError} where it does not end in time, or the connection ends before it.
    */
-  async exec(command: string, { stdin, timeoutMs = 60_000 }: ExecOptions = {}): Promise<ExecResult> {
+  async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+    return this.#run(await this.#short(command), options, command);
+  }
+
+  async #run(line: string, options: ExecOptions, command = line): Promise<ExecResult> {
+    const { stdin = '', output, timeoutMs = 60_000 } = options;
+    const began = Date.now();
     let code: number | undefined;
-    const channel = await this.open(command, undefined, (status, signal = '') => {
-      code = status ?? 128 + (SIGNALS[signal.replace(/^SIG/, '')] ?? 0);
+    const channel = await this.open(line, undefined, (status, signal = '') => {
+      code = status ?? 128 + signalNumber(signal);
     });
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
-    channel.on('data', (data: Buffer) => out.push(data));
-    channel.stderr.on('data', (data: Buffer) => err.push(data));
+    if (output) {
+      channel.pipe(output.stdout, { end: false });
+      channel.stderr.pipe(output.stderr, { end: false });
+    } else {
+      channel.on('data', (data: Buffer) => out.push(data));
+      channel.stderr.on('data', (data: Buffer) => err.push(data));
+    }
     const text = (parts: Buffer[]) => Buffer.concat(parts).toString('utf8');
+    const failed = (what: string, timedOut: boolean) =>
+      new GuestCommandError(`${what}: ${command}\n${text(out)}${text(err)}`, {
+        ...{ command, timedOut, stdout: text(out), stderr: text(err) },
+        durationMs: Date.now() - began,
+      });
     const done = new Promise<ExecResult>((resolve, reject) => {
       const timer = setTimeout(() => {
         channel.close();
-        reject(
-          new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${command}\n${text(out)}${text(err)}`),
-        );
+        reject(failed(`no end after ${timeoutMs / 1000} s`, true));
       }, timeoutMs);
       channel.on('close', () => {
         clearTimeout(timer);
-        if (code === undefined) reject(new GuestCommandError(`the connection was lost during: ${command}`));
+        if (code === undefined) reject(failed('the connection was lost during', false));
         else resolve({ code, stdout: text(out), stderr: text(err) });
       });
     });
-    channel.end(stdin ?? '');
-    return done;
+    if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) {
+      channel.end(stdin);
+      return done;
+    }
+    // A command need not read all that it could.
+    channel.on('error', () => undefined);
+    stdin.pipe(channel);
+    return done.finally(() => {
+      stdin.unpipe(channel);
+    });
   }
 
   /** Connects this process's terminal, or what stands in for it, to a shell line; returns its exit status. */
@@ -107,8 +152,9 @@ export class SshConnection {
     const { rows, cols } = size();
     const pty = { rows, cols, term: process.env['TERM'] ?? 'xterm' };
     let code = 0;
-    const channel = await this.open(command, stdin.isTTY ? pty : undefined, (status) => {
-      code = status ?? 255;
+    const line = await this.#short(command);
+    const channel = await this.open(line, stdin.isTTY ? pty : undefined, (status, signal = '') => {
+      code = status ?? 128 + signalNumber(signal);
     });
     const resize = () => {
       channel.setWindow(size().rows, size().cols, 0, 0);

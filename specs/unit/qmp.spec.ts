@@ -66,3 +66,26 @@ test('where a QEMU is that dies, or hangs, is told all the same', async () => {
     await rm(dir, { recursive: true });
   }
 });
+
+test('a QEMU that dies in the middle of a message ends its commands, and nothing else', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
+  let asked = 0;
+  const server = createServer((socket: Socket) => {
+    socket.on('error', () => undefined);
+    socket.write('{"QMP":{}}\n');
+    socket.on('data', () => {
+      asked += 1;
+      if (asked === 1) socket.write('{"return":{}}\n');
+      else socket.end('{"return":{"stat');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(join(dir, 'qmp'), resolve));
+  try {
+    const qmp = await Qmp.connect(join(dir, 'qmp'), new AbortController().signal);
+    await expect(qmp.command('query-status')).rejects.toThrow('QEMU closed its control socket');
+    await expect(qmp.command('query-status')).rejects.toThrow('QEMU closed its control socket');
+  } finally {
+    server.close();
+    await rm(dir, { recursive: true });
+  }
+});

@@ -1,4 +1,5 @@
 /** The harness's own promises about guests. */
+import { PassThrough } from 'node:stream';
 import { expect, test } from '../fixtures.js';
 import { GuestCommandError, InfrastructureError } from '../../harness/vm/errors.js';
 import { Stage } from '../../harness/vm/stage.js';
@@ -61,5 +62,55 @@ test('a command tells its exit status, its signal and both outputs, and does not
   expect((await booted.exec("exec sh -c 'kill -9 $$'")).code).toBe(137);
   await expect(booted.exec('sleep 60', { timeoutMs: 500 })).rejects.toThrow(GuestCommandError);
   await expect(booted.sh('echo why >&2; false')).rejects.toThrow(/exit 1: echo why >&2; false\nwhy/);
+  await booted.sh('pkill sleep -n; true');
+});
+
+test('a command may be of any length, and still reads what it is given', async ({ booted }) => {
+  for (const length of [8_000, 9_500, 200_000]) {
+    const text = 'x'.repeat(length);
+    const line = `read -r line; text=${text}; echo "$line \${#text} $0"; ls /run | grep -c ^command- >&2; exit 4`;
+    expect(await booted.exec(line, { stdin: 'in\n' })).toEqual({
+      code: 4,
+      stdout: `in ${length} bash\n`,
+      stderr: '0\n',
+    });
+  }
+});
+
+test('a command is heard while it runs, and spoken to', async ({ booted }) => {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const heard = (stream: PassThrough) =>
+    new Promise<string>((resolve) =>
+      stream.once('data', (data: Buffer) => {
+        resolve(data.toString());
+      }),
+    );
+  const first = heard(stdout);
+  const done = booted.exec('echo ready; read -r line; echo "told $line" >&2; exit 5', {
+    ...{ stdin, output: { stdout, stderr } },
+  });
+  expect(await first).toBe('ready\n');
+  const second = heard(stderr);
+  stdin.write('something\n');
+  expect(await second).toBe('told something\n');
+  expect(await done).toEqual({ code: 5, stdout: '', stderr: '' });
+});
+
+test('a command that a signal ends has its number, and one that is given up says what it printed', async ({
+  booted,
+}) => {
+  for (const [signal, code] of [
+    ['USR1', 138],
+    ['FPE', 136],
+    ['ILL', 132],
+  ] as const)
+    expect((await booted.exec(`kill -${signal} $$; sleep 5`)).code, signal).toBe(code);
+  const error: unknown = await booted
+    .exec('echo out; echo err >&2; exec sleep 60', { timeoutMs: 2000 })
+    .catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(GuestCommandError);
+  const { details } = error as GuestCommandError;
+  expect(details).toMatchObject({ stdout: 'out\n', stderr: 'err\n', timedOut: true });
+  expect(details?.durationMs).toBeGreaterThan(1900);
   await booted.sh('pkill sleep -n; true');
 });
