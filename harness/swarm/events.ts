@@ -48,7 +48,8 @@ const destroyed = z.strictObject({
 const suppressed = z.strictObject({
   ...head,
   event: z.literal('suppressed'),
-  agent,
+  /** As of a violation. */
+  agent: z.number().int().nonnegative(),
   count: z.number().int().positive(),
 });
 const lost = z.strictObject({ ...head, event: z.literal('lost'), count: z.number().int().positive() });

@@ -43,7 +43,7 @@ test('a reader of a ring that is too small is told exactly how many it lost', as
   const script = [
     'exec 4</proc/swarm/events',
     `${RUN}; ${SETTLED}`,
-    'dd iflag=nonblock bs=64k <&4 2>/dev/null | sed -n "1,4p;\\$p"; dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null | grep -c violation',
+    'dd iflag=nonblock bs=64k <&4 2>/dev/null | sed -n "1,4p;\\$p"; dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null | grep -c "\\"violation\\""',
   ];
   const lines = (await guest.sh(script.join('\n'), { timeoutMs: 170_000 })).split('\n');
   const gone = BURST - size;
