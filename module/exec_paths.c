@@ -8,11 +8,11 @@
 #include <linux/dcache.h>
 #include <linux/elf.h>
 #include <linux/err.h>
+#include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jhash.h>
 #include <linux/limits.h>
-#include <linux/mm.h>
 #include <linux/namei.h>
 #include <linux/seqlock.h>
 #include <linux/slab.h>
@@ -115,7 +115,7 @@ static void insert(struct path *paths, u32 *nr, struct path *path)
  * An ELF program names one in PT_INTERP, and the kernel maps and starts that in its
  * place, without asking whether it may be executed. So those are remembered that the
  * listed programs name now, as the writer sees them; for a tree, those that programs
- * of this architecture usually name. What else an execve brings in is killed.
+ * of this architecture usually name. Any other is a file that is not listed.
  */
 
 static const char *const usual_interpreters[] = {
@@ -135,19 +135,21 @@ static const char *const usual_interpreters[] = {
 /* One for each listed program, or the usual ones where a tree is listed. */
 #define INTERPRETERS_MAX	(SWARM_EXEC_PATHS_MAX + ARRAY_SIZE(usual_interpreters))
 /* Of more program headers than this the kernel executes none either. */
-#define PROGRAM_HEADERS_MAX	(SZ_64K / sizeof(Elf32_Phdr))
+#define PROGRAM_HEADERS_MAX	(SZ_64K / sizeof(struct elf32_phdr))
 
-static void add_interpreter(struct swarm_exec_paths *paths, const char *name)
+/* Returns 0, also where there is none: what is no file can start nothing; or -ENOMEM. */
+static int add_interpreter(struct swarm_exec_paths *paths, const char *name)
 {
 	struct path path;
+	int err = kern_path(name, LOOKUP_FOLLOW, &path);
 
-	/* One that is not there, or no file, can start nothing either. */
-	if (paths->nr_interpreters >= INTERPRETERS_MAX || kern_path(name, LOOKUP_FOLLOW, &path))
-		return;
-	if (d_is_reg(path.dentry))
+	if (err)
+		return err == -ENOMEM ? err : 0;
+	if (d_is_reg(path.dentry) && paths->nr_interpreters < INTERPRETERS_MAX)
 		insert(paths->paths + paths->nr, &paths->nr_interpreters, &path);
 	else
 		path_put(&path);
+	return 0;
 }
 
 static bool read_exactly(struct file *file, void *to, size_t length, loff_t pos)
@@ -160,8 +162,8 @@ static bool find_interpreter(struct file *file, loff_t *offset, size_t *size)
 {
 	union {
 		unsigned char ident[EI_NIDENT];
-		Elf32_Ehdr narrow;
-		Elf64_Ehdr wide;
+		struct elf32_hdr narrow;
+		struct elf64_hdr wide;
 	} header;
 	u32 i, nr, entry;
 	loff_t table;
@@ -177,12 +179,13 @@ static bool find_interpreter(struct file *file, loff_t *offset, size_t *size)
 	entry = wide ? header.wide.e_phentsize : header.narrow.e_phentsize;
 	table = wide ? header.wide.e_phoff : header.narrow.e_phoff;
 	/* As the kernel demands of what it executes. */
-	if (entry != (wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) || nr > PROGRAM_HEADERS_MAX)
+	if (entry != (wide ? sizeof(struct elf64_phdr) : sizeof(struct elf32_phdr)) ||
+	    nr > PROGRAM_HEADERS_MAX)
 		return false;
 	for (i = 0; i < nr; i++) {
 		union {
-			Elf32_Phdr narrow;
-			Elf64_Phdr wide;
+			struct elf32_phdr narrow;
+			struct elf64_phdr wide;
 		} segment;
 
 		if (!read_exactly(file, &segment, entry, table + (loff_t)i * entry))
@@ -196,37 +199,48 @@ static bool find_interpreter(struct file *file, loff_t *offset, size_t *size)
 	return false;
 }
 
-/* What cannot be read now names no interpreter, and so gets none later. */
-static void add_interpreter_of(struct swarm_exec_paths *paths, const struct path *path)
+/*
+ * What cannot be read now names no interpreter, and so gets none later; nor does a
+ * name that begins at a working directory count, which is another file for each.
+ */
+static int add_interpreter_of(struct swarm_exec_paths *paths, const struct path *path)
 {
-	struct file *file = dentry_open(path, O_RDONLY | O_LARGEFILE, current_cred());
+	/* As for an execve: whoever may execute it need not be able to read it. */
+	struct file *file = dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_EXEC,
+					current_cred());
 	char *name = NULL;
 	loff_t offset;
 	size_t size;
+	int err = 0;
 
 	if (IS_ERR(file))
-		return;
-	if (find_interpreter(file, &offset, &size) && size > 1 && size <= PATH_MAX)
+		return PTR_ERR(file) == -ENOMEM ? -ENOMEM : 0;
+	if (find_interpreter(file, &offset, &size) && size > 1 && size <= PATH_MAX) {
 		name = kmalloc(size, GFP_KERNEL);
-	if (name && read_exactly(file, name, size, offset) && !name[size - 1])
-		add_interpreter(paths, name);
+		err = name ? 0 : -ENOMEM;
+	}
+	if (name && read_exactly(file, name, size, offset) && name[0] == '/' && !name[size - 1])
+		err = add_interpreter(paths, name);
 	kfree(name);
 	fput(file);
+	return err;
 }
 
-static void add_interpreters(struct swarm_exec_paths *paths)
+static int add_interpreters(struct swarm_exec_paths *paths)
 {
 	bool tree = false;
+	int err = 0;
 	u32 i;
 
-	for (i = 0; i < paths->nr; i++) {
+	for (i = 0; !err && i < paths->nr; i++) {
 		if (d_is_dir(paths->paths[i].dentry))
 			tree = true;
 		else
-			add_interpreter_of(paths, &paths->paths[i]);
+			err = add_interpreter_of(paths, &paths->paths[i]);
 	}
-	for (i = 0; tree && i < ARRAY_SIZE(usual_interpreters); i++)
-		add_interpreter(paths, usual_interpreters[i]);
+	for (i = 0; !err && tree && i < ARRAY_SIZE(usual_interpreters); i++)
+		err = add_interpreter(paths, usual_interpreters[i]);
+	return err;
 }
 
 /**
@@ -272,7 +286,10 @@ struct swarm_exec_paths *swarm_exec_paths_resolve(const struct swarm_request *re
 		}
 		insert(paths->paths, &paths->nr, &path);
 	}
-	add_interpreters(paths);
+	if (add_interpreters(paths)) {
+		swarm_exec_paths_free(paths);
+		return ERR_PTR(swarm_refuse(err, -ENOMEM, "", "out of memory"));
+	}
 	return paths;
 }
 
@@ -417,43 +434,20 @@ enum swarm_listed swarm_exec_paths_find(const struct swarm_exec_paths *paths,
 	return SWARM_LISTED_UNKNOWN;
 }
 
-static bool interprets(const struct swarm_exec_paths *paths, const struct inode *inode)
+/**
+ * swarm_exec_paths_interprets - is a file an interpreter that listed programs name?
+ * @paths: the list
+ * @file: what an execve is about to map in the place of a program's interpreter
+ *
+ * Return: true where it is; a file that is listed is to be asked for apart.
+ */
+bool swarm_exec_paths_interprets(const struct swarm_exec_paths *paths, const struct file *file)
 {
+	const struct inode *inode = file_inode(file);
 	u32 i;
 
 	for (i = 0; i < paths->nr_interpreters; i++)
 		if (inode_of(paths, paths->nr + i) == inode)
 			return true;
 	return false;
-}
-
-/**
- * swarm_exec_paths_stray - a file that an execve has mapped to be run, and should not
- * @paths: the list
- * @mm: the calling process's, from the end of its execve on until it runs: nobody else
- *	changes what is mapped in it, so it is read without its lock
- *
- * Under rcu_read_lock(). The program itself was asked about when it was loaded; this is
- * about its interpreter. One of which no answer is to be had, since directories are
- * being renamed all the while, is a stray.
- *
- * Return: the file, which stays as long as the mapping does, or NULL.
- */
-struct file *swarm_exec_paths_stray(const struct swarm_exec_paths *paths, struct mm_struct *mm)
-{
-	const struct file *program = rcu_dereference(mm->exe_file);
-	struct vm_area_struct *area;
-	VMA_ITERATOR(areas, mm, 0);
-
-	for_each_vma(areas, area) {
-		struct file *file = area->vm_file;
-
-		if (!file || !(area->vm_flags & VM_EXEC) ||
-		    (program && file_inode(file) == file_inode(program)) ||
-		    interprets(paths, file_inode(file)))
-			continue;
-		if (swarm_exec_paths_find(paths, file) != SWARM_LISTED)
-			return file;
-	}
-	return NULL;
 }

@@ -8,7 +8,6 @@
 #include <linux/types.h>
 
 struct file;
-struct mm_struct;
 struct swarm_policy_error;
 struct swarm_request;
 
@@ -50,6 +49,6 @@ u32 swarm_exec_paths_hash(const struct swarm_exec_paths *paths, u32 seed);
 bool swarm_exec_paths_equal(const struct swarm_exec_paths *a, const struct swarm_exec_paths *b);
 enum swarm_listed swarm_exec_paths_find(const struct swarm_exec_paths *paths,
 					const struct file *file);
-struct file *swarm_exec_paths_stray(const struct swarm_exec_paths *paths, struct mm_struct *mm);
+bool swarm_exec_paths_interprets(const struct swarm_exec_paths *paths, const struct file *file);
 
 #endif

@@ -1,28 +1,41 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* security_bprm_check: execve and execveat, once per file they load; and what only asks. */
+/*
+ * execve and execveat. In the order in which one call comes by:
+ *
+ *   security_bprm_creds_for_exec   once; asked only where nothing is to be executed
+ *				    (AT_EXECVE_CHECK), for then nothing follows
+ *   security_bprm_check	    for the file and for each of its interpreters
+ *   would_dump			    for the interpreter of an ELF program
+ *   begin_new_exec		    the last place that can refuse
+ *
+ * A process has one execve at a time, under its cred_guard_mutex.
+ */
 #include <linux/binfmts.h>
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 
 #include "agent.h"
-#include "compat/compat.h"
 #include "exec_paths.h"
 #include "hooks.h"
 #include "member.h"
 #include "policy_table.h"
 
+static enum swarm_outcome tell(const struct swarm_member *member, enum swarm_action action,
+			       const char *file)
+{
+	enum swarm_outcome outcome = swarm_outcome(action);
+
+	swarm_event_execve(member->agent, action, outcome, file);
+	return outcome;
+}
+
 static noinline unsigned long enforce(const struct swarm_member *member, enum swarm_action action,
 				      const struct linux_binprm *bprm)
 {
-	enum swarm_outcome outcome;
-
 	if (swarm_excused(member))
 		return SWARM_PASS;
-	outcome = swarm_outcome(action);
-	swarm_event_execve(member->agent, action, outcome, bprm->interp);
-	return swarm_verdict(outcome);
+	return swarm_verdict(tell(member, action, bprm->interp));
 }
 
 /* May take long where directories are deep, so other tasks may run meanwhile. */
@@ -51,7 +64,7 @@ static bool being_born(const struct swarm_member *member)
  * interpreters, and the exec was decided on, and counted, with it. exec_paths are
  * asked about each file, of the very first execve too, whatever that rule says.
  */
-static unsigned long decide(const struct linux_binprm *bprm, bool first)
+static unsigned long decide(const struct linux_binprm *bprm, bool first, bool check)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	enum swarm_listed listed = SWARM_LISTED;
@@ -66,6 +79,8 @@ static unsigned long decide(const struct linux_binprm *bprm, bool first)
 	rules = swarm_policy_rules(policy);
 	/* Before anything is counted: a call that starts anew comes by here again. */
 	if (unlikely(policy->exec_paths)) {
+		if (first)
+			member->exec = SWARM_EXEC_LISTED;
 		listed = find(policy->exec_paths, bprm->file);
 		if (listed == SWARM_LISTED_UNKNOWN)
 			return swarm_verdict_restart();
@@ -76,8 +91,12 @@ static unsigned long decide(const struct linux_binprm *bprm, bool first)
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
-	return likely(listed == SWARM_LISTED) ? SWARM_PASS :
-		enforce(member, rules->unlisted, bprm);
+	if (likely(listed == SWARM_LISTED))
+		return SWARM_PASS;
+	verdict = enforce(member, rules->unlisted, bprm);
+	if (verdict == SWARM_PASS && !check)
+		member->exec = SWARM_EXEC_TOLD;
+	return verdict;
 }
 
 /* Apart, so that the quick return saves no register. */
@@ -87,7 +106,7 @@ static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *o
 	unsigned long verdict;
 
 	swarm_hook_enter();
-	verdict = decide(bprm, check || bprm->interp == bprm->filename);
+	verdict = decide(bprm, check || bprm->interp == bprm->filename, check);
 	if (unlikely(verdict == swarm_verdict_restart()))
 		swarm_uncount_run(ops);
 	swarm_answer(regs, verdict);
@@ -121,33 +140,95 @@ void notrace swarm_hook_exec_check(unsigned long ip, unsigned long parent_ip,
 	answer(regs, ops, true);
 }
 
-/* In the process itself, before its first user instruction. */
-static void kill_unlisted(struct callback_head *work)
+/*
+ * The interpreter of an ELF program, from the program or from binfmt_misc: opened, and
+ * not yet mapped. Told here; refused by begin_new_exec(), since this function has no
+ * answer of its own.
+ */
+static void decide_interpreter(struct swarm_member *member, const struct swarm_policy *policy,
+			       const struct file *file)
 {
-	send_sig(SIGKILL, current, 1);
+	enum swarm_action action = swarm_policy_rules(policy)->unlisted;
+
+	/* That of a program that is not listed was told of with the program. */
+	if (member->exec == SWARM_EXEC_TOLD ||
+	    swarm_exec_paths_interprets(policy->exec_paths, file))
+		return;
+	switch (find(policy->exec_paths, file)) {
+	case SWARM_LISTED:
+		return;
+	case SWARM_UNLISTED:
+		/* Its name may be changed meanwhile, but is not freed under RCU. */
+		switch (tell(member, action, READ_ONCE(file->f_path.dentry->d_name.name))) {
+		case SWARM_DONE_DENY:
+			member->exec = SWARM_EXEC_DENIED;
+			return;
+		case SWARM_DONE_KILL:
+			member->exec = SWARM_EXEC_KILLED;
+			return;
+		default:
+			return;
+		}
+	default:
+		member->exec = SWARM_EXEC_UNKNOWN;
+	}
 }
 
-/**
- * swarm_exec_mapped - an execve has succeeded under exec_paths
- * @member: the calling process
- *
- * Looks at what it has mapped, and kills the process before it runs any of it where
- * the policy says so: there is no way back to the caller of execve any more.
- * From sched_process_exec, under rcu_read_lock(); never sleeps.
- */
-void swarm_exec_mapped(struct swarm_member *member)
+static noinline void answer_interpreter(struct ftrace_regs *regs)
 {
-	const struct swarm_policy *policy = member->agent->policy;
-	enum swarm_action action = swarm_policy_rules(policy)->unlisted;
-	enum swarm_outcome outcome = swarm_outcome(action);
-	const struct file *stray = swarm_exec_paths_stray(policy->exec_paths, current->mm);
+	const struct linux_binprm *bprm = (void *)ftrace_regs_get_argument(regs, 0);
+	const struct file *file = (void *)ftrace_regs_get_argument(regs, 1);
+	struct swarm_member *member;
 
-	if (likely(!stray))
+	/* Called again, later, about what security_bprm_check has been asked about. */
+	if (file == bprm->file || file == bprm->executable)
 		return;
-	if (outcome == SWARM_DONE_DENY)
-		outcome = SWARM_DONE_KILL;
-	swarm_event_execve(member->agent, action, outcome,
-			   (const char *)stray->f_path.dentry->d_name.name);
-	if (outcome == SWARM_DONE_KILL)
-		swarm_before_return(&member->work, kill_unlisted);
+	swarm_hook_enter();
+	member = swarm_member_find(current->signal);
+	if (member && member->agent->policy->exec_paths)
+		decide_interpreter(member, member->agent->policy, file);
+	swarm_hook_leave();
+}
+
+/* would_dump(bprm, file): of every file that an execve is about to map. */
+void notrace swarm_hook_interpreter(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	swarm_count_run(ops);
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(swarm_member_none(current->signal)))
+		return;
+	answer_interpreter(regs);
+}
+
+static noinline void answer_new_exec(struct ftrace_regs *regs, const struct ftrace_ops *ops)
+{
+	static const enum swarm_outcome outcomes[] = {
+		[SWARM_EXEC_DENIED] = SWARM_DONE_DENY,
+		[SWARM_EXEC_KILLED] = SWARM_DONE_KILL,
+	};
+	const struct swarm_member *member;
+
+	swarm_hook_enter();
+	member = swarm_member_find(current->signal);
+	if (member && member->agent->policy->exec_paths) {
+		if (member->exec == SWARM_EXEC_UNKNOWN) {
+			swarm_uncount_run(ops);
+			swarm_answer(regs, swarm_verdict_restart());
+		} else if (member->exec == SWARM_EXEC_DENIED || member->exec == SWARM_EXEC_KILLED) {
+			swarm_answer(regs, swarm_verdict(outcomes[member->exec]));
+		}
+	}
+	swarm_hook_leave();
+}
+
+/* begin_new_exec(bprm): the last place where an execve can fail and its caller go on. */
+void notrace swarm_hook_new_exec(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	swarm_count_run(ops);
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(swarm_member_none(current->signal)))
+		return;
+	answer_new_exec(regs, ops);
 }

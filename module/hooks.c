@@ -98,6 +98,8 @@ static struct swarm_hook hooks[] = {
 	SWARM_HOOK("create_user_ns", swarm_hook_owner),
 	SWARM_HOOK("security_bprm_check", swarm_hook_exec),
 	SWARM_HOOK("security_bprm_creds_for_exec", swarm_hook_exec_check),
+	SWARM_HOOK("would_dump", swarm_hook_interpreter),
+	SWARM_HOOK("begin_new_exec", swarm_hook_new_exec),
 	SWARM_HOOK("devcgroup_check_permission", swarm_hook_device),
 #ifdef CONFIG_UNIX98_PTYS
 	SWARM_HOOK("ptm_open_peer", swarm_hook_pty_peer),

@@ -52,6 +52,10 @@ void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,
 			     struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_exec_check(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_interpreter(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_new_exec(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_pty_peer(unsigned long ip, unsigned long parent_ip,
 				 struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,
@@ -71,8 +75,6 @@ void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs);
 bool swarm_owner_refuses(void);
-
-void swarm_exec_mapped(struct swarm_member *member);
 
 void swarm_hook_attach_expect(const struct signal_struct *signal);
 

@@ -24,6 +24,15 @@ struct swarm_agent;
 /* Has completed an execve, which ends the birth as far as rules on execve go. */
 #define SWARM_MEMBER_EXECED	0x4
 
+/* What the execve under way has come to, under exec_paths (hook_exec.c). */
+enum swarm_exec {
+	SWARM_EXEC_LISTED,	/* all that it has loaded so far */
+	SWARM_EXEC_TOLD,	/* it goes on with a file that is not listed, as was told */
+	SWARM_EXEC_DENIED,	/* its interpreter is not listed, and it does not go on */
+	SWARM_EXEC_KILLED,	/* nor does its process */
+	SWARM_EXEC_UNKNOWN,	/* that could not be found out: it has to start anew */
+};
+
 /**
  * struct swarm_member - a process of an agent, or the promise of one
  * @node: entry of the table by @signal, or of the pool
@@ -37,6 +46,7 @@ struct swarm_agent;
  * @task: the thread that reserved the entry for its next fork; a key as well. Of a
  *	  process that has exited, its last thread, held (track.c).
  * @flags: SWARM_MEMBER_*, written by the process itself
+ * @exec: enum swarm_exec; under the process's cred_guard_mutex
  * @work: what the process does before its first user instruction (spawn.c), and what
  *	  it does last before it is a zombie (track.c)
  * @pooled: entry of the pool
@@ -56,6 +66,7 @@ struct swarm_member {
 	struct pid *pid;
 	struct task_struct *task;
 	u32 flags;
+	u8 exec;
 	union {
 		struct callback_head work;
 		struct llist_node pooled;

@@ -14,9 +14,7 @@
 
 #include "agent.h"
 #include "compat/compat.h"
-#include "hooks.h"
 #include "member.h"
-#include "policy_table.h"
 #include "spawn.h"
 #include "track.h"
 
@@ -55,9 +53,6 @@ static void on_exec(struct task_struct *task)
 		if (member->flags & SWARM_MEMBER_SPAWNED)
 			swarm_spawn_execed();
 	}
-	/* Quick return for an agent that may execute any file. */
-	if (member && unlikely(member->agent->policy->exec_paths))
-		swarm_exec_mapped(member);
 	rcu_read_unlock();
 }
 

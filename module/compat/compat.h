@@ -102,25 +102,6 @@ static inline bool swarm_has_task_work(const struct task_struct *task)
 	return READ_ONCE(task->task_works);
 }
 
-/**
- * swarm_before_return - have the calling task do something before it returns to user space
- * @work: of its entry in the table of members; the birth, its other use, is over
- * @func: runs in the task's own context, and sends a signal
- *
- * Kernels that do not export task_work_add have it done at once. Their tracepoints have
- * preemption off, which sending a signal does not mind but on a real-time kernel.
- */
-static inline void swarm_before_return(struct callback_head *work, task_work_func_t func)
-{
-	init_task_work(work, func);
-#ifdef SWARM_BIRTH_BY_TASK_WORK
-	WARN_ON_ONCE(task_work_add(current, work, TWA_RESUME));
-#else
-	func(work);
-	work->func = NULL;
-#endif
-}
-
 /* vfs.c: directories of an internal mount, made with the caller's credentials */
 int swarm_make_dir(const struct path *parent, const char *name);
 int swarm_remove_dir(const struct path *parent, const char *name);

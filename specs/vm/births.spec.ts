@@ -31,7 +31,7 @@ const STEPS: (Redirection & { step: string; error: number })[] = [
   // Without a source: the propagation; with one it is what is mounted.
   { step: 'separating its mounts', function: 'path_mount', first: 0, answer: -12, error: -12 },
   { step: 'mounting its terminals', function: 'kern_path', answer: -12, error: -12 },
-  { step: 'joining its cgroup', function: 'cgroup_attach_task', answer: -12, error: -12 },
+  { step: 'joining its cgroup', function: 'cgroup_procs_write', answer: -12, error: -12 },
   // CLONE_NEWCGROUP alone: the fork itself comes by with other flags.
   {
     step: 'making its cgroup namespace',

@@ -12,7 +12,8 @@ test('an agent ends with its last process, not with its first', async ({ loaded 
   );
   const [agent] = await loaded.swarm.agents();
   expect(agent?.id).toBe(id);
-  expect(await loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`), 'the oldest process left').toBe('sleep');
+  const oldest = () => loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`);
+  await expect.poll(oldest, { message: 'the oldest process left' }).toBe('sleep');
   await loaded.sh(`kill ${agent?.pid ?? 0}`);
   await expectActive(loaded, 0);
   const after = await loaded.swarm.status();

@@ -12,6 +12,7 @@
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/task_work.h>
 
 #include "bench.h"
 #include "compat/compat.h"
@@ -49,6 +50,15 @@ static struct swarm_hook *clone_hook(void)
 	return NULL;
 }
 
+/* What the child would do at the end of do_exit(), where it leaves its agent. */
+static void do_last_work(struct child *child)
+{
+	struct callback_head *work = xchg(&child->task.task_works, NULL);
+
+	if (work)
+		work->func(work);
+}
+
 static void one_round(struct swarm_hook *hook, struct child *child, u64 times[NR_PARTS + 1])
 {
 	struct kernel_clone_args args = { .exit_signal = SIGCHLD };
@@ -72,6 +82,7 @@ static void one_round(struct swarm_hook *hook, struct child *child, u64 times[NR
 	/* As do_exit() has done it by then. */
 	atomic_set(&child->signal.live, 0);
 	track->exit(&child->task);
+	do_last_work(child);
 	times[NR_PARTS] = get_cycles();
 	local_irq_restore(flags);
 }
