@@ -13,6 +13,7 @@
 #include <linux/cgroup.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/mount.h>
 #include <linux/nsproxy.h>
 #include <linux/sched.h>
@@ -48,22 +49,22 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
 	[PIDS] = "pids_limit",
 };
 
-/* Removals that find it busy before what is in it is killed: members may be on their way out. */
-#define PATIENCE	2
+/* How long it may be busy before what is in it is killed: members may be on their way out. */
+#define PATIENCE	HZ
 
 /**
  * struct swarm_cgroup - an agent's cgroup
  * @agent: whose it is; outlives it
  * @parent: the directory it is in
  * @procs: its cgroup.procs, open for writing with the kernel's credentials
- * @busy: how often its removal has found processes in it
+ * @busy_since: when its removal first found processes in it, in jiffies; 0: never
  * @name: its name, the agent's id
  */
 struct swarm_cgroup {
 	const struct swarm_agent *agent;
 	const struct path *parent;
 	struct file *procs;
-	unsigned int busy;
+	unsigned long busy_since;
 	char name[24];
 };
 
@@ -478,7 +479,10 @@ static int remove(void *data)
 	 * The agent has gone, so what is still in there is not its own. An agent that
 	 * nobody has seen has nothing to be killed for.
 	 */
-	if (err == -EBUSY && cgroup->agent->listed && ++cgroup->busy > PATIENCE)
+	if (err == -EBUSY && !cgroup->busy_since)
+		cgroup->busy_since = jiffies ?: 1;
+	if (err == -EBUSY && cgroup->agent->listed &&
+	    time_after(jiffies, cgroup->busy_since + PATIENCE))
 		write_limit(cgroup, "cgroup.kill", "1");
 	/* Memory is short for a while only, as if it were busy. */
 	if (err == -EBUSY || err == -ENOMEM)

@@ -2,7 +2,7 @@
 /*
  * Files of the kernel's own file systems, opened, read and written with the kernel's
  * credentials: by a worker, or by the caller, who borrows them for as long as it takes.
- * A security module never sees whoever writes to /proc/swarm, nor a child being born.
+ * A security module sees neither whoever writes to /proc/swarm nor a child being born.
  */
 #include <linux/cred.h>
 #include <linux/errno.h>

@@ -51,7 +51,7 @@ static unsigned long launch(const struct swarm_member *reservation,
 }
 
 /* Have an entry for the child before anything of it exists. */
-static unsigned long reserve(const struct swarm_member *parent)
+static unsigned long reserve(const struct swarm_member *parent, const struct ftrace_ops *ops)
 {
 	struct swarm_member *member = swarm_reserved_find(current);
 
@@ -63,14 +63,16 @@ static unsigned long reserve(const struct swarm_member *parent)
 		swarm_reserved_cancel(current);
 
 	member = swarm_member_from_pool();
-	if (!member)
+	if (unlikely(!member)) {
+		swarm_uncount_run(ops);
 		return swarm_verdict_refill();
+	}
 	member->agent = parent->agent;
 	swarm_reserved_add(member, current);
 	return SWARM_PASS;
 }
 
-static unsigned long decide(struct kernel_clone_args *args)
+static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_ops *ops)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
@@ -91,7 +93,7 @@ static unsigned long decide(struct kernel_clone_args *args)
 	separating = args->flags & SEPARATING ? rules->syscalls[SWARM_SYS_UNSHARE] : SWARM_ALLOW;
 	/* Before anything is counted: a call that starts anew comes by here again. */
 	if (rule == SWARM_SYS_FORK && swarm_passes(action) && swarm_passes(separating)) {
-		verdict = reserve(member);
+		verdict = reserve(member, ops);
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
@@ -104,13 +106,8 @@ static unsigned long decide(struct kernel_clone_args *args)
 /* Apart, so that the quick return saves no register. */
 static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
-	unsigned long verdict;
-
 	swarm_hook_enter();
-	verdict = decide((void *)ftrace_regs_get_argument(regs, 0));
-	if (unlikely(verdict == swarm_verdict_refill()))
-		swarm_uncount_run(ops);
-	swarm_answer(regs, verdict);
+	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0), ops));
 	swarm_hook_leave();
 }
 

@@ -30,7 +30,7 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 type, 
 	return swarm_verdict(outcome);
 }
 
-static unsigned long decide(u32 type, u32 major, u32 minor, u32 access)
+static __always_inline unsigned long decide(u32 type, u32 major, u32 minor, u32 access)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;

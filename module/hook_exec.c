@@ -64,9 +64,11 @@ static bool being_born(const struct swarm_member *member)
  * interpreters, and the exec was decided on, and counted, with it. exec_paths are
  * asked about each file, of the very first execve too, whatever that rule says.
  */
-static unsigned long decide(const struct linux_binprm *bprm, bool first, bool check)
+static __always_inline unsigned long decide(const struct linux_binprm *bprm, bool check,
+					    const struct ftrace_ops *ops)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
+	bool first = check || bprm->interp == bprm->filename;
 	enum swarm_listed listed = SWARM_LISTED;
 	const struct swarm_policy *policy;
 	const struct swarm_rules *rules;
@@ -82,8 +84,10 @@ static unsigned long decide(const struct linux_binprm *bprm, bool first, bool ch
 		if (first)
 			member->exec = SWARM_EXEC_LISTED;
 		listed = find(policy->exec_paths, bprm->file);
-		if (listed == SWARM_LISTED_UNKNOWN)
+		if (listed == SWARM_LISTED_UNKNOWN) {
+			swarm_uncount_run(ops);
 			return swarm_verdict_restart();
+		}
 	}
 	action = rules->syscalls[SWARM_SYS_EXECVE];
 	if (action != SWARM_ALLOW && first && !being_born(member)) {
@@ -100,16 +104,17 @@ static unsigned long decide(const struct linux_binprm *bprm, bool first, bool ch
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops, bool check)
+static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
-	const struct linux_binprm *bprm = (void *)ftrace_regs_get_argument(regs, 0);
-	unsigned long verdict;
-
 	swarm_hook_enter();
-	verdict = decide(bprm, check || bprm->interp == bprm->filename, check);
-	if (unlikely(verdict == swarm_verdict_restart()))
-		swarm_uncount_run(ops);
-	swarm_answer(regs, verdict);
+	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0), false, ops));
+	swarm_hook_leave();
+}
+
+static noinline void answer_check(struct ftrace_regs *regs, const struct ftrace_ops *ops)
+{
+	swarm_hook_enter();
+	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0), true, ops));
 	swarm_hook_leave();
 }
 
@@ -120,7 +125,7 @@ void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs, ops, false);
+	answer(regs, ops);
 }
 
 /*
@@ -137,7 +142,7 @@ void notrace swarm_hook_exec_check(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent, and for what executes. */
 	if (likely(swarm_member_none(current->signal) || !bprm->is_check))
 		return;
-	answer(regs, ops, true);
+	answer_check(regs, ops);
 }
 
 /*

@@ -35,10 +35,11 @@
 #include "room.h"
 
 /* What modules see in procfs only. */
-enum source { THREADS_MAX, KEY_BYTES, KEY_USERS, NR_SOURCES };
+enum source { THREADS_MAX, LOAD, KEY_BYTES, KEY_USERS, NR_SOURCES };
 
 static const char *const source_names[NR_SOURCES] = {
 	[THREADS_MAX] = "sys/kernel/threads-max",
+	[LOAD] = "loadavg",
 	[KEY_BYTES] = "sys/kernel/keys/maxbytes",
 	[KEY_USERS] = "key-users",
 };
@@ -70,6 +71,21 @@ static long value_of(enum source which)
 	    kstrtol(text, 10, &value))
 		return LONG_MAX;
 	return value;
+}
+
+/*
+ * What the kernel compares with threads-max. Not the numbers in use: a process whose
+ * session and process group have lost their leaders has three.
+ */
+static long nr_threads_now(void)
+{
+	char text[80];
+	long nr;
+
+	if (!sources[LOAD] || swarm_read(sources[LOAD], text, sizeof(text)) < 0 ||
+	    sscanf(text, "%*s %*s %*s %*d/%ld", &nr) != 1)
+		return 0;
+	return nr;
 }
 
 static int pids_in_use(const struct pid_namespace *ns)
@@ -134,7 +150,7 @@ static int check_processes(struct swarm_policy_error *err)
 	struct pid_namespace *ns;
 	long max = value_of(THREADS_MAX);
 
-	if (pids_in_use(&init_pid_ns) >= max)
+	if (nr_threads_now() >= max)
 		return used_up("kernel.threads-max", max, err);
 	/* A process has a number in each. */
 	for (ns = task_active_pid_ns(current); ns; ns = ns->parent)

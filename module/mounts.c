@@ -16,9 +16,11 @@
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 #include <uapi/linux/mount.h>
 
 #include "compat/compat.h"
@@ -51,19 +53,36 @@ static const struct texts {
 
 static_assert(sizeof(texts) <= PAGE_SIZE);
 
+/* Limits are the child's own, also where its memory is its launcher's. */
+static unsigned long exchange_limit(unsigned int resource, unsigned long value)
+{
+	unsigned long before;
+
+	task_lock(current->group_leader);
+	before = current->signal->rlim[resource].rlim_cur;
+	WRITE_ONCE(current->signal->rlim[resource].rlim_cur, value);
+	task_unlock(current->group_leader);
+	return before;
+}
+
 /*
  * Puts the texts into a page of their own. After a vfork it is in the launcher's memory,
  * other threads of which may run: nothing of theirs is written to, and the launcher is
  * trusted not to write to a page that it did not ask for. Its memory may be locked, and
- * the child may not lock more, so this is done in the kernel's name.
+ * the child may not lock more, or it may have no more of it, so this is done in the
+ * kernel's name and beyond those limits.
  */
 static unsigned long map_texts(void)
 {
+	unsigned long space = exchange_limit(RLIMIT_AS, RLIM_INFINITY);
+	unsigned long data = exchange_limit(RLIMIT_DATA, RLIM_INFINITY);
 	const struct cred *own = override_creds(rcu_access_pointer(init_task.cred));
 	unsigned long at = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, 0);
 
 	revert_creds(own);
+	exchange_limit(RLIMIT_DATA, data);
+	exchange_limit(RLIMIT_AS, space);
 	if (IS_ERR_VALUE(at))
 		return at;
 	/* Fails only where there is no memory for the page. */
@@ -122,6 +141,51 @@ static int mount_terminals(unsigned long at)
 	return err ?: lock_terminals();
 }
 
+/*
+ * The kernel's credentials, but in the child's user namespace and with its ids: what is
+ * mounted is the agent's, while a security module sees the kernel mount it. The
+ * launcher's label or Landlock domain, which the child keeps, is for what its program
+ * does.
+ */
+static struct cred *mounter(void)
+{
+	const struct cred *own = current_cred();
+	struct cred *cred = prepare_kernel_cred(&init_task);
+
+	if (!cred)
+		return NULL;
+	put_user_ns(cred->user_ns);
+	cred->user_ns = get_user_ns(own->user_ns);
+	cred->uid = own->uid;
+	cred->euid = own->euid;
+	cred->suid = own->suid;
+	cred->fsuid = own->fsuid;
+	cred->gid = own->gid;
+	cred->egid = own->egid;
+	cred->sgid = own->sgid;
+	cred->fsgid = own->fsgid;
+	return cred;
+}
+
+static int isolate(const struct swarm_rules *rules, const char **step, unsigned long at)
+{
+	struct cred *cred = mounter();
+	const struct cred *own;
+	int err;
+
+	if (!cred)
+		return -ENOMEM;
+	own = override_creds(cred);
+	err = set_propagation(rules, at);
+	if (!err && rules->devpts) {
+		*step = "mounting its terminals";
+		err = mount_terminals(at);
+	}
+	revert_creds(own);
+	put_cred(cred);
+	return err;
+}
+
 /**
  * swarm_mounts_isolate - separate the calling process's mounts from its launcher's
  * @rules: its agent's
@@ -142,11 +206,7 @@ int swarm_mounts_isolate(const struct swarm_rules *rules, const char **step)
 	at = map_texts();
 	if (IS_ERR_VALUE(at))
 		return at;
-	err = set_propagation(rules, at);
-	if (!err && rules->devpts) {
-		*step = "mounting its terminals";
-		err = mount_terminals(at);
-	}
+	err = isolate(rules, step, at);
 	/* Fails for a child that is being killed: after a vfork its launcher keeps the page. */
 	vm_munmap(at, PAGE_SIZE);
 	return err;

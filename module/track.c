@@ -69,8 +69,12 @@ static void on_exec(struct task_struct *task)
  * its files adds there; and where another thread is slower, a worker waits for that.
  */
 
-/* How often the worker looks, in jiffies: a thread that closes files has to write them. */
+/*
+ * How long the worker waits before it looks again, in jiffies: a thread that closes
+ * files has to write them. Ever longer, where one hangs in that.
+ */
 #define LEAVING_DELAY	1
+#define LEAVING_DELAY_MAX	(HZ / 10 + 1)
 
 static LLIST_HEAD(leaving);
 static void leave_when_let_go(struct work_struct *work);
@@ -90,27 +94,34 @@ static bool let_go(const struct task_struct *task, const struct task_struct *but
 	return all;
 }
 
-static void leave_later(struct swarm_member *member)
+static void leave_later(struct swarm_member *member, unsigned long delay)
 {
 	if (llist_add(&member->leaving, &leaving))
-		queue_delayed_work(swarm_workqueue, &leaving_work, LEAVING_DELAY);
+		queue_delayed_work(swarm_workqueue, &leaving_work, delay);
 }
 
 static void leave_when_let_go(struct work_struct *work)
 {
+	static unsigned long delay = LEAVING_DELAY;
 	struct llist_node *list = llist_del_all(&leaving);
 	struct swarm_member *member, *next;
+	bool any = false;
+
+	delay = min(2 * delay, LEAVING_DELAY_MAX);
 
 	llist_for_each_entry_safe(member, next, list, leaving) {
 		struct task_struct *task = member->task;
 
 		if (!let_go(task, NULL)) {
-			leave_later(member);
+			leave_later(member, delay);
 			continue;
 		}
 		swarm_member_leave(member);
 		put_task_struct(task);
+		any = true;
 	}
+	if (any || !list)
+		delay = LEAVING_DELAY;
 }
 
 /* In the last thread, which has closed its files and left its namespaces. */
@@ -129,7 +140,7 @@ static void leave(struct callback_head *work)
 		return;
 	}
 	member->task = get_task_struct(current);
-	leave_later(member);
+	leave_later(member, LEAVING_DELAY);
 }
 
 static void on_exit(struct task_struct *task)
@@ -148,7 +159,7 @@ static void on_exit(struct task_struct *task)
 	if (!swarm_add_task_work(task, &member->work))
 		return;
 	member->task = get_task_struct(task);
-	leave_later(member);
+	leave_later(member, LEAVING_DELAY);
 }
 
 const struct swarm_task_callbacks swarm_track_callbacks = {

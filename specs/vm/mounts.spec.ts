@@ -145,3 +145,15 @@ test('with "devpts":false, and where there is no /dev/pts, none is mounted', asy
   const { code, stdout } = await loaded.swarm.run({}, 'ls /dev', { under: bare });
   expect([code, stdout]).toEqual([0, '']);
 });
+
+test('what confines a launcher does not keep an agent from being born', async ({ loaded }) => {
+  for (const via of ['fork', 'vfork']) {
+    const launch = `/usr/local/bin/launch --via ${via} '{"spawn":true}' /usr/local/bin/attempt fork`;
+    const { code, stdout } = await loaded.exec(`confine ${launch}`);
+    expect([code, stdout], `a Landlock domain, ${via}`).toEqual([0, 'fork ok\n']);
+  }
+  // Less than the shell has already: its child does not grow before its execve.
+  const limited = `echo '{"spawn":true}' >/proc/swarm/create; ulimit -v 1500; attempt fork; true`;
+  expect(await loaded.sh(limited), 'a limit on memory').toBe('fork ok');
+  await expectActive(loaded, 0);
+});
