@@ -81,7 +81,7 @@ async function clangTree(kernel: Kernel, dir: string): Promise<Kernel> {
 }
 
 /* The end says by whom the objects were compiled and linked. */
-const BUILD = `make W=1 CONFIG_OBJTOOL_WERROR=y cmd_checkdoc= && llvm-readelf -p .comment swarm_guard.ko && head -n 1 .swarm_guard.ko.cmd`;
+const BUILD = `make W=1 CONFIG_OBJTOOL_WERROR=y && llvm-readelf -p .comment swarm_guard.ko && head -n 1 .swarm_guard.ko.cmd`;
 
 /**
  * Builds the module as `make` does, with clang alone in reach, for a kernel whose headers have no .config

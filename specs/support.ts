@@ -1,6 +1,6 @@
 /** Small things that specs share. */
 import { expect } from '@playwright/test';
-import type { LoadedGuest } from '../harness/vm/guest.js';
+import type { BootedGuest, LoadedGuest } from '../harness/vm/guest.js';
 
 /** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
 export const NAMESPACES = {
@@ -61,6 +61,11 @@ export function hold(guest: LoadedGuest): { line: string; release: () => Promise
  */
 export function shrink(caches: readonly string[]): string {
   return `for cache in ${caches.join(' ')}; do echo 1 >/sys/kernel/slab/$cache/shrink; done`;
+}
+
+/** What the module has said in a guest's log; others, such as a clock's watchdog, speak there too. */
+export async function moduleLog(guest: BootedGuest): Promise<string[]> {
+  return (await guest.kernelLog()).split('\n').filter((line) => /\bswarm_guard: /.test(line));
 }
 
 /** Destroys every agent; those with processes go a moment later. */

@@ -51,8 +51,18 @@ export const programs: readonly Attempt[] = [
     inside:
       'escape exec tree/link touched; escape link /usr/bin/touch tree/hard; escape exec tree/hard touched',
     escaped: TOUCHED,
-    // The hard link is refused already: the file is another user's.
+    // The hard link is refused already, by fs.protected_hardlinks: the file is another user's.
     ours: [denied(1)],
+    without: PEERS,
+  },
+  {
+    id: 'exec-hard-link',
+    title: '… by a hard link of its own in a listed tree, with fs.protected_hardlinks 0',
+    before: `${BEFORE}; sysctl -qw fs.protected_hardlinks=0`,
+    inside: 'escape link /usr/bin/touch tree/hard; escape exec tree/hard touched',
+    escaped: TOUCHED,
+    after: 'sysctl -qw fs.protected_hardlinks=1',
+    ours: [{ outcome: 'gap', section: 'Programs by file', policy }],
     without: PEERS,
   },
   {

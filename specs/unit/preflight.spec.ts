@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
+import { copySources } from '../../harness/build/module.js';
 import { repository } from '../../harness/util/repository.js';
 
 const compat = join(repository, 'module/compat');
@@ -252,4 +253,40 @@ test('probes are compiled with what the module is built with, and anew when that
   expect(await probe('19.1.8', 'CC=clang'), 'another linker').toHaveLength(1);
   await write('tree/include/config/auto.conf', `${CLANG}CONFIG_KASAN=y\n`);
   expect(await probe('19.1.8', 'CC=clang'), 'another configuration').toHaveLength(1);
+});
+
+/** A tree whose kbuild says what it is asked for, and with W=1 checks comments as 6.14's does. */
+const MADE_UP = `$(info asked: $(filter-out M=%,$(MAKECMDGOALS)) CC=$(CC) LLVM=$(LLVM))
+ifneq ($(W),)
+cmd_checkdoc = echo "warning: Function parameter 'agent' not described"
+endif
+%.o:
+	@: >$(M)/$@
+	@$(if $(cmd_checkdoc),$(cmd_checkdoc),:)
+modules:
+	@$(if $(cmd_checkdoc),$(cmd_checkdoc),:)
+`;
+
+test('kbuild is told the compiler, for probes and module alike, and checks no comments', async () => {
+  await mkdir(join(dir, 'module'));
+  await copySources(join(dir, 'module'));
+  for (const name of ['clang', 'rustc', ...LLVM]) await write(`bin/${name}`, '#!/bin/sh\n', 0o755);
+  await write('tree/include/config/kernel.release', '6.14.0\n');
+  await write('tree/include/config/auto.conf', CLANG);
+  await write('tree/Module.symvers', '');
+  await write('tree/Makefile', MADE_UP);
+  const make = async (...words: string[]) => {
+    const { stdout, stderr } = await execa('make', ['-C', 'module', `KDIR=${dir}/tree`, 'W=1', ...words], {
+      cwd: dir,
+      env: { PATH: `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}` },
+    });
+    const log = await readFile(join(dir, 'module/compat/generated/log'), 'utf8');
+    expect(stdout + stderr + log).not.toContain('warning');
+    return [log, stdout].map((text) => /^asked: .*(CC=.*)$/m.exec(text)?.[1]);
+  };
+  const suffix = 'CC=clang LLVM=1';
+  expect(await make()).toEqual([suffix, suffix]);
+  const other = 'CC=ccache clang LLVM=';
+  await write('bin/ccache', '#!/bin/sh\n', 0o755);
+  expect(await make('CC=ccache clang')).toEqual([other, other]);
 });

@@ -114,3 +114,10 @@ test('a command that a signal ends has its number, and one that is given up says
   expect(details?.durationMs).toBeGreaterThan(1900);
   await booted.sh('pkill sleep -n; true');
 });
+
+test('a guest is as specs expect it, whatever its kernel is configured with', async ({ booted }) => {
+  expect(await booted.sh('cat /proc/sys/fs/protected_hardlinks')).toBe('1');
+  expect(await booted.sh('ls /sys/kernel/slab /proc/slabinfo | wc -l').then(Number)).toBeGreaterThan(50);
+  const devices = await booted.sh("unshare --net sh -c 'sed 1,2d /proc/self/net/dev' | cut -d: -f1");
+  expect(devices.trim()).toBe('lo');
+});
