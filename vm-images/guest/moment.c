@@ -13,6 +13,7 @@
  *   left-over           (in an agent with "pids_limit":2) a thread called "slow" fails to
  *                       fork and exits, and then the process does
  *   forks TIMES FILE    wait until FILE exists, then fork TIMES times
+ *   zombies             fork children that exit, and wait for none, until it fails
  *   opening SECONDS     open every file of /proc/swarm that gives orders, again and again
  *
  * Prints how often what happened; exits 1 with a line on stderr where something happened
@@ -377,6 +378,20 @@ static void forks(long times, const char *file)
 	}
 }
 
+/* zombies */
+
+static void zombies(void)
+{
+	pid_t pid;
+	long nr;
+
+	for (nr = 0; (pid = raw_fork()) > 0; nr++)
+		pause_us(20000);
+	if (!pid)
+		syscall(SYS_exit_group, 0);
+	printf("zombies %ld, then %s\n", nr, strerrorname_np(errno));
+}
+
 /* opening */
 
 static void opening(long seconds)
@@ -422,6 +437,8 @@ int main(int argc, char **argv)
 		left_over();
 	else if (!strcmp(what, "forks") && argc == 4)
 		forks(atol(argv[2]), argv[3]);
+	else if (!strcmp(what, "zombies") && argc == 2)
+		zombies();
 	else if (!strcmp(what, "opening") && argc == 3)
 		opening(atol(argv[2]));
 	else

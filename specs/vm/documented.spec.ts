@@ -1,0 +1,88 @@
+/** What the documents tell an operator to expect: each sentence as it is there, by effect. */
+import type { LoadedGuest } from '../../harness/vm/guest.js';
+import { expect, test } from '../fixtures.js';
+import { attempts, background, expectActive, expectBorn, hold, violationsDuring } from '../support.js';
+
+/** The cgroup of the only agent that runs. */
+async function cgroupOf(guest: LoadedGuest): Promise<string> {
+  const [agent] = await guest.swarm.agents();
+  return (await guest.swarm.inspect(agent?.id ?? 0)).cgroup ?? '';
+}
+
+test('a redirection on the second of the two lines is opened by the agent, one before it by root', async ({
+  loaded,
+}) => {
+  await loaded.sh('mkdir -m 700 -p /srv/roots');
+  const arm = `echo '{"spawn":true}' >/proc/swarm/create`;
+  const refused = await loaded.exec(
+    `${arm}; /usr/local/bin/attempt fork >/srv/roots/log; cat /srv/roots/log`,
+  );
+  expect(refused.stderr).toContain('Permission denied');
+  await loaded.sh(`exec 5>/srv/roots/log; ${arm}; /usr/local/bin/attempt fork >&5; true`);
+  expect(await loaded.sh('cat /srv/roots/log')).toBe('fork ok');
+  await expectActive(loaded, 0);
+});
+
+test("a limit moves an agent out of its launcher's cgroup, with swap off and one end for all", async ({
+  loaded,
+}) => {
+  const { line, release } = hold(loaded);
+  const top = '/sys/fs/cgroup';
+  await loaded.sh(`mkdir -p ${top}/launcher`);
+  const under = `bash -c 'echo $$ >${top}/launcher/cgroup.procs; exec "$@"' sh`;
+  const limited = loaded.swarm.run({ memory_limit: 1 << 26 }, line, { under });
+  await expectBorn(loaded, 1);
+  const cgroup = await cgroupOf(loaded);
+  expect(cgroup).toMatch(/^\/swarm\/memory\/\d+$/);
+  expect(await loaded.sh(`cd ${top}${cgroup}; cat memory.swap.max memory.oom.group`)).toBe('0\n1');
+  await release();
+  await limited;
+  const stay = hold(loaded);
+  const free = loaded.swarm.run({}, stay.line, { under });
+  await expectActive(loaded, 1);
+  await expect.poll(() => loaded.sh(`wc -l <${top}/launcher/cgroup.procs`)).not.toBe('0');
+  expect(await cgroupOf(loaded)).toBe('');
+  await stay.release();
+  await free;
+  await expectActive(loaded, 0);
+  await expect.poll(async () => (await loaded.exec(`rmdir ${top}/launcher`)).code).toBe(0);
+});
+
+test('zombies count against pids_limit until process 1 waits for them', async ({ loaded }) => {
+  const { stdout } = await loaded.swarm.launch({ pids_limit: 6 }, ['/usr/local/bin/moment', 'zombies']);
+  expect(stdout).toBe('zombies 5, then EAGAIN\n');
+  await expectActive(loaded, 0);
+});
+
+test('process 1 of an agent ignores SIGTERM unless it handles it', async ({ loaded }) => {
+  const ends = async (program: string) => {
+    await background(loaded, `launch '{"spawn":true}' ${program}`);
+    await expectBorn(loaded, 1);
+    const [agent] = await loaded.swarm.agents();
+    await loaded.sh(`sleep 0.5; kill -TERM ${agent?.pid ?? 0}; sleep 0.5`);
+    const { active } = await loaded.swarm.status();
+    await loaded.swarm.destroy(agent?.id ?? 0).catch(() => undefined);
+    await expectActive(loaded, 0);
+    return active === 0;
+  };
+  expect(await ends('/bin/sleep 1000'), 'without a handler').toBe(false);
+  expect(await ends(`/bin/sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'`), 'with one').toBe(true);
+});
+
+test("the smallest memory_limit starts no program, and a listed link lists all of a program's names", async ({
+  loaded,
+}) => {
+  const { code } = await loaded.swarm.tryLaunch({ memory_limit: 65536 }, ['/bin/true']);
+  expect(code).not.toBe(0);
+  await loaded.sh(
+    'rm -rf /srv/multi; mkdir -p /srv/multi; cp /bin/true /srv/multi/tool; cd /srv/multi; ln -s tool one; ln -s tool two',
+  );
+  let seen: string[] = [];
+  const violations = await violationsDuring(loaded, async () => {
+    const request = { exec_paths: ['/usr/local/bin/attempt', '/srv/multi/one'] };
+    const words = ['/usr/local/bin/attempt', 'execve', '/srv/multi/two'];
+    seen = attempts((await loaded.swarm.launch(request, words)).stdout);
+  });
+  expect([seen, violations]).toEqual([['execve ok'], 0]);
+  await expectActive(loaded, 0);
+});
