@@ -29,6 +29,9 @@ fn id_of(answer: &str) -> u64 {
     digits.unwrap_or_else(|| panic!("no id in {answer}")).parse().expect("id")
 }
 
+/// `<errno.h>`: the agent that a thread was armed for has been destroyed.
+const ECANCELED: i32 = 125;
+
 fn destroy(id: u64) {
     fs::write("/proc/swarm/destroy", format!("{id}\n")).expect("destroy");
 }
@@ -105,8 +108,10 @@ fn an_armed_thread_cannot_be_armed_again() {
     let id = id_of(lines.next().expect("first answer"));
     assert!(lines.next().expect("second answer").starts_with("{\"error\":\"EBUSY\",\"field\":\"spawn\""));
     destroy(id);
-    // Disarmed: this process is nobody's agent.
+    // The fork that was meant for the agent fails; the next process is nobody's agent.
     let mut shell = Command::new("/bin/sh");
-    let output = shell.args(["-c", "echo $$"]).arg0("sh").output().expect("shell");
-    assert_ne!(text(&output), "1");
+    shell.args(["-c", "echo $$"]).arg0("sh");
+    let canceled = shell.output().expect_err("a fork for an agent that is gone");
+    assert_eq!(canceled.raw_os_error(), Some(ECANCELED));
+    assert_ne!(text(&shell.output().expect("shell")), "1");
 }
