@@ -15,6 +15,7 @@
 #include <linux/limits.h>
 #include <linux/namei.h>
 #include <linux/seqlock.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>

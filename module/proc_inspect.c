@@ -17,6 +17,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/seq_buf.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>

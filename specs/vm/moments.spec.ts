@@ -122,13 +122,16 @@ test('the module stays while a thread that has something reserved is between its
   // What it calls behind the count of living threads and before sched_process_exit.
   const slow = { function: 'taskstats_exit', ms: 3000, comm: 'slow' };
   await delayed(loaded, stage, slow, async () => {
-    await background(loaded, `launch '{"spawn":true,"pids_limit":2}' /usr/local/bin/moment left-over`);
-    // Its last thread has been told of, and the agent is there still.
-    const look = 'grep -o "PID: [1-9]" /proc/swarm/agents; grep "^swarm_guard_members " /proc/swarm/metrics';
-    await expect
-      .poll(() => loaded.sh(look).catch(String), { intervals: [50] })
-      .toMatch(/^PID: \d\nswarm_guard_members 0$/);
-    expect((await loaded.exec('rmmod swarm_guard')).code, 'in use').not.toBe(0);
+    // Its last thread has been told of, and the agent is there still: looked at from within, in no time.
+    await loaded.writeFile(
+      '/run/look',
+      `launch '{"spawn":true,"pids_limit":2}' /usr/local/bin/moment left-over >/dev/null 2>&1 </dev/null &
+      until grep -q 'PID: [1-9]' /proc/swarm/agents; do sleep 0.01; done
+      until grep -q '^swarm_guard_members 0$' /proc/swarm/metrics; do sleep 0.01; done
+      grep -c 'PID: [1-9]' /proc/swarm/agents
+      rmmod swarm_guard 2>&1 || echo in use`,
+    );
+    expect(await loaded.sh('sh /run/look')).toMatch(/^1\n.*in use$/s);
     await expectActive(loaded, 0);
   });
   await expectNothingLeft(loaded);
@@ -175,7 +178,7 @@ test('no file that gives orders can be opened before the module is loaded whole'
 }) => {
   await loaded.unload();
   const printed = await delayed(loaded, stage, { function: 'proc_create', ms: 100 }, async () => {
-    const opening = moment(loaded, 'opening 4');
+    const opening = moment(loaded, 'opening 100');
     await loaded.sh('sleep 0.5; insmod /root/swarm_guard.ko');
     return opening;
   });

@@ -14,7 +14,8 @@
  *                       fork and exits, and then the process does
  *   forks TIMES FILE    wait until FILE exists, then fork TIMES times
  *   zombies             fork children that exit, and wait for none, until it fails
- *   opening SECONDS     open every file of /proc/swarm that gives orders, again and again
+ *   opening SECONDS     open every file of /proc/swarm that gives orders, until it can be
+ *			  opened, for so long at most
  *
  * Prints how often what happened; exits 1 with a line on stderr where something happened
  * that must not.
@@ -401,7 +402,7 @@ static void opening(long seconds)
 	long until = now_us() + seconds * 1000000, early = 0, opened = 0;
 	char path[64];
 
-	while (now_us() < until) {
+	while (!opened && now_us() < until) {
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 			int fd;
 
