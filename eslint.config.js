@@ -1,8 +1,8 @@
 import tseslint from 'typescript-eslint';
 
-/** Only harness/vm may know how a guest is run and reached. */
+/** Only harness/guest may know how a guest is run and reached. */
 const fences = {
-  'no-restricted-imports': ['error', { paths: [{ name: 'ssh2', message: 'Only harness/vm talks SSH.' }] }],
+  'no-restricted-imports': ['error', { paths: [{ name: 'ssh2', message: 'Only harness/guest talks SSH.' }] }],
 };
 
 export default tseslint.config(
@@ -16,5 +16,5 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
     },
   },
-  { files: ['harness/vm/**'], rules: { 'no-restricted-imports': 'off' } },
+  { files: ['harness/guest/**'], rules: { 'no-restricted-imports': 'off' } },
 );

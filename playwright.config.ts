@@ -4,7 +4,7 @@ import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
 import { fileNames, readKept } from './harness/report/kept.js';
 import { kernelTrees } from './harness/kernels/tree.js';
-import { recordingWanted } from './harness/vm/recording.js';
+import { recordingWanted } from './harness/guest/recording.js';
 
 interface Options {
   kernelName: string;
@@ -92,7 +92,7 @@ function withoutKept(project: Project<object, Options>): Project<object, Options
 
 export default defineConfig<object, Options>({
   forbidOnly: Boolean(process.env['CI']),
-  globalSetup: './specs/setup.ts',
+  globalSetup: './specs/support/setup.ts',
   outputDir: 'test-results',
   reporter,
   ...TIMES,

@@ -1,12 +1,5 @@
-import {
-  budgetsFor,
-  judge,
-  lineOf,
-  measureCosts,
-  readBudgets,
-  recordBudgets,
-} from '../harness/bench/budgets.js';
-import { QUICK_COSTS } from '../harness/bench/measure/costs.js';
+import { budgetsFor, judge, lineOf, measureCosts, readBudgets, recordBudgets } from '../bench/budgets.js';
+import { QUICK_COSTS } from '../bench/measure/costs.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
 import { command, refuse } from '../harness/util/command.js';
 

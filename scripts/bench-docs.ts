@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { BENCHMARKS } from '../harness/bench/benchmarks.js';
-import { commitRun, committedRuns, documents, publishable } from '../harness/bench/docs.js';
-import { TITLES } from '../harness/bench/report.js';
-import { readRuns } from '../harness/bench/store.js';
+import { BENCHMARKS } from '../bench/benchmarks.js';
+import { commitRun, committedRuns, documents, publishable } from '../bench/docs.js';
+import { TITLES } from '../bench/report.js';
+import { readRuns } from '../bench/store.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run docs:bench

@@ -1,8 +1,8 @@
-import { measuredOn } from '../harness/bench/benchmarks.js';
-import { committedRuns } from '../harness/bench/docs.js';
-import { writeReport } from '../harness/bench/report.js';
-import { runBenchmarks } from '../harness/bench/run.js';
-import { readRuns } from '../harness/bench/store.js';
+import { measuredOn } from '../bench/benchmarks.js';
+import { committedRuns } from '../bench/docs.js';
+import { writeReport } from '../bench/report.js';
+import { runBenchmarks } from '../bench/run.js';
+import { readRuns } from '../bench/store.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
 import { command } from '../harness/util/command.js';
 

@@ -1,6 +1,6 @@
 import { buildModule } from '../harness/build/module.js';
 import { provideKernel } from '../harness/kernels/provide.js';
-import { guestInitrd } from '../harness/roots/guest-root.js';
+import { guestInitrd } from '../harness/guest/root.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run build -- [--kernel NAME]

@@ -1,6 +1,6 @@
-import { demonstrate } from '../harness/demo/steps.js';
-import { Show } from '../harness/demo/show.js';
-import { Stage } from '../harness/vm/stage.js';
+import { demonstrate } from '../specs/support/demo/steps.js';
+import { Show } from '../specs/support/demo/show.js';
+import { Stage } from '../harness/guest/stage.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run demo -- [--kernel NAME]

@@ -1,5 +1,5 @@
 import { copyFile, writeFile } from 'node:fs/promises';
-import { RECORD, TABLE, page, readRecord } from '../harness/escapes/table.js';
+import { RECORD, TABLE, page, readRecord } from '../specs/support/escapes/table.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run docs:escapes -- [FILE]

@@ -1,7 +1,7 @@
 import { readCatalogue, readLock, writeLock } from '../harness/kernels/catalogue.js';
 import type { CatalogueEntry, LockedKernel } from '../harness/kernels/catalogue.js';
-import { update } from '../harness/kernels/update.js';
-import { aptUpdate } from '../harness/roots/debian.js';
+import { update } from '../harness/build/kernels-update.js';
+import { aptUpdate } from '../harness/archive/debian.js';
 import { step } from '../harness/util/progress.js';
 import { command, refuse } from '../harness/util/command.js';
 

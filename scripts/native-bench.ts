@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
-import { timeNative } from '../harness/native/bench.js';
-import { buildNative } from '../harness/native/build.js';
-import { countNative } from '../harness/native/instructions.js';
+import { timeNative } from '../bench/native/bench.js';
+import { buildNative } from '../specs/support/native.js';
+import { countNative } from '../bench/native/instructions.js';
 import { step } from '../harness/util/progress.js';
 import { command } from '../harness/util/command.js';
 

@@ -1,4 +1,4 @@
-import { buildNative } from '../harness/native/build.js';
+import { buildNative } from '../specs/support/native.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run native

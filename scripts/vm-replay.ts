@@ -1,6 +1,6 @@
-import { debug } from '../harness/vm/debug.js';
-import { RecordingError, openRecording, readMeta, recordings } from '../harness/vm/recording.js';
-import { replay } from '../harness/vm/replay.js';
+import { debug } from '../harness/guest/debug.js';
+import { RecordingError, openRecording, readMeta, recordings } from '../harness/guest/recording.js';
+import { replay } from '../harness/guest/replay.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run vm:replay -- [ID [--gdb [-- ARGUMENT OF GDB...]]]

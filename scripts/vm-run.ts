@@ -1,5 +1,5 @@
-import { Stage } from '../harness/vm/stage.js';
-import { shellLine } from '../harness/vm/ssh.js';
+import { Stage } from '../harness/guest/stage.js';
+import { shellLine } from '../harness/guest/ssh.js';
 import { command, explain, refuse } from '../harness/util/command.js';
 
 /** The exit status of trouble, which is none of the command's. */

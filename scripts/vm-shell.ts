@@ -1,4 +1,4 @@
-import { Stage } from '../harness/vm/stage.js';
+import { Stage } from '../harness/guest/stage.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run vm:shell -- [--kernel NAME]

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copySources, kernelKey, sourcesKey } from '../harness/build/module.js';
 import type { Kernel } from '../harness/kernels/provide.js';
-import { clangRoot, runInRoot } from '../harness/roots/tool-root.js';
+import { clangRoot, runInRoot } from '../harness/archive/tool-root.js';
 import { cached } from '../harness/util/cache.js';
 import { step } from '../harness/util/progress.js';
 

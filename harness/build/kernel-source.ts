@@ -3,8 +3,8 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { readCatalogue } from '../kernels/catalogue.js';
-import { aptUpdate, describe, download } from '../roots/debian.js';
-import type { ArchivePackage } from '../roots/debian.js';
+import { aptUpdate, describe, download } from '../archive/debian.js';
+import type { ArchivePackage } from '../archive/debian.js';
 
 /**
  * The source package of the newest kernel in the catalogue.

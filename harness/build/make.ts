@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kernel } from '../kernels/provide.js';
-import { runInRoot, toolRoot } from '../roots/tool-root.js';
-import type { Root, RunResult } from '../roots/tool-root.js';
+import { runInRoot, toolRoot } from '../archive/tool-root.js';
+import type { Root, RunResult } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { copySources } from './module.js';
 

@@ -1,7 +1,7 @@
 /** The kernel's own tests, built from the distribution's source package in the root with the tools. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';

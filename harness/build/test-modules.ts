@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/provide.js';
-import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';

@@ -1,8 +1,8 @@
 /** A kernel of our own: image, modules and headers, built from a source that has no image. */
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { kernelBuildRoot, runInRoot } from '../roots/tool-root.js';
-import type { Root } from '../roots/tool-root.js';
+import { kernelBuildRoot, runInRoot } from '../archive/tool-root.js';
+import type { Root } from '../archive/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';

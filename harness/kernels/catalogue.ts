@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { archivePackage, archiveSource } from '../roots/debian.js';
+import { archivePackage, archiveSource } from '../archive/debian.js';
 import { repository } from '../util/repository.js';
 
 /** Where the files that a module is built with come from. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runInRoot, toolRoot } from '../roots/tool-root.js';
+import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import { cached } from '../util/cache.js';
 import { sectionData } from './elf.js';
 import { symversOf } from './symvers.js';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { kernelBuildRoot, runInRoot } from '../roots/tool-root.js';
+import { kernelBuildRoot, runInRoot } from '../archive/tool-root.js';
 import { cached, hashOf } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';

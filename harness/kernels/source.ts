@@ -1,7 +1,7 @@
 /** Upstream tarballs of Debian's source packages, from the archive. */
 import { join } from 'node:path';
-import { aptUpdate, downloadSource } from '../roots/debian.js';
-import type { ArchiveSource } from '../roots/debian.js';
+import { aptUpdate, downloadSource } from '../archive/debian.js';
+import type { ArchiveSource } from '../archive/debian.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { sha256 } from './image.js';

@@ -4,7 +4,7 @@ import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
-import type { Bind } from '../roots/tool-root.js';
+import type { Bind } from '../archive/tool-root.js';
 import { hashOf } from '../util/cache.js';
 import type { CatalogueEntry } from './catalogue.js';
 import type { HeaderSource, Kernel } from './provide.js';

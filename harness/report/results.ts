@@ -7,7 +7,7 @@ import { readCatalogue, readLock } from '../kernels/catalogue.js';
 import { kernelTrees } from '../kernels/tree.js';
 import { junit } from './junit.js';
 import { repository } from '../util/repository.js';
-import { recordingWanted } from '../vm/recording.js';
+import { recordingWanted } from '../guest/recording.js';
 import { ktap } from './ktap-writer.js';
 import { renderPages } from './page.js';
 import { elapsed, readKept } from './kept.js';

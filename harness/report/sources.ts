@@ -4,7 +4,7 @@ import { repository } from '../util/repository.js';
 
 /** What specs in guests depend on: everything but the pages that people read. */
 const TRACKED = [
-  ...['module', 'vm-images', 'harness', 'specs', 'scripts', 'bench/peers', 'docs/abi'],
+  ...['module', 'vm-images', 'harness', 'client', 'specs', 'scripts', 'bench', 'docs/abi'],
   ...['package-lock.json', 'playwright.config.ts'],
 ];
 /** What only starts runs, and writes down what came of them. */

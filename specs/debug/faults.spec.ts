@@ -1,6 +1,6 @@
 /** Every allocation fails once: what it was for is refused or done, and nothing is left half made. */
 import { buildModule } from '../../harness/build/module.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 test.setTimeout(600_000);
 

@@ -1,8 +1,8 @@
 /** The check of the check: the debug kernel catches bugs that are planted in the module. */
-import { complaints } from '../../harness/vm/kernel-log.js';
-import { checksOff } from '../../harness/vm/self-checks.js';
-import { expect, test } from '../fixtures.js';
-import { withBug } from '../planted.js';
+import { complaints } from '../../harness/guest/kernel-log.js';
+import { checksOff } from '../../harness/guest/self-checks.js';
+import { expect, test } from '../support/fixtures.js';
+import { withBug } from '../support/planted.js';
 
 const FOUND = {
   uaf: ['a use after free', /BUG: KASAN: slab-use-after-free in \w+.* \[swarm_guard\]/],

@@ -1,8 +1,8 @@
 /** The check of the check: the kernel with KCSAN catches a data race that is planted in the module. */
-import { complaints } from '../../harness/vm/kernel-log.js';
-import { checksOff } from '../../harness/vm/self-checks.js';
-import { expect, test } from '../fixtures.js';
-import { withBug } from '../planted.js';
+import { complaints } from '../../harness/guest/kernel-log.js';
+import { checksOff } from '../../harness/guest/self-checks.js';
+import { expect, test } from '../support/fixtures.js';
+import { withBug } from '../support/planted.js';
 
 test('a data race is caught', async ({ stage }) => {
   await withBug(stage, 'race', async (guest) => {

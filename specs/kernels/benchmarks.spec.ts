@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { Browser } from '@playwright/test';
-import { committedRuns } from '../../harness/bench/docs.js';
-import { shown } from '../../harness/bench/numbers.js';
-import { reportPage } from '../../harness/bench/page.js';
-import { TITLES } from '../../harness/bench/report.js';
-import { groupsOf } from '../../harness/bench/select.js';
-import type { Run } from '../../harness/bench/store.js';
-import { launchBrowser, openPage } from '../browser.js';
+import { committedRuns } from '../../bench/docs.js';
+import { shown } from '../../bench/numbers.js';
+import { reportPage } from '../../bench/page.js';
+import { TITLES } from '../../bench/report.js';
+import { groupsOf } from '../../bench/select.js';
+import type { Run } from '../../bench/store.js';
+import { launchBrowser, openPage } from '../support/browser.js';
 
 test.describe.configure({ timeout: 600_000 });
 

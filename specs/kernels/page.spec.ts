@@ -7,7 +7,7 @@ import type { Browser, Page } from '@playwright/test';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
 import { renderPages } from '../../harness/report/page.js';
 import type { Cell } from '../../harness/report/runs.js';
-import { launchBrowser, openPage } from '../browser.js';
+import { launchBrowser, openPage } from '../support/browser.js';
 
 test.describe.configure({ timeout: 600_000, mode: 'serial' });
 

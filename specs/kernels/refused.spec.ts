@@ -4,8 +4,8 @@ import { inModule } from '../../harness/build/make.js';
 import { buildModule } from '../../harness/build/module.js';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
-import { guestInitrd } from '../../harness/roots/guest-root.js';
-import { Guest } from '../../harness/vm/guest.js';
+import { guestInitrd } from '../../harness/guest/root.js';
+import { Guest } from '../../harness/guest/guest.js';
 
 test.describe.configure({ timeout: 600_000 });
 

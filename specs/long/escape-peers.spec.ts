@@ -1,15 +1,15 @@
-/** The attempts to escape of harness/escapes against what people would use instead, in one guest. */
+/** The attempts to escape of specs/support/escapes against what people would use instead, in one guest. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { PEERS } from '../../harness/escapes/attempt.js';
-import { ATTEMPTS } from '../../harness/escapes/corpus.js';
-import { loadDrivers } from '../../harness/escapes/drivers.js';
-import { PEER_PACKAGES, RUNNERS, peerVersions, preparePeers } from '../../harness/escapes/peers.js';
-import { make } from '../../harness/escapes/run.js';
-import { readRecord } from '../../harness/escapes/table.js';
-import type { Recorded } from '../../harness/escapes/table.js';
+import { PEERS } from '../support/escapes/attempt.js';
+import { ATTEMPTS } from '../support/escapes/corpus.js';
+import { loadDrivers } from '../support/escapes/drivers.js';
+import { PEER_PACKAGES, RUNNERS, peerVersions, preparePeers } from '../support/escapes/peers.js';
+import { make } from '../support/escapes/run.js';
+import { readRecord } from '../support/escapes/table.js';
+import type { Recorded } from '../support/escapes/table.js';
 import { repository } from '../../harness/util/repository.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 /** What this run shows; `npm run docs:escapes -- test-results/escapes.json` makes it the table. */
 const RUN = join(repository, 'test-results/escapes.json');

@@ -1,7 +1,7 @@
 /** Memory that runs out while agents are created, spawned and forked: what is half made goes again. */
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive } from '../support/guest.js';
 
 /** Little enough that one hog takes it all in a moment. */
 test.use({ guestExtras: { memoryMb: 512 } });

@@ -1,6 +1,6 @@
-/** Many random sequences of orders against the model of specs/model. */
-import { test } from '../fixtures.js';
-import { runModel } from '../model/run.js';
+/** Many random sequences of orders against the model of specs/support/model. */
+import { test } from '../support/fixtures.js';
+import { runModel } from '../support/model/run.js';
 
 test('dozens of long sequences of orders end as the model says', async ({ loaded }) => {
   test.setTimeout(7_200_000);

@@ -1,5 +1,5 @@
 /** The races of specs/vm/races.spec.ts, for minutes. */
-import { test } from '../fixtures.js';
+import { test } from '../support/fixtures.js';
 import {
   churn,
   churnWithHotplug,
@@ -8,7 +8,7 @@ import {
   killLaunchers,
   signals,
   unloadAgainstAll,
-} from '../races.js';
+} from '../support/races.js';
 
 test.beforeEach(() => {
   test.setTimeout(3_600_000);

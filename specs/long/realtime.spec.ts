@@ -2,10 +2,10 @@
  * A real-time kernel, where spinlocks sleep, and a second function tracer on the hooked functions,
  * under which the hooks' callbacks run with preemption off.
  */
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { LAUNCH_CALLS } from '../../harness/swarm/client.js';
-import { expect, test } from '../fixtures.js';
-import { attempts, expectActive } from '../support.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { LAUNCH_CALLS } from '../../client/client.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, expectActive } from '../support/guest.js';
 
 test.use({ kernelName: 'rt' });
 

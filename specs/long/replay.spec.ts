@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDir } from '../../harness/util/cache.js';
 import { repository } from '../../harness/util/repository.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 test.describe.configure({ mode: 'serial', timeout: 1_800_000 });
 

@@ -2,21 +2,21 @@
  * Nothing changes for the rest of the system: the kernel's own tests and stress-ng in a pristine guest
  * without the module; with it; and while agents run.
  */
-import { summary } from '../../harness/report/ktap.js';
-import type { Results } from '../../harness/report/ktap.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import { complaints } from '../../harness/vm/kernel-log.js';
+import { summary } from '../../harness/util/ktap.js';
+import type { Results } from '../../harness/util/ktap.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import { complaints } from '../../harness/guest/kernel-log.js';
 import {
   SELFTEST_PACKAGES,
   installSelftests,
   listSelftests,
   runSelftests,
   runStressors,
-} from '../../harness/vm/selftests.js';
-import type { Stage } from '../../harness/vm/stage.js';
-import { expect, test } from '../fixtures.js';
-import { destroyAll } from '../support.js';
-import { confirmedChanges, runAgents } from '../system.js';
+} from '../../harness/guest/selftests.js';
+import type { Stage } from '../../harness/guest/stage.js';
+import { expect, test } from '../support/fixtures.js';
+import { destroyAll } from '../support/guest.js';
+import { confirmedChanges, runAgents } from '../support/system.js';
 
 test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
 test.describe.configure({ timeout: 7_200_000 });

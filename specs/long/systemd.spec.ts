@@ -1,12 +1,12 @@
 /** A guest whose first process is systemd. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/roots/systemd.js';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
 import type { BuiltModule } from '../../harness/build/module.js';
 import { repository } from '../../harness/util/repository.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { attempts, expectActive } from '../support.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, expectActive } from '../support/guest.js';
 
 test.use({
   guestExtras: {

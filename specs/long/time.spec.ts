@@ -1,6 +1,6 @@
 /** Measuring time: refused where a time would mean nothing, and else in turn, with what it is worth. */
 import { expect, test } from '@playwright/test';
-import { time, timeIn } from '../../harness/bench/measure/time.js';
+import { time, timeIn } from '../../bench/measure/time.js';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
 
 test.describe.configure({ timeout: 1_800_000 });

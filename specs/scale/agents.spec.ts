@@ -1,7 +1,7 @@
 /** 200,000 agents: what they cost, and reading them while they come and go. `npm run scale` */
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { census, destroyAll } from '../support.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { census, destroyAll } from '../support/guest.js';
 
 const AGENTS = 200_000;
 

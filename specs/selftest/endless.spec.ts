@@ -1,4 +1,4 @@
-import { test } from '../fixtures.js';
+import { test } from '../support/fixtures.js';
 
 test('never ends', async ({ booted }) => {
   test.setTimeout(0);

@@ -1,4 +1,4 @@
-import { test } from '../fixtures.js';
+import { test } from '../support/fixtures.js';
 
 test('leaves a complaint in the kernel log', async ({ booted }) => {
   await booted.sh('echo "<4>BUG: KFENCE: use-after-free read in planted" >/dev/kmsg');

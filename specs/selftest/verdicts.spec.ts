@@ -1,6 +1,6 @@
-import { InfrastructureError } from '../../harness/vm/errors.js';
-import { Stage } from '../../harness/vm/stage.js';
-import { expect, test } from '../fixtures.js';
+import { InfrastructureError } from '../../harness/guest/errors.js';
+import { Stage } from '../../harness/guest/stage.js';
+import { expect, test } from '../support/fixtures.js';
 
 test('passes', () => {
   expect(1).toBe(1);

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { PEERS } from '../../harness/escapes/attempt.js';
-import { ATTEMPTS } from '../../harness/escapes/corpus.js';
-import { TABLE, page, readRecord } from '../../harness/escapes/table.js';
+import { PEERS } from '../support/escapes/attempt.js';
+import { ATTEMPTS } from '../support/escapes/corpus.js';
+import { TABLE, page, readRecord } from '../support/escapes/table.js';
 import { repository } from '../../harness/util/repository.js';
 
 const threatModel = () => readFile(join(repository, 'docs/threat-model.md'), 'utf8');

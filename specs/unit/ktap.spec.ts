@@ -1,7 +1,7 @@
 /** Reading and comparing the results of tests. */
 import { expect, test } from '@playwright/test';
-import { chance, compare, parseKtap, summary } from '../../harness/report/ktap.js';
-import type { Outcome } from '../../harness/report/ktap.js';
+import { chance, compare, parseKtap, summary } from '../../harness/util/ktap.js';
+import type { Outcome } from '../../harness/util/ktap.js';
 
 const PRINTED = `TAP version 13
 1..3

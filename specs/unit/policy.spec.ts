@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
-import { buildNative, nodeHeaders } from '../../harness/native/build.js';
-import { ACTIONS, PolicyCore, PROPAGATIONS, SYSCALLS } from '../../harness/native/policy.js';
-import type { Parsed } from '../../harness/native/policy.js';
-import type { AgentRequest } from '../../harness/swarm/client.js';
+import { buildNative, nodeHeaders } from '../support/native.js';
+import { ACTIONS, PolicyCore, PROPAGATIONS, SYSCALLS } from '../../client/native/policy.js';
+import type { Parsed } from '../../client/native/policy.js';
+import type { AgentRequest } from '../../client/client.js';
 
 let core: PolicyCore;
 

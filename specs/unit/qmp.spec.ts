@@ -5,8 +5,8 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { Qmp } from '../../harness/vm/qmp.js';
-import { whereabouts } from '../../harness/vm/whereabouts.js';
+import { Qmp } from '../../harness/guest/qmp.js';
+import { whereabouts } from '../../harness/guest/whereabouts.js';
 
 /** A server that greets as QEMU does, answers `answers` commands and then dies with the next one unread, or hangs. */
 async function dying(

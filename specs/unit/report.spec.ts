@@ -218,7 +218,7 @@ test('a result stands until what it depends on is committed anew', async () => {
   expect(await after('specs/kernels/new.spec.ts')).toEqual([true, true]);
   for (const path of [
     'module/Kbuild',
-    'specs/support.ts',
+    'specs/support/guest.ts',
     'harness/report/verdicts.ts',
     'playwright.config.ts',
   ])

@@ -5,7 +5,7 @@ import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { repository } from '../../harness/util/repository.js';
-import { complaints } from '../../harness/vm/kernel-log.js';
+import { complaints } from '../../harness/guest/kernel-log.js';
 
 test.describe.configure({ timeout: 180_000 });
 

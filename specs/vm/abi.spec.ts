@@ -1,10 +1,10 @@
 /** docs/abi against the module. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVENTS } from '../../harness/swarm/events.js';
-import { INSPECTION } from '../../harness/swarm/inspect.js';
+import { EVENTS } from '../../client/events.js';
+import { INSPECTION } from '../../client/inspect.js';
 import { repository } from '../../harness/util/repository.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 const docs = join(repository, 'docs/abi');
 

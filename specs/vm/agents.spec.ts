@@ -1,6 +1,6 @@
 /** Reading agents while they come and go, a few thousand of them; 200,000 are in specs/scale. */
-import { expect, test } from '../fixtures.js';
-import { census, destroyAll } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { census, destroyAll } from '../support/guest.js';
 
 const AGENTS = 4000;
 

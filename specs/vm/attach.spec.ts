@@ -1,10 +1,10 @@
 /** /proc/swarm/attach: one more process into an agent that runs. */
 import { join } from 'node:path';
 import { buildTestModules } from '../../harness/build/test-modules.js';
-import type { AgentRequest } from '../../harness/swarm/client.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { attempts, background, expectActive, moduleLog, violationsDuring } from '../support.js';
+import type { AgentRequest } from '../../client/client.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, background, expectActive, moduleLog, violationsDuring } from '../support/guest.js';
 
 /** Without a pid namespace, processes outlive the first. */
 const SHARED_PIDS = 126;

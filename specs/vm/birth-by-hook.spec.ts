@@ -1,9 +1,9 @@
 /** The way to a birth that kernels without task_work_add take, on this kernel. */
 import { buildModule } from '../../harness/build/module.js';
-import { LAUNCH_CALLS } from '../../harness/swarm/client.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test as base } from '../fixtures.js';
-import { expectActive, SHOW_NAMESPACES } from '../support.js';
+import { LAUNCH_CALLS } from '../../client/client.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test as base } from '../support/fixtures.js';
+import { expectActive, SHOW_NAMESPACES } from '../support/guest.js';
 
 const test = base.extend<{ hooked: LoadedGuest }>({
   hooked: async ({ booted, stage }, use) => {

@@ -1,6 +1,6 @@
-import { LAUNCH_CALLS } from '../../harness/swarm/client.js';
-import { expect, test } from '../fixtures.js';
-import { background, expectActive, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support.js';
+import { LAUNCH_CALLS } from '../../client/client.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support/guest.js';
 
 for (const via of LAUNCH_CALLS) {
   test(`a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {

@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { buildTestModules } from '../../harness/build/test-modules.js';
 import type { BuiltModule } from '../../harness/build/module.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import type { Stage } from '../../harness/vm/stage.js';
-import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { Stage } from '../../harness/guest/stage.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive } from '../support/guest.js';
 
 /** Three ranges of ids in all: one that a failed birth kept would be missed. */
 const THREE_RANGES = { id_base: 4294967295 - 3 * 1024 };

@@ -1,7 +1,7 @@
 /** Many events at once: none is lost where there is room, and what is lost is known to the number. */
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { parseMetrics } from '../metrics.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { parseMetrics } from '../support/metrics.js';
 
 const BURST = 100_000;
 /** created, spawned and destroyed. */

@@ -1,6 +1,6 @@
 /** A launcher that is root leaves nothing of root on the host to its agent: all by effect. */
-import { expect, test } from '../fixtures.js';
-import { attempts, background, expectActive, violationsDuring } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, background, expectActive, violationsDuring } from '../support/guest.js';
 
 test("root's files are closed to it", async ({ loaded }) => {
   await loaded.sh(

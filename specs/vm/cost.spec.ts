@@ -1,16 +1,9 @@
 /** What the module costs, counted in instructions: in a guest of this kind they are the same in every run. */
-import {
-  budgetsFor,
-  imageId,
-  judge,
-  lineOf,
-  measureCosts,
-  readBudgets,
-} from '../../harness/bench/budgets.js';
-import { parseCounts } from '../../harness/bench/measure/counted.js';
-import { QUICK_COSTS } from '../../harness/bench/measure/costs.js';
+import { budgetsFor, imageId, judge, lineOf, measureCosts, readBudgets } from '../../bench/budgets.js';
+import { parseCounts } from '../../bench/measure/counted.js';
+import { QUICK_COSTS } from '../../bench/measure/costs.js';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 test.use({ guestExtras: { countInstructions: true } });
 test.describe.configure({ timeout: 1_200_000 });

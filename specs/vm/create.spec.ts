@@ -1,7 +1,7 @@
-import type { Answer } from '../../harness/swarm/client.js';
-import { quoted } from '../../harness/swarm/client.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
+import type { Answer } from '../../client/client.js';
+import { quoted } from '../../client/client.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
 
 const READBACK = 65536;
 const REFUSED = '{"x":1}';

@@ -2,10 +2,10 @@
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { Show } from '../../harness/demo/show.js';
-import { demonstrate } from '../../harness/demo/steps.js';
+import { Show } from '../support/demo/show.js';
+import { demonstrate } from '../support/demo/steps.js';
 import { repository } from '../../harness/util/repository.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 const tsx = ['--import', 'tsx'];
 

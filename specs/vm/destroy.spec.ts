@@ -1,5 +1,5 @@
-import { expect, test } from '../fixtures.js';
-import { background, expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive } from '../support/guest.js';
 
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';

@@ -1,5 +1,5 @@
-import { expect, test } from '../fixtures.js';
-import { attempts, violationsDuring } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, violationsDuring } from '../support/guest.js';
 
 const PRIVILEGED = { namespace_flags: 95, privileged: true };
 

@@ -1,8 +1,8 @@
-/** Every attempt to escape of harness/escapes against SwarmGuard. */
-import { CORPUS } from '../../harness/escapes/corpus.js';
-import { loadDrivers } from '../../harness/escapes/drivers.js';
-import { make, swarmGuard } from '../../harness/escapes/run.js';
-import { expect, test } from '../fixtures.js';
+/** Every attempt to escape of specs/support/escapes against SwarmGuard. */
+import { CORPUS } from '../support/escapes/corpus.js';
+import { loadDrivers } from '../support/escapes/drivers.js';
+import { make, swarmGuard } from '../support/escapes/run.js';
+import { expect, test } from '../support/fixtures.js';
 
 /* Many containers, one after the other. */
 test.setTimeout(600_000);

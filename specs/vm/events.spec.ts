@@ -1,7 +1,7 @@
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import type { SwarmEvent } from '../../harness/swarm/events.js';
-import { expect, test } from '../fixtures.js';
-import { background, expectActive } from '../support.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import type { SwarmEvent } from '../../client/events.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive } from '../support/guest.js';
 
 /** Without what differs from run to run. */
 function facts(events: SwarmEvent[]): object[] {

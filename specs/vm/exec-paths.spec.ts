@@ -1,11 +1,11 @@
 /** exec_paths: which files an agent may execute. */
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { AgentRequest } from '../../harness/swarm/client.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import type { Stage } from '../../harness/vm/stage.js';
-import { expect, test } from '../fixtures.js';
-import { attempts, background, expectActive, shrink, violationsDuring } from '../support.js';
+import type { AgentRequest } from '../../client/client.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { Stage } from '../../harness/guest/stage.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, background, expectActive, shrink, violationsDuring } from '../support/guest.js';
 
 const ATTEMPT = '/usr/local/bin/attempt';
 const EXECFD = '/usr/local/bin/execfd';

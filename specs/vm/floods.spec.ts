@@ -1,9 +1,9 @@
 /** Violations of an agent beyond a rate: counted, summed up, and nobody else's loss. */
-import type { SwarmEvent } from '../../harness/swarm/events.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { parseMetrics } from '../metrics.js';
-import { expectActive, hold } from '../support.js';
+import type { SwarmEvent } from '../../client/events.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { parseMetrics } from '../support/metrics.js';
+import { expectActive, hold } from '../support/guest.js';
 
 const RATE = 100;
 const PRIVILEGED = '{"spawn":true,"privileged":true,"namespace_flags":0}';

@@ -1,8 +1,8 @@
 /** The harness's own promises about guests. */
 import { PassThrough } from 'node:stream';
-import { expect, test } from '../fixtures.js';
-import { GuestCommandError, InfrastructureError } from '../../harness/vm/errors.js';
-import { Stage } from '../../harness/vm/stage.js';
+import { expect, test } from '../support/fixtures.js';
+import { GuestCommandError, InfrastructureError } from '../../harness/guest/errors.js';
+import { Stage } from '../../harness/guest/stage.js';
 
 test('how guests are run is found out by trying, and said with its reason', ({ stage }) => {
   expect(stage.acceleration).toMatch(/^(kvm: a stock kernel boots under KVM|tcg: .*KVM.*)$/);

@@ -1,7 +1,7 @@
 /** What root may do to the cgroup hierarchy under the module's feet. */
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { expect, test } from '../fixtures.js';
-import { background, expectActive, moduleLog } from '../support.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive, moduleLog } from '../support/guest.js';
 
 const TOP = '/sys/fs/cgroup';
 const LIMITED = { cpu_quota: 50, pids_limit: 20 };

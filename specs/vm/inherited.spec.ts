@@ -1,8 +1,8 @@
 /** What a process inherits from its launcher: docs/birth.md, item by item. */
 import { join } from 'node:path';
 import { buildTestModules } from '../../harness/build/test-modules.js';
-import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive } from '../support/guest.js';
 
 /** What `inherit set` sets, as `inherit look` sees it in an agent. */
 const RESET = {

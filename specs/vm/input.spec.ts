@@ -1,6 +1,6 @@
-import type { Answer } from '../../harness/swarm/client.js';
-import { expect, test } from '../fixtures.js';
-import { background } from '../support.js';
+import type { Answer } from '../../client/client.js';
+import { expect, test } from '../support/fixtures.js';
+import { background } from '../support/guest.js';
 
 /** What is wrong, an input with ▲ in front of the byte at fault, and the key that is said to be at fault. */
 type Row = [name: string, input: string, field?: string];

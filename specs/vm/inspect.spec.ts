@@ -1,5 +1,5 @@
-import { expect, test } from '../fixtures.js';
-import { NAMESPACES, expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { NAMESPACES, expectActive } from '../support/guest.js';
 
 /** A hundred forks take a while in an emulated guest. */
 const SLOWLY = { timeout: 60_000 };

@@ -1,5 +1,5 @@
-import { expect, test } from '../fixtures.js';
-import { background, expectActive, hold } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive, hold } from '../support/guest.js';
 
 /** Without a pid namespace, children outlive the first process. */
 const SHARED_PIDS = 126;

@@ -1,5 +1,5 @@
-import { expect, test } from '../fixtures.js';
-import { background, expectActive, expectBorn, hold } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive, expectBorn, hold } from '../support/guest.js';
 
 const MiB = 1 << 20;
 

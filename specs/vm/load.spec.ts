@@ -1,5 +1,5 @@
-import { expect, test } from '../fixtures.js';
-import { expectActive, shrink } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive, shrink } from '../support/guest.js';
 
 test.setTimeout(400_000);
 

@@ -1,7 +1,7 @@
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
-import { expect, test } from '../fixtures.js';
-import { parseMetrics } from '../metrics.js';
-import { expectActive, hold } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { parseMetrics } from '../support/metrics.js';
+import { expectActive, hold } from '../support/guest.js';
 
 test('metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
   const text = await loaded.swarm.metrics();

@@ -1,6 +1,6 @@
 /** Random sequences of orders against a model; many more of them in specs/long/model.spec.ts. */
-import { test } from '../fixtures.js';
-import { runModel } from '../model/run.js';
+import { test } from '../support/fixtures.js';
+import { runModel } from '../support/model/run.js';
 
 test('whatever sequence of orders is given, counters, agents, processes and the oracle are as the model says', async ({
   loaded,

@@ -1,11 +1,11 @@
 /** What happens in a moment that is too short to meet, unless a function of the kernel is made slow. */
 import { join } from 'node:path';
 import { buildTestModules } from '../../harness/build/test-modules.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import type { Stage } from '../../harness/vm/stage.js';
-import { expect, test } from '../fixtures.js';
-import { counted, expectNothingLeft } from '../races.js';
-import { background, expectActive } from '../support.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import type { Stage } from '../../harness/guest/stage.js';
+import { expect, test } from '../support/fixtures.js';
+import { counted, expectNothingLeft } from '../support/races.js';
+import { background, expectActive } from '../support/guest.js';
 
 /** Runs `moment` of vm-images/guest, which must find nothing wrong; returns what it prints. */
 async function moment(guest: LoadedGuest, words: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** A kernel that was booted without two of the controllers. */
-import { expect, test } from '../fixtures.js';
-import { expectActive, hold } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive, hold } from '../support/guest.js';
 
 test.use({ guestExtras: { append: 'cgroup_disable=memory,pids' } });
 

@@ -1,9 +1,9 @@
 /** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { ORACLE } from '../../harness/vm/guest.js';
-import { expect, expectFindings, test } from '../fixtures.js';
-import { watched } from '../oracle.js';
-import { background, expectActive } from '../support.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { ORACLE } from '../../harness/guest/guest.js';
+import { expect, expectFindings, test } from '../support/fixtures.js';
+import { watched } from '../support/oracle.js';
+import { background, expectActive } from '../support/guest.js';
 
 /** Starts an agent that outlives its command; returns its id and its first process. */
 async function start(

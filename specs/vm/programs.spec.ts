@@ -1,8 +1,8 @@
 /** The tests that need only the loaded module, run where users would run them: inside. */
 import { join } from 'node:path';
 import { repository } from '../../harness/util/repository.js';
-import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive } from '../support/guest.js';
 
 test('tests/e2e_test.sh passes', async ({ loaded }) => {
   await loaded.upload(join(repository, 'module/tests/e2e_test.sh'), '/tmp/e2e_test.sh', '755');

@@ -1,7 +1,7 @@
 /** What may happen at the same time, for a moment; for longer in specs/long/races.spec.ts. */
 import { join } from 'node:path';
 import { buildTestModules } from '../../harness/build/test-modules.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 import {
   churn,
   churnWithHotplug,
@@ -11,8 +11,8 @@ import {
   killLaunchers,
   signals,
   unloadAgainstAll,
-} from '../races.js';
-import { background, expectActive } from '../support.js';
+} from '../support/races.js';
+import { background, expectActive } from '../support/guest.js';
 
 test('create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
   loaded,

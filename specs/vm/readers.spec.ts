@@ -1,10 +1,10 @@
 /** Who is told what: descriptors of /proc/swarm in other hands, foreign containers, long reads, large numbers. */
-import { ORACLE } from '../../harness/vm/guest.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { parseEvents } from '../../harness/swarm/events.js';
-import { parseInspection } from '../../harness/swarm/inspect.js';
-import { expect, test } from '../fixtures.js';
-import { background, destroyAll, expectActive, hold } from '../support.js';
+import { ORACLE } from '../../harness/guest/guest.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { parseEvents } from '../../client/events.js';
+import { parseInspection } from '../../client/inspect.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, destroyAll, expectActive, hold } from '../support/guest.js';
 
 const FILES = { create: 3, inspect: 4, events: 5, status: 6, agents: 7, metrics: 8 } as const;
 type File = keyof typeof FILES;

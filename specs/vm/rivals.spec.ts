@@ -2,11 +2,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildTestModules } from '../../harness/build/test-modules.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/vm/guest.js';
-import type { Stage } from '../../harness/vm/stage.js';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { Stage } from '../../harness/guest/stage.js';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
-import { expect, test } from '../fixtures.js';
-import { attempts, expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, expectActive } from '../support/guest.js';
 
 /** Something for each hook; but for the fork it is refused. */
 const ATTEMPTS = 'fork -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg';

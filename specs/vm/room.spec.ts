@@ -1,6 +1,6 @@
 /** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
-import { expect, test } from '../fixtures.js';
-import { background, expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { background, expectActive } from '../support/guest.js';
 
 const SWARM = '/sys/fs/cgroup/swarm';
 const LIMITED = { pids_limit: 20 };

@@ -1,7 +1,7 @@
 /** `npm run vm:run`, as it is used. */
 import { execa } from 'execa';
 import { repository } from '../../harness/util/repository.js';
-import { expect, test } from '../fixtures.js';
+import { expect, test } from '../support/fixtures.js';
 
 test.describe.configure({ timeout: 300_000 });
 

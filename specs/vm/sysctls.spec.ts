@@ -1,7 +1,7 @@
 /** Limits of the system that end births: loading tells of them, arming names the one that would be met. */
-import { expect, test } from '../fixtures.js';
-import { quoted } from '../../harness/swarm/client.js';
-import { expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { quoted } from '../../client/client.js';
+import { expectActive } from '../support/guest.js';
 
 const SPAWN = '{"spawn":true,"namespace_flags":255}';
 

@@ -1,15 +1,15 @@
 /** Nothing changes for the rest of the system: a few of the kernel's own tests; all are in specs/long. */
-import type { Results } from '../../harness/report/ktap.js';
-import { compare, parseKtap } from '../../harness/report/ktap.js';
+import type { Results } from '../../harness/util/ktap.js';
+import { compare, parseKtap } from '../../harness/util/ktap.js';
 import {
   SELFTEST_PACKAGES,
   installSelftests,
   runSelftests,
   selftestsLine,
-} from '../../harness/vm/selftests.js';
-import { expect, test } from '../fixtures.js';
-import { destroyAll, expectActive } from '../support.js';
-import { confirmedChanges, runAgents } from '../system.js';
+} from '../../harness/guest/selftests.js';
+import { expect, test } from '../support/fixtures.js';
+import { destroyAll, expectActive } from '../support/guest.js';
+import { confirmedChanges, runAgents } from '../support/system.js';
 
 test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
 test.describe.configure({ mode: 'serial' });

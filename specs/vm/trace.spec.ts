@@ -1,6 +1,6 @@
 /** The tracepoints, as tracefs and perf use them. */
-import { expect, test } from '../fixtures.js';
-import { expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { expectActive } from '../support/guest.js';
 
 test.use({ guestExtras: { packages: ['linux-perf'], memoryMb: 3072 } });
 

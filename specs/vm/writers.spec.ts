@@ -1,8 +1,8 @@
 /** Who writes to /proc/swarm: the thread that makes the system call, and nobody in its place. */
-import { expect, test } from '../fixtures.js';
-import { quoted } from '../../harness/swarm/client.js';
-import type { LoadedGuest } from '../../harness/vm/guest.js';
-import { attempts, expectActive } from '../support.js';
+import { expect, test } from '../support/fixtures.js';
+import { quoted } from '../../client/client.js';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { attempts, expectActive } from '../support/guest.js';
 
 const SPAWN = '{"spawn":true}';
 

@@ -1,0 +1,83 @@
+/** docs/kernels.md: which kernels are tested and why, and what the module's build finds different in them. */
+import { inModule } from './make.js';
+import { readCatalogue, readLock, runnable } from '../kernels/catalogue.js';
+import type { CatalogueEntry, LockedKernel } from '../kernels/catalogue.js';
+import { provideKernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/provide.js';
+import { kernelTrees } from '../kernels/tree.js';
+
+/** An answer to a question of module/compat. */
+export interface Answer {
+  name: string;
+  yes: boolean;
+  question: string;
+}
+
+/**
+ * What `make probe` prints for a kernel.
+ * @throws where it fails.
+ */
+export async function probe(kernel: Kernel): Promise<Answer[]> {
+  const { exitCode, output } = await inModule({ command: ['make', '-s', 'probe'], kernel });
+  if (exitCode !== 0) throw new Error(`make probe failed for ${kernel.release}:\n${output}`);
+  return [...output.matchAll(/^(yes|no) +(\S+) +(.*)$/gm)].map(([, answer, name = '', question = '']) => ({
+    name,
+    yes: answer === 'yes',
+    question,
+  }));
+}
+
+function headersOf({ headers, refused }: CatalogueEntry, locked: LockedKernel | undefined): string {
+  if (refused) return 'packages; it must be refused';
+  switch (headers.from) {
+    case 'packages':
+      return 'packages';
+    case 'source':
+      return `prepared from the source of ${locked?.source?.version.replace(/-.*/, '') ?? '?'}`;
+    case 'build':
+      return 'built here, as the whole kernel is';
+    case 'tree':
+      return `none: ${headers.because}; \`--kernel-tree\` runs it`;
+  }
+}
+
+const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
+
+function table(head: string[], rows: string[][]): string[] {
+  return [row(head), row(head.map(() => '---')), ...rows.map(row)];
+}
+
+/** The page's text. */
+export async function kernelsPage(): Promise<string> {
+  const [{ entries }, lock] = [await readCatalogue(), await readLock()];
+  const can = await runnable(await kernelTrees());
+  const built = entries.filter(({ name, refused }) => can.includes(name) && !refused);
+  const answers = new Map<string, Answer[]>();
+  for (const { name } of built) answers.set(name, await probe(await provideKernel(name)));
+  const questions = answers.get(built[0]?.name ?? '') ?? [];
+  const kernels = entries.map((entry) => {
+    const locked = lock[entry.name];
+    return [entry.name, locked?.release ?? 'not in the archive', entry.why, headersOf(entry, locked)];
+  });
+  const probes = questions.map(({ name, question }) => [
+    `\`${name}\``,
+    question.replaceAll('|', '\\|'),
+    ...built.map((kernel) =>
+      answers.get(kernel.name)?.find((each) => each.name === name)?.yes ? 'yes' : 'no',
+    ),
+  ]);
+  return [
+    '# Kernels',
+    '',
+    'Written by `npm run kernels:probe`. Releases are those of `vm-images/kernels/lock.json`; `npm run vm:test -- --kernel NAME` runs the specs on one.',
+    '',
+    ...table(['name', 'release', 'why it is there', 'headers'], kernels),
+    '',
+    '## How they differ',
+    '',
+    'The questions of `module/compat/probes`, answered by compiling against each kernel.',
+    '',
+    ...table(['probe', 'question', ...built.map(({ name }) => name)], probes),
+    '',
+  ].join('\n');
+}

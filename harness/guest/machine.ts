@@ -1,0 +1,364 @@
+/** One running QEMU: its process, console, control socket and the moment it ends. */
+import { existsSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import type { Root } from '../archive/tool-root.js';
+import type { Architecture } from '../util/architecture.js';
+import { sweep, temporaryName } from '../util/cache.js';
+import { GuestCommandError, GuestPanicError, InfrastructureError } from './errors.js';
+import { Qmp } from './qmp.js';
+
+/** What a machine is made of; equal hardware can exchange snapshots. */
+export interface Hardware {
+  readonly arch: Architecture;
+  readonly image: string;
+  readonly initrd: string;
+  /** The kernel's command line. */
+  readonly append: string;
+  readonly memoryMb: number;
+  readonly cpus: number;
+  readonly accelerator: 'kvm' | 'tcg';
+  /** The guest's time-stamp counter counts its instructions: the same in every run. Needs tcg and one CPU. */
+  readonly countInstructions?: boolean;
+}
+
+/** A record of everything that comes into a machine from outside, and when. */
+export interface Tape {
+  readonly mode: 'record' | 'replay';
+  readonly log: string;
+}
+
+export interface StartOptions {
+  /** A guest that {@link Machine.save} has saved, to go on with. */
+  incoming?: string;
+  /** Recorded, or run again from a record: one CPU, emulated by one thread, its instructions counted. */
+  tape?: Tape | undefined;
+  /** More arguments of QEMU. */
+  more?: readonly string[];
+  /** Out of reach of the terminal's signals. */
+  detached?: boolean;
+  /** Is given what the guest prints, as it does. */
+  echo?: (text: string) => void;
+}
+
+/** Nanoseconds of the guest for an instruction, as a power of two, where it is recorded. */
+const RECORDED_SHIFT = 2;
+/** After this long a machine that ends by itself has done so, or never will. */
+const FINISH_MS = 60_000;
+const CONSOLE_TAIL = 4000;
+const PANIC = /Kernel panic - not syncing[^\n]*/;
+
+/** Where machines keep their sockets. */
+const runtimeDir = join(tmpdir(), 'swarm-guard');
+
+/** How QEMU runs each architecture. */
+const PLATFORMS = {
+  amd64: { program: 'qemu-system-x86_64', machine: 'q35', cpu: 'max' },
+  // Signing pointers as the architecture defines it is slow to emulate; any other way is allowed.
+  arm64: { program: 'qemu-system-aarch64', machine: 'virt,gic-version=3', cpu: 'max,pauth-impdef=on' },
+} as const satisfies Record<Architecture, object>;
+
+/**
+ * QEMU of the tool root, started on the host through the root's own dynamic loader: the same QEMU
+ * everywhere, without entering the root. The kernel kills it if we die, however that happens.
+ */
+export function qemuCommand(
+  tools: Root,
+  arch: Architecture,
+): { command: string[]; env: Record<string, string> } {
+  const { path } = tools;
+  const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
+    .map((dir) => join(path, dir))
+    .join(':');
+  const loader = join(path, 'usr/lib64/ld-linux-x86-64.so.2');
+  return {
+    command: [
+      ...['setpriv', '--pdeathsig', 'KILL', loader, '--library-path', libraries],
+      ...[join(path, 'usr/bin', PLATFORMS[arch].program), '-L', join(path, 'usr/share/qemu')],
+      ...['-L', join(path, 'usr/share/seabios')],
+    ],
+    env: { QEMU_MODULE_DIR: join(path, 'usr/lib/x86_64-linux-gnu/qemu') },
+  };
+}
+
+function icount({ countInstructions }: Hardware, tape: Tape | undefined): string[] {
+  if (tape) return ['-icount', `shift=${RECORDED_SHIFT},rr=${tape.mode},rrfile=${tape.log}`];
+  return countInstructions ? ['-icount', 'shift=0,sleep=off'] : [];
+}
+
+function qemuArguments(hardware: Hardware, chardev: string, dir: string, options: StartOptions): string[] {
+  const { incoming, tape, more = [] } = options;
+  const counted = icount(hardware, tape);
+  const tcg = counted.length > 0 ? 'tcg,thread=single' : 'tcg,thread=multi';
+  const accelerator = hardware.accelerator === 'kvm' ? 'kvm' : tcg;
+  const forward = tape?.mode === 'replay' ? '' : ',hostfwd=tcp:127.0.0.1:0-:22';
+  const { machine, cpu } = PLATFORMS[hardware.arch];
+  return [
+    ...counted,
+    ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : cpu],
+    ...['-machine', machine, '-smp', `${hardware.cpus}`, '-m', `${hardware.memoryMb}`],
+    ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-kernel', hardware.image, '-initrd', hardware.initrd, '-append', hardware.append],
+    ...['-netdev', `user,id=net,restrict=on${forward}`],
+    ...['-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...(tape ? ['-object', 'filter-replay,id=replay,netdev=net'] : []),
+    ...['-device', 'virtio-serial-pci', '-chardev', `${chardev},id=ready`],
+    ...['-device', 'virtserialport,chardev=ready,name=org.swarmguard.ready'],
+    ...['-qmp', `unix:${dir}/qmp,server=on,wait=off`],
+    ...(incoming ? ['-incoming', `file:${incoming}`] : []),
+    ...more,
+  ];
+}
+
+/** Starts QEMU; its exit is an answer, not an exception. */
+function spawn(file: string, args: string[], env: Record<string, string>, detached = false) {
+  const buffer = { stdout: false, stderr: true } as const;
+  return execa(file, args, { env, detached, stdin: 'ignore', reject: false, buffer });
+}
+
+/** Where a guest says that it has booted. */
+interface Readiness {
+  /** QEMU's end of it. */
+  readonly chardev: string;
+  /** Resolves when the guest has written a line. */
+  ready(death: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+function listenForReady(path: string): Promise<Readiness> {
+  return new Promise((resolve, reject) => {
+    let tell: () => void;
+    const ready = new Promise<void>((done) => (tell = done));
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        tell();
+      });
+    });
+    server.once('error', reject);
+    server.listen(path, () => {
+      resolve({
+        chardev: `socket,path=${path}`,
+        ready: () => ready,
+        close: () =>
+          new Promise((done) => {
+            server.close(() => {
+              done();
+            });
+          }),
+      });
+    });
+  });
+}
+
+/** A file instead, which takes whatever it is given at once, in a replay as well. */
+function watchForReady(path: string): Readiness {
+  return {
+    chardev: `file,path=${path}`,
+    ready: async (death) => {
+      while (!death.aborted && !(await stat(path).catch(() => undefined))?.size) await sleep(50);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+export class Machine {
+  readonly #process: ReturnType<typeof spawn>;
+  readonly #readiness: Readiness;
+  readonly #dir: string;
+  #trouble = '';
+  #console = '';
+  #panic: string | undefined;
+  #stopping = false;
+  /** Resolves when the guest says that it has booted. */
+  readonly ready: Promise<void>;
+  /** Aborts when the guest panics ({@link GuestPanicError}) or QEMU exits ({@link InfrastructureError}). */
+  readonly death: AbortSignal;
+  /** Everything that comes into it is recorded. */
+  readonly recorded: boolean;
+  #qmp: Qmp | undefined;
+
+  private constructor(
+    process: ReturnType<typeof spawn>,
+    readiness: Readiness,
+    dir: string,
+    { tape, echo }: StartOptions,
+  ) {
+    this.#process = process;
+    this.#readiness = readiness;
+    this.#dir = dir;
+    this.recorded = tape?.mode === 'record';
+    const controller = new AbortController();
+    this.death = controller.signal;
+    this.ready = readiness.ready(this.death);
+    const die = (what = '') => {
+      if (this.#stopping || this.death.aborted) return;
+      controller.abort(
+        this.#panic
+          ? new GuestPanicError(`the guest's kernel panicked: ${this.#panic}`, this.consoleTail())
+          : new InfrastructureError(what, this.consoleTail()),
+      );
+    };
+    process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const printed = text.replaceAll('\r', '');
+      this.#console += printed;
+      echo?.(printed);
+      this.#panic ??= PANIC.exec(this.#console.slice(-CONSOLE_TAIL))?.[0];
+      // A moment for the trace behind the first line to arrive.
+      if (this.#panic) setTimeout(die, 300);
+    });
+    process.then(
+      ({ exitCode, stderr }) => {
+        this.#trouble = stderr.trim();
+        // QEMU exits with 0 after a panic of the guest as well.
+        die(`QEMU exited with ${exitCode ?? 'a signal'}: ${stderr}`);
+      },
+      (error: unknown) => {
+        die(`QEMU could not be run: ${String(error)}`);
+      },
+    );
+  }
+
+  /** Starts QEMU. */
+  static async start(tools: Root, hardware: Hardware, options: StartOptions = {}): Promise<Machine> {
+    await mkdir(runtimeDir, { recursive: true });
+    await sweep(runtimeDir);
+    const dir = join(runtimeDir, temporaryName());
+    await mkdir(dir);
+    const socket = join(dir, 'ready');
+    const readiness = options.tape ? watchForReady(socket) : await listenForReady(socket);
+    const { command, env } = qemuCommand(tools, hardware.arch);
+    const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
+    const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
+    try {
+      machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.death);
+    } catch (error) {
+      await machine.stop();
+      throw machine.death.aborted ? machine.death.reason : error;
+    }
+    return machine;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get qmp(): Qmp {
+    if (!this.#qmp) throw new InfrastructureError('QEMU is not under control yet');
+    return this.#qmp;
+  }
+
+  /** Everything the guest has printed on its serial console. */
+  console(): string {
+    return this.#console;
+  }
+
+  /** What QEMU has said on its standard error, once it has exited. */
+  trouble(): string {
+    return this.#trouble;
+  }
+
+  consoleTail(): string {
+    return this.#console.slice(-CONSOLE_TAIL);
+  }
+
+  /**
+   * Waits for a promise, but no longer than the machine lives or `timeoutMs` pass.
+   * @throws the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
+   */
+  while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
+    // Not AbortSignal.any with AbortSignal.timeout, which Node 20 may collect before they fire.
+    return new Promise((resolve, reject) => {
+      const die = () => {
+        reject(this.death.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        reject(new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${what}`));
+      }, timeoutMs);
+      if (this.death.aborted) die();
+      this.death.addEventListener('abort', die, { once: true });
+      work.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        this.death.removeEventListener('abort', die);
+      });
+    });
+  }
+
+  /** Waits for the machine to die, if it does so within a moment, and throws its reason. */
+  async throwIfDying(): Promise<void> {
+    for (let waited = 0; waited < 3000 && !this.death.aborted; waited += 50) await sleep(50);
+    if (this.death.aborted) throw this.death.reason;
+  }
+
+  /** The port of this host's loopback interface that leads to the guest's SSH server. */
+  async sshPort(): Promise<number> {
+    const text = await this.qmp.monitor('info usernet');
+    const port = /HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)/.exec(text)?.[1];
+    if (!port) throw new InfrastructureError(`QEMU forwards no port: ${text}`);
+    return Number(port);
+  }
+
+  /** Stops the guest's clock and writes its state to a file; the machine is of no further use. */
+  async save(path: string): Promise<void> {
+    await this.qmp.command('stop');
+    await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
+    await this.qmp.command('migrate', { uri: `file:${path}` });
+    for (;;) {
+      const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<
+        string,
+        unknown
+      >;
+      if (status === 'completed') return;
+      if (status === 'failed')
+        throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
+      await sleep(20);
+    }
+  }
+
+  /** Lets a restored guest run, as soon as all of it has been read. */
+  async resume(): Promise<void> {
+    for (;;) {
+      const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
+      if (status !== 'inmigrate') break;
+      await sleep(5);
+    }
+    await this.qmp.command('cont');
+  }
+
+  /** Waits for QEMU to exit by itself, but not for ever; returns whether it has. */
+  async exited(timeoutMs: number): Promise<boolean> {
+    const late = new AbortController();
+    const ended = this.#process.then(() => true);
+    try {
+      return await Promise.race([ended, sleep(timeoutMs, false, { signal: late.signal })]);
+    } finally {
+      late.abort();
+    }
+  }
+
+  /**
+   * Lets QEMU end in good order, so that what it records is whole: after a panic when the guest
+   * restarts, which ends it, else at once.
+   * @returns whether it did.
+   */
+  async finish(): Promise<boolean> {
+    if (this.#panic && (await this.exited(FINISH_MS))) return true;
+    this.#stopping = true;
+    await this.qmp.command('quit').catch(() => undefined);
+    return this.exited(FINISH_MS);
+  }
+
+  /** Ends QEMU and removes everything that belonged to it. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#qmp?.close();
+    this.#process.kill('SIGKILL');
+    await this.#process;
+    await this.#readiness.close();
+    if (existsSync(this.#dir)) await rm(this.#dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,192 @@
+/** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Kernel } from '../kernels/provide.js';
+import { ARCHITECTURES } from '../util/architecture.js';
+import type { Architecture } from '../util/architecture.js';
+import { cached, hashOf } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { repository } from '../util/repository.js';
+import { guestKeys } from './keys.js';
+import { SUITE, source } from '../archive/debian.js';
+import { runInRoot, toolRoot, withoutDocs } from '../archive/tool-root.js';
+import type { Root } from '../archive/tool-root.js';
+
+const PACKAGES = [
+  ...['base-files', 'bash', 'coreutils', 'dash', 'dropbear-bin', 'findutils', 'grep', 'gawk', 'hostname'],
+  ...['iproute2', 'kmod', 'mount', 'procps', 'sed', 'strace', 'util-linux', 'libc-bin'],
+];
+
+/** Drivers that are modules in some kernels and built in in others, in loading order. */
+const MODULES = [
+  ...['drivers/virtio/virtio', 'drivers/virtio/virtio_ring', 'drivers/virtio/virtio_pci_legacy_dev'],
+  ...['drivers/virtio/virtio_pci_modern_dev', 'drivers/virtio/virtio_pci', 'drivers/char/virtio_console'],
+  ...['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'],
+];
+
+const guestDir = join(repository, 'vm-images/guest');
+
+/** What packages bring along and no guest uses: drivers for graphics, and what only those need. */
+const UNUSED = ['dri/*', 'gbm/*', 'libLLVM*', 'libgallium*', 'libicudata*', 'libz3*'].map(
+  (path) => `--dpkgopt=path-exclude=/usr/lib/*/${path}`,
+);
+
+/** The name of what is cached for an architecture. */
+const labelOf = (arch: Architecture, what: string) => (arch === 'amd64' ? what : `${arch}-${what}`);
+
+/** Debian packages, unpacked but not configured: nothing of them needs it, and none of them has to run here. */
+function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string> {
+  const packages = [...PACKAGES, ...extra];
+  return cached({
+    kind: 'roots',
+    label: labelOf(arch, 'guest'),
+    key: [SUITE, ...packages, ...(extra.length > 0 ? UNUSED : [])],
+    keep: 6,
+    build: (dir) =>
+      step(`Making the guest's root${extra.length > 0 ? ` with ${extra.join(' ')}` : ''}`, async () => {
+        const args = [
+          `--architectures=${arch}`,
+          '--variant=extract',
+          `--include=${packages.join(',')}`,
+          ...withoutDocs,
+          ...UNUSED,
+        ];
+        await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
+      }),
+  });
+}
+
+/** The programs of vm-images/guest, linked statically, so that they run in any root. */
+async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
+  const files = (await readdir(guestDir)).filter((name) => /\.[ch]$/.test(name)).sort();
+  const names = files.filter((name) => name.endsWith('.c'));
+  const texts = await Promise.all(files.map((name) => readFile(join(guestDir, name), 'utf8')));
+  return cached({
+    kind: 'programs',
+    label: labelOf(arch, 'guest'),
+    key: [tools.id, ...files, ...texts],
+    keep: 2,
+    build: async (dir) => {
+      const command = [ARCHITECTURES[arch].cc, '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];
+      const binds = [
+        { host: guestDir, inside: 'src' },
+        { host: dir, inside: 'out' },
+      ];
+      for (const name of names) {
+        const target = `/out/${name.slice(0, -2)}`;
+        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, `/src/${name}`], {
+          binds,
+        });
+        if (exitCode !== 0) throw new Error(`vm-images/guest/${name} does not build:\n${output}`);
+      }
+    },
+  });
+}
+
+/** The modules that reach the network, decompressed and numbered in loading order. */
+async function copyModules(kernel: Kernel, root: string): Promise<void> {
+  const to = join(root, 'usr/lib/guest-modules');
+  await mkdir(to, { recursive: true });
+  for (const [index, name] of MODULES.entries()) {
+    // As installed, or as they lie in a tree that the kernel was built in.
+    const places = ['kernel', ''].map((place) => join(kernel.modules, place, `${name}.ko`));
+    const from = places.flatMap((path) => [path, `${path}.xz`]).find((path) => existsSync(path));
+    const file = join(to, `${index}-${name.replaceAll('/', '-')}.ko`);
+    if (from?.endsWith('.xz'))
+      await writeFile(file, (await execa('xz', ['-dc', from], { encoding: 'buffer' })).stdout);
+    else if (from) await cp(from, file);
+  }
+}
+
+async function fillRoot(root: string, kernel: Kernel, programs: string, publicKey: string): Promise<void> {
+  for (const dir of [
+    'mnt',
+    'proc',
+    'sys',
+    'dev',
+    'tmp',
+    'run',
+    'root/.ssh',
+    'etc/dropbear',
+    'usr/local/bin',
+  ]) {
+    await mkdir(join(root, dir), { recursive: true });
+  }
+  const accounts = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n';
+  await writeFile(join(root, 'etc/passwd'), accounts);
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n');
+  await writeFile(join(root, 'etc/shells'), '/bin/sh\n/bin/bash\n');
+  await writeFile(join(root, 'etc/hostname'), 'guest\n');
+  await writeFile(join(root, 'root/.ssh/authorized_keys'), `${publicKey}\n`, { mode: 0o600 });
+  await cp(join(guestDir, 'init'), join(root, 'init'));
+  await cp(join(guestDir, 'my-agent'), join(root, 'srv/my-agent'));
+  await cp(programs, join(root, 'usr/local/bin'), { recursive: true });
+  await copyModules(kernel, root);
+}
+
+/* Programs of amd64 do what can be done here; the loader of others finds its libraries without a cache. */
+const CONFIGURE = {
+  amd64: `chroot /image dropbearkey -t ed25519 -f /etc/dropbear/host_key >/dev/null
+chroot /image ldconfig`,
+  arm64: 'dropbearkey -t ed25519 -f /image/etc/dropbear/host_key >/dev/null',
+} as const;
+
+/* What is left to do once the files are in place, and the archive of it all. */
+const pack = (arch: Architecture) => `set -e
+rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev
+chmod 755 /image/init /image/srv/my-agent
+chmod 700 /image/root /image/root/.ssh
+[ -e /image/usr/bin/sh ] || ln -s dash /image/usr/bin/sh
+[ -e /image/usr/bin/awk ] || ln -s gawk /image/usr/bin/awk
+${CONFIGURE[arch]}
+cd /image
+find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/initrd.cpio`;
+
+/**
+ * The guest's whole root as one cpio for QEMU's -initrd.
+ * @param extra Debian packages beyond the usual ones, with what they depend on
+ * @returns its path in the cache.
+ */
+export async function guestInitrd(kernel: Kernel, extra: readonly string[] = []): Promise<string> {
+  const tools = await toolRoot(kernel.arch);
+  const commands = pack(kernel.arch);
+  const [base, programs, { publicKey }] = [
+    await baseRoot(kernel.arch, extra),
+    await guestPrograms(tools, kernel.arch),
+    await guestKeys(),
+  ];
+  const scripts = await Promise.all(
+    ['init', 'my-agent'].map((name) => readFile(join(guestDir, name), 'utf8')),
+  );
+  const dir = await cached({
+    kind: 'initrd',
+    label: kernel.release,
+    key: [
+      base,
+      programs,
+      publicKey,
+      ...scripts,
+      commands,
+      kernel.image,
+      hashOf(...MODULES),
+      fillRoot.toString(),
+    ],
+    keep: 6,
+    build: (dir) =>
+      step("Packing the guest's root", async () => {
+        const root = join(dir, 'root');
+        await execa('cp', ['-a', join(base, 'root'), root]);
+        await fillRoot(root, kernel, programs, publicKey);
+        const binds = [
+          { host: root, inside: 'image' },
+          { host: dir, inside: 'out' },
+        ];
+        const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
+        if (exitCode !== 0) throw new Error(`the guest's root could not be packed:\n${output}`);
+        await execa('rm', ['-rf', root]);
+      }),
+  });
+  return join(dir, 'initrd.cpio');
+}

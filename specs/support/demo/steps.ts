@@ -1,0 +1,233 @@
+/** The demonstration, step by step, in a guest that has booted. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuiltModule } from '../../../harness/build/module.js';
+import type { BootedGuest, LoadedGuest } from '../../../harness/guest/guest.js';
+import type { Terminal } from '../../../harness/guest/terminal.js';
+import type { Show } from './show.js';
+
+/** What a user types first. */
+const CREATE =
+  'echo \'{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":127,"spawn":true}\' > /proc/swarm/create';
+const EXECVE_DENIED = 'echo \'{"spawn":true,"syscalls":{"execve":"deny"}}\' > /proc/swarm/create';
+const CGROUP = '/sys/fs/cgroup/swarm/memory';
+
+/** For {@link Show.check}: the reason at the end of what was printed, and the one expected. */
+function refused(printed: string, reason: string): [seen: string, expected: string] {
+  return [printed.split(': ').at(-1) ?? '', reason];
+}
+
+class Demo {
+  readonly #show: Show;
+  readonly #guest: LoadedGuest;
+  readonly #terminal: Terminal;
+  #prompt = 'guest#';
+
+  constructor(show: Show, guest: LoadedGuest, terminal: Terminal) {
+    this.#show = show;
+    this.#guest = guest;
+    this.#terminal = terminal;
+  }
+
+  /** Types a line in the terminal; `into` names the prompt that comes next where it is another. */
+  async #type(line: string, into = this.#prompt): Promise<string> {
+    await this.#show.typed(this.#prompt, line);
+    const printed = await this.#terminal.type(line);
+    this.#prompt = into;
+    this.#show.printed(printed);
+    return printed;
+  }
+
+  /** Runs a line at the host's side of the guest. */
+  async #host(line: string): Promise<string> {
+    await this.#show.typed('guest#', line);
+    const { stdout, stderr } = await this.#guest.exec(line);
+    const text = (stdout + stderr).trimEnd();
+    this.#show.printed(text);
+    return text;
+  }
+
+  /** Waits for the agents to be gone, which takes no longer than their last process. */
+  async #active(count: number): Promise<number> {
+    for (let tries = 0; tries < 50; tries++) {
+      const { active } = await this.#guest.swarm.status();
+      if (active === count) return active;
+      await sleep(100);
+    }
+    return (await this.#guest.swarm.status()).active;
+  }
+
+  async birth(): Promise<void> {
+    this.#show.step('Two lines make an agent');
+    await this.#type(CREATE);
+    await this.#type('./my-agent', 'agent#');
+    this.#show.note('my-agent reads lines and runs them; from here on they are typed inside the agent');
+  }
+
+  async view(): Promise<void> {
+    const show = this.#show;
+    show.step('What the agent sees');
+    show.check('its process id', await this.#type('echo $$'), '1');
+    await this.#type('hostname inside');
+    show.check('its host name', await this.#type('hostname'), 'inside');
+    show.check('… and the host keeps its own', await this.#guest.sh('hostname'), 'guest');
+    show.check('its network', await this.#type('ls -1 /proc/self/net/dev_snmp6 | xargs'), 'lo');
+    show.check('its user', await this.#type('id -u'), '0');
+    const outside = await this.#guest.sh(`stat -c %u /proc/$(sed 1q ${CGROUP}/1/cgroup.procs)`);
+    show.check('… and outside', outside, { text: 'above 2000000000', holds: Number(outside) > 2e9 });
+    show.check('its cgroup', await this.#type('cat /proc/self/cgroup'), '0::/');
+    const pattern = await this.#type('echo x > /proc/sys/kernel/core_pattern');
+    show.check('writing core_pattern', ...refused(pattern, 'Permission denied'));
+    await this.#type('mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg');
+    const raised = await this.#type('echo max > /tmp/cg/memory.max');
+    show.check('raising its own limit', ...refused(raised, 'Permission denied'));
+  }
+
+  async files(): Promise<void> {
+    const show = this.#show;
+    show.step('What /proc/swarm shows');
+    const pid = await this.#guest.sh(`sed 1q ${CGROUP}/1/cgroup.procs`);
+    show.check(
+      'status',
+      (await this.#host('cat /proc/swarm/status')).split('\n')[0] ?? '',
+      'Active agents: 1',
+    );
+    const line = `ID: 1, PID: ${pid}, Memory: 256MB, CPU: 25%, Namespaces: 0x7F`;
+    show.check('agents', await this.#host('cat /proc/swarm/agents'), line);
+  }
+
+  async quota(): Promise<void> {
+    const show = this.#show;
+    show.step('A loop that spins is held to 25 % of a CPU');
+    await this.#type('consume cpu 60 & spinning=$!');
+    const sample = async () => {
+      const text = await this.#guest.sh(`cat ${CGROUP}/1/cpu.stat`);
+      const field = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(text)?.[1]);
+      // Its periods are of 0.1 s each, however late a busy machine is.
+      return {
+        used: field('usage_usec') / 1e6,
+        at: field('nr_periods') / 10,
+        throttled: field('nr_throttled'),
+      };
+    };
+    const first = await sample();
+    let last = first;
+    const share = (from: typeof first) => ((last.used - from.used) / (last.at - from.at)) * 100;
+    const held = () => share(first) > 1 && share(first) < 27;
+    // What a process that a busy host has stopped is charged too much it pays back in the periods to come.
+    for (let i = 0; i < 5 || (i < 20 && !held()); i++) {
+      await sleep(1000);
+      const before = last;
+      last = await sample();
+      show.meter('cpu', share(before));
+    }
+    show.check('its share of a CPU, from cpu.stat', `${share(first).toFixed(1)} %`, {
+      text: '1 to 27 %',
+      holds: held(),
+    });
+    const throttled = last.throttled - first.throttled;
+    show.check('times it was throttled', `${throttled}`, { text: 'above 0', holds: throttled > 0 });
+    await this.#type('kill $spinning; wait $spinning');
+  }
+
+  async denials(): Promise<void> {
+    const show = this.#show;
+    show.step('A device, a namespace: denied and counted');
+    const before = (await this.#guest.swarm.status()).violations;
+    show.check('opening a device', await this.#type('attempt read /dev/kmsg'), 'read EPERM');
+    show.check('… that any user of the host may open', await this.#guest.sh('stat -c %a /dev/kmsg'), '644');
+    show.check('entering a namespace', await this.#type('attempt setns /proc/self/ns/uts'), 'setns EPERM');
+    show.check(
+      'making a namespace',
+      ...refused(await this.#type('unshare --mount true'), 'Operation not permitted'),
+    );
+    const { violations } = await this.#guest.swarm.status();
+    show.check('violations', `${violations - before} more`, {
+      text: '3 more',
+      holds: violations - before === 3,
+    });
+  }
+
+  async told(): Promise<void> {
+    const show = this.#show;
+    show.step('Everything is told: as events, and as metrics for Prometheus');
+    await this.#host('timeout 1 cat /proc/swarm/events | grep violation | tail -n 3');
+    const events = await this.#guest.swarm.events();
+    const seen = events.flatMap((event) =>
+      event.event === 'violation' ? [`${event.kind} ${event.action}`] : [],
+    );
+    show.check('the three denials', seen.slice(-3).join(', '), 'device deny, setns deny, unshare deny');
+    await this.#host('grep -E "^swarm_guard_(agents|members|cgroups) " /proc/swarm/metrics');
+  }
+
+  async memory(): Promise<void> {
+    const show = this.#show;
+    show.step('A process that allocates more than its limit is killed');
+    await this.#type('consume memory 1000000000', 'guest#');
+    const log = await this.#guest.exec(
+      "dmesg | sed -n 's/.*Memory cgroup out of memory: Killed process .*(\\(.*\\)).*/\\1/p'",
+    );
+    show.check('whom the kernel killed', log.stdout.split('\n')[0] ?? '', 'consume');
+    show.check('agents left', `${await this.#active(0)}`, '0');
+  }
+
+  async execve(): Promise<void> {
+    const show = this.#show;
+    show.step('An agent that may run this program and nothing else');
+    const before = (await this.#guest.swarm.status()).violations;
+    await this.#type(EXECVE_DENIED);
+    await this.#type('./my-agent', 'agent#');
+    show.check('its own shell works', await this.#type('echo $((6 * 7))'), '42');
+    show.check('another program', ...refused(await this.#type('/bin/ls'), 'Operation not permitted'));
+    const { violations } = await this.#guest.swarm.status();
+    show.check('violations', `${violations - before} more`, {
+      text: '1 or more',
+      holds: violations > before,
+    });
+  }
+
+  async end(): Promise<void> {
+    const show = this.#show;
+    show.step('The agent ends with its last process');
+    await this.#type('exit', 'guest#');
+    show.check('agents left', `${await this.#active(0)}`, '0');
+    await this.#host('cat /proc/swarm/status');
+    const left = await this.#guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d | wc -l');
+    show.check('cgroups left', left, '0');
+  }
+
+  async unload(): Promise<void> {
+    const show = this.#show;
+    show.step('Unloading leaves nothing behind');
+    await this.#host('rmmod swarm_guard');
+    show.check('the module', await this.#guest.sh('grep -c ^swarm_guard /proc/modules || true'), '0');
+    const gone = (await this.#guest.exec('test -e /proc/swarm')).code;
+    show.check('/proc/swarm', gone === 0 ? 'there' : 'gone', 'gone');
+    show.check('cgroups', await this.#guest.sh('ls -d /sys/fs/cgroup/swarm 2>/dev/null | wc -l'), '0');
+  }
+}
+
+/**
+ * Loads the module into a guest and shows what it does.
+ * @returns nothing: the show keeps count of what differed.
+ */
+export async function demonstrate(show: Show, booted: BootedGuest, module: BuiltModule): Promise<void> {
+  show.step('The module is loaded');
+  await booted.upload(module.ko, '/root/swarm_guard.ko');
+  await show.typed('guest#', 'insmod swarm_guard.ko');
+  const guest = await booted.reload();
+  const files = 'agents attach create destroy events inspect metrics status';
+  show.check('/proc/swarm', await guest.sh('ls /proc/swarm | xargs'), files);
+  const terminal = await guest.terminal();
+  const demo = new Demo(show, guest, terminal);
+  await demo.birth();
+  await demo.view();
+  await demo.files();
+  await demo.quota();
+  await demo.denials();
+  await demo.told();
+  await demo.memory();
+  await demo.execve();
+  await demo.end();
+  terminal.close();
+  await demo.unload();
+}

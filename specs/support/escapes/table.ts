@@ -1,0 +1,106 @@
+/** The table of docs/escapes.md, from the corpus and from what a run against the peers has shown. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { AgentRequest } from '../../../client/client.js';
+import { repository } from '../../../harness/util/repository.js';
+import { PEERS } from './attempt.js';
+import type { Attempt, Case, Peer } from './attempt.js';
+import { CORPUS } from './corpus.js';
+import { COMMAND_LINES } from './peers.js';
+
+const answer = z.enum(['denied', 'succeeds']);
+const recorded = z.strictObject({
+  kernel: z.string(),
+  versions: z.record(z.enum(PEERS), z.string()),
+  results: z.record(z.string(), z.partialRecord(z.enum(PEERS), answer)),
+});
+
+/** What a run against the peers has shown. */
+export type Recorded = z.infer<typeof recorded>;
+
+/** Where the last run that was agreed to is kept, and what is made of it. */
+export const RECORD = join(repository, 'docs/escapes.json');
+export const TABLE = join(repository, 'docs/escapes.md');
+
+/** Reads a run. */
+export async function readRecord(path = RECORD): Promise<Recorded> {
+  return recorded.parse(JSON.parse(await readFile(path, 'utf8')));
+}
+
+/** The anchor of a heading. */
+export function anchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w -]/g, '')
+    .replaceAll(' ', '-');
+}
+
+const BITS = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup'];
+
+/** How a policy differs from the default, in words; limits go without saying. */
+function describe({ namespace_flags = 127, privileged, ...rest }: AgentRequest): string {
+  const shared = BITS.filter((name, bit) => !(namespace_flags & (1 << bit)) && name !== 'user');
+  const rules = Object.entries(rest.syscalls ?? {}).map(([name, action]) => `${name} ${action}`);
+  return [
+    ...(privileged ? ['privileged'] : []),
+    ...(shared.length > 0 ? [`sharing the ${shared.join(', ')} namespace`] : []),
+    ...rules,
+  ].join(', ');
+}
+
+function cell(each: Case): string {
+  const what = each.when ?? describe(each.policy ?? {});
+  const counted = Object.keys(each.counted ?? {}).length > 0 ? ', counted' : '';
+  const text =
+    each.outcome === 'denied'
+      ? `denied: ${each.by}${counted}`
+      : `**succeeds**: [${each.section}](threat-model.md#${anchor(each.section)})`;
+  return what ? `(${what}) ${text}` : text;
+}
+
+function peerCell(attempt: Attempt, peer: Peer, { results }: Recorded): string {
+  if (attempt.without?.includes(peer)) return 'nothing of the kind';
+  const result = results[attempt.id]?.[peer];
+  return result === 'succeeds' ? '**succeeds**' : (result ?? 'not run');
+}
+
+function row(attempt: Attempt, record: Recorded): string {
+  const cells = [
+    `\`${attempt.id}\` ${attempt.title}`,
+    attempt.ours.map(cell).join('<br>'),
+    ...PEERS.map((peer) => peerCell(attempt, peer, record)),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** The whole page. */
+export function page(record: Recorded): string {
+  const { versions } = record;
+  const tables = Object.entries(CORPUS).map(([group, attempts]) =>
+    [
+      `## ${group}`,
+      '',
+      '| attempt | SwarmGuard | crun | runc | bubblewrap | unshare(1) |',
+      '| --- | --- | --- | --- | --- | --- |',
+      ...attempts.map((attempt) => row(attempt, record)),
+    ].join('\n'),
+  );
+  return `# Attempts to escape
+
+Written by \`npm run docs:escapes\` from \`specs/support/escapes\` and a run of \`specs/long/escape-peers.spec.ts\` (\`escapes.json\`), not by hand. Each attempt runs as root would run a container in the same guest, with Linux ${record.kernel}, and whether it succeeds is looked at from outside by its effect: a line in the kernel's log, a file, a process in another namespace or cgroup. \`specs/vm/escapes.spec.ts\` fails when SwarmGuard does not do what its column says, the number of counted violations included; \`specs/long/escape-peers.spec.ts\` when one of the others does not. What SwarmGuard does not deny is in [threat-model.md](threat-model.md).
+
+Each is run by root, with what it does by default, without a seccomp profile and without a profile of a security module, none of which is loaded in the guest. All of them can be made stricter: Docker, for one, adds a seccomp profile to runc that denies nested user namespaces, io_uring and keyrings; \`--new-session\` keeps bubblewrap's programs from typing into the terminal. None of them counts what it denies.
+
+| | version | how it is run |
+| --- | --- | --- |
+| SwarmGuard | this one | the default policy where nothing else is said; no program has to cooperate |
+| crun, runc | ${versions.crun}, ${versions.runc} | the configuration that \`crun spec\` and \`runc spec\` write, without a terminal, on a bind mount of the guest's root, with /srv/escape, 16 MiB of memory and 100 processes; no user namespace |
+| bubblewrap | ${versions.bwrap} | \`${COMMAND_LINES.bwrap}\` |
+| unshare(1) | ${versions.unshare} | \`${COMMAND_LINES.unshare}\` |
+
+"Nothing of the kind" is where there is no rule or limit to get around.
+
+${tables.join('\n\n')}
+`;
+}

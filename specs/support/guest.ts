@@ -1,0 +1,123 @@
+/** Small things that specs share. */
+import { expect } from '@playwright/test';
+import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+
+/** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
+export const NAMESPACES = {
+  pid: 1,
+  net: 2,
+  mnt: 4,
+  uts: 8,
+  ipc: 16,
+  user: 32,
+  cgroup: 64,
+  time: 128,
+} as const;
+
+/** A shell line that prints every namespace of its process, name and inode. */
+export const SHOW_NAMESPACES = `for n in ${Object.keys(NAMESPACES).join(' ')}; do readlink /proc/self/ns/$n; done`;
+
+/** What `attempt` printed: each attempt and how it went. */
+export function attempts(stdout: string): string[] {
+  return stdout.split('\n').filter(Boolean);
+}
+
+/** Waits until so many agents are active: an agent's end comes a moment after its last process's. */
+export async function expectActive(guest: LoadedGuest, count: number): Promise<void> {
+  await expect
+    .poll(async () => (await guest.swarm.status()).active, { intervals: [50, 100, 200] })
+    .toBe(count);
+}
+
+/** Waits until so many agents have a first process that has been born whole: an active one may have none yet. */
+export async function expectBorn(guest: LoadedGuest, count: number): Promise<void> {
+  const born = async () => {
+    const agents = await guest.swarm.agents();
+    const spawned = new Set<number>();
+    for (const event of await guest.swarm.events()) if (event.event === 'spawned') spawned.add(event.agent);
+    return agents.filter(({ id }) => spawned.has(id)).length;
+  };
+  await expect.poll(born, { intervals: [50, 100, 200] }).toBe(count);
+}
+
+let holds = 0;
+
+/**
+ * What makes agents last until they are released, so that they are seen while they run, however long
+ * looking takes.
+ * @returns a shell line to end theirs with, and how to let all of them go on.
+ */
+export function hold(guest: LoadedGuest): { line: string; release: () => Promise<unknown> } {
+  const file = `/run/released-${++holds}`;
+  return {
+    line: `until [ -e ${file} ]; do sleep 0.1; done`,
+    release: () => guest.sh(`touch ${file}`),
+  };
+}
+
+/**
+ * A shell line after which slab caches count as in use only what is: where KASAN keeps freed objects for a
+ * while, shrinking a cache gives them back.
+ */
+export function shrink(caches: readonly string[]): string {
+  return `for cache in ${caches.join(' ')}; do echo 1 >/sys/kernel/slab/$cache/shrink; done`;
+}
+
+/** What the module has said in a guest's log; others, such as a clock's watchdog, speak there too. */
+export async function moduleLog(guest: BootedGuest): Promise<string[]> {
+  return (await guest.kernelLog()).split('\n').filter((line) => /\bswarm_guard: /.test(line));
+}
+
+/** Destroys every agent; those with processes go a moment later. */
+export async function destroyAll(guest: LoadedGuest): Promise<void> {
+  const ids = `sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids`;
+  await guest.sh(`${ids}; cat /tmp/ids >/proc/swarm/destroy`, { timeoutMs: 300_000 });
+}
+
+/** How many violations were counted while `work` ran. */
+export async function violationsDuring(guest: LoadedGuest, work: () => Promise<unknown>): Promise<number> {
+  const before = (await guest.swarm.status()).violations;
+  await work();
+  return (await guest.swarm.status()).violations - before;
+}
+
+/** Starts a process of the guest that outlives its command; returns its id. */
+export async function background(guest: LoadedGuest, line: string): Promise<number> {
+  return Number(await guest.sh(`setsid ${line} >/dev/null 2>&1 </dev/null & echo $!`));
+}
+
+/** What a reader of `census` saw of the agents that lived through its reads. */
+export interface Census {
+  /** How it read, as it was told. */
+  readonly how: string;
+  readonly lines: number;
+  /** Agents that came and went meanwhile. */
+  readonly churned: number;
+  /** Whatever is wrong: agents missing, twice, out of order, and what is no line; empty where all is well. */
+  readonly wrong: string[];
+}
+
+/**
+ * Runs `census`: readers of agents while agents come and go.
+ * @param readers how each reads; see vm-images/guest/census.c
+ */
+export async function census(
+  guest: LoadedGuest,
+  agents: number,
+  passes: number,
+  readers: string[],
+  timeoutMs = 120_000,
+): Promise<Census[]> {
+  const text = await guest.sh(`census ${agents} ${passes} ${readers.join(' ')}`, { timeoutMs });
+  return text.split('\n').map((line) => {
+    const [how = '', ...fields] = line.split(' ');
+    const counts = new Map(fields.map((field) => field.split('=') as [string, string]));
+    const wrong = ['missing', 'twice', 'disorder', 'malformed'].filter((what) => counts.get(what) !== '0');
+    return {
+      how,
+      lines: Number(counts.get('lines')),
+      churned: Number(counts.get('churned')),
+      wrong: wrong.map((what) => `${what} ${counts.get(what) ?? '?'}`),
+    };
+  });
+}

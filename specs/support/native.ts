@@ -1,0 +1,119 @@
+/** Building the policy core as a Node addon, against the headers of the Node that runs. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { copySources } from '../../harness/build/module.js';
+import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import { cached } from '../../harness/util/cache.js';
+import { step } from '../../harness/util/progress.js';
+import { repository } from '../../harness/util/repository.js';
+
+const require = createRequire(import.meta.url);
+const nativeDir = join(repository, 'client/native');
+const moduleDir = join(repository, 'module');
+
+/** What builds the part in C++, on the host: command and Debian package. */
+const TOOLS = [
+  ['g++', 'g++'],
+  ['make', 'make'],
+  ['python3', 'python3'],
+] as const;
+
+/**
+ * Where the headers of the Node that runs are: beside it, or where npm's `nodedir` says.
+ * @throws where there are none, with what to install.
+ */
+export async function nodeHeaders(): Promise<string> {
+  const { stdout } = await execa('npm', ['config', 'get', 'nodedir'], { reject: false });
+  const beside = join(dirname(process.execPath), '..');
+  const places = [...(process.env['SWARMGUARD_NODEDIR'] ?? '').split('\n'), beside, stdout.trim()];
+  for (const place of places.filter((each) => each.startsWith('/'))) {
+    const version = join(place, 'include/node/node_version.h');
+    if (!existsSync(version)) continue;
+    const text = await readFile(version, 'utf8');
+    const major = /^#define NODE_MAJOR_VERSION (\d+)$/m.exec(text)?.[1];
+    if (major === process.versions.node.split('.')[0]) return place;
+  }
+  throw new Error(
+    `the headers of Node ${process.versions.node} are not in ${beside}/include/node: install them ` +
+      '(Debian: apt-get install libnode-dev), or name the directory above include/node in SWARMGUARD_NODEDIR',
+  );
+}
+
+async function requireTools(): Promise<void> {
+  const found = await Promise.all(
+    TOOLS.map(async ([command, name]) => {
+      const { exitCode } = await execa(command, ['--version'], { reject: false });
+      return exitCode === 0 ? [] : [name];
+    }),
+  );
+  const missing = found.flat();
+  if (missing.length > 0)
+    throw new Error(`the addon needs ${missing.join(' and ')}: apt-get install ${missing.join(' ')}`);
+}
+
+/* As in module/tests/run.sh. Nothing of the C library is used, so it links into any Node. */
+const CORE =
+  'cargo rustc --offline --quiet --release --lib --features standalone --crate-type staticlib 2>&1';
+
+async function buildCore(dir: string): Promise<void> {
+  await copySources(join(dir, 'module'));
+  const { exitCode, output } = await runInRoot(await toolRoot(), ['sh', '-c', CORE], {
+    cwd: '/build/module',
+    binds: [{ host: dir, inside: 'build' }],
+    env: {
+      CARGO_TARGET_DIR: '/build/target',
+      CARGO_PROFILE_RELEASE_PANIC: 'abort',
+      CARGO_PROFILE_RELEASE_LTO: 'true',
+    },
+  });
+  if (exitCode !== 0) throw new Error(`the policy core does not build:\n${output}`);
+  await cp(join(dir, 'target/release/libswarm_policy.a'), join(dir, 'libswarm_policy.a'));
+  for (const name of ['target', 'module']) await rm(join(dir, name), { recursive: true });
+}
+
+async function buildAddon(dir: string, nodedir: string): Promise<void> {
+  const src = join(dir, 'src');
+  await mkdir(src);
+  for (const name of ['addon.cc', 'binding.gyp']) await cp(join(nativeDir, name), join(src, name));
+  await cp(join(moduleDir, 'policy.h'), join(src, 'policy.h'));
+  await buildCore(dir);
+  const api = dirname(require.resolve('node-addon-api/package.json'));
+  const variables = [`-Daddon_api=${api}`, `-Dcore=${join(dir, 'libswarm_policy.a')}`];
+  const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin/node-gyp.js');
+  const { exitCode, all } = await execa(
+    process.execPath,
+    [gyp, 'rebuild', `--nodedir=${nodedir}`, '--', ...variables],
+    { cwd: src, reject: false, all: true },
+  );
+  if (exitCode !== 0) throw new Error(`the addon does not build:\n${all}`);
+  await cp(join(src, 'build/Release/swarm_policy.node'), join(dir, 'swarm_policy.node'));
+  await rm(src, { recursive: true });
+}
+
+/**
+ * Builds the addon if it is not in the cache.
+ * @returns the path of swarm_policy.node.
+ * @throws with what to install where headers or a compiler are missing.
+ */
+export async function buildNative(): Promise<string> {
+  const nodedir = await nodeHeaders();
+  const core = (await readdir(join(moduleDir, 'src'))).sort().map((name) => join(moduleDir, 'src', name));
+  const files = [...core, join(moduleDir, 'Cargo.toml'), join(moduleDir, 'policy.h')];
+  const own = [...['addon.cc', 'binding.gyp'].map((name) => join(nativeDir, name)), import.meta.filename];
+  const texts = await Promise.all([...files, ...own].map((path) => readFile(path, 'utf8')));
+  const dir = await cached({
+    kind: 'native',
+    label: `node-${process.versions.modules}`,
+    key: [(await toolRoot()).id, process.version, process.arch, ...texts],
+    keep: 3,
+    build: (dir) =>
+      step('Building the policy core as a Node addon', async () => {
+        await requireTools();
+        await buildAddon(dir, nodedir);
+      }),
+  });
+  return join(dir, 'swarm_policy.node');
+}

@@ -1,0 +1,131 @@
+/** What is raced in specs/vm/races.spec.ts, and for longer in specs/long/races.spec.ts. */
+import { expect } from '@playwright/test';
+import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { LAUNCH_CALLS } from '../../client/client.js';
+import { watched } from './oracle.js';
+import { background, expectActive } from './guest.js';
+
+const TIMEOUT_MS = 3_000_000;
+
+/** Runs `race` of vm-images/guest, which must find nothing wrong, and returns what it prints. */
+export async function race(guest: LoadedGuest, words: string): Promise<string> {
+  const { code, stdout, stderr } = await guest.exec(`race ${words}`, { timeoutMs: TIMEOUT_MS });
+  expect(stderr, `race ${words}`).toBe('');
+  expect(code, `race ${words}`).toBe(0);
+  return stdout;
+}
+
+/** A number that `race` printed behind its name. */
+export function counted(printed: string, name: string): number {
+  return Number(new RegExp(`\\b${name} (\\d+)`).exec(printed)?.[1]);
+}
+
+/** Nothing is left: no agent, cgroup or member, and the module goes, with every object of its caches. */
+export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
+  await expectActive(guest, 0);
+  await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  expect(await guest.findings()).toEqual([]);
+  // The last agent's reference on the module goes a moment after the agent. What a cache still
+  // holds when it is destroyed is a complaint in the kernel's log.
+  // Unloading waits for every task to leave each hook, which on a busy host takes a while.
+  await expect.poll(async () => (await guest.exec('rmmod swarm_guard')).code, { timeout: 60_000 }).toBe(0);
+  expect(await guest.sh('ls /sys/kernel/slab | grep swarm || true')).toBe('');
+  await guest.reload();
+}
+
+/** Create, spawn by every call, adopt, destroy, exit and read, from many threads. */
+export async function churn(guest: LoadedGuest, threads: number, rounds: number): Promise<void> {
+  const { result, samples } = await watched(guest, () => race(guest, `churn ${threads} ${rounds}`));
+  expect(counted(result, 'created')).toBeGreaterThan((threads * rounds) / 4);
+  expect(samples).toBeGreaterThan(0);
+  await expectNothingLeft(guest);
+}
+
+/** The same, while a CPU goes and comes back. */
+export async function churnWithHotplug(guest: LoadedGuest, threads: number, rounds: number): Promise<void> {
+  const cpu = '/sys/devices/system/cpu/cpu1/online';
+  const times = background(
+    guest,
+    `sh -c "until [ -e /run/hotplug-stop ]; do echo 0 >${cpu}; echo 1 >${cpu}; echo >>/srv/hotplug; done"`,
+  );
+  await times;
+  await race(guest, `churn ${threads} ${rounds}`);
+  await guest.sh('touch /run/hotplug-stop');
+  await expect.poll(() => guest.sh(`cat ${cpu}`)).toBe('1');
+  await expect.poll(() => guest.sh('pgrep -f hotplug-sto[p] || true')).toBe('');
+  const count = Number(await guest.sh('wc -l </srv/hotplug; rm -f /srv/hotplug /run/hotplug-stop'));
+  expect(count, 'times the CPU went and came back').toBeGreaterThan(1);
+  await expectNothingLeft(guest);
+}
+
+/** Launchers killed at any moment, by every call they can launch with. */
+export async function killLaunchers(guest: LoadedGuest, rounds: number): Promise<void> {
+  for (const via of LAUNCH_CALLS.filter((each) => each !== 'clone'))
+    await race(guest, `killed ${via} ${rounds}`);
+  await expectNothingLeft(guest);
+}
+
+/** Unloading and loading against all of churn. */
+export async function unloadAgainstAll(guest: LoadedGuest, times: number): Promise<void> {
+  const printed = await race(guest, `unload /root/swarm_guard.ko ${times}`);
+  expect(counted(printed, 'unloaded'), 'times it was unloaded').toBeGreaterThan(0);
+  expect(counted(printed, 'in use'), 'times it refused').toBeGreaterThan(0);
+  expect(counted(printed, 'created')).toBeGreaterThan(0);
+  await expectNothingLeft(guest);
+}
+
+/** Every file read and written under a rain of signals, and its writer killed. */
+export async function signals(guest: LoadedGuest, objects: number): Promise<void> {
+  const printed = await race(guest, `signals ${objects}`);
+  expect(counted(printed, 'caught'), 'signals that were caught').toBeGreaterThan(50);
+  await expectNothingLeft(guest);
+}
+
+/** All threads of a member call execve at once, so that one that is not the first goes on as the process. */
+export async function execByThreads(guest: LoadedGuest, rounds: number): Promise<void> {
+  for (const syscalls of [{}, { execve: 'audit' }] as const) {
+    const before = (await guest.swarm.status()).violations;
+    const { code, stdout, stderr } = await guest.swarm.run(
+      { syscalls, pids_limit: 50 },
+      `race exec-threads ${rounds}; race exec-threads 0`,
+    );
+    expect(stderr.split('\n').filter((line) => !/^(\{"id":\d+\}|pid \d+|)$/.test(line))).toEqual([]);
+    expect(code).toBe(0);
+    // Members still: they see one agent, their own.
+    expect(stdout).toMatch(/^pid \d+, active 1\npid \d+, active 1\n$/);
+    expect((await guest.swarm.status()).violations).toBe(before);
+  }
+  await expectNothingLeft(guest);
+}
+
+/**
+ * A fork bomb, and its end.
+ *
+ * Whoever ends it waits inside the guest, with real-time priority: to anybody else a machine whose every
+ * process forks answers ever later.
+ * @param processes how many it has become when its agent is destroyed
+ * @param slower how many times longer than on other kernels everything takes
+ */
+export async function forkBomb(
+  guest: LoadedGuest,
+  request: object,
+  processes: number,
+  slower = 1,
+): Promise<void> {
+  const object = JSON.stringify({ spawn: true, ...request });
+  const end = [
+    `until grep -o '[0-9]* members' /proc/swarm_oracle | (read n rest; [ "$n" -ge ${processes} ]); do sleep 0.01; done`,
+    'read label id rest </proc/swarm/agents',
+    'echo "${id%,}" >/proc/swarm/destroy',
+  ];
+  await guest.writeFile('/run/end-bomb', end.join('\n'));
+  await guest.sh(
+    `setsid launch '${object}' /usr/local/bin/race bomb >/dev/null 2>&1 </dev/null &
+     exec chrt -f 50 sh -e /run/end-bomb`,
+  );
+  const active = async () => (await guest.swarm.status()).active;
+  await expect.poll(active, { timeout: 120_000 * slower }).toBe(0);
+  // Orphans stay zombies: the guest's process 1 waits for nobody.
+  expect(await guest.sh('ps -o stat= -C race | grep -v Z || true'), 'that are not dead').toBe('');
+  await expectNothingLeft(guest);
+}
