@@ -4,7 +4,7 @@ import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
 import { fileNames, readKept } from './harness/report/kept.js';
 import { kernelTrees } from './harness/kernels/tree.js';
-import { recordingWanted } from './harness/guest/recording.js';
+import { recordingWanted } from './harness/util/recording-wanted.js';
 
 interface Options {
   kernelName: string;
@@ -76,8 +76,8 @@ function workers(): number {
 /** Where $SWARMGUARD_BLOB says, what npm run report:merge puts together. */
 const blob = process.env['SWARMGUARD_BLOB'];
 const reporter: ReporterDescription[] = [
-  ['./harness/report/verdicts.ts'],
-  ['./harness/report/results.ts'],
+  ['./harness/playwright/verdicts.ts'],
+  ['./harness/playwright/results.ts'],
   ...(blob ? [['blob', { outputFile: blob }] as const] : []),
 ];
 

@@ -93,7 +93,7 @@ export function judge(figures: readonly Figure[], { budgets }: BudgetEntry): Ver
  * What a figure may be from now on: a little above what it is, and never above its target; a share, its
  * target, and what varies, its variation several times over.
  */
-export function budgetOf({ unit, value, spread, target }: Figure): number {
+function budgetOf({ unit, value, spread, target }: Figure): number {
   if (unit === 'percent' && target !== undefined && value <= target) return target;
   const reach = spread ? Math.max(...spread) - Math.min(...spread) : 0;
   const room = Math.ceil(Math.abs(value) * (spread ? 0.05 : 0.01)) + 3 * reach + 2;

@@ -9,7 +9,7 @@ import type { Run } from './store.js';
 import { comparisonTable, growthTable, headlineTable, summary } from './summary.js';
 
 /** The runs whose figures are published, the oldest first; the last is what the documents tell of. */
-export const RECORD = join(repository, 'docs/benchmarks.json');
+const RECORD = join(repository, 'docs/benchmarks.json');
 
 const record = z.array(
   z.object({
@@ -85,7 +85,7 @@ export function generated(text: string, run: Run, titles: Readonly<Record<string
 export const MARKED = ['README.md', 'SPECIFICATION.md'].map((name) => join(repository, name));
 
 /** The whole summary. */
-export const SUMMARY = join(repository, 'docs/benchmarks.md');
+const SUMMARY = join(repository, 'docs/benchmarks.md');
 
 /** The text of every generated document, by its path. */
 export async function documents(

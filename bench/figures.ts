@@ -4,7 +4,7 @@ import { z } from 'zod';
 const point = z.object({ x: z.number(), y: z.number() });
 
 /** One measured quantity. */
-export const figureSchema = z.object({
+const figureSchema = z.object({
   /** Stable and unique, of words with slashes: `hook/setns/outside`. */
   id: z.string().regex(/^[a-z0-9]+(?:[/-][a-z0-9.]+)*$/),
   /** What was measured, as the report names it. */

@@ -1,10 +1,10 @@
 /** Guests that benchmarks measure in: their time-stamp counter counts instructions. */
 import { readFile } from 'node:fs/promises';
-import type { BuiltModule } from '../harness/build/module.js';
 import type { BootedGuest } from '../harness/guest/guest.js';
-import { Stage } from '../harness/guest/stage.js';
 import type { GuestExtras } from '../harness/guest/stage.js';
 import type { Measured } from './figures.js';
+import type { BuiltModule } from '../specs/support/module.js';
+import { Stage } from '../specs/support/stage.js';
 
 /** The module's compiler, as it has left its name in the module. */
 export async function compilerOf({ ko }: BuiltModule): Promise<string> {

@@ -1,5 +1,5 @@
 /** The benchmarks' report: one page that needs no server and nothing from the network. */
-import { escapeXml } from '../harness/report/junit.js';
+import { escapeXml } from '../harness/util/xml.js';
 import { bars, kernels as kernelChart, line, past } from './charts.js';
 import type { Figure } from './figures.js';
 import { DERIVED, derivedTime, ofTarget, shown, shownSpread, unitName } from './numbers.js';

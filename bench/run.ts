@@ -3,19 +3,19 @@ import { readFile, readdir } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { buildModule } from '../harness/build/module.js';
 import { provideKernel } from '../harness/kernels/provide.js';
 import { hashOf } from '../harness/util/cache.js';
 import { repository } from '../harness/util/repository.js';
 import type { Benchmark } from './figures.js';
 import { RESULTS, beginRun, completeRun, keep, readRuns } from './store.js';
 import type { Run, Stored } from './store.js';
+import { buildModule } from '../specs/support/module.js';
 
 /** Sources that figures depend on beside the module's own. */
 const MEASURING = ['bench/measure', 'vm-images/guest', 'bench/peers', 'module/tests/peers'];
 
 /** Changes with the kernel's image, the module, its compiler and what measures. */
-export async function contentOf(kernelName: string): Promise<string> {
+async function contentOf(kernelName: string): Promise<string> {
   const module = await buildModule(await provideKernel(kernelName));
   const texts: string[] = [];
   for (const dir of MEASURING) {

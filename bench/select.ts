@@ -13,7 +13,7 @@ export interface Group {
 const parent = (id: string) => id.slice(0, id.lastIndexOf('/'));
 
 /** Does the figure stand for SwarmGuard, beside others? `…/swarm-guard`, or `…/swarm-guard-` and a variant. */
-export const isOurs = ({ id }: Figure) => /\/swarm-guard(-[a-z0-9-]+)?$/.test(id);
+const isOurs = ({ id }: Figure) => /\/swarm-guard(-[a-z0-9-]+)?$/.test(id);
 
 /** Groups of figures with SwarmGuard among them; titles are "QUANTITY: WHO". */
 export function groupsOf(figures: readonly Figure[]): Group[] {

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 
 /** What was tried against a policy. */
-export const KINDS = ['fork', 'thread', 'execve', 'unshare', 'setns', 'device', 'control', 'adopt'] as const;
+const KINDS = ['fork', 'thread', 'execve', 'unshare', 'setns', 'device', 'control', 'adopt'] as const;
 
 /** What was done about it. */
-export const OUTCOMES = ['deny', 'kill', 'audit', 'report'] as const;
+const OUTCOMES = ['deny', 'kill', 'audit', 'report'] as const;
 
 const head = { seq: z.number().int().positive(), time: z.number().int().positive() };
 const agent = z.number().int().positive();

@@ -1,7 +1,7 @@
-import { buildModule } from '../harness/build/module.js';
 import { provideKernel } from '../harness/kernels/provide.js';
 import { guestInitrd } from '../harness/guest/root.js';
 import { command } from '../harness/util/command.js';
+import { buildModule } from '../specs/support/module.js';
 
 const USAGE = `npm run build -- [--kernel NAME]
 

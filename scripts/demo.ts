@@ -1,7 +1,7 @@
 import { demonstrate } from '../specs/support/demo/steps.js';
 import { Show } from '../specs/support/demo/show.js';
-import { Stage } from '../harness/guest/stage.js';
 import { command } from '../harness/util/command.js';
+import { Stage } from '../specs/support/stage.js';
 
 const USAGE = `npm run demo -- [--kernel NAME]
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { kernelsPage } from '../harness/build/kernels-page.js';
+import { kernelsPage } from '../specs/support/kernels-page.js';
 import { repository } from '../harness/util/repository.js';
 import { command } from '../harness/util/command.js';
 

@@ -2,6 +2,7 @@ import { readCatalogue, readLock, writeLock } from '../harness/kernels/catalogue
 import type { CatalogueEntry, LockedKernel } from '../harness/kernels/catalogue.js';
 import { update } from '../harness/build/kernels-update.js';
 import { aptUpdate } from '../harness/archive/debian.js';
+import { buildModule } from '../specs/support/module.js';
 import { step } from '../harness/util/progress.js';
 import { command, refuse } from '../harness/util/command.js';
 
@@ -25,7 +26,9 @@ const borrows = ({ headers }: CatalogueEntry) => 'config' in headers && headers.
 for (const entry of [...entries.filter((each) => !borrows(each)), ...entries.filter(borrows)]) {
   const old = before[entry.name];
   const wanted = only.length === 0 || only.includes(entry.name);
-  const { locked, notes } = wanted ? await update(entry, old) : { locked: old, notes: ['left as it was'] };
+  const { locked, notes } = wanted
+    ? await update(entry, old, buildModule)
+    : { locked: old, notes: ['left as it was'] };
   for (const note of notes) console.log(`${entry.name}: ${note}`);
   const kept = locked ?? old;
   if (!kept) continue;

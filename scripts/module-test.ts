@@ -1,5 +1,5 @@
-import { inModule } from '../harness/build/make.js';
 import { command } from '../harness/util/command.js';
+import { inModule } from '../specs/support/module.js';
 
 const USAGE = `npm run module:test
 

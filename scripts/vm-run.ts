@@ -1,6 +1,6 @@
-import { Stage } from '../harness/guest/stage.js';
 import { shellLine } from '../harness/guest/ssh.js';
 import { command, explain, refuse } from '../harness/util/command.js';
+import { Stage } from '../specs/support/stage.js';
 
 /** The exit status of trouble, which is none of the command's. */
 const TROUBLE = 125;

@@ -1,5 +1,5 @@
-import { Stage } from '../harness/guest/stage.js';
 import { command } from '../harness/util/command.js';
+import { Stage } from '../specs/support/stage.js';
 
 const USAGE = `npm run vm:shell -- [--kernel NAME]
 

@@ -80,14 +80,14 @@ function memory(text: string, word: string): Memory {
 }
 
 /** Reads what the readers saw. @throws where they have not told. */
-export function parseReaders(text: string): Readers {
+function parseReaders(text: string): Readers {
   const [passes = NaN, lines = NaN, wrong = NaN] = numbers(text, 'agents', 3);
   const [events = NaN, lost = NaN, gaps = NaN, recorded = NaN] = numbers(text, 'events', 4);
   return { passes, lines, wrong, events, lost, gaps, recorded };
 }
 
 /** Memory before there were agents, and after they are gone. */
-export const parseEnds = (text: string) => ({ empty: memory(text, 'empty'), left: memory(text, 'left') });
+const parseEnds = (text: string) => ({ empty: memory(text, 'empty'), left: memory(text, 'left') });
 
 /** Reads what `crowd` printed. @throws where it did not come to its end. */
 export function parseCrowd(text: string): Crowd {
@@ -128,7 +128,7 @@ export interface Limits {
 }
 
 /** What readers must have seen, as what they did not. */
-export function readersWrong({ passes, wrong, events, lost, gaps, recorded }: Readers): string[] {
+function readersWrong({ passes, wrong, events, lost, gaps, recorded }: Readers): string[] {
   return [
     ...(passes > 0 ? [] : ['agents were never read in whole']),
     ...(wrong === 0

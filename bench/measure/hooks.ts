@@ -14,6 +14,7 @@ import {
   parseCounts,
 } from './counted.js';
 import type { Count, Reading } from './counted.js';
+import { load } from '../../specs/support/loaded-guest.js';
 
 /** What the project promises. */
 const TARGETS = { outside: 60, allowed: 150, denied: 300, fork: 600 } as const;
@@ -220,7 +221,7 @@ async function read(
   const floor = await guest.sh(commandLine(CALLS), LONG);
   progress('calls outside agents');
   // Every denied call is told, which is what costs most.
-  const loaded = await guest.load(stage.module.ko, { event_rate: 0 });
+  const loaded = await load(guest, stage.module.ko, { event_rate: 0 });
   const outside = await loaded.sh(commandLine(CALLS), LONG);
   progress('calls inside agents');
   const allowed = (await loaded.swarm.run(ALLOWING, commandLine(byId(ALLOWED)))).stdout;

@@ -1,9 +1,10 @@
 /** What an agent's life costs: registering, destroying, adopting, and a whole birth beside its floors. */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { quoted } from '../../client/client.js';
 import type { Benchmark, Figure } from '../figures.js';
 import { countOf, instructions, measured, parseCounts } from './counted.js';
 import type { Count, Reading } from './counted.js';
+import { load } from '../../specs/support/loaded-guest.js';
+import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 
 /** What the project promises. */
 const TARGETS = { register: 4000, batch: 2500, adopt: 10_000, birthPercent: 10 } as const;
@@ -191,7 +192,7 @@ export function lifeIn(boots: 1 | 2): Benchmark {
     measure: (kernelName, progress) =>
       measured(kernelName, {}, boots, progress, async ({ guest, stage }): Promise<Reading> => {
         const floor = await guest.sh('life forks 5', { timeoutMs: 600_000 });
-        const loaded = await guest.load(stage.module.ko);
+        const loaded = await load(guest, stage.module.ko);
         const raw = await read(loaded, progress);
         progress('forks in whole');
         const forked = await forks(loaded, floor);

@@ -11,6 +11,7 @@ import {
   parseNumbers,
 } from './counted.js';
 import type { Reading } from './counted.js';
+import { load } from '../../specs/support/loaded-guest.js';
 
 const SIZES = [0, 1, 1_000, 200_000, 1_000_000];
 const ROUNDS = 1000;
@@ -75,7 +76,7 @@ export function lookupIn(boots: 1 | 2): Benchmark {
     title: 'Lookup',
     measure: (kernelName, progress) =>
       measured(kernelName, {}, boots, progress, async ({ guest, stage }): Promise<Reading> => {
-        const loaded = await guest.load(stage.module.ko, { max_agents: 1_000_000 });
+        const loaded = await load(guest, stage.module.ko, { max_agents: 1_000_000 });
         await loadBench(loaded, stage.module.bench);
         const raw: Record<string, string> = {};
         const sizes: At[] = [];

@@ -1,12 +1,12 @@
 /** Denying execve and devices: SwarmGuard beside what one would use instead, in one guest. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
 import { quoted } from '../../client/client.js';
 import { repository } from '../../harness/util/repository.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
 import { inCountingGuest } from '../guest.js';
 import { PEER_PACKAGES } from './packages.js';
+import { buildTestModules } from '../../specs/support/module.js';
 
 const ROUNDS = 300;
 /** Each is measured so often, in a process of its own. */

@@ -1,5 +1,4 @@
 /** What reading /proc/swarm costs by the number of agents, and rules by their number. */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure } from '../figures.js';
 import {
   OPEN_BENCH,
@@ -11,6 +10,8 @@ import {
   parseCounts,
 } from './counted.js';
 import type { Reading } from './counted.js';
+import { load } from '../../specs/support/loaded-guest.js';
+import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 
 const FEW = 1000;
 const MANY = 5000;
@@ -95,7 +96,7 @@ export function readingIn(boots: 1 | 2): Benchmark {
     measure: (kernelName, progress) =>
       measured(kernelName, {}, boots, progress, async ({ guest, stage }): Promise<Reading> => {
         // Every denied call is told.
-        const loaded = await guest.load(stage.module.ko, { event_rate: 0 });
+        const loaded = await load(guest, stage.module.ko, { event_rate: 0 });
         await loadBench(loaded, stage.module.bench);
         progress('rules by number');
         const { figures, raw } = await rules(loaded);

@@ -6,6 +6,7 @@ import type { Benchmark, Figure, Measured } from '../figures.js';
 import { inCountingGuest } from '../guest.js';
 import { THOUSAND, crowd, crowdWrong, mustHold, parseCrowd, slopes } from './crowd.js';
 import type { At, Crowd, Limits } from './crowd.js';
+import { load } from '../../specs/support/loaded-guest.js';
 
 /** A crowd, and what is asked of it. */
 interface Scene {
@@ -70,7 +71,7 @@ function firstAndLast(seen: Crowd): [number, number] {
 }
 
 /** The table's rows of a crowd. */
-export function figuresOf(scene: Scene, seen: Crowd): Figure[] {
+function figuresOf(scene: Scene, seen: Crowd): Figure[] {
   const { at, empty, left, full, readers } = seen;
   const [first, last] = [at[0], at.at(-1)];
   if (!first || !last) return [];
@@ -189,7 +190,7 @@ async function measureScene(
 ): Promise<Measured> {
   return inCountingGuest(kernelName, scene.guest, async ({ stage, guest, about }) => {
     const most = Math.max(...scene.sizes);
-    const loaded = await guest.load(stage.module.ko, { max_agents: most + 2 * THOUSAND });
+    const loaded = await load(guest, stage.module.ko, { max_agents: most + 2 * THOUSAND });
     progress(`${most.toLocaleString('en-US')} agents`);
     const args = [scene.kind, quoted(scene.object), scene.floor ?? 0, ...scene.sizes].join(' ');
     const text = await crowd(loaded, args);

@@ -10,6 +10,7 @@ import type { Benchmark, Figure, Measured } from '../figures.js';
 import { inCountingGuest } from '../guest.js';
 import { medianOf } from '../statistics.js';
 import { PEER_PACKAGES } from './packages.js';
+import { load } from '../../specs/support/loaded-guest.js';
 
 const PROGRAM = '/usr/local/bin/effort nothing';
 /** After one that is not counted. */
@@ -87,7 +88,7 @@ async function prepare(guest: BootedGuest, ko: string): Promise<void> {
     await guest.writeFile(`/srv/${name}/config.json`, JSON.stringify(spec));
   }
   for (const name of ['bwrap.sh', 'unshare.sh']) await guest.upload(own(name), `/srv/${name}`, '755');
-  await guest.load(ko);
+  await load(guest, ko);
 }
 
 /**
@@ -184,7 +185,7 @@ const underSystemd = (kernelName: string, progress: (step: string) => void) =>
     { packages: SYSTEMD_PACKAGES, append: SYSTEMD_INIT },
     async ({ stage, guest }) => {
       await guest.upload(own('systemd-run.sh'), '/srv/systemd-run.sh', '755');
-      await guest.load(stage.module.ko);
+      await load(guest, stage.module.ko);
       const title = 'the same in a guest that systemd runs';
       return count(guest, 'systemd', title, systemdStarters(await wanted()), progress);
     },

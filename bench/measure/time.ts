@@ -1,10 +1,11 @@
 /** Nanoseconds of system calls, where the processor is a real one: without the module, with it, and so on in turn. */
-import { Stage } from '../../harness/guest/stage.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
 import { compilerOf, describeGuest } from '../guest.js';
 import { deviation, median } from '../statistics.js';
 import { ALLOWING, CALLS, LONG, commandLine, countsIn } from './hooks.js';
+import { load } from '../../specs/support/loaded-guest.js';
+import { Stage } from '../../specs/support/stage.js';
 
 /** How much is measured. */
 interface Effort {
@@ -46,7 +47,7 @@ async function oneBoot(stage: Stage, rounds: number, raw: string[]): Promise<Rou
   };
   while (all.length < rounds) {
     const absent = timed(await guest.sh(LINE, LONG));
-    const loaded = await guest.load(stage.module.ko);
+    const loaded = await load(guest, stage.module.ko);
     const outside = timed(await loaded.sh(LINE, LONG));
     const inside = timed((await loaded.swarm.run(ALLOWING, LINE)).stdout);
     await loaded.unload();

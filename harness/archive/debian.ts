@@ -16,7 +16,7 @@ export const SUITE = 'trixie';
  * The mirror that the system itself uses, or $SWARMGUARD_MIRROR.
  * @throws where neither names one.
  */
-export async function mirror(): Promise<string> {
+async function mirror(): Promise<string> {
   const own = process.env['SWARMGUARD_MIRROR'];
   if (own) return own;
   const dir = '/etc/apt/sources.list.d';

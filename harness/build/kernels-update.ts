@@ -1,10 +1,11 @@
 /** Moving the lock file to what the archive offers now. */
 import { describe, packageNames, sourceVersions } from '../archive/debian.js';
 import type { ArchivePackage, ArchiveSource } from '../archive/debian.js';
-import { StructureError, buildModule } from './module.js';
+import { StructureError } from './kernel-modules.js';
 import type { Architecture } from '../util/architecture.js';
 import type { CatalogueEntry, LockedKernel } from '../kernels/catalogue.js';
 import { configFor, withPreparedHeaders } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/provide.js';
 import { provideSource } from '../kernels/source.js';
 
 const PREFIX = { cloud: 'cloud-', rt: 'rt-', plain: '' } as const;
@@ -16,7 +17,7 @@ const suffix = ({ flavour, arch }: CatalogueEntry) =>
 const qualified = (name: string, arch: Architecture) => (arch === 'amd64' ? name : `${name}:${arch}`);
 
 /** Orders releases, versions and files of one series by their patch number. */
-export function patchOf(release: string): number {
+function patchOf(release: string): number {
   return Number(/^\d+\.\d+\.(\d+)/.exec(release)?.[1] ?? 0);
 }
 
@@ -108,13 +109,21 @@ async function* sourcesInPool(series: string): AsyncGenerator<ArchiveSource> {
   }
 }
 
-/** Does a module built with headers from this source have the structures of this image? */
-async function fits(entry: CatalogueEntry, locked: LockedKernel, source: ArchiveSource): Promise<string> {
+/** Builds a module for a kernel; {@link StructureError} if its structures are not those of the kernel's image. */
+export type Build = (kernel: Kernel) => Promise<unknown>;
+
+/** Why a module built with headers from this source does not have the structures of this image; empty if it has. */
+async function misfit(
+  entry: CatalogueEntry,
+  locked: LockedKernel,
+  source: ArchiveSource,
+  build: Build,
+): Promise<string> {
   try {
     const config = await configFor(entry, locked);
     const path = () => provideSource(source);
     const kernel = await withPreparedHeaders(entry, locked, config, { key: source.sha256, path });
-    await buildModule(kernel);
+    await build(kernel);
     return '';
   } catch (error) {
     if (!(error instanceof StructureError)) throw error;
@@ -122,7 +131,11 @@ async function fits(entry: CatalogueEntry, locked: LockedKernel, source: Archive
   }
 }
 
-async function fromSource(entry: CatalogueEntry, before: LockedKernel | undefined): Promise<Update> {
+async function fromSource(
+  entry: CatalogueEntry,
+  before: LockedKernel | undefined,
+  build: Build,
+): Promise<Update> {
   const notes: string[] = [];
   const images = await imageReleases(entry);
   for await (const source of sourcesInPool(entry.series)) {
@@ -130,7 +143,7 @@ async function fromSource(entry: CatalogueEntry, before: LockedKernel | undefine
     for (const release of images.filter((each) => patchOf(each) >= patchOf(source.version))) {
       const locked: LockedKernel = { release, packages: await lockImage(release, entry.arch), source };
       if (JSON.stringify(locked) === JSON.stringify(before)) return { locked, notes };
-      const why = await fits(entry, locked, source);
+      const why = await misfit(entry, locked, source, build);
       if (!why) return { locked, notes };
       notes.push(`${release} with the source of ${source.version}: ${why}`);
     }
@@ -142,12 +155,16 @@ async function fromSource(entry: CatalogueEntry, before: LockedKernel | undefine
  * The newest patch release of an entry that the archive has and that a module can be built for. Where
  * headers are prepared from a source, that is tried: what is locked has the structures of its image.
  */
-export function update(entry: CatalogueEntry, before: LockedKernel | undefined): Promise<Update> {
+export function update(
+  entry: CatalogueEntry,
+  before: LockedKernel | undefined,
+  build: Build,
+): Promise<Update> {
   switch (entry.headers.from) {
     case 'packages':
       return fromPackages(entry);
     case 'source':
-      return fromSource(entry, before);
+      return fromSource(entry, before, build);
     case 'build':
       return toBuild(entry);
     case 'tree':

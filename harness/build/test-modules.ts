@@ -1,21 +1,20 @@
-/** Kernel modules that only specs use: module/tests/<directory>, never installed. */
+/** Small kernel modules that only specs use, in a directory with a Kbuild. */
 import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
-import { repository } from '../util/repository.js';
 
 /**
- * Builds every module of a directory below module/tests for a kernel; cached by content.
+ * Builds every module of a directory for a kernel; cached by content.
  * @returns the directory with its .ko files.
  * @throws with the compiler's output where there is an error or a warning.
  */
-export async function buildTestModules(kernel: Kernel, name: string): Promise<string> {
-  const from = join(repository, 'module/tests', name);
+export async function buildModulesIn(kernel: Kernel, from: string): Promise<string> {
+  const name = basename(from);
   const files = (await readdir(from)).filter((file) => /^Kbuild$|\.[ch]$/.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(from, file), 'utf8')));
   const { cc, kbuild } = ARCHITECTURES[kernel.arch];

@@ -1,14 +1,10 @@
-/**
- * Guests, by the state they are in: a {@link Guest} can be booted, a {@link BootedGuest} runs commands
- * and loads the module, a {@link LoadedGuest} has /proc/swarm.
- */
+/** Guests, by the state they are in: a {@link Guest} can be booted, a {@link BootedGuest} runs commands. */
 import { randomBytes } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Kernel } from '../kernels/provide.js';
 import { toolRoot } from '../archive/tool-root.js';
 import type { Root } from '../archive/tool-root.js';
-import { SwarmClient } from '../../client/client.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
@@ -17,7 +13,8 @@ import { GuestCommandError, InfrastructureError } from './errors.js';
 import { guestKeys } from './keys.js';
 import { Machine } from './machine.js';
 import type { Hardware } from './machine.js';
-import { Recording, recordingWanted } from './recording.js';
+import { Recording } from './recording.js';
+import { recordingWanted } from '../util/recording-wanted.js';
 import { SshConnection } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
@@ -55,16 +52,8 @@ const SNAPSHOTS_KEPT = 8;
 /** Longer waits are none: a timer takes 31 bits. */
 const LONGEST_WAIT_MS = 2 ** 31 - 20_000;
 
-/** Where the tests' oracle answers, once {@link BootedGuest.loadOracle} has loaded it. */
-export const ORACLE = '/proc/swarm_oracle';
-
-/** Parameters of the module, as insmod takes them. */
+/** Parameters of a module, as insmod takes them. */
 export type ModuleParameters = Record<string, string | number>;
-
-/** What readings of the oracle found, one a line: all but `ok N agents M members`. */
-export function oracleFindings(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '' && !/^ok \d+ agents \d+ members$/.test(line));
-}
 
 export interface GuestOptions {
   kernel: Kernel;
@@ -184,7 +173,7 @@ export class Guest {
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
       const ssh = await machine.while(connecting, 'the first SSH connection', this.#bootMs);
-      return new BootedGuest(machine, ssh, this.#slower, recording);
+      return new BootedGuest({ machine, ssh, slower: this.#slower, recording });
     } catch (error) {
       const where = machine.death.aborted ? '' : ` (${await whereabouts(machine.qmp)})`;
       await machine.stop();
@@ -220,20 +209,27 @@ export class Guest {
   }
 }
 
+/** What a guest that runs is made of. */
+interface Parts {
+  readonly machine: Machine;
+  readonly ssh: SshConnection;
+  /** How many times longer than on other kernels everything takes. */
+  readonly slower: number;
+  readonly recording: Recording | undefined;
+}
+
 /** A guest that runs commands. */
 export class BootedGuest {
-  /** The virtual machine; for the harness itself. */
-  readonly machine: Machine;
-  readonly #ssh: SshConnection;
-  /** How many times longer than on other kernels everything takes. */
-  readonly #slower: number;
-  readonly #recording: Recording | undefined;
+  readonly #parts: Parts;
 
-  constructor(machine: Machine, ssh: SshConnection, slower: number, recording?: Recording) {
-    this.machine = machine;
-    this.#ssh = ssh;
-    this.#slower = slower;
-    this.#recording = recording;
+  /** @param from what it is made of, or the same guest as another class has it */
+  constructor(from: Parts | BootedGuest) {
+    this.#parts = from instanceof BootedGuest ? from.#parts : from;
+  }
+
+  /** The virtual machine; for the harness itself. */
+  get machine(): Machine {
+    return this.#parts.machine;
   }
 
   /**
@@ -242,11 +238,11 @@ export class BootedGuest {
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
-    const patience = this.#slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
+    const patience = this.#parts.slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
     const timeoutMs = Math.min((options.timeoutMs ?? 60_000) * patience, LONGEST_WAIT_MS);
     try {
       return await this.machine.while(
-        this.#ssh.exec(command, { ...options, timeoutMs }),
+        this.#parts.ssh.exec(command, { ...options, timeoutMs }),
         command,
         timeoutMs + 10_000,
       );
@@ -275,13 +271,13 @@ export class BootedGuest {
 
   /** Connects this process's terminal to a shell line in the guest; returns its exit status. */
   interactive(command: string): Promise<number> {
-    return this.#ssh.interactive(command);
+    return this.#parts.ssh.interactive(command);
   }
 
   /** A shell at a terminal of its own in the guest, to type into. */
   async terminal(): Promise<Terminal> {
     return Terminal.open(
-      await this.#ssh.open(Terminal.SHELL, { term: 'dumb', cols: 200, rows: 50 }),
+      await this.#parts.ssh.open(Terminal.SHELL, { term: 'dumb', cols: 200, rows: 50 }),
       this.machine,
     );
   }
@@ -307,43 +303,39 @@ export class BootedGuest {
   }
 
   /**
-   * Loads the module.
-   * @param ko path on the host, from buildModule()
-   * @throws {GuestCommandError} with the end of the kernel's log where it does not load.
+   * Copies a module into the guest and loads it.
+   * @param ko its path on the host; its name without the suffix is the module's
+   * @throws {GuestCommandError} with the end of the kernel's log if it does not load.
    */
-  async load(ko: string, parameters: ModuleParameters = {}): Promise<LoadedGuest> {
-    await this.upload(ko, '/root/swarm_guard.ko');
-    return this.reload(parameters);
+  async load(ko: string, parameters: ModuleParameters = {}): Promise<LoadedModule> {
+    const name = basename(ko, '.ko');
+    await this.upload(ko, `/root/${name}.ko`);
+    return this.reload(name, parameters);
   }
 
-  /** The same guest, where something else than {@link BootedGuest.load} has loaded the module. */
-  asLoaded(): LoadedGuest {
-    return new LoadedGuest(this.machine, this.#ssh, this.#slower, this.#recording);
-  }
-
-  /** Loads the module that {@link BootedGuest.load} has copied into the guest before. */
-  async reload(parameters: ModuleParameters = {}): Promise<LoadedGuest> {
-    const words = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
-    const { code, stderr } = await this.exec(`insmod /root/swarm_guard.ko ${words.join(' ')}`);
+  /**
+   * Loads a module that {@link BootedGuest.load} has copied into the guest before.
+   * @param name of the module
+   * @throws {GuestCommandError} with the end of the kernel's log if it does not load.
+   */
+  async reload(name: string, parameters: ModuleParameters = {}): Promise<LoadedModule> {
+    const words = Object.entries(parameters).map(([key, value]) => `${key}=${value}`);
+    const { code, stderr } = await this.exec(`insmod /root/${name}.ko ${words.join(' ')}`);
     if (code !== 0) {
       const log = await this.exec('dmesg | tail -n 20');
       throw new GuestCommandError(`the module does not load: ${stderr}${log.stdout}`);
     }
-    return this.asLoaded();
+    return new LoadedModule(this, name);
   }
 
-  /**
-   * Loads the oracle, which watches whatever module is loaded from now on (module/tests/oracle).
-   * @param ko path on the host, from buildModule()
-   */
-  async loadOracle(ko: string): Promise<void> {
-    await this.upload(ko, '/root/swarm_oracle.ko');
-    await this.sh('insmod /root/swarm_oracle.ko');
+  /** Whether a module is loaded, by whomever. */
+  async hasModule(name: string): Promise<boolean> {
+    return (await this.exec(`grep -q '^${name} ' /proc/modules`)).code === 0;
   }
 
   /** Closes the connection but leaves the machine running. */
   async close(): Promise<void> {
-    this.#ssh.close();
+    this.#parts.ssh.close();
     // The guest's end of the connection goes with it, before it is saved.
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
@@ -355,37 +347,42 @@ export class BootedGuest {
    * @throws {InfrastructureError} where QEMU does not end in good order.
    */
   async keepRecording(spec: string): Promise<string | undefined> {
-    if (!this.#recording) return undefined;
+    if (!this.#parts.recording) return undefined;
     // The last thing that a replay will show, unless the guest is past that.
     if (!this.machine.death.aborted)
       await this.exec("echo '<1>here the spec has failed' >/dev/kmsg", { timeoutMs: 5000 }).catch(
         () => undefined,
       );
-    this.#ssh.close();
+    this.#parts.ssh.close();
     if (!(await this.machine.finish()))
       throw new InfrastructureError(
         'the recording is not whole: QEMU did not end',
         this.machine.consoleTail(),
       );
-    return this.#recording.keep(spec, this.machine.console());
+    return this.#parts.recording.keep(spec, this.machine.console());
+  }
+
+  /** Ends the guest. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   /** Ends the guest. */
   async stop(): Promise<void> {
-    this.#ssh.close();
+    this.#parts.ssh.close();
     await this.machine.stop();
-    await this.#recording?.discard();
+    await this.#parts.recording?.discard();
   }
 }
 
-/** A guest with the module loaded. */
-export class LoadedGuest extends BootedGuest {
-  /** /proc/swarm of this guest. */
-  readonly swarm = new SwarmClient(this);
+/** A module that is loaded in a guest, until it is unloaded or its scope ends (`await using`). */
+export class LoadedModule {
+  readonly #guest: BootedGuest;
+  readonly name: string;
 
-  /** What the oracle finds: nothing, if every descendant of an agent is a member and where it belongs. */
-  async findings(): Promise<string[]> {
-    return oracleFindings(await this.sh(`cat ${ORACLE}`));
+  constructor(guest: BootedGuest, name: string) {
+    this.#guest = guest;
+    this.name = name;
   }
 
   /**
@@ -393,6 +390,12 @@ export class LoadedGuest extends BootedGuest {
    * @throws {GuestCommandError} where it is in use.
    */
   async unload(): Promise<void> {
-    await this.sh('rmmod swarm_guard');
+    await this.#guest.sh(`rmmod ${this.name}`);
+  }
+
+  /** Unloads the module, unless it or its guest has gone already. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#guest.machine.death.aborted || !(await this.#guest.hasModule(this.name))) return;
+    await this.unload();
   }
 }

@@ -44,13 +44,8 @@ export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
-/** Are guests to be recorded? `SWARMGUARD_RECORD=1` says so, as `npm run vm:test -- --record` does. */
-export function recordingWanted(): boolean {
-  return process.env['SWARMGUARD_RECORD'] === '1';
-}
-
 /** Where recordings are, a directory each: $SWARMGUARD_RECORDINGS, or in the cache. */
-export function recordingsDir(): string {
+function recordingsDir(): string {
   return process.env['SWARMGUARD_RECORDINGS'] ?? join(cacheDir(), 'recordings');
 }
 

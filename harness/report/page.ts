@@ -1,8 +1,7 @@
 /** The results as static pages: index.html with kernels down and suites across, and a page for each cell. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CatalogueEntry } from '../kernels/catalogue.js';
-import { escapeXml } from './junit.js';
+import { escapeXml } from '../util/xml.js';
 import { cellId, cellVerdict } from './runs.js';
 import type { Cell, TestOutcome } from './runs.js';
 import { SCRIPT, STYLE } from './page-assets.js';
@@ -74,13 +73,22 @@ function cellPage(cell: Cell): string {
   );
 }
 
+/** A kernel that there may be results of. */
+export interface ListedKernel {
+  readonly name: string;
+  /** Why it is tested. */
+  readonly why: string;
+  /** Why it cannot be run, if it cannot. */
+  readonly because?: string | undefined;
+}
+
 interface Row {
   name: string;
   release: string;
   why: string;
 }
 
-function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): string {
+function indexPage(cells: readonly Cell[], kernels: readonly ListedKernel[]): string {
   const kernelsOf = (suite: string) => cells.filter((cell) => cell.suite === suite).length;
   const suites = [...new Set(cells.map(({ suite }) => suite))]
     .sort()
@@ -89,9 +97,9 @@ function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): 
   const rows: Row[] = newestFirst.map((name) => ({
     name: name || 'no kernel',
     release: cells.find((cell) => cell.kernel === name)?.release ?? '',
-    why: entries.find((entry) => entry.name === name)?.why ?? 'specs that need no guest',
+    why: kernels.find((kernel) => kernel.name === name)?.why ?? 'specs that need no guest',
   }));
-  const notRun = entries.filter(({ name }) => !newestFirst.includes(name));
+  const notRun = kernels.filter(({ name }) => !newestFirst.includes(name));
   const sortable = (label: string, key: string) =>
     `<th scope="col" aria-sort="none"><button type="button" data-sort="${key}">${escapeXml(label)}</button></th>`;
   const tr = ({ name, release, why }: Row) => {
@@ -103,10 +111,10 @@ function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): 
       '</tr>',
     ].join('');
   };
-  const reasons = notRun.map(({ name, why, headers }) => {
-    const because = headers.from === 'tree' ? headers.because : 'no run of it is here';
-    return `<li><strong>${escapeXml(name)}</strong> ${escapeXml(why)}: ${escapeXml(because)}</li>`;
-  });
+  const reasons = notRun.map(
+    ({ name, why, because = 'no run of it is here' }) =>
+      `<li><strong>${escapeXml(name)}</strong> ${escapeXml(why)}: ${escapeXml(because)}</li>`,
+  );
   return document(
     'SwarmGuard: kernel matrix',
     [
@@ -126,9 +134,9 @@ function indexPage(cells: readonly Cell[], entries: readonly CatalogueEntry[]): 
 export async function renderPages(
   dir: string,
   cells: readonly Cell[],
-  entries: readonly CatalogueEntry[],
+  kernels: readonly ListedKernel[],
 ): Promise<void> {
   await mkdir(join(dir, 'cells'), { recursive: true });
   for (const cell of cells) await writeFile(join(dir, 'cells', `${cellId(cell)}.html`), cellPage(cell));
-  await writeFile(join(dir, 'index.html'), indexPage(cells, entries));
+  await writeFile(join(dir, 'index.html'), indexPage(cells, kernels));
 }

@@ -8,7 +8,7 @@ const TRACKED = [
   ...['package-lock.json', 'playwright.config.ts'],
 ];
 /** What only starts runs, and writes down what came of them. */
-const REPORTING = /^(scripts\/vm-test\.ts|harness\/report\/(?!verdicts\.ts).*)$/;
+const REPORTING = /^(scripts\/vm-test\.ts|harness\/report\/.*|harness\/playwright\/results\.ts)$/;
 const SPEC = /^specs\/[^/]+\/[^/]+\.spec\.ts$/;
 
 /** The lines that a command of Git prints on what specs depend on; undefined where it fails. */

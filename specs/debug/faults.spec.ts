@@ -1,6 +1,7 @@
 /** Every allocation fails once: what it was for is refused or done, and nothing is left half made. */
-import { buildModule } from '../../harness/build/module.js';
 import { expect, test } from '../support/fixtures.js';
+import { load, loadOracle } from '../support/loaded-guest.js';
+import { buildModule } from '../support/module.js';
 
 test.setTimeout(600_000);
 
@@ -32,8 +33,8 @@ const OPERATIONS: Record<string, [object, number, number]> = {
 for (const [operation, [agent, fewest, fewestRefused]] of Object.entries(OPERATIONS)) {
   test(`every allocation of ${operation} fails once`, async ({ booted, stage }) => {
     const { ko, oracle } = await buildModule(stage.kernel, ['SWARM_FAULTS=y']);
-    if ((await booted.exec('[ -e /proc/swarm_oracle ]')).code !== 0) await booted.loadOracle(oracle);
-    const guest = await booted.load(ko);
+    if ((await booted.exec('[ -e /proc/swarm_oracle ]')).code !== 0) await loadOracle(booted, oracle);
+    const guest = await load(booted, ko);
     const { code, stdout } = await guest.exec(`fault ${operation} '${JSON.stringify(agent)}'`, {
       timeoutMs: 580_000,
     });

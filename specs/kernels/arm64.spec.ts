@@ -2,9 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { inModule } from '../../harness/build/make.js';
-import { buildModule } from '../../harness/build/module.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
+import { buildModule, inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 900_000 });
 

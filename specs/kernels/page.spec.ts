@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { Browser, Page } from '@playwright/test';
-import { readCatalogue } from '../../harness/kernels/catalogue.js';
+import { listedKernels } from '../../harness/playwright/results.js';
 import { renderPages } from '../../harness/report/page.js';
 import type { Cell } from '../../harness/report/runs.js';
 import { launchBrowser, openPage } from '../support/browser.js';
@@ -37,7 +37,7 @@ test.beforeAll(async () => {
     cell('vm', '6.18', 30, 'failed'),
     cell('vm', '6.17', 50, 'infrastructure'),
   ];
-  await renderPages(dir, cells, (await readCatalogue()).entries);
+  await renderPages(dir, cells, await listedKernels());
   browser = await launchBrowser(dir);
 });
 

@@ -1,11 +1,11 @@
 /** A kernel older than what is supported: refused when building, and by the kernel itself when loading. */
 import { expect, test } from '@playwright/test';
-import { inModule } from '../../harness/build/make.js';
-import { buildModule } from '../../harness/build/module.js';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { guestInitrd } from '../../harness/guest/root.js';
 import { Guest } from '../../harness/guest/guest.js';
+import { load } from '../support/loaded-guest.js';
+import { buildModule, inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 600_000 });
 
@@ -36,7 +36,7 @@ test('a module built for another kernel does not load there, and nothing is left
   const booted = await guest.boot();
   try {
     expect(await booted.sh('uname -r')).toBe(kernel.release);
-    await expect(booted.load(ko)).rejects.toThrow(
+    await expect(load(booted, ko)).rejects.toThrow(
       /does not load: .*[Ii]nvalid module format.*version magic/s,
     );
     expect(await booted.sh('ls /proc/swarm 2>&1; grep -c ^swarm_guard /proc/modules; true')).toMatch(

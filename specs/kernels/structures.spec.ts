@@ -2,10 +2,10 @@
 import { readFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { inModule } from '../../harness/build/make.js';
-import { buildModule, StructureError } from '../../harness/build/module.js';
 import { imageFacts } from '../../harness/kernels/image.js';
 import { provideKernel, unpack } from '../../harness/kernels/provide.js';
+import { StructureError } from '../../harness/build/kernel-modules.js';
+import { buildModule, inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 900_000 });
 

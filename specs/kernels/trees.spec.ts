@@ -8,7 +8,7 @@ import { readLock } from '../../harness/kernels/catalogue.js';
 import { provideKernel, unpack } from '../../harness/kernels/provide.js';
 import { treesEnvironment } from '../../harness/kernels/tree.js';
 import { repository } from '../../harness/util/repository.js';
-import { Stage } from '../../harness/guest/stage.js';
+import { Stage } from '../support/stage.js';
 
 test.describe.configure({ timeout: 900_000 });
 

@@ -1,7 +1,9 @@
 /** Memory that runs out while agents are created, spawned and forked: what is half made goes again. */
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Little enough that one hog takes it all in a moment. */
 test.use({ guestExtras: { memoryMb: 512 } });
@@ -57,7 +59,7 @@ for (const [what, request] of Object.entries({
     module,
   }, info) => {
     await smallCgroup(booted);
-    const guest = await booted.load(module.ko, FEW_RANGES);
+    const guest = await load(booted, module.ko, FEW_RANGES);
     // No network namespace, which alone would take most of the time.
     const object = { spawn: true, namespace_flags: 125, ...request };
     const ways = await starve(guest, false, object, ROUNDS);
@@ -78,7 +80,7 @@ test('the OOM killer takes launchers at every point of a spawn, and nothing is l
   module,
 }) => {
   await smallCgroup(booted);
-  const guest = await booted.load(module.ko, FEW_RANGES);
+  const guest = await load(booted, module.ko, FEW_RANGES);
   const object = { spawn: true, namespace_flags: 125, memory_limit: 1 << 25, pids_limit: 20 };
   const ways = await starve(guest, true, object, ROUNDS);
   console.log(JSON.stringify([...ways]));
@@ -91,7 +93,7 @@ test("a limit on the parent of all agents' cgroups is met: ENOMEM, and nothing i
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko, FEW_RANGES);
+  const guest = await load(booted, module.ko, FEW_RANGES);
   await guest.sh(`echo 65536 >${TOP}/swarm/memory.max`);
   const { code, stderr } = await guest.swarm.tryLaunch({ memory_limit: 1 << 25 }, ['/bin/true']);
   expect([code, stderr]).toEqual([125, expect.stringContaining('"ENOMEM"')]);
@@ -103,7 +105,7 @@ test('while the whole machine runs out of memory agents are born or refused, and
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko, FEW_RANGES);
+  const guest = await load(booted, module.ko, FEW_RANGES);
   const object = JSON.stringify({ spawn: true, memory_limit: 1 << 25, pids_limit: 20 });
   const line = [
     'starve hog 40 >/tmp/kills & hog=$!',

@@ -2,10 +2,11 @@
  * A real-time kernel, where spinlocks sleep, and a second function tracer on the hooked functions,
  * under which the hooks' callbacks run with preemption off.
  */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, expectActive } from '../support/guest.js';
+import { load, reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 test.use({ kernelName: 'rt' });
 
@@ -81,7 +82,7 @@ test('with a second function tracer on the hooked functions as well, traced befo
   test.setTimeout(900_000);
   const trace = `echo ${TRACED.join(' ')} >${TRACING}/set_ftrace_filter && echo function >${TRACING}/current_tracer`;
   await booted.sh(trace);
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   const users = await guest.sh(`cat ${TRACING}/enabled_functions`);
   for (const name of TRACED) expect(users).toMatch(new RegExp(`^${name} \\(2\\).* I`, 'm'));
   await expectEnforced(guest);
@@ -89,7 +90,7 @@ test('with a second function tracer on the hooked functions as well, traced befo
   const seen = await guest.sh(`cat ${TRACING}/trace`);
   for (const name of TRACED) expect(seen, 'the tracer saw it too').toContain(` ${name} `);
   await guest.unload();
-  const again = await guest.reload();
+  const again = await reload(guest);
   await expectEnforced(again);
   await guest.sh(`echo nop >${TRACING}/current_tracer`);
   await expectEnforced(again);

@@ -4,7 +4,7 @@
  */
 import { summary } from '../../harness/util/ktap.js';
 import type { Results } from '../../harness/util/ktap.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 import {
   SELFTEST_PACKAGES,
@@ -13,10 +13,12 @@ import {
   runSelftests,
   runStressors,
 } from '../../harness/guest/selftests.js';
-import type { Stage } from '../../harness/guest/stage.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
 import { confirmedChanges, runAgents } from '../support/system.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import type { Stage } from '../support/stage.js';
 
 test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
 test.describe.configure({ timeout: 7_200_000 });
@@ -116,18 +118,18 @@ async function changes(
   );
 }
 
-const load = (stage: Stage) => (guest: BootedGuest) => guest.load(stage.module.ko);
+const loadFrom = (stage: Stage) => (guest: BootedGuest) => load(guest, stage.module.ko);
 
 test("the kernel's own tests and stress-ng have the same results with the module loaded", async ({
   stage,
 }) => {
   for (const [pattern, why] of LEFT_OUT) console.log(`not run: ${pattern.source}: ${why}`);
-  expect(await changes('module loaded', stage, load(stage), (guest) => guest.unload())).toEqual([]);
+  expect(await changes('module loaded', stage, loadFrom(stage), (guest) => guest.unload())).toEqual([]);
 });
 
 test("the kernel's own tests and stress-ng have the same results while agents run", async ({ stage }) => {
   const enter = async (guest: BootedGuest) => {
-    const loaded = await load(stage)(guest);
+    const loaded = await loadFrom(stage)(guest);
     await runAgents(loaded);
     return loaded;
   };

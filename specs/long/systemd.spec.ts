@@ -2,11 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
-import type { BuiltModule } from '../../harness/build/module.js';
 import { repository } from '../../harness/util/repository.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, expectActive } from '../support/guest.js';
+import { asLoaded } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import type { BuiltModule } from '../support/module.js';
 
 test.use({
   guestExtras: {
@@ -41,7 +43,7 @@ async function install(guest: BootedGuest, module: BuiltModule): Promise<void> {
 async function loadedBy(guest: BootedGuest, command: string): Promise<LoadedGuest> {
   await guest.sh(command);
   expect(await guest.sh('cat /proc/swarm/status')).toContain('Active agents: 0');
-  return guest.asLoaded();
+  return asLoaded(guest);
 }
 
 async function expectEnforced(guest: LoadedGuest, under = ''): Promise<void> {

@@ -6,8 +6,8 @@ import { execa } from 'execa';
 import { readLock } from '../../harness/kernels/catalogue.js';
 import { provideSource } from '../../harness/kernels/source.js';
 import { treesEnvironment } from '../../harness/kernels/tree.js';
-import { Stage } from '../../harness/guest/stage.js';
 import { expect, test } from '../support/fixtures.js';
+import { Stage } from '../support/stage.js';
 
 test.describe.configure({ timeout: 5_400_000 });
 

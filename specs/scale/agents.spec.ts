@@ -1,7 +1,9 @@
 /** 200,000 agents: what they cost, and reading them while they come and go. `npm run scale` */
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { census, destroyAll } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const AGENTS = 200_000;
 
@@ -44,7 +46,7 @@ test('a registered agent costs less than 512 bytes in all, its record at most 25
   module,
 }) => {
   const absent = await memory(booted);
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   const idle = await memory(guest);
   await register(guest, AGENTS);
   const full = await memory(guest);
@@ -115,7 +117,7 @@ test('every agent that lives through a read of agents appears in it exactly once
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko, { max_agents: AGENTS + 1000 });
+  const guest = await load(booted, module.ko, { max_agents: AGENTS + 1000 });
   const readers = ['4096', '65536', '64', '4096:again', '4096:pread', '65536:from'];
   for (const together of [readers, ['1']]) {
     const seen = await census(guest, AGENTS, 1, together, 400_000);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
 import { expect, test } from '../support/fixtures.js';
+import { buildTestModules } from '../support/module.js';
 
 /** Of which one, sooner or later, is unlucky. */
 const ROUNDS = 200;

@@ -7,7 +7,7 @@ interface Options {
 
 export default defineConfig<object, Options>({
   outputDir: '../../test-results/selftest',
-  reporter: [['../../harness/report/verdicts.ts']],
+  reporter: [['../../harness/playwright/verdicts.ts']],
   timeout: 60_000,
   workers: 1,
   projects: [

@@ -1,6 +1,6 @@
 import { InfrastructureError } from '../../harness/guest/errors.js';
-import { Stage } from '../../harness/guest/stage.js';
 import { expect, test } from '../support/fixtures.js';
+import { Stage } from '../support/stage.js';
 
 test('passes', () => {
   expect(1).toBe(1);

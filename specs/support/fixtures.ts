@@ -1,20 +1,21 @@
 /** What specs are given: a guest in the state that its type says. */
 import { test as base } from '@playwright/test';
 import type { TestInfo } from '@playwright/test';
-import type { BuiltModule } from '../../harness/build/module.js';
 import { InfrastructureError } from '../../harness/guest/errors.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
-import { recordingWanted } from '../../harness/guest/recording.js';
+import { recordingWanted } from '../../harness/util/recording-wanted.js';
 import { checksOff, leaks } from '../../harness/guest/self-checks.js';
-import { Stage } from '../../harness/guest/stage.js';
 import type { GuestExtras } from '../../harness/guest/stage.js';
 import { whyStopped } from '../../harness/guest/stopped.js';
+import type { LoadedGuest } from './loaded-guest.js';
+import type { BuiltModule } from './module.js';
+import { Stage } from './stage.js';
 
 export { expect } from '@playwright/test';
 
 /** Lets the reporter tell trouble with the machinery from findings. */
-export const INFRASTRUCTURE = 'infrastructure';
+const INFRASTRUCTURE = 'infrastructure';
 
 interface Fixtures {
   /** A guest without the module. */

@@ -1,6 +1,7 @@
 /** Small things that specs share. */
 import { expect } from '@playwright/test';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
+import type { LoadedGuest } from './loaded-guest.js';
 
 /** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
 export const NAMESPACES = {

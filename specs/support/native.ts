@@ -4,11 +4,11 @@ import { cp, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { copySources } from '../../harness/build/module.js';
 import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
 import { cached } from '../../harness/util/cache.js';
 import { step } from '../../harness/util/progress.js';
 import { repository } from '../../harness/util/repository.js';
+import { copyModule } from './module.js';
 
 const require = createRequire(import.meta.url);
 const nativeDir = join(repository, 'client/native');
@@ -59,7 +59,7 @@ const CORE =
   'cargo rustc --offline --quiet --release --lib --features standalone --crate-type staticlib 2>&1';
 
 async function buildCore(dir: string): Promise<void> {
-  await copySources(join(dir, 'module'));
+  await copyModule(join(dir, 'module'));
   const { exitCode, output } = await runInRoot(await toolRoot(), ['sh', '-c', CORE], {
     cwd: '/build/module',
     binds: [{ host: dir, inside: 'build' }],

@@ -1,7 +1,7 @@
 /** Asking the oracle of a guest (module/tests/oracle) during stress; at a spec's end the fixtures ask it. */
 import { expect } from '@playwright/test';
-import { ORACLE, oracleFindings } from '../../harness/guest/guest.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
+import { ORACLE, oracleFindings } from './loaded-guest.js';
+import type { LoadedGuest } from './loaded-guest.js';
 
 /**
  * Asks the oracle again and again while `work` runs, and expects that it never finds anything.

@@ -1,10 +1,11 @@
 /** Bugs that are planted in the module, for the kernels that are to catch them. */
 import { expect } from '@playwright/test';
-import { buildModule } from '../../harness/build/module.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 import { checksOff } from '../../harness/guest/self-checks.js';
-import type { Stage } from '../../harness/guest/stage.js';
+import { load } from './loaded-guest.js';
+import { buildModule } from './module.js';
+import type { Stage } from './stage.js';
 
 /** A guest of its own, which nothing is looked for in afterwards, with a bug of module/planted.c done. */
 export async function withBug(
@@ -15,7 +16,7 @@ export async function withBug(
   const { ko } = await buildModule(stage.kernel, ['SWARM_PLANTED=y']);
   const guest = await stage.booted(`planted ${bug}`);
   try {
-    await guest.load(ko);
+    await load(guest, ko);
     expect(complaints(await guest.sh('dmesg -c')), 'before').toEqual([]);
     const { checks } = stage.kernel;
     expect(checks && (await checksOff(guest, checks)), 'before').toEqual([]);

@@ -1,14 +1,15 @@
 /** What is raced in specs/vm/races.spec.ts, and for longer in specs/long/races.spec.ts. */
 import { expect } from '@playwright/test';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { watched } from './oracle.js';
 import { background, expectActive } from './guest.js';
+import { reload } from './loaded-guest.js';
+import type { LoadedGuest } from './loaded-guest.js';
 
 const TIMEOUT_MS = 3_000_000;
 
 /** Runs `race` of vm-images/guest, which must find nothing wrong, and returns what it prints. */
-export async function race(guest: LoadedGuest, words: string): Promise<string> {
+async function race(guest: LoadedGuest, words: string): Promise<string> {
   const { code, stdout, stderr } = await guest.exec(`race ${words}`, { timeoutMs: TIMEOUT_MS });
   expect(stderr, `race ${words}`).toBe('');
   expect(code, `race ${words}`).toBe(0);
@@ -30,7 +31,7 @@ export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
   // Unloading waits for every task to leave each hook, which on a busy host takes a while.
   await expect.poll(async () => (await guest.exec('rmmod swarm_guard')).code, { timeout: 60_000 }).toBe(0);
   expect(await guest.sh('ls /sys/kernel/slab | grep swarm || true')).toBe('');
-  await guest.reload();
+  await reload(guest);
 }
 
 /** Create, spawn by every call, adopt, destroy, exit and read, from many threads. */

@@ -2,7 +2,7 @@
 import type { FullConfig } from '@playwright/test';
 import { toolRoot } from '../../harness/archive/tool-root.js';
 import { stopEntry } from '../../harness/guest/stopped.js';
-import { Stage } from '../../harness/guest/stage.js';
+import { Stage } from './stage.js';
 
 export default async function setup(config: FullConfig): Promise<void> {
   await toolRoot();

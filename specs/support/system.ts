@@ -1,9 +1,9 @@
 /** Comparing a system without the module with one that has it, and with one where agents run. */
 import { compare, summary } from '../../harness/util/ktap.js';
 import type { Results, Varying } from '../../harness/util/ktap.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { quoted } from '../../client/client.js';
 import { background } from './guest.js';
+import type { LoadedGuest } from './loaded-guest.js';
 
 const BUSY = `while :; do sh -c 'exec 2>&-; read x </dev/kmsg'; sleep 0.2; done`;
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { parseCatalogue, readCatalogue, readLock } from '../../harness/kernels/catalogue.js';
-import { probe } from '../../harness/build/kernels-page.js';
+import { probe } from '../support/kernels-page.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { packTree, treeRelease, treeSource } from '../../harness/kernels/tree.js';
 import { repository } from '../../harness/util/repository.js';

@@ -2,9 +2,9 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { inModule } from '../../harness/build/make.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
-import { buildWithClang } from '../clang-tree.js';
+import { buildWithClang } from '../support/clang-tree.js';
+import { inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 300_000 });
 

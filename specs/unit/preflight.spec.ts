@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
-import { copySources } from '../../harness/build/module.js';
 import { repository } from '../../harness/util/repository.js';
+import { copyModule } from '../support/module.js';
 
 const compat = join(repository, 'module/compat');
 const LLVM = ['ld.lld', 'llvm-ar', 'llvm-nm', 'llvm-objcopy', 'llvm-objdump', 'llvm-strip'];
@@ -269,7 +269,7 @@ modules:
 
 test('kbuild is told the compiler, for probes and module alike, and checks no comments', async () => {
   await mkdir(join(dir, 'module'));
-  await copySources(join(dir, 'module'));
+  await copyModule(join(dir, 'module'));
   for (const name of ['clang', 'rustc', ...LLVM]) await write(`bin/${name}`, '#!/bin/sh\n', 0o755);
   await write('tree/include/config/kernel.release', '6.14.0\n');
   await write('tree/include/config/auto.conf', CLANG);

@@ -7,7 +7,7 @@ import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
-import { partOf } from '../../harness/report/results.js';
+import { partOf } from '../../harness/playwright/results.js';
 import { keptCells, parseListing } from '../../harness/report/kept.js';
 import { readRuns, splitProject } from '../../harness/report/runs.js';
 import type { Cell } from '../../harness/report/runs.js';
@@ -90,7 +90,7 @@ test('a run of some files or titles is told from one of the whole suite', () => 
 
 test('what was done is kept when a run does not come to its end', async () => {
   const config = '--config=specs/selftest/playwright.config.ts';
-  const reporter = `--reporter=${join(repository, 'harness/report/results.ts')}`;
+  const reporter = `--reporter=${join(repository, 'harness/playwright/results.ts')}`;
   const args = ['test', config, reporter, 'verdicts', 'endless'];
   const env = { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' };
   const run = execa('node', ['node_modules/@playwright/test/cli.js', ...args], {
@@ -219,7 +219,7 @@ test('a result stands until what it depends on is committed anew', async () => {
   for (const path of [
     'module/Kbuild',
     'specs/support/guest.ts',
-    'harness/report/verdicts.ts',
+    'harness/playwright/verdicts.ts',
     'playwright.config.ts',
   ])
     expect(await after(path), path).toEqual([false, false]);
@@ -267,7 +267,7 @@ const TWO_SUITES = {
   'specs/selftest/two.config.ts': `export default {
     workers: 1,
     testMatch: 'two.spec.ts',
-    reporter: '../../harness/report/results.ts',
+    reporter: '../../harness/playwright/results.ts',
     projects: [{ name: 'first' }, { name: 'second' }],
   };`,
   'specs/selftest/two.spec.ts': `import { execSync } from 'node:child_process';

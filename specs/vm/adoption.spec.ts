@@ -1,10 +1,10 @@
 /** What adopting and attaching do to a process, its number and its limits, and what refusing them leaves. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
 import { quoted } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectActive } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import { buildTestModules } from '../support/module.js';
 
 const MiB = 1 << 20;
 const TOP = '/sys/fs/cgroup';

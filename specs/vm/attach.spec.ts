@@ -1,10 +1,11 @@
 /** /proc/swarm/attach: one more process into an agent that runs. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
 import type { AgentRequest } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, moduleLog, violationsDuring } from '../support/guest.js';
+import { reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import { buildTestModules } from '../support/module.js';
 
 /** Without a pid namespace, processes outlive the first. */
 const SHARED_PIDS = 126;
@@ -96,7 +97,7 @@ test('an agent lives on with the process that was attached, and keeps the module
   await loaded.sh(`kill -9 ${two}`);
   await expectActive(loaded, 0);
   await loaded.unload();
-  await loaded.reload();
+  await reload(loaded);
 });
 
 test('many are attached in one write, and objects may be cut anywhere', async ({ loaded }) => {
@@ -311,5 +312,5 @@ test('attached while it is destroyed, a process dies or never was a member', asy
     await loaded.exec(`kill -9 ${pids.join(' ')}`);
   }
   await loaded.unload();
-  await loaded.reload();
+  await reload(loaded);
 });

@@ -1,14 +1,15 @@
 /** The way to a birth that kernels without task_work_add take, on this kernel. */
-import { buildModule } from '../../harness/build/module.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test as base } from '../support/fixtures.js';
 import { expectActive, SHOW_NAMESPACES } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import { buildModule } from '../support/module.js';
 
 const test = base.extend<{ hooked: LoadedGuest }>({
   hooked: async ({ booted, stage }, use) => {
     const { ko } = await buildModule(stage.kernel, ['SWARM_BIRTH_BY_HOOK=y']);
-    await use(await booted.load(ko));
+    await use(await load(booted, ko));
   },
 });
 

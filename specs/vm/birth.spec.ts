@@ -1,6 +1,7 @@
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectActive, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
 
 for (const via of LAUNCH_CALLS) {
   test(`a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {
@@ -161,7 +162,7 @@ test('ranges of ids are given back, the longest unused first, and running out is
   module,
 }) => {
   // Three ranges of 1024 fit below 4294967295.
-  const guest = await booted.load(module.ko, { id_base: 4294967295 - 3 * 1024 });
+  const guest = await load(booted, module.ko, { id_base: 4294967295 - 3 * 1024 });
   const first: number[] = [];
   for (let i = 0; i < 7; i++) {
     const { stdout } = await guest.swarm.run({}, 'sed 1q /proc/self/uid_map');

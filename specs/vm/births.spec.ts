@@ -1,11 +1,13 @@
 /** Every step of a birth made to fail, and what is left then: nothing. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
-import type { BuiltModule } from '../../harness/build/module.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
-import type { Stage } from '../../harness/guest/stage.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import { buildTestModules } from '../support/module.js';
+import type { BuiltModule } from '../support/module.js';
+import type { Stage } from '../support/stage.js';
 
 /** Three ranges of ids in all: one that a failed birth kept would be missed. */
 const THREE_RANGES = { id_base: 4294967295 - 3 * 1024 };
@@ -88,9 +90,9 @@ async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
   await expectActive(guest, 0);
 }
 
-async function load(guest: BootedGuest, module: BuiltModule, stage: Stage): Promise<LoadedGuest> {
+async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: Stage): Promise<LoadedGuest> {
   await uploadRedirect(guest, stage);
-  const loaded = await guest.load(module.ko, THREE_RANGES);
+  const loaded = await load(guest, module.ko, THREE_RANGES);
   await loaded.sh(`rm -f ${RAN}; dmesg -C`);
   return loaded;
 }
@@ -102,7 +104,7 @@ for (const { step, error, ...redirection } of STEPS) {
     module,
     stage,
   }) => {
-    const guest = await load(booted, module, stage);
+    const guest = await loadWithRedirect(booted, module, stage);
     for (const via of ['fork', 'vfork'] as const) {
       await redirected(guest, redirection, async () => {
         const { code, id } = await guest.swarm.launch(LIMITED, ['/bin/touch', RAN], { via });
@@ -130,7 +132,7 @@ for (const held of [
     module,
     stage,
   }) => {
-    const guest = await load(booted, module, stage);
+    const guest = await loadWithRedirect(booted, module, stage);
     await redirected(guest, { ...held, hold: 1 }, async () => {
       const birth = guest.swarm.launch(LIMITED, ['/bin/touch', RAN]);
       await expect.poll(() => hits(guest)).toBe(1);
@@ -153,7 +155,7 @@ for (const held of [
 }
 
 test('a birth whose directory root has removed fails at joining its cgroup', async ({ booted, module }) => {
-  const guest = await booted.load(module.ko, THREE_RANGES);
+  const guest = await load(booted, module.ko, THREE_RANGES);
   const terminal = await guest.terminal();
   await terminal.type(`echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`);
   const [agent] = await guest.swarm.agents();

@@ -1,7 +1,8 @@
 /** Many events at once: none is lost where there is room, and what is lost is known to the number. */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const BURST = 100_000;
 /** created, spawned and destroyed. */
@@ -19,7 +20,7 @@ test('a burst of 100,000 events loses none in a ring sized for it, whenever it i
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko, { event_buffer: 200_100, event_rate: 0 });
+  const guest = await load(booted, module.ko, { event_buffer: 200_100, event_rate: 0 });
   // One reader meanwhile and one that comes afterwards.
   const script = [
     `events each 1 ${BURST + LIFE} >/tmp/seen 2>/tmp/started & reader=$!`,
@@ -39,7 +40,7 @@ test('a burst of 100,000 events loses none in a ring sized for it, whenever it i
 
 test('a reader of a ring that is too small is told exactly how many it lost', async ({ booted, module }) => {
   const size = 1024;
-  const guest = await booted.load(module.ko, { event_buffer: 2 * size - 10, event_rate: 0 });
+  const guest = await load(booted, module.ko, { event_buffer: 2 * size - 10, event_rate: 0 });
   const script = [
     'exec 4</proc/swarm/events',
     `${RUN}; ${SETTLED}`,

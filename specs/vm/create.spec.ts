@@ -1,7 +1,8 @@
 import type { Answer } from '../../client/client.js';
 import { quoted } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const READBACK = 65536;
 const REFUSED = '{"x":1}';
@@ -241,7 +242,7 @@ test('with max_agents active the next is refused; after a destroy there is room'
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko, { max_agents: 3 });
+  const guest = await load(booted, module.ko, { max_agents: 3 });
   const message: unknown = expect.stringMatching(/^3 agents are active, which is max_agents; /);
   const full = { kind: 'refused', error: 'ENOSPC', field: '', offset: 0, message };
   expect(await guest.swarm.write('{}{}{}{}{}')).toEqual({

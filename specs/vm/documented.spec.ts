@@ -1,7 +1,7 @@
 /** What the documents tell an operator to expect: each sentence as it is there, by effect. */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, expectBorn, hold, violationsDuring } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** The cgroup of the only agent that runs. */
 async function cgroupOf(guest: LoadedGuest): Promise<string> {

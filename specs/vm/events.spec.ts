@@ -1,7 +1,7 @@
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectActive } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Without what differs from run to run. */
 function facts(events: SwarmEvent[]): object[] {

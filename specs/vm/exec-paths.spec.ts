@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { AgentRequest } from '../../client/client.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
-import type { Stage } from '../../harness/guest/stage.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, shrink, violationsDuring } from '../support/guest.js';
+import { reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import type { Stage } from '../support/stage.js';
 
 const ATTEMPT = '/usr/local/bin/attempt';
 const EXECFD = '/usr/local/bin/execfd';
@@ -313,9 +315,9 @@ test('agents with the same list share one, in whatever order it was given', asyn
 test('a listed file keeps its file system mounted until the agent is gone, or the module', async ({
   loaded,
 }) => {
-  const mounted = async (request: AgentRequest) => {
-    await loaded.sh(`mkdir -p /srv/fs && mount -t tmpfs swarm-test /srv/fs && cp ${EXECFD} /srv/fs/p`);
-    return loaded.swarm.create(request);
+  const mounted = async (request: AgentRequest, guest = loaded) => {
+    await guest.sh(`mkdir -p /srv/fs && mount -t tmpfs swarm-test /srv/fs && cp ${EXECFD} /srv/fs/p`);
+    return guest.swarm.create(request);
   };
   const umount = async () => (await loaded.exec('umount /srv/fs')).stderr;
   for (const path of ['/srv/fs/p', '/srv/fs/']) {
@@ -327,10 +329,10 @@ test('a listed file keeps its file system mounted until the agent is gone, or th
   await mounted({ exec_paths: ['/srv/fs/p'] });
   await loaded.unload();
   expect(await umount(), 'unloaded').toBe('');
-  await loaded.reload();
-  const id = await mounted({ exec_paths: ['/srv/fs/p'] });
-  await loaded.sh('umount --lazy /srv/fs');
-  await loaded.swarm.destroy(id);
+  const again = await reload(loaded);
+  const id = await mounted({ exec_paths: ['/srv/fs/p'] }, again);
+  await again.sh('umount --lazy /srv/fs');
+  await again.swarm.destroy(id);
 });
 
 test('renaming directories meanwhile neither denies nor allows', async ({ loaded }) => {

@@ -1,9 +1,10 @@
 /** Violations of an agent beyond a rate: counted, summed up, and nobody else's loss. */
 import type { SwarmEvent } from '../../client/events.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
 import { expectActive, hold } from '../support/guest.js';
+import { load, reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const RATE = 100;
 const PRIVILEGED = '{"spawn":true,"privileged":true,"namespace_flags":0}';
@@ -80,7 +81,7 @@ test('a flood overwrites nothing that is told of the life of agents, and what is
   module,
 }) => {
   // Sixteen of each kind.
-  const guest = await booted.load(module.ko, { event_buffer: 32, event_rate: 0 });
+  const guest = await load(booted, module.ko, { event_buffer: 32, event_rate: 0 });
   const COUNT = 2000;
   const created = await guest.swarm.create({ name: 'operator' });
   const script = [
@@ -114,13 +115,13 @@ test('a flood overwrites nothing that is told of the life of agents, and what is
 });
 
 test('the module is unloaded while a sum waits to be told', async ({ booted, module }) => {
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   for (let round = 0; round < 3; round++) {
     // Registered again when its process has gone, so that nothing of it is told.
     const persisting = PRIVILEGED.replace('}', ',"persist":true}');
     await guest.sh(`launch '${persisting}' ${flood(500)} >/dev/null 2>&1`);
     await guest.sh('until rmmod swarm_guard 2>/dev/null; do sleep 0.02; done');
-    await guest.reload();
+    await reload(guest);
   }
   await guest.unload();
 });

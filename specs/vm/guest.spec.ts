@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from '../support/fixtures.js';
 import { GuestCommandError, InfrastructureError } from '../../harness/guest/errors.js';
-import { Stage } from '../../harness/guest/stage.js';
+import { Stage } from '../support/stage.js';
 
 test('how guests are run is found out by trying, and said with its reason', ({ stage }) => {
   expect(stage.acceleration).toMatch(/^(kvm: a stock kernel boots under KVM|tcg: .*KVM.*)$/);

@@ -1,7 +1,8 @@
 /** What root may do to the cgroup hierarchy under the module's feet. */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectActive, moduleLog } from '../support/guest.js';
+import { load, reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const TOP = '/sys/fs/cgroup';
 const LIMITED = { cpu_quota: 50, pids_limit: 20 };
@@ -37,7 +38,7 @@ test('cgroup2 remounted with other options: agents have their limits, and the op
   module,
 }) => {
   const options = async () => (await booted.sh('grep " cgroup2 " /proc/mounts')).split(' ')[3];
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   const before = await options();
   await booted.sh(`mount -o remount,memory_localevents,favordynmods ${TOP}`);
   const after = await options();
@@ -45,7 +46,7 @@ test('cgroup2 remounted with other options: agents have their limits, and the op
   await expectLimitsWork(guest);
   expect(await options()).toBe(after);
   await guest.unload();
-  const again = await booted.reload();
+  const again = await reload(booted);
   await expectLimitsWork(again);
   await again.unload();
   expect(await options()).toBe(after);
@@ -60,11 +61,11 @@ for (const [how, hide, show] of [
     booted,
     module,
   }) => {
-    const before = await booted.load(module.ko);
+    const before = await load(booted, module.ko);
     await before.sh(hide);
     await expectLimitsWork(before);
     await before.unload();
-    const after = await booted.reload();
+    const after = await reload(booted);
     await expectLimitsWork(after);
     await booted.sh(show);
     await expectGone(after);
@@ -99,7 +100,7 @@ test('the parents of the directories removed by root: an error that says so, age
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   await guest.sh(`rmdir ${TOP}/swarm/memory ${TOP}/swarm/plain`);
   for (const [request, name] of [
     [LIMITED, 'plain'],
@@ -117,7 +118,7 @@ test('the parents of the directories removed by root: an error that says so, age
   await guest.sh('dmesg -C');
   await guest.unload();
   expect(await moduleLog(booted)).toEqual([expect.stringMatching(/ swarm_guard: unloaded$/)]);
-  const again = await booted.reload();
+  const again = await reload(booted);
   await expectLimitsWork(again);
   await again.unload();
 });
@@ -224,7 +225,7 @@ test("a process in an agent's cgroup that cannot be killed keeps the directory, 
   booted,
   module,
 }) => {
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   // The kernel waits for this helper, in a sleep that not even SIGKILL ends.
   await guest.writeFile('/sbin/request-key', '#!/bin/sh\nread x </srv/wake\n', '755');
   await guest.sh('mkfifo /srv/wake');
@@ -239,7 +240,7 @@ test("a process in an agent's cgroup that cannot be killed keeps the directory, 
   await guest.unload();
   expect(await booted.kernelLog()).toMatch(`cgroup ${agent.id} stays behind`);
 
-  const again = await booted.reload();
+  const again = await reload(booted);
   const { code, stderr } = await again.swarm.tryLaunch(LIMITED, ['/bin/true']);
   expect([code, stderr]).toEqual([
     125,
@@ -250,7 +251,7 @@ test("a process in an agent's cgroup that cannot be killed keeps the directory, 
   await again.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
   await expect.poll(async () => (await again.exec(`kill -0 ${foreign}`)).code).not.toBe(0);
   await again.unload();
-  const last = await booted.reload();
+  const last = await reload(booted);
   await expect.poll(async () => (await last.swarm.tryLaunch(LIMITED, ['/bin/true'])).code).toBe(0);
   await expectGone(last);
   await last.unload();
@@ -264,14 +265,14 @@ test('unloading disables the controllers that loading has enabled, unless anothe
   const control = (dir: string) => `${TOP}/${dir}/cgroup.subtree_control`;
   const enabled = async (...dirs: string[]) => booted.sh(`cat ${dirs.map(control).join(' ')}`);
   await booted.sh(`echo -memory -cpu -pids >${control('')}`);
-  const first = await booted.load(module.ko);
+  const first = await load(booted, module.ko);
   expect(await enabled('')).toBe('cpu memory pids');
   await expectLimitsWork(first);
   await first.unload();
   expect(await enabled('')).toBe('');
 
   await booted.sh(`mkdir -p ${TOP}/some/where; echo +pids >${control('')}; dmesg -C`);
-  const deep = await booted.reload({ cgroup_parent: 'some/where/else' });
+  const deep = await reload(booted, { cgroup_parent: 'some/where/else' });
   const all = 'cpu memory pids';
   expect(await enabled('', 'some', 'some/where')).toBe([all, all, all].join('\n'));
   await deep.unload();

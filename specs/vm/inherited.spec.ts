@@ -1,8 +1,9 @@
 /** What a process inherits from its launcher: docs/birth.md, item by item. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
+import { buildTestModules } from '../support/module.js';
 
 /** What `inherit set` sets, as `inherit look` sees it in an agent. */
 const RESET = {
@@ -69,7 +70,7 @@ test('a launcher is as dumpable after a birth as before it, also after one that 
   module,
   stage,
 }) => {
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   await guest.upload(
     join(await buildTestModules(stage.kernel, 'rivals'), 'swarm_redirect.ko'),
     '/root/swarm_redirect.ko',
@@ -96,7 +97,7 @@ test('a launcher is as dumpable after a birth as before it, also after one that 
 });
 
 test('real-time scheduling is dropped before the cgroup is joined', async ({ booted, module, stage }) => {
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   await guest.upload(
     join(await buildTestModules(stage.kernel, 'rivals'), 'swarm_redirect.ko'),
     '/root/swarm_redirect.ko',

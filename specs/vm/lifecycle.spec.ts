@@ -1,5 +1,6 @@
 import { expect, test } from '../support/fixtures.js';
 import { background, expectActive, hold } from '../support/guest.js';
+import { reload } from '../support/loaded-guest.js';
 
 /** Without a pid namespace, children outlive the first process. */
 const SHARED_PIDS = 126;
@@ -85,7 +86,7 @@ test('the module cannot be unloaded while an agent is armed or runs, and can whi
   await expectActive(loaded, 0);
   await loaded.swarm.create({ name: 'registered' });
   await loaded.unload();
-  await loaded.reload();
+  await reload(loaded);
 });
 
 test('a running process is adopted, with its later children', async ({ loaded }) => {

@@ -1,5 +1,6 @@
 import { expect, test } from '../support/fixtures.js';
 import { expectActive, shrink } from '../support/guest.js';
+import { load, reload } from '../support/loaded-guest.js';
 
 test.setTimeout(400_000);
 
@@ -14,12 +15,12 @@ test('the files of /proc/swarm have their modes, and the counters start at zero'
 
 test('the parameters have their defaults and can be given', async ({ booted, module }) => {
   const show = 'cd /sys/module/swarm_guard/parameters && grep . * | sort';
-  const defaults = await booted.load(module.ko);
+  const defaults = await load(booted, module.ko);
   expect(await defaults.sh(show)).toBe(
     'cgroup_parent:swarm\ndebug:0\nenforce:1\nevent_buffer:8192\nevent_rate:100\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
   );
   await defaults.unload();
-  const guest = await booted.reload({
+  const guest = await reload(booted, {
     max_agents: 500000,
     debug: 1,
     cgroup_parent: 'some/where',
@@ -62,7 +63,7 @@ test('loading changes no mount and no cgroup option, and unloading neither', asy
     'cat /proc/mounts; cat /sys/fs/cgroup/cgroup.subtree_control /sys/fs/cgroup/cgroup.controllers';
   const before = await booted.sh('cat /proc/mounts');
   expect(before).toMatch(/cgroup2 rw,.*nsdelegate/);
-  const guest = await booted.load(module.ko);
+  const guest = await load(booted, module.ko);
   expect(await guest.sh('cat /proc/mounts')).toBe(before);
   const loaded = await guest.sh(look);
   await guest.swarm.run({ memory_limit: 1 << 25, cpu_quota: 10, pids_limit: 20 }, 'true');
@@ -90,7 +91,9 @@ test('twenty times loaded, used and unloaded leave nothing in the slab caches', 
   booted,
   module,
 }) => {
-  await booted.load(module.ko).then((guest) => guest.unload());
+  const guest = await load(booted, module.ko);
+  await guest.unload();
+  expect(() => guest.swarm, 'offered no more').toThrow('no /proc/swarm any more');
   const cycle = [
     'insmod /root/swarm_guard.ko || exit 1',
     'for j in 1 2 3; do',

@@ -2,6 +2,7 @@ import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
 import { expectActive, hold } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
 
 test('metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
   const text = await loaded.swarm.metrics();
@@ -107,7 +108,7 @@ test('inside an agent metrics tells of that agent alone', async ({ loaded }) => 
 });
 
 test('with enforce=0 births are whole, and denials become reports', async ({ booted, module }) => {
-  const guest = await booted.load(module.ko, { enforce: 0 });
+  const guest = await load(booted, module.ko, { enforce: 0 });
   expect(await guest.kernelLog()).toContain('policies are only reported on, not enforced');
   const events = await guest.swarm.eventsDuring(async () => {
     const { stdout, code } = await guest.swarm.run(

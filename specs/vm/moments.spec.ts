@@ -1,11 +1,12 @@
 /** What happens in a moment that is too short to meet, unless a function of the kernel is made slow. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
-import type { Stage } from '../../harness/guest/stage.js';
 import { expect, test } from '../support/fixtures.js';
 import { counted, expectNothingLeft } from '../support/races.js';
 import { background, expectActive } from '../support/guest.js';
+import { asLoaded } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import { buildTestModules } from '../support/module.js';
+import type { Stage } from '../support/stage.js';
 
 /** Runs `moment` of vm-images/guest, which must find nothing wrong; returns what it prints. */
 async function moment(guest: LoadedGuest, words: string): Promise<string> {
@@ -184,5 +185,5 @@ test('no file that gives orders can be opened before the module is loaded whole'
   });
   expect(counted(printed, 'early'), printed).toBeGreaterThan(0);
   expect(counted(printed, 'opened'), printed).toBeGreaterThan(0);
-  await expectNothingLeft(loaded);
+  await expectNothingLeft(asLoaded(loaded));
 });

@@ -1,8 +1,8 @@
 /** The mounts of an agent: what it shares with the host's after its birth. */
 import type { AgentRequest } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive, expectBorn, hold } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const PRIVILEGED: AgentRequest = { namespace_flags: 95, privileged: true };
 

@@ -1,9 +1,9 @@
 /** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
-import type { LoadedGuest } from '../../harness/guest/guest.js';
-import { ORACLE } from '../../harness/guest/guest.js';
 import { expect, expectFindings, test } from '../support/fixtures.js';
 import { watched } from '../support/oracle.js';
 import { background, expectActive } from '../support/guest.js';
+import { ORACLE, reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Starts an agent that outlives its command; returns its id and its first process. */
 async function start(
@@ -119,8 +119,8 @@ test("the oracle finds a member of the wrong agent, and one that has left its ag
 test('the module is unloaded and loaded again under the oracle', async ({ loaded }) => {
   await loaded.unload();
   expect(await asked(loaded)).toBe('ok 0 agents 0 members');
-  await loaded.reload();
-  await start(loaded, {}, 'exec sleep 1000');
-  await expect.poll(() => asked(loaded)).toBe('ok 1 agents 1 members');
-  await destroyAll(loaded);
+  const again = await reload(loaded);
+  await start(again, {}, 'exec sleep 1000');
+  await expect.poll(() => asked(again)).toBe('ok 1 agents 1 members');
+  await destroyAll(again);
 });

@@ -1,6 +1,5 @@
 /** What may happen at the same time, for a moment; for longer in specs/long/races.spec.ts. */
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
 import { expect, test } from '../support/fixtures.js';
 import {
   churn,
@@ -13,6 +12,7 @@ import {
   unloadAgainstAll,
 } from '../support/races.js';
 import { background, expectActive } from '../support/guest.js';
+import { buildTestModules } from '../support/module.js';
 
 test('create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
   loaded,

@@ -1,10 +1,10 @@
 /** Who is told what: descriptors of /proc/swarm in other hands, foreign containers, long reads, large numbers. */
-import { ORACLE } from '../../harness/guest/guest.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { parseEvents } from '../../client/events.js';
 import { parseInspection } from '../../client/inspect.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll, expectActive, hold } from '../support/guest.js';
+import { ORACLE, load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const FILES = { create: 3, inspect: 4, events: 5, status: 6, agents: 7, metrics: 8 } as const;
 type File = keyof typeof FILES;
@@ -267,7 +267,7 @@ test('the counters of an agent go on beyond 32 bits, wherever they are shown', a
 
 test("an agent's cgroup is told in full, however long its path", async ({ booted, module }) => {
   const parent = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(240)).join('/');
-  const guest = await booted.load(module.ko, { cgroup_parent: parent });
+  const guest = await load(booted, module.ko, { cgroup_parent: parent });
   const terminal = await guest.terminal();
   await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
   const [{ id } = { id: 0 }] = await guest.swarm.agents();

@@ -1,12 +1,14 @@
 /** Others who change the kernel's functions: the switch of ftrace, other redirections, live patches. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildTestModules } from '../../harness/build/test-modules.js';
-import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
-import type { Stage } from '../../harness/guest/stage.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, expectActive } from '../support/guest.js';
+import { reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+import { buildTestModules } from '../support/module.js';
+import type { Stage } from '../support/stage.js';
 
 /** Something for each hook; but for the fork it is refused. */
 const ATTEMPTS = 'fork -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg';
@@ -66,7 +68,7 @@ test('with kernel.ftrace_enabled=0 loading fails and says how to switch it on', 
   test.skip(code !== 0, `this kernel never switches it off: ${stderr.trim()}`);
   await expectRefused(booted, /kernel_clone cannot be hooked: .*sysctl kernel\.ftrace_enabled=1/);
   await booted.sh('sysctl -w kernel.ftrace_enabled=1');
-  const guest = await booted.reload();
+  const guest = await reload(booted);
   await expectEnforced(guest);
 });
 
@@ -81,7 +83,7 @@ test('where another module redirects a hooked function loading fails and names i
     await expectRefused(booted, new RegExp(`${name} cannot be hooked: a live patch or another module`));
     await booted.sh('rmmod swarm_redirect');
   }
-  const guest = await booted.reload();
+  const guest = await reload(booted);
   for (const name of hooked(stage)) {
     const { code, stderr } = await redirect(name);
     expect([name, code, stderr]).toEqual([name, 1, expect.stringMatching(/busy/)]);
@@ -113,7 +115,7 @@ test('under a live patch of a hooked function loading fails and names it, and th
   expect(await booted.sh('attempt unshare 4000000'), 'the live patch works').toBe('unshare EOPNOTSUPP');
   await expectRefused(booted, /ksys_unshare cannot be hooked: a live patch or another module/);
   await unpatch();
-  const guest = await booted.reload();
+  const guest = await reload(booted);
   const { code, stderr } = await guest.exec('insmod /root/swarm_livepatch.ko');
   expect([code, stderr]).toEqual([1, expect.stringMatching(/busy/)]);
   await expectEnforced(guest);

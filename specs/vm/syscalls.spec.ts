@@ -1,7 +1,7 @@
 import type { AgentRequest } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, expectActive, violationsDuring } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const NEW_PROCESS = ['fork', 'vfork', 'posix_spawn', 'clone', 'clone3'];
 const EXEC = ['execve', 'execveat', 'fexecve'];

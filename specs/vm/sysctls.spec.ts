@@ -2,6 +2,7 @@
 import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';
 import { expectActive } from '../support/guest.js';
+import { load, reload } from '../support/loaded-guest.js';
 
 const SPAWN = '{"spawn":true,"namespace_flags":255}';
 
@@ -79,12 +80,12 @@ test('loading tells in one line what keeps max_agents from being reached, and is
     booted.sh(`sysctl -qw kernel.pid_max=${value} kernel.threads-max=${value} 2>&1 || true`);
   const lines = async () =>
     (await booted.kernelLog()).split('\n').filter((line) => line.includes('cannot run'));
-  const guest = await booted.load(module.ko, { max_agents: 1000 });
+  const guest = await load(booted, module.ko, { max_agents: 1000 });
   expect(await lines()).toEqual([]);
   await guest.unload();
   await raise(2000);
   await booted.sh('dmesg -C; echo 0 >/proc/sys/user/max_net_namespaces');
-  const next = await booted.reload({ max_agents: 3000 });
+  const next = await reload(booted, { max_agents: 3000 });
   const [line, ...more] = await lines();
   expect(line).toMatch(
     /: so many cannot run: kernel\.pid_max is 2000, kernel\.threads-max is 2000, user\.max_net_namespaces is 0; raise/,

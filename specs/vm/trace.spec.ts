@@ -55,6 +55,6 @@ test('perf counts them', async ({ loaded }) => {
 
 test('the module is unloaded with its tracepoints enabled', async ({ loaded }) => {
   await loaded.sh(`echo 1 >${EVENTS}/enable`);
-  await loaded.sh('rmmod swarm_guard');
+  await loaded.unload();
   expect((await loaded.exec(`ls ${EVENTS}`)).code).not.toBe(0);
 });

@@ -1,8 +1,8 @@
 /** What an agent uses up: docs/threat-model.md, "What agents use up". */
 import type { AgentRequest } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll, expectActive, hold } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 interface Numbered {
   /** The word of `usage`. */

@@ -1,8 +1,9 @@
 /** Who writes to /proc/swarm: the thread that makes the system call, and nobody in its place. */
 import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';
-import type { LoadedGuest } from '../../harness/guest/guest.js';
 import { attempts, expectActive } from '../support/guest.js';
+import { reload } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const SPAWN = '{"spawn":true}';
 
@@ -41,7 +42,7 @@ test("a write that one of the kernel's workers makes is EINVAL, arms nothing, or
   await loaded.swarm.destroy(id);
   await expectActive(loaded, 0);
   await loaded.unload();
-  await loaded.reload();
+  await reload(loaded);
 });
 
 test('a write that is passed on by splice, sendfile or aio is EINVAL and arms nothing', async ({

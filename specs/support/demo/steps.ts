@@ -1,9 +1,11 @@
 /** The demonstration, step by step, in a guest that has booted. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BuiltModule } from '../../../harness/build/module.js';
-import type { BootedGuest, LoadedGuest } from '../../../harness/guest/guest.js';
+import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Terminal } from '../../../harness/guest/terminal.js';
 import type { Show } from './show.js';
+import { reload } from '../loaded-guest.js';
+import type { LoadedGuest } from '../loaded-guest.js';
+import type { BuiltModule } from '../module.js';
 
 /** What a user types first. */
 const CREATE =
@@ -214,7 +216,7 @@ export async function demonstrate(show: Show, booted: BootedGuest, module: Built
   show.step('The module is loaded');
   await booted.upload(module.ko, '/root/swarm_guard.ko');
   await show.typed('guest#', 'insmod swarm_guard.ko');
-  const guest = await booted.reload();
+  const guest = await reload(booted);
   const files = 'agents attach create destroy events inspect metrics status';
   show.check('/proc/swarm', await guest.sh('ls /proc/swarm | xargs'), files);
   const terminal = await guest.terminal();

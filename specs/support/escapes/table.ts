@@ -29,7 +29,7 @@ export async function readRecord(path = RECORD): Promise<Recorded> {
 }
 
 /** The anchor of a heading. */
-export function anchor(heading: string): string {
+function anchor(heading: string): string {
   return heading
     .toLowerCase()
     .replace(/[^\w -]/g, '')

@@ -1,8 +1,8 @@
 /** The puppets of a guest, and what the guest says when they have done what they were told. */
 import { z } from 'zod';
-import { ORACLE } from '../../../harness/guest/guest.js';
-import type { LoadedGuest } from '../../../harness/guest/guest.js';
 import type { Puppet } from './world.js';
+import { ORACLE } from '../loaded-guest.js';
+import type { LoadedGuest } from '../loaded-guest.js';
 
 /** What came of a command. */
 export interface Told {

@@ -2,15 +2,15 @@
 import { expect } from '@playwright/test';
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { LoadedGuest } from '../../../harness/guest/guest.js';
 import { expectActive } from '../guest.js';
 import { orders, play } from './commands.js';
 import type { Model, Real } from './commands.js';
 import { Puppets } from './puppets.js';
 import { World } from './world.js';
+import type { LoadedGuest } from '../loaded-guest.js';
 
 /** Names the failure to run again, as a failed run prints it. */
-export const REPLAY = 'SWARMGUARD_MODEL';
+const REPLAY = 'SWARMGUARD_MODEL';
 
 const replay = z.object({ seed: z.number().int(), path: z.string(), replayPath: z.string() });
 

@@ -47,7 +47,7 @@ export interface Outcome {
 }
 
 const UTS = 8;
-export const SLOTS = 64;
+const SLOTS = 64;
 
 export class World {
   puppets: Puppet[] = [];

@@ -1,4 +1,4 @@
-/** The module's own make targets, run on a copy of its sources in the root with the tools. */
+/** Commands run on a copy of a module's sources, in the root with the tools. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +6,10 @@ import type { Kernel } from '../kernels/provide.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import type { Root, RunResult } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
-import { copySources } from './module.js';
+import { copySources } from './sources.js';
 
 export interface ModuleCommand {
-  /** What is run in module/, such as ['make', 'test']. */
+  /** The program and its arguments, such as ['make', 'test']. */
   command: string[];
   /** The kernel whose headers are there; KDIR names them. */
   kernel?: Kernel;
@@ -20,14 +20,14 @@ export interface ModuleCommand {
   prepare?: (dir: string) => Promise<void>;
 }
 
-/** Runs a command in a copy of module/; nothing is left of it. */
-export async function inModule(options: ModuleCommand): Promise<RunResult> {
+/** Runs a command in a copy of the sources below a directory; nothing is left of it. */
+export async function inSources(from: string, options: ModuleCommand): Promise<RunResult> {
   const { command, kernel, env = {}, prepare } = options;
   const root = options.root ?? (await toolRoot(kernel?.arch));
-  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-module-'));
+  const dir = await mkdtemp(join(tmpdir(), 'module-'));
   try {
     await mkdir(join(dir, 'src'));
-    await copySources(join(dir, 'src'));
+    await copySources(from, join(dir, 'src'));
     await prepare?.(join(dir, 'src'));
     const words = kernel && command[0] === 'make' ? [...command, `KDIR=${kernel.kdir}`] : command;
     return await runInRoot(root, words, {

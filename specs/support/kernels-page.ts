@@ -1,10 +1,10 @@
 /** docs/kernels.md: which kernels are tested and why, and what the module's build finds different in them. */
-import { inModule } from './make.js';
-import { readCatalogue, readLock, runnable } from '../kernels/catalogue.js';
-import type { CatalogueEntry, LockedKernel } from '../kernels/catalogue.js';
-import { provideKernel } from '../kernels/provide.js';
-import type { Kernel } from '../kernels/provide.js';
-import { kernelTrees } from '../kernels/tree.js';
+import { inModule } from './module.js';
+import { readCatalogue, readLock, runnable } from '../../harness/kernels/catalogue.js';
+import type { CatalogueEntry, LockedKernel } from '../../harness/kernels/catalogue.js';
+import { provideKernel } from '../../harness/kernels/provide.js';
+import type { Kernel } from '../../harness/kernels/provide.js';
+import { kernelTrees } from '../../harness/kernels/tree.js';
 
 /** An answer to a question of module/compat. */
 export interface Answer {

@@ -5,15 +5,16 @@ import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
 import { kernelTrees } from '../kernels/tree.js';
-import { junit } from './junit.js';
+import { junit } from '../report/junit.js';
+import { recordingWanted } from '../util/recording-wanted.js';
 import { repository } from '../util/repository.js';
-import { recordingWanted } from '../guest/recording.js';
-import { ktap } from './ktap-writer.js';
-import { renderPages } from './page.js';
-import { elapsed, readKept } from './kept.js';
-import { cellId, readRuns, reportDir, splitProject } from './runs.js';
-import type { Cell, TestOutcome } from './runs.js';
-import { cleanCommit, unchangedSince } from './sources.js';
+import { ktap } from '../report/ktap-writer.js';
+import { renderPages } from '../report/page.js';
+import type { ListedKernel } from '../report/page.js';
+import { elapsed, readKept } from '../report/kept.js';
+import { cellId, readRuns, reportDir, splitProject } from '../report/runs.js';
+import type { Cell, TestOutcome } from '../report/runs.js';
+import { cleanCommit, unchangedSince } from '../report/sources.js';
 import { verdictOf } from './verdicts.js';
 
 async function textOf({ path, body }: TestResult['attachments'][number]): Promise<string> {
@@ -83,6 +84,15 @@ async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise
   // A project of one file names it.
   if (typeof testMatch === 'string' && names.includes(testMatch)) return [testMatch];
   return names.filter((name) => name.endsWith('.spec.ts') && ![testIgnore].flat().includes(name));
+}
+
+/** The kernels of the catalogue, as the page lists them. */
+export async function listedKernels(): Promise<ListedKernel[]> {
+  const { entries } = await readCatalogue();
+  return entries.map(({ name, why, headers }) => ({
+    ...{ name, why },
+    because: headers.from === 'tree' ? headers.because : undefined,
+  }));
 }
 
 export default class Results implements Reporter {
@@ -192,7 +202,6 @@ export default class Results implements Reporter {
     const file = join(dir, 'runs', `${began.replaceAll(/[:.]/g, '-')}-${cellId(cell)}.json`);
     await writeFile(`${file}.new`, `${JSON.stringify({ cells: [cell] }, null, 1)}\n`);
     await rename(`${file}.new`, file);
-    const { entries } = await readCatalogue();
     const newest = await readRuns(dir);
     await writeFile(
       join(dir, 'results.json'),
@@ -204,6 +213,6 @@ export default class Results implements Reporter {
     );
     await writeFile(join(dir, 'junit.xml'), junit(newest));
     await writeFile(join(dir, 'results.ktap'), ktap(newest));
-    await renderPages(dir, newest, entries);
+    await renderPages(dir, newest, await listedKernels());
   }
 }

@@ -1,11 +1,12 @@
 /** Headers of a kernel as they are where clang has built it. */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copySources, kernelKey, sourcesKey } from '../harness/build/module.js';
-import type { Kernel } from '../harness/kernels/provide.js';
-import { clangRoot, runInRoot } from '../harness/archive/tool-root.js';
-import { cached } from '../harness/util/cache.js';
-import { step } from '../harness/util/progress.js';
+import type { Kernel } from '../../harness/kernels/provide.js';
+import { clangRoot, runInRoot } from '../../harness/archive/tool-root.js';
+import { cached } from '../../harness/util/cache.js';
+import { step } from '../../harness/util/progress.js';
+import { kernelKey } from '../../harness/build/kernel-modules.js';
+import { copyModule, moduleKey } from './module.js';
 
 /**
  * What `make LLVM=1 olddefconfig` with clang 19 makes of the configuration of the archive's 7.3, as far as
@@ -94,13 +95,13 @@ export async function buildWithClang(kernel: Kernel): Promise<string> {
   const dir = await cached({
     kind: 'clang-builds',
     label: kernel.release,
-    key: [root.id, BUILD, JSON.stringify(BY_CLANG), ...(await kernelKey(kernel)), ...(await sourcesKey())],
+    key: [root.id, BUILD, JSON.stringify(BY_CLANG), ...(await kernelKey(kernel)), ...(await moduleKey())],
     keep: 2,
     build: (dir) =>
       step(`Building the module with clang for ${kernel.release}`, async () => {
         const tree = await clangTree(kernel, dir);
         await mkdir(join(dir, 'src'));
-        await copySources(join(dir, 'src'));
+        await copyModule(join(dir, 'src'));
         const { exitCode, output } = await runInRoot(root, ['sh', '-c', BUILD], {
           cwd: '/build/src',
           binds: [...tree.headers, { host: dir, inside: 'build' }],

@@ -1,0 +1,87 @@
+/**
+ * The arrows between folders. scripts, specs and bench use client and harness; client and harness
+ * use nothing of ours but themselves. Inside the harness a layer uses only those below it.
+ */
+const LAYERS = ['playwright', 'guest', 'build', 'kernels', 'archive', 'util'];
+
+/** A layer must not reach the ones above it. */
+const upward = LAYERS.slice(1).map((layer, index) => ({
+  name: `harness-${layer}-below`,
+  comment: `harness/${layer} is below ${LAYERS.slice(0, index + 1).join(', ')} and report`,
+  severity: 'error',
+  from: { path: `^harness/${layer}/` },
+  to: { path: `^harness/(${[...LAYERS.slice(0, index + 1), 'report'].join('|')})/` },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-cycle',
+      comment: 'files that import each other cannot be understood or changed one at a time',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'harness-alone',
+      comment: 'the harness is a package of its own and knows nothing of SwarmGuard',
+      severity: 'error',
+      from: { path: '^harness/' },
+      to: { path: '^(client|specs|bench|scripts)/' },
+    },
+    {
+      name: 'client-alone',
+      comment: 'the client is a package of its own',
+      severity: 'error',
+      from: { path: '^client/' },
+      to: { path: '^(harness|specs|bench|scripts)/' },
+    },
+    {
+      name: 'report-on-util',
+      comment: 'harness/report uses harness/util alone',
+      severity: 'error',
+      from: { path: '^harness/report/' },
+      to: { path: '^harness/', pathNot: '^harness/(report|util)/' },
+    },
+    ...upward,
+    {
+      name: 'nobody-uses-specs',
+      comment: 'what others need of specs is in specs/support',
+      severity: 'error',
+      from: { pathNot: '^specs/(?!support/)' },
+      to: { path: '^specs/(?!support/)' },
+    },
+    {
+      name: 'support-without-bench',
+      comment: 'specs/support joins harness, client and module; benchmarks build on it',
+      severity: 'error',
+      from: { path: '^specs/support/' },
+      to: { path: '^(bench|scripts)/' },
+    },
+    {
+      name: 'nobody-uses-scripts',
+      comment: 'scripts take arguments, call one thing and print; nobody imports them',
+      severity: 'error',
+      from: {},
+      to: { path: '^scripts/' },
+    },
+    {
+      name: 'resolvable',
+      comment: 'an import of a file that is not there',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

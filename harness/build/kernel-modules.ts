@@ -1,0 +1,147 @@
+/** Building kernel modules in the root with the tools. */
+import { existsSync } from 'node:fs';
+import { appendFile, readFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { execa } from 'execa';
+import { imageFacts, sha256 } from '../kernels/image.js';
+import type { Kernel } from '../kernels/provide.js';
+import { runInRoot, toolRoot } from '../archive/tool-root.js';
+import type { Root, RunResult } from '../archive/tool-root.js';
+import { ARCHITECTURES } from '../util/architecture.js';
+import { cached } from '../util/cache.js';
+import { step } from '../util/progress.js';
+import { copySources, sourcesKey } from './sources.js';
+
+/** A directory of kernel modules, and how they are built. */
+export interface ModuleSources {
+  /** The directory with the Makefile, which takes KDIR. */
+  readonly dir: string;
+  /** The targets of make. */
+  readonly targets: readonly string[];
+  /** The modules that these make, by their paths in the directory. */
+  readonly modules: readonly string[];
+  /** The files that the build does not read, by their paths in the directory. */
+  readonly unused?: RegExp;
+  /**
+   * A script in the directory that compares a module's structures with the kernel's: its arguments are the kernel's
+   * build directory and the modules, the variable BTF names the image's types.
+   */
+  readonly audit?: string;
+  /**
+   * Builds whatever else is wanted, from `src` in a directory that is /build in the root, into that
+   * directory; `src` goes afterwards.
+   */
+  readonly also?: (tools: Root, kernel: Kernel, dir: string) => Promise<void>;
+}
+
+/** Modules built for one kernel. */
+export interface BuiltModules {
+  /** The directory with the .ko files. */
+  readonly dir: string;
+  /** The build's output. */
+  readonly log: string;
+}
+
+/** The module was built with other structures than those of the kernel that it is for. */
+export class StructureError extends Error {
+  override readonly name = 'StructureError';
+}
+
+/** What the build depends on of a kernel; trees of the user's may change where they are. */
+export async function kernelKey({ image, headers, kdir }: Kernel): Promise<string[]> {
+  const kbuild = headers.flatMap(({ host, inside }) =>
+    ['.config', 'include/config/auto.conf', 'Module.symvers'].map((file) =>
+      join(host, relative(inside, kdir.slice(1)), file),
+    ),
+  );
+  const hashes = await Promise.all([image, ...kbuild.filter((file) => existsSync(file))].map(sha256));
+  return [kdir, ...hashes, ...headers.map(({ host }) => host)];
+}
+
+function must({ exitCode, output }: RunResult, what: string): string {
+  if (exitCode !== 0) throw new Error(`${what} failed:\n${output}`);
+  if (/\bwarning:/i.test(output)) throw new Error(`${what} gave warnings:\n${output}`);
+  return output;
+}
+
+/**
+ * Compares the modules' structures, and those of drivers that were built with the same headers, with
+ * the image's.
+ * @throws with the list of what differs: such a module loads, and then corrupts memory.
+ */
+async function audit(
+  script: string,
+  modules: readonly string[],
+  { tools, kernel, dir }: { tools: Root; kernel: Kernel; dir: string },
+): Promise<void> {
+  const drivers = join(kernel.modules, 'kernel/drivers/net/virtio_net.ko');
+  const built = [
+    ...modules.map((path) => `/build/src/${path}`),
+    ...(existsSync(drivers) ? ['/modules/kernel/drivers/net/virtio_net.ko'] : []),
+  ];
+  const { btf } = await imageFacts(kernel.image);
+  const { exitCode, output } = await runInRoot(tools, ['sh', script, kernel.kdir, ...built], {
+    cwd: '/build/src',
+    env: { BTF: '/btf/btf' },
+    binds: [
+      ...kernel.headers,
+      { host: dir, inside: 'build' },
+      { host: dirname(btf), inside: 'btf' },
+      ...(existsSync(drivers) ? [{ host: kernel.modules, inside: 'modules' }] : []),
+    ],
+  });
+  if (exitCode !== 0)
+    throw new StructureError(`the headers for ${kernel.release} are not those of its image:\n${output}`);
+  await appendFile(join(dir, 'build.log'), `${output}\n`);
+}
+
+async function build(
+  sources: ModuleSources,
+  options: readonly string[],
+  on: { tools: Root; kernel: Kernel; dir: string },
+): Promise<void> {
+  const { tools, kernel, dir } = on;
+  const { kbuild, strip } = ARCHITECTURES[kernel.arch];
+  await copySources(sources.dir, join(dir, 'src'));
+  const checks = ['W=1', 'CONFIG_OBJTOOL_WERROR=y'];
+  const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks];
+  const binds = [...kernel.headers, { host: dir, inside: 'build' }];
+  const result = await runInRoot(tools, [...make, ...options, ...sources.targets], { binds, env: kbuild });
+  must(result, `building the module for ${kernel.release}`);
+  if (sources.audit !== undefined && !kernel.builtTogether) await audit(sources.audit, sources.modules, on);
+  await execa('sh', ['-c', `cd src && cp ${sources.modules.join(' ')} .. && cat >> ../build.log`], {
+    cwd: dir,
+    input: result.output,
+  });
+  const modules = sources.modules.map((path) => `/build/${basename(path)}`);
+  await runInRoot(tools, [strip, '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
+  await sources.also?.(tools, kernel, dir);
+  await execa('rm', ['-rf', 'target', 'src'], { cwd: dir });
+}
+
+/**
+ * Builds modules for a kernel, with W=1 and CONFIG_OBJTOOL_WERROR=y; cached by content.
+ * @param options variables of make
+ * @throws with the compiler's output if there is an error or a warning; {@link StructureError} if
+ * the headers are not exactly the image's.
+ */
+export async function buildKernelModules(
+  kernel: Kernel,
+  sources: ModuleSources,
+  options: readonly string[] = [],
+): Promise<BuiltModules> {
+  const tools = await toolRoot(kernel.arch);
+  const texts = await sourcesKey(sources.dir, sources.unused);
+  const how = [...sources.targets, ...sources.modules, sources.audit ?? '', sources.also?.toString() ?? ''];
+  const dir = await cached({
+    kind: 'modules',
+    label: kernel.release,
+    key: [tools.id, ...how, ...options, ...(await kernelKey(kernel)), ...texts],
+    keep: 12,
+    build: (dir) =>
+      step(`Building the module for ${kernel.release}`, () =>
+        build(sources, options, { tools, kernel, dir }),
+      ),
+  });
+  return { dir, log: await readFile(join(dir, 'build.log'), 'utf8') };
+}
