@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import type { Root, RunResult } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';

@@ -4,7 +4,7 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { imageFacts, sha256 } from '../kernels/image.js';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import type { Root, RunResult } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';

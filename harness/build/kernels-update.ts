@@ -4,8 +4,8 @@ import type { ArchivePackage, ArchiveSource } from '../archive/debian.js';
 import { StructureError } from './kernel-modules.js';
 import type { Architecture } from '../util/architecture.js';
 import type { CatalogueEntry, LockedKernel } from '../kernels/catalogue.js';
-import { configFor, withPreparedHeaders } from '../kernels/provide.js';
-import type { Kernel } from '../kernels/provide.js';
+import { configFor, withPreparedHeaders } from '../kernels/prepared.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { provideSource } from '../kernels/source.js';
 
 const PREFIX = { cloud: 'cloud-', rt: 'rt-', plain: '' } as const;

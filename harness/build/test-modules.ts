@@ -2,7 +2,7 @@
 import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { toolRoot } from '../archive/tool-root.js';
 import type { Root } from '../archive/tool-root.js';
 import type { Architecture } from '../util/architecture.js';

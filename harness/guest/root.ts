@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached, hashOf } from '../util/cache.js';

@@ -1,6 +1,6 @@
 /** Running the kernel's own tests, and stress-ng, in a guest. */
 import { buildSelftests } from '../build/selftests.js';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { parseKtap } from '../util/ktap.js';
 import type { Outcome } from '../util/ktap.js';
 import type { BootedGuest } from './guest.js';

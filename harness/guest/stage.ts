@@ -1,6 +1,6 @@
 /** A guest for specs: pristine for each file. */
 import { provideKernel } from '../kernels/provide.js';
-import type { Kernel } from '../kernels/provide.js';
+import type { Kernel } from '../kernels/kernel.js';
 import { guestInitrd } from './root.js';
 import { stepsFor } from '../util/progress.js';
 import { Guest } from './guest.js';

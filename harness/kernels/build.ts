@@ -6,7 +6,7 @@ import type { Root } from '../archive/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';
-import type { Kernel } from './provide.js';
+import type { Kernel } from './kernel.js';
 
 export interface BuildOptions {
   /** What the source calls itself when it is configured with the fragments. */

@@ -89,6 +89,16 @@ export async function readLock(): Promise<Record<string, LockedKernel>> {
   return lock.parse(JSON.parse(await readFile(LOCK, 'utf8')));
 }
 
+/**
+ * The packages of an entry.
+ * @throws if it is not locked.
+ */
+export async function lockedKernel(name: string): Promise<LockedKernel> {
+  const kernel = (await readLock())[name];
+  if (!kernel) throw new Error(`kernel ${name} is not locked; run \`npm run kernels:update\``);
+  return kernel;
+}
+
 /** Replaces the lock file. */
 export async function writeLock(kernels: Record<string, LockedKernel>): Promise<void> {
   await writeFile(LOCK, `${JSON.stringify(lock.parse(kernels), null, 2)}\n`);

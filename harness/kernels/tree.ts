@@ -7,7 +7,8 @@ import { z } from 'zod';
 import type { Bind } from '../archive/tool-root.js';
 import { hashOf } from '../util/cache.js';
 import type { CatalogueEntry } from './catalogue.js';
-import type { HeaderSource, Kernel } from './provide.js';
+import type { HeaderSource } from './prepared.js';
+import type { Kernel } from './kernel.js';
 
 const TREES = 'SWARMGUARD_KERNEL_TREES';
 

@@ -3,7 +3,8 @@ import { readFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { imageFacts } from '../../harness/kernels/image.js';
-import { provideKernel, unpack } from '../../harness/kernels/provide.js';
+import { provideKernel } from '../../harness/kernels/provide.js';
+import { unpack } from '../../harness/kernels/packages.js';
 import { StructureError } from '../../harness/build/kernel-modules.js';
 import { buildModule, inModule } from '../support/module.js';
 

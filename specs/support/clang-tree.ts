@@ -1,7 +1,7 @@
 /** Headers of a kernel as they are where clang has built it. */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Kernel } from '../../harness/kernels/provide.js';
+import type { Kernel } from '../../harness/kernels/kernel.js';
 import { clangRoot, runInRoot } from '../../harness/archive/tool-root.js';
 import { cached } from '../../harness/util/cache.js';
 import { step } from '../../harness/util/progress.js';

@@ -3,7 +3,7 @@ import { inModule } from './module.js';
 import { readCatalogue, readLock, runnable } from '../../harness/kernels/catalogue.js';
 import type { CatalogueEntry, LockedKernel } from '../../harness/kernels/catalogue.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
-import type { Kernel } from '../../harness/kernels/provide.js';
+import type { Kernel } from '../../harness/kernels/kernel.js';
 import { kernelTrees } from '../../harness/kernels/tree.js';
 
 /** An answer to a question of module/compat. */

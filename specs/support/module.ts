@@ -8,7 +8,7 @@ import { buildKernelModules } from '../../harness/build/kernel-modules.js';
 import type { ModuleSources } from '../../harness/build/kernel-modules.js';
 import { copySources, sourcesKey } from '../../harness/build/sources.js';
 import { buildModulesIn } from '../../harness/build/test-modules.js';
-import type { Kernel } from '../../harness/kernels/provide.js';
+import type { Kernel } from '../../harness/kernels/kernel.js';
 import { runInRoot } from '../../harness/archive/tool-root.js';
 import type { Root, RunResult } from '../../harness/archive/tool-root.js';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';

@@ -1,7 +1,7 @@
 /** Modules of the kernel that attempts need and the guest's root does not have. */
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { Kernel } from '../../../harness/kernels/provide.js';
+import type { Kernel } from '../../../harness/kernels/kernel.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 
 /** In loading order. */

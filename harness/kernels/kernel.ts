@@ -1,0 +1,27 @@
+/** A kernel as everything else takes it, wherever it came from. */
+import type { Bind } from '../archive/tool-root.js';
+import type { Architecture } from '../util/architecture.js';
+import type { Checks } from './catalogue.js';
+
+/** A kernel that can be built for and booted. */
+export interface Kernel {
+  /** Its name in the catalogue. */
+  readonly name: string;
+  /** What uname -r says. */
+  readonly release: string;
+  readonly arch: Architecture;
+  /** The image that QEMU boots. */
+  readonly image: string;
+  /** Its modules, as far as there are any: a directory such as lib/modules/<release>. */
+  readonly modules: string;
+  /** What a root must see, and where, to build modules for it. */
+  readonly headers: Bind[];
+  /** The directory to build against, inside such a root. */
+  readonly kdir: string;
+  /** What it looks for all the while. */
+  readonly checks?: Checks | undefined;
+  /** How many times longer than on others everything takes. */
+  readonly slower?: number | undefined;
+  /** Image and headers come of one build: their structures are the same, and the image does not tell of them. */
+  readonly builtTogether?: boolean;
+}
