@@ -234,7 +234,7 @@ static int check_limits(struct swarm_agent *agent, struct task_struct *leader,
 				    "pids.max of the cgroup %s is %llu, too few for the %d threads of the process",
 				    full.path, full.limit, get_nr_threads(leader));
 	if (ret)
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+		return swarm_refuse(err, ret, "", "the limits of cgroups cannot be read");
 	return 0;
 }
 

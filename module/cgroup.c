@@ -160,12 +160,18 @@ struct search {
 	char name[NAME_MAX + 1];
 };
 
+/* "." or ".."; a cgroup's name may begin with a dot, too. */
+static bool is_dots(const char *name, int length)
+{
+	return name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'));
+}
+
 static bool search_one(struct dir_context *ctx, const char *name, int length, loff_t offset,
 		       u64 inode, unsigned int type)
 {
 	struct search *search = container_of(ctx, struct search, ctx);
 
-	if (type != DT_DIR || name[0] == '.' || length > NAME_MAX)
+	if (type != DT_DIR || length > NAME_MAX || is_dots(name, length))
 		return true;
 	memcpy(search->name, name, length);
 	search->name[length] = '\0';
@@ -173,16 +179,18 @@ static bool search_one(struct dir_context *ctx, const char *name, int length, lo
 	return false;
 }
 
-static bool first_child(const struct path *dir, struct search *search)
+/* Return: 1 where there is one; 0 where there is none; a negative errno. */
+static int first_child(const struct path *dir, struct search *search)
 {
 	struct file *opened = dentry_open(dir, O_RDONLY | O_DIRECTORY, current_cred());
+	int err;
 
 	*search = (struct search){ .ctx.actor = search_one };
 	if (IS_ERR(opened))
-		return false;
-	iterate_dir(opened, &search->ctx);
+		return PTR_ERR(opened);
+	err = iterate_dir(opened, &search->ctx);
 	filp_close(opened, NULL);
-	return search->found;
+	return search->found ?: err;
 }
 
 /*
@@ -198,7 +206,7 @@ static void trim(const struct swarm_cgroup *cgroup, struct search *search)
 	err = swarm_find_dir(cgroup->parent, cgroup->name, &dir);
 	if (err)
 		return;
-	while (first_child(&dir, search)) {
+	while (first_child(&dir, search) > 0) {
 		err = swarm_remove_dir(&dir, search->name);
 		if (err == -EBUSY)
 			err = swarm_find_dir(&dir, search->name, &child);
@@ -639,6 +647,7 @@ static void disable_controllers(const struct path *dir, unsigned int depth)
 		return;
 	search = kmalloc(sizeof(*search), GFP_KERNEL);
 	if (search)
+		/* What cannot be looked at may be used. */
 		used = first_child(dir, search);
 	kfree(search);
 	if (used) {

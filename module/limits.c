@@ -79,11 +79,14 @@ static long value_of(enum source which)
  */
 static long nr_threads_now(void)
 {
-	char text[80];
+	char text[80], *slash;
 	long nr;
 
-	if (!sources[LOAD] || swarm_read(sources[LOAD], text, sizeof(text)) < 0 ||
-	    sscanf(text, "%*s %*s %*s %*d/%ld", &nr) != 1)
+	if (!sources[LOAD] || swarm_read(sources[LOAD], text, sizeof(text)) < 0)
+		return 0;
+	/* "0.1 0.2 0.3 1/123 4567". The kernel's "%*d" skips to the next white space. */
+	slash = strchr(text, '/');
+	if (!slash || sscanf(slash + 1, "%ld", &nr) != 1)
 		return 0;
 	return nr;
 }
@@ -178,7 +181,7 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
 	}
 	/* The first line is root's: its keys, and what it is allowed. */
 	if (!sources[KEY_USERS] || swarm_read(sources[KEY_USERS], text, sizeof(text)) < 0 ||
-	    sscanf(text, " 0: %*d %*d/%*d %u/%u %u/%u", &keys, &max_keys, &bytes,
+	    sscanf(text, " 0: %*s %*s %u/%u %u/%u", &keys, &max_keys, &bytes,
 		   &max_bytes) != 4)
 		return 0;
 	if (keys >= max_keys)
@@ -193,7 +196,7 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
  * swarm_limits_arm - may the calling thread's next fork make an agent's first process?
  * @err: filled where it may not, with the limit that it would meet
  *
- * Return: 0; -ENOSPC; -ENOMEM.
+ * Return: 0; -ENOSPC; another negative errno where cgroups cannot be read.
  */
 int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error *err)
 {
@@ -212,7 +215,7 @@ int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error 
 				    "pids.max of the cgroup %s is %llu (TasksMax= of systemd) and leaves no room; raise it",
 				    full.path, full.limit);
 	if (ret)
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+		return swarm_refuse(err, ret, "", "the limits of cgroups cannot be read");
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /** The harness's own promises about guests. */
 import { PassThrough } from 'node:stream';
 import { expect, test } from '../support/fixtures.js';
-import { GuestCommandError, InfrastructureError } from '../../harness/guest/errors.js';
+import { GuestCommandError } from '../../harness/guest/errors.js';
+import { InfrastructureError } from '../../harness/util/errors.js';
 import { Stage } from '../support/stage.js';
 
 test('how guests are run is found out by trying, and said with its reason', ({ stage }) => {

@@ -187,7 +187,7 @@ test('born into a frozen cgroup it does not run until it is thawed, nor once it 
 test('cgroups that a privileged agent makes below its own go with it', async ({ loaded }) => {
   const line = [
     `mount -t cgroup2 none ${TOP}`,
-    `mkdir -p ${TOP}/a/b/c ${TOP}/a/d ${TOP}/e`,
+    `mkdir -p ${TOP}/a/b/c ${TOP}/a/d ${TOP}/e ${TOP}/a/.f/.g`,
     `echo $$ >${TOP}/a/b/c/cgroup.procs`,
     'cat /proc/self/cgroup',
   ].join(' && ');
@@ -270,6 +270,13 @@ test('unloading disables the controllers that loading has enabled, unless anothe
   await expectLimitsWork(first);
   await first.unload();
   expect(await enabled('')).toBe('');
+
+  // A cgroup may have any name.
+  const second = await reload(booted);
+  await booted.sh(`mkdir ${TOP}/.admin; echo 77 >${TOP}/.admin/pids.max`);
+  await second.unload();
+  expect(await booted.sh(`cat ${TOP}/.admin/pids.max`)).toBe('77');
+  await booted.sh(`rmdir ${TOP}/.admin; echo -memory -cpu -pids >${control('')}`);
 
   await booted.sh(`mkdir -p ${TOP}/some/where; echo +pids >${control('')}; dmesg -C`);
   const deep = await reload(booted, { cgroup_parent: 'some/where/else' });

@@ -46,6 +46,17 @@ test('so are kernel.pid_max and kernel.threads-max when nothing is left of them'
   await expectActive(loaded, 0);
 });
 
+test('a birth is not refused for a number that was given last, however high that is', async ({ loaded }) => {
+  const line = [
+    'threads=$(cat /proc/sys/kernel/threads-max)',
+    '[ $((threads + 200)) -lt $(cat /proc/sys/kernel/pid_max) ] || exit 9',
+    'echo $((threads + 100)) >/proc/sys/kernel/ns_last_pid',
+    `launch '${SPAWN}' /bin/true`,
+  ].join('\n');
+  expect(await loaded.exec(line)).toMatchObject({ code: 0, stderr: '' });
+  await expectActive(loaded, 0);
+});
+
 test('so are the limits of kernel.keys where the launcher has a session keyring', async ({ loaded }) => {
   const { created } = await loaded.swarm.status();
   const rootful = JSON.stringify({ spawn: true, namespace_flags: 1, privileged: true });
