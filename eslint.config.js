@@ -6,7 +6,16 @@ const fences = {
 };
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'test-results', 'playwright-report', 'module', 'eslint.config.js'] },
+  {
+    ignores: [
+      'node_modules',
+      'test-results',
+      'playwright-report',
+      'module',
+      'eslint.config.js',
+      '.dependency-cruiser.js',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
+import { ExecaError, execa } from 'execa';
 import { z } from 'zod';
 import type { Architecture } from '../util/architecture.js';
 import { cacheDir } from '../util/cache.js';
+import { InfrastructureError } from '../util/errors.js';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -30,11 +31,34 @@ async function mirror(): Promise<string> {
     const uri = uris.find((each) => each && !/security/.test(each));
     if (uri) return uri;
   }
-  throw new Error('no Debian mirror is configured in /etc/apt; set SWARMGUARD_MIRROR to the address of one');
+  throw new InfrastructureError(
+    'no Debian mirror is configured in /etc/apt; set SWARMGUARD_MIRROR to the address of one',
+  );
+}
+
+/** What a program that failed has said on its standard error, or else how it failed. */
+function explained(error: unknown): string {
+  if (error instanceof ExecaError) return String(error.stderr ?? error.shortMessage);
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Makes a root with mmdebstrap from the configured mirror.
+ * @param options of mmdebstrap
+ * @throws {InfrastructureError} if mmdebstrap is missing or the archive cannot be reached.
+ */
+export async function debootstrap(root: string, options: readonly string[]): Promise<void> {
+  if (!existsSync('/usr/bin/mmdebstrap'))
+    throw new InfrastructureError(
+      'mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)',
+    );
+  await execa('mmdebstrap', [...options, SUITE, root, await source(SUITE)]).catch((error: unknown) => {
+    throw new InfrastructureError(`mmdebstrap fails: ${explained(error)}`, '', { cause: error });
+  });
 }
 
 /** A line of sources.list for a suite. */
-export async function source(suite: string): Promise<string> {
+async function source(suite: string): Promise<string> {
   return `deb [signed-by=${KEYRING}] ${await mirror()} ${suite} main`;
 }
 
@@ -66,7 +90,11 @@ export async function aptUpdate(arch: Architecture = 'amd64'): Promise<void> {
   const lines = await Promise.all(suites.map(source));
   const sources = lines.map((line) => line.replace(/^deb /, 'deb-src '));
   await writeFile(join(dir, 'sources.list'), `${[...lines, ...sources].join('\n')}\n`);
-  await execa('apt-get', [...aptOptions(arch), '--error-on=any', 'update']);
+  await execa('apt-get', [...aptOptions(arch), '--error-on=any', 'update']).catch((error: unknown) => {
+    throw new InfrastructureError(`the archive's indexes cannot be read: ${explained(error)}`, '', {
+      cause: error,
+    });
+  });
 }
 
 /** A package as the archive's signed index describes it. */
@@ -119,7 +147,7 @@ export async function download(
     cwd: dir,
     reject: false,
   });
-  if (exitCode !== 0) throw new Error(stderr);
+  if (exitCode !== 0) throw new InfrastructureError(stderr);
 }
 
 /** The upstream tarball of a source package, as the archive's signed index describes it. */
@@ -156,5 +184,5 @@ export async function downloadSource({ name, version }: ArchiveSource, dir: stri
     cwd: dir,
     reject: false,
   });
-  if (exitCode !== 0) throw new Error(stderr);
+  if (exitCode !== 0) throw new InfrastructureError(stderr);
 }

@@ -2,14 +2,13 @@
  * A Debian root with every tool that building and running needs: compilers, QEMU, cpio. Nothing of
  * the host's toolchain is used, so results do not depend on the host.
  */
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
-import { SUITE, source } from './debian.js';
+import { SUITE, debootstrap } from './debian.js';
 
 /** Everything is pinned by suite; a change here makes a new root. */
 const PACKAGES = [
@@ -60,11 +59,6 @@ async function debianRoot(
   packages: readonly string[],
   options: readonly string[] = [],
 ): Promise<Root> {
-  if (!existsSync('/usr/bin/mmdebstrap')) {
-    throw new Error(
-      'mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)',
-    );
-  }
   const id = `${SUITE} ${packages.join(',')}`;
   const dir = await cached({
     kind: 'roots',
@@ -75,7 +69,7 @@ async function debianRoot(
       step(`Making the root with ${what}`, async () => {
         const include = `--include=${packages.join(',')}`;
         const args = ['--variant=apt', include, ...options, ...withoutDocs];
-        await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
+        await debootstrap(join(dir, 'root'), args);
       }),
   });
   return { path: join(dir, 'root'), id };
@@ -84,7 +78,7 @@ async function debianRoot(
 /**
  * The root with the tools, made with mmdebstrap if it is not in the cache (about a minute).
  * @param arch what they build for and run; a root for arm64 has those for amd64 as well
- * @throws where mmdebstrap is missing or the archive cannot be reached.
+ * @throws {InfrastructureError} if mmdebstrap is missing or the archive cannot be reached.
  */
 export function toolRoot(arch: Architecture = 'amd64'): Promise<Root> {
   if (arch === 'amd64') return debianRoot('tools', 'compilers and QEMU', PACKAGES);

@@ -9,6 +9,7 @@ import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import type { Root, RunResult } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
+import { BuildError } from '../util/errors.js';
 import { step } from '../util/progress.js';
 import { copySources, sourcesKey } from './sources.js';
 
@@ -43,9 +44,7 @@ export interface BuiltModules {
 }
 
 /** The module was built with other structures than those of the kernel that it is for. */
-export class StructureError extends Error {
-  override readonly name = 'StructureError';
-}
+export class StructureError extends BuildError {}
 
 /** What the build depends on of a kernel; trees of the user's may change where they are. */
 export async function kernelKey({ image, headers, kdir }: Kernel): Promise<string[]> {
@@ -59,8 +58,8 @@ export async function kernelKey({ image, headers, kdir }: Kernel): Promise<strin
 }
 
 function must({ exitCode, output }: RunResult, what: string): string {
-  if (exitCode !== 0) throw new Error(`${what} failed:\n${output}`);
-  if (/\bwarning:/i.test(output)) throw new Error(`${what} gave warnings:\n${output}`);
+  if (exitCode !== 0) throw new BuildError(`${what} failed:\n${output}`);
+  if (/\bwarning:/i.test(output)) throw new BuildError(`${what} gave warnings:\n${output}`);
   return output;
 }
 

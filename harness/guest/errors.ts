@@ -1,20 +1,6 @@
 /** What can go wrong with a guest, by whom it speaks against. */
 
-const withConsole = (message: string, console: string) =>
-  console ? `${message}\n--- end of the guest's console ---\n${console}` : message;
-
-/** Trouble with the machinery around a guest, as opposed to a finding about the module. */
-export class InfrastructureError extends Error {
-  override readonly name = 'InfrastructureError';
-
-  /**
-   * @param message what went wrong and what to do
-   * @param console the tail of what the guest printed on its console
-   */
-  constructor(message: string, console = '', options?: ErrorOptions) {
-    super(withConsole(message, console), options);
-  }
-}
+import { withConsole } from '../util/errors.js';
 
 /** The guest's kernel panicked: once it is up, a finding about what it runs. */
 export class GuestPanicError extends Error {

@@ -9,7 +9,8 @@ import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { acceleration } from './accelerator.js';
-import { GuestCommandError, InfrastructureError } from './errors.js';
+import { GuestCommandError } from './errors.js';
+import { InfrastructureError } from '../util/errors.js';
 import { guestKeys } from './keys.js';
 import { Machine } from './machine.js';
 import type { Hardware } from './machine.js';
@@ -146,7 +147,10 @@ export class Guest {
       ? await Recording.begin(this.#tools, this.#hardware, this.#release)
       : undefined;
     const { tools, hardware, tape } = recording ?? { tools: this.#tools, hardware: this.#hardware };
-    const machine = await Machine.start(tools, hardware, { tape });
+    const machine = await Machine.start(tools, hardware, { tape }).catch(async (error: unknown) => {
+      await recording?.discard();
+      throw error;
+    });
     return step(`Booting ${this.#release}`, () => this.#reach(machine, machine.ready, recording));
   }
 

@@ -9,7 +9,8 @@ import { execa } from 'execa';
 import type { Root } from '../archive/tool-root.js';
 import type { Architecture } from '../util/architecture.js';
 import { sweep, temporaryName } from '../util/cache.js';
-import { GuestCommandError, GuestPanicError, InfrastructureError } from './errors.js';
+import { GuestCommandError, GuestPanicError } from './errors.js';
+import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
 
 /** What a machine is made of; equal hardware can exchange snapshots. */

@@ -10,7 +10,7 @@ import { cached, hashOf } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { repository } from '../util/repository.js';
 import { guestKeys } from './keys.js';
-import { SUITE, source } from '../archive/debian.js';
+import { SUITE, debootstrap } from '../archive/debian.js';
 import { runInRoot, toolRoot, withoutDocs } from '../archive/tool-root.js';
 import type { Root } from '../archive/tool-root.js';
 
@@ -53,7 +53,7 @@ function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string>
           ...withoutDocs,
           ...UNUSED,
         ];
-        await execa('mmdebstrap', [...args, SUITE, join(dir, 'root'), await source(SUITE)]);
+        await debootstrap(join(dir, 'root'), args);
       }),
   });
 }

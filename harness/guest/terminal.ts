@@ -1,5 +1,6 @@
 /** A shell at a terminal in a guest, used as a person uses it: type a line, read what comes until the next prompt. */
 import type { ClientChannel } from 'ssh2';
+import { GuestCommandError } from './errors.js';
 import type { Machine } from './machine.js';
 
 /** Begins every prompt; nothing else prints it. */
@@ -15,6 +16,7 @@ export class Terminal {
   readonly #channel: ClientChannel;
   readonly #machine: Machine;
   #pending = '';
+  #closed = false;
   #wake: () => void = () => undefined;
 
   private constructor(channel: ClientChannel, machine: Machine) {
@@ -23,6 +25,10 @@ export class Terminal {
     channel.setEncoding('utf8');
     channel.on('data', (text: string) => {
       this.#pending += text.replaceAll('\r', '');
+      this.#wake();
+    });
+    channel.on('close', () => {
+      this.#closed = true;
       this.#wake();
     });
   }
@@ -38,6 +44,7 @@ export class Terminal {
    * Types a line and waits for the next prompt, which may be another program's: a prompt is a bell and
    * one line that ends in `# `.
    * @returns what was printed in between, without the newline at its end.
+   * @throws {GuestCommandError} if the shell ends first, or no prompt comes in time.
    */
   async type(line: string, timeoutMs = 60_000): Promise<string> {
     this.#channel.write(`${line}\n`);
@@ -57,6 +64,10 @@ export class Terminal {
           this.#pending = '';
           return printed;
         }
+        if (this.#closed)
+          throw new GuestCommandError(
+            `the shell of this terminal has ended, before a prompt came: ${what}\n${this.#pending}`,
+          );
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     })();

@@ -24,14 +24,22 @@ const MARKS: Record<Verdict, [string, string]> = {
 const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
 const paint = (text: string, colour: string) => (colours ? `\x1b[${colour}m${text}\x1b[0m` : text);
 
+/** Whether an error is one of the machinery: Playwright hands over its name in front of its message. */
+const isInfrastructure = ({ message, stack }: TestError) =>
+  /^InfrastructureError: /.test(stripVTControlCharacters(message ?? stack ?? ''));
+
 /** Trouble with the machinery counts neither as passed nor as failed. */
 export function verdictOf(
   test: Pick<TestCase, 'expectedStatus'>,
-  result: Pick<TestResult, 'status' | 'annotations'>,
+  result: Pick<TestResult, 'status' | 'annotations' | 'errors'>,
 ): Verdict {
   if (result.status === 'skipped') return 'skipped';
   if (result.status === test.expectedStatus) return 'passed';
-  return result.annotations.some(({ type }) => type === 'infrastructure') ? 'infrastructure' : 'failed';
+  const { annotations, errors } = result;
+  const infrastructure =
+    annotations.some(({ type }) => type === 'infrastructure') ||
+    (errors.length > 0 && errors.every(isInfrastructure));
+  return infrastructure ? 'infrastructure' : 'failed';
 }
 
 function text({ message, stack, value, snippet }: TestError): string {
@@ -96,9 +104,10 @@ export default class Verdicts implements Reporter {
   }
 
   onError(error: TestError): void {
-    this.#counts.failed += 1;
+    const verdict = isInfrastructure(error) ? 'infrastructure' : 'failed';
+    this.#counts[verdict] += 1;
     console.log(text(error));
-    this.#failures.push(`failed: ${firstLine(error)}`);
+    this.#failures.push(`${verdict}: ${firstLine(error)}`);
   }
 
   onEnd(result: FullResult): Promise<{ status: FullResult['status'] }> {

@@ -1,6 +1,6 @@
 /** A content-addressed cache outside the repository. */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -19,27 +19,45 @@ export function hashOf(...parts: string[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Is the process with this id alive? */
-function alive(pid: number): boolean {
+/** This process's pid namespace: numbers of processes mean nothing outside their own. */
+const pidNamespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+
+/** When a process was started, in ticks since the boot, as /proc/PID/stat has it; undefined if there is none. */
+function startTime(pid: string): string | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
+    // The second field is the program's name in parentheses, which may hold both.
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')[19];
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** After this long nobody builds any more, in ms: for what belongs to processes that cannot be seen from here. */
+const ABANDONED = 24 * 3_600_000;
+
+/** Whether the process that a {@link temporaryName} tells of has died, as far as that can be known from here. */
+async function isAbandoned(path: string, owner: RegExpExecArray): Promise<boolean> {
+  const [, namespace, pid = '', started] = owner;
+  if (namespace === pidNamespace) return startTime(pid) !== started;
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+  return Date.now() - mtimeMs > ABANDONED;
 }
 
 /** Removes what builds and guests of processes that have died left behind. */
 export async function sweep(dir: string): Promise<void> {
   for (const name of existsSync(dir) ? await readdir(dir) : []) {
-    const pid = /^tmp-(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !alive(Number(pid))) await rm(join(dir, name), { recursive: true, force: true });
+    const path = join(dir, name);
+    const owner = /^part-(\d+)-(\d+)-(\d+)-/.exec(name);
+    if (owner && (await isAbandoned(path, owner))) await rm(path, { recursive: true, force: true });
   }
 }
 
-/** A name that tells which process it belongs to, for {@link sweep}. */
+/** A name that tells which process it belongs to, for {@link sweep}: by pid namespace, number and time of start. */
 export function temporaryName(): string {
-  return `tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const started = startTime('self') ?? '0';
+  return `part-${pidNamespace}-${process.pid}-${started}-${randomBytes(4).toString('hex')}`;
 }
 
 export interface CacheEntry {

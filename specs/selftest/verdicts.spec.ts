@@ -1,4 +1,4 @@
-import { InfrastructureError } from '../../harness/guest/errors.js';
+import { InfrastructureError } from '../../harness/util/errors.js';
 import { expect, test } from '../support/fixtures.js';
 import { Stage } from '../support/stage.js';
 

@@ -1,13 +1,13 @@
 /** What specs are given: a guest in the state that its type says. */
 import { test as base } from '@playwright/test';
 import type { TestInfo } from '@playwright/test';
-import { InfrastructureError } from '../../harness/guest/errors.js';
+import { InfrastructureError } from '../../harness/util/errors.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 import { recordingWanted } from '../../harness/util/recording-wanted.js';
 import { checksOff, leaks } from '../../harness/guest/self-checks.js';
 import type { GuestExtras } from '../../harness/guest/stage.js';
-import { whyStopped } from '../../harness/guest/stopped.js';
+import { stoppedError } from '../../harness/guest/stopped.js';
 import type { LoadedGuest } from './loaded-guest.js';
 import type { BuiltModule } from './module.js';
 import { Stage } from './stage.js';
@@ -137,8 +137,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   guestExtras: [{}, { option: true, scope: 'worker' }],
   stage: [
     async ({ kernelName, guestExtras }, use) => {
-      const why = whyStopped(kernelName);
-      if (why !== undefined) throw new Error(`kernel ${kernelName} is not run: ${why}`);
+      const stopped = stoppedError(kernelName);
+      if (stopped) throw stopped;
       const stage = await Stage.prepare(kernelName || undefined, guestExtras);
       if (stage.kernel.checks === 'debug') stage.farewell = leaks;
       await use(stage);

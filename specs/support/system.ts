@@ -1,4 +1,5 @@
 /** Comparing a system without the module with one that has it, and with one where agents run. */
+import { expect } from '@playwright/test';
 import { compare, summary } from '../../harness/util/ktap.js';
 import type { Results, Varying } from '../../harness/util/ktap.js';
 import { quoted } from '../../client/client.js';
@@ -23,11 +24,9 @@ export async function runAgents(guest: LoadedGuest): Promise<number> {
     const request = quoted(JSON.stringify({ spawn: true, ...object }));
     await background(guest, `launch ${request} /bin/sh -c ${quoted(line)}`);
   }
-  for (;;) {
-    const agents = await guest.swarm.agents();
-    if (agents.filter(({ pid }) => pid > 0).length === running.length) return registered + running.length;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const born = async () => (await guest.swarm.agents()).filter(({ pid }) => pid > 0).length;
+  await expect.poll(born, { message: 'agents with a process', timeout: 120_000 }).toBe(running.length);
+  return registered + running.length;
 }
 
 function shown({ name, without, withIt }: Varying): string {

@@ -1,10 +1,10 @@
 /** The cache that downloads and builds are kept in. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { cached, sweep } from '../../harness/util/cache.js';
+import { cached, sweep, temporaryName } from '../../harness/util/cache.js';
 
 let before: string | undefined;
 let dir = '';
@@ -55,10 +55,18 @@ test('old entries go, and so does what a dead process was building', async () =>
   const paths: string[] = [];
   for (const key of ['a', 'b', 'c']) paths.push(await cached({ ...entry(key, build), keep: 2 }));
   expect(paths.map((path) => existsSync(path))).toEqual([false, true, true]);
-  const dead = join(dir, 'things', 'tmp-999999999-dead');
-  const alive = join(dir, 'things', `tmp-${process.pid}-alive`);
-  await mkdir(dead);
-  await mkdir(alive);
+  const own = temporaryName();
+  const [, namespace = '', pid = '', started = ''] = own.split('-');
+  const name = (...words: (string | number)[]) => join(dir, 'things', ['part', ...words, 'x'].join('-'));
+  const dead = [name(namespace, 999999999, 1), name(namespace, pid, Number(started) - 1)];
+  // The first process is another user's; what is in another pid namespace cannot be known to be dead.
+  const init = /\) (.*)/s.exec(await readFile('/proc/1/stat', 'utf8'))?.[1]?.split(' ')[19] ?? '';
+  const alive = [join(dir, 'things', own), name(namespace, 1, init), name(Number(namespace) + 1, pid, 1)];
+  const old = name(Number(namespace) + 1, pid, 2);
+  for (const path of [...dead, ...alive, old]) await mkdir(path);
+  const longAgo = new Date(Date.now() - 25 * 3_600_000);
+  await utimes(old, longAgo, longAgo);
   await sweep(join(dir, 'things'));
-  expect([existsSync(dead), existsSync(alive)]).toEqual([false, true]);
+  expect([...dead, old].map((path) => existsSync(path))).toEqual([false, false, false]);
+  expect(alive.map((path) => existsSync(path))).toEqual([true, true, true]);
 });

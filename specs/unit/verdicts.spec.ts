@@ -1,10 +1,16 @@
 /** How the runner tells what became of a spec, and that it leaves nothing behind however it ends. */
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { repository } from '../../harness/util/repository.js';
+import { StructureError } from '../../harness/build/kernel-modules.js';
+import { stopEntry, stoppedError } from '../../harness/guest/stopped.js';
+import { brokenKernels } from '../../harness/report/broken.js';
+import { readRuns } from '../../harness/report/runs.js';
+import { BuildError, InfrastructureError } from '../../harness/util/errors.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 
 test.describe.configure({ timeout: 180_000 });
@@ -33,6 +39,48 @@ test('passed, failed, skipped and infrastructure are counted apart, and the coun
   );
   expect(all).toMatch(/\n1 skipped\n1 infrastructure: [^\n]*\n1 passed, 1 failed$/);
   expect(exitCode).not.toBe(0);
+});
+
+test('a mirror that is down is trouble with the machinery, and no kernel is broken by it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'mirror-down-'));
+  try {
+    const [file, ...words] = PLAYWRIGHT;
+    const args = [...words, 'specs/vm/guest.spec.ts', `--output=${join(dir, 'out')}`];
+    const { all, exitCode } = await execa(file, args, {
+      cwd: repository,
+      all: true,
+      reject: false,
+      env: {
+        FORCE_COLOR: '0',
+        SWARMGUARD_SUITES: 'vm',
+        SWARMGUARD_CACHE: dir,
+        SWARMGUARD_REPORT: join(dir, 'report'),
+        // Nobody listens on the port for discarding.
+        SWARMGUARD_MIRROR: 'http://127.0.0.1:9/debian',
+      },
+    });
+    expect(exitCode, all).not.toBe(0);
+    expect(all).toMatch(/\n\d+ infrastructure: [^\n]*\n0 passed, 0 failed$/);
+    expect(all).toMatch(
+      /^infrastructure: .* InfrastructureError: kernel \S+ is not run: mmdebstrap fails: /m,
+    );
+    expect(brokenKernels(await readRuns(join(dir, 'report')), 'here')).toEqual([]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('of what keeps a kernel from being run only the build of the module counts against it', () => {
+  const before = process.env['SWARMGUARD_STOPPED'];
+  try {
+    stopEntry('7.3', new Error('no space left on device'));
+    stopEntry('7.2', new StructureError('task_struct differs'));
+    expect(stoppedError('7.3')).toBeInstanceOf(InfrastructureError);
+    expect(stoppedError('7.2')).toBeInstanceOf(BuildError);
+    expect(stoppedError('7.1')).toBeUndefined();
+  } finally {
+    process.env['SWARMGUARD_STOPPED'] = before ?? '{}';
+  }
 });
 
 test('a run without a single spec is no success', async () => {
@@ -88,7 +136,8 @@ async function guestsOf(owner: number): Promise<number[]> {
   const found: number[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
-    if (command.includes('qemu-system') && command.includes(`/tmp-${owner}-`)) found.push(Number(pid));
+    if (command.includes('qemu-system') && new RegExp(`/part-\\d+-${owner}-`).test(command))
+      found.push(Number(pid));
   }
   return found;
 }
