@@ -23,7 +23,9 @@ const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-merge-'));
 try {
   // Machines name their files alike; Playwright takes one directory of files.
   for (const [index, path] of found.entries()) await cp(path, join(dir, `report-${index}.zip`));
-  const reporters = ['verdicts', 'results'].map((name) => join(repository, 'harness/playwright', `${name}.ts`));
+  const reporters = ['verdicts', 'results'].map((name) =>
+    join(repository, 'harness/playwright', `${name}.ts`),
+  );
   const { exitCode, stdout } = await execa(
     'npx',
     ['playwright', 'merge-reports', `--reporter=${reporters.join(',')}`, dir],

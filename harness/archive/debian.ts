@@ -38,7 +38,7 @@ async function mirror(): Promise<string> {
 
 /** What a program that failed has said on its standard error, or else how it failed. */
 function explained(error: unknown): string {
-  if (error instanceof ExecaError) return String(error.stderr ?? error.shortMessage);
+  if (error instanceof ExecaError) return error.stderr || error.shortMessage;
   return error instanceof Error ? error.message : String(error);
 }
 
