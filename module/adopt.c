@@ -107,37 +107,59 @@ static int check_left_initial(struct swarm_agent *agent, struct task_struct *lea
 			    name_of_first(in));
 }
 
-/* The namespaces of the agent's first process, or of the oldest one left. */
+/* The namespaces of a process, which has none any more once all its threads exit. */
+static bool look_at(const struct swarm_member *member, struct swarm_namespaces *seen,
+		    unsigned int *budget)
+{
+	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID), *thread;
+
+	if (!leader) {
+		--*budget;
+		return false;
+	}
+	for_each_thread(leader, thread) {
+		if (swarm_namespaces_of(thread, seen))
+			return true;
+		if (!--*budget)
+			return false;
+	}
+	return false;
+}
+
+/*
+ * The namespaces of the agent's first process, or of the oldest one left. Those ahead of
+ * it in the list are exiting, and leave it soon: where they are very many, the caller is
+ * to try again, rather than to keep a grace period from ending.
+ */
 static int look_at_first(struct swarm_agent *agent, struct swarm_namespaces *seen,
 			 struct swarm_policy_error *err)
 {
+	unsigned int budget = SWARM_LISTED_MAX;
 	struct swarm_member *member;
-	struct task_struct *leader, *thread;
 	int ret = -ESRCH;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(member, &agent->members, link) {
-		if (READ_ONCE(member->flags) & SWARM_MEMBER_NEWBORN) {
-			ret = -EBUSY;
+		ret = -EBUSY;
+		if (READ_ONCE(member->flags) & SWARM_MEMBER_NEWBORN)
+			break;
+		if (look_at(member, seen, &budget)) {
+			ret = 0;
 			break;
 		}
-		leader = pid_task(member->pid, PIDTYPE_TGID);
-		if (!leader)
-			continue;
-		for_each_thread(leader, thread) {
-			if (swarm_namespaces_of(thread, seen)) {
-				ret = 0;
-				goto out;
-			}
-		}
+		if (!budget)
+			break;
+		ret = -ESRCH;
 	}
-out:
 	rcu_read_unlock();
-	if (ret)
-		return swarm_refuse(err, ret, "id", ret == -EBUSY ?
-				    "the agent's first process is still being born; try again" :
-				    "the agent's last process is exiting");
-	return 0;
+	if (!ret)
+		return 0;
+	if (!budget)
+		return swarm_refuse(err, ret, "id",
+				    "the agent's oldest processes are exiting; try again");
+	return swarm_refuse(err, ret, "id", ret == -EBUSY ?
+			    "the agent's first process is still being born; try again" :
+			    "the agent's last process is exiting");
 }
 
 /*
@@ -388,11 +410,8 @@ static int attach(struct swarm_agent *agent, struct pid *pid, struct task_struct
 		return ret;
 	swarm_event_spawned(agent, SWARM_BY_ATTACH, pid);
 	/* Destroyed meanwhile: seen here, or the new member is seen there. */
-	if (swarm_agent_dying(agent)) {
-		rcu_read_lock();
+	if (swarm_agent_dying(agent))
 		swarm_agent_doom(agent, SWARM_END_REQUEST);
-		rcu_read_unlock();
-	}
 	return 0;
 }
 

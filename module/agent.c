@@ -403,26 +403,61 @@ void swarm_agent_leave(struct swarm_agent *agent, struct list_head *link)
 	give_up(agent, link);
 }
 
+static int kill_member(struct swarm_member *member, void *data)
+{
+	kill_pid(member->pid, SIGKILL, 1);
+	return 0;
+}
+
+/* Those who had joined before @end: no more than the agent's list has. */
+static void kill_listed(struct swarm_agent *agent, u64 end)
+{
+	struct swarm_member *member;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		if (member->nr >= end)
+			break;
+		kill_member(member, NULL);
+	}
+	rcu_read_unlock();
+}
+
 /**
  * swarm_agent_doom - mark an agent as dying and send its processes SIGKILL
  * @end: why, unless it is dying already
  *
- * Under rcu_read_lock(). Whoever joins after the mark kills itself before it
- * runs (spawn.c), so nobody is missed.
+ * The caller has a use of the agent, and may sleep. Whoever joins after the mark kills
+ * itself before it runs (spawn.c), so nobody is missed.
+ *
+ * An agent may have more processes than one RCU read lock should be held for. Beyond
+ * SWARM_LISTED_MAX they are found in the table of all members, a few buckets at a time:
+ * an entry keeps its bucket for as long as it is in the table, so going on with the next
+ * one passes over nobody, however many processes come and go between two of them. Who
+ * leaves the table meanwhile is exiting. Who comes into a bucket that was searched
+ * already has joined after the mark, or sees it: see swarm_member_add_child().
  */
 void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end)
 {
-	struct swarm_member *member;
+	u64 joined;
+	bool few;
 
 	raw_spin_lock(&agent->lock);
 	if (agent->state < SWARM_DYING) {
 		agent->state = SWARM_DYING;
 		agent->end = end;
 	}
+	few = agent->nr_members <= SWARM_LISTED_MAX;
+	joined = agent->joined;
 	raw_spin_unlock(&agent->lock);
 
-	list_for_each_entry_rcu(member, &agent->members, link)
-		kill_pid(member->pid, SIGKILL, 1);
+	if (few) {
+		kill_listed(agent, joined);
+		return;
+	}
+	/* The mark before the search, as a joining process does the reverse. */
+	smp_mb();
+	swarm_members_of(agent->id, kill_member, NULL);
 }
 
 /**
@@ -437,9 +472,7 @@ void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err)
 	agent->failed_step = step;
 	agent->failed_error = err;
 	swarm_event_stillborn(agent);
-	rcu_read_lock();
 	swarm_agent_doom(agent, SWARM_END_BIRTH);
-	rcu_read_unlock();
 }
 
 /**
@@ -468,30 +501,26 @@ void swarm_agent_unforked(struct swarm_agent *agent)
 int swarm_agent_destroy(u64 id)
 {
 	struct swarm_agent *agent;
-	int err = 0;
+	int err = -ESRCH;
 
 	rcu_read_lock();
 	agent = swarm_agent_find(id);
-	if (!agent) {
-		err = -ESRCH;
-		goto out;
+	if (agent) {
+		/* A use of our own, so that the agent cannot go between two steps. */
+		raw_spin_lock(&agent->lock);
+		if (agent->state != SWARM_GONE) {
+			agent->uses++;
+			err = 0;
+		}
+		raw_spin_unlock(&agent->lock);
 	}
-
-	/* A use of our own, so that the agent cannot go between two steps. */
-	raw_spin_lock(&agent->lock);
-	if (agent->state == SWARM_GONE)
-		err = -ESRCH;
-	else
-		agent->uses++;
-	raw_spin_unlock(&agent->lock);
+	rcu_read_unlock();
 	if (err)
-		goto out;
+		return err;
 
 	swarm_agent_doom(agent, SWARM_END_REQUEST);
 	swarm_agent_unuse(agent);
-out:
-	rcu_read_unlock();
-	return err;
+	return 0;
 }
 
 /**

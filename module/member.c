@@ -21,6 +21,8 @@
 
 #define LOCK_BITS	8
 #define RESERVED_BITS	10
+/* The table is searched until so many buckets or entries were looked at in one go. */
+#define LOOK_MAX	256
 /* Below the one the worker refills, up to the other. */
 #define POOL_LOW	256
 #define POOL_HIGH	1024
@@ -224,6 +226,11 @@ void swarm_member_add_child(struct swarm_member *member, struct task_struct *chi
 	hlist_add_head_rcu(&member->node, swarm_member_bucket(signal));
 	raw_spin_unlock(lock);
 	atomic_inc(&swarm_nr_members);
+	/*
+	 * Whoever dooms the agent marks it, then searches the table. Either it finds
+	 * this entry, or swarm_spawn_child() sees the mark.
+	 */
+	smp_mb__after_atomic();
 }
 
 /**
@@ -261,6 +268,43 @@ void swarm_member_leave(struct swarm_member *member)
 {
 	swarm_agent_leave(member->agent, &member->link);
 	swarm_member_free(member);
+}
+
+/**
+ * swarm_members_of - visit each member of an agent, in the table
+ * @id: the agent's
+ * @visit: called under rcu_read_lock(); ends the search where it does not return 0
+ * @data: for @visit
+ *
+ * Sleeps between buckets, so that no grace period waits for longer than LOOK_MAX of them
+ * or of entries take, and one bucket's beyond. Each process that is a member throughout
+ * the search is visited once, whoever comes and goes meanwhile: its entry stays in its
+ * bucket.
+ *
+ * Return: what @visit has returned last, or 0.
+ */
+int swarm_members_of(u64 id, int (*visit)(struct swarm_member *member, void *data), void *data)
+{
+	unsigned long nr = 1UL << (64 - swarm_members.shift), at = 0;
+	struct swarm_member *member;
+	unsigned int looks;
+	int ret = 0;
+
+	while (at < nr && !ret) {
+		cond_resched();
+		rcu_read_lock();
+		for (looks = 0; at < nr && looks < LOOK_MAX && !ret; at++, looks++) {
+			hlist_for_each_entry_rcu(member, &swarm_members.buckets[at], node) {
+				looks++;
+				if (member->agent->id == id)
+					ret = visit(member, data);
+				if (ret)
+					break;
+			}
+		}
+		rcu_read_unlock();
+	}
+	return ret;
 }
 
 /*

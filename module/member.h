@@ -24,6 +24,9 @@ struct swarm_agent;
 /* Has completed an execve, which ends the birth as far as rules on execve go. */
 #define SWARM_MEMBER_EXECED	0x4
 
+/* The most of an agent's members that are looked at in its list in one go. */
+#define SWARM_LISTED_MAX	1024
+
 /* What the execve under way has come to, under exec_paths (hook_exec.c). */
 enum swarm_exec {
 	SWARM_EXEC_LISTED,	/* all that it has loaded so far */
@@ -156,6 +159,7 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader);
 void swarm_member_add_child(struct swarm_member *member, struct task_struct *child, bool armed);
 struct swarm_member *swarm_member_remove(const struct signal_struct *signal);
 void swarm_member_leave(struct swarm_member *member);
+int swarm_members_of(u64 id, int (*visit)(struct swarm_member *member, void *data), void *data);
 
 struct swarm_member *swarm_reserved_find(const struct task_struct *task);
 void swarm_reserved_add(struct swarm_member *member, struct task_struct *task);

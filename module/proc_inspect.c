@@ -41,10 +41,6 @@
 #define TEXT_MEMBER	12
 /* As many members as Linux has process ids. */
 #define MEMBERS_MAX	PID_MAX_LIMIT
-/* The most that are found in the agent's list, in one go; more are in the table. */
-#define LISTED_MAX	1024
-/* Buckets of the table that are looked at in one go. */
-#define BUCKETS_MAX	256
 
 /**
  * struct inspector - an open inspect file
@@ -215,28 +211,11 @@ static int gather_listed(const struct swarm_agent *agent, struct gathered *gathe
 	return 0;
 }
 
-/*
- * From the table of all members, bucket by bucket, where each that lives through the
- * search is met once, whoever comes and goes meanwhile.
- */
-static int gather_from_table(u64 id, struct gathered *gathered)
+static int gather_found(struct swarm_member *member, void *data)
 {
-	unsigned long nr = 1UL << (64 - swarm_members.shift), at, end;
-	const struct swarm_member *member;
-	int err = 0;
-
-	for (at = 0; at < nr && !err; at = end) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		rcu_read_lock();
-		for (end = min(at + BUCKETS_MAX, nr); at < end; at++)
-			hlist_for_each_entry_rcu(member, &swarm_members.buckets[at], node)
-				if (member->agent->id == id && !gather_one(gathered, member))
-					err = -E2BIG;
-		rcu_read_unlock();
-	}
-	return err;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return gather_one(data, member) ? 0 : -E2BIG;
 }
 
 static int older(const void *one, const void *other)
@@ -259,13 +238,13 @@ static int gather(u64 id, struct gathered *gathered)
 	if (!agent)
 		err = -ESRCH;
 	else
-		few = READ_ONCE(agent->nr_members) <= LISTED_MAX;
+		few = READ_ONCE(agent->nr_members) <= SWARM_LISTED_MAX;
 	if (few)
 		err = gather_listed(agent, gathered);
 	rcu_read_unlock();
 	if (err || few)
 		return err;
-	err = gather_from_table(id, gathered);
+	err = swarm_members_of(id, gather_found, gathered);
 	if (!err)
 		sort(gathered->found, gathered->nr, sizeof(*gathered->found), older, NULL);
 	return err;

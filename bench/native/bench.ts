@@ -6,7 +6,7 @@ import { CASES } from './cases.js';
 import type { Case } from './cases.js';
 
 /** Calls in a sample: one alone is shorter than a clock can tell. */
-const CALLS = 1000;
+export const CALLS = 1000;
 
 const addonSchema = z.object({
   parse: z.custom<(bytes: Uint8Array, cpus: number) => unknown>((value) => typeof value === 'function'),

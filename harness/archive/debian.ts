@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExecaError, execa } from 'execa';
+import { execa } from 'execa';
 import { z } from 'zod';
 import type { Architecture } from '../util/architecture.js';
 import { cacheDir } from '../util/cache.js';
@@ -36,9 +36,8 @@ async function mirror(): Promise<string> {
   );
 }
 
-/** What a program that failed has said on its standard error, or else how it failed. */
+/** How a program failed; execa's message holds its standard error as well. */
 function explained(error: unknown): string {
-  if (error instanceof ExecaError) return error.stderr || error.shortMessage;
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -105,6 +105,25 @@ test('a running agent dies by SIGKILL with all its processes, and its cgroup goe
   expect(await loaded.swarm.destroy(id)).toEqual(['ESRCH']);
 });
 
+test('all of very many processes die, those that fork meanwhile and their children too', async ({
+  loaded,
+}) => {
+  test.setTimeout(400_000);
+  const CHILDREN = 1100;
+  // In the launcher's pid namespace, where no process takes others with it.
+  const running = loaded.swarm.run(
+    { namespace_flags: 126, pids_limit: 4000 },
+    `handed family ${CHILDREN} >/run/many & handed family 1 & while :; do /bin/true & wait $!; done`,
+  );
+  await expect.poll(() => loaded.sh('cat /run/many 2>/dev/null || true'), { timeout: 120_000 }).toBe('born');
+  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  expect((await loaded.swarm.inspect(id)).members.length).toBeGreaterThan(CHILDREN);
+  await loaded.swarm.destroy(id);
+  expect((await running).code).toBe(128 + 9);
+  await expectActive(loaded, 0);
+  expect(await loaded.sh('pgrep -x handed || true; rm /run/many')).toBe('');
+});
+
 test('an adopted process and its later children die, and nobody else', async ({ loaded }) => {
   const bystander = await background(loaded, 'consume wait');
   await loaded.sh('mkfifo /tmp/go');

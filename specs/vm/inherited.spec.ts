@@ -1,7 +1,9 @@
 /** What a process inherits from its launcher: docs/birth.md, item by item. */
 import { join } from 'node:path';
+import { quoted } from '../../client/client.js';
+import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
+import { attempts, expectActive } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
@@ -113,4 +115,28 @@ test('real-time scheduling is dropped before the cgroup is joined', async ({ boo
   await guest.sh('rmmod swarm_redirect');
   await expectActive(guest, 0);
   await guest.unload();
+});
+
+test('the authority over a key that is asked for, and the keyring that has it, stay with the launcher', async ({
+  loaded,
+}) => {
+  const inherit = '/usr/local/bin/inherit';
+  const launch = (object: AgentRequest) =>
+    `/usr/local/bin/launch ${quoted(JSON.stringify({ spawn: true, ...object }))} `;
+  // The kernel starts it with the key's id as its second argument, and the authority in its session keyring.
+  const asked = async (name: string, launcher: string) => {
+    const line = `exec ${inherit} authority $2 ${launcher}${inherit} instantiate $2 >/run/authority 2>/dev/null`;
+    await loaded.writeFile('/sbin/request-key', `#!/bin/sh\n${line}\n`);
+    await loaded.sh('chmod 755 /sbin/request-key');
+    const asker = await loaded.sh(`escape request-key ${name}`);
+    return [...attempts(await loaded.sh('cat /run/authority')), asker.trim()];
+  };
+  expect(await asked('outside', ''), 'whoever has it may use it, once').toEqual([
+    ...['instantiate ok', 'assume EKEYREVOKED', 'instantiate EPERM', 'request_key ok'],
+  ]);
+  const nothing = ['instantiate EPERM', 'assume ENOKEY', 'instantiate EPERM', 'request_key ENOKEY'];
+  expect(await asked('agent', launch({}))).toEqual(nothing);
+  expect(await asked('privileged', launch({ namespace_flags: 95, privileged: true }))).toEqual(nothing);
+  await loaded.sh('rm /sbin/request-key');
+  await expectActive(loaded, 0);
 });

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -310,6 +311,34 @@ static long try_vsock(const char *cid, const char *port, const char *text)
 	if (say("socket", fd) < 0 || connect(fd, (void *)&address, sizeof(address)))
 		return -1;
 	return send_to(fd, text);
+}
+
+/*
+ * Marks the file system or the mount that PATH is in; from then on a child is asked about
+ * every open of a file there, and denies it.
+ */
+static long try_fanotify(const char *kind, const char *path)
+{
+	int group = fanotify_init(FAN_CLASS_CONTENT, O_WRONLY);
+	unsigned int mark = strcmp(kind, "mount") ? FAN_MARK_FILESYSTEM : FAN_MARK_MOUNT;
+	struct fanotify_event_metadata event;
+
+	if (say("fanotify_init", group) < 0)
+		return -1;
+	if (fanotify_mark(group, FAN_MARK_ADD | mark, FAN_OPEN_PERM, AT_FDCWD, path))
+		return -1;
+	if (fork())
+		return 0;
+	while (read(group, &event, sizeof(event)) == sizeof(event)) {
+		struct fanotify_response deny = { .fd = event.fd, .response = FAN_DENY };
+
+		if (event.fd < 0)
+			continue;
+		if (write(group, &deny, sizeof(deny)) < 0)
+			_exit(1);
+		close(event.fd);
+	}
+	_exit(0);
 }
 
 /* Namespaces and cgroups */
@@ -794,6 +823,7 @@ SAY(reopen, try_opath(a[0], a[1]))
 SAY(uring_write, try_uring_write(a[0], a[1]))
 SAY(open_by_handle_at, try_handle(a[0], a[1]))
 SAY(link, link(a[0], a[1]))
+SAY(fanotify_mark, try_fanotify(a[0], a[1]))
 SAY(ptrace, try_ptrace(atoi(a[0]), (void *)strtoul(a[1], NULL, 16)))
 SAY(process_vm_writev, try_vm_writev(atoi(a[0]), (void *)strtoul(a[1], NULL, 16)))
 SAY(mem, try_mem(a[0], strtoul(a[1], NULL, 16)))
@@ -985,6 +1015,7 @@ static const struct {
 	{ "uring-write", 2, do_uring_write },	/* FILE TEXT */
 	{ "handle", 2, do_open_by_handle_at },	/* HANDLE DIRECTORY */
 	{ "link", 2, do_link },			/* FILE FILE */
+	{ "fanotify", 2, do_fanotify_mark },	/* filesystem|mount DIRECTORY */
 	{ "mknod", 1, do_mknod },		/* FILE */
 	/* processes */
 	{ "kill", 1, do_kill },			/* PID */

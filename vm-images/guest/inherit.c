@@ -2,14 +2,21 @@
 /*
  * inherit set COMMAND [ARGUMENT...]
  * inherit look
+ * inherit authority KEY COMMAND [ARGUMENT...]
+ * inherit instantiate KEY
  *
  * "set" gives itself everything that a process can leave to its children and that
  * outlasts an execve, then executes COMMAND, a launcher. "look" prints, a line each,
  * what of it a process has.
+ *
+ * As /sbin/request-key, "authority" assumes the authority over KEY before it executes
+ * COMMAND; "instantiate" tries to give KEY a value, by the authority that its process has,
+ * then by one that it assumes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -172,8 +179,35 @@ static void look(void)
 	show("/proc/self/oom_score_adj");
 }
 
+static void say(const char *what, long ret)
+{
+	printf("%s %s\n", what, ret < 0 ? strerrorname_np(errno) : "ok");
+}
+
+static void instantiate(int key)
+{
+	say("instantiate", syscall(SYS_keyctl, KEYCTL_INSTANTIATE, key, "value", 5, 0));
+	say("assume", syscall(SYS_keyctl, KEYCTL_ASSUME_AUTHORITY, key));
+	say("instantiate", syscall(SYS_keyctl, KEYCTL_INSTANTIATE, key, "value", 5, 0));
+}
+
+static int run(char **command)
+{
+	execvp(*command, command);
+	must(*command, -1);
+	return 127;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[1], "instantiate")) {
+		instantiate(atoi(argv[2]));
+		return 0;
+	}
+	if (argc > 3 && !strcmp(argv[1], "authority")) {
+		must("authority", syscall(SYS_keyctl, KEYCTL_ASSUME_AUTHORITY, atoi(argv[2])));
+		return run(argv + 3);
+	}
 	if (argc == 2 && !strcmp(argv[1], "look")) {
 		look();
 		return 0;
@@ -184,7 +218,5 @@ int main(int argc, char **argv)
 	}
 	set_others();
 	set_privileges();
-	execvp(argv[2], argv + 2);
-	must(argv[2], -1);
-	return 127;
+	return run(argv + 2);
 }

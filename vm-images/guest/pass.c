@@ -2,11 +2,11 @@
 /*
  * pass HOW FILE TEXT
  *
- * Writes TEXT to FILE by HOW: write, keyring (write, with a session keyring of its own),
- * uring (io_uring), sqpoll (io_uring, by a thread of the kernel's that polls), splice,
- * sendfile or aio. Prints "HOW N", the bytes written,
- * or "HOW ERRNO"; then forks, and prints whether the child is in another pid namespace
- * ("child inside") or not ("child outside").
+ * Writes TEXT to FILE, or to the descriptor whose number is in its place, by HOW: write,
+ * keyring (write, with a session keyring of its own), uring (io_uring), sqpoll (io_uring,
+ * by a thread of the kernel's that polls), splice, sendfile or aio. Prints "HOW N", the
+ * bytes written, or "HOW ERRNO"; then forks, and prints whether the child is in another
+ * pid namespace ("child inside") or not ("child outside").
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include <linux/keyctl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -162,7 +163,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return 2;
-	fd = open(argv[2], O_WRONLY);
+	fd = *argv[2] == '/' ? open(argv[2], O_WRONLY) : atoi(argv[2]);
 	if (fd < 0) {
 		perror(argv[2]);
 		return 1;

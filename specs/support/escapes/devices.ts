@@ -3,6 +3,12 @@ import { LOGGED, NODE } from './attempt.js';
 import type { Attempt } from './attempt.js';
 
 const PRIVILEGED = { namespace_flags: 95, privileged: true };
+/** … and without a mount namespace. */
+const SHARING_MOUNTS = { namespace_flags: 91, privileged: true };
+/** A file system of its own, in sight of the container, whose files can be opened outside. */
+const FILES = 'mkdir m; mount -t tmpfs none m; echo $MARK >m/file';
+const UNMOUNT = 'umount --lazy m';
+const REFUSED = 'timeout 10 cat m/file 2>&1 | grep -q "not permitted"';
 const DEVICE = { outcome: 'denied', by: 'devices rule', counted: { device: 1 } } as const;
 
 export const devices: readonly Attempt[] = [
@@ -117,6 +123,33 @@ export const devices: readonly Attempt[] = [
     escaped: 'grep -q $MARK loot 2>/dev/null',
     after: 'rm /root/secret',
     ours: [{ outcome: 'denied', by: 'user namespace' }],
+  },
+  {
+    id: 'fanotify',
+    title: 'denying opens of files outside by fanotify, with a mark on their file system',
+    before: FILES,
+    inside: 'escape --hold fanotify filesystem m',
+    hold: true,
+    escaped: REFUSED,
+    after: UNMOUNT,
+    ours: [
+      { outcome: 'denied', by: 'user namespace' },
+      { outcome: 'gap', section: 'Privileged agents', policy: PRIVILEGED },
+    ],
+  },
+  {
+    id: 'fanotify-mount',
+    title: '… with a mark on the mount',
+    before: FILES,
+    inside: 'escape --hold fanotify mount m',
+    hold: true,
+    escaped: REFUSED,
+    after: UNMOUNT,
+    ours: [
+      { outcome: 'denied', by: 'user namespace' },
+      { outcome: 'denied', by: 'mount namespace: its mounts are copies', policy: PRIVILEGED },
+      { outcome: 'gap', section: 'Privileged agents', policy: SHARING_MOUNTS },
+    ],
   },
   {
     id: 'core-pattern',

@@ -94,6 +94,31 @@ export const kernel: readonly Attempt[] = [
     without: PEERS,
   },
   {
+    id: 'control-uring',
+    title: '… by io_uring, by an inherited descriptor: its worker writes, or its polling thread',
+    before: 'created=$(created)',
+    under: 'exec 9>/proc/swarm/create',
+    inside: "pass uring 9 '{}'; pass sqpoll 9 '{}'",
+    // Only the agent that tried has been made since.
+    escaped: '[ $(created) -gt $((created + 1)) ]',
+    ours: [
+      {
+        outcome: 'denied',
+        by: 'members give no orders',
+        counted: { control: 2 },
+        unknown: /^uring ENOSYS$/m,
+      },
+      {
+        outcome: 'denied',
+        by: 'members give no orders',
+        counted: { control: 2 },
+        unknown: /^uring ENOSYS$/m,
+        policy: { namespace_flags: 95, privileged: true },
+      },
+    ],
+    without: PEERS,
+  },
+  {
     id: 'control-read',
     title: "reading the launcher's answers and events by inherited descriptors",
     under:

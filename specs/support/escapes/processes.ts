@@ -11,6 +11,12 @@ const OUTSIDE: readonly [Case, Case] = [
   { outcome: 'denied', by: 'pid namespace' },
   { outcome: 'denied', by: 'own user ids', policy: SHARED },
 ];
+/** Enters the container as root does to attach a process to it; inside, $pid and $address name what entered. */
+const ENTERED = [
+  `{ until target=$(pgrep -nf '^/bin/sh /srv/escape/inside'); do sleep 0.1; done`,
+  `read -r address pid <<<"$(nsenter --target $target --all outside victim)"`,
+  `echo "pid=$pid address=$address" >new; mv new vars; } 3>&- 4>&- &`,
+].join('; ');
 const TERMINAL = {
   before: 'sysctl -qw dev.tty.legacy_tiocsti=1',
   wrap: 'outside terminal /srv/escape/typed',
@@ -63,6 +69,17 @@ export const processes: readonly Attempt[] = [
     escaped: LOGGED,
     ...ALIVE,
     ours: OUTSIDE,
+  },
+  {
+    id: 'nsenter',
+    title: "taking over a process of root's that enters its namespaces by nsenter, before it is attached",
+    before: ENTERED,
+    inside:
+      'i=0; until [ -e vars ] || [ $i = 100 ]; do sleep 0.1; i=$((i + 1)); done; . ./vars\n' +
+      'escape --hold ptrace $pid $address',
+    hold: true,
+    escaped: `. ./vars; victim=$(pgrep -nx outside); [ "$(outside peek $victim $address)" != untouched ]`,
+    ours: [{ outcome: 'gap', section: 'Adoption' }],
   },
   {
     id: 'change',
