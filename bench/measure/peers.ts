@@ -16,7 +16,7 @@ const REPEATS = 3;
 const ROLES = ['outside', 'allow', 'deny'] as const;
 type Role = (typeof ROLES)[number];
 
-/** The calls of vm-images/guest/deny.c. */
+/** The calls of vm-images/guest/measure/deny.c. */
 const CALLS = ['getppid', 'file', 'null', 'kmsg', 'exec'] as const;
 type Call = (typeof CALLS)[number];
 

@@ -1,7 +1,7 @@
 /** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/provide.js';
 import { ARCHITECTURES } from '../util/architecture.js';
@@ -58,28 +58,38 @@ function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string>
   });
 }
 
-/** The programs of vm-images/guest, linked statically, so that they run in any root. */
+/** The C files below vm-images/guest, from there, sorted. */
+async function guestSources(): Promise<string[]> {
+  const names = await readdir(guestDir, { recursive: true });
+  return names.filter((name) => /\.[ch]$/.test(name)).sort();
+}
+
+/** The programs of vm-images/guest, linked statically, so that they run in any root; each with the parts of `lib` it uses. */
 async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
-  const files = (await readdir(guestDir)).filter((name) => /\.[ch]$/.test(name)).sort();
-  const names = files.filter((name) => name.endsWith('.c'));
+  const files = await guestSources();
   const texts = await Promise.all(files.map((name) => readFile(join(guestDir, name), 'utf8')));
+  const sources = files.filter((name) => name.endsWith('.c'));
+  const lib = sources.filter((name) => dirname(name) === 'lib');
+  const programs = sources.filter((name) => dirname(name) !== 'lib');
+  const command = [
+    ...[ARCHITECTURES[arch].cc, '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'],
+    ...['-ffunction-sections', '-Wl,--gc-sections', '-I/src/lib'],
+  ];
   return cached({
     kind: 'programs',
     label: labelOf(arch, 'guest'),
-    key: [tools.id, ...files, ...texts],
+    key: [tools.id, command.join(' '), ...files, ...texts],
     keep: 2,
     build: async (dir) => {
-      const command = [ARCHITECTURES[arch].cc, '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];
       const binds = [
         { host: guestDir, inside: 'src' },
         { host: dir, inside: 'out' },
       ];
-      for (const name of names) {
-        const target = `/out/${name.slice(0, -2)}`;
-        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, `/src/${name}`], {
-          binds,
-        });
-        if (exitCode !== 0) throw new Error(`vm-images/guest/${name} does not build:\n${output}`);
+      for (const program of programs) {
+        const inside = [program, ...lib].map((name) => `/src/${name}`);
+        const target = `/out/${basename(program, '.c')}`;
+        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, ...inside], { binds });
+        if (exitCode !== 0) throw new Error(`vm-images/guest/${program} does not build:\n${output}`);
       }
     },
   });

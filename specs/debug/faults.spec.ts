@@ -12,7 +12,7 @@ const RULES = { exec_paths: ['/usr/local/bin/'], devices: ['c 1:3 rwm', 'c 1:9 r
 const ADOPTED = { ...PIDS, privileged: true, namespace_flags: 0 };
 
 /**
- * The operations of vm-images/guest/fault.c: an agent to do them on, and how many allocations and how many
+ * The operations of vm-images/guest/stress/fault.c: an agent to do them on, and how many allocations and how many
  * refusals there are at least.
  */
 const OPERATIONS: Record<string, [object, number, number]> = {

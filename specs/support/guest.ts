@@ -99,7 +99,7 @@ export interface Census {
 
 /**
  * Runs `census`: readers of agents while agents come and go.
- * @param readers how each reads; see vm-images/guest/census.c
+ * @param readers how each reads; see vm-images/guest/stress/census.c
  */
 export async function census(
   guest: LoadedGuest,
