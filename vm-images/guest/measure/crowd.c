@@ -39,13 +39,11 @@
  *				many the module recorded meanwhile
  */
 #define _GNU_SOURCE
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -61,16 +59,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "busy.h"
+#include "clock.h"
+#include "clone3.h"
+#include "counting.h"
+#include "files.h"
+#include "swarm.h"
 
 #define THOUSAND	1000
-#define SETTLE_MS	300
+#define SETTLE_US	300000
 #define TRIES_MAX	1000
 #define FORKERS		100
 /* Instructions in a second in which nothing goes on but what always does. */
 #define IDLE		20000000
-
-typedef unsigned long long u64;
 
 enum kind { REGISTER, ADOPT, SPAWN, FORK };
 
@@ -97,34 +97,6 @@ static int create, destroy, watch;
 static char stack[16384] __attribute__((aligned(16)));
 static pid_t processes[THOUSAND];
 
-static int open_or_fail(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-
-	if (fd < 0)
-		err(1, "%s", path);
-	return fd;
-}
-
-/* The number behind a word in a file. */
-static u64 number_in(const char *path, const char *word)
-{
-	static char text[65536];
-	int fd = open_or_fail(path, O_RDONLY);
-	size_t length = 0;
-	const char *at;
-	ssize_t n;
-
-	while ((n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
-		length += n;
-	close(fd);
-	text[length] = '\0';
-	at = strstr(text, word);
-	if (!at)
-		err(1, "%s has no %s", path, word);
-	return strtoull(at + strlen(word), NULL, 10);
-}
-
 static u64 recorded(void)
 {
 	return number_in("/proc/swarm/metrics", "\nswarm_guard_events_total ");
@@ -137,15 +109,6 @@ static u64 available(void)
 	return number_in("/proc/meminfo", "MemAvailable:") * 1024;
 }
 
-static void tell(const char *path, const char *text)
-{
-	int fd = open_or_fail(path, O_WRONLY);
-
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err(1, "%s", path);
-	close(fd);
-}
-
 /* What the allocator keeps at hand counts as in use until it is told to let it go. */
 static void let_go(void)
 {
@@ -153,12 +116,12 @@ static void let_go(void)
 	size_t i;
 
 	sync();
-	tell("/proc/sys/vm/drop_caches", "3");
+	write_file("/proc/sys/vm/drop_caches", "3");
 	sleep(1);
 	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
-		err(1, "/sys/kernel/slab");
+		die("/sys/kernel/slab");
 	for (i = 0; i < caches.gl_pathc; i++)
-		tell(caches.gl_pathv[i], "1");
+		write_file(caches.gl_pathv[i], "1");
 	globfree(&caches);
 }
 
@@ -172,7 +135,7 @@ static u64 slab(void)
 	let_go();
 	file = fopen("/proc/slabinfo", "re");
 	if (!file)
-		err(1, "/proc/slabinfo");
+		die("/proc/slabinfo");
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "%*s %llu %llu %llu", &active, &total, &size) == 3)
 			bytes += active * size;
@@ -206,7 +169,7 @@ static bool read_agents(int fd)
 		n = read(fd, text + held, sizeof(text) - held);
 		cost += executed() - start;
 		if (n < 0)
-			err(1, "reading agents");
+			die("reading agents");
 		if (!n)
 			break;
 		if (shared->stop)
@@ -241,7 +204,7 @@ static bool read_agents(int fd)
 
 static void __attribute__((noreturn)) be_agents_reader(void)
 {
-	int fd = open_or_fail("/proc/swarm/agents", O_RDONLY);
+	int fd = open_or_die("/proc/swarm/agents", O_RDONLY);
 
 	/* It never waits, and is not to have half of the only processor. */
 	setpriority(PRIO_PROCESS, 0, 10);
@@ -260,14 +223,14 @@ static u64 field(const char *line, const char *key)
 
 static void __attribute__((noreturn)) be_events_reader(void)
 {
-	int fd = open_or_fail("/proc/swarm/events", O_RDONLY | O_NONBLOCK);
+	int fd = open_or_die("/proc/swarm/events", O_RDONLY | O_NONBLOCK);
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	static char text[65537];
 	u64 last = shared->recorded;
 	ssize_t n;
 
 	if (lseek(fd, 0, SEEK_END))
-		err(1, "events");
+		die("events");
 	shared->ready++;
 	/* The last one is there before anybody says stop. */
 	while (!shared->stop || last < shared->until) {
@@ -279,7 +242,7 @@ static void __attribute__((noreturn)) be_events_reader(void)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
-			err(1, "reading events");
+			die("reading events");
 		text[n] = '\0';
 		while ((line = strsep(&rest, "\n")) && *line) {
 			u64 seq = field(line, "\"seq\":");
@@ -312,24 +275,20 @@ static void start_readers(void)
 			readers[i]();
 		}
 		if (pid < 0)
-			err(1, "fork");
+			die("fork");
 		shared->readers[i] = pid;
 	}
 	while (shared->ready < 2)
-		sleep_ms(1);
+		pause_us(1000);
 }
 
 static char state_of(pid_t pid)
 {
-	char path[64], text[256] = "";
+	char path[64], text[512];
 	const char *at;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open_or_fail(path, O_RDONLY);
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		err(1, "%s", path);
-	close(fd);
+	read_file(path, text, sizeof(text));
 	at = strrchr(text, ')');
 	return at ? at[2] : '?';
 }
@@ -342,7 +301,7 @@ static void stop_readers(void)
 	for (i = 0; i < 2; i++) {
 		kill(shared->readers[i], SIGSTOP);
 		while (state_of(shared->readers[i]) != 'T')
-			sleep_ms(1);
+			pause_us(1000);
 	}
 }
 
@@ -360,7 +319,7 @@ static void await_pass(void)
 	u64 passes = shared->passes;
 
 	while (shared->passes < passes + 2)
-		sleep_ms(10);
+		pause_us(10000);
 }
 
 static void end_readers(void)
@@ -371,7 +330,7 @@ static void end_readers(void)
 	shared->stop = 1;
 	for (i = 0; i < 2; i++)
 		if (waitpid(shared->readers[i], &status, 0) < 0 || status)
-			err(1, "a reader ended with %#x", status);
+			die("a reader ended with %#x", status);
 	printf("agents %llu %llu %llu\n", shared->passes, shared->lines, shared->wrong);
 	printf("events %llu %llu %llu %llu\n", shared->events, shared->lost, shared->gaps,
 	       shared->until - shared->recorded);
@@ -398,17 +357,16 @@ static void make_processes(int nr)
 	for (i = 0; i < nr; i++) {
 		processes[i] = clone(idle, stack + sizeof(stack), flags, NULL);
 		if (processes[i] < 0)
-			err(1, "clone");
+			die("clone");
 	}
 }
 
 static pid_t fork_first(void)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
-	pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
+	pid_t pid = clone3_child(0);
 
 	if (pid < 0)
-		err(1, "clone3");
+		die("clone3");
 	return pid;
 }
 
@@ -445,7 +403,7 @@ static void have_forked(int nr)
 	__atomic_add_fetch(&shared->wanted, nr, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &shared->wanted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 	while (__atomic_load_n(&shared->forked, __ATOMIC_SEQ_CST) < until)
-		sleep_ms(1);
+		pause_us(1000);
 }
 
 static void tell_forkers(void)
@@ -472,19 +430,14 @@ static size_t object_for(char *text, size_t size, pid_t pid)
 }
 
 /* The answer to the one that is refused, which only a descriptor for reading tells. */
-static void tell_refusal(const char *text, size_t length, u64 size)
+static void tell_refusal(const char *text, u64 size)
 {
-	int fd = open_or_fail("/proc/swarm/create", O_RDWR);
 	char answer[1024];
-	ssize_t n;
 
-	if (write(fd, text, length) >= 0)
-		err(1, "it was refused, and is taken the second time: %s", text);
-	n = read(fd, answer, sizeof(answer) - 1);
-	if (n <= 0)
-		err(1, "create says nothing");
-	answer[n] = '\0';
-	close(fd);
+	if (!swarm_order("create", text, answer, sizeof(answer)))
+		die("it was refused, and is taken the second time: %s", text);
+	if (!*answer)
+		die("create says nothing");
 	printf("refused %llu %s", size, answer);
 }
 
@@ -516,7 +469,7 @@ static void await_end(u64 id)
 	do {
 		n = read(watch, text, sizeof(text) - 1);
 		if (n <= 0)
-			err(1, "events");
+			die("events");
 		text[n] = '\0';
 	} while (!strstr(text, ended));
 }
@@ -535,7 +488,7 @@ static void destroy_to(u64 last)
 		for (at = text; length; at += n, length -= n) {
 			n = write(destroy, at, length);
 			if (n <= 0)
-				err(1, "destroying %.20s", at);
+				die("destroying %.20s", at);
 		}
 	}
 }
@@ -569,7 +522,7 @@ static void destroy_all(void)
 		left = left > THOUSAND ? left - THOUSAND : 0;
 		destroy_to(shared->last - left);
 		while (number_in("/proc/swarm/status", "Active agents: ") > left)
-			sleep_ms(50);
+			pause_us(50000);
 	}
 	/* Nobody waits for them one by one. */
 	while (waitpid(-1, NULL, 0) >= 0 || errno == EINTR)
@@ -583,8 +536,8 @@ static void again(void)
 	destroy_to(shared->first);
 	for (tries = 1; !add(processes[THOUSAND - 1]); tries++) {
 		if (tries == TRIES_MAX)
-			err(1, "after one was destroyed, another is still refused");
-		sleep_ms(100);
+			die("after one was destroyed, another is still refused");
+		pause_us(100000);
 	}
 	printf("again %d\n", tries);
 }
@@ -600,10 +553,10 @@ static int count_thousand(u64 size)
 	if (kind == ADOPT)
 		make_processes(THOUSAND);
 	before = slab();
-	sleep_ms(SETTLE_MS);
+	pause_us(SETTLE_US);
 	start = busy();
 	made = add_many(THOUSAND);
-	sleep_ms(SETTLE_MS);
+	pause_us(SETTLE_US);
 	effort = busy() - start;
 	after = slab();
 	resume_readers();
@@ -636,7 +589,8 @@ static u64 grow(u64 from, u64 size, u64 floor)
 		if (made < THOUSAND) {
 			char text[512];
 
-			tell_refusal(text, object_for(text, sizeof(text), processes[made]), from);
+			object_for(text, sizeof(text), processes[made]);
+			tell_refusal(text, from);
 			/* Those that are nobody's; the last one is to be, once there is room. */
 			for (; kind == ADOPT && made < THOUSAND - 1; made++)
 				kill(processes[made], SIGKILL);
@@ -648,9 +602,9 @@ static u64 grow(u64 from, u64 size, u64 floor)
 
 static void begin(void)
 {
-	create = open_or_fail("/proc/swarm/create", O_WRONLY);
-	destroy = open_or_fail("/proc/swarm/destroy", O_WRONLY);
-	watch = open_or_fail("/proc/swarm/events", O_RDONLY);
+	create = open_or_die("/proc/swarm/create", O_WRONLY);
+	destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
+	watch = open_or_die("/proc/swarm/events", O_RDONLY);
 	lseek(watch, 0, SEEK_END);
 	/* Children are nobody's to wait for. */
 	signal(SIGCHLD, SIG_IGN);
@@ -690,7 +644,7 @@ static void make_forkers(void)
 	shared->refused = 0;
 	for (i = 0; i < FORKERS; i++)
 		if (!add(0))
-			err(1, "%s", object);
+			die("%s", object);
 }
 
 static void gather(u64 floor, char **sizes)
@@ -703,7 +657,7 @@ static void gather(u64 floor, char **sizes)
 	if (kind == FORK)
 		make_forkers();
 	if (add_many(THOUSAND) < THOUSAND)
-		err(1, "the first thousand");
+		die("the first thousand");
 	empty_again("empty");
 	if (kind == FORK)
 		make_forkers();
@@ -752,7 +706,7 @@ int main(int argc, char **argv)
 	object = argv[2];
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
-		err(1, "mmap");
+		die("mmap");
 	start_readers();
 	fflush(stdout);
 	/* Whoever has very many children is to have only those. */
@@ -762,7 +716,7 @@ int main(int argc, char **argv)
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		err(1, "it ended with %#x", status);
+		die("it ended with %#x", status);
 	end_readers();
 	return 0;
 }

@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "clone3.h"
 
 #define STACK	65536
 

@@ -35,7 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "clone3.h"
 
 #define IDS		512
 #define STACK		65536
