@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
+
 /* Each returns what write would, with errno. */
 
 static ssize_t by_write(int fd, const char *text, size_t length)
@@ -162,11 +164,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return 2;
-	fd = open(argv[2], O_WRONLY);
-	if (fd < 0) {
-		perror(argv[2]);
-		return 1;
-	}
+	fd = open_or_die(argv[2], O_WRONLY);
 	for (i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
 		if (strcmp(argv[1], ways[i].name))
 			continue;

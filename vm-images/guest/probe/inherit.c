@@ -26,6 +26,9 @@
 #include <sys/io.h>
 #endif
 
+#include "dispatch.h"
+#include "files.h"
+
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER	57
 #endif
@@ -121,19 +124,18 @@ static void show(const char *path)
 /* prctl(2) tells only those who may set it: PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE. */
 static int flusher(void)
 {
-	char text[512] = "";
+	char text[512];
 	unsigned long flags = 0;
-	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	const char *at;
 
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0 || !(at = strrchr(text, ')')) ||
-	    sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
+	read_file("/proc/self/stat", text, sizeof(text));
+	at = strrchr(text, ')');
+	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
 		return -1;
-	close(fd);
 	return !!(flags & 0x180000);
 }
 
-static void look(void)
+static int look(char **unused)
 {
 	struct rlimit limit;
 	struct sigaction usr1;
@@ -142,6 +144,7 @@ static void look(void)
 	int death, reaper;
 	mode_t mask = umask(0);
 
+	(void)unused;
 	/* As it is kept, without what the kernel adds for who has none. */
 	printf("ioprio class %ld\n", syscall(SYS_ioprio_get, 1, 0) >> 13);
 	printf("flusher %d\n", flusher());
@@ -170,21 +173,26 @@ static void look(void)
 	printf("no new privileges %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	show("/proc/self/coredump_filter");
 	show("/proc/self/oom_score_adj");
+	return 0;
 }
+
+static int set(char **command)
+{
+	set_others();
+	set_privileges();
+	execvp(command[0], command);
+	must(command[0], -1);
+	return 127;
+}
+
+static const struct word words[] = {
+	{ "set", 1, set, "COMMAND [ARGUMENT...]" },
+	{ "look", 0, look, NULL },
+	{}
+};
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "look")) {
-		look();
-		return 0;
-	}
-	if (argc < 3 || strcmp(argv[1], "set")) {
-		fprintf(stderr, "usage: inherit set COMMAND [ARGUMENT...] | inherit look\n");
-		return 2;
-	}
-	set_others();
-	set_privileges();
-	execvp(argv[2], argv + 2);
-	must(argv[2], -1);
-	return 127;
+	(void)argc;
+	return dispatch(argv, words);
 }
