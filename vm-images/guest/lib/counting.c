@@ -18,8 +18,11 @@ static int by_size(const void *a, const void *b)
 void report(const char *name, u64 *rounds, int nr, const char *answer)
 {
 	qsort(rounds, nr, sizeof(*rounds), by_size);
-	printf("%s %llu %llu %llu%s%s\n", name, rounds[0], rounds[nr / 2], rounds[nr - 1],
-	       answer ? " " : "", answer ? answer : "");
+	printf("{\"name\":\"%s\",\"least\":%llu,\"median\":%llu,\"most\":%llu", name, rounds[0],
+	       rounds[nr / 2], rounds[nr - 1]);
+	if (answer)
+		printf(",\"answer\":\"%s\"", answer);
+	puts("}");
 }
 
 u64 busy(void)

@@ -24,7 +24,10 @@ static inline u64 now(void)
 #endif
 }
 
-/* Prints "NAME MIN MEDIAN MAX" of so many rounds, which it sorts; and @answer behind it, if there is one. */
+/*
+ * Prints {"name":NAME,"least":N,"median":N,"most":N} of so many rounds, which it sorts,
+ * with an "answer" if there is one.
+ */
 void report(const char *name, u64 *rounds, int nr, const char *answer);
 
 /*

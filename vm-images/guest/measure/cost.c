@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * cost WHAT ROUNDS — what a system call costs in a guest whose time-stamp counter
- * counts instructions: "WHAT MIN MEDIAN MAX" of so many rounds, from before the
- * system call to behind it.
+ * counts instructions: the least, the median and the most of so many rounds, from
+ * before the system call to behind it, as a line of JSON.
  *
  *   getppid        the floor
  *   open PATH      open of a file or a device, closed outside what is counted

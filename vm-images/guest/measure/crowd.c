@@ -15,28 +15,29 @@
  * one is refused, or FLOOR MiB and not more are available. Of each size the last
  * thousand is counted:
  *
- *   empty SLAB AVAILABLE	at the start, in bytes, after a thousand that are gone
- *   at SIZE EFFORT ADDED OWN SLAB AVAILABLE LINE
- *		what all tasks executed for the thousand; by how much slab grew
- *		meanwhile, and before, for the processes to be adopted; slab and
- *		what is available now; what a line of agents takes to be read
- *   refused SIZE ANSWER	create's answer to the one that was too many
- *   again TRIES		after another was destroyed, it was taken, at that try
- *   floor SIZE
- *   full SIZE AVAILABLE	how many there were in the end
- *   forkers NR LEAST MOST REFUSED
- *		agents that forked; forks of the one that made least, and most; and
- *		how often one was refused by its limit, and tried again
- *   left SLAB AVAILABLE	once all are destroyed
+ *	empty		slab and available, in bytes, after a thousand that are gone
+ *	at		size; effort, what all tasks executed for the thousand; added
+ *			and own, by how much slab grew meanwhile, and before, for the
+ *			processes to be adopted; slab and what is available now; line,
+ *			what a line of agents takes to be read
+ *	refused		size, and create's answer to the one that was too many
+ *	again		after another was destroyed, it was taken, at that try
+ *	floor		how many there were when memory ran short
+ *	full		how many there were in the end, size, and what was available
+ *	forkers		the count of agents that forked; forks of the one that made
+ *			least, and most; and how often one was refused by its limit,
+ *			and tried again
+ *	left		slab and available once all are destroyed
  *
  * All the while one process reads agents and another events, but for the thousands
  * that are counted, where both are stopped:
  *
- *   agents PASSES LINES WRONG	whole reads; lines; agents that lived through one
- *				and were not in it, or not in order
- *   events LINES LOST WRONG RECORDED
- *				lines; ones that were told to be lost; gaps; and how
- *				many the module recorded meanwhile
+ *	agents		passes, whole reads; lines; wrong, agents that lived through
+ *			one and were not in it, or not in order
+ *	events		events, lines; lost, ones that were told to be lost; gaps; and
+ *			how many the module recorded meanwhile
+ *
+ * Each is a line of JSON, an object in an object of that name.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -331,9 +332,10 @@ static void end_readers(void)
 	for (i = 0; i < 2; i++)
 		if (waitpid(shared->readers[i], &status, 0) < 0 || status)
 			die("a reader ended with %#x", status);
-	printf("agents %llu %llu %llu\n", shared->passes, shared->lines, shared->wrong);
-	printf("events %llu %llu %llu %llu\n", shared->events, shared->lost, shared->gaps,
-	       shared->until - shared->recorded);
+	printf("{\"agents\":{\"passes\":%llu,\"lines\":%llu,\"wrong\":%llu}}\n", shared->passes,
+	       shared->lines, shared->wrong);
+	printf("{\"events\":{\"events\":%llu,\"lost\":%llu,\"gaps\":%llu,\"recorded\":%llu}}\n",
+	       shared->events, shared->lost, shared->gaps, shared->until - shared->recorded);
 }
 
 /* Agents */
@@ -415,7 +417,8 @@ static void tell_forkers(void)
 		least = shared->forks[i] < least ? shared->forks[i] : least;
 		most = shared->forks[i] > most ? shared->forks[i] : most;
 	}
-	printf("forkers %d %llu %llu %llu\n", FORKERS, least, most, shared->refused);
+	printf("{\"forkers\":{\"count\":%d,\"least\":%llu,\"most\":%llu,\"refused\":%llu}}\n", FORKERS,
+	       least, most, shared->refused);
 }
 
 static size_t object_for(char *text, size_t size, pid_t pid)
@@ -438,7 +441,8 @@ static void tell_refusal(const char *text, u64 size)
 		die("it was refused, and is taken the second time: %s", text);
 	if (!*answer)
 		die("create says nothing");
-	printf("refused %llu %s", size, answer);
+	answer[strcspn(answer, "\n")] = '\0';
+	printf("{\"refused\":{\"size\":%llu,\"answer\":%s}}\n", size, answer);
 }
 
 /* One more agent; false where it is refused. */
@@ -539,7 +543,7 @@ static void again(void)
 			die("after one was destroyed, another is still refused");
 		pause_us(100000);
 	}
-	printf("again %d\n", tries);
+	printf("{\"again\":%d}\n", tries);
 }
 
 /* The last thousand of a size, with nothing else going on. */
@@ -562,8 +566,10 @@ static int count_thousand(u64 size)
 	resume_readers();
 	await_pass();
 	if (made == THOUSAND)
-		printf("at %llu %llu %lld %lld %llu %llu %llu\n", size, effort, after - before,
-		       before - empty, after, available(), shared->line_cost);
+		printf("{\"at\":{\"size\":%llu,\"effort\":%llu,\"added\":%lld,\"own\":%lld,"
+		       "\"slab\":%llu,\"available\":%llu,\"line\":%llu}}\n",
+		       size, effort, after - before, before - empty, after, available(),
+		       shared->line_cost);
 	fflush(stdout);
 	return made;
 }
@@ -575,7 +581,7 @@ static u64 grow(u64 from, u64 size, u64 floor)
 		int made;
 
 		if (available() < floor) {
-			printf("floor %llu\n", from);
+			printf("{\"floor\":%llu}\n", from);
 			return from;
 		}
 		if (size - from == THOUSAND) {
@@ -630,7 +636,7 @@ static void empty_again(const char *word)
 	stop_readers();
 	settle();
 	bytes = slab();
-	printf("%s %llu %llu\n", word, bytes, available());
+	printf("{\"%s\":{\"slab\":%llu,\"available\":%llu}}\n", word, bytes, available());
 	fflush(stdout);
 	resume_readers();
 }
@@ -666,7 +672,7 @@ static void gather(u64 floor, char **sizes)
 		size = grow(size, last, floor);
 	}
 	await_pass();
-	printf("full %llu %llu\n", size, available());
+	printf("{\"full\":{\"size\":%llu,\"available\":%llu}}\n", size, available());
 	if (kind == FORK)
 		tell_forkers();
 	if (size < last && kind == ADOPT)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * deny BY ROLE ROUNDS — what calls cost under something that denies, in a guest
- * whose time-stamp counter counts instructions. A line a call: "CALL MIN MEDIAN
- * MAX ANSWER" of so many rounds, from before the system call to behind it.
+ * whose time-stamp counter counts instructions. A line of JSON for each call: the least,
+ * the median and the most of so many rounds, from before the system call to behind it,
+ * and what it answered.
  *
  * BY is what denies:
  *   none           nothing, or an agent's policy

@@ -2,7 +2,7 @@
 /*
  * effort ROUNDS PROGRAM [ARGUMENT...] — what the whole guest does while PROGRAM runs,
  * and for a while after it, in a guest of one CPU whose clock counts instructions:
- * a line a round, "TOTAL EXIT", TOTAL in instructions.
+ * a line of JSON for each round, {"effort":INSTRUCTIONS,"status":EXIT}.
  *
  * It is the time that the scheduler has given to tasks, of /proc/schedstat: processes
  * of PROGRAM and of others that work for it, and the kernel's own workers; idle time,
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 		start = busy();
 		code = run(argv + 2, 1);
 		pause_us(SETTLE_US);
-		printf("%llu %d\n", busy() - start, code);
+		printf("{\"effort\":%llu,\"status\":%d}\n", busy() - start, code);
 		fflush(stdout);
 	}
 	return 0;

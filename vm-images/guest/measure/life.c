@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * life WHAT ROUNDS ... — what an agent's life costs, in a guest whose time-stamp
- * counter counts instructions. A line "NAME MIN MEDIAN MAX" for each of:
+ * counter counts instructions. A line of JSON, the least, the median and the most,
+ * for each of:
  *
  *   register ROUNDS OBJECT         one write of one object to create
  *   batch ROUNDS OBJECT COUNT      one write of so many
