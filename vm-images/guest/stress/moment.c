@@ -17,8 +17,8 @@
  *   opening SECONDS     open every file of /proc/swarm that gives orders, until it can be
  *			  opened, for so long at most
  *
- * Prints how often what happened; exits 1 with a line on stderr where something happened
- * that must not.
+ * Prints how often what happened, as JSON; exits 1 with a line on stderr where something
+ * happened that must not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -119,7 +119,8 @@ static int adopting(char **arguments)
 		if (!strstr(answer, "ESRCH"))
 			seen = strstr(answer, "being forked") ? seen : last;
 	}
-	printf("early %ld member %ld adopted %ld other %ld\n", early, member, adopted, other);
+	printf("{\"early\":%ld,\"member\":%ld,\"adopted\":%ld,\"other\":%ld}\n", early, member, adopted,
+	       other);
 	return 0;
 }
 
@@ -236,7 +237,7 @@ static int canceled(char **arguments)
 	}
 	armed_id = -1;
 	pthread_join(thread, NULL);
-	printf("refused %ld died %ld outside %ld\n", refused, died, outside);
+	printf("{\"refused\":%ld,\"died\":%ld,\"outside\":%ld}\n", refused, died, outside);
 	if (outside)
 		fprintf(stderr, "%ld children outside their agent\n", outside);
 	return outside > 0;
@@ -296,7 +297,7 @@ static int let_go(char **arguments)
 	length = read(reader, &byte, 1);
 	if (length)
 		die("destroyed, but its file is open");
-	printf("let go\n");
+	printf("{\"let_go\":1}\n");
 	return 0;
 }
 
@@ -393,7 +394,7 @@ static int opening(char **arguments)
 				close(fd);
 		}
 	}
-	printf("early %ld opened %ld\n", early, opened);
+	printf("{\"early\":%ld,\"opened\":%ld}\n", early, opened);
 	return 0;
 }
 

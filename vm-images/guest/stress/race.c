@@ -11,7 +11,7 @@
  *   bomb                   fork without end
  *   request-key            wait, uninterruptibly, for /sbin/request-key
  *
- * Prints how often what happened; exits 1 with a line on stderr where something
+ * Prints how often what happened, as JSON; exits 1 with a line on stderr where something
  * happened that must not.
  */
 #define _GNU_SOURCE
@@ -330,8 +330,9 @@ static int sum_up(void)
 {
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	printf("created %d refused %d canceled %d destroyed %d missed %d unloaded %d in use %d\n", created,
-	       refused, canceled, destroyed, missed, unloaded, in_use);
+	printf("{\"created\":%d,\"refused\":%d,\"canceled\":%d,\"destroyed\":%d,\"missed\":%d,"
+	       "\"unloaded\":%d,\"in_use\":%d}\n",
+	       created, refused, canceled, destroyed, missed, unloaded, in_use);
 	return failures > 0;
 }
 
@@ -603,7 +604,7 @@ static int signals(char **arguments)
 		kill_writer(many, status_line(1), 4000 << i);
 	stopping = 1;
 	pthread_join(thread, NULL);
-	printf("caught %ld\n", caught);
+	printf("{\"caught\":%ld}\n", caught);
 	clean_up();
 	return sum_up();
 }
