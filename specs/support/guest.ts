@@ -1,6 +1,8 @@
 /** Small things that specs share. */
 import { expect } from '@playwright/test';
+import { z } from 'zod';
 import type { BootedGuest, LoadedGuest } from '../../harness/guest/guest.js';
+import { jsonLines } from '../../harness/util/json-lines.js';
 
 /** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
 export const NAMESPACES = {
@@ -86,6 +88,17 @@ export async function background(guest: LoadedGuest, line: string): Promise<numb
   return Number(await guest.sh(`setsid ${line} >/dev/null 2>&1 </dev/null & echo $!`));
 }
 
+/** What a reader of `census` tells. */
+const seen = z.object({
+  how: z.string(),
+  lines: z.number(),
+  missing: z.number(),
+  twice: z.number(),
+  disorder: z.number(),
+  malformed: z.number(),
+  churned: z.number(),
+});
+
 /** What a reader of `census` saw of the agents that lived through its reads. */
 export interface Census {
   /** How it read, as it was told. */
@@ -109,15 +122,8 @@ export async function census(
   timeoutMs = 120_000,
 ): Promise<Census[]> {
   const text = await guest.sh(`census ${agents} ${passes} ${readers.join(' ')}`, { timeoutMs });
-  return text.split('\n').map((line) => {
-    const [how = '', ...fields] = line.split(' ');
-    const counts = new Map(fields.map((field) => field.split('=') as [string, string]));
-    const wrong = ['missing', 'twice', 'disorder', 'malformed'].filter((what) => counts.get(what) !== '0');
-    return {
-      how,
-      lines: Number(counts.get('lines')),
-      churned: Number(counts.get('churned')),
-      wrong: wrong.map((what) => `${what} ${counts.get(what) ?? '?'}`),
-    };
-  });
+  return jsonLines(text, seen).map(({ how, lines, churned, ...wrong }) => ({
+    ...{ how, lines, churned },
+    wrong: Object.entries(wrong).flatMap(([what, count]) => (count > 0 ? [`${what} ${count}`] : [])),
+  }));
 }

@@ -12,7 +12,7 @@
  *	from	  by pread from the middle of the file to its end: the first line
  *		  seen whole is where its pass begins.
  *
- * Each says in one line what it saw of the agents that live all along: how many
+ * Each says in one line of JSON what it saw of the agents that live all along: how many
  * times one was missing, came twice, came out of order, and how many lines were
  * no line of agents; and how many agents came and went while it read. Exits 1
  * where something could not be done at all.
@@ -276,8 +276,9 @@ int main(int argc, char **argv)
 		struct reader *r = &readers[i];
 
 		pthread_join(r->thread, NULL);
-		printf("%s lines=%lu missing=%lu twice=%lu disorder=%lu malformed=%lu churned=%lu\n", argv[3 + i],
-		       r->lines, r->missing, r->twice, r->disorder, r->malformed, r->churned);
+		printf("{\"how\":\"%s\",\"lines\":%lu,\"missing\":%lu,\"twice\":%lu,\"disorder\":%lu,"
+		       "\"malformed\":%lu,\"churned\":%lu}\n",
+		       argv[3 + i], r->lines, r->missing, r->twice, r->disorder, r->malformed, r->churned);
 	}
 	done = true;
 	pthread_join(churner, NULL);
