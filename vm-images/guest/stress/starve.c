@@ -6,7 +6,7 @@
  * more than it does, and STEP more in each later round, writes OBJECT to
  * /proc/swarm/create and forks. So memory runs out at one point after the other
  * of the way. The OOM killer spares it, so that it gets ENOMEM, unless it is
- * --killable. Prints how often each way ended:
+ * --killable. Prints how often each way ended, as lines of JSON:
  *
  *   open, write, refused, fork: with the errno or the answer
  *   stillborn  the agent's process was killed before it ran
@@ -184,7 +184,7 @@ static int hog(int seconds)
 		if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
 			kills++;
 	}
-	printf("%d\n", kills);
+	printf("{\"kills\":%d}\n", kills);
 	return 0;
 }
 
@@ -211,6 +211,6 @@ int main(int argc, char **argv)
 	for (i = 0; i < rounds; i++)
 		round_of(argv[1], killable, from + i * step, argv[5]);
 	for (i = 0; ways[i].count; i++)
-		printf("%d %s\n", ways[i].count, ways[i].how);
+		printf("{\"way\":\"%s\",\"count\":%d}\n", ways[i].how, ways[i].count);
 	return 0;
 }
