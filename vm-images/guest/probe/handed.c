@@ -10,7 +10,7 @@
  *   open FILE		  open FILE for reading: "ok", or the name of the errno
  *   family N		  fork N processes, say "born", and stay with them
  *   grace FILE SECONDS	  read the last byte of FILE over and over; meanwhile wait for
- *			  grace periods of RCU: "read MS grace MS", the longest of each
+ *			  grace periods of RCU: the longest of each, {"read":MS,"grace":MS}
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -151,7 +151,7 @@ static int grace(char **arguments)
 	}
 	done = true;
 	pthread_join(thread, NULL);
-	printf("read %ld grace %ld\n", longest_read / 1000, longest / 1000);
+	printf("{\"read\":%ld,\"grace\":%ld}\n", longest_read / 1000, longest / 1000);
 	return 0;
 }
 
