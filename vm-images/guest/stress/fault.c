@@ -16,7 +16,7 @@
  *   birth    what the child does then	removal  what a worker does of it
  *   inspect  read what there is to tell
  *
- * Prints "OPERATION: N allocations, M refused" and exits 0, or says what is wrong.
+ * Prints {"allocations":N,"refused":N} and exits 0, or says what is wrong.
  * fork and exec fail for their process to see; birth and removal need a module built
  * with SWARM_FAULTS=y.
  */
@@ -652,6 +652,6 @@ int main(int argc, char **argv)
 			wrong("there is no end to them");
 	}
 	expect(0, 0);
-	printf("%s: %u allocations, %u refused\n", operation, nth - 1, refused);
+	printf("{\"allocations\":%u,\"refused\":%u}\n", nth - 1, refused);
 	return 0;
 }
