@@ -68,29 +68,27 @@ async function guestSources(): Promise<string[]> {
 async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
   const files = await guestSources();
   const texts = await Promise.all(files.map((name) => readFile(join(guestDir, name), 'utf8')));
-  const sources = files.filter((name) => name.endsWith('.c'));
-  const lib = sources.filter((name) => dirname(name) === 'lib');
-  const programs = sources.filter((name) => dirname(name) !== 'lib');
-  const command = [
-    ...[ARCHITECTURES[arch].cc, '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'],
-    ...['-ffunction-sections', '-Wl,--gc-sections', '-I/src/lib'],
-  ];
+  const programs = files.filter((name) => name.endsWith('.c') && dirname(name) !== 'lib');
+  const flags = '-static -O2 -pthread -Wall -Wextra -Werror -ffunction-sections -Wl,--gc-sections -I/src/lib';
+  const cc = `${ARCHITECTURES[arch].cc} ${flags}`;
+  const commands = [
+    'set -e; mkdir /out/lib; cd /out/lib',
+    `${cc} -c /src/lib/*.c`,
+    ...programs.map((name) => `${cc} -o /out/${basename(name, '.c')} /src/${name} *.o`),
+    'rm -r /out/lib',
+  ].join('\n');
   return cached({
     kind: 'programs',
     label: labelOf(arch, 'guest'),
-    key: [tools.id, command.join(' '), ...files, ...texts],
+    key: [tools.id, commands, ...files, ...texts],
     keep: 2,
     build: async (dir) => {
       const binds = [
         { host: guestDir, inside: 'src' },
         { host: dir, inside: 'out' },
       ];
-      for (const program of programs) {
-        const inside = [program, ...lib].map((name) => `/src/${name}`);
-        const target = `/out/${basename(program, '.c')}`;
-        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, ...inside], { binds });
-        if (exitCode !== 0) throw new Error(`vm-images/guest/${program} does not build:\n${output}`);
-      }
+      const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
+      if (exitCode !== 0) throw new Error(`vm-images/guest does not build:\n${output}`);
     },
   });
 }
