@@ -1,7 +1,7 @@
 /** Running benchmarks, such that an interruption costs no more than the one that was being measured. */
 import { readFile, readdir } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { provideKernel } from '../harness/kernels/provide.js';
 import { hashOf } from '../harness/util/cache.js';
@@ -19,8 +19,11 @@ async function contentOf(kernelName: string): Promise<string> {
   const module = await buildModule(await provideKernel(kernelName));
   const texts: string[] = [];
   for (const dir of MEASURING) {
-    for (const name of (await readdir(join(repository, dir))).sort())
-      texts.push(name, await readFile(join(repository, dir, name), 'utf8'));
+    const entries = await readdir(join(repository, dir), { recursive: true, withFileTypes: true });
+    const paths = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    for (const path of paths.sort()) texts.push(relative(repository, path), await readFile(path, 'utf8'));
   }
   // The module's directory in the cache is named for all that it was built from.
   return hashOf(basename(dirname(module.ko)), ...texts);

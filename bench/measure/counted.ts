@@ -1,4 +1,6 @@
 /** What the programs `cost` and `life`, and /proc/swarm_bench, count in a guest; and figures made of that. */
+import { z } from 'zod';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { GuestExtras } from '../../harness/guest/stage.js';
 import type { Figure, Measured } from '../figures.js';
@@ -6,20 +8,19 @@ import { inCountingGuest } from '../guest.js';
 import type { Bench } from '../guest.js';
 
 /** Instructions of some rounds of one thing. */
-export interface Count {
-  readonly least: number;
-  readonly median: number;
-  readonly most: number;
+const counted = z.object({ name: z.string(), least: z.number(), median: z.number(), most: z.number() });
+
+export type Count = Readonly<Omit<z.infer<typeof counted>, 'name'>>;
+
+/** The counts in an output, by name. */
+export function parseCounts(text: string): Map<string, Count> {
+  return new Map(jsonLines(text, counted).map(({ name, ...count }) => [name, count]));
 }
 
-/** The lines "NAME LEAST MEDIAN MOST" of an output. */
-export function parseCounts(text: string): Map<string, Count> {
-  const counts = new Map<string, Count>();
-  for (const [, name, ...numbers] of text.matchAll(/^([\w./-]+) (\d+) (\d+) (\d+)$/gm)) {
-    const [least = NaN, median = NaN, most = NaN] = numbers.map(Number);
-    counts.set(name ?? '', { least, median, most });
-  }
-  return counts;
+/** The parts of an output, each by what stands behind == on the line above it. */
+export function sectionsOf(text: string): Map<string, string> {
+  const [, ...parts] = text.split(/^== ([\w-]+)$/m);
+  return new Map(parts.flatMap((name, at) => (at % 2 === 0 ? [[name, parts[at + 1] ?? '']] : [])));
 }
 
 /** The count of that name. @throws where the output has none. */
@@ -27,13 +28,6 @@ export function countOf(counts: Map<string, Count>, name: string): Count {
   const count = counts.get(name);
   if (!count) throw new Error(`nothing was counted for ${name}; there is ${[...counts.keys()].join(', ')}`);
   return count;
-}
-
-/** The lines "NAME NUMBER" of an output. */
-export function parseNumbers(text: string): Map<string, number> {
-  return new Map(
-    [...text.matchAll(/^(\w+) (\d+)$/gm)].map(([, name, number]) => [name ?? '', Number(number)]),
-  );
 }
 
 /** Opens /proc/swarm_bench, for the shell and for the agents it launches: they may not open it themselves. */

@@ -1,116 +1,101 @@
 /** What the program `crowd` tells of very many agents; and what must hold of it. */
+import { z } from 'zod';
 import type { BootedGuest } from '../../harness/guest/guest.js';
+import { jsonLines } from '../../harness/util/json-lines.js';
 
 /** Agents that `crowd` counts at a time. */
 export const THOUSAND = 1000;
 
+const memory = z.object({ slab: z.number(), available: z.number() });
+
 /** What was seen of the last thousand of a size. */
-export interface At {
-  size: number;
+const sized = z.object({
+  size: z.number(),
   /** Instructions of everything that the thousand took. */
-  effort: number;
+  effort: z.number(),
   /** Bytes of slab that the thousand added. */
-  added: number;
+  added: z.number(),
   /** Bytes of slab of the processes before they were agents. */
-  own: number;
+  own: z.number(),
   /** Bytes of slab in all, and bytes available. */
-  slab: number;
-  available: number;
+  slab: z.number(),
+  available: z.number(),
   /** Instructions to read a line of agents. */
-  line: number;
-}
-
-/** What readers saw meanwhile. */
-export interface Readers {
-  /** Reads of agents in whole, and their lines. */
-  passes: number;
-  lines: number;
-  /** Agents that lived through a read and were not in it, or not in order. */
-  wrong: number;
-  /** Lines of events, those that were told to be lost, gaps, and events that were recorded. */
-  events: number;
-  lost: number;
-  gaps: number;
-  recorded: number;
-}
-
-export interface Memory {
-  slab: number;
-  available: number;
-}
+  line: z.number(),
+});
 
 /** What agents did that fork as fast as they can. */
-export interface Forkers {
-  /** How many there were. */
-  count: number;
+const forkers = z.object({
+  count: z.number(),
   /** Forks of the one that made least, and of the one that made most. */
-  least: number;
-  most: number;
+  least: z.number(),
+  most: z.number(),
   /** Forks that a limit refused, and that were tried again. */
-  refused: number;
-}
+  refused: z.number(),
+});
+
+/** What the reader of agents saw: whole reads, their lines, and agents missing or not in order. */
+const agentsRead = z.object({ passes: z.number(), lines: z.number(), wrong: z.number() });
+
+/** What the reader of events saw: lines, those that were told to be lost, gaps, and how many were recorded. */
+const eventsRead = z.object({
+  events: z.number(),
+  lost: z.number(),
+  gaps: z.number(),
+  recorded: z.number(),
+});
+
+/** A line that `crowd` prints has one of these. */
+const line = z
+  .strictObject({
+    empty: memory,
+    at: sized,
+    /** How many there were in the end, and what was available then. */
+    full: z.object({ size: z.number(), available: z.number() }),
+    left: memory,
+    /** How many there were when memory ran short. */
+    floor: z.number(),
+    /** The answer to the one that was too many. */
+    refused: z.object({ size: z.number(), answer: z.looseObject({ error: z.string() }) }),
+    /** At which try another was taken after one had been destroyed. */
+    again: z.number(),
+    forkers,
+    agents: agentsRead,
+    events: eventsRead,
+  })
+  .partial();
+
+export type At = z.infer<typeof sized>;
+export type Readers = z.infer<typeof agentsRead> & z.infer<typeof eventsRead>;
 
 export interface Crowd {
-  empty: Memory;
+  empty: z.infer<typeof memory>;
   at: At[];
-  /** How many there were in the end. */
   full: number;
-  /** What was available then. */
   available: number;
-  left: Memory;
-  /** The answer to the one that was too many. */
+  left: z.infer<typeof memory>;
   refused: string | undefined;
-  /** At which try another was taken after one had been destroyed. */
   again: number | undefined;
-  /** Where agents fork. */
-  forkers: Forkers | undefined;
+  forkers: z.infer<typeof forkers> | undefined;
   readers: Readers;
 }
 
-/** The numbers of the only line that begins with a word. @throws where there is none. */
-function numbers(text: string, word: string, count: number): number[] {
-  const line = new RegExp(`^${word}((?: -?\\d+){${count}})$`, 'm').exec(text)?.[1];
-  if (line === undefined) throw new Error(`there is no line of ${word}:\n${text}`);
-  return line.trim().split(' ').map(Number);
-}
-
-function memory(text: string, word: string): Memory {
-  const [slab = NaN, available = NaN] = numbers(text, word, 2);
-  return { slab, available };
-}
-
-/** Reads what the readers saw. @throws where they have not told. */
-function parseReaders(text: string): Readers {
-  const [passes = NaN, lines = NaN, wrong = NaN] = numbers(text, 'agents', 3);
-  const [events = NaN, lost = NaN, gaps = NaN, recorded = NaN] = numbers(text, 'events', 4);
-  return { passes, lines, wrong, events, lost, gaps, recorded };
-}
-
-/** Memory before there were agents, and after they are gone. */
-const parseEnds = (text: string) => ({ empty: memory(text, 'empty'), left: memory(text, 'left') });
-
 /** Reads what `crowd` printed. @throws where it did not come to its end. */
 export function parseCrowd(text: string): Crowd {
-  const at = [...text.matchAll(/^at ((?:-?\d+ ?){7})$/gm)].map(([, line = '']): At => {
-    const [size = NaN, effort = NaN, added = NaN, own = NaN, slab = NaN, available = NaN, read = NaN] = line
-      .split(' ')
-      .map(Number);
-    return { size, effort, added, own, slab, available, line: read };
-  });
+  const lines = jsonLines(text, line);
+  const at = lines.flatMap((each) => each.at ?? []);
   if (at.length < 2) throw new Error(`not so many sizes:\n${text}`);
-  const [full = NaN, available = NaN] = numbers(text, 'full', 2);
-  const again = /^again (\d+)$/m.exec(text)?.[1];
-  const forkers = /^forkers (\d+) (\d+) (\d+) (\d+)$/m.exec(text)?.slice(1).map(Number);
-  const [count = NaN, least = NaN, most = NaN, refused = NaN] = forkers ?? [];
+  const { empty, full, left, refused, again, forkers, agents, events } = Object.assign(
+    {},
+    ...lines,
+  ) as z.infer<typeof line>;
+  if (!empty || !full || !left || !agents || !events)
+    throw new Error(`crowd did not come to its end:\n${text}`);
   return {
-    ...parseEnds(text),
-    at,
-    full,
-    available,
-    refused: /^refused \d+ (.*)$/m.exec(text)?.[1],
-    again: again === undefined ? undefined : Number(again),
-    forkers: forkers && { count, least, most, refused },
-    readers: parseReaders(text),
+    ...{ empty, at, left, again, forkers },
+    ...{ full: full.size, available: full.available },
+    refused: refused && JSON.stringify(refused.answer),
+    readers: { ...agents, ...events },
   };
 }
 

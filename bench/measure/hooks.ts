@@ -1,6 +1,8 @@
 /** What the hooks cost: whole calls, which fail early behind the hook where they can, and the hooks alone. */
+import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import type { Benchmark, Figure } from '../figures.js';
 import type { Bench } from '../guest.js';
 import {
@@ -12,6 +14,7 @@ import {
   loadBench,
   measured,
   parseCounts,
+  sectionsOf,
 } from './counted.js';
 import type { Count, Reading } from './counted.js';
 import { load } from '../../specs/support/loaded-guest.js';
@@ -145,13 +148,11 @@ const nameOf = ({ command }: Call) => command.split(' ')[1] ?? '';
 
 /** Counts of calls by id, from what their commands printed, a section each. */
 export function countsIn(calls: readonly Call[], text: string): Counts {
-  const parts = text.split(/^== ([\w-]+)$/m).slice(1);
-  const counts: Counts = new Map();
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    const call = calls.find(({ id }) => id === parts[at]);
-    if (call) counts.set(call.id, countOf(parseCounts(parts[at + 1] ?? ''), nameOf(call)));
-  }
-  return counts;
+  const sections = sectionsOf(text);
+  const made = calls.filter(({ id }) => sections.has(id));
+  return new Map(
+    made.map((call) => [call.id, countOf(parseCounts(sections.get(call.id) ?? ''), nameOf(call))]),
+  );
 }
 
 /** A shell line that makes each of these calls often, for {@link countsIn}. */
@@ -161,17 +162,18 @@ export const commandLine = (calls: readonly Call[]) =>
 /** Many calls take a while. */
 export const LONG = { timeoutMs: 600_000 };
 
+/** Did a hook answer the call itself, and so deny it? */
+const answer = z.object({ answered: z.boolean() });
+
 /** The hooks alone: each call's count by its id, and whether the hook let it pass. */
 function aloneIn(text: string): Map<string, { count: Count; answered: boolean }> {
-  const parts = text.split(/^== ([\w-]+)$/m).slice(1);
-  const found = new Map<string, { count: Count; answered: boolean }>();
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    const counts = [...parseCounts(parts[at + 1] ?? '').values()];
-    const answer = /^answer ([01])$/m.exec(parts[at + 1] ?? '')?.[1];
-    if (counts[0] && answer !== undefined)
-      found.set(parts[at] ?? '', { count: counts[0], answered: answer === '1' });
-  }
-  return found;
+  return new Map(
+    [...sectionsOf(text)].flatMap(([id, part]) => {
+      const [count] = parseCounts(part).values();
+      const [said] = jsonLines(part, answer);
+      return count && said ? [[id, { count, ...said }]] : [];
+    }),
+  );
 }
 
 /** @param ask how the shell of the guest gives an order */

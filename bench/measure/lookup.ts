@@ -1,4 +1,6 @@
 /** The lookup that every hook begins with, by the number of processes in its table. */
+import { z } from 'zod';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import type { Benchmark, Figure } from '../figures.js';
 import {
   OPEN_BENCH,
@@ -8,7 +10,6 @@ import {
   loadBench,
   measured,
   parseCounts,
-  parseNumbers,
 } from './counted.js';
 import type { Reading } from './counted.js';
 import { load } from '../../specs/support/loaded-guest.js';
@@ -20,15 +21,26 @@ const FLAT = 5;
 
 const NOTE = `a mean of ${ROUNDS} lookups over the whole table, of synthetic processes with addresses as the kernel's slab gives them out, less the call`;
 
+/** What all lookups of a measurement took together. */
+const total = z.object({ sum: z.number() });
+
 /** The mean of a measurement, in hundredths of an instruction. */
 function mean(text: string): number {
   countOf(parseCounts(text), 'find');
-  return (parseNumbers(text).get('sum') ?? NaN) / ROUNDS;
+  return (jsonLines(text, total)[0]?.sum ?? NaN) / ROUNDS;
 }
+
+/** How the table of processes is filled. */
+const table = z.object({
+  buckets: z.number(),
+  used: z.number(),
+  entries: z.number(),
+  longest: z.number(),
+});
 
 interface At {
   size: number;
-  fill: Map<string, number>;
+  fill: z.infer<typeof table>;
   present: number | undefined;
   absent: number;
 }
@@ -48,8 +60,8 @@ function figuresOf(sizes: readonly At[]): Figure[] {
       id: `lookup/${size}/longest`,
       title: `Longest chain of ${size} processes`,
       unit: 'count' as const,
-      value: fill.get('longest') ?? NaN,
-      note: `${fill.get('used') ?? '?'} of ${fill.get('buckets') ?? '?'} buckets hold ${fill.get('entries') ?? '?'} processes`,
+      value: fill.longest,
+      note: `${fill.used} of ${fill.buckets} buckets hold ${fill.entries} processes`,
     },
   ]);
   const series = (of: (at: At) => number | undefined) =>
@@ -88,7 +100,7 @@ export function lookupIn(boots: 1 | 2): Benchmark {
           raw[`${size}`] = [fill, present ?? '', absent].join('\n');
           sizes.push({
             size,
-            fill: parseNumbers(fill),
+            fill: table.parse(JSON.parse(fill)),
             present: present === undefined ? undefined : mean(present),
             absent: mean(absent),
           });

@@ -1,6 +1,8 @@
 /** Denying execve and devices: SwarmGuard beside what one would use instead, in one guest. */
 import { join } from 'node:path';
+import { z } from 'zod';
 import { quoted } from '../../client/client.js';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import { repository } from '../../harness/util/repository.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
@@ -16,7 +18,7 @@ const REPEATS = 3;
 const ROLES = ['outside', 'allow', 'deny'] as const;
 type Role = (typeof ROLES)[number];
 
-/** The calls of vm-images/guest/deny.c. */
+/** The calls of vm-images/guest/measure/deny.c. */
 const CALLS = ['getppid', 'file', 'null', 'kmsg', 'exec'] as const;
 type Call = (typeof CALLS)[number];
 
@@ -102,12 +104,15 @@ const PEERS: readonly Peer[] = [
   },
 ];
 
+const denied = z.object({ name: z.enum(CALLS), least: z.number(), answer: z.string() });
+
 /** Reads what `deny` printed. */
 export function parseCosts(text: string): Record<Call, { least: number; answer: string }> {
+  const lines = jsonLines(text, denied);
   const entries = CALLS.map((call) => {
-    const [, least, answer] = new RegExp(`^${call} (\\d+) \\d+ \\d+ (\\w+)$`, 'm').exec(text) ?? [];
-    if (least === undefined || answer === undefined) throw new Error(`no cost of ${call}:\n${text}`);
-    return [call, { least: Number(least), answer }] as const;
+    const line = lines.find(({ name }) => name === call);
+    if (!line) throw new Error(`no cost of ${call}:\n${text}`);
+    return [call, { least: line.least, answer: line.answer }] as const;
   });
   return Object.fromEntries(entries) as Record<Call, { least: number; answer: string }>;
 }

@@ -8,6 +8,7 @@ import {
   loadBench,
   measured,
   parseCounts,
+  sectionsOf,
 } from './counted.js';
 import type { Reading } from './counted.js';
 import { load } from '../../specs/support/loaded-guest.js';
@@ -23,12 +24,16 @@ const PROGRAMS = ['sh', 'true', 'cat', 'ls', 'dd', 'cp', 'mv', 'rm'].map((name) 
 const FILES = ['status', 'metrics', 'agents'] as const;
 
 async function reads(guest: LoadedGuest): Promise<string> {
-  const each = FILES.map((file) => `echo "${file} $(cost read 20 /proc/swarm/${file} | cut -d' ' -f2-)"`);
+  const each = FILES.map((file) => `echo '== ${file}'; cost read 20 /proc/swarm/${file}`);
   return guest.sh(each.join('; '), { timeoutMs: 300_000 });
 }
 
+/** Each file's count, by its name. */
+const readsIn = (text: string) =>
+  new Map([...sectionsOf(text)].map(([file, part]) => [file, countOf(parseCounts(part), 'read')]));
+
 function readingFigures(few: string, many: string): Figure[] {
-  const [before, after] = [parseCounts(few), parseCounts(many)];
+  const [before, after] = [readsIn(few), readsIn(many)];
   const whole = (['status', 'metrics'] as const).map((file) =>
     instructions(`reading/${file}`, `Reading ${file}`, countOf(after, file).median, {
       series: [

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
 import { quoted } from '../../client/client.js';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import { repository } from '../../harness/util/repository.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
@@ -91,17 +92,18 @@ async function prepare(guest: BootedGuest, ko: string): Promise<void> {
   await load(guest, ko);
 }
 
+/** What a program took in all, and how it exited. */
+const round = z.object({ effort: z.number(), status: z.number() });
+
 /**
  * Reads what `effort` printed, without the first round, which fills caches.
  * @throws where a program failed.
  */
 export function parseEfforts(text: string): number[] {
-  const rounds = [...text.matchAll(/^(\d+) (\d+)$/gm)].map(
-    ([, total, code]) => [Number(total), code] as const,
-  );
-  if (rounds.length < 2 || rounds.some(([, code]) => code !== '0'))
+  const rounds = jsonLines(text, round);
+  if (rounds.length < 2 || rounds.some(({ status }) => status !== 0))
     throw new Error(`not so many rounds:\n${text}`);
-  return rounds.slice(1).map(([total]) => total);
+  return rounds.slice(1).map(({ effort }) => effort);
 }
 
 const NOTE = [

@@ -1,7 +1,7 @@
 /** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/kernel.js';
 import { ARCHITECTURES } from '../util/architecture.js';
@@ -58,29 +58,37 @@ function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string>
   });
 }
 
-/** The programs of vm-images/guest, linked statically, so that they run in any root. */
+/** The C files below vm-images/guest, from there, sorted. */
+async function guestSources(): Promise<string[]> {
+  const names = await readdir(guestDir, { recursive: true });
+  return names.filter((name) => /\.[ch]$/.test(name)).sort();
+}
+
+/** The programs of vm-images/guest, linked statically, so that they run in any root; each with the parts of `lib` it uses. */
 async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
-  const files = (await readdir(guestDir)).filter((name) => /\.[ch]$/.test(name)).sort();
-  const names = files.filter((name) => name.endsWith('.c'));
+  const files = await guestSources();
   const texts = await Promise.all(files.map((name) => readFile(join(guestDir, name), 'utf8')));
+  const programs = files.filter((name) => name.endsWith('.c') && dirname(name) !== 'lib');
+  const flags = '-static -O2 -pthread -Wall -Wextra -Werror -ffunction-sections -Wl,--gc-sections -I/src/lib';
+  const cc = `${ARCHITECTURES[arch].cc} ${flags}`;
+  const commands = [
+    'set -e; mkdir /out/lib; cd /out/lib',
+    `${cc} -c /src/lib/*.c`,
+    ...programs.map((name) => `${cc} -o /out/${basename(name, '.c')} /src/${name} *.o`),
+    'rm -r /out/lib',
+  ].join('\n');
   return cached({
     kind: 'programs',
     label: labelOf(arch, 'guest'),
-    key: [tools.id, ...files, ...texts],
+    key: [tools.id, commands, ...files, ...texts],
     keep: 2,
     build: async (dir) => {
-      const command = [ARCHITECTURES[arch].cc, '-static', '-O2', '-pthread', '-Wall', '-Wextra', '-Werror'];
       const binds = [
         { host: guestDir, inside: 'src' },
         { host: dir, inside: 'out' },
       ];
-      for (const name of names) {
-        const target = `/out/${name.slice(0, -2)}`;
-        const { exitCode, output } = await runInRoot(tools, [...command, '-o', target, `/src/${name}`], {
-          binds,
-        });
-        if (exitCode !== 0) throw new Error(`vm-images/guest/${name} does not build:\n${output}`);
-      }
+      const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
+      if (exitCode !== 0) throw new Error(`vm-images/guest does not build:\n${output}`);
     },
   });
 }

@@ -1,4 +1,5 @@
 /** Every allocation fails once: what it was for is refused or done, and nothing is left half made. */
+import { z } from 'zod';
 import { expect, test } from '../support/fixtures.js';
 import { load, loadOracle } from '../support/loaded-guest.js';
 import { buildModule } from '../support/module.js';
@@ -13,7 +14,7 @@ const RULES = { exec_paths: ['/usr/local/bin/'], devices: ['c 1:3 rwm', 'c 1:9 r
 const ADOPTED = { ...PIDS, privileged: true, namespace_flags: 0 };
 
 /**
- * The operations of vm-images/guest/fault.c: an agent to do them on, and how many allocations and how many
+ * The operations of vm-images/guest/stress/fault.c: an agent to do them on, and how many allocations and how many
  * refusals there are at least.
  */
 const OPERATIONS: Record<string, [object, number, number]> = {
@@ -30,17 +31,20 @@ const OPERATIONS: Record<string, [object, number, number]> = {
   removal: [{ ...PIDS, ...NAMESPACES }, 3, 0],
 };
 
+/** What `fault` says of an operation once it went through. */
+const walked = z.object({ allocations: z.number(), refused: z.number() });
+
 for (const [operation, [agent, fewest, fewestRefused]] of Object.entries(OPERATIONS)) {
   test(`every allocation of ${operation} fails once`, async ({ booted, stage }) => {
     const { ko, oracle } = await buildModule(stage.kernel, ['SWARM_FAULTS=y']);
     if ((await booted.exec('[ -e /proc/swarm_oracle ]')).code !== 0) await loadOracle(booted, oracle);
     const guest = await load(booted, ko);
-    const { code, stdout } = await guest.exec(`fault ${operation} '${JSON.stringify(agent)}'`, {
+    const { code, stdout, stderr } = await guest.exec(`fault ${operation} '${JSON.stringify(agent)}'`, {
       timeoutMs: 580_000,
     });
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^\w+: \d+ allocations, \d+ refused\n$/)]);
-    console.log(stdout.trim());
-    const [allocations = 0, refused = 0] = [...stdout.matchAll(/\d+/g)].map(Number);
+    expect(code, stdout + stderr).toBe(0);
+    const { allocations, refused } = walked.parse(JSON.parse(stdout));
+    console.log(`${operation}: ${allocations} allocations, ${refused} refused`);
     expect(allocations).toBeGreaterThanOrEqual(fewest);
     expect(refused).toBeGreaterThanOrEqual(fewestRefused);
     // Which complains about what is left of agents and their processes.

@@ -1,4 +1,6 @@
 /** Memory that runs out while agents are created, spawned and forked: what is half made goes again. */
+import { z } from 'zod';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
@@ -38,16 +40,14 @@ async function smallCgroup(guest: BootedGuest): Promise<void> {
   await guest.exec(`echo 0 >${TOP}/small/memory.swap.max`);
 }
 
+const ended = z.object({ way: z.string(), count: z.number() });
+const hog = z.object({ kills: z.number() });
+
 /** How often each way ended, as `starve` counts. */
 async function starve(guest: LoadedGuest, killable: boolean, object: object, rounds: number) {
   const words = `${killable ? '--killable ' : ''}0 ${4 * KIB} ${rounds} '${JSON.stringify(object)}'`;
   const text = await guest.sh(`starve ${TOP}/small ${words}`, { timeoutMs: 800_000 });
-  return new Map(
-    text.split('\n').map((line) => {
-      const [, count, how] = /^(\d+) (.*)$/.exec(line) ?? [];
-      return [how ?? line, Number(count)] as const;
-    }),
-  );
+  return new Map(jsonLines(text, ended).map(({ way, count }) => [way, count]));
 }
 
 for (const [what, request] of Object.entries({
@@ -117,7 +117,7 @@ test('while the whole machine runs out of memory agents are born or refused, and
   ].join('\n');
   const { stdout } = await guest.exec(line, { timeoutMs: 300_000 });
   const codes = [...stdout.matchAll(/^launch (\d+)$/gm)].map(([, code]) => Number(code));
-  expect(Number(/^(\d+)$/m.exec(stdout)?.[1]), 'times the hog was killed').toBeGreaterThan(2);
+  expect(jsonLines(stdout, hog)[0]?.kills, 'times the hog was killed').toBeGreaterThan(2);
   expect(codes.filter((code) => code === 0).length, stdout).toBeGreaterThan(5);
   // Refused, no process made, or killed.
   expect(codes.filter((code) => ![0, 125, 126, 137].includes(code))).toEqual([]);

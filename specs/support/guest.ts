@@ -1,5 +1,7 @@
 /** Small things that specs share. */
 import { expect } from '@playwright/test';
+import { z } from 'zod';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 
@@ -87,6 +89,17 @@ export async function background(guest: LoadedGuest, line: string): Promise<numb
   return Number(await guest.sh(`setsid ${line} >/dev/null 2>&1 </dev/null & echo $!`));
 }
 
+/** What a reader of `census` tells. */
+const seen = z.object({
+  how: z.string(),
+  lines: z.number(),
+  missing: z.number(),
+  twice: z.number(),
+  disorder: z.number(),
+  malformed: z.number(),
+  churned: z.number(),
+});
+
 /** What a reader of `census` saw of the agents that lived through its reads. */
 export interface Census {
   /** How it read, as it was told. */
@@ -100,7 +113,7 @@ export interface Census {
 
 /**
  * Runs `census`: readers of agents while agents come and go.
- * @param readers how each reads; see vm-images/guest/census.c
+ * @param readers how each reads; see vm-images/guest/stress/census.c
  */
 export async function census(
   guest: LoadedGuest,
@@ -110,15 +123,8 @@ export async function census(
   timeoutMs = 120_000,
 ): Promise<Census[]> {
   const text = await guest.sh(`census ${agents} ${passes} ${readers.join(' ')}`, { timeoutMs });
-  return text.split('\n').map((line) => {
-    const [how = '', ...fields] = line.split(' ');
-    const counts = new Map(fields.map((field) => field.split('=') as [string, string]));
-    const wrong = ['missing', 'twice', 'disorder', 'malformed'].filter((what) => counts.get(what) !== '0');
-    return {
-      how,
-      lines: Number(counts.get('lines')),
-      churned: Number(counts.get('churned')),
-      wrong: wrong.map((what) => `${what} ${counts.get(what) ?? '?'}`),
-    };
-  });
+  return jsonLines(text, seen).map(({ how, lines, churned, ...wrong }) => ({
+    ...{ how, lines, churned },
+    wrong: Object.entries(wrong).flatMap(([what, count]) => (count > 0 ? [`${what} ${count}`] : [])),
+  }));
 }

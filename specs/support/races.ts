@@ -1,5 +1,7 @@
 /** What is raced in specs/vm/races.spec.ts, and for longer in specs/long/races.spec.ts. */
 import { expect } from '@playwright/test';
+import { z } from 'zod';
+import { jsonLines } from '../../harness/util/json-lines.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { watched } from './oracle.js';
 import { background, expectActive } from './guest.js';
@@ -8,17 +10,19 @@ import type { LoadedGuest } from './loaded-guest.js';
 
 const TIMEOUT_MS = 3_000_000;
 
-/** Runs `race` of vm-images/guest, which must find nothing wrong, and returns what it prints. */
-async function race(guest: LoadedGuest, words: string): Promise<string> {
-  const { code, stdout, stderr } = await guest.exec(`race ${words}`, { timeoutMs: TIMEOUT_MS });
-  expect(stderr, `race ${words}`).toBe('');
-  expect(code, `race ${words}`).toBe(0);
-  return stdout;
-}
+/** How often what happened, by its name. */
+const tally = z.record(z.string(), z.number());
 
-/** A number that `race` printed behind its name. */
-export function counted(printed: string, name: string): number {
-  return Number(new RegExp(`\\b${name} (\\d+)`).exec(printed)?.[1]);
+/** Runs `race` or `moment` of vm-images/guest, which must find nothing wrong, and returns what it counts. */
+export async function tallied(
+  guest: LoadedGuest,
+  line: string,
+  timeoutMs = TIMEOUT_MS,
+): Promise<z.infer<typeof tally>> {
+  const { code, stdout, stderr } = await guest.exec(line, { timeoutMs });
+  expect(stderr, line).toBe('');
+  expect(code, line).toBe(0);
+  return tally.parse(Object.assign({}, ...jsonLines(stdout, tally)));
 }
 
 /** Nothing is left: no agent, cgroup or member, and the module goes, with every object of its caches. */
@@ -36,8 +40,8 @@ export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
 
 /** Create, spawn by every call, adopt, destroy, exit and read, from many threads. */
 export async function churn(guest: LoadedGuest, threads: number, rounds: number): Promise<void> {
-  const { result, samples } = await watched(guest, () => race(guest, `churn ${threads} ${rounds}`));
-  expect(counted(result, 'created')).toBeGreaterThan((threads * rounds) / 4);
+  const { result, samples } = await watched(guest, () => tallied(guest, `race churn ${threads} ${rounds}`));
+  expect(result['created']).toBeGreaterThan((threads * rounds) / 4);
   expect(samples).toBeGreaterThan(0);
   await expectNothingLeft(guest);
 }
@@ -50,7 +54,7 @@ export async function churnWithHotplug(guest: LoadedGuest, threads: number, roun
     `sh -c "until [ -e /run/hotplug-stop ]; do echo 0 >${cpu}; echo 1 >${cpu}; echo >>/srv/hotplug; done"`,
   );
   await times;
-  await race(guest, `churn ${threads} ${rounds}`);
+  await tallied(guest, `race churn ${threads} ${rounds}`);
   await guest.sh('touch /run/hotplug-stop');
   await expect.poll(() => guest.sh(`cat ${cpu}`)).toBe('1');
   await expect.poll(() => guest.sh('pgrep -f hotplug-sto[p] || true')).toBe('');
@@ -62,23 +66,23 @@ export async function churnWithHotplug(guest: LoadedGuest, threads: number, roun
 /** Launchers killed at any moment, by every call they can launch with. */
 export async function killLaunchers(guest: LoadedGuest, rounds: number): Promise<void> {
   for (const via of LAUNCH_CALLS.filter((each) => each !== 'clone'))
-    await race(guest, `killed ${via} ${rounds}`);
+    await tallied(guest, `race killed ${via} ${rounds}`);
   await expectNothingLeft(guest);
 }
 
 /** Unloading and loading against all of churn. */
 export async function unloadAgainstAll(guest: LoadedGuest, times: number): Promise<void> {
-  const printed = await race(guest, `unload /root/swarm_guard.ko ${times}`);
-  expect(counted(printed, 'unloaded'), 'times it was unloaded').toBeGreaterThan(0);
-  expect(counted(printed, 'in use'), 'times it refused').toBeGreaterThan(0);
-  expect(counted(printed, 'created')).toBeGreaterThan(0);
+  const counts = await tallied(guest, `race unload /root/swarm_guard.ko ${times}`);
+  expect(counts['unloaded'], 'times it was unloaded').toBeGreaterThan(0);
+  expect(counts['in_use'], 'times it refused').toBeGreaterThan(0);
+  expect(counts['created']).toBeGreaterThan(0);
   await expectNothingLeft(guest);
 }
 
 /** Every file read and written under a rain of signals, and its writer killed. */
 export async function signals(guest: LoadedGuest, objects: number): Promise<void> {
-  const printed = await race(guest, `signals ${objects}`);
-  expect(counted(printed, 'caught'), 'signals that were caught').toBeGreaterThan(50);
+  const { caught } = await tallied(guest, `race signals ${objects}`);
+  expect(caught, 'signals that were caught').toBeGreaterThan(50);
   await expectNothingLeft(guest);
 }
 

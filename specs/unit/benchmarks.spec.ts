@@ -192,18 +192,21 @@ test('a run that lacks a benchmark is not published', async () => {
 });
 
 test('what deny prints is read, and a call that is missing is an error', () => {
-  const text = ['getppid', 'file', 'null', 'kmsg', 'exec'].map((call, index) => `${call} ${index} 9 9 EPERM`);
+  const text = ['getppid', 'file', 'null', 'kmsg', 'exec'].map((name, least) =>
+    JSON.stringify({ name, least, median: 9, most: 9, answer: 'EPERM' }),
+  );
   expect(parseCosts(text.join('\n')).kmsg).toEqual({ least: 3, answer: 'EPERM' });
   expect(() => parseCosts(text.slice(1).join('\n'))).toThrow(/no cost of getppid/);
 });
 
 test('what effort prints is read without its first round, and a program that fails is an error', () => {
-  const text = '90 0\n{"id":1}\npid 7\n30 0\n10 0\n20 0\n';
+  const round = (effort: number, status = 0) => `${JSON.stringify({ effort, status })}\n`;
+  const text = `${round(90)}{"id":1}\npid 7\n${round(30)}${round(10)}${round(20)}`;
   expect(parseEfforts(text)).toEqual([30, 10, 20]);
   expect(medianOf(parseEfforts(text))).toEqual({ value: 20, spread: [10, 30] });
   expect(medianOf([5, 5, 5])).toEqual({ value: 5 });
-  expect(() => parseEfforts(`${text}20 1\n`)).toThrow(/not so many rounds/);
-  expect(() => parseEfforts('90 0\n')).toThrow(/not so many rounds/);
+  expect(() => parseEfforts(text + round(20, 1))).toThrow(/not so many rounds/);
+  expect(() => parseEfforts(round(90))).toThrow(/not so many rounds/);
 });
 
 test('a run of stress-ng that did not do what it was to is an error', () => {
@@ -229,68 +232,80 @@ test('an operation costs what many of them take more than few, between what roun
   expect(added(without, withIt)).toEqual({ value: 5, low: -4.55, high: 10.53 });
 });
 
+/** What `crowd` says of the last thousand of a size. */
+const sized = (size: number, effort: number, slab: number, line = 3000) => ({
+  at: { size, effort, added: 250000, own: 0, slab, available: 80000000, line },
+});
+
 /** What `crowd` prints, with some lines in the place of others. */
-function crowdText(other: Record<string, string> = {}): string {
+function crowdText(other: Record<string, object | undefined> = {}): string {
   const lines = {
-    empty: 'empty 1000000 90000000',
-    first: 'at 1000 6000000 250000 0 1250000 89000000 3000',
-    next: 'at 2000 6100000 250000 0 1500000 88000000 3000',
-    last: 'at 5000 6600000 251000 0 2250000 80000000 3100',
-    full: 'full 5000 80000000',
-    left: 'left 1010000 89900000',
-    agents: 'agents 12 30000 0',
-    events: 'events 90 10 0 100',
+    empty: { empty: { slab: 1000000, available: 90000000 } },
+    first: sized(1000, 6000000, 1250000),
+    next: sized(2000, 6100000, 1500000),
+    last: sized(5000, 6600000, 2250000, 3100),
+    full: { full: { size: 5000, available: 80000000 } },
+    forkers: undefined,
+    left: { left: { slab: 1010000, available: 89900000 } },
+    agents: { agents: { passes: 12, lines: 30000, wrong: 0 } },
+    events: { events: { events: 90, lost: 10, gaps: 0, recorded: 100 } },
     ...other,
   };
-  return `${Object.values(lines).join('\n')}\n`;
+  return Object.values(lines)
+    .map((each) => (each ? `${JSON.stringify(each)}\n` : ''))
+    .join('');
 }
 
 test('what crowd prints is read in full, and whatever does not hold of very many agents fails the benchmark', () => {
   const limits = { growth: 32, effort: 1.25, left: 8 };
-  const wrong = (other: Record<string, string>) => crowdWrong(parseCrowd(crowdText(other)), limits);
+  const wrong = (other: Record<string, object>) => crowdWrong(parseCrowd(crowdText(other)), limits);
   const crowd = parseCrowd(crowdText());
   expect(crowd.at.map(({ size, effort, added, line }) => [size, effort, added, line])).toEqual([
     [1000, 6000000, 250000, 3000],
     [2000, 6100000, 250000, 3000],
-    [5000, 6600000, 251000, 3100],
+    [5000, 6600000, 250000, 3100],
   ]);
   expect(crowd).toMatchObject({ full: 5000, available: 80000000, refused: undefined, again: undefined });
   const [first] = crowd.at;
   if (!first) throw new Error('no size');
   expect(crowd.forkers).toBeUndefined();
-  expect(parseCrowd(crowdText({ full: 'full 5000 80000000\nforkers 100 40 60 7' })).forkers).toEqual({
-    count: 100,
-    ...{ least: 40, most: 60, refused: 7 },
-  });
+  const forkers = { count: 100, least: 40, most: 60, refused: 7 };
+  expect(parseCrowd(crowdText({ forkers: { forkers } })).forkers).toEqual(forkers);
+  const answer = { error: 'ENOSPC', field: 'memory_limit' };
+  expect(parseCrowd(crowdText({ refused: { refused: { size: 5000, answer } } })).refused).toBe(
+    '{"error":"ENOSPC","field":"memory_limit"}',
+  );
   expect(wrong({})).toEqual([]);
   expect(slopes(crowd).map(({ bytes }) => bytes)).toEqual([250, 250, 250]);
-  const grown = 'at 5000 6600000 251000 0 2400000 80000000 3100';
+  const grown = sized(5000, 6600000, 2400000);
   expect(wrong({ last: grown })[0]).toMatch(
     /up to 5000 take 50 bytes of slab each more than those up to 2000/,
   );
-  const slow = 'at 5000 9000000 251000 0 2250000 80000000 3100';
+  const slow = sized(5000, 9000000, 2250000);
   expect(wrong({ last: slow })[0]).toMatch(/took 1.50 times what the first took/);
   const rounds = (slab: number) =>
-    crowdWrong(
-      parseCrowd(crowdText({ last: `at 5000 6600000 0 0 ${slab} 80000000 3100` })),
-      { ...limits, growth: 8 },
-      true,
-    );
+    crowdWrong(parseCrowd(crowdText({ last: sized(5000, 6600000, slab) })), { ...limits, growth: 8 }, true);
   expect(rounds(1_280_000), 'of rounds none stays').toEqual([]);
   expect(rounds(1_290_000)[0]).toMatch(/each round up to 5000 adds 10.0 bytes/);
-  expect(wrong({ left: 'left 1100000 1' })[0]).toMatch(/each destroyed agent leaves 20.0 bytes/);
-  expect(wrong({ agents: 'agents 0 0 0' })[0]).toMatch(/never read in whole/);
-  expect(wrong({ agents: 'agents 9 9 1' })[0]).toMatch(/missing, or out of order, 1 times/);
-  expect(wrong({ events: 'events 90 10 1 100' })[0]).toMatch(/events had 1 gaps/);
-  expect(wrong({ events: 'events 90 9 0 100' })[0]).toMatch(/of 100 events 90 were seen and 9 told/);
+  expect(wrong({ left: { left: { slab: 1100000, available: 1 } } })[0]).toMatch(
+    /each destroyed agent leaves 20.0 bytes/,
+  );
+  const agents = (passes: number, wrong: number) => ({ agents: { agents: { passes, lines: 9, wrong } } });
+  expect(wrong(agents(0, 0))[0]).toMatch(/never read in whole/);
+  expect(wrong(agents(9, 1))[0]).toMatch(/missing, or out of order, 1 times/);
+  const events = (lost: number, gaps: number) => ({
+    events: { events: { events: 90, lost, gaps, recorded: 100 } },
+  });
+  expect(wrong(events(10, 1))[0]).toMatch(/events had 1 gaps/);
+  expect(wrong(events(9, 0))[0]).toMatch(/of 100 events 90 were seen and 9 told/);
   const pairs = (bytes: (size: number) => number) => ({
     empty: { slab: 0, available: 0 },
     at: [1000, 3000, 6000].map((size) => ({ ...first, size, slab: bytes(size) })),
   });
   expect(bytesOfPair(pairs((size) => 300_000 * size))).toBe(0);
   expect(bytesOfPair(pairs((size) => 300_000 * size + 16 * size * size))).toBeCloseTo(16);
-  expect(() => parseCrowd(crowdText({ left: '' }))).toThrow(/no line of left/);
-  expect(() => parseCrowd(crowdText({ next: '', last: '' }))).toThrow(/not so many sizes/);
+  expect(() => parseCrowd(crowdText({ left: undefined }))).toThrow(/did not come to its end/);
+  expect(() => parseCrowd(crowdText({ next: undefined, last: undefined }))).toThrow(/not so many sizes/);
 });
 
 test('a name stands for the benchmarks that begin with it, and one of none is an error that names all', () => {

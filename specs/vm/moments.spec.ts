@@ -1,20 +1,15 @@
 /** What happens in a moment that is too short to meet, unless a function of the kernel is made slow. */
 import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
-import { counted, expectNothingLeft } from '../support/races.js';
+import { expectNothingLeft, tallied } from '../support/races.js';
 import { background, expectActive } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 import type { Stage } from '../support/stage.js';
 
-/** Runs `moment` of vm-images/guest, which must find nothing wrong; returns what it prints. */
-async function moment(guest: LoadedGuest, words: string): Promise<string> {
-  const { code, stdout, stderr } = await guest.exec(`moment ${words}`, { timeoutMs: 170_000 });
-  expect(stderr, `moment ${words}`).toBe('');
-  expect(code, `moment ${words}`).toBe(0);
-  return stdout;
-}
+/** Runs `moment` of vm-images/guest, which must find nothing wrong; returns what it counts. */
+const moment = (guest: LoadedGuest, words: string) => tallied(guest, `moment ${words}`, 170_000);
 
 interface Delay {
   function: string;
@@ -46,19 +41,19 @@ test("a process that is adopted while it is being forked belongs to its parent's
 }) => {
   // Its number can be found already, and its parent has not told anybody of it.
   const slow = { function: 'sched_post_fork', ms: 10 };
-  const printed = await delayed(loaded, stage, slow, () => moment(loaded, 'adopting 100'));
-  expect(counted(printed, 'early'), printed).toBeGreaterThan(50);
-  expect(counted(printed, 'adopted'), printed).toBe(0);
+  const { early, adopted } = await delayed(loaded, stage, slow, () => moment(loaded, 'adopting 100'));
+  expect(early).toBeGreaterThan(50);
+  expect(adopted).toBe(0);
   await expectNothingLeft(loaded);
 });
 
 test('an agent destroyed between its arming and the end of a fork has no child outside', async ({
   loaded,
 }) => {
-  const printed = await moment(loaded, 'canceled 300 6000');
-  expect(counted(printed, 'refused'), printed).toBeGreaterThan(10);
-  expect(counted(printed, 'died'), printed).toBeGreaterThan(10);
-  expect(counted(printed, 'refused') + counted(printed, 'died')).toBe(300);
+  const { refused = 0, died = 0 } = await moment(loaded, 'canceled 300 6000');
+  expect(refused).toBeGreaterThan(10);
+  expect(died).toBeGreaterThan(10);
+  expect(refused + died).toBe(300);
   await expectNothingLeft(loaded);
 });
 
@@ -111,8 +106,8 @@ for (const [who, comm] of [
   test(`"destroyed" is told when ${who} has let go of its files`, async ({ loaded, stage }) => {
     const id = await holder(loaded);
     const slow = { function: 'exit_files', ms: 100, ...(comm ? { comm } : {}) };
-    const printed = await delayed(loaded, stage, slow, () => moment(loaded, `let-go /srv/held ${id}`));
-    expect(printed).toBe('let go\n');
+    const counts = await delayed(loaded, stage, slow, () => moment(loaded, `let-go /srv/held ${id}`));
+    expect(counts).toEqual({ let_go: 1 });
     await expectNothingLeft(loaded);
   });
 
@@ -180,12 +175,12 @@ test('no file that gives orders can be opened before the module is loaded whole'
   stage,
 }) => {
   await loaded.unload();
-  const printed = await delayed(loaded, stage, { function: 'proc_create', ms: 100 }, async () => {
+  const { early, opened } = await delayed(loaded, stage, { function: 'proc_create', ms: 100 }, async () => {
     const opening = moment(loaded, 'opening 100');
     await loaded.sh('sleep 0.5; insmod /root/swarm_guard.ko');
     return opening;
   });
-  expect(counted(printed, 'early'), printed).toBeGreaterThan(0);
-  expect(counted(printed, 'opened'), printed).toBeGreaterThan(0);
+  expect(early).toBeGreaterThan(0);
+  expect(opened).toBeGreaterThan(0);
   await expectNothingLeft(asLoaded(loaded));
 });

@@ -1,4 +1,5 @@
 /** What an agent uses up: docs/threat-model.md, "What agents use up". */
+import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll, expectActive, hold } from '../support/guest.js';
@@ -53,6 +54,11 @@ const NUMBERS: readonly Numbered[] = [
   },
 ];
 
+/** How much of a number `usage` got, and which error ended it. */
+const usage = z.object({ got: z.number(), end: z.string() });
+const parseUsage = (text: string) => usage.parse(JSON.parse(text));
+const ALL = { got: 4, end: 'ok' };
+
 /** Sets sysctls while `work` runs. */
 async function withSysctls(
   guest: LoadedGuest,
@@ -79,14 +85,14 @@ for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUM
       await loaded.sh(': >/run/used && chmod 666 /run/used');
       const { line, release } = hold(loaded);
       const greedy = loaded.swarm.run(policy, `(${line}) | usage ${number} 1000 >/run/used`, { under });
-      await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 30_000 }).toMatch(/^\d+ E/);
-      const [got, error] = (await loaded.sh('cat /run/used')).split(' ');
-      expect(error).toBe(end);
-      expect(Number(got), 'it got some').toBeGreaterThan(4);
-      expect(await loaded.sh(`${under} usage ${number} 4 </dev/null`), 'root').toBe('4 ok');
+      await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 30_000 }).not.toBe('');
+      const used = parseUsage(await loaded.sh('cat /run/used'));
+      expect(used.end).toBe(end);
+      expect(used.got, 'it got some').toBeGreaterThan(4);
+      expect(parseUsage(await loaded.sh(`${under} usage ${number} 4 </dev/null`)), 'root').toEqual(ALL);
       if (!shared) {
         const other = await loaded.swarm.run(policy, `usage ${number} 4 </dev/null`, { under });
-        expect(other.stdout, 'another agent').toBe('4 ok\n');
+        expect(parseUsage(other.stdout), 'another agent').toEqual(ALL);
       }
       await release();
       await greedy;

@@ -14,7 +14,8 @@
  *   find present | find absent
  *		the lookup of processes in that table, and in it but not there
  *
- * A result is a line each, "NAME MIN MEDIAN MAX", less what measuring itself takes.
+ * A result is a line of JSON each, {"name":NAME,"least":N,"median":N,"most":N}, less what
+ * measuring itself takes.
  * Numbers are hexadecimal with 0x.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -62,8 +63,8 @@ void bench_report(struct seq_buf *out, const char *name, struct bench_samples *s
 	unsigned int nr = samples->nr;
 
 	sort(counts, nr, sizeof(*counts), by_size, NULL);
-	seq_buf_printf(out, "%s %llu %llu %llu\n", name, counts[0], counts[nr / 2],
-		       counts[nr - 1]);
+	seq_buf_printf(out, "{\"name\":\"%s\",\"least\":%llu,\"median\":%llu,\"most\":%llu}\n",
+		       name, counts[0], counts[nr / 2], counts[nr - 1]);
 }
 
 static void calibrate(void)

@@ -67,7 +67,8 @@ static void measure(struct swarm_hook *hook, const char *name, unsigned long arg
 			bench_sample(samples, start, end);
 	}
 	bench_report(out, name, samples);
-	seq_buf_printf(out, "answer %d\n", ftrace_regs_get_instruction_pointer(fregs) != 0);
+	seq_buf_printf(out, "{\"answered\":%s}\n",
+		       ftrace_regs_get_instruction_pointer(fregs) ? "true" : "false");
 }
 
 static int parse(char *words, unsigned long args[4])

@@ -88,8 +88,8 @@ static void describe(struct seq_buf *out)
 		if (!(i & 0xffff))
 			cond_resched();
 	}
-	seq_buf_printf(out, "buckets %lu\nused %lu\nentries %lu\nlongest %u\n", buckets, used,
-		       entries, longest);
+	seq_buf_printf(out, "{\"buckets\":%lu,\"used\":%lu,\"entries\":%lu,\"longest\":%u}\n",
+		       buckets, used, entries, longest);
 }
 
 /* Order: "fill N" */
@@ -175,7 +175,7 @@ int bench_table_find(char *order, struct seq_buf *out)
 	}
 	if (!err) {
 		bench_report(out, "find", samples);
-		seq_buf_printf(out, "sum %llu\n", sum);
+		seq_buf_printf(out, "{\"sum\":%llu}\n", sum);
 	}
 	kfree(samples);
 	return err;

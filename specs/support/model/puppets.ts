@@ -36,7 +36,7 @@ export class Puppets {
 
   /**
    * Gives a command, waits for the end of those who die of it, and looks at everything.
-   * @param command as vm-images/guest/puppet.c has it
+   * @param command as vm-images/guest/stress/puppet.c has it
    */
   async tell(command: string, deaths: readonly Puppet[] = []): Promise<Told> {
     const look = `cat /proc/swarm/status /proc/swarm/agents ${ORACLE}`;

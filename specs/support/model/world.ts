@@ -13,7 +13,7 @@ export interface Policy {
   cpu: number;
 }
 
-/** A process that does what it is told (vm-images/guest/puppet.c). */
+/** A process that does what it is told (vm-images/guest/stress/puppet.c). */
 export interface Puppet {
   readonly slot: number;
   /** As the host counts; 0 until it has said so. */

@@ -17,8 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static int memory(size_t bytes)
+#include "dispatch.h"
+
+static int memory(char **arguments)
 {
+	size_t bytes = strtoull(arguments[0], NULL, 0);
 	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
@@ -30,21 +33,21 @@ static int memory(size_t bytes)
 	return 0;
 }
 
-static int cpu(int seconds)
+static int cpu(char **arguments)
 {
 	struct timespec now;
 	time_t end;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	end = now.tv_sec + seconds;
+	end = now.tv_sec + atoi(arguments[0]);
 	while (now.tv_sec < end)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 	return 0;
 }
 
-static int processes(int n)
+static int processes(char **arguments)
 {
-	int i, err = 0;
+	int n = atoi(arguments[0]), i, err = 0;
 
 	for (i = 0; i < n; i++) {
 		pid_t pid = fork();
@@ -66,17 +69,24 @@ static int processes(int n)
 	return 0;
 }
 
+static int wait_for_good(char **unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static const struct word words[] = {
+	{ "memory", 1, memory, "BYTES" },
+	{ "cpu", 1, cpu, "SECONDS" },
+	{ "processes", 1, processes, "N" },
+	{ "wait", 0, wait_for_good, NULL },
+	{}
+};
+
 int main(int argc, char **argv)
 {
-	if (argc == 3 && !strcmp(argv[1], "memory"))
-		return memory(strtoull(argv[2], NULL, 0));
-	if (argc == 3 && !strcmp(argv[1], "cpu"))
-		return cpu(atoi(argv[2]));
-	if (argc == 3 && !strcmp(argv[1], "processes"))
-		return processes(atoi(argv[2]));
-	if (argc == 2 && !strcmp(argv[1], "wait"))
-		for (;;)
-			pause();
-	fprintf(stderr, "usage: consume memory BYTES | cpu SECONDS | processes N | wait\n");
-	return 2;
+	(void)argc;
+	return dispatch(argv, words);
 }

@@ -11,7 +11,7 @@
  *   bomb                   fork without end
  *   request-key            wait, uninterruptibly, for /sbin/request-key
  *
- * Prints how often what happened; exits 1 with a line on stderr where something
+ * Prints how often what happened, as JSON; exits 1 with a line on stderr where something
  * happened that must not.
  */
 #define _GNU_SOURCE
@@ -19,7 +19,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/keyctl.h>
-#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -35,7 +34,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "clock.h"
+#include "clone3.h"
+#include "dispatch.h"
+#include "swarm.h"
 
 #define IDS		512
 #define STACK		65536
@@ -58,13 +60,6 @@ static void fail(const char *fmt, ...)
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fputc('\n', stderr);
-}
-
-static void pause_us(long us)
-{
-	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
-
-	nanosleep(&time, NULL);
 }
 
 static int vanished(int err)
@@ -96,11 +91,13 @@ static long create(const char *object)
 
 	if (fd < 0)
 		return 0;
+	/* Not swarm_give(): the module may go between a write that it refused and the read. */
 	if (write(fd, object, strlen(object)) < 0 && vanished(errno))
 		goto out;
 	if (read(fd, answer, sizeof(answer) - 1) < 0 && vanished(errno))
 		goto out;
-	if (sscanf(answer, "{\"id\":%ld}", &id) == 1)
+	id = swarm_id(answer);
+	if (id)
 		atomic_fetch_add(&created, 1);
 	else if (strstr(answer, "\"ESRCH\"") || strstr(answer, "\"EBUSY\""))
 		atomic_fetch_add(&refused, 1);
@@ -113,13 +110,11 @@ out:
 
 static void destroy(long id)
 {
-	char line[32];
 	int fd = open_swarm("destroy", O_WRONLY);
 
 	if (fd < 0)
 		return;
-	snprintf(line, sizeof(line), "%ld\n", id);
-	if (write(fd, line, strlen(line)) > 0)
+	if (!swarm_destroy(fd, id))
 		atomic_fetch_add(&destroyed, 1);
 	else if (errno == ESRCH)
 		atomic_fetch_add(&missed, 1);
@@ -180,7 +175,6 @@ static int child_life(void *kind)
 static pid_t start(const char *via, long kind)
 {
 	char *argv[] = { "/bin/true", NULL };
-	struct clone_args args = { .exit_signal = SIGCHLD };
 	pid_t pid = -1;
 
 	if (!strcmp(via, "posix_spawn")) {
@@ -194,7 +188,7 @@ static pid_t start(const char *via, long kind)
 		free(stack);
 		return pid;
 	}
-	pid = !strcmp(via, "fork") ? raw_fork() : syscall(SYS_clone3, &args, sizeof(args));
+	pid = !strcmp(via, "fork") ? raw_fork() : clone3_child(0);
 	if (!pid)
 		child_life((void *)kind);
 	return pid;
@@ -331,26 +325,51 @@ static void clean_up(void)
 		fclose(agents);
 }
 
-static void churn(long threads)
+/* What happened, once orphans have ended; returns the exit status. */
+static int sum_up(void)
 {
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	printf("{\"created\":%d,\"refused\":%d,\"canceled\":%d,\"destroyed\":%d,\"missed\":%d,"
+	       "\"unloaded\":%d,\"in_use\":%d}\n",
+	       created, refused, canceled, destroyed, missed, unloaded, in_use);
+	return failures > 0;
+}
+
+/* Orphans end up here. */
+static void adopt_orphans(void)
+{
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+static int churn(char **arguments)
+{
+	long threads = atol(arguments[0]), i;
 	pthread_t thread[64];
-	long i;
+
+	rounds = atol(arguments[1]);
+	adopt_orphans();
 
 	for (i = 0; i < threads; i++)
 		pthread_create(&thread[i], NULL, churner, (void *)i);
 	for (i = 0; i < threads; i++)
 		pthread_join(thread[i], NULL);
+	clean_up();
+	return sum_up();
 }
 
-static void killed(const char *via)
+static int killed(char **arguments)
 {
+	const char *via = arguments[0];
 	unsigned int seed = 7;
 	int ready[2];
 	char byte;
 	long i;
 
+	rounds = atol(arguments[1]);
+	adopt_orphans();
 	if (pipe2(ready, O_CLOEXEC))
-		return;
+		return 1;
 	for (i = 0; i < rounds; i++) {
 		long before = rand_r(&seed) % 4000, kind = rand_r(&seed) % 4;
 		pid_t launcher = raw_fork();
@@ -370,6 +389,7 @@ static void killed(const char *via)
 		kill(launcher, SIGKILL);
 		waitpid(launcher, NULL, 0);
 	}
+	return sum_up();
 }
 
 /* Unloading and loading */
@@ -388,9 +408,11 @@ static void load(int ko)
 		pause_us(100);
 }
 
-static void unload(const char *path, long times)
+/* Of a race that lasts there would be more orphans than process ids: they are the first process's. */
+static int unload(char **arguments)
 {
-	int ko = open(path, O_RDONLY | O_CLOEXEC);
+	int ko = open(arguments[0], O_RDONLY | O_CLOEXEC);
+	long times = atol(arguments[1]);
 	pthread_t thread[4];
 	long i;
 
@@ -412,6 +434,8 @@ static void unload(const char *path, long times)
 	for (i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	close(ko);
+	clean_up();
+	return sum_up();
 }
 
 /* Signals */
@@ -554,13 +578,15 @@ static void kill_writer(const char *objects, long before, long us)
 		fail("killed: %ld agents left", status_line(0));
 }
 
-static void signals(long objects)
+static int signals(char **arguments)
 {
+	long objects = atol(arguments[0]);
 	struct sigaction action = { .sa_handler = on_signal };
 	char *text = repeat("{}\n", objects), *many = repeat("{\"cpu_quota\":5}\n", 20000);
 	long before = status_line(1), lines;
 	pthread_t thread;
 
+	adopt_orphans();
 	target = getpid();
 	sigaction(SIGUSR1, &action, NULL);
 	pthread_create(&thread, NULL, rain, NULL);
@@ -578,7 +604,9 @@ static void signals(long objects)
 		kill_writer(many, status_line(1), 4000 << i);
 	stopping = 1;
 	pthread_join(thread, NULL);
-	printf("caught %ld\n", caught);
+	printf("{\"caught\":%ld}\n", caught);
+	clean_up();
+	return sum_up();
 }
 
 /* Inside an agent */
@@ -596,13 +624,14 @@ static void *exec_again(void *left)
 	return NULL;
 }
 
-static void exec_threads(long left)
+static int exec_threads(char **arguments)
 {
+	long left = atol(arguments[0]);
 	pthread_t thread;
 
 	if (!left) {
 		printf("pid %d, active %ld\n", getpid(), status_line(0));
-		return;
+		return failures > 0;
 	}
 	pthread_barrier_init(&barrier, NULL, 8);
 	for (int i = 0; i < 8; i++)
@@ -612,42 +641,34 @@ static void exec_threads(long left)
 		pause();
 }
 
+static int bomb(char **unused)
+{
+	(void)unused;
+	for (;;)
+		raw_fork();
+	return 0;
+}
+
+static int request_key(char **unused)
+{
+	(void)unused;
+	return syscall(SYS_request_key, "user", "swarm-guard:race", "wait",
+		       KEY_SPEC_PROCESS_KEYRING) < 0;
+}
+
+static const struct word words[] = {
+	{ "churn", 2, churn, "THREADS ROUNDS" },
+	{ "killed", 2, killed, "VIA ROUNDS" },
+	{ "unload", 2, unload, "KO TIMES" },
+	{ "signals", 1, signals, "OBJECTS" },
+	{ "exec-threads", 1, exec_threads, "ROUNDS" },
+	{ "bomb", 0, bomb, NULL },
+	{ "request-key", 0, request_key, NULL },
+	{}
+};
+
 int main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-
-	rounds = argc > 2 ? atol(argv[argc - 1]) : 0;
-	if (!strcmp(what, "bomb"))
-		for (;;)
-			raw_fork();
-	if (!strcmp(what, "request-key"))
-		return syscall(SYS_request_key, "user", "swarm-guard:race", "wait",
-			       KEY_SPEC_PROCESS_KEYRING) < 0;
-	if (!strcmp(what, "exec-threads")) {
-		exec_threads(rounds);
-		return failures > 0;
-	}
-	/*
-	 * Orphans end up here, and are waited for at the end. Of a race that lasts there
-	 * would be more than Linux has process ids for: those are the first process's.
-	 */
-	if (strcmp(what, "unload"))
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (!strcmp(what, "churn") && argc == 4)
-		churn(atol(argv[2]));
-	else if (!strcmp(what, "killed") && argc == 4)
-		killed(argv[2]);
-	else if (!strcmp(what, "unload") && argc == 4)
-		unload(argv[2], rounds);
-	else if (!strcmp(what, "signals") && argc == 3)
-		signals(rounds);
-	else
-		return 2;
-	if (strcmp(what, "killed"))
-		clean_up();
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	printf("created %d refused %d canceled %d destroyed %d missed %d unloaded %d in use %d\n", created,
-	       refused, canceled, destroyed, missed, unloaded, in_use);
-	return failures > 0;
+	(void)argc;
+	return dispatch(argv, words);
 }

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "files.h"
+
 int main(int argc, char **argv)
 {
 	const struct landlock_ruleset_attr attr = {
@@ -22,10 +24,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
-	if (rules < 0 || syscall(SYS_landlock_restrict_self, rules, 0)) {
-		fprintf(stderr, "landlock: %s\n", strerrorname_np(errno));
-		return 1;
-	}
+	if (rules < 0 || syscall(SYS_landlock_restrict_self, rules, 0))
+		die("landlock");
 	execv(argv[1], argv + 1);
 	fprintf(stderr, "%s: %s\n", argv[1], strerrorname_np(errno));
 	return 127;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * life WHAT ROUNDS ... — what an agent's life costs, in a guest whose time-stamp
- * counter counts instructions. A line "NAME MIN MEDIAN MAX" for each of:
+ * counter counts instructions. A line of JSON, the least, the median and the most,
+ * for each of:
  *
  *   register ROUNDS OBJECT         one write of one object to create
  *   batch ROUNDS OBJECT COUNT      one write of so many
@@ -20,10 +21,8 @@
  * during these waits, and what it executed is taken off.
  */
 #define _GNU_SOURCE
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,7 +36,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "count.h"
+#include "clone3.h"
+#include "counting.h"
+#include "files.h"
+#include "swarm.h"
 
 #define CGROUP "/tmp/cgroup"
 /* Between two readings of the counter in the loop that waits: more is somebody else. */
@@ -80,7 +82,7 @@ static void start_waiter(void)
 	if (!waiter)
 		run_while_all_wait();
 	if (waiter < 0)
-		err(1, "fork");
+		die("fork");
 }
 
 /* So that a child does not run before its parent is back from making it. */
@@ -89,7 +91,7 @@ static void stay_in_front(void)
 	const struct sched_param first = { .sched_priority = 1 };
 
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first))
-		err(1, "sched_setscheduler");
+		die("sched_setscheduler");
 }
 
 /* Until the kernel has nothing left to do of the round before. */
@@ -106,15 +108,6 @@ static void settle(void)
 	} while (waited * 100 < start * 97);
 }
 
-static int open_or_fail(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-
-	if (fd < 0)
-		err(1, "%s", path);
-	return fd;
-}
-
 static u64 timed_write(int fd, const char *bytes, size_t length)
 {
 	u64 start = now();
@@ -122,7 +115,7 @@ static u64 timed_write(int fd, const char *bytes, size_t length)
 	u64 end = now();
 
 	if (written != (ssize_t)length)
-		err(1, "write of %.80s returned %zd", bytes, written);
+		die("write of %.80s returned %zd", bytes, written);
 	return end - start;
 }
 
@@ -136,24 +129,19 @@ static u64 last_id(void)
 
 	while ((n = read(create, answer, sizeof(answer) - 1)) > 0) {
 		answer[n] = '\0';
-		for (at = strstr(answer, "{\"id\":"); at; at = strstr(at + 1, "{\"id\":"))
-			id = strtoull(at + 6, NULL, 10);
+		for (at = answer; at; at = swarm_next_id(at, &id))
+			;
 	}
 	if (!id)
-		err(1, "create said nothing");
+		die("create said nothing");
 	return id;
 }
 
 static void destroy_range(u64 from, u64 to)
 {
-	char line[32];
-
-	for (; from <= to; from++) {
-		int length = snprintf(line, sizeof(line), "%llu\n", from);
-
-		if (write(destroy, line, length) != length)
-			err(1, "destroying %llu", from);
-	}
+	for (; from <= to; from++)
+		if (swarm_destroy(destroy, from))
+			die("destroying %llu", from);
 }
 
 static void registering(int nr, const char *object)
@@ -167,7 +155,7 @@ static void registering(int nr, const char *object)
 			first = last_id();
 	}
 	destroy_range(first, first + nr - 1);
-	report("register", counts[0], nr);
+	report("register", counts[0], nr, NULL);
 }
 
 static void write_many(int nr, const char *object, int count)
@@ -176,12 +164,12 @@ static void write_many(int nr, const char *object, int count)
 	int i;
 
 	if (count * (length + 1) > sizeof(text))
-		err(1, "so many objects do not fit");
+		die("so many objects do not fit");
 	for (i = 0; i < count; i++)
 		sprintf(text + i * (length + 1), "%s\n", object);
 	for (i = 0; i < nr; i++) {
 		/* Of one that is written only, so that no answers fill up. */
-		int fd = open_or_fail("/proc/swarm/create", O_WRONLY);
+		int fd = open_or_die("/proc/swarm/create", O_WRONLY);
 
 		counts[0][i] = timed_write(fd, text, count * (length + 1));
 		close(fd);
@@ -194,10 +182,10 @@ static void registering_many(int nr, const char *object, int count)
 
 	write_many(nr, object, count);
 	if (write(create, "{}", 2) != 2)
-		err(1, "create");
+		die("create");
 	first = last_id() - (u64)nr * count;
 	destroy_range(first, first + (u64)nr * count);
-	report("batch", counts[0], nr);
+	report("batch", counts[0], nr, NULL);
 }
 
 static void destroying(int nr)
@@ -208,7 +196,7 @@ static void destroying(int nr)
 
 	for (i = 0; i < nr; i++) {
 		if (write(create, "{}", 2) != 2)
-			err(1, "create");
+			die("create");
 		if (!first)
 			first = last_id();
 	}
@@ -217,7 +205,7 @@ static void destroying(int nr)
 
 		counts[0][i] = timed_write(destroy, line, length);
 	}
-	report("destroy", counts[0], nr);
+	report("destroy", counts[0], nr, NULL);
 }
 
 static void adopting(int nr, const char *object)
@@ -240,7 +228,7 @@ static void adopting(int nr, const char *object)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
-	report("adopt", counts[0], nr);
+	report("adopt", counts[0], nr, NULL);
 }
 
 /* The phases of one birth, with what was waited in each taken off. */
@@ -277,9 +265,9 @@ static void note(int round, struct mark start, struct mark armed, struct mark fo
 	int status;
 
 	if (pid < 0)
-		err(1, "clone");
+		die("clone");
 	if (waitpid(pid, &status, 0) != pid || status)
-		err(1, "the child ended with %#x", status);
+		die("the child ended with %#x", status);
 	born = (struct mark){ .at = shared->born, .waited = shared->waited_at_birth };
 	counts[0][round] = between(start, armed);
 	counts[1][round] = between(armed, forked);
@@ -293,7 +281,7 @@ static void tell(int nr)
 	int i;
 
 	for (i = 0; i < 4; i++)
-		report(names[i], counts[i], nr);
+		report(names[i], counts[i], nr, NULL);
 }
 
 static pid_t make_child(u64 flags, int cgroup)
@@ -304,7 +292,7 @@ static pid_t make_child(u64 flags, int cgroup)
 		.cgroup = cgroup >= 0 ? cgroup : 0,
 	};
 
-	return syscall(SYS_clone3, &args, sizeof(args));
+	return raw_clone3(&args);
 }
 
 static void bearing(int nr, const char *object)
@@ -317,7 +305,7 @@ static void bearing(int nr, const char *object)
 		settle();
 		start = mark();
 		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
-			err(1, "create");
+			die("create");
 		armed = mark();
 		pid = make_child(0, -1);
 		if (!pid)
@@ -339,7 +327,7 @@ static void limit(const char *directory, const char *file, const char *value)
 	if (fd < 0 && !strcmp(file, "memory.swap.max"))
 		return;
 	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		err(1, "%s", path);
+		die("%s", path);
 	close(fd);
 }
 
@@ -359,14 +347,14 @@ static void by_hand(int nr, int into)
 		settle();
 		start = mark();
 		if (mkdir(directory, 0755))
-			err(1, "%s", directory);
+			die("%s", directory);
 		limit(directory, "memory.max", "67108864");
 		limit(directory, "memory.oom.group", "1");
 		limit(directory, "memory.swap.max", "0");
 		limit(directory, "cpu.max", "50000 100000");
 		limit(directory, "pids.max", "64");
-		fd = into ? open_or_fail(directory, O_PATH | O_DIRECTORY) :
-			    open_or_fail(procs, O_WRONLY);
+		fd = into ? open_or_die(directory, O_PATH | O_DIRECTORY) :
+			    open_or_die(procs, O_WRONLY);
 		armed = mark();
 		pid = make_child(namespaces | (into ? CLONE_INTO_CGROUP : 0), into ? fd : -1);
 		if (!pid) {
@@ -384,7 +372,7 @@ static void by_hand(int nr, int into)
 		note(i < 0 ? 0 : i, start, armed, forked, pid);
 		close(fd);
 		if (rmdir(directory))
-			err(1, "removing %s", directory);
+			die("removing %s", directory);
 	}
 	tell(nr);
 }
@@ -410,7 +398,7 @@ static void forking(int nr)
 			waitpid(clone(leave, stack + sizeof(stack), flags, NULL), NULL, 0);
 		counts[0][round < 0 ? 0 : round] = (now() - start) / 1000;
 	}
-	report("forks", counts[0], nr);
+	report("forks", counts[0], nr, NULL);
 }
 
 static int run(int argc, char **argv)
@@ -426,8 +414,8 @@ static int run(int argc, char **argv)
 		stay_in_front();
 		by_hand(nr, !strcmp(what, "into"));
 	} else {
-		create = open_or_fail("/proc/swarm/create", O_RDWR);
-		destroy = open_or_fail("/proc/swarm/destroy", O_WRONLY);
+		create = open_or_die("/proc/swarm/create", O_RDWR);
+		destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
 		if (!strcmp(what, "register"))
 			registering(nr, object);
 		else if (!strcmp(what, "batch") && count > 0)
@@ -458,6 +446,6 @@ int main(int argc, char **argv)
 	}
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
-		err(1, "mmap");
+		die("mmap");
 	return run(argc, argv);
 }

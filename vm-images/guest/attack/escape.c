@@ -17,7 +17,6 @@
 #include <linux/io_uring.h>
 #include <linux/keyctl.h>
 #include <linux/perf_event.h>
-#include <linux/sched.h>
 #include <linux/userfaultfd.h>
 #include <linux/vm_sockets.h>
 #include <pthread.h>
@@ -43,6 +42,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "clone3.h"
+#include "files.h"
 
 #ifndef OPEN_TREE_NAMESPACE
 #define OPEN_TREE_NAMESPACE 2
@@ -71,7 +73,7 @@ static int holding;
 
 static long say(const char *what, long ret)
 {
-	printf("%s %s\n", what, ret < 0 ? strerrorname_np(errno) : "ok");
+	printf("%s %s\n", what, outcome(ret));
 	fflush(stdout);
 	return ret;
 }
@@ -375,7 +377,7 @@ static long try_setns_fd(const char *fd, unsigned long flag)
 }
 
 /* A clone3 whose child, if there is one, stays. */
-static long clone3_child(unsigned long long flags, const char *cgroup)
+static long clone3_stays(unsigned long long flags, const char *cgroup)
 {
 	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
 	long ret;
@@ -387,7 +389,7 @@ static long clone3_child(unsigned long long flags, const char *cgroup)
 			return -1;
 		args.cgroup = dir;
 	}
-	ret = syscall(SYS_clone3, &args, sizeof(args));
+	ret = raw_clone3(&args);
 	if (!ret) {
 		if (holding)
 			stay();
@@ -398,7 +400,7 @@ static long clone3_child(unsigned long long flags, const char *cgroup)
 
 static long try_clone3(const char *cgroup, unsigned long flag)
 {
-	return clone3_child(flag, cgroup);
+	return clone3_stays(flag, cgroup);
 }
 
 static long try_fsmount(void)
@@ -718,7 +720,7 @@ static void try_clone_parent(const char *path, const char *text)
 
 	if (pipe(tried))
 		return;
-	ret = syscall(SYS_clone3, &args, sizeof(args));
+	ret = raw_clone3(&args);
 	if (!ret) {
 		say("sibling", try_write(path, text));
 		if (write(tried[1], "", 1) < 0)

@@ -27,6 +27,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "dispatch.h"
+#include "files.h"
+
 #define THREADS_MAX 64
 
 struct tally {
@@ -42,16 +45,14 @@ static _Atomic long together;
 
 static int open_at_end(int flags)
 {
-	int fd = open("/proc/swarm/events", O_RDONLY | O_CLOEXEC | flags);
+	int fd = open_or_die("/proc/swarm/events", O_RDONLY | flags);
 
-	if (fd < 0 || lseek(fd, 0, SEEK_END)) {
-		perror("/proc/swarm/events");
-		exit(1);
-	}
+	if (lseek(fd, 0, SEEK_END))
+		die("/proc/swarm/events");
 	return fd;
 }
 
-static void start(void)
+static void say_start(void)
 {
 	fputs("start\n", stderr);
 	fflush(stderr);
@@ -133,13 +134,15 @@ static int run_threads(int nr, long want, int shared)
 	int fd = shared ? open_at_end(O_NONBLOCK) : -1;
 	int i;
 
+	if (nr < 1 || nr > THREADS_MAX)
+		return 2;
 	for (i = 0; i < nr; i++) {
 		tallies[i].fd = shared ? fd : open_at_end(0);
 		tallies[i].want = want;
 	}
 	for (i = 0; i < nr; i++)
 		pthread_create(&tallies[i].thread, NULL, shared ? read_shared : read_own, &tallies[i]);
-	start();
+	say_start();
 	for (i = 0; i < nr; i++)
 		pthread_join(tallies[i].thread, NULL);
 	for (i = 0; i < nr && !shared; i++)
@@ -150,47 +153,72 @@ static int run_threads(int nr, long want, int shared)
 	return 0;
 }
 
-static void nothing(int signal)
+static int read_each(char **arguments)
+{
+	return run_threads(atoi(arguments[0]), atol(arguments[1]), 0);
+}
+
+static int share_one(char **arguments)
+{
+	return run_threads(atoi(arguments[0]), atol(arguments[1]), 1);
+}
+
+static void on_alarm(int signal)
 {
 	(void)signal;
 }
 
-static int interrupted(int ms)
+/* What read() answers. */
+static int say_read(int fd)
 {
-	struct sigaction action = { .sa_handler = nothing };
-	struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
-	int fd = open_at_end(0);
 	char text[1024];
 
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
-	start();
 	puts(read(fd, text, sizeof(text)) < 0 ? strerrorname_np(errno) : "read");
 	return 0;
 }
 
-static int wait_by_epoll(int ms)
+static int interrupted(char **arguments)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	int ms = atoi(arguments[0]);
+	struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+	int fd = open_at_end(0);
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	say_start();
+	return say_read(fd);
+}
+
+static int not_waiting(char **unused)
+{
+	(void)unused;
+	return say_read(open_at_end(O_NONBLOCK));
+}
+
+static int wait_by_epoll(char **arguments)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int fd = open_at_end(0), epoll = epoll_create1(0);
 
 	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-	start();
-	puts(epoll_wait(epoll, &event, 1, ms) > 0 ? "ready" : "timeout");
+	say_start();
+	puts(epoll_wait(epoll, &event, 1, atoi(arguments[0])) > 0 ? "ready" : "timeout");
 	return 0;
 }
 
-static int wait_by_poll(int ms)
+static int wait_by_poll(char **arguments)
 {
 	struct pollfd ready = { .fd = open_at_end(0), .events = POLLIN };
 
-	start();
-	puts(poll(&ready, 1, ms) > 0 ? "ready" : "timeout");
+	say_start();
+	puts(poll(&ready, 1, atoi(arguments[0])) > 0 ? "ready" : "timeout");
 	return 0;
 }
 
-static int in_pieces(size_t size)
+static int in_pieces(char **arguments)
 {
+	size_t size = atol(arguments[0]);
 	int fd = open("/proc/swarm/events", O_RDONLY | O_NONBLOCK);
 	char *text = malloc(size);
 	ssize_t n;
@@ -210,11 +238,15 @@ static void *be_denied(void *arg)
 	return NULL;
 }
 
-static int burst(long nr, int threads)
+static int burst(char **arguments)
 {
+	long nr = atol(arguments[0]);
+	int threads = atoi(arguments[1]);
 	pthread_t thread[THREADS_MAX];
 	int i;
 
+	if (threads < 1 || threads > THREADS_MAX)
+		return 2;
 	for (i = 0; i < threads; i++)
 		pthread_create(&thread[i], NULL, be_denied, (void *)(nr / threads));
 	for (i = 0; i < threads; i++)
@@ -222,31 +254,20 @@ static int burst(long nr, int threads)
 	return 0;
 }
 
+static const struct word words[] = {
+	{ "poll", 1, wait_by_poll, "MS" },
+	{ "epoll", 1, wait_by_epoll, "MS" },
+	{ "nonblock", 0, not_waiting, NULL },
+	{ "signal", 1, interrupted, "MS" },
+	{ "each", 2, read_each, "N COUNT" },
+	{ "shared", 2, share_one, "N COUNT" },
+	{ "pieces", 1, in_pieces, "SIZE" },
+	{ "burst", 2, burst, "N THREADS" },
+	{}
+};
+
 int main(int argc, char **argv)
 {
-	const char *how = argc > 1 ? argv[1] : "";
-	long a = argc > 2 ? atol(argv[2]) : 0, b = argc > 3 ? atol(argv[3]) : 0;
-
-	if (!strcmp(how, "poll"))
-		return wait_by_poll(a);
-	if (!strcmp(how, "epoll"))
-		return wait_by_epoll(a);
-	if (!strcmp(how, "signal"))
-		return interrupted(a);
-	if (!strcmp(how, "nonblock")) {
-		char text[1024];
-
-		puts(read(open_at_end(O_NONBLOCK), text, sizeof(text)) < 0 ?
-		     strerrorname_np(errno) : "read");
-		return 0;
-	}
-	if (!strcmp(how, "pieces") && a > 0)
-		return in_pieces(a);
-	if ((!strcmp(how, "each") || !strcmp(how, "shared")) && a > 0 && a <= THREADS_MAX)
-		return run_threads(a, b, *how == 's');
-	if (!strcmp(how, "burst") && b > 0 && b <= THREADS_MAX)
-		return burst(a, b);
-	fputs("usage: events poll|epoll|signal MS | nonblock | pieces SIZE | each|shared N COUNT | burst N THREADS\n",
-	      stderr);
-	return 2;
+	(void)argc;
+	return dispatch(argv, words);
 }

@@ -6,7 +6,7 @@
  * more than it does, and STEP more in each later round, writes OBJECT to
  * /proc/swarm/create and forks. So memory runs out at one point after the other
  * of the way. The OOM killer spares it, so that it gets ENOMEM, unless it is
- * --killable. Prints how often each way ended:
+ * --killable. Prints how often each way ended, as lines of JSON:
  *
  *   open, write, refused, fork: with the errno or the answer
  *   stillborn  the agent's process was killed before it ran
@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +28,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "files.h"
 
 #define PATIENCE_MS	1000
 
@@ -38,29 +39,17 @@ static char answer[1024];
 static void put(const char *dir, const char *file, const char *text)
 {
 	char path[256];
-	int fd;
 
-	snprintf(path, sizeof(path), "%s%s%s", dir, *dir ? "/" : "", file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
-		fprintf(stderr, "starve: %s: %s\n", path, strerrorname_np(errno));
-		exit(2);
-	}
-	close(fd);
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	write_file(path, text);
 }
 
 static unsigned long long current_bytes(const char *cgroup)
 {
 	char path[256];
-	unsigned long long bytes = 0;
-	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/memory.current", cgroup);
-	file = fopen(path, "re");
-	if (!file || fscanf(file, "%llu", &bytes) != 1)
-		exit(2);
-	fclose(file);
-	return bytes;
+	return number_in(path, "");
 }
 
 /* In the launcher: no buffer, no allocation. */
@@ -134,7 +123,7 @@ static void round_of(const char *cgroup, int killable, unsigned long long more, 
 	pid = fork();
 	if (!pid) {
 		put(cgroup, "cgroup.procs", "0");
-		put("", "/proc/self/oom_score_adj", "-1000");
+		write_file("/proc/self/oom_score_adj", "-1000");
 		close(ready[0]);
 		/* All pages that will be written to are there. */
 		memset(answer, 0, sizeof(answer));
@@ -152,7 +141,7 @@ static void round_of(const char *cgroup, int killable, unsigned long long more, 
 	put(cgroup, "memory.max", text);
 	snprintf(text, sizeof(text), "/proc/%d/oom_score_adj", pid);
 	if (killable)
-		put("", text, "1000");
+		write_file(text, "1000");
 	if (write(go[1], "g", 1) != 1)
 		exit(2);
 	end = (struct pollfd){ .fd = ready[0], .events = POLLIN };
@@ -176,7 +165,7 @@ static int hog(int seconds)
 	time_t end = time(NULL) + seconds;
 	int kills = 0, status;
 
-	put("", "/proc/self/oom_score_adj", "1000");
+	write_file("/proc/self/oom_score_adj", "1000");
 	while (time(NULL) < end) {
 		pid_t pid = fork();
 
@@ -195,7 +184,7 @@ static int hog(int seconds)
 		if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
 			kills++;
 	}
-	printf("%d\n", kills);
+	printf("{\"kills\":%d}\n", kills);
 	return 0;
 }
 
@@ -222,6 +211,6 @@ int main(int argc, char **argv)
 	for (i = 0; i < rounds; i++)
 		round_of(argv[1], killable, from + i * step, argv[5]);
 	for (i = 0; ways[i].count; i++)
-		printf("%d %s\n", ways[i].count, ways[i].how);
+		printf("{\"way\":\"%s\",\"count\":%d}\n", ways[i].how, ways[i].count);
 	return 0;
 }

@@ -14,7 +14,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -26,7 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "clone3.h"
+#include "files.h"
 
 extern char **environ;
 
@@ -48,13 +48,6 @@ static int refused(const char *object)
 	close(fd);
 	fflush(stderr);
 	return n < 0 || strstr(answer, "\"error\"");
-}
-
-static pid_t raw_clone3(unsigned long long flags)
-{
-	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
-
-	return syscall(SYS_clone3, &args, sizeof(args));
 }
 
 static void set_dumpable(int value)
@@ -88,9 +81,8 @@ static pid_t start(const char *via, unsigned long long flags, char **argv)
 	} else if (!strcmp(via, "clone")) {
 		pid = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 	} else if (!strcmp(via, "clone3")) {
-		pid = raw_clone3(flags);
+		pid = clone3_child(flags);
 	} else {
-		/* glibc's fork is a clone; this is the call of that name, where there is one. */
 		pid = raw_fork();
 	}
 	if (!pid)
@@ -122,7 +114,7 @@ int main(int argc, char **argv)
 	if (refused(argv[0]))
 		return 125;
 	if (first)
-		fprintf(stderr, "first %s\n", raw_clone3(first) < 0 ? strerrorname_np(errno) : "ok");
+		fprintf(stderr, "first %s\n", outcome(clone3_child(first)));
 	if (dumpable >= 0)
 		set_dumpable(dumpable);
 	pid = start(via, flags, argv + 1);

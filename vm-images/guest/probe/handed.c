@@ -10,7 +10,7 @@
  *   open FILE		  open FILE for reading: "ok", or the name of the errno
  *   family N		  fork N processes, say "born", and stay with them
  *   grace FILE SECONDS	  read the last byte of FILE over and over; meanwhile wait for
- *			  grace periods of RCU: "read MS grace MS", the longest of each
+ *			  grace periods of RCU: the longest of each, {"read":MS,"grace":MS}
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,21 +22,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-static void say_errno(void)
-{
-	printf("%s\n", strerrorname_np(errno));
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerrorname_np(errno));
-	exit(1);
-}
+#include "clock.h"
+#include "dispatch.h"
+#include "files.h"
 
 static void read_all(int fd, size_t size)
 {
@@ -52,19 +43,51 @@ static void read_all(int fd, size_t size)
 		}
 	}
 	if (n < 0)
-		say_errno();
+		puts(outcome(-1));
 }
 
-static void poll_it(int fd, int ms)
+static int read_it(char **arguments)
 {
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	int n = poll(&ready, 1, ms);
+	read_all(atoi(arguments[0]), arguments[1] ? strtoul(arguments[1], NULL, 0) : -1UL);
+	return 0;
+}
+
+static int poll_it(char **arguments)
+{
+	struct pollfd ready = { .fd = atoi(arguments[0]), .events = POLLIN };
+	int n = poll(&ready, 1, atoi(arguments[1]));
 
 	puts(!n ? "timeout" : ready.revents & POLLIN ? "in" : "error");
+	return 0;
 }
 
-static void family(int nr)
+static int seek_it(char **arguments)
 {
+	puts(outcome(lseek(atoi(arguments[0]), 0, SEEK_SET)));
+	return 0;
+}
+
+static int take_it(char **arguments)
+{
+	int pidfd = syscall(SYS_pidfd_open, atoi(arguments[0]), 0);
+	int fd = syscall(SYS_pidfd_getfd, pidfd, atoi(arguments[1]), 0);
+
+	if (fd < 0)
+		die("pidfd_getfd");
+	read_all(fd, -1UL);
+	return 0;
+}
+
+static int open_it(char **arguments)
+{
+	puts(outcome(open(arguments[0], O_RDONLY)));
+	return 0;
+}
+
+static int family(char **arguments)
+{
+	int nr = atoi(arguments[0]);
+
 	while (nr--) {
 		pid_t pid = fork();
 
@@ -79,18 +102,10 @@ static void family(int nr)
 		pause();
 }
 
-static double now_ms(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e3 + time.tv_nsec / 1e6;
-}
-
 static const char *path;
 static off_t last;
 static atomic_bool done;
-static _Atomic double longest_read;
+static atomic_long longest_read;
 
 static void *read_last(void *unused)
 {
@@ -98,78 +113,61 @@ static void *read_last(void *unused)
 	char byte;
 
 	while (!done) {
-		double start = now_ms(), took;
+		long start = now_us(), took;
 
 		/* From the beginning, and then a place that is reached through all of it. */
 		if (pread(fd, &byte, 1, 0) != 1 || pread(fd, &byte, 1, last) != 1)
-			die(path);
-		took = now_ms() - start;
+			die("%s", path);
+		took = now_us() - start;
 		if (took > longest_read)
 			longest_read = took;
 	}
 	return unused;
 }
 
-static void grace(int seconds)
+static int grace(char **arguments)
 {
-	double until, longest = 0;
+	long until, longest = 0;
 	pthread_t thread;
 	char text[65536];
 	ssize_t n;
-	int fd = open(path, O_RDONLY);
+	int fd;
 
+	path = arguments[0];
+	fd = open_or_die(path, O_RDONLY);
 	while ((n = read(fd, text, sizeof(text))) > 0)
 		last += n;
 	last--;
 	pthread_create(&thread, NULL, read_last, NULL);
-	for (until = now_ms() + seconds * 1e3; now_ms() < until;) {
-		double start = now_ms(), took;
+	for (until = now_us() + atol(arguments[1]) * 1000000; now_us() < until;) {
+		long start = now_us(), took;
 
 		/* Waits as synchronize_rcu() does. */
 		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 			die("membarrier");
-		took = now_ms() - start;
+		took = now_us() - start;
 		if (took > longest)
 			longest = took;
 	}
 	done = true;
 	pthread_join(thread, NULL);
-	printf("read %.0f grace %.0f\n", longest_read, longest);
+	printf("{\"read\":%ld,\"grace\":%ld}\n", longest_read / 1000, longest / 1000);
+	return 0;
 }
+
+static const struct word words[] = {
+	{ "read", 1, read_it, "FD [SIZE]" },
+	{ "poll", 2, poll_it, "FD MS" },
+	{ "seek", 1, seek_it, "FD" },
+	{ "take", 2, take_it, "PID FD" },
+	{ "open", 1, open_it, "FILE" },
+	{ "family", 1, family, "N" },
+	{ "grace", 2, grace, "FILE SECONDS" },
+	{}
+};
 
 int main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	int fd = argc > 2 ? atoi(argv[2]) : -1;
-
-	if (!strcmp(what, "read") && argc >= 3) {
-		read_all(fd, argc > 3 ? strtoul(argv[3], NULL, 0) : -1UL);
-	} else if (!strcmp(what, "poll") && argc == 4) {
-		poll_it(fd, atoi(argv[3]));
-	} else if (!strcmp(what, "seek") && argc == 3) {
-		if (lseek(fd, 0, SEEK_SET))
-			say_errno();
-		else
-			puts("ok");
-	} else if (!strcmp(what, "take") && argc == 4) {
-		int pidfd = syscall(SYS_pidfd_open, fd, 0);
-
-		fd = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[3]), 0);
-		if (fd < 0)
-			die("pidfd_getfd");
-		read_all(fd, -1UL);
-	} else if (!strcmp(what, "open") && argc == 3) {
-		if (open(argv[2], O_RDONLY) < 0)
-			say_errno();
-		else
-			puts("ok");
-	} else if (!strcmp(what, "family") && argc == 3) {
-		family(fd);
-	} else if (!strcmp(what, "grace") && argc == 4) {
-		path = argv[2];
-		grace(atoi(argv[3]));
-	} else {
-		return 2;
-	}
-	return 0;
+	(void)argc;
+	return dispatch(argv, words);
 }

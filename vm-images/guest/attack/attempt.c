@@ -21,7 +21,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -38,7 +37,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "clone3.h"
+#include "files.h"
 
 #ifndef OPEN_TREE_NAMESPACE
 #define OPEN_TREE_NAMESPACE 2
@@ -91,13 +91,6 @@ static pid_t try_vfork(void)
 	if (!pid)
 		_exit(0);
 	return pid;
-}
-
-static int try_clone3(unsigned long long flags)
-{
-	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
-
-	return reap(syscall(SYS_clone3, &args, sizeof(args)));
 }
 
 static void *nothing(void *arg)
@@ -224,7 +217,7 @@ static int attempt(int argc, char **argv)
 	if (!strcmp(what, "clone"))
 		return reap(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 	if (!strcmp(what, "clone3"))
-		return try_clone3(0);
+		return reap(clone3_child(0));
 	if (!strcmp(what, "thread"))
 		return try_thread();
 	if (!strcmp(what, "open-tree-ns"))
@@ -239,7 +232,7 @@ static int attempt(int argc, char **argv)
 	if (!strcmp(what, "check"))
 		return try_check(arg);
 	if (!strcmp(what, "clone-flags"))
-		return try_clone3(strtoull(arg, NULL, 16));
+		return reap(clone3_child(strtoull(arg, NULL, 16)));
 	if (!strcmp(what, "execve") || !strcmp(what, "execveat") || !strcmp(what, "fexecve"))
 		return try_exec(what, arg);
 	if (!strcmp(what, "exec-here"))
@@ -287,7 +280,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "attempt: %s: unknown or without its argument\n", argv[from]);
 			return 2;
 		}
-		printf("%s %s\n", argv[from], ret < 0 ? strerrorname_np(errno) : "ok");
+		printf("%s %s\n", argv[from], outcome(ret));
 		fflush(stdout);
 	}
 	return 0;

@@ -2,7 +2,7 @@
 /*
  * effort ROUNDS PROGRAM [ARGUMENT...] — what the whole guest does while PROGRAM runs,
  * and for a while after it, in a guest of one CPU whose clock counts instructions:
- * a line a round, "TOTAL EXIT", TOTAL in instructions.
+ * a line of JSON for each round, {"effort":INSTRUCTIONS,"status":EXIT}.
  *
  * It is the time that the scheduler has given to tasks, of /proc/schedstat: processes
  * of PROGRAM and of others that work for it, and the kernel's own workers; idle time,
@@ -12,7 +12,6 @@
  *   effort storm N           N times: fork, execute "effort nothing", wait
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "busy.h"
+#include "clock.h"
+#include "counting.h"
+#include "files.h"
 
 #define SELF "/usr/local/bin/effort"
 /* What is left to workers: a namespace, a cgroup, what RCU waits for. */
-#define SETTLE_MS 300
-
-typedef unsigned long long u64;
-
-static void __attribute__((noreturn)) die(const char *what)
-{
-	fprintf(stderr, "effort: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
+#define SETTLE_US 300000
 
 static int run(char **argv, int quiet)
 {
@@ -82,11 +75,11 @@ int main(int argc, char **argv)
 	}
 	/* The first is slow: nothing is in the caches. */
 	for (rounds++; rounds > 0; rounds--) {
-		sleep_ms(SETTLE_MS);
+		pause_us(SETTLE_US);
 		start = busy();
 		code = run(argv + 2, 1);
-		sleep_ms(SETTLE_MS);
-		printf("%llu %d\n", busy() - start, code);
+		pause_us(SETTLE_US);
+		printf("{\"effort\":%llu,\"status\":%d}\n", busy() - start, code);
 		fflush(stdout);
 	}
 	return 0;

@@ -3,8 +3,8 @@
  * usage NUMBER MOST
  *
  * Uses up a number that the kernel keeps for a user, or for the whole machine, at
- * most MOST of it, and prints how much it got and which error ended it ("ok" where
- * none did). Then it keeps what it has until its standard input ends.
+ * most MOST of it, and prints how much it got and which error ended it ("ok" if none
+ * did), {"got":N,"end":ERRNO}. Then it keeps what it has until its standard input ends.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -265,7 +265,7 @@ int main(int argc, char **argv)
 			end = strerrorname_np(errno);
 			break;
 		}
-	printf("%ld %s\n", nr, end);
+	printf("{\"got\":%ld,\"end\":\"%s\"}\n", nr, end);
 	fflush(stdout);
 	while (read(0, &byte, 1) > 0)
 		;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * cost WHAT ROUNDS — what a system call costs in a guest whose time-stamp counter
- * counts instructions: "WHAT MIN MEDIAN MAX" of so many rounds, from before the
- * system call to behind it.
+ * counts instructions: the least, the median and the most of so many rounds, from
+ * before the system call to behind it, as a line of JSON.
  *
  *   getppid        the floor
  *   open PATH      open of a file or a device, closed outside what is counted
@@ -22,10 +22,8 @@
  * the minimum and the median are free of it.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,8 +35,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "count.h"
-#include "fork.h"
+#include "clone3.h"
+#include "counting.h"
 
 static u64 rounds[ROUNDS_MAX];
 static int file = -1;
@@ -72,7 +70,7 @@ static u64 failing_clone(u64 flags)
 	struct clone_args args = { .flags = flags };
 	u64 start = now();
 
-	syscall(SYS_clone3, &args, sizeof(args));
+	raw_clone3(&args);
 	return now() - start;
 }
 
@@ -200,6 +198,6 @@ int main(int argc, char **argv)
 		once(argv[1], argv[3]);
 	for (i = 0; i < nr; i++)
 		rounds[i] = once(argv[1], argv[3]);
-	report(argv[1], rounds, nr);
+	report(argv[1], rounds, nr, NULL);
 	return 0;
 }

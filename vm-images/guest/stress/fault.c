@@ -16,7 +16,7 @@
  *   birth    what the child does then	removal  what a worker does of it
  *   inspect  read what there is to tell
  *
- * Prints "OPERATION: N allocations, M refused" and exits 0, or says what is wrong.
+ * Prints {"allocations":N,"refused":N} and exits 0, or says what is wrong.
  * fork and exec fail for their process to see; birth and removal need a module built
  * with SWARM_FAULTS=y.
  */
@@ -35,6 +35,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
+#include "files.h"
+#include "swarm.h"
 
 #define PARAMETERS	"/sys/module/swarm_guard/parameters/"
 #define MOST		5000
@@ -62,37 +66,12 @@ static void wrong(const char *format, ...)
 	exit(1);
 }
 
-/* Files */
-
-static size_t slurp(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (n < 0)
-		wrong("%s: %s", path, strerrorname_np(errno));
-	close(fd);
-	text[n] = '\0';
-	return n;
-}
-
-static void spill(const char *path, unsigned int value)
+static void set_number(const char *path, unsigned int value)
 {
 	char text[16];
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	snprintf(text, sizeof(text), "%u", value);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		wrong("%s: %s", path, strerrorname_np(errno));
-	close(fd);
-}
-
-static unsigned int number_in(const char *path)
-{
-	char text[32];
-
-	slurp(path, text, sizeof(text));
-	return strtoul(text, NULL, 10);
+	write_file(path, text);
 }
 
 /* Failing: of this task, until disarmed; says whether an allocation did fail. */
@@ -122,10 +101,7 @@ static bool fault_hit(void)
 
 static unsigned int active(void)
 {
-	char text[256];
-
-	slurp("/proc/swarm/status", text, sizeof(text));
-	return strtoul(text + strlen("Active agents: "), NULL, 10);
+	return number_in("/proc/swarm/status", "Active agents: ");
 }
 
 static unsigned int cgroups(void)
@@ -151,9 +127,7 @@ static unsigned int cgroups(void)
 /* Waits a moment; false where it has been long enough. */
 static bool wait_until(time_t until)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
-
-	nanosleep(&ms, NULL);
+	pause_us(1000);
 	return time(NULL) < until;
 }
 
@@ -167,7 +141,7 @@ static void expect(unsigned int agents, unsigned int directories)
 			wrong("%u agents and %u cgroups instead of %u and %u",
 			      active(), cgroups(), agents, directories);
 	}
-	slurp("/proc/swarm_oracle", text, sizeof(text));
+	read_file("/proc/swarm_oracle", text, sizeof(text));
 	if (strncmp(text, "ok ", 3))
 		wrong("the oracle finds: %s", text);
 }
@@ -183,38 +157,25 @@ static const char *with(const char *more)
 	return text;
 }
 
-/* 0, or the errno of opening, writing or the answer. */
-static int order(const char *path, int mode, const char *text)
+/* 0, or the errno of opening, writing or the answer, which only those have that @ask. */
+static int order(const char *name, bool ask, const char *text)
 {
-	int fd = open(path, mode | O_CLOEXEC);
-	ssize_t n;
-	int err = 0;
-
 	answer[0] = '\0';
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err = errno;
-	if (mode == O_RDWR) {
-		n = read(fd, answer, sizeof(answer) - 1);
-		if (n < 0 && !err)
-			err = errno;
-		answer[n > 0 ? n : 0] = '\0';
-	}
-	close(fd);
-	return err;
+	return swarm_order(name, text, ask ? answer : NULL, sizeof(answer)) ? errno : 0;
 }
 
 static int create(const char *more)
 {
-	return order("/proc/swarm/create", O_RDWR, with(more));
+	return order("create", true, with(more));
 }
 
 static unsigned long long id_answered(void)
 {
-	if (strncmp(answer, "{\"id\":", 6))
+	unsigned long long id = swarm_id(answer);
+
+	if (!id)
 		wrong("no id but %s", answer);
-	return strtoull(answer + 6, NULL, 10);
+	return id;
 }
 
 static void must(int err, const char *what)
@@ -228,7 +189,7 @@ static int destroy(unsigned long long id)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%llu\n", id);
-	return order("/proc/swarm/destroy", O_WRONLY, text);
+	return order("destroy", false, text);
 }
 
 static bool for_lack_of_memory(int err)
@@ -314,7 +275,7 @@ static bool in_swarm(pid_t pid)
 	char path[32], text[256];
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	slurp(path, text, sizeof(text));
+	read_file(path, text, sizeof(text));
 	return strstr(text, "/swarm/");
 }
 
@@ -358,8 +319,12 @@ static bool do_arm(void)
 	hit = fault_hit();
 	weigh(err, hit);
 	expect(!err, !err);
-	if (!err)
-		must(destroy(id_answered()), "destroying");
+	if (err)
+		return hit;
+	must(destroy(id_answered()), "destroying");
+	/* It stays in the thread's place until the thread forks. */
+	if (fork() != -1 || errno != ECANCELED)
+		wrong("a fork after the agent was destroyed: %s", strerrorname_np(errno));
 	return hit;
 }
 
@@ -406,7 +371,7 @@ static bool order_hit(void)
 	time_t until = time(NULL) + PATIENCE_S;
 	unsigned int left;
 
-	while (!(left = number_in(PARAMETERS "fault_left")))
+	while (!(left = number_in(PARAMETERS "fault_left", "")))
 		if (!wait_until(until))
 			wrong("it never came to an end");
 	return left == 1;
@@ -419,8 +384,8 @@ static bool do_birth(void)
 	pid_t pid;
 
 	must(create(",\"spawn\":true"), "arming");
-	spill(PARAMETERS "fault_left", 0);
-	spill(PARAMETERS "fault_birth", nth);
+	set_number(PARAMETERS "fault_left", 0);
+	set_number(PARAMETERS "fault_birth", nth);
 	pid = fork();
 	if (pid == 0)
 		_exit(7);
@@ -442,13 +407,13 @@ static bool do_attach(void)
 
 	snprintf(text, sizeof(text), "{\"id\":%llu,\"pid\":%d}", id_answered(), pid);
 	set_fault(nth);
-	err = order("/proc/swarm/attach", O_WRONLY, text);
+	err = order("attach", false, text);
 	hit = fault_hit();
 	weigh(err, hit);
 	expect(1, 1);
 	must_be_in_swarm(pid, !err);
 	if (err)
-		must(order("/proc/swarm/attach", O_WRONLY, text), "attaching, and again");
+		must(order("attach", false, text), "attaching, and again");
 	end(pid);
 	end(first);
 	return hit;
@@ -482,8 +447,8 @@ static bool do_removal(void)
 	snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/plain/%llu/below", id_answered());
 	if (mkdir(path, 0755))
 		wrong("%s: %s", path, strerrorname_np(errno));
-	spill(PARAMETERS "fault_left", 0);
-	spill(PARAMETERS "fault_removal", nth);
+	set_number(PARAMETERS "fault_left", 0);
+	set_number(PARAMETERS "fault_removal", nth);
 	must(destroy(id_answered()), "destroying");
 	reap(pid);
 	return order_hit();
@@ -499,7 +464,7 @@ static bool do_inspect(void)
 	snprintf(id, sizeof(id), "%llu", id_answered());
 	snprintf(begin, sizeof(begin), "{\"id\":%s,", id);
 	set_fault(nth);
-	err = order("/proc/swarm/inspect", O_RDWR, id);
+	err = order("inspect", true, id);
 	hit = fault_hit();
 	weigh(err, hit);
 	if (!err && strncmp(answer, begin, strlen(begin)))
@@ -541,9 +506,9 @@ static void expect_processes(unsigned int count)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/plain/%llu/pids.current", id_answered());
-	while (number_in(path) != count)
+	while (number_in(path, "") != count)
 		if (!wait_until(until))
-			wrong("the agent has %u processes", number_in(path));
+			wrong("the agent has %u processes", number_in(path, ""));
 }
 
 static bool in_agent(struct outcome (*run)(void))
@@ -655,12 +620,12 @@ static const struct {
 /* Which allocations may fail at all: all of them, also those that may sleep. */
 static void every_kind(void)
 {
-	spill("/sys/kernel/debug/failslab/verbose", 0);
-	spill("/sys/kernel/debug/failslab/ignore-gfp-wait", 0);
-	spill("/sys/kernel/debug/fail_page_alloc/verbose", 0);
-	spill("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", 0);
-	spill("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", 0);
-	spill("/sys/kernel/debug/fail_page_alloc/min-order", 0);
+	set_number("/sys/kernel/debug/failslab/verbose", 0);
+	set_number("/sys/kernel/debug/failslab/ignore-gfp-wait", 0);
+	set_number("/sys/kernel/debug/fail_page_alloc/verbose", 0);
+	set_number("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", 0);
+	set_number("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", 0);
+	set_number("/sys/kernel/debug/fail_page_alloc/min-order", 0);
 }
 
 int main(int argc, char **argv)
@@ -691,6 +656,6 @@ int main(int argc, char **argv)
 			wrong("there is no end to them");
 	}
 	expect(0, 0);
-	printf("%s: %u allocations, %u refused\n", operation, nth - 1, refused);
+	printf("{\"allocations\":%u,\"refused\":%u}\n", nth - 1, refused);
 	return 0;
 }

@@ -33,6 +33,9 @@
 #include <sys/io.h>
 #endif
 
+#include "dispatch.h"
+#include "files.h"
+
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER	57
 #endif
@@ -128,19 +131,18 @@ static void show(const char *path)
 /* prctl(2) tells only those who may set it: PF_MEMALLOC_NOIO and PF_LOCAL_THROTTLE. */
 static int flusher(void)
 {
-	char text[512] = "";
+	char text[512];
 	unsigned long flags = 0;
-	int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	const char *at;
 
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0 || !(at = strrchr(text, ')')) ||
-	    sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
+	read_file("/proc/self/stat", text, sizeof(text));
+	at = strrchr(text, ')');
+	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
 		return -1;
-	close(fd);
 	return !!(flags & 0x180000);
 }
 
-static void look(void)
+static int look(char **unused)
 {
 	struct rlimit limit;
 	struct sigaction usr1;
@@ -149,6 +151,7 @@ static void look(void)
 	int death, reaper;
 	mode_t mask = umask(0);
 
+	(void)unused;
 	/* As it is kept, without what the kernel adds for who has none. */
 	printf("ioprio class %ld\n", syscall(SYS_ioprio_get, 1, 0) >> 13);
 	printf("flusher %d\n", flusher());
@@ -177,6 +180,7 @@ static void look(void)
 	printf("no new privileges %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	show("/proc/self/coredump_filter");
 	show("/proc/self/oom_score_adj");
+	return 0;
 }
 
 static void say(const char *what, long ret)
@@ -184,39 +188,46 @@ static void say(const char *what, long ret)
 	printf("%s %s\n", what, ret < 0 ? strerrorname_np(errno) : "ok");
 }
 
-static void instantiate(int key)
+static int instantiate(char **arguments)
 {
+	int key = atoi(arguments[0]);
+
 	say("instantiate", syscall(SYS_keyctl, KEYCTL_INSTANTIATE, key, "value", 5, 0));
 	say("assume", syscall(SYS_keyctl, KEYCTL_ASSUME_AUTHORITY, key));
 	say("instantiate", syscall(SYS_keyctl, KEYCTL_INSTANTIATE, key, "value", 5, 0));
+	return 0;
 }
 
 static int run(char **command)
 {
-	execvp(*command, command);
-	must(*command, -1);
+	execvp(command[0], command);
+	must(command[0], -1);
 	return 127;
 }
 
-int main(int argc, char **argv)
+static int authority(char **arguments)
 {
-	if (argc == 3 && !strcmp(argv[1], "instantiate")) {
-		instantiate(atoi(argv[2]));
-		return 0;
-	}
-	if (argc > 3 && !strcmp(argv[1], "authority")) {
-		must("authority", syscall(SYS_keyctl, KEYCTL_ASSUME_AUTHORITY, atoi(argv[2])));
-		return run(argv + 3);
-	}
-	if (argc == 2 && !strcmp(argv[1], "look")) {
-		look();
-		return 0;
-	}
-	if (argc < 3 || strcmp(argv[1], "set")) {
-		fprintf(stderr, "usage: inherit set COMMAND [ARGUMENT...] | inherit look\n");
-		return 2;
-	}
+	must("authority", syscall(SYS_keyctl, KEYCTL_ASSUME_AUTHORITY, atoi(arguments[0])));
+	return run(arguments + 1);
+}
+
+static int set(char **command)
+{
 	set_others();
 	set_privileges();
-	return run(argv + 2);
+	return run(command);
+}
+
+static const struct word words[] = {
+	{ "set", 1, set, "COMMAND [ARGUMENT...]" },
+	{ "look", 0, look, NULL },
+	{ "authority", 2, authority, "KEY COMMAND [ARGUMENT...]" },
+	{ "instantiate", 1, instantiate, "KEY" },
+	{}
+};
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	return dispatch(argv, words);
 }

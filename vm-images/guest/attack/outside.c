@@ -19,7 +19,6 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <linux/vm_sockets.h>
@@ -37,31 +36,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dispatch.h"
+#include "files.h"
+
 #define GATE "/srv/escape/gate"
 
 static char text[16] = "untouched";
 
-static int fail(const char *what)
-{
-	perror(what);
-	return 1;
-}
-
-static int peek(const char *pid, const char *address)
+static int peek(char **arguments)
 {
 	char path[64], seen[sizeof(text)] = "";
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%s/mem", pid);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || pread(fd, seen, sizeof(seen) - 1, strtoul(address, NULL, 16)) < 0)
-		return fail(path);
+	snprintf(path, sizeof(path), "/proc/%s/mem", arguments[0]);
+	fd = open_or_die(path, O_RDONLY);
+	if (pread(fd, seen, sizeof(seen) - 1, strtoul(arguments[1], NULL, 16)) < 0)
+		die("%s", path);
 	puts(seen);
 	return 0;
 }
 
 /* Calls each() for every descriptor of every process, with the link's name; stops where it answers. */
-static int walk(int (*each)(const char *pid, const char *fd, const char *arg), const char *arg)
+static void walk(int (*each)(const char *pid, const char *fd, const char *arg), const char *arg)
 {
 	DIR *processes = opendir("/proc");
 	struct dirent *process, *fd;
@@ -84,7 +80,6 @@ static int walk(int (*each)(const char *pid, const char *fd, const char *arg), c
 	}
 	if (processes)
 		closedir(processes);
-	return 0;
 }
 
 static struct stat gate;
@@ -106,14 +101,25 @@ static int is_holder(const char *pid, const char *fd, const char *arg)
 	return 1;
 }
 
-static int find_holders(void)
+static void find_holders(void)
 {
 	if (stat(GATE, &gate))
-		return fail(GATE);
-	return walk(is_holder, NULL);
+		die("%s", GATE);
+	walk(is_holder, NULL);
 }
 
-static int separate(void)
+static int say_holders(char **unused)
+{
+	int i;
+
+	(void)unused;
+	find_holders();
+	for (i = 0; i < nr_holders; i++)
+		puts(holders[i]);
+	return !nr_holders;
+}
+
+static int separate(char **unused)
 {
 	static const char *const kinds[] = { "mnt", "cgroup", "uts",  "ipc", "user", "pid",
 					     "net", "time",   "pid_for_children",
@@ -121,6 +127,8 @@ static int separate(void)
 	unsigned int kind;
 	int i, differ = 1;
 
+	(void)unused;
+	find_holders();
 	for (kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		char first[64] = "", other[64], path[64];
 
@@ -159,6 +167,13 @@ static int has_text(const char *pid, const char *fd, const char *arg)
 	return 0;
 }
 
+static int holds(char **arguments)
+{
+	find_holders();
+	walk(has_text, arguments[0]);
+	return !found_text;
+}
+
 static int listener(const char *name)
 {
 	union {
@@ -185,7 +200,7 @@ static int listener(const char *name)
 	}
 	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, &address.any, length) || listen(fd, 1))
-		return -1;
+		die("%s", name);
 	if (*name == '/')
 		chmod(name, 0666);
 	return fd;
@@ -208,10 +223,11 @@ static void detach(void)
 	freopen("/dev/null", "r+", stderr);
 }
 
-static void victim(void)
+static int victim(char **unused)
 {
 	int kmsg = open("/srv/escape/kmsg", O_WRONLY);
 
+	(void)unused;
 	/* A descriptor that is worth stealing. */
 	if (kmsg >= 0)
 		dup2(kmsg, 9);
@@ -219,24 +235,23 @@ static void victim(void)
 	detach();
 	for (;;)
 		pause();
+	return 0;
 }
 
-static int listen_to(const char *name, const char *path)
+static int listen_to(char **arguments)
 {
-	int fd = listener(name), out, peer;
+	int fd = listener(arguments[0]), out, peer;
 	char bytes[256];
 	ssize_t n;
 
-	if (fd < 0)
-		return fail(name);
 	detach();
 	peer = accept(fd, NULL, NULL);
 	n = peer < 0 ? -1 : read(peer, bytes, sizeof(bytes));
-	out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	out = open(arguments[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	return out < 0 || n < 0 || write(out, bytes, n) < 0;
 }
 
-static int pass(const char *name, const char *path)
+static int pass(char **arguments)
 {
 	union {
 		struct cmsghdr header;
@@ -247,22 +262,36 @@ static int pass(const char *name, const char *path)
 	struct iovec data = { &byte, 1 };
 	struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control,
 				  .msg_controllen = sizeof(control) };
-	int fd = listener(name), given = open(path, O_WRONLY | O_NOCTTY), peer;
+	int fd = listener(arguments[0]), peer;
 
-	if (fd < 0 || given < 0)
-		return fail(path);
-	*(int *)CMSG_DATA(&control.header) = given;
+	*(int *)CMSG_DATA(&control.header) = open_or_die(arguments[1], O_WRONLY | O_NOCTTY);
 	detach();
 	peer = accept(fd, NULL, NULL);
 	return peer < 0 || sendmsg(peer, &message, 0) < 0 || read(peer, &byte, 1) < 0;
 }
 
-static long add_key(int keyring, const char *name, const char *secret)
+static void add_key(int keyring, const char *name, const char *secret)
 {
-	return syscall(SYS_add_key, "user", name, secret, strlen(secret), keyring);
+	if (syscall(SYS_add_key, "user", name, secret, strlen(secret), keyring) < 0)
+		die("add_key");
 }
 
-static int handle(const char *path)
+static int user_key(char **arguments)
+{
+	add_key(KEY_SPEC_USER_KEYRING, arguments[0], arguments[1]);
+	return 0;
+}
+
+static int with_key(char **arguments)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
+		die("keyctl");
+	add_key(KEY_SPEC_SESSION_KEYRING, arguments[0], arguments[1]);
+	execvp(arguments[2], arguments + 2);
+	die("%s", arguments[2]);
+}
+
+static int handle(char **arguments)
 {
 	union {
 		struct file_handle handle;
@@ -271,8 +300,8 @@ static int handle(const char *path)
 	int mount;
 	unsigned int i;
 
-	if (name_to_handle_at(AT_FDCWD, path, &u.handle, &mount, 0))
-		return fail(path);
+	if (name_to_handle_at(AT_FDCWD, arguments[0], &u.handle, &mount, 0))
+		die("%s", arguments[0]);
 	printf("%d:", u.handle.handle_type);
 	for (i = 0; i < u.handle.handle_bytes; i++)
 		printf("%02x", u.handle.f_handle[i]);
@@ -280,72 +309,48 @@ static int handle(const char *path)
 	return 0;
 }
 
-static int terminal(const char *path, char **argv)
+static int terminal(char **arguments)
 {
 	int master, slave, typed = -1;
 	FILE *file;
 	pid_t pid;
 
 	if (openpty(&master, &slave, NULL, NULL, NULL))
-		return fail("openpty");
+		die("openpty");
 	pid = fork();
 	if (!pid) {
 		setsid();
 		ioctl(slave, TIOCSCTTY, 0);
 		dup2(slave, 0);
-		execvp(argv[0], argv);
+		execvp(arguments[1], arguments + 1);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
 	ioctl(slave, FIONREAD, &typed);
-	file = fopen(path, "w");
+	file = fopen(arguments[0], "w");
 	if (!file)
-		return fail(path);
+		die("%s", arguments[0]);
 	fprintf(file, "%d\n", typed);
 	return fclose(file);
 }
 
+static const struct word words[] = {
+	{ "victim", 0, victim, "[SECRET]" },
+	{ "peek", 2, peek, "PID ADDRESS" },
+	{ "holders", 0, say_holders, NULL },
+	{ "separate", 0, separate, NULL },
+	{ "holds", 1, holds, "TEXT" },
+	{ "listen", 2, listen_to, "NAME FILE" },
+	{ "pass", 2, pass, "SOCKET FILE" },
+	{ "with-key", 3, with_key, "NAME SECRET COMMAND..." },
+	{ "user-key", 2, user_key, "NAME SECRET" },
+	{ "handle", 1, handle, "FILE" },
+	{ "terminal", 2, terminal, "FILE COMMAND..." },
+	{}
+};
+
 int main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	int i;
-
-	if (!strcmp(what, "holders")) {
-		find_holders();
-		for (i = 0; i < nr_holders; i++)
-			puts(holders[i]);
-		return !nr_holders;
-	}
-	if (!strcmp(what, "separate")) {
-		find_holders();
-		return separate();
-	}
-	if (!strcmp(what, "victim"))
-		victim();
-	if (!strcmp(what, "peek") && argc > 3)
-		return peek(argv[2], argv[3]);
-	if (!strcmp(what, "holds") && argc > 2) {
-		find_holders();
-		walk(has_text, argv[2]);
-		return !found_text;
-	}
-	if (!strcmp(what, "listen") && argc > 3)
-		return listen_to(argv[2], argv[3]);
-	if (!strcmp(what, "pass") && argc > 3)
-		return pass(argv[2], argv[3]);
-	if (!strcmp(what, "handle") && argc > 2)
-		return handle(argv[2]);
-	if (!strcmp(what, "user-key") && argc > 3)
-		return add_key(KEY_SPEC_USER_KEYRING, argv[2], argv[3]) < 0 ? fail("add_key") : 0;
-	if (!strcmp(what, "with-key") && argc > 4) {
-		if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 ||
-		    add_key(KEY_SPEC_SESSION_KEYRING, argv[2], argv[3]) < 0)
-			return fail("key");
-		execvp(argv[4], argv + 4);
-		return fail(argv[4]);
-	}
-	if (!strcmp(what, "terminal") && argc > 3)
-		return terminal(argv[2], argv + 3);
-	fprintf(stderr, "outside: %s: unknown or without its arguments\n", what);
-	return 2;
+	(void)argc;
+	return dispatch(argv, words);
 }

@@ -17,13 +17,12 @@
  *   opening SECONDS     open every file of /proc/swarm that gives orders, until it can be
  *			  opened, for so long at most
  *
- * Prints how often what happened; exits 1 with a line on stderr where something happened
- * that must not.
+ * Prints how often what happened, as JSON; exits 1 with a line on stderr where something
+ * happened that must not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -39,54 +38,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fork.h"
+#include "clock.h"
+#include "clone3.h"
+#include "dispatch.h"
+#include "files.h"
+#include "swarm.h"
 
 #define STACK	65536
-
-static void die(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerrorname_np(errno));
-	exit(1);
-}
-
-static int open_or_die(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-
-	if (fd < 0)
-		die(path);
-	return fd;
-}
-
-static void pause_us(long us)
-{
-	struct timespec time = { us / 1000000, us % 1000000 * 1000 };
-
-	nanosleep(&time, NULL);
-}
-
-static long now_us(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
 
 /* Writes an object; returns the id, or 0 with the answer in @answer. */
 static long create(int fd, const char *object, char *answer, size_t size)
 {
-	ssize_t length;
-	long id = 0;
-
-	if (write(fd, object, strlen(object)) < 0 && errno == EAGAIN)
+	if (swarm_give(fd, object, answer, size) && !*answer)
 		die("create");
-	length = read(fd, answer, size - 1);
-	if (length < 0)
-		die("read create");
-	answer[length] = '\0';
-	sscanf(answer, "{\"id\":%ld}", &id);
-	return id;
+	return swarm_id(answer);
 }
 
 /* adopting */
@@ -121,8 +86,9 @@ static long last_pid(int loadavg)
 	return last ? atol(last) : 0;
 }
 
-static void adopting(long forks)
+static int adopting(char **arguments)
 {
+	long forks = atol(arguments[0]);
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int fd = open_or_die("/proc/swarm/create", O_RDWR);
@@ -132,7 +98,7 @@ static void adopting(long forks)
 
 	/* Its numbers are those of the host. */
 	if (!create(fd, "{\"spawn\":true,\"namespace_flags\":126}", answer, sizeof(answer)))
-		die(answer);
+		die("%s", answer);
 	if (!raw_fork())
 		fork_often(shared, forks);
 	while (!shared->over) {
@@ -153,7 +119,9 @@ static void adopting(long forks)
 		if (!strstr(answer, "ESRCH"))
 			seen = strstr(answer, "being forked") ? seen : last;
 	}
-	printf("early %ld member %ld adopted %ld other %ld\n", early, member, adopted, other);
+	printf("{\"early\":%ld,\"member\":%ld,\"adopted\":%ld,\"other\":%ld}\n", early, member, adopted,
+	       other);
+	return 0;
 }
 
 /* canceled */
@@ -166,7 +134,6 @@ static void *destroyer(void *unused)
 {
 	int fd = open_or_die("/proc/swarm/destroy", O_WRONLY);
 	unsigned int seed = 7;
-	char line[32];
 	long id, until;
 
 	for (;;) {
@@ -177,7 +144,7 @@ static void *destroyer(void *unused)
 		until = now_us() + rand_r(&seed) % window_us;
 		while (now_us() < until)
 			;
-		if (write(fd, line, snprintf(line, sizeof(line), "%ld\n", id)) < 0)
+		if (swarm_destroy(fd, id))
 			die("destroy");
 		armed_id = 0;
 	}
@@ -193,7 +160,6 @@ static int wait_to_die(void *unused)
 
 static pid_t start(long round)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
 	static char stack[STACK];
 	pid_t pid;
 
@@ -204,7 +170,7 @@ static pid_t start(long round)
 	case 1:
 		return clone(wait_to_die, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
 	default:
-		pid = syscall(SYS_clone3, &args, sizeof(args));
+		pid = clone3_child(0);
 	}
 	if (!pid)
 		wait_to_die(NULL);
@@ -225,14 +191,16 @@ static int killed(pid_t pid)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-static void canceled(long rounds)
+static int canceled(char **arguments)
 {
+	long rounds = atol(arguments[0]);
 	int fd = open_or_die("/proc/swarm/create", O_RDWR);
 	long refused = 0, died = 0, outside = 0, round;
 	unsigned int seed = 3;
 	pthread_t thread;
 	char answer[512];
 
+	window_us = atol(arguments[1]);
 	pthread_create(&thread, NULL, destroyer, NULL);
 	for (round = 0; round < rounds; round++) {
 		long id = create(fd, "{\"spawn\":true,\"memory_limit\":33554432,\"pids_limit\":10}",
@@ -240,7 +208,7 @@ static void canceled(long rounds)
 		pid_t pid;
 
 		if (!id)
-			die(answer);
+			die("%s", answer);
 		armed_id = id;
 		/* Before the fork, and during it. */
 		if (round % 2)
@@ -269,11 +237,10 @@ static void canceled(long rounds)
 	}
 	armed_id = -1;
 	pthread_join(thread, NULL);
-	printf("refused %ld died %ld outside %ld\n", refused, died, outside);
+	printf("{\"refused\":%ld,\"died\":%ld,\"outside\":%ld}\n", refused, died, outside);
 	if (outside)
 		fprintf(stderr, "%ld children outside their agent\n", outside);
-	if (outside)
-		exit(1);
+	return outside > 0;
 }
 
 /* hold, let-go */
@@ -290,12 +257,12 @@ static void *hold_too(void *ready)
 	return NULL;
 }
 
-static void hold(const char *fifo)
+static int hold(char **arguments)
 {
 	static _Atomic int ready;
 	pthread_t thread;
 
-	open_or_die(fifo, O_WRONLY);
+	open_or_die(arguments[0], O_WRONLY);
 	if (pthread_create(&thread, NULL, hold_too, &ready))
 		die("thread");
 	while (!ready)
@@ -306,17 +273,18 @@ static void hold(const char *fifo)
 		pause();
 }
 
-static void let_go(const char *fifo, const char *id)
+static int let_go(char **arguments)
 {
+	const char *fifo = arguments[0], *id = arguments[1];
 	int events = open_or_die("/proc/swarm/events", O_RDONLY);
 	int destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
 	int reader = open_or_die(fifo, O_RDONLY | O_NONBLOCK);
-	char end[64], line[64], byte;
+	char end[64], byte;
 	static char text[65536];
 	ssize_t length;
 
 	lseek(events, 0, SEEK_END);
-	if (write(destroy, line, snprintf(line, sizeof(line), "%s\n", id)) < 0)
+	if (swarm_destroy(destroy, strtoull(id, NULL, 10)))
 		die("destroy");
 	snprintf(end, sizeof(end), "\"destroyed\",\"agent\":%s,", id);
 	do {
@@ -329,7 +297,8 @@ static void let_go(const char *fifo, const char *id)
 	length = read(reader, &byte, 1);
 	if (length)
 		die("destroyed, but its file is open");
-	printf("let go\n");
+	printf("{\"let_go\":1}\n");
+	return 0;
 }
 
 /* left-over */
@@ -347,22 +316,26 @@ static void *fail_to_fork(void *unused)
 	return unused;
 }
 
-static void left_over(void)
+static int left_over(char **unused)
 {
 	pthread_t thread;
 
+	(void)unused;
 	/* With this one as many as there may be. */
 	if (pthread_create(&thread, NULL, fail_to_fork, NULL))
 		die("thread");
 	/* It is at its slow place by then. */
 	pause_us(300000);
 	syscall(SYS_exit_group, 0);
+	return 0;
 }
 
 /* forks */
 
-static void forks(long times, const char *file)
+static int forks(char **arguments)
 {
+	long times = atol(arguments[0]);
+	const char *file = arguments[1];
 	int fd;
 
 	while ((fd = open(file, O_RDONLY)) < 0)
@@ -377,29 +350,32 @@ static void forks(long times, const char *file)
 			die("fork");
 		waitpid(pid, NULL, 0);
 	}
+	return 0;
 }
 
 /* zombies */
 
-static void zombies(void)
+static int zombies(char **unused)
 {
 	pid_t pid;
 	long nr;
 
+	(void)unused;
 	for (nr = 0; (pid = raw_fork()) > 0; nr++)
 		pause_us(20000);
 	if (!pid)
 		syscall(SYS_exit_group, 0);
 	printf("zombies %ld, then %s\n", nr, strerrorname_np(errno));
+	return 0;
 }
 
 /* opening */
 
-static void opening(long seconds)
+static int opening(char **arguments)
 {
 	static const char *const names[] = { "create", "attach", "destroy", "inspect", "events" };
 	static const int flags[] = { O_RDWR, O_WRONLY, O_WRONLY, O_RDWR, O_RDONLY };
-	long until = now_us() + seconds * 1000000, early = 0, opened = 0;
+	long until = now_us() + atol(arguments[0]) * 1000000, early = 0, opened = 0;
 	char path[64];
 
 	while (!opened && now_us() < until) {
@@ -413,36 +389,29 @@ static void opening(long seconds)
 			else if (errno == ENODEV)
 				early++;
 			else if (errno != ENOENT)
-				die(path);
+				die("%s", path);
 			if (fd >= 0)
 				close(fd);
 		}
 	}
-	printf("early %ld opened %ld\n", early, opened);
+	printf("{\"early\":%ld,\"opened\":%ld}\n", early, opened);
+	return 0;
 }
+
+static const struct word words[] = {
+	{ "adopting", 1, adopting, "FORKS" },
+	{ "canceled", 2, canceled, "ROUNDS US" },
+	{ "hold", 1, hold, "FIFO" },
+	{ "let-go", 2, let_go, "FIFO ID" },
+	{ "left-over", 0, left_over, NULL },
+	{ "forks", 2, forks, "TIMES FILE" },
+	{ "zombies", 0, zombies, NULL },
+	{ "opening", 1, opening, "SECONDS" },
+	{}
+};
 
 int main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-
-	if (!strcmp(what, "adopting") && argc == 3)
-		adopting(atol(argv[2]));
-	else if (!strcmp(what, "canceled") && argc == 4) {
-		window_us = atol(argv[3]);
-		canceled(atol(argv[2]));
-	} else if (!strcmp(what, "hold") && argc == 3)
-		hold(argv[2]);
-	else if (!strcmp(what, "let-go") && argc == 4)
-		let_go(argv[2], argv[3]);
-	else if (!strcmp(what, "left-over") && argc == 2)
-		left_over();
-	else if (!strcmp(what, "forks") && argc == 4)
-		forks(atol(argv[2]), argv[3]);
-	else if (!strcmp(what, "zombies") && argc == 2)
-		zombies();
-	else if (!strcmp(what, "opening") && argc == 3)
-		opening(atol(argv[2]));
-	else
-		return 2;
-	return 0;
+	(void)argc;
+	return dispatch(argv, words);
 }

@@ -12,13 +12,12 @@
  *	from	  by pread from the middle of the file to its end: the first line
  *		  seen whole is where its pass begins.
  *
- * Each says in one line what it saw of the agents that live all along: how many
+ * Each says in one line of JSON what it saw of the agents that live all along: how many
  * times one was missing, came twice, came out of order, and how many lines were
  * no line of agents; and how many agents came and went while it read. Exits 1
  * where something could not be done at all.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,6 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "files.h"
+#include "swarm.h"
 
 #define BATCH	100
 
@@ -52,31 +54,22 @@ static int passes;
 static atomic_ulong churned;
 static atomic_bool done;
 
-static void die(const char *what)
-{
-	fprintf(stderr, "%s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 /* Creates agents with one write; returns how many, their ids in @into. */
 static size_t create(int fd, size_t count, uint64_t *into)
 {
 	static const char object[] = "{\"memory_limit\":65537,\"cpu_quota\":25}\n";
-	static __thread char text[BATCH * sizeof(object)];
-	char *at = text, *end;
+	static __thread char text[BATCH * sizeof(object)], answers[BATCH * sizeof(object)];
+	const char *next = answers;
+	char *at = text;
 	size_t made = 0;
-	ssize_t n;
+	unsigned long long id;
 
 	for (size_t i = 0; i < count; i++)
 		at = stpcpy(at, object);
-	if (write(fd, text, at - text) != at - text)
+	if (swarm_give(fd, text, answers, sizeof(answers)))
 		die("create");
-	n = read(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		die("read of create");
-	text[n] = 0;
-	for (at = text; (at = strstr(at, "{\"id\":")); at = end)
-		into[made++] = strtoull(at + 6, &end, 10);
+	while ((next = swarm_next_id(next, &id)))
+		into[made++] = id;
 	if (made != count)
 		die("answers");
 	return made;
@@ -95,13 +88,12 @@ static void destroy(int fd, const uint64_t *from, size_t count, size_t step)
 /* The odd ones go, from the end and from the beginning in turn; others come and go. */
 static void *churn(void *unused)
 {
-	int creating = open("/proc/swarm/create", O_RDWR), destroying = open("/proc/swarm/destroy", O_WRONLY);
+	int creating = open_or_die("/proc/swarm/create", O_RDWR);
+	int destroying = open_or_die("/proc/swarm/destroy", O_WRONLY);
 	uint64_t young[BATCH], old[BATCH];
 	size_t low = 0, high = nr_ids / 2, left = 0;
 
 	(void)unused;
-	if (creating < 0 || destroying < 0)
-		die("open");
 	while (!done) {
 		size_t mortal = high - low < 10 ? high - low : 10;
 
@@ -239,9 +231,9 @@ static void *reader(void *arg)
 	char *text = malloc(r->size);
 	unsigned long before = churned;
 
-	r->fd = open("/proc/swarm/agents", O_RDONLY);
-	if (r->fd < 0 || !text)
-		die("open");
+	r->fd = open_or_die("/proc/swarm/agents", O_RDONLY);
+	if (!text)
+		die("memory");
 	for (int i = 0; i < passes; i++)
 		pass(r, text);
 	r->churned = churned - before;
@@ -252,7 +244,7 @@ static void *reader(void *arg)
 
 int main(int argc, char **argv)
 {
-	int fd = open("/proc/swarm/create", O_RDWR), nr_readers = argc - 3;
+	int fd, nr_readers = argc - 3;
 	struct reader *readers;
 	pthread_t churner;
 
@@ -260,8 +252,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: census AGENTS PASSES SIZE[:again|:pread|:from]...\n");
 		return 2;
 	}
-	if (fd < 0)
-		die("open");
+	fd = open_or_die("/proc/swarm/create", O_RDWR);
 	nr_ids = strtoul(argv[1], NULL, 0) / BATCH * BATCH;
 	passes = atoi(argv[2]);
 	ids = calloc(nr_ids, sizeof(*ids));
@@ -285,13 +276,14 @@ int main(int argc, char **argv)
 		struct reader *r = &readers[i];
 
 		pthread_join(r->thread, NULL);
-		printf("%s lines=%lu missing=%lu twice=%lu disorder=%lu malformed=%lu churned=%lu\n", argv[3 + i],
-		       r->lines, r->missing, r->twice, r->disorder, r->malformed, r->churned);
+		printf("{\"how\":\"%s\",\"lines\":%lu,\"missing\":%lu,\"twice\":%lu,\"disorder\":%lu,"
+		       "\"malformed\":%lu,\"churned\":%lu}\n",
+		       argv[3 + i], r->lines, r->missing, r->twice, r->disorder, r->malformed, r->churned);
 	}
 	done = true;
 	pthread_join(churner, NULL);
 	for (size_t i = 0; i < nr_ids; i += 2) {
-		int to = open("/proc/swarm/destroy", O_WRONLY);
+		int to = open_or_die("/proc/swarm/destroy", O_WRONLY);
 		size_t count = nr_ids - i < 2 * BATCH ? (nr_ids - i) / 2 : BATCH;
 
 		destroy(to, &ids[i], count, 2);

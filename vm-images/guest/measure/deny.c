@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * deny BY ROLE ROUNDS — what calls cost under something that denies, in a guest
- * whose time-stamp counter counts instructions. A line a call: "CALL MIN MEDIAN
- * MAX ANSWER" of so many rounds, from before the system call to behind it.
+ * whose time-stamp counter counts instructions. A line of JSON for each call: the least,
+ * the median and the most of so many rounds, from before the system call to behind it,
+ * and what it answered.
  *
  * BY is what denies:
  *   none           nothing, or an agent's policy
@@ -35,7 +36,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ticks.h"
+#include "counting.h"
+#include "files.h"
 
 #ifdef __x86_64__
 #define NATIVE_ARCH AUDIT_ARCH_X86_64
@@ -43,10 +45,7 @@
 #define NATIVE_ARCH AUDIT_ARCH_AARCH64
 #endif
 
-#define ROUNDS_MAX 10000
 #define EMPTY "/srv/empty"
-
-typedef unsigned long long u64;
 
 enum role { OUTSIDE, ALLOW, DENY };
 
@@ -56,21 +55,6 @@ static const unsigned int devices[][2] = {
 };
 
 #define NR_DEVICES (sizeof(devices) / sizeof(*devices))
-
-static void __attribute__((noreturn)) die(const char *what)
-{
-	fprintf(stderr, "deny: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		die(path);
-	close(fd);
-}
 
 /* seccomp: a filter sees numbers, neither the path of what is executed nor which device is opened. */
 static void seccomp(enum role role)
@@ -199,12 +183,12 @@ static struct btf_header *btf;
 static void read_btf(void)
 {
 	size_t size = 0, room = 64 << 20;
-	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY);
+	int fd = open_or_die("/sys/kernel/btf/vmlinux", O_RDONLY);
 	ssize_t n;
 
 	btf = malloc(room);
-	if (fd < 0 || !btf)
-		die("/sys/kernel/btf/vmlinux");
+	if (!btf)
+		die("memory");
 	while ((n = read(fd, (char *)btf + size, room - size)) > 0)
 		size += n;
 	close(fd);
@@ -254,7 +238,7 @@ static int find(unsigned int kind, const char *name, const struct btf_type **fou
 		at += size_of(type);
 	}
 	errno = ENOENT;
-	die(name);
+	die("no %s", name);
 }
 
 static int offset_of(const char *structure, const char *name)
@@ -270,7 +254,7 @@ static int offset_of(const char *structure, const char *name)
 		if (!strcmp(text + member[i].name_off, name))
 			return BTF_MEMBER_BIT_OFFSET(member[i].offset) / 8;
 	errno = ENOENT;
-	die(name);
+	die("no %s", name);
 }
 
 static void attach_lsm(const char *function, const struct bpf_insn *insns, size_t bytes)
@@ -339,7 +323,7 @@ static void cgroup(enum role role)
 	};
 
 	if (mkdir(path, 0755) && errno != EEXIST)
-		die(path);
+		die("%s", path);
 	fd = open(path, O_DIRECTORY);
 	attach(load(BPF_PROG_TYPE_CGROUP_DEVICE, BPF_CGROUP_DEVICE, 0, device, sizeof(device)), fd,
 	       BPF_CGROUP_DEVICE);
@@ -413,13 +397,6 @@ static u64 once(int call)
 	}
 }
 
-static int by_size(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static u64 rounds[ROUNDS_MAX];
 
 static void measure(int call, int nr)
@@ -433,9 +410,7 @@ static void measure(int call, int nr)
 	answer = errno ? strerrorname_np(errno) : "ok";
 	for (i = 0; i < nr; i++)
 		rounds[i] = once(call);
-	qsort(rounds, nr, sizeof(*rounds), by_size);
-	printf("%s %llu %llu %llu %s\n", calls[call], rounds[0], rounds[nr / 2], rounds[nr - 1],
-	       answer);
+	report(calls[call], rounds, nr, answer);
 }
 
 int main(int argc, char **argv)

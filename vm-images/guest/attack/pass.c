@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
+
 /* Each returns what write would, with errno. */
 
 static ssize_t by_write(int fd, const char *text, size_t length)
@@ -163,11 +165,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return 2;
-	fd = *argv[2] == '/' ? open(argv[2], O_WRONLY) : atoi(argv[2]);
-	if (fd < 0) {
-		perror(argv[2]);
-		return 1;
-	}
+	fd = *argv[2] == '/' ? open_or_die(argv[2], O_WRONLY) : atoi(argv[2]);
 	for (i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
 		if (strcmp(argv[1], ways[i].name))
 			continue;

@@ -15,37 +15,36 @@
  * one is refused, or FLOOR MiB and not more are available. Of each size the last
  * thousand is counted:
  *
- *   empty SLAB AVAILABLE	at the start, in bytes, after a thousand that are gone
- *   at SIZE EFFORT ADDED OWN SLAB AVAILABLE LINE
- *		what all tasks executed for the thousand; by how much slab grew
- *		meanwhile, and before, for the processes to be adopted; slab and
- *		what is available now; what a line of agents takes to be read
- *   refused SIZE ANSWER	create's answer to the one that was too many
- *   again TRIES		after another was destroyed, it was taken, at that try
- *   floor SIZE
- *   full SIZE AVAILABLE	how many there were in the end
- *   forkers NR LEAST MOST REFUSED
- *		agents that forked; forks of the one that made least, and most; and
- *		how often one was refused by its limit, and tried again
- *   left SLAB AVAILABLE	once all are destroyed
+ *	empty		slab and available, in bytes, after a thousand that are gone
+ *	at		size; effort, what all tasks executed for the thousand; added
+ *			and own, by how much slab grew meanwhile, and before, for the
+ *			processes to be adopted; slab and what is available now; line,
+ *			what a line of agents takes to be read
+ *	refused		size, and create's answer to the one that was too many
+ *	again		after another was destroyed, it was taken, at that try
+ *	floor		how many there were when memory ran short
+ *	full		how many there were in the end, size, and what was available
+ *	forkers		the count of agents that forked; forks of the one that made
+ *			least, and most; and how often one was refused by its limit,
+ *			and tried again
+ *	left		slab and available once all are destroyed
  *
  * All the while one process reads agents and another events, but for the thousands
  * that are counted, where both are stopped:
  *
- *   agents PASSES LINES WRONG	whole reads; lines; agents that lived through one
- *				and were not in it, or not in order
- *   events LINES LOST WRONG RECORDED
- *				lines; ones that were told to be lost; gaps; and how
- *				many the module recorded meanwhile
+ *	agents		passes, whole reads; lines; wrong, agents that lived through
+ *			one and were not in it, or not in order
+ *	events		events, lines; lost, ones that were told to be lost; gaps; and
+ *			how many the module recorded meanwhile
+ *
+ * Each is a line of JSON, an object in an object of that name.
  */
 #define _GNU_SOURCE
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -61,16 +60,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "busy.h"
+#include "clock.h"
+#include "clone3.h"
+#include "counting.h"
+#include "files.h"
+#include "swarm.h"
 
 #define THOUSAND	1000
-#define SETTLE_MS	300
+#define SETTLE_US	300000
 #define TRIES_MAX	1000
 #define FORKERS		100
 /* Instructions in a second in which nothing goes on but what always does. */
 #define IDLE		20000000
-
-typedef unsigned long long u64;
 
 enum kind { REGISTER, ADOPT, SPAWN, FORK };
 
@@ -97,34 +98,6 @@ static int create, destroy, watch;
 static char stack[16384] __attribute__((aligned(16)));
 static pid_t processes[THOUSAND];
 
-static int open_or_fail(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC);
-
-	if (fd < 0)
-		err(1, "%s", path);
-	return fd;
-}
-
-/* The number behind a word in a file. */
-static u64 number_in(const char *path, const char *word)
-{
-	static char text[65536];
-	int fd = open_or_fail(path, O_RDONLY);
-	size_t length = 0;
-	const char *at;
-	ssize_t n;
-
-	while ((n = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
-		length += n;
-	close(fd);
-	text[length] = '\0';
-	at = strstr(text, word);
-	if (!at)
-		err(1, "%s has no %s", path, word);
-	return strtoull(at + strlen(word), NULL, 10);
-}
-
 static u64 recorded(void)
 {
 	return number_in("/proc/swarm/metrics", "\nswarm_guard_events_total ");
@@ -137,15 +110,6 @@ static u64 available(void)
 	return number_in("/proc/meminfo", "MemAvailable:") * 1024;
 }
 
-static void tell(const char *path, const char *text)
-{
-	int fd = open_or_fail(path, O_WRONLY);
-
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err(1, "%s", path);
-	close(fd);
-}
-
 /* What the allocator keeps at hand counts as in use until it is told to let it go. */
 static void let_go(void)
 {
@@ -153,12 +117,12 @@ static void let_go(void)
 	size_t i;
 
 	sync();
-	tell("/proc/sys/vm/drop_caches", "3");
+	write_file("/proc/sys/vm/drop_caches", "3");
 	sleep(1);
 	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
-		err(1, "/sys/kernel/slab");
+		die("/sys/kernel/slab");
 	for (i = 0; i < caches.gl_pathc; i++)
-		tell(caches.gl_pathv[i], "1");
+		write_file(caches.gl_pathv[i], "1");
 	globfree(&caches);
 }
 
@@ -172,7 +136,7 @@ static u64 slab(void)
 	let_go();
 	file = fopen("/proc/slabinfo", "re");
 	if (!file)
-		err(1, "/proc/slabinfo");
+		die("/proc/slabinfo");
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "%*s %llu %llu %llu", &active, &total, &size) == 3)
 			bytes += active * size;
@@ -206,7 +170,7 @@ static bool read_agents(int fd)
 		n = read(fd, text + held, sizeof(text) - held);
 		cost += executed() - start;
 		if (n < 0)
-			err(1, "reading agents");
+			die("reading agents");
 		if (!n)
 			break;
 		if (shared->stop)
@@ -241,7 +205,7 @@ static bool read_agents(int fd)
 
 static void __attribute__((noreturn)) be_agents_reader(void)
 {
-	int fd = open_or_fail("/proc/swarm/agents", O_RDONLY);
+	int fd = open_or_die("/proc/swarm/agents", O_RDONLY);
 
 	/* It never waits, and is not to have half of the only processor. */
 	setpriority(PRIO_PROCESS, 0, 10);
@@ -260,14 +224,14 @@ static u64 field(const char *line, const char *key)
 
 static void __attribute__((noreturn)) be_events_reader(void)
 {
-	int fd = open_or_fail("/proc/swarm/events", O_RDONLY | O_NONBLOCK);
+	int fd = open_or_die("/proc/swarm/events", O_RDONLY | O_NONBLOCK);
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	static char text[65537];
 	u64 last = shared->recorded;
 	ssize_t n;
 
 	if (lseek(fd, 0, SEEK_END))
-		err(1, "events");
+		die("events");
 	shared->ready++;
 	/* The last one is there before anybody says stop. */
 	while (!shared->stop || last < shared->until) {
@@ -279,7 +243,7 @@ static void __attribute__((noreturn)) be_events_reader(void)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
-			err(1, "reading events");
+			die("reading events");
 		text[n] = '\0';
 		while ((line = strsep(&rest, "\n")) && *line) {
 			u64 seq = field(line, "\"seq\":");
@@ -312,24 +276,20 @@ static void start_readers(void)
 			readers[i]();
 		}
 		if (pid < 0)
-			err(1, "fork");
+			die("fork");
 		shared->readers[i] = pid;
 	}
 	while (shared->ready < 2)
-		sleep_ms(1);
+		pause_us(1000);
 }
 
 static char state_of(pid_t pid)
 {
-	char path[64], text[256] = "";
+	char path[64], text[512];
 	const char *at;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open_or_fail(path, O_RDONLY);
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		err(1, "%s", path);
-	close(fd);
+	read_file(path, text, sizeof(text));
 	at = strrchr(text, ')');
 	return at ? at[2] : '?';
 }
@@ -342,7 +302,7 @@ static void stop_readers(void)
 	for (i = 0; i < 2; i++) {
 		kill(shared->readers[i], SIGSTOP);
 		while (state_of(shared->readers[i]) != 'T')
-			sleep_ms(1);
+			pause_us(1000);
 	}
 }
 
@@ -360,7 +320,7 @@ static void await_pass(void)
 	u64 passes = shared->passes;
 
 	while (shared->passes < passes + 2)
-		sleep_ms(10);
+		pause_us(10000);
 }
 
 static void end_readers(void)
@@ -371,10 +331,11 @@ static void end_readers(void)
 	shared->stop = 1;
 	for (i = 0; i < 2; i++)
 		if (waitpid(shared->readers[i], &status, 0) < 0 || status)
-			err(1, "a reader ended with %#x", status);
-	printf("agents %llu %llu %llu\n", shared->passes, shared->lines, shared->wrong);
-	printf("events %llu %llu %llu %llu\n", shared->events, shared->lost, shared->gaps,
-	       shared->until - shared->recorded);
+			die("a reader ended with %#x", status);
+	printf("{\"agents\":{\"passes\":%llu,\"lines\":%llu,\"wrong\":%llu}}\n", shared->passes,
+	       shared->lines, shared->wrong);
+	printf("{\"events\":{\"events\":%llu,\"lost\":%llu,\"gaps\":%llu,\"recorded\":%llu}}\n",
+	       shared->events, shared->lost, shared->gaps, shared->until - shared->recorded);
 }
 
 /* Agents */
@@ -398,17 +359,16 @@ static void make_processes(int nr)
 	for (i = 0; i < nr; i++) {
 		processes[i] = clone(idle, stack + sizeof(stack), flags, NULL);
 		if (processes[i] < 0)
-			err(1, "clone");
+			die("clone");
 	}
 }
 
 static pid_t fork_first(void)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
-	pid_t pid = syscall(SYS_clone3, &args, sizeof(args));
+	pid_t pid = clone3_child(0);
 
 	if (pid < 0)
-		err(1, "clone3");
+		die("clone3");
 	return pid;
 }
 
@@ -445,7 +405,7 @@ static void have_forked(int nr)
 	__atomic_add_fetch(&shared->wanted, nr, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &shared->wanted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 	while (__atomic_load_n(&shared->forked, __ATOMIC_SEQ_CST) < until)
-		sleep_ms(1);
+		pause_us(1000);
 }
 
 static void tell_forkers(void)
@@ -457,7 +417,8 @@ static void tell_forkers(void)
 		least = shared->forks[i] < least ? shared->forks[i] : least;
 		most = shared->forks[i] > most ? shared->forks[i] : most;
 	}
-	printf("forkers %d %llu %llu %llu\n", FORKERS, least, most, shared->refused);
+	printf("{\"forkers\":{\"count\":%d,\"least\":%llu,\"most\":%llu,\"refused\":%llu}}\n", FORKERS,
+	       least, most, shared->refused);
 }
 
 static size_t object_for(char *text, size_t size, pid_t pid)
@@ -472,20 +433,16 @@ static size_t object_for(char *text, size_t size, pid_t pid)
 }
 
 /* The answer to the one that is refused, which only a descriptor for reading tells. */
-static void tell_refusal(const char *text, size_t length, u64 size)
+static void tell_refusal(const char *text, u64 size)
 {
-	int fd = open_or_fail("/proc/swarm/create", O_RDWR);
 	char answer[1024];
-	ssize_t n;
 
-	if (write(fd, text, length) >= 0)
-		err(1, "it was refused, and is taken the second time: %s", text);
-	n = read(fd, answer, sizeof(answer) - 1);
-	if (n <= 0)
-		err(1, "create says nothing");
-	answer[n] = '\0';
-	close(fd);
-	printf("refused %llu %s", size, answer);
+	if (!swarm_order("create", text, answer, sizeof(answer)))
+		die("it was refused, and is taken the second time: %s", text);
+	if (!*answer)
+		die("create says nothing");
+	answer[strcspn(answer, "\n")] = '\0';
+	printf("{\"refused\":{\"size\":%llu,\"answer\":%s}}\n", size, answer);
 }
 
 /* One more agent; false where it is refused. */
@@ -516,7 +473,7 @@ static void await_end(u64 id)
 	do {
 		n = read(watch, text, sizeof(text) - 1);
 		if (n <= 0)
-			err(1, "events");
+			die("events");
 		text[n] = '\0';
 	} while (!strstr(text, ended));
 }
@@ -535,7 +492,7 @@ static void destroy_to(u64 last)
 		for (at = text; length; at += n, length -= n) {
 			n = write(destroy, at, length);
 			if (n <= 0)
-				err(1, "destroying %.20s", at);
+				die("destroying %.20s", at);
 		}
 	}
 }
@@ -569,7 +526,7 @@ static void destroy_all(void)
 		left = left > THOUSAND ? left - THOUSAND : 0;
 		destroy_to(shared->last - left);
 		while (number_in("/proc/swarm/status", "Active agents: ") > left)
-			sleep_ms(50);
+			pause_us(50000);
 	}
 	/* Nobody waits for them one by one. */
 	while (waitpid(-1, NULL, 0) >= 0 || errno == EINTR)
@@ -583,10 +540,10 @@ static void again(void)
 	destroy_to(shared->first);
 	for (tries = 1; !add(processes[THOUSAND - 1]); tries++) {
 		if (tries == TRIES_MAX)
-			err(1, "after one was destroyed, another is still refused");
-		sleep_ms(100);
+			die("after one was destroyed, another is still refused");
+		pause_us(100000);
 	}
-	printf("again %d\n", tries);
+	printf("{\"again\":%d}\n", tries);
 }
 
 /* The last thousand of a size, with nothing else going on. */
@@ -600,17 +557,19 @@ static int count_thousand(u64 size)
 	if (kind == ADOPT)
 		make_processes(THOUSAND);
 	before = slab();
-	sleep_ms(SETTLE_MS);
+	pause_us(SETTLE_US);
 	start = busy();
 	made = add_many(THOUSAND);
-	sleep_ms(SETTLE_MS);
+	pause_us(SETTLE_US);
 	effort = busy() - start;
 	after = slab();
 	resume_readers();
 	await_pass();
 	if (made == THOUSAND)
-		printf("at %llu %llu %lld %lld %llu %llu %llu\n", size, effort, after - before,
-		       before - empty, after, available(), shared->line_cost);
+		printf("{\"at\":{\"size\":%llu,\"effort\":%llu,\"added\":%lld,\"own\":%lld,"
+		       "\"slab\":%llu,\"available\":%llu,\"line\":%llu}}\n",
+		       size, effort, after - before, before - empty, after, available(),
+		       shared->line_cost);
 	fflush(stdout);
 	return made;
 }
@@ -622,7 +581,7 @@ static u64 grow(u64 from, u64 size, u64 floor)
 		int made;
 
 		if (available() < floor) {
-			printf("floor %llu\n", from);
+			printf("{\"floor\":%llu}\n", from);
 			return from;
 		}
 		if (size - from == THOUSAND) {
@@ -636,7 +595,8 @@ static u64 grow(u64 from, u64 size, u64 floor)
 		if (made < THOUSAND) {
 			char text[512];
 
-			tell_refusal(text, object_for(text, sizeof(text), processes[made]), from);
+			object_for(text, sizeof(text), processes[made]);
+			tell_refusal(text, from);
 			/* Those that are nobody's; the last one is to be, once there is room. */
 			for (; kind == ADOPT && made < THOUSAND - 1; made++)
 				kill(processes[made], SIGKILL);
@@ -648,9 +608,9 @@ static u64 grow(u64 from, u64 size, u64 floor)
 
 static void begin(void)
 {
-	create = open_or_fail("/proc/swarm/create", O_WRONLY);
-	destroy = open_or_fail("/proc/swarm/destroy", O_WRONLY);
-	watch = open_or_fail("/proc/swarm/events", O_RDONLY);
+	create = open_or_die("/proc/swarm/create", O_WRONLY);
+	destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
+	watch = open_or_die("/proc/swarm/events", O_RDONLY);
 	lseek(watch, 0, SEEK_END);
 	/* Children are nobody's to wait for. */
 	signal(SIGCHLD, SIG_IGN);
@@ -676,7 +636,7 @@ static void empty_again(const char *word)
 	stop_readers();
 	settle();
 	bytes = slab();
-	printf("%s %llu %llu\n", word, bytes, available());
+	printf("{\"%s\":{\"slab\":%llu,\"available\":%llu}}\n", word, bytes, available());
 	fflush(stdout);
 	resume_readers();
 }
@@ -690,7 +650,7 @@ static void make_forkers(void)
 	shared->refused = 0;
 	for (i = 0; i < FORKERS; i++)
 		if (!add(0))
-			err(1, "%s", object);
+			die("%s", object);
 }
 
 static void gather(u64 floor, char **sizes)
@@ -703,7 +663,7 @@ static void gather(u64 floor, char **sizes)
 	if (kind == FORK)
 		make_forkers();
 	if (add_many(THOUSAND) < THOUSAND)
-		err(1, "the first thousand");
+		die("the first thousand");
 	empty_again("empty");
 	if (kind == FORK)
 		make_forkers();
@@ -712,7 +672,7 @@ static void gather(u64 floor, char **sizes)
 		size = grow(size, last, floor);
 	}
 	await_pass();
-	printf("full %llu %llu\n", size, available());
+	printf("{\"full\":{\"size\":%llu,\"available\":%llu}}\n", size, available());
 	if (kind == FORK)
 		tell_forkers();
 	if (size < last && kind == ADOPT)
@@ -752,7 +712,7 @@ int main(int argc, char **argv)
 	object = argv[2];
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
-		err(1, "mmap");
+		die("mmap");
 	start_readers();
 	fflush(stdout);
 	/* Whoever has very many children is to have only those. */
@@ -762,7 +722,7 @@ int main(int argc, char **argv)
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		err(1, "it ended with %#x", status);
+		die("it ended with %#x", status);
 	end_readers();
 	return 0;
 }

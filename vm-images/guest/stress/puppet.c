@@ -35,6 +35,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dispatch.h"
+#include "swarm.h"
+
 #define SLOTS		64
 #define REPORT_FD	99
 #define FIRST_FD	100
@@ -90,19 +93,10 @@ static const char *thread_exec(int slot)
 static const char *create(const char *object)
 {
 	static char answer[1024];
-	int fd = open("/proc/swarm/create", O_RDWR | O_CLOEXEC);
-	ssize_t length;
 
-	if (fd < 0)
-		return strerrorname_np(errno);
 	/* A refusal is told by what is read back. */
-	if (write(fd, object, strlen(object)) < 0 && errno == EINTR)
-		return "EINTR";
-	length = read(fd, answer, sizeof(answer) - 1);
-	close(fd);
-	if (length < 0)
+	if (swarm_order("create", object, answer, sizeof(answer)) && !*answer)
 		return strerrorname_np(errno);
-	answer[length] = '\0';
 	answer[strcspn(answer, "\n")] = '\0';
 	return answer;
 }
@@ -249,16 +243,12 @@ static const char *hatch(int slot)
 	return pid < 0 ? outcome(pid) : expect_report(slot);
 }
 
-static const char *give(const char *path, const char *text)
+static const char *give(const char *name, const char *text)
 {
 	char line[128];
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t ret;
 
 	snprintf(line, sizeof(line), "%.100s\n", text);
-	ret = write(fd, line, strlen(line));
-	close(fd);
-	return outcome(ret);
+	return outcome(swarm_order(name, line, NULL, 0));
 }
 
 static const char *obey(char *command)
@@ -270,9 +260,9 @@ static const char *obey(char *command)
 	if (!strncmp(command, "create ", 7))
 		return create(command + 7);
 	if (!strncmp(command, "destroy ", 8))
-		return give("/proc/swarm/destroy", command + 8);
+		return give("destroy", command + 8);
 	if (!strncmp(command, "attach ", 7))
-		return give("/proc/swarm/attach", command + 7);
+		return give("attach", command + 7);
 	return "EINVAL";
 }
 
@@ -315,10 +305,11 @@ static void answer_one(int connection)
 
 static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = ADDRESS };
 
-static int serve(void)
+static int serve(char **unused)
 {
 	int slot, pair[2], yes = 1, listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
+	(void)unused;
 	unlink(ADDRESS);
 	if (bind(listener, (const void *)&address, sizeof(address)) || listen(listener, 8))
 		return 1;
@@ -354,13 +345,14 @@ static int serve(void)
 	}
 }
 
-static int tell(void)
+static int tell(char **unused)
 {
 	static char text[8192];
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	size_t length = fread(text, 1, sizeof(text), stdin);
 	ssize_t got;
 
+	(void)unused;
 	if (connect(fd, (const void *)&address, sizeof(address)) || send(fd, text, length, 0) < 0) {
 		perror("puppet");
 		return 1;
@@ -372,14 +364,20 @@ static int tell(void)
 	return 0;
 }
 
+static int be_puppet(char **arguments)
+{
+	puppet(atoi(arguments[0]));
+}
+
+static const struct word words[] = {
+	{ "serve", 0, serve, NULL },
+	{ "tell", 0, tell, NULL },
+	{ "as", 1, be_puppet, "SLOT" },
+	{}
+};
+
 int main(int argc, char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "serve"))
-		return serve();
-	if (argc == 2 && !strcmp(argv[1], "tell"))
-		return tell();
-	if (argc == 3 && !strcmp(argv[1], "as"))
-		puppet(atoi(argv[2]));
-	fprintf(stderr, "usage: puppet serve | puppet tell\n");
-	return 2;
+	(void)argc;
+	return dispatch(argv, words);
 }
