@@ -190,7 +190,7 @@ static int first_child(const struct path *dir, struct search *search)
 		return PTR_ERR(opened);
 	err = iterate_dir(opened, &search->ctx);
 	filp_close(opened, NULL);
-	return search->found ?: err;
+	return search->found ? 1 : err;
 }
 
 /*
