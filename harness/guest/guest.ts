@@ -62,6 +62,8 @@ export interface GuestOptions {
   initrd: string;
   memoryMb?: number;
   cpus?: number;
+  /** CPUs that share a core: 1 by default. */
+  threads?: number;
   /** Added to the kernel's command line. */
   append?: string;
   /** The guest's time-stamp counter counts instructions, exactly; one CPU, emulated. */
@@ -102,7 +104,7 @@ export class Guest {
 
   /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
   static async create(options: GuestOptions): Promise<Guest> {
-    const { kernel, initrd, memoryMb = 2048, cpus = 2, append: more = '' } = options;
+    const { kernel, initrd, memoryMb = 2048, cpus = 2, threads = 1, append: more = '' } = options;
     const { findMemoryErrors = true, countInstructions = false, record = recordingWanted() } = options;
     const { arch, image } = kernel;
     const tools = await toolRoot(arch);
@@ -116,9 +118,10 @@ export class Guest {
       append: words.join(' ').trim(),
       memoryMb: memoryMb + (debug ? CHECKING_NEEDS_MB : 0),
       cpus,
+      threads,
     };
     if (countInstructions) {
-      const exact = { ...hardware, cpus: 1, accelerator: 'tcg', countInstructions } as const;
+      const exact = { ...hardware, cpus: 1, threads: 1, accelerator: 'tcg', countInstructions } as const;
       return new Guest(tools, exact, options, 'instructions are counted by emulating them');
     }
     if (record) {

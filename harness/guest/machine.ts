@@ -22,6 +22,8 @@ export interface Hardware {
   readonly append: string;
   readonly memoryMb: number;
   readonly cpus: number;
+  /** CPUs that share a core; 1 by default. */
+  readonly threads?: number;
   readonly accelerator: 'kvm' | 'tcg';
   /** The guest's time-stamp counter counts its instructions: the same in every run. Needs tcg and one CPU. */
   readonly countInstructions?: boolean;
@@ -101,7 +103,8 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
   return [
     ...counted,
     ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : cpu],
-    ...['-machine', machine, '-smp', `${hardware.cpus}`, '-m', `${hardware.memoryMb}`],
+    ...['-machine', machine, '-smp', `${hardware.cpus},threads=${hardware.threads ?? 1}`],
+    ...['-m', `${hardware.memoryMb}`],
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-kernel', hardware.image, '-initrd', hardware.initrd, '-append', hardware.append],
     ...['-netdev', `user,id=net,restrict=on${forward}`],

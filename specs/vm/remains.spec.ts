@@ -42,8 +42,18 @@ test('a page in a shared file keeps no more of a gone agent than is documented, 
   await settled();
   const before = await remains(loaded);
   await run(loaded, 'echo >/srv/remains/$1');
-  await loaded.sh('sleep 2');
-  const left = await remains(loaded);
+  // Cgroups go a moment after their last process: until two readings agree.
+  let left = await remains(loaded);
+  await expect
+    .poll(
+      async () => {
+        const last = left;
+        left = await remains(loaded);
+        return left.dying === last.dying && left.kb === last.kb;
+      },
+      { intervals: [500] },
+    )
+    .toBe(true);
   await loaded.sh('umount /srv/remains; rmdir /srv/remains');
   await settled();
   const each = (left.kb - before.kb) / AGENTS;

@@ -4,6 +4,7 @@
  * inherit look
  * inherit authority KEY COMMAND [ARGUMENT...]
  * inherit instantiate KEY
+ * inherit cookie [COMMAND [ARGUMENT...]]
  *
  * "set" gives itself everything that a process can leave to its children and that
  * outlasts an execve, then executes COMMAND, a launcher. "look" prints, a line each,
@@ -12,6 +13,9 @@
  * As /sbin/request-key, "authority" assumes the authority over KEY before it executes
  * COMMAND; "instantiate" tries to give KEY a value, by the authority that its process has,
  * then by one that it assumes.
+ *
+ * "cookie" prints its process's cookie of core scheduling, 0 for none; before it executes
+ * COMMAND, it takes a new one.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -211,6 +215,18 @@ static int authority(char **arguments)
 	return run(arguments + 1);
 }
 
+static int cookie(char **command)
+{
+	unsigned long long own = 0;
+
+	if (command[0])
+		must("cookie", prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0));
+	must("cookie", prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &own));
+	printf("%s %llx\n", command[0] ? "outside" : "inside", own);
+	fflush(stdout);
+	return command[0] ? run(command) : 0;
+}
+
 static int set(char **command)
 {
 	set_others();
@@ -223,6 +239,7 @@ static const struct word words[] = {
 	{ "look", 0, look, NULL },
 	{ "authority", 2, authority, "KEY COMMAND [ARGUMENT...]" },
 	{ "instantiate", 1, instantiate, "KEY" },
+	{ "cookie", 0, cookie, "[COMMAND [ARGUMENT...]]" },
 	{}
 };
 

@@ -1,0 +1,35 @@
+/** The cookie of core scheduling, which no kernel of a distribution in the catalogue has and debug is built with. */
+import { expect, test } from '../support/fixtures.js';
+import { expectActive } from '../support/guest.js';
+
+// Without CPUs that share a core the kernel gives nobody a cookie.
+test.use({ guestExtras: { cpus: 2, threads: 2 } });
+
+const COOKIE = ['/usr/local/bin/inherit', 'cookie'];
+
+/** A process's cookie as `inherit cookie` has printed it, a hashed pointer; 0 for none. */
+const cookie = (stdout: string, who: 'outside' | 'inside') =>
+  new RegExp(`^${who} (\\w+)$`, 'm').exec(stdout)?.[1];
+
+for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
+  test(`by ${via} an agent gets a cookie of its own if its launcher has one, so they share no core`, async ({
+    loaded,
+  }) => {
+    const under = 'inherit cookie';
+    // Outside an agent a child has its parent's.
+    const kept = await loaded.sh('inherit cookie inherit cookie');
+    expect(cookie(kept, 'outside')).toMatch(/[1-9a-f]/);
+    expect(cookie(kept, 'inside')).toBe(cookie(kept, 'outside'));
+    for (const request of [{}, { namespace_flags: 95, privileged: true }]) {
+      const { stdout } = await loaded.swarm.launch(request, COOKIE, { via, under });
+      expect(cookie(stdout, 'inside')).toMatch(/[1-9a-f]/);
+      expect(cookie(stdout, 'inside')).not.toBe(cookie(stdout, 'outside'));
+    }
+    await expectActive(loaded, 0);
+  });
+}
+
+test('an agent whose launcher has no cookie has none', async ({ loaded }) => {
+  expect((await loaded.swarm.launch({}, COOKIE)).stdout).toBe('inside 0\n');
+  await expectActive(loaded, 0);
+});
