@@ -11,7 +11,7 @@ import { provideSource } from '../kernels/source.js';
 const PREFIX = { cloud: 'cloud-', rt: 'rt-', plain: '' } as const;
 
 const suffix = ({ flavour, arch }: CatalogueEntry) =>
-  flavour === 'debug' || flavour === 'kcsan' ? `swarm-${flavour}` : `${PREFIX[flavour]}${arch}`;
+  flavour === 'debug' || flavour === 'kcsan' ? flavour : `${PREFIX[flavour]}${arch}`;
 
 /** The name by which apt finds a package of an architecture. */
 const qualified = (name: string, arch: Architecture) => (arch === 'amd64' ? name : `${name}:${arch}`);
