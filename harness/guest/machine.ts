@@ -111,7 +111,7 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
     ...['-device', 'virtio-net-pci,netdev=net,romfile='],
     ...(tape ? ['-object', 'filter-replay,id=replay,netdev=net'] : []),
     ...['-device', 'virtio-serial-pci', '-chardev', `${chardev},id=ready`],
-    ...['-device', 'virtserialport,chardev=ready,name=org.swarmguard.ready'],
+    ...['-device', 'virtserialport,chardev=ready,name=org.kmod-harness.ready'],
     ...['-qmp', `unix:${dir}/qmp,server=on,wait=off`],
     ...(incoming ? ['-incoming', `file:${incoming}`] : []),
     ...more,

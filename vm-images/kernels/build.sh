@@ -15,7 +15,7 @@ scripts=$(dirname "$0")
 mkdir -p /work/tree /out/headers /out/modules/kernel
 tar -C /work/tree --strip-components=1 -xf "$archive"
 cd /work/tree
-export KBUILD_BUILD_TIMESTAMP=2020-01-01 KBUILD_BUILD_USER=swarm KBUILD_BUILD_HOST=guard
+export KBUILD_BUILD_TIMESTAMP=2020-01-01 KBUILD_BUILD_USER=kmod KBUILD_BUILD_HOST=harness
 compilers='CC=gcc-14 HOSTCC=gcc-14'
 
 echo "configure"

@@ -42,7 +42,7 @@ cp /in/config .config
 ./scripts/config --disable RUST --disable MODULE_SIG_ALL --set-str MODULE_SIG_KEY '' \
 	--set-str SYSTEM_TRUSTED_KEYS '' --set-str SYSTEM_REVOCATION_KEYS '' \
 	--set-str LOCALVERSION '' --disable LOCALVERSION_AUTO
-export KBUILD_BUILD_TIMESTAMP=2020-01-01 KBUILD_BUILD_USER=swarm KBUILD_BUILD_HOST=guard
+export KBUILD_BUILD_TIMESTAMP=2020-01-01 KBUILD_BUILD_USER=kmod KBUILD_BUILD_HOST=harness
 compilers='CC=gcc-14 HOSTCC=gcc-14'
 make -s $compilers olddefconfig
 
