@@ -1,10 +1,10 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { defineConfig } from '@playwright/test';
 import type { Project, ReporterDescription } from '@playwright/test';
-import { readCatalogue, runnable } from './harness/kernels/catalogue.js';
+import { readCatalogue } from './harness/kernels/catalogue.js';
 import { fileNames, readKept } from './harness/report/kept.js';
-import { kernelTrees } from './harness/kernels/tree.js';
-import { recordingWanted } from './harness/util/recording-wanted.js';
+import './harness.config.js';
+import { run } from './harness/util/run.js';
 
 interface Options {
   kernelName: string;
@@ -12,14 +12,8 @@ interface Options {
 
 const { newest, entries } = await readCatalogue();
 
-/** The kernels under test: $SWARMGUARD_KERNELS, names of the catalogue with commas or "all"; the newest by default. */
-async function kernels(): Promise<string[]> {
-  const wanted = process.env['SWARMGUARD_KERNELS'] ?? newest;
-  return wanted === 'all' ? runnable(await kernelTrees()) : wanted.split(',');
-}
-
-/** Suites: $SWARMGUARD_SUITES; those that are quick by default. */
-const suites = (process.env['SWARMGUARD_SUITES'] ?? 'unit,vm').split(',');
+/** What is run: on the newest kernel, and what is quick, unless it was started for something else. */
+const { kernels = [newest], suites = ['unit', 'vm'], workers: wanted, record = false, blob } = run();
 
 /** Suites that no kernel's guest is given to: they have one project, or get guests of their own. */
 const WITHOUT_KERNEL = ['unit', 'kernels'];
@@ -33,9 +27,9 @@ const OF_ONE_KERNEL = ['debug', 'kcsan'];
 /** The wait for what is expected, in ms: a busy host may take long over a grace period. */
 const EXPECTED = 20_000;
 /** How long a spec may take, in ms. Recorded guests boot for every spec, and are slower. */
-const TIMES = { timeout: recordingWanted() ? 900_000 : 180_000, expect: { timeout: EXPECTED } };
+const TIMES = { timeout: record ? 900_000 : 180_000, expect: { timeout: EXPECTED } };
 /** The same on another architecture, which is emulated even where KVM is. */
-const TIMES_EMULATED = { ...TIMES, timeout: recordingWanted() ? 900_000 : 600_000 };
+const TIMES_EMULATED = { ...TIMES, timeout: record ? 900_000 : 600_000 };
 
 /** One project for each suite and kernel; a kernel that must be refused has one of its own. */
 function projectsOf(kernelName: string): Project<object, Options>[] {
@@ -63,18 +57,14 @@ const ALONE = ['long', 'scale'];
 const GUEST = 4 * 1024 ** 3;
 
 /**
- * Spec files at a time: $SWARMGUARD_WORKERS; else as many as there are processors and memory for, up to two.
+ * Spec files at a time: as many as there are processors and memory for, up to two.
  * Two guests on two processors finish the quick set in two thirds of the time: one alone often waits.
  */
 function workers(): number {
-  const wanted = process.env['SWARMGUARD_WORKERS'];
-  if (wanted) return Number(wanted);
-  if (recordingWanted() || suites.some((suite) => ALONE.includes(suite))) return 1;
+  if (record || suites.some((suite) => ALONE.includes(suite))) return 1;
   return Math.max(1, Math.min(2, availableParallelism(), Math.floor(totalmem() / GUEST)));
 }
 
-/** Where $SWARMGUARD_BLOB says, what npm run report:merge puts together. */
-const blob = process.env['SWARMGUARD_BLOB'];
 const reporter: ReporterDescription[] = [
   ['./harness/playwright/verdicts.ts'],
   ['./harness/playwright/results.ts'],
@@ -96,11 +86,11 @@ export default defineConfig<object, Options>({
   outputDir: 'test-results',
   reporter,
   ...TIMES,
-  workers: workers(),
+  workers: wanted ?? workers(),
   projects: [
     ...suites
       .filter((suite) => WITHOUT_KERNEL.includes(suite))
       .map((name) => ({ name, testDir: `specs/${name}`, testIgnore: 'refused.spec.ts' })),
-    ...(await kernels()).flatMap(projectsOf),
+    ...kernels.flatMap(projectsOf),
   ].map(withoutKept),
 });

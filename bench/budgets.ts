@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { sha256 } from '../harness/kernels/image.js';
 import { provideKernel } from '../harness/kernels/provide.js';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import type { Benchmark, Figure } from './figures.js';
 
 const path = join(repository, 'bench/budgets.json');

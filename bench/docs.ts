@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import { storedSchema } from './store.js';
 import type { Run } from './store.js';
 import { comparisonTable, growthTable, headlineTable, summary } from './summary.js';

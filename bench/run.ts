@@ -5,7 +5,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { provideKernel } from '../harness/kernels/provide.js';
 import { hashOf } from '../harness/util/cache.js';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import type { Benchmark } from './figures.js';
 import { RESULTS, beginRun, completeRun, keep, readRuns } from './store.js';
 import type { Run, Stored } from './store.js';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import { resultSchema } from './figures.js';
 
 /** Where runs are kept; git ignores it, for it belongs to one machine. */

@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { budgetsFor, judge, lineOf, measureCosts, readBudgets, recordBudgets } from '../bench/budgets.js';
 import { QUICK_COSTS } from '../bench/measure/costs.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';

@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { writeFile } from 'node:fs/promises';
 import { BENCHMARKS } from '../bench/benchmarks.js';
 import { commitRun, committedRuns, documents, publishable } from '../bench/docs.js';

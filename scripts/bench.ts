@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { measuredOn } from '../bench/benchmarks.js';
 import { committedRuns } from '../bench/docs.js';
 import { writeReport } from '../bench/report.js';

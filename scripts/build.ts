@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { provideKernel } from '../harness/kernels/provide.js';
 import { guestInitrd } from '../harness/guest/root.js';
 import { command } from '../harness/util/command.js';

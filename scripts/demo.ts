@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { demonstrate } from '../specs/support/demo/steps.js';
 import { Show } from '../specs/support/demo/show.js';
 import { command } from '../harness/util/command.js';

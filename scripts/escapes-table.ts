@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { copyFile, writeFile } from 'node:fs/promises';
 import { RECORD, TABLE, page, readRecord } from '../specs/support/escapes/table.js';
 import { command } from '../harness/util/command.js';

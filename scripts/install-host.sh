@@ -48,7 +48,7 @@ if ! cmp -s package-lock.json node_modules/.installed-lock; then
 	cp package-lock.json node_modules/.installed-lock
 fi
 
-cache=${SWARMGUARD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/swarm-guard}
+cache=${KMOD_HARNESS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/swarm-guard}
 [ -d "$cache/roots" ] || cat <<END
 Downloading, once, into $cache (about 400 MB from the Debian mirror of /etc/apt):
   a kernel with its headers, a Debian root with compilers, rustc and QEMU, a small one for guests.

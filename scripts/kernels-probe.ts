@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernelsPage } from '../specs/support/kernels-page.js';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run kernels:probe

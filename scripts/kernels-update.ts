@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { readCatalogue, readLock, writeLock } from '../harness/kernels/catalogue.js';
 import type { CatalogueEntry, LockedKernel } from '../harness/kernels/catalogue.js';
 import { update } from '../harness/build/kernels-update.js';

@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { command } from '../harness/util/command.js';
 import { inModule } from '../specs/support/module.js';
 

@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { cpus } from 'node:os';
 import { timeNative } from '../bench/native/bench.js';
 import { buildNative } from '../specs/support/native.js';

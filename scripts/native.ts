@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { buildNative } from '../specs/support/native.js';
 import { command } from '../harness/util/command.js';
 

@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { brokenKernels } from '../harness/report/broken.js';

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run nightly

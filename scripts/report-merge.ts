@@ -2,8 +2,9 @@ import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import { command, refuse } from '../harness/util/command.js';
+import { runEnvironment } from '../harness/util/run.js';
 
 const USAGE = `npm run report:merge -- DIRECTORY|FILE.zip...
 
@@ -24,12 +25,19 @@ try {
   // Machines name their files alike; Playwright takes one directory of files.
   for (const [index, path] of found.entries()) await cp(path, join(dir, `report-${index}.zip`));
   const reporters = ['verdicts', 'results'].map((name) =>
-    join(repository, 'harness/playwright', `${name}.ts`),
+    join(repository, 'specs/support/merged', `${name}.ts`),
   );
   const { exitCode, stdout } = await execa(
     'npx',
     ['playwright', 'merge-reports', `--reporter=${reporters.join(',')}`, dir],
-    { cwd: repository, stdin: 'ignore', stdout: ['inherit', 'pipe'], stderr: 'inherit', reject: false },
+    {
+      cwd: repository,
+      env: runEnvironment({ merged: true }),
+      stdin: 'ignore',
+      stdout: ['inherit', 'pipe'],
+      stderr: 'inherit',
+      reject: false,
+    },
   );
   // Playwright itself is content with having merged.
   const well = /^[1-9]\d* passed, 0 failed$/m.test(stdout) && !/^\d+ infrastructure: /m.test(stdout);

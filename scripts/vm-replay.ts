@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { debug } from '../harness/guest/debug.js';
 import { RecordingError, openRecording, readMeta, recordings } from '../harness/guest/recording.js';
 import { replay } from '../harness/guest/replay.js';

@@ -1,3 +1,4 @@
+import '../harness.config.js';
 import { shellLine } from '../harness/guest/ssh.js';
 import { command, explain, refuse } from '../harness/util/command.js';
 import { Stage } from '../specs/support/stage.js';

@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
-import { kernelTrees, treesEnvironment } from '../harness/kernels/tree.js';
+import { kernelTrees, parseTrees } from '../harness/kernels/tree.js';
 import { fileNames, keptCells, parseListing } from '../harness/report/kept.js';
 import type { Listing } from '../harness/report/kept.js';
 import { cellId, readCells, readRuns, reportDir } from '../harness/report/runs.js';
@@ -10,17 +10,19 @@ import type { Cell } from '../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../harness/report/sources.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
 import { PLAYWRIGHT } from '../harness/util/playwright.js';
-import { repository } from '../harness/util/repository.js';
+import { repository } from '../harness.config.js';
 import { command, refuse } from '../harness/util/command.js';
+import { changeRun, runEnvironment } from '../harness/util/run.js';
 
-const SUITES = ['vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
+const SUITES = ['unit', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 
 const USAGE = `npm run vm:test -- [--kernel NAME]... [--all] [--resume] [--suite NAME]... [--kernel-tree NAME=PATH]...
-                   [--grep PATTERN] [--shard I/N] [--record] [--list] [FILE]...
+                   [--grep PATTERN] [--workers N] [--shard I/N] [--blob FILE] [--record] [--list] [FILE]...
+                   [-- ARGUMENT OF PLAYWRIGHT...]
 
 Runs the guest specs, on the newest kernel unless told otherwise. With --resume a spec file that has passed
 on a kernel is not run again there, unless it or anything that it depends on was committed anew since. A shard, and a run with
-SWARMGUARD_BLOB=FILE.zip, leaves what npm run report:merge takes. With --record guests are recorded, and
+--blob FILE.zip, leaves what npm run report:merge takes. With --record guests are recorded, and
 npm run vm:replay runs again what fails.`;
 
 const { values, positionals } = command(USAGE, {
@@ -32,6 +34,8 @@ const { values, positionals } = command(USAGE, {
     'kernel-tree': { type: 'string', multiple: true, default: [] },
     grep: { type: 'string' },
     shard: { type: 'string' },
+    blob: { type: 'string' },
+    workers: { type: 'string' },
     record: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
   },
@@ -42,12 +46,12 @@ for (const suite of values.suite) {
   if (!SUITES.includes(suite)) refuse(`there is no suite ${suite}; there are ${SUITES.join(', ')}`);
 }
 try {
-  Object.assign(process.env, treesEnvironment(values['kernel-tree']));
+  changeRun({ trees: parseTrees(values['kernel-tree']) });
 } catch (error) {
   refuse(error instanceof Error ? error.message : String(error));
 }
 
-const trees = await kernelTrees();
+const trees = kernelTrees();
 const { newest, entries } = await readCatalogue();
 const asked = values.kernel.length > 0 ? values.kernel : trees.size > 0 ? [...trees.keys()] : [newest];
 const can = await runnable(trees);
@@ -72,15 +76,12 @@ const args = [
   ...(values.shard ? [`--shard=${values.shard}`] : []),
   ...(values.list ? ['--list', '--reporter=list'] : []),
 ];
-const blob = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
+const workers = values.workers === undefined ? undefined : Number(values.workers);
+if (workers !== undefined && !(Number.isInteger(workers) && workers > 0))
+  refuse(`--workers takes a number of spec files at a time, not ${values.workers ?? ''}`);
+const shard = values.shard ? `blob-report/shard-${values.shard.replace('/', '-of-')}.zip` : undefined;
 const steps = join(reportDir(), 'steps');
-const env = {
-  SWARMGUARD_KERNELS: names.join(','),
-  SWARMGUARD_SUITES: suites.join(','),
-  SWARMGUARD_STEPS: steps,
-  ...(values.record && { SWARMGUARD_RECORD: '1' }),
-  ...(blob && { SWARMGUARD_BLOB: process.env['SWARMGUARD_BLOB'] ?? blob }),
-};
+changeRun({ kernels: names, suites, workers, steps, record: values.record, blob: values.blob ?? shard });
 const [program, ...words] = PLAYWRIGHT;
 const startedAt = new Date().toISOString();
 
@@ -88,7 +89,7 @@ const keptFile = join(reportDir(), 'kept.json');
 
 /** What the run consists of. */
 async function listed(): Promise<Listing> {
-  const { stdout } = await execa(program, [...words, '--list', '--reporter=json'], { cwd: repository, env });
+  const { stdout } = await execa(program, [...words, '--list', '--reporter=json'], { cwd: repository });
   return parseListing(stdout);
 }
 
@@ -125,7 +126,7 @@ if (!values.resume || left.length > 0) {
   if (values.resume) await writeFile(keptFile, JSON.stringify(kept));
   const { exitCode } = await execa(program, [...words, ...args, ...only, ...positionals], {
     cwd: repository,
-    env: { ...env, ...(values.resume && { SWARMGUARD_KEPT: keptFile }) },
+    env: runEnvironment({ kept: values.resume ? keptFile : undefined }),
     stdio: 'inherit',
     reject: false,
   });

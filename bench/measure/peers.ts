@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { quoted } from '../../client/client.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
 import { inCountingGuest } from '../guest.js';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
 import { quoted } from '../../client/client.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure, Measured } from '../figures.js';
 import { inCountingGuest } from '../guest.js';

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Architecture } from '../util/architecture.js';
 import { cacheDir } from '../util/cache.js';
 import { InfrastructureError } from '../util/errors.js';
+import { run } from '../util/run.js';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -14,11 +15,11 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 export const SUITE = 'trixie';
 
 /**
- * The mirror that the system itself uses, or $SWARMGUARD_MIRROR.
+ * The mirror that the system itself uses, or the one that the run names.
  * @throws where neither names one.
  */
 async function mirror(): Promise<string> {
-  const own = process.env['SWARMGUARD_MIRROR'];
+  const own = run().mirror;
   if (own) return own;
   const dir = '/etc/apt/sources.list.d';
   const lists = existsSync(dir) ? (await readdir(dir)).sort().map((name) => join(dir, name)) : [];
@@ -32,7 +33,7 @@ async function mirror(): Promise<string> {
     if (uri) return uri;
   }
   throw new InfrastructureError(
-    'no Debian mirror is configured in /etc/apt; set SWARMGUARD_MIRROR to the address of one',
+    'no Debian mirror is configured in /etc/apt; set KMOD_HARNESS_MIRROR to the address of one',
   );
 }
 

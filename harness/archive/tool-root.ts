@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
+import type { RunResult } from '../util/config.js';
 import { step } from '../util/progress.js';
 import { SUITE, debootstrap } from './debian.js';
 
@@ -109,17 +110,9 @@ export interface Bind {
 
 export interface RunOptions {
   cwd?: string;
-  env?: Record<string, string>;
+  env?: Readonly<Record<string, string>>;
   binds?: Bind[];
   input?: string;
-}
-
-/** How a command in a root ended. */
-export interface RunResult {
-  exitCode: number;
-  /** Standard output and standard error as they came. */
-  output: string;
-  stdout: string;
 }
 
 /* In namespaces of its own: nothing stays mounted, and nothing runs on if we die. */
@@ -132,7 +125,11 @@ shift
 exec chroot "$root" sh -c 'cd "$1"; shift; exec "$@"' sh "$cwd" "$@"`;
 
 /** Runs a command inside a root, as root, with the binds mounted; does not throw where it fails. */
-export async function runInRoot(root: Root, command: string[], options: RunOptions = {}): Promise<RunResult> {
+export async function runInRoot(
+  root: Root,
+  command: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   const binds = options.binds ?? [];
   for (const { inside } of binds) await mkdir(join(root.path, inside), { recursive: true });
   const mounts = binds.flatMap(({ host, inside }) => [host, inside]);

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Kernel } from '../kernels/kernel.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
-import type { Root, RunResult } from '../archive/tool-root.js';
+import type { Root } from '../archive/tool-root.js';
+import type { RunResult } from '../util/config.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { copySources } from './sources.js';
 

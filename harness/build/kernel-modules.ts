@@ -6,34 +6,13 @@ import { execa } from 'execa';
 import { imageFacts, sha256 } from '../kernels/image.js';
 import type { Kernel } from '../kernels/kernel.js';
 import { runInRoot, toolRoot } from '../archive/tool-root.js';
-import type { Root, RunResult } from '../archive/tool-root.js';
+import type { Root } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
+import type { ModuleSources, RunResult } from '../util/config.js';
 import { BuildError } from '../util/errors.js';
 import { step } from '../util/progress.js';
 import { copySources, sourcesKey } from './sources.js';
-
-/** A directory of kernel modules, and how they are built. */
-export interface ModuleSources {
-  /** The directory with the Makefile, which takes KDIR. */
-  readonly dir: string;
-  /** The targets of make. */
-  readonly targets: readonly string[];
-  /** The modules that these make, by their paths in the directory. */
-  readonly modules: readonly string[];
-  /** The files that the build does not read, by their paths in the directory. */
-  readonly unused?: RegExp;
-  /**
-   * A script in the directory that compares a module's structures with the kernel's: its arguments are the kernel's
-   * build directory and the modules, the variable BTF names the image's types.
-   */
-  readonly audit?: string;
-  /**
-   * Builds whatever else is wanted, from `src` in a directory that is /build in the root, into that
-   * directory; `src` goes afterwards.
-   */
-  readonly also?: (tools: Root, kernel: Kernel, dir: string) => Promise<void>;
-}
 
 /** Modules built for one kernel. */
 export interface BuiltModules {
@@ -114,7 +93,17 @@ async function build(
   });
   const modules = sources.modules.map((path) => `/build/${basename(path)}`);
   await runInRoot(tools, [strip, '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
-  await sources.also?.(tools, kernel, dir);
+  await sources.also?.({
+    arch: kernel.arch,
+    release: kernel.release,
+    dir,
+    run: (command, env) =>
+      runInRoot(tools, command, {
+        cwd: '/build/src',
+        binds: [{ host: dir, inside: 'build' }],
+        ...(env && { env }),
+      }),
+  });
   await execa('rm', ['-rf', 'target', 'src'], { cwd: dir });
 }
 

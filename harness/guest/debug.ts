@@ -10,6 +10,7 @@ import { Machine } from './machine.js';
 import type { Kept } from './recording.js';
 import { SshConnection } from './ssh.js';
 import { symbolFile } from './symbols.js';
+import { harness } from '../util/config.js';
 
 const BOOT_MS = 300_000;
 
@@ -60,7 +61,7 @@ export async function debug(
 ): Promise<number> {
   const { tools, hardware, log } = recording;
   const symbols = await symbolsOf(recording);
-  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-gdb-'));
+  const dir = await mkdtemp(join(tmpdir(), `${harness().name}-gdb-`));
   const socket = join(dir, 'gdb');
   const stub = ['-S', '-gdb', `unix:${socket},server=on,wait=off`];
   const machine = await Machine.start(tools, hardware, {

@@ -15,7 +15,7 @@ import { guestKeys } from './keys.js';
 import { Machine } from './machine.js';
 import type { Hardware } from './machine.js';
 import { Recording } from './recording.js';
-import { recordingWanted } from '../util/recording-wanted.js';
+import { run } from '../util/run.js';
 import { SshConnection } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
@@ -70,7 +70,7 @@ export interface GuestOptions {
   countInstructions?: boolean;
   /**
    * Run it recorded: one CPU, emulated, and every boot from power-on. By default as
-   * {@link recordingWanted} says; a guest whose instructions are counted is not.
+   * the run says; a guest whose instructions are counted is not.
    */
   record?: boolean;
   /** How long it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
@@ -105,7 +105,7 @@ export class Guest {
   /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
   static async create(options: GuestOptions): Promise<Guest> {
     const { kernel, initrd, memoryMb = 2048, cpus = 2, threads = 1, append: more = '' } = options;
-    const { findMemoryErrors = true, countInstructions = false, record = recordingWanted() } = options;
+    const { findMemoryErrors = true, countInstructions = false, record = run().record ?? false } = options;
     const { arch, image } = kernel;
     const tools = await toolRoot(arch);
     const debug = kernel.checks === 'debug';

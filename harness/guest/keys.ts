@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { cached } from '../util/cache.js';
+import { harness } from '../util/config.js';
 
 export interface GuestKeys {
   /** The private key, for whoever logs in. */
@@ -18,7 +19,7 @@ export async function guestKeys(): Promise<GuestKeys> {
     label: 'guest',
     key: ['ed25519'],
     build: async (dir) => {
-      const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'swarm-guard' });
+      const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: harness().name });
       await writeFile(join(dir, 'private'), pair.private, { mode: 0o600 });
       await writeFile(join(dir, 'public'), pair.public);
     },

@@ -12,6 +12,7 @@ import { sweep, temporaryName } from '../util/cache.js';
 import { GuestCommandError, GuestPanicError } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
+import { harness } from '../util/config.js';
 
 /** What a machine is made of; equal hardware can exchange snapshots. */
 export interface Hardware {
@@ -56,7 +57,7 @@ const CONSOLE_TAIL = 4000;
 const PANIC = /Kernel panic - not syncing[^\n]*/;
 
 /** Where machines keep their sockets. */
-const runtimeDir = join(tmpdir(), 'swarm-guard');
+const runtimeDir = () => join(tmpdir(), harness().name);
 
 /** How QEMU runs each architecture. */
 const PLATFORMS = {
@@ -229,9 +230,9 @@ export class Machine {
 
   /** Starts QEMU. */
   static async start(tools: Root, hardware: Hardware, options: StartOptions = {}): Promise<Machine> {
-    await mkdir(runtimeDir, { recursive: true });
-    await sweep(runtimeDir);
-    const dir = join(runtimeDir, temporaryName());
+    await mkdir(runtimeDir(), { recursive: true });
+    await sweep(runtimeDir());
+    const dir = join(runtimeDir(), temporaryName());
     await mkdir(dir);
     const socket = join(dir, 'ready');
     const readiness = options.tape ? watchForReady(socket) : await listenForReady(socket);

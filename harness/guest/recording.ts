@@ -14,6 +14,7 @@ import { cacheDir, sweep, temporaryName } from '../util/cache.js';
 import { complaints } from './kernel-log.js';
 import { qemuCommand } from './machine.js';
 import type { Hardware, Tape } from './machine.js';
+import { run } from '../util/run.js';
 
 /** How many are kept; older ones go. */
 const KEPT = 20;
@@ -44,9 +45,9 @@ export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
-/** Where recordings are, a directory each: $SWARMGUARD_RECORDINGS, or in the cache. */
+/** Where recordings are, a directory each: as the run says, or in the cache. */
 function recordingsDir(): string {
-  return process.env['SWARMGUARD_RECORDINGS'] ?? join(cacheDir(), 'recordings');
+  return run().recordings ?? join(cacheDir(), 'recordings');
 }
 
 async function sha256(path: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/kernel.js';
@@ -8,7 +8,7 @@ import { ARCHITECTURES } from '../util/architecture.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached, hashOf } from '../util/cache.js';
 import { step } from '../util/progress.js';
-import { repository } from '../util/repository.js';
+import { harness, images } from '../util/config.js';
 import { guestKeys } from './keys.js';
 import { SUITE, debootstrap } from '../archive/debian.js';
 import { runInRoot, toolRoot, withoutDocs } from '../archive/tool-root.js';
@@ -26,7 +26,8 @@ const MODULES = [
   ...['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'],
 ];
 
-const guestDir = join(repository, 'vm-images/guest');
+/** The guest's first process. */
+const INIT = join(images, 'guest/init');
 
 /** What packages bring along and no guest uses: drivers for graphics, and what only those need. */
 const UNUSED = ['dri/*', 'gbm/*', 'libLLVM*', 'libgallium*', 'libicudata*', 'libz3*'].map(
@@ -58,16 +59,19 @@ function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string>
   });
 }
 
-/** The C files below vm-images/guest, from there, sorted. */
-async function guestSources(): Promise<string[]> {
-  const names = await readdir(guestDir, { recursive: true });
+/** The C files below a directory, from there, sorted. */
+async function sourcesIn(dir: string): Promise<string[]> {
+  const names = await readdir(dir, { recursive: true });
   return names.filter((name) => /\.[ch]$/.test(name)).sort();
 }
 
-/** The programs of vm-images/guest, linked statically, so that they run in any root; each with the parts of `lib` it uses. */
-async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
-  const files = await guestSources();
-  const texts = await Promise.all(files.map((name) => readFile(join(guestDir, name), 'utf8')));
+/**
+ * The programs of a directory, linked statically, so that they run in any root; each with the parts of `lib` it uses.
+ * @returns the directory with them
+ */
+async function buildPrograms(tools: Root, arch: Architecture, from: string): Promise<string> {
+  const files = await sourcesIn(from);
+  const texts = await Promise.all(files.map((name) => readFile(join(from, name), 'utf8')));
   const programs = files.filter((name) => name.endsWith('.c') && dirname(name) !== 'lib');
   const flags = '-static -O2 -pthread -Wall -Wextra -Werror -ffunction-sections -Wl,--gc-sections -I/src/lib';
   const cc = `${ARCHITECTURES[arch].cc} ${flags}`;
@@ -84,11 +88,11 @@ async function guestPrograms(tools: Root, arch: Architecture): Promise<string> {
     keep: 2,
     build: async (dir) => {
       const binds = [
-        { host: guestDir, inside: 'src' },
+        { host: from, inside: 'src' },
         { host: dir, inside: 'out' },
       ];
       const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
-      if (exitCode !== 0) throw new Error(`vm-images/guest does not build:\n${output}`);
+      if (exitCode !== 0) throw new Error(`the guest's programs in ${from} do not build:\n${output}`);
     },
   });
 }
@@ -108,7 +112,18 @@ async function copyModules(kernel: Kernel, root: string): Promise<void> {
   }
 }
 
-async function fillRoot(root: string, kernel: Kernel, programs: string, publicKey: string): Promise<void> {
+/** Executable files, by their paths in the guest: paths on the host. */
+type Files = readonly (readonly [string, string])[];
+
+interface Contents {
+  readonly kernel: Kernel;
+  /** The directory of programs, if there are any. */
+  readonly programs: string | undefined;
+  readonly files: Files;
+  readonly publicKey: string;
+}
+
+async function fillRoot(root: string, { kernel, programs, files, publicKey }: Contents): Promise<void> {
   for (const dir of [
     'mnt',
     'proc',
@@ -128,9 +143,12 @@ async function fillRoot(root: string, kernel: Kernel, programs: string, publicKe
   await writeFile(join(root, 'etc/shells'), '/bin/sh\n/bin/bash\n');
   await writeFile(join(root, 'etc/hostname'), 'guest\n');
   await writeFile(join(root, 'root/.ssh/authorized_keys'), `${publicKey}\n`, { mode: 0o600 });
-  await cp(join(guestDir, 'init'), join(root, 'init'));
-  await cp(join(guestDir, 'my-agent'), join(root, 'srv/my-agent'));
-  await cp(programs, join(root, 'usr/local/bin'), { recursive: true });
+  for (const [inside, host] of files) {
+    await mkdir(join(root, dirname(inside)), { recursive: true });
+    await cp(host, join(root, inside));
+    await chmod(join(root, inside), 0o755);
+  }
+  if (programs !== undefined) await cp(programs, join(root, 'usr/local/bin'), { recursive: true });
   await copyModules(kernel, root);
 }
 
@@ -144,7 +162,6 @@ chroot /image ldconfig`,
 /* What is left to do once the files are in place, and the archive of it all. */
 const pack = (arch: Architecture) => `set -e
 rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev
-chmod 755 /image/init /image/srv/my-agent
 chmod 700 /image/root /image/root/.ssh
 [ -e /image/usr/bin/sh ] || ln -s dash /image/usr/bin/sh
 [ -e /image/usr/bin/awk ] || ln -s gawk /image/usr/bin/awk
@@ -160,22 +177,22 @@ find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/init
 export async function guestInitrd(kernel: Kernel, extra: readonly string[] = []): Promise<string> {
   const tools = await toolRoot(kernel.arch);
   const commands = pack(kernel.arch);
-  const [base, programs, { publicKey }] = [
-    await baseRoot(kernel.arch, extra),
-    await guestPrograms(tools, kernel.arch),
-    await guestKeys(),
-  ];
-  const scripts = await Promise.all(
-    ['init', 'my-agent'].map((name) => readFile(join(guestDir, name), 'utf8')),
-  );
+  const { guest } = harness();
+  const base = await baseRoot(kernel.arch, extra);
+  const programs =
+    guest.programs === undefined ? undefined : await buildPrograms(tools, kernel.arch, guest.programs);
+  const { publicKey } = await guestKeys();
+  const files = [['/init', INIT] as const, ...Object.entries(guest.files ?? {})];
+  const texts = await Promise.all(files.map(([, host]) => readFile(host, 'utf8')));
   const dir = await cached({
     kind: 'initrd',
     label: kernel.release,
     key: [
       base,
-      programs,
+      programs ?? '',
       publicKey,
-      ...scripts,
+      ...files.map(([inside]) => inside),
+      ...texts,
       commands,
       kernel.image,
       hashOf(...MODULES),
@@ -186,7 +203,7 @@ export async function guestInitrd(kernel: Kernel, extra: readonly string[] = [])
       step("Packing the guest's root", async () => {
         const root = join(dir, 'root');
         await execa('cp', ['-a', join(base, 'root'), root]);
-        await fillRoot(root, kernel, programs, publicKey);
+        await fillRoot(root, { kernel, programs, files, publicKey });
         const binds = [
           { host: root, inside: 'image' },
           { host: dir, inside: 'out' },

@@ -5,7 +5,7 @@ import { kernelBuildRoot, runInRoot } from '../archive/tool-root.js';
 import type { Root } from '../archive/tool-root.js';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
 import type { Kernel } from './kernel.js';
 
 export interface BuildOptions {
@@ -19,14 +19,14 @@ export interface BuildOptions {
   fetch: (dir: string) => Promise<string>;
 }
 
-const kernelsDir = join(repository, 'vm-images/kernels');
+const inKernels = (name: string) => join(harness().kernels, name);
 
 const SCRIPTS = ['build.sh', 'kept.sh', 'prune.sh'];
 
 async function build(root: Root, { release, fragments, fetch }: BuildOptions, dir: string): Promise<void> {
   for (const name of ['work', 'in', 'source']) await mkdir(join(dir, name));
   const archive = join('/source', await fetch(join(dir, 'source')));
-  for (const name of [...SCRIPTS, ...fragments]) await cp(join(kernelsDir, name), join(dir, 'in', name));
+  for (const name of [...SCRIPTS, ...fragments]) await cp(inKernels(name), join(dir, 'in', name));
   const command = ['sh', '/in/build.sh', archive, release, ...fragments.map((name) => `/in/${name}`)];
   const { exitCode, output } = await runInRoot(root, command, {
     binds: [
@@ -48,7 +48,7 @@ export async function buildOwn(options: BuildOptions): Promise<Omit<Kernel, 'nam
   const root = await kernelBuildRoot();
   const compiler = await runInRoot(root, ['gcc-14', '--version']);
   const texts = await Promise.all(
-    [...SCRIPTS, ...fragments].map((name) => readFile(join(kernelsDir, name), 'utf8')),
+    [...SCRIPTS, ...fragments].map((name) => readFile(inKernels(name), 'utf8')),
   );
   const dir = await cached({
     kind: 'built',

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { archivePackage, archiveSource } from '../archive/debian.js';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
 
 /** Where the files that a module is built with come from. */
 const prepared = {
@@ -71,22 +71,21 @@ export type LockedKernel = z.infer<typeof locked>;
 
 const lock = z.record(z.string(), locked);
 
-const dir = join(repository, 'vm-images/kernels');
-const LOCK = join(dir, 'lock.json');
+const lockFile = () => join(harness().kernels, 'lock.json');
 
 /** Checks what a catalogue's file holds. */
 export function parseCatalogue(text: string): Catalogue {
   return catalogue.parse(JSON.parse(text));
 }
 
-/** The catalogue, vm-images/kernels/catalogue.json. */
+/** The catalogue, catalogue.json of the directory of kernels. */
 export async function readCatalogue(): Promise<Catalogue> {
-  return parseCatalogue(await readFile(join(dir, 'catalogue.json'), 'utf8'));
+  return parseCatalogue(await readFile(join(harness().kernels, 'catalogue.json'), 'utf8'));
 }
 
 /** The lock file: which packages each entry is, with sizes and hashes. */
 export async function readLock(): Promise<Record<string, LockedKernel>> {
-  return lock.parse(JSON.parse(await readFile(LOCK, 'utf8')));
+  return lock.parse(JSON.parse(await readFile(lockFile(), 'utf8')));
 }
 
 /**
@@ -101,7 +100,7 @@ export async function lockedKernel(name: string): Promise<LockedKernel> {
 
 /** Replaces the lock file. */
 export async function writeLock(kernels: Record<string, LockedKernel>): Promise<void> {
-  await writeFile(LOCK, `${JSON.stringify(lock.parse(kernels), null, 2)}\n`);
+  await writeFile(lockFile(), `${JSON.stringify(lock.parse(kernels), null, 2)}\n`);
 }
 
 /**

@@ -34,7 +34,7 @@ export async function fetchPackages(kernel: LockedKernel, dir: string): Promise<
 /** The error of a package or source that the lock names and the archive has dropped. */
 export function goneFromArchive({ release }: LockedKernel, cause: unknown): Error {
   return new Error(
-    `the archive no longer has ${release} as vm-images/kernels/lock.json names it; ` +
+    `the archive no longer has ${release} as lock.json names it; ` +
       'run `npm run kernels:update` to move to the newest patch release',
     { cause },
   );

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { kernelBuildRoot, runInRoot } from '../archive/tool-root.js';
 import { cached, hashOf } from '../util/cache.js';
 import { step } from '../util/progress.js';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
 import { imageFacts, sha256 } from './image.js';
 
 export interface PrepareOptions {
@@ -26,7 +26,7 @@ export interface PreparedHeaders {
   readonly modules: string;
 }
 
-const kernelsDir = join(repository, 'vm-images/kernels');
+const inKernels = (name: string) => join(harness().kernels, name);
 
 const SCRIPTS = ['prepare.sh', 'prune.sh'];
 
@@ -36,7 +36,7 @@ async function prepare({ release, image, config, source }: PrepareOptions, dir: 
   for (const name of ['work', 'in']) await mkdir(join(dir, name));
   await writeFile(join(dir, 'in/config'), config);
   await cp(symvers, join(dir, 'in/Module.symvers'));
-  for (const name of SCRIPTS) await cp(join(kernelsDir, name), join(dir, 'in', name));
+  for (const name of SCRIPTS) await cp(inKernels(name), join(dir, 'in', name));
   const from = await source();
   const tree = (await stat(from)).isDirectory();
   const inside = tree ? '/source' : join('/source', basename(from));
@@ -59,7 +59,7 @@ async function prepare({ release, image, config, source }: PrepareOptions, dir: 
  */
 export async function prepareHeaders(options: PrepareOptions): Promise<PreparedHeaders> {
   const configHash = createHash('sha256').update(options.config).digest('hex');
-  const texts = await Promise.all(SCRIPTS.map((name) => readFile(join(kernelsDir, name), 'utf8')));
+  const texts = await Promise.all(SCRIPTS.map((name) => readFile(inKernels(name), 'utf8')));
   const key = [options.release, await sha256(options.image), configHash, options.sourceKey];
   const dir = await cached({
     kind: 'headers',

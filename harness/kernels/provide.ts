@@ -75,7 +75,7 @@ async function fromTree(entry: CatalogueEntry, path: string): Promise<Kernel> {
 export async function provideKernel(name?: string): Promise<Kernel> {
   const entry = await findEntry(name);
   const { headers } = entry;
-  const path = (await kernelTrees()).get(entry.name);
+  const path = kernelTrees().get(entry.name);
   if (path !== undefined) return fromTree(entry, path);
   switch (headers.from) {
     case 'packages':

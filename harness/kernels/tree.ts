@@ -3,17 +3,19 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { z } from 'zod';
 import type { Bind } from '../archive/tool-root.js';
 import { hashOf } from '../util/cache.js';
+import { run } from '../util/run.js';
 import type { CatalogueEntry } from './catalogue.js';
 import type { HeaderSource } from './prepared.js';
 import type { Kernel } from './kernel.js';
 
-const TREES = 'SWARMGUARD_KERNEL_TREES';
-
-/** The environment that tells this process's children of `--kernel-tree NAME=PATH`, once for each. */
-export function treesEnvironment(options: readonly string[]): Record<string, string> {
+/**
+ * Reads what follows `--kernel-tree`, NAME=PATH, once for each.
+ * @returns absolute paths, by the names of the entries that they stand for
+ * @throws where one has another form, or names nothing.
+ */
+export function parseTrees(options: readonly string[]): Record<string, string> {
   const trees = options.map((option) => {
     const [name, path] = [option.split('=', 1)[0] ?? '', option.slice(option.indexOf('=') + 1)];
     if (!option.includes('=') || !name || !path)
@@ -21,15 +23,12 @@ export function treesEnvironment(options: readonly string[]): Record<string, str
     if (!existsSync(path)) throw new Error(`--kernel-tree ${option}: there is no ${path}`);
     return [name, resolve(path)];
   });
-  const own = Object.fromEntries(trees) as Record<string, string>;
-  return trees.length > 0 ? { [TREES]: JSON.stringify(own) } : {};
+  return Object.fromEntries(trees) as Record<string, string>;
 }
 
 /** The trees that were named, by the name of the entry they stand for. */
-export function kernelTrees(): Promise<ReadonlyMap<string, string>> {
-  const text = process.env[TREES];
-  const trees = text ? z.record(z.string(), z.string()).parse(JSON.parse(text)) : {};
-  return Promise.resolve(new Map(Object.entries(trees)));
+export function kernelTrees(): ReadonlyMap<string, string> {
+  return new Map(Object.entries(run().trees ?? {}));
 }
 
 async function releaseOf(kdir: string): Promise<string> {

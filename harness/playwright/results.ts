@@ -1,13 +1,12 @@
-/** The reporter that writes results for machines and for the page: $SWARMGUARD_REPORT, or report/. */
+/** The reporter that writes results for machines and for the page: as the run says, or `report` in the project. */
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
-import { kernelTrees } from '../kernels/tree.js';
 import { junit } from '../report/junit.js';
-import { recordingWanted } from '../util/recording-wanted.js';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
+import { run } from '../util/run.js';
 import { ktap } from '../report/ktap-writer.js';
 import { renderPages } from '../report/page.js';
 import type { ListedKernel } from '../report/page.js';
@@ -30,9 +29,9 @@ function specFile({ location }: TestCase): string {
 }
 
 /** The commit that results are of; of those that were made elsewhere, or otherwise than usual, it is not known. */
-async function commitOf(configFile: string | undefined): Promise<string | undefined> {
-  // What is merged has no configuration.
-  if (configFile === undefined || recordingWanted() || (await kernelTrees()).size > 0) return undefined;
+async function commitOf(): Promise<string | undefined> {
+  const { record, merged, trees = {} } = run();
+  if (record || merged || Object.keys(trees).length > 0) return undefined;
   return cleanCommit();
 }
 
@@ -80,7 +79,7 @@ export function partOf(
 /** The spec files of a project. */
 async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise<string[]> {
   // Other machines' shards have the repository elsewhere.
-  const names = await readdir(join(repository, testDir.replace(/^.*\/(?=specs\/)/, '')));
+  const names = await readdir(join(harness().root, testDir.replace(/^.*\/(?=specs\/)/, '')));
   // A project of one file names it.
   if (typeof testMatch === 'string' && names.includes(testMatch)) return [testMatch];
   return names.filter((name) => name.endsWith('.spec.ts') && ![testIgnore].flat().includes(name));
@@ -113,9 +112,9 @@ export default class Results implements Reporter {
     return false;
   }
 
-  onBegin({ grep, configFile }: FullConfig, { suites }: Suite): void {
+  onBegin({ grep }: FullConfig, { suites }: Suite): void {
     this.#grep = grep;
-    this.#commit = commitOf(configFile);
+    this.#commit = commitOf();
     const count = (name: string, tests: readonly TestCase[]) => {
       this.#left.set(name, (this.#left.get(name) ?? 0) + tests.length);
     };

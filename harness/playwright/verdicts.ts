@@ -10,7 +10,7 @@ import type {
   TestError,
   TestResult,
 } from '@playwright/test/reporter';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
 
 type Verdict = 'passed' | 'failed' | 'skipped' | 'infrastructure';
 
@@ -76,7 +76,7 @@ export default class Verdicts implements Reporter {
     this.#done += 1;
     const [mark, colour] = MARKS[verdict];
     const project = test.parent.project()?.name ?? '';
-    const file = relative(repository, test.location.file).replace(/^specs\/(vm|unit)\//, '');
+    const file = relative(harness().root, test.location.file).replace(/^specs\/(vm|unit)\//, '');
     const seconds = (result.duration / 1000).toFixed(1);
     const title = `${project} ${file} › ${test.title}`;
     console.log(`${paint(mark, colour)} ${this.#done}/${this.#total} ${title} ${paint(`${seconds} s`, '2')}`);

@@ -1,6 +1,7 @@
 /** Results of earlier runs that stand, so that what they are of need not be run again. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { run } from '../util/run.js';
 import { cellId, cellSchema, splitProject } from './runs.js';
 import type { Cell, TestOutcome } from './runs.js';
 
@@ -120,9 +121,9 @@ export function keptCells(listed: Listing, cells: readonly Cell[], standing: Sta
     .filter(({ tests }) => tests.length > 0);
 }
 
-/** The cells that a run goes on with: those in the file that $SWARMGUARD_KEPT names, by their project. */
+/** The cells that a run goes on with: those in the file that the run names, by their project. */
 export async function readKept(): Promise<Map<string, Cell>> {
-  const path = process.env['SWARMGUARD_KEPT'];
+  const path = run().kept;
   if (!path) return new Map();
   const cells = z.array(cellSchema).parse(JSON.parse(await readFile(path, 'utf8')));
   return new Map(cells.map((cell) => [cellId(cell), cell]));

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
+import { run } from '../util/run.js';
 
 export const verdict = z.enum(['passed', 'failed', 'skipped', 'infrastructure']);
 
@@ -37,11 +38,11 @@ export const cellSchema = z.object({
 });
 export type Cell = z.infer<typeof cellSchema>;
 
-const run = z.object({ cells: z.array(cellSchema) });
+const runFile = z.object({ cells: z.array(cellSchema) });
 
-/** Where results are kept: $SWARMGUARD_REPORT, or report/. */
+/** Where results are kept: as the run says, or `report` in the project. */
 export function reportDir(): string {
-  return process.env['SWARMGUARD_REPORT'] ?? join(repository, 'report');
+  return run().report ?? join(harness().root, 'report');
 }
 
 /** A name for a cell that is fit for a file's. */
@@ -73,7 +74,7 @@ export async function readCells(dir: string): Promise<Cell[]> {
   const runs = join(dir, 'runs');
   const names = existsSync(runs) ? (await readdir(runs)).filter((name) => name.endsWith('.json')) : [];
   const texts = await Promise.all(names.map((name) => readFile(join(runs, name), 'utf8')));
-  return texts.flatMap((text) => run.parse(JSON.parse(text)).cells).sort(byAge);
+  return texts.flatMap((text) => runFile.parse(JSON.parse(text)).cells).sort(byAge);
 }
 
 /** The newest run of each cell, newest first. */

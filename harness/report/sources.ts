@@ -1,19 +1,12 @@
 /** What a result is a result of: the commit, as far as specs depend on it. */
 import { execa } from 'execa';
-import { repository } from '../util/repository.js';
+import { harness } from '../util/config.js';
 
-/** What specs in guests depend on: everything but the pages that people read. */
-const TRACKED = [
-  ...['module', 'vm-images', 'harness', 'client', 'specs', 'scripts', 'bench', 'docs/abi'],
-  ...['package-lock.json', 'playwright.config.ts'],
-];
-/** What only starts runs, and writes down what came of them. */
-const REPORTING = /^(scripts\/vm-test\.ts|harness\/report\/.*|harness\/playwright\/results\.ts)$/;
 const SPEC = /^specs\/[^/]+\/[^/]+\.spec\.ts$/;
 
 /** The lines that a command of Git prints on what specs depend on; undefined where it fails. */
 async function lines(dir: string, ...words: string[]): Promise<string[] | undefined> {
-  const args = ['-c', 'safe.directory=*', ...words, '--', ...TRACKED];
+  const args = ['-c', 'safe.directory=*', ...words, '--', ...harness().sources];
   const { exitCode, stdout } = await execa('git', args, { cwd: dir, reject: false });
   return exitCode === 0 ? stdout.split('\n').filter(Boolean) : undefined;
 }
@@ -23,7 +16,7 @@ async function lines(dir: string, ...words: string[]): Promise<string[] | undefi
  * @param dir the repository
  * @returns undefined where anything that specs depend on differs from it, or nothing is under Git
  */
-export async function cleanCommit(dir: string = repository): Promise<string | undefined> {
+export async function cleanCommit(dir: string = harness().root): Promise<string | undefined> {
   if ((await lines(dir, 'status', '--porcelain'))?.length !== 0) return undefined;
   return (await lines(dir, 'rev-list', '--max-count=1', 'HEAD'))?.[0];
 }
@@ -37,10 +30,10 @@ export async function cleanCommit(dir: string = repository): Promise<string | un
  */
 export async function unchangedSince(
   commit: string,
-  dir: string = repository,
+  dir: string = harness().root,
 ): Promise<(file: string) => boolean> {
   const changed = await lines(dir, 'diff', '--name-only', '--no-renames', commit, 'HEAD');
-  const counting = changed?.filter((path) => !REPORTING.test(path));
+  const counting = changed?.filter((path) => !harness().reporting?.test(path));
   if (!counting?.every((path) => SPEC.test(path))) return () => false;
   return (file) => !counting.includes(file);
 }

@@ -8,7 +8,7 @@ import type { Cell } from './runs.js';
 const noted = z.object({ for: z.string(), title: z.string(), ms: z.number() });
 export type NotedStep = z.infer<typeof noted>;
 
-/** Reads the file that $SWARMGUARD_STEPS named. */
+/** Reads the file that a run was to tell of its steps. */
 export async function readSteps(file: string): Promise<NotedStep[]> {
   if (!existsSync(file)) return [];
   const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');

@@ -4,12 +4,12 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { harness } from './config.js';
+import { run } from './run.js';
 
-/** Where everything that is downloaded or built is kept: $SWARMGUARD_CACHE, or the user's cache directory. */
+/** Where everything that is downloaded or built is kept: as the run says, or in the user's cache directory. */
 export function cacheDir(): string {
-  const own = process.env['SWARMGUARD_CACHE'];
-  if (own) return own;
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'swarm-guard');
+  return run().cache ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), harness().name);
 }
 
 /** A short hash of strings; equal strings have equal hashes. */

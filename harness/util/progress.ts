@@ -1,20 +1,21 @@
 /** Progress for people: what is being done, and for how long. */
 import { appendFileSync } from 'node:fs';
+import { run } from './run.js';
 
 const QUIET_MS = 2000;
 
 let subject = '';
 
-/** Says what the steps from now on are for, in what $SWARMGUARD_STEPS is told of them. */
+/** Says what the steps from now on are for, in the file that is told of them. */
 export function stepsFor(name: string): void {
   subject = name;
 }
 
-/** A line of JSON for each step, in the file that $SWARMGUARD_STEPS names. */
+/** A line of JSON for each step, in the file that the run names for it. */
 function note(title: string, start: number): void {
-  const file = process.env['SWARMGUARD_STEPS'];
-  if (file)
-    appendFileSync(file, `${JSON.stringify({ for: subject, title, ms: performance.now() - start })}\n`);
+  const { steps } = run();
+  if (steps)
+    appendFileSync(steps, `${JSON.stringify({ for: subject, title, ms: performance.now() - start })}\n`);
 }
 
 /** Seconds since `start` (a {@link performance.now} value), with one decimal. */
@@ -27,7 +28,7 @@ function seconds(start: number): string {
  * one line when it begins to take long and one at its end. A step of under two seconds shows nothing
  * off a terminal.
  */
-export async function step<T>(title: string, run: () => Promise<T>): Promise<T> {
+export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const tty = process.stderr.isTTY;
   const announce = () => process.stderr.write(tty ? `\r\x1b[K… ${title} ${seconds(start)}` : `… ${title}\n`);
@@ -37,7 +38,7 @@ export async function step<T>(title: string, run: () => Promise<T>): Promise<T> 
     if (tty) process.stderr.write('\r\x1b[K');
   };
   try {
-    const result = await run();
+    const result = await work();
     clear();
     note(title, start);
     if (performance.now() - start >= QUIET_MS) process.stderr.write(`✔ ${title} ${seconds(start)}\n`);

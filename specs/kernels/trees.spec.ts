@@ -7,8 +7,9 @@ import { execa } from 'execa';
 import { readLock } from '../../harness/kernels/catalogue.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { unpack } from '../../harness/kernels/packages.js';
-import { treesEnvironment } from '../../harness/kernels/tree.js';
-import { repository } from '../../harness/util/repository.js';
+import { parseTrees } from '../../harness/kernels/tree.js';
+import { changeRun } from '../../harness/util/run.js';
+import { repository } from '../../harness.config.js';
 import { Stage } from '../support/stage.js';
 
 test.describe.configure({ timeout: 900_000 });
@@ -18,7 +19,7 @@ test.beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'swarm-guard-tree-'));
 });
 test.afterEach(async () => {
-  delete process.env['SWARMGUARD_KERNEL_TREES'];
+  changeRun({ trees: undefined });
   await rm(dir, { recursive: true });
 });
 
@@ -37,7 +38,7 @@ async function birth(name: string): Promise<string[]> {
 test('--kernel-tree with a directory in which a kernel is installed', async () => {
   const { '7.2': locked } = await readLock();
   if (!locked) throw new Error('7.2 is not locked');
-  Object.assign(process.env, treesEnvironment([`6.15=${(await unpack(locked)).dir}`]));
+  changeRun({ trees: parseTrees([`6.15=${(await unpack(locked)).dir}`]) });
   expect(await birth('6.15')).toEqual([locked.release, '1']);
 });
 
@@ -55,16 +56,16 @@ test('--kernel-tree with a tree that a kernel was built in', async () => {
     });
     await execa('tee', [join(tree, `${module}.ko`)], { input: stdout, stdout: 'ignore' });
   }
-  Object.assign(process.env, treesEnvironment([`6.14=${tree}`]));
+  changeRun({ trees: parseTrees([`6.14=${tree}`]) });
   expect(await birth('6.14')).toEqual([built.release, '1']);
 });
 
 test('without a tree, or with one that is none, it is said what is needed', async () => {
   await expect(provideKernel('6.14')).rejects.toThrow(/in no form.*\n.*--kernel-tree 6\.14=PATH/);
-  Object.assign(process.env, treesEnvironment([`6.14=${dir}`]));
+  changeRun({ trees: parseTrees([`6.14=${dir}`]) });
   await expect(provideKernel('6.14')).rejects.toThrow(/is none of these: a kernel's source; a tree/);
-  expect(() => treesEnvironment(['6.14'])).toThrow(/takes NAME=PATH/);
-  expect(() => treesEnvironment(['6.14=/no/where'])).toThrow(/there is no \/no\/where/);
+  expect(() => parseTrees(['6.14'])).toThrow(/takes NAME=PATH/);
+  expect(() => parseTrees(['6.14=/no/where'])).toThrow(/there is no \/no\/where/);
 });
 
 test('vm:test runs what it is asked for, and says what it does not run and why', async () => {

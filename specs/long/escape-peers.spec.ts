@@ -8,7 +8,7 @@ import { PEER_PACKAGES, RUNNERS, peerVersions, preparePeers } from '../support/e
 import { make } from '../support/escapes/run.js';
 import { readRecord } from '../support/escapes/table.js';
 import type { Recorded } from '../support/escapes/table.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 
 /** What this run shows; `npm run docs:escapes -- test-results/escapes.json` makes it the table. */

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { cacheDir } from '../../harness/util/cache.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
+import { runEnvironment } from '../../harness/util/run.js';
+import type { RunConfig } from '../../harness/util/run.js';
 import { expect, test } from '../support/fixtures.js';
 
 test.describe.configure({ mode: 'serial', timeout: 1_800_000 });
@@ -15,13 +17,13 @@ let printed = '';
 /** The recordings that it names: of a race, and of a spec that expects something else. */
 let [race, expectation] = ['', ''];
 
-const run = (command: string, args: string[], env: Record<string, string> = {}) =>
+const run = (command: string, args: string[], changes: RunConfig = {}) =>
   execa(command, args, {
     cwd: repository,
     all: true,
     reject: false,
     stripFinalNewline: false,
-    env: { SWARMGUARD_RECORDINGS: dir, FORCE_COLOR: '0', ...env },
+    env: { ...runEnvironment({ recordings: dir, ...changes }), FORCE_COLOR: '0' },
   });
 
 const replay = (...args: string[]) => run('npx', ['tsx', 'scripts/vm-replay.ts', ...args]);
@@ -61,8 +63,8 @@ test('a spec that fails in a recorded guest names its recording, and one that pa
   const config = '--config=specs/selftest/playwright.config.ts';
   const cli = 'node_modules/@playwright/test/cli.js';
   const { all } = await run('node', [cli, 'test', config, '--timeout=900000', 'planted'], {
-    SWARMGUARD_RECORD: '1',
-    SWARMGUARD_SELFTEST_KERNEL: kernelName,
+    record: true,
+    kernels: [kernelName],
   });
   printed = all;
   expect(printed).toMatch(/✘ 1\/3 .*\n +GuestPanicError: the guest's kernel panicked: /);

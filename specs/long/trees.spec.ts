@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { readLock } from '../../harness/kernels/catalogue.js';
 import { provideSource } from '../../harness/kernels/source.js';
-import { treesEnvironment } from '../../harness/kernels/tree.js';
+import { parseTrees } from '../../harness/kernels/tree.js';
+import { changeRun } from '../../harness/util/run.js';
 import { expect, test } from '../support/fixtures.js';
 import { Stage } from '../support/stage.js';
 
@@ -16,7 +17,7 @@ test.beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'swarm-guard-tree-'));
 });
 test.afterEach(async () => {
-  delete process.env['SWARMGUARD_KERNEL_TREES'];
+  changeRun({ trees: undefined });
   await rm(dir, { recursive: true });
 });
 
@@ -31,7 +32,7 @@ test('--kernel-tree with a source that no kernel was built in', async () => {
   await writeFile(own, '-own\n');
   // Always the same, so that it is built once.
   await utimes(own, 0, 0);
-  Object.assign(process.env, treesEnvironment([`6.15=${tree}`]));
+  changeRun({ trees: parseTrees([`6.15=${tree}`]) });
 
   const stage = await Stage.prepare('6.15');
   expect(stage.kernel.release).toMatch(/^6\.17\.\d+-own$/);

@@ -1,5 +1,7 @@
 /** Runs specs that are meant to end badly; specs/unit/verdicts.spec.ts looks at how that is told. */
 import { defineConfig } from '@playwright/test';
+import '../../harness.config.js';
+import { run } from '../../harness/util/run.js';
 
 interface Options {
   kernelName: string;
@@ -15,7 +17,7 @@ export default defineConfig<object, Options>({
       name: 'selftest',
       testDir: '.',
       testIgnore: 'endless.spec.ts',
-      use: { kernelName: process.env['SWARMGUARD_SELFTEST_KERNEL'] ?? '' },
+      use: { kernelName: run().kernels?.[0] ?? '' },
     },
     { name: 'endless', testDir: '.', testMatch: 'endless.spec.ts' },
   ],

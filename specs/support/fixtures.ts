@@ -4,7 +4,7 @@ import type { TestInfo } from '@playwright/test';
 import { InfrastructureError } from '../../harness/util/errors.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
-import { recordingWanted } from '../../harness/util/recording-wanted.js';
+import { run } from '../../harness/util/run.js';
 import { checksOff, leaks } from '../../harness/guest/self-checks.js';
 import type { GuestExtras } from '../../harness/guest/stage.js';
 import { stoppedError } from '../../harness/guest/stopped.js';
@@ -87,7 +87,7 @@ function remarked(error: Error, remark: string): Error {
 
 /** A spec file has one guest, unless it is recorded: then what is replayed is that spec and nothing else. */
 const guestOf = (info: TestInfo, extras: GuestExtras) =>
-  (extras.record ?? recordingWanted()) ? info.testId : info.file;
+  (extras.record ?? run().record) ? info.testId : info.file;
 
 /** Runs a spec with a guest, then looks at what the spec has left in it. */
 async function withGuest<G extends BootedGuest>(

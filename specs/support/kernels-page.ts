@@ -50,7 +50,7 @@ function table(head: string[], rows: string[][]): string[] {
 /** The page's text. */
 export async function kernelsPage(): Promise<string> {
   const [{ entries }, lock] = [await readCatalogue(), await readLock()];
-  const can = await runnable(await kernelTrees());
+  const can = await runnable(kernelTrees());
   const built = entries.filter(({ name, refused }) => can.includes(name) && !refused);
   const answers = new Map<string, Answer[]>();
   for (const { name } of built) answers.set(name, await probe(await provideKernel(name)));

@@ -1,19 +1,15 @@
 /** The module and its companions, built for a kernel. */
-import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { inSources } from '../../harness/build/in-sources.js';
 import type { ModuleCommand } from '../../harness/build/in-sources.js';
 import { buildKernelModules } from '../../harness/build/kernel-modules.js';
-import type { ModuleSources } from '../../harness/build/kernel-modules.js';
 import { copySources, sourcesKey } from '../../harness/build/sources.js';
 import { buildModulesIn } from '../../harness/build/test-modules.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
-import { runInRoot } from '../../harness/archive/tool-root.js';
-import type { Root, RunResult } from '../../harness/archive/tool-root.js';
-import { ARCHITECTURES } from '../../harness/util/architecture.js';
-import type { Architecture } from '../../harness/util/architecture.js';
-import { repository } from '../../harness/util/repository.js';
+import { harness } from '../../harness/util/config.js';
+import type { RunResult } from '../../harness/util/config.js';
+import { repository } from '../../harness.config.js';
+import { UNUSED } from './sources.js';
 
 /** A module built for one kernel. */
 export interface BuiltModule {
@@ -29,46 +25,7 @@ export interface BuiltModule {
   readonly log: string;
 }
 
-/** The directory of the module's sources. */
 const moduleDir = join(repository, 'module');
-
-/** The sources that no build of the module reads. */
-const UNUSED = /^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*)$/;
-
-/** cargo's messages; only the one that names the test program is of interest. */
-const artifact = z.object({ executable: z.string(), target: z.object({ name: z.literal('integration') }) });
-
-async function buildIntegrationTest(tools: Root, arch: Architecture, dir: string): Promise<void> {
-  const command = ['cargo', 'test', '--offline', '--features', 'integration', '--test', 'integration'];
-  const { rust, cc } = ARCHITECTURES[arch];
-  if (arch !== 'amd64') command.push('--target', rust, '--config', `target.${rust}.linker="${cc}"`);
-  const { stdout, exitCode, output } = await runInRoot(
-    tools,
-    [...command, '--no-run', '--message-format=json'],
-    {
-      cwd: '/build/src',
-      binds: [{ host: dir, inside: 'build' }],
-      env: { CARGO_TARGET_DIR: '/build/target', RUSTFLAGS: '-Ctarget-feature=+crt-static' },
-    },
-  );
-  if (exitCode !== 0) throw new Error(`the integration test does not build:\n${output}`);
-  for (const line of stdout.split('\n').filter((each) => each.startsWith('{'))) {
-    const found = artifact.safeParse(JSON.parse(line));
-    if (found.success)
-      await rename(join(dir, found.data.executable.slice('/build/'.length)), join(dir, 'integration'));
-  }
-  if (!(await readdir(dir)).includes('integration'))
-    throw new Error('cargo named no integration test program');
-}
-
-const SOURCES: ModuleSources = {
-  dir: moduleDir,
-  targets: ['all', 'oracle', 'bench'],
-  modules: ['swarm_guard.ko', 'tests/oracle/swarm_oracle.ko', 'tests/bench/swarm_bench.ko'],
-  unused: UNUSED,
-  audit: 'scripts/audit.sh',
-  also: (tools, { arch }, dir) => buildIntegrationTest(tools, arch, dir),
-};
 
 /**
  * Builds the module for a kernel, with W=1 and CONFIG_OBJTOOL_WERROR=y; cached by content.
@@ -77,7 +34,7 @@ const SOURCES: ModuleSources = {
  * the headers are not exactly the image's.
  */
 export async function buildModule(kernel: Kernel, options: readonly string[] = []): Promise<BuiltModule> {
-  const { dir, log } = await buildKernelModules(kernel, SOURCES, options);
+  const { dir, log } = await buildKernelModules(kernel, harness().modules, options);
   return {
     ko: join(dir, 'swarm_guard.ko'),
     oracle: join(dir, 'swarm_oracle.ko'),

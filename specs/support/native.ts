@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
 import { cached } from '../../harness/util/cache.js';
 import { step } from '../../harness/util/progress.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { copyModule } from './module.js';
 
 const require = createRequire(import.meta.url);

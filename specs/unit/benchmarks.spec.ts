@@ -25,7 +25,7 @@ import { CALLS, timeNative } from '../../bench/native/bench.js';
 import { buildNative } from '../support/native.js';
 import { CASES } from '../../bench/native/cases.js';
 import { countNative } from '../../bench/native/instructions.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 
 let dir = '';
 

@@ -5,19 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { cached, sweep, temporaryName } from '../../harness/util/cache.js';
+import { changeRun } from '../../harness/util/run.js';
 
-let before: string | undefined;
 let dir = '';
 
 test.beforeEach(async () => {
-  before = process.env['SWARMGUARD_CACHE'];
   dir = await mkdtemp(join(tmpdir(), 'swarm-guard-cache-'));
-  process.env['SWARMGUARD_CACHE'] = dir;
+  changeRun({ cache: dir });
 });
 
 test.afterEach(async () => {
-  if (before === undefined) delete process.env['SWARMGUARD_CACHE'];
-  else process.env['SWARMGUARD_CACHE'] = before;
+  changeRun({ cache: undefined });
   await rm(dir, { recursive: true });
 });
 

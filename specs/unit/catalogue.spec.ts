@@ -8,7 +8,7 @@ import { parseCatalogue, readCatalogue, readLock } from '../../harness/kernels/c
 import { probe } from '../support/kernels-page.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { packTree, treeRelease, treeSource } from '../../harness/kernels/tree.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 
 test('a catalogue that names no kernel, two alike, or an unknown key is refused', () => {
   const entry = {

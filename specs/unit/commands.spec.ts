@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 
 const packageFile = z.object({ scripts: z.record(z.string(), z.string()) });
 

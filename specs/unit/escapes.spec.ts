@@ -5,7 +5,7 @@ import { expect, test } from '@playwright/test';
 import { PEERS } from '../support/escapes/attempt.js';
 import { ATTEMPTS } from '../support/escapes/corpus.js';
 import { TABLE, page, readRecord } from '../support/escapes/table.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 
 const threatModel = () => readFile(join(repository, 'docs/threat-model.md'), 'utf8');
 

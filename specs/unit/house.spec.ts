@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 
 /** The files that the checks read. */
 const READ =

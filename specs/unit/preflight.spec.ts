@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { copyModule } from '../support/module.js';
 
 const compat = join(repository, 'module/compat');

@@ -12,7 +12,8 @@ import { keptCells, parseListing } from '../../harness/report/kept.js';
 import { readRuns, splitProject } from '../../harness/report/runs.js';
 import type { Cell } from '../../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../../harness/report/sources.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
+import { runEnvironment } from '../../harness/util/run.js';
 
 test.describe.configure({ timeout: 300_000 });
 
@@ -51,7 +52,7 @@ test('two shards in files of one name become one report: counts, logs and attach
     cwd: repository,
     all: true,
     reject: false,
-    env: { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' },
+    env: { ...runEnvironment({ report: join(dir, 'report') }), FORCE_COLOR: '0' },
   });
   expect(all).toMatch(/1 skipped\n1 infrastructure: [^\n]*\n1 passed, 1 failed$/m);
   expect(exitCode).not.toBe(0);
@@ -92,7 +93,7 @@ test('what was done is kept when a run does not come to its end', async () => {
   const config = '--config=specs/selftest/playwright.config.ts';
   const reporter = `--reporter=${join(repository, 'harness/playwright/results.ts')}`;
   const args = ['test', config, reporter, 'verdicts', 'endless'];
-  const env = { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' };
+  const env = { ...runEnvironment({ report: join(dir, 'report') }), FORCE_COLOR: '0' };
   const run = execa('node', ['node_modules/@playwright/test/cli.js', ...args], {
     cwd: repository,
     all: true,
@@ -151,7 +152,7 @@ test('with --resume, files that have passed are not run again, unless something 
         cwd: copy,
         all: true,
         reject: false,
-        env: { SWARMGUARD_REPORT: join(dir, 'report'), FORCE_COLOR: '0' },
+        env: { ...runEnvironment({ report: join(dir, 'report') }), FORCE_COLOR: '0' },
       },
     );
   const listed = (text: string) => {
@@ -162,7 +163,7 @@ test('with --resume, files that have passed are not run again, unless something 
   expect(everything.length % 3).toBe(0);
   const files = everything.length / 3;
 
-  const env = { SWARMGUARD_KERNELS: '7.3,7.2,6.19', SWARMGUARD_SUITES: 'vm' };
+  const env = runEnvironment({ kernels: ['7.3', '7.2', '6.19'], suites: ['vm'] });
   const playwright = ['node_modules/@playwright/test/cli.js', 'test', '--list', '--reporter=json'];
   const listing = parseListing((await execa('node', playwright, { cwd: copy, env })).stdout);
   const cells = [...listing].map(([name, own]) =>
@@ -264,7 +265,8 @@ test('of each test the newest outcome counts, and what is kept takes its share o
 
 /** Two suites of one spec: it runs what the variable of its project's name says. */
 const TWO_SUITES = {
-  'specs/selftest/two.config.ts': `export default {
+  'specs/selftest/two.config.ts': `import '../../harness.config.js';
+  export default {
     workers: 1,
     testMatch: 'two.spec.ts',
     reporter: '../../harness/playwright/results.ts',
@@ -285,7 +287,7 @@ test('a result is of no commit when another was made before it was done', async 
   await execa('node', ['node_modules/@playwright/test/cli.js', 'test', config], {
     cwd: copy,
     env: {
-      SWARMGUARD_REPORT: join(dir, 'report'),
+      ...runEnvironment({ report: join(dir, 'report') }),
       second: `cd ${copy} && echo '# changed' >>module/Kbuild && ${commit}`,
     },
   });
@@ -307,7 +309,7 @@ test('a run that goes on with others is the whole, with what they have left', as
   const config = '--config=specs/selftest/two.config.ts';
   await execa('node', ['node_modules/@playwright/test/cli.js', 'test', config], {
     cwd: copy,
-    env: { SWARMGUARD_REPORT: join(dir, 'report'), SWARMGUARD_KEPT: join(dir, 'kept.json') },
+    env: runEnvironment({ report: join(dir, 'report'), kept: join(dir, 'kept.json') }),
   });
   const second = (await readRuns(join(dir, 'report'))).find(({ suite }) => suite === 'second');
   expect(second?.tests.map(({ file, title }) => [file.replace(/.*\//, ''), title])).toEqual([

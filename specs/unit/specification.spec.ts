@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { repository } from '../../harness/util/repository.js';
+import { runnable } from '../../harness/kernels/catalogue.js';
+import { repository } from '../../harness.config.js';
+import { runEnvironment } from '../../harness/util/run.js';
 
 const spec = z.object({ title: z.string(), file: z.string() });
 interface Listed {
@@ -20,7 +22,10 @@ async function listed(): Promise<string[]> {
   const cli = 'node_modules/@playwright/test/cli.js';
   const { stdout } = await execa('node', [cli, 'test', '--list', '--reporter=json'], {
     cwd: repository,
-    env: { SWARMGUARD_SUITES: 'unit,vm,debug,kcsan,kernels,long,scale', SWARMGUARD_KERNELS: 'all' },
+    env: runEnvironment({
+      suites: ['unit', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'],
+      kernels: await runnable(new Map()),
+    }),
   });
   const flat = ({ specs = [], suites = [] }: Listed): z.infer<typeof spec>[] => [
     ...specs,

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
+import { runEnvironment } from '../../harness/util/run.js';
 import { StructureError } from '../../harness/build/kernel-modules.js';
 import { stopEntry, stoppedError } from '../../harness/guest/stopped.js';
 import { brokenKernels } from '../../harness/report/broken.js';
@@ -52,11 +53,13 @@ test('a mirror that is down is trouble with the machinery, and no kernel is brok
       reject: false,
       env: {
         FORCE_COLOR: '0',
-        SWARMGUARD_SUITES: 'vm',
-        SWARMGUARD_CACHE: dir,
-        SWARMGUARD_REPORT: join(dir, 'report'),
-        // Nobody listens on the port for discarding.
-        SWARMGUARD_MIRROR: 'http://127.0.0.1:9/debian',
+        ...runEnvironment({
+          suites: ['vm'],
+          cache: dir,
+          report: join(dir, 'report'),
+          // Nobody listens on the port for discarding.
+          mirror: 'http://127.0.0.1:9/debian',
+        }),
       },
     });
     expect(exitCode, all).not.toBe(0);

@@ -8,7 +8,8 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { runnable } from '../../harness/kernels/catalogue.js';
 import { timesTable } from '../../harness/report/times.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
+import { runEnvironment } from '../../harness/util/run.js';
 
 const WORKFLOWS = join(repository, '.github/workflows');
 
@@ -73,7 +74,7 @@ test('a kernel that is broken opens an issue, or adds to the one that is open', 
     await chmod(join(dir, 'gh'), 0o755);
     const env = {
       PATH: `${dir}:${process.env['PATH'] ?? ''}`,
-      SWARMGUARD_REPORT: dir,
+      ...runEnvironment({ report: dir }),
       GH_TOLD: join(dir, 'told'),
     };
     const args = ['tsx', 'scripts/nightly-issues.ts', 'https://example.org/run/1'];

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENTS } from '../../client/events.js';
 import { INSPECTION } from '../../client/inspect.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 
 const docs = join(repository, 'docs/abi');

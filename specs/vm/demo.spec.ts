@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { Show } from '../support/demo/show.js';
 import { demonstrate } from '../support/demo/steps.js';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 
 const tsx = ['--import', 'tsx'];

@@ -1,6 +1,6 @@
 /** The tests that need only the loaded module, run where users would run them: inside. */
 import { join } from 'node:path';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
 

@@ -1,6 +1,6 @@
 /** `npm run vm:run`, as it is used. */
 import { execa } from 'execa';
-import { repository } from '../../harness/util/repository.js';
+import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 
 test.describe.configure({ timeout: 300_000 });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { AgentRequest } from '../../../client/client.js';
-import { repository } from '../../../harness/util/repository.js';
+import { repository } from '../../../harness.config.js';
 import { PEERS } from './attempt.js';
 import type { Attempt, Case, Peer } from './attempt.js';
 import { CORPUS } from './corpus.js';

@@ -1,0 +1,26 @@
+/** What the harness is used for here: SwarmGuard, its companions, and the programs of its guests. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineHarness } from './harness/util/config.js';
+import { moduleSources } from './specs/support/sources.js';
+
+/** The repository's root. */
+export const repository = fileURLToPath(new URL('.', import.meta.url));
+
+const guest = join(repository, 'vm-images/guest');
+
+defineHarness({
+  name: 'swarm-guard',
+  title: 'SwarmGuard',
+  root: repository,
+  modules: moduleSources(join(repository, 'module')),
+  guest: { programs: guest, files: { '/srv/my-agent': join(guest, 'my-agent') } },
+  kernels: join(repository, 'vm-images/kernels'),
+  // Everything but the pages that people read.
+  sources: [
+    ...['module', 'vm-images', 'harness', 'client', 'specs', 'scripts', 'bench', 'docs/abi'],
+    ...['package-lock.json', 'playwright.config.ts', 'harness.config.ts'],
+  ],
+  // What only starts runs, and writes down what came of them.
+  reporting: /^(scripts\/vm-test\.ts|harness\/report\/.*|harness\/playwright\/results\.ts)$/,
+});

@@ -1,0 +1,108 @@
+/** What a project tells the harness of itself: once, in a file that its Playwright configuration and its scripts import. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Architecture } from './architecture.js';
+
+/** How a command ended, with what it printed. */
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** Standard output and standard error, as they came. */
+  readonly output: string;
+}
+
+/** A build of modules that is under way. */
+export interface ModuleBuild {
+  readonly arch: Architecture;
+  /** The release of the kernel that it is for. */
+  readonly release: string;
+  /** The directory that it fills, with a copy of the sources in `src`; /build for its commands. */
+  readonly dir: string;
+  /** Runs a command in /build/src, among the tools. Any exit status is an answer. */
+  readonly run: (command: readonly string[], env?: Readonly<Record<string, string>>) => Promise<RunResult>;
+}
+
+/** A directory of kernel modules, and how they are built. */
+export interface ModuleSources {
+  /** The directory with the Makefile, which takes KDIR. */
+  readonly dir: string;
+  /** The targets of make. */
+  readonly targets: readonly string[];
+  /** The modules that these make, by their paths in the directory. */
+  readonly modules: readonly string[];
+  /** The files that the build does not read, by their paths in the directory. */
+  readonly unused?: RegExp;
+  /**
+   * A script in the directory that compares a module's structures with the kernel's: its arguments are the kernel's
+   * build directory and the modules, the variable BTF names the image's types.
+   */
+  readonly audit?: string;
+  /** Builds whatever else is wanted into the directory of the build; `src` goes afterwards. */
+  readonly also?: (build: ModuleBuild) => Promise<void>;
+}
+
+/** What guests have beside their packages. */
+export interface GuestContents {
+  /**
+   * A directory of C files. Each becomes a program in /usr/local/bin, linked statically with the parts that
+   * it uses of the files in `lib` of that directory.
+   */
+  readonly programs?: string;
+  /** Executable files, by their paths in the guest: paths on the host. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+export interface HarnessConfig {
+  /** Short, in lower case: the name of the cache's directory and of temporary ones. */
+  readonly name: string;
+  /** What pages call the project; its name by default. */
+  readonly title?: string;
+  /** The project's root directory: specs are told by their paths in it, and reports are kept in `report` there. */
+  readonly root: string;
+  /** The modules that are tested. */
+  readonly modules: ModuleSources;
+  readonly guest?: GuestContents;
+  /** The directory with catalogue.json and lock.json; by default the one that comes with the harness. */
+  readonly kernels?: string;
+  /**
+   * The files and directories in `root` that specs depend on, so that results of an earlier commit stand if none of
+   * these has changed: everything by default.
+   */
+  readonly sources?: readonly string[];
+  /** Files among these that no result depends on. */
+  readonly reporting?: RegExp;
+}
+
+/** The configuration, complete. */
+export type Harness = Required<Omit<HarnessConfig, 'reporting'>> & Pick<HarnessConfig, 'reporting'>;
+
+/** The files that come with the harness: kernels, and the guest's first process. */
+export const images = fileURLToPath(new URL('../../vm-images', import.meta.url));
+
+let defined: Harness | undefined;
+
+/**
+ * Defines what the harness is used for; called once, before anything else of it.
+ * @returns the same, complete
+ */
+export function defineHarness(config: HarnessConfig): Harness {
+  defined = {
+    title: config.name,
+    guest: {},
+    kernels: join(images, 'kernels'),
+    sources: ['.'],
+    ...config,
+  };
+  return defined;
+}
+
+/**
+ * What {@link defineHarness} has defined.
+ * @throws where nothing has.
+ */
+export function harness(): Harness {
+  if (defined) return defined;
+  throw new Error(
+    'no harness is defined: import the file that calls defineHarness() in playwright.config.ts and in every script',
+  );
+}

@@ -1,5 +1,0 @@
-/** Paths of this repository. */
-import { fileURLToPath } from 'node:url';
-
-/** The repository's root. */
-export const repository = fileURLToPath(new URL('../..', import.meta.url));
