@@ -4,11 +4,9 @@ import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue } from './harness/kernels/catalogue.js';
 import { fileNames, readKept } from './harness/report/kept.js';
 import './harness.config.js';
+import { kernelProjects } from './harness/playwright/projects.js';
+import type { KernelOptions } from './harness/playwright/projects.js';
 import { run } from './harness/util/run.js';
-
-interface Options {
-  kernelName: string;
-}
 
 const { newest, entries } = await readCatalogue();
 
@@ -32,23 +30,23 @@ const TIMES = { timeout: record ? 900_000 : 180_000, expect: { timeout: EXPECTED
 const TIMES_EMULATED = { ...TIMES, timeout: record ? 900_000 : 600_000 };
 
 /** One project for each suite and kernel; a kernel that must be refused has one of its own. */
-function projectsOf(kernelName: string): Project<object, Options>[] {
+function projectsOf(kernelName: string): Project<object, KernelOptions>[] {
   const entry = entries.find(({ name }) => name === kernelName);
   if (entry?.refused)
     return [{ name: `refused-${kernelName}`, testDir: 'specs/kernels', testMatch: 'refused.spec.ts' }];
   const { slower, checks } = entry ?? {};
   const own = checks && suites.some((suite) => suite === 'vm' || suite === checks) ? [checks] : [];
-  return suites
+  const projects = suites
     .filter((suite) => !WITHOUT_KERNEL.includes(suite) && !OF_ONE_KERNEL.includes(suite))
     .concat(own)
     .map((suite) => ({
-      name: `${suite}-${kernelName}`,
+      name: suite,
       testDir: `specs/${suite}`,
-      use: { kernelName },
       ...(entry && entry.arch !== 'amd64' ? TIMES_EMULATED : TIMES),
       ...(slower && { expect: { timeout: EXPECTED * slower } }),
       ...(checks && { testIgnore: NOT_CHECKED[checks] }),
     }));
+  return kernelProjects(kernelName, projects);
 }
 
 /** Suites whose specs take the whole machine. */
@@ -74,15 +72,14 @@ const reporter: ReporterDescription[] = [
 const kept = await readKept();
 
 /** A project without the files whose results are kept from earlier runs. */
-function withoutKept(project: Project<object, Options>): Project<object, Options> {
+function withoutKept(project: Project<object, KernelOptions>): Project<object, KernelOptions> {
   const cell = kept.get(project.name ?? '');
   const ignored = [project.testIgnore ?? []].flat();
   return cell ? { ...project, testIgnore: [...ignored, ...fileNames(cell)] } : project;
 }
 
-export default defineConfig<object, Options>({
+export default defineConfig<object, KernelOptions>({
   forbidOnly: Boolean(process.env['CI']),
-  globalSetup: './specs/support/setup.ts',
   outputDir: 'test-results',
   reporter,
   ...TIMES,

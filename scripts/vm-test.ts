@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { findEntry, readCatalogue, runnable } from '../harness/kernels/catalogue.js';
 import { kernelTrees, parseTrees } from '../harness/kernels/tree.js';
+import { PREPARE } from '../harness/playwright/projects.js';
 import { fileNames, keptCells, parseListing } from '../harness/report/kept.js';
 import type { Listing } from '../harness/report/kept.js';
-import { cellId, readCells, readRuns, reportDir } from '../harness/report/runs.js';
+import { cellId, readCells, readRuns, reportDir, splitProject } from '../harness/report/runs.js';
 import type { Cell } from '../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../harness/report/sources.js';
 import { readSteps, timesTable } from '../harness/report/times.js';
@@ -101,12 +102,14 @@ async function keptOf(all: Listing): Promise<Cell[]> {
   const commits = new Set(cells.flatMap(({ tests }) => tests.flatMap(({ commit }) => commit ?? [])));
   const standing = new Map<string, (file: string) => boolean>();
   for (const commit of commits) standing.set(commit, await unchangedSince(commit));
-  return keptCells(all, cells, standing);
+  return keptCells(all, cells, standing).filter(({ suite }) => suite !== PREPARE);
 }
 
 /** The names of the projects of which anything is left to run; says what is not. */
 function remaining(all: Listing, kept: readonly Cell[]): string[] {
-  return [...all].flatMap(([name, files]) => {
+  // A setup project runs with those that depend on it.
+  const specs = [...all].filter(([name]) => splitProject(name).suite !== PREPARE);
+  return specs.flatMap(([name, files]) => {
     const cell = kept.find((each) => cellId(each) === name);
     if (!cell) return [name];
     const count = fileNames(cell).length;

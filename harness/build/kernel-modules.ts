@@ -36,9 +36,18 @@ export async function kernelKey({ image, headers, kdir }: Kernel): Promise<strin
   return [kdir, ...hashes, ...headers.map(({ host }) => host)];
 }
 
+/** What a compiler, linker or make complains of. */
+const COMPLAINT = /\b(warning|error|undefined reference)\b|\*\*\* /i;
+
+/**
+ * The output of a build that has succeeded without a warning.
+ * @throws {BuildError} with what the tools complain of first, then everything that they have printed.
+ */
 function must({ exitCode, output }: RunResult, what: string): string {
-  if (exitCode !== 0) throw new BuildError(`${what} failed:\n${output}`);
-  if (/\bwarning:/i.test(output)) throw new BuildError(`${what} gave warnings:\n${output}`);
+  const complaints = output.split('\n').filter((line) => COMPLAINT.test(line));
+  const told = [...complaints, '--- the whole output ---', output].join('\n');
+  if (exitCode !== 0) throw new BuildError(`${what} failed:\n${told}`);
+  if (/\bwarning:/i.test(output)) throw new BuildError(`${what} gave warnings:\n${told}`);
   return output;
 }
 

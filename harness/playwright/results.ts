@@ -1,6 +1,6 @@
 /** The reporter that writes results for machines and for the page: as the run says, or `report` in the project. */
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
@@ -23,9 +23,13 @@ async function textOf({ path, body }: TestResult['attachments'][number]): Promis
 
 const COLOURS = /\x1b\[[0-9;]*m/g;
 
-/** A test's file by its path in the repository, which other machines' shards have elsewhere. */
-function specFile({ location }: TestCase): string {
-  return location.file.replace(/^.*\/(?=specs\/)/, '');
+/**
+ * A path in the project, as seen from its root.
+ * @param rootDir where the machine that ran the specs has the project, which need not be this one
+ */
+function inProject(path: string, rootDir: string): string {
+  const here = relative(harness().root, path);
+  return here.startsWith('..') ? relative(rootDir, path) : here;
 }
 
 /** The commit that results are of; of those that were made elsewhere, or otherwise than usual, it is not known. */
@@ -35,7 +39,7 @@ async function commitOf(): Promise<string | undefined> {
   return cleanCommit();
 }
 
-async function outcomeOf(test: TestCase, result: TestResult): Promise<TestOutcome> {
+async function outcomeOf(test: TestCase, result: TestResult, file: string): Promise<TestOutcome> {
   const verdict = verdictOf(test, result);
   const failed = verdict === 'failed' || verdict === 'infrastructure';
   const errors = result.errors.map(
@@ -46,7 +50,7 @@ async function outcomeOf(test: TestCase, result: TestResult): Promise<TestOutcom
     attachments.map(async (each) => `--- ${each.name} ---\n${await textOf(each)}`),
   );
   return {
-    file: specFile(test),
+    file,
     title: test.titlePath().slice(3).join(' › '),
     verdict,
     ms: result.duration,
@@ -77,9 +81,8 @@ export function partOf(
 }
 
 /** The spec files of a project. */
-async function filesOf({ testDir, testIgnore, testMatch }: FullProject): Promise<string[]> {
-  // Other machines' shards have the repository elsewhere.
-  const names = await readdir(join(harness().root, testDir.replace(/^.*\/(?=specs\/)/, '')));
+async function filesOf({ testDir, testIgnore, testMatch }: FullProject, rootDir: string): Promise<string[]> {
+  const names = await readdir(join(harness().root, inProject(testDir, rootDir)));
   // A project of one file names it.
   if (typeof testMatch === 'string' && names.includes(testMatch)) return [testMatch];
   return names.filter((name) => name.endsWith('.spec.ts') && ![testIgnore].flat().includes(name));
@@ -104,6 +107,7 @@ export default class Results implements Reporter {
   /** What earlier runs have left to this one. */
   readonly #kept = readKept();
   #grep: FullConfig['grep'] = /.*/;
+  #rootDir = '';
   /** What was checked out when the run began. */
   #commit: Promise<string | undefined> = Promise.resolve(undefined);
   #pending = Promise.resolve();
@@ -112,8 +116,9 @@ export default class Results implements Reporter {
     return false;
   }
 
-  onBegin({ grep }: FullConfig, { suites }: Suite): void {
+  onBegin({ grep, rootDir }: FullConfig, { suites }: Suite): void {
     this.#grep = grep;
+    this.#rootDir = rootDir;
     this.#commit = commitOf();
     const count = (name: string, tests: readonly TestCase[]) => {
       this.#left.set(name, (this.#left.get(name) ?? 0) + tests.length);
@@ -122,7 +127,7 @@ export default class Results implements Reporter {
     for (const suite of suites) {
       const name = suite.project()?.name ?? '';
       count(name, suite.allTests());
-      for (const test of suite.allTests()) count(`${name} ${specFile(test)}`, [test]);
+      for (const test of suite.allTests()) count(`${name} ${this.#fileOf(test)}`, [test]);
     }
   }
 
@@ -136,6 +141,10 @@ export default class Results implements Reporter {
     for (const project of [...this.#cells.keys()]) await this.#write(project);
   }
 
+  #fileOf({ location }: TestCase): string {
+    return inProject(location.file, this.#rootDir);
+  }
+
   async #add(test: TestCase, result: TestResult): Promise<void> {
     const of = test.parent.project();
     const project = of?.name ?? '';
@@ -146,8 +155,8 @@ export default class Results implements Reporter {
     if (startedAt < cell.startedAt) cell.startedAt = startedAt;
     const endedAt = new Date(ended).toISOString();
     if (endedAt > (cell.endedAt ?? '')) cell.endedAt = endedAt;
-    cell.tests.push(await outcomeOf(test, result));
-    const file = specFile(test);
+    const file = this.#fileOf(test);
+    cell.tests.push(await outcomeOf(test, result, file));
     const left = [project, `${project} ${file}`].map((name) => {
       this.#left.set(name, (this.#left.get(name) ?? 0) - 1);
       return this.#left.get(name);
@@ -179,7 +188,7 @@ export default class Results implements Reporter {
     const of = this.#projects.get(project);
     const left = this.#left.get(project) ?? 0;
     const interrupted = left > 0 ? `${cell.tests.length} of ${cell.tests.length + left} specs` : undefined;
-    const part = interrupted ?? (of && partOf(cell, await filesOf(of), this.#grep));
+    const part = interrupted ?? (of && partOf(cell, await filesOf(of, this.#rootDir), this.#grep));
     const startedAt = this.#began.get(project) ?? cell.startedAt;
     return {
       ...cell,

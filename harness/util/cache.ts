@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { lock } from 'proper-lockfile';
 import { harness } from './config.js';
 import { run } from './run.js';
 
@@ -73,26 +74,42 @@ export interface CacheEntry {
   keep?: number;
 }
 
+/** A lock whose holder has not touched it for so long is nobody's, in ms. */
+const STALE = 60_000;
+/** How often those who wait look whether it is their turn, in ms. */
+const LOOK = 1000;
+
+/**
+ * Does what must not be done twice at once, on this machine and by whoever else uses the cache.
+ * @param path what it is about; it need not exist
+ */
+async function alone<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const release = await lock(path, {
+    realpath: false,
+    stale: STALE,
+    retries: { forever: true, factor: 1, minTimeout: LOOK, maxTimeout: LOOK },
+    // A process that was stopped for long has lost it. That costs work, no more: entries appear whole.
+    onCompromised: () => undefined,
+  });
+  try {
+    return await work();
+  } finally {
+    await release().catch(() => undefined);
+  }
+}
+
 /**
  * The directory of a cache entry, built if it is not there. It appears under its name only when
- * complete, so a crash leaves nothing half made; of two who build it at once, one wins.
+ * complete, so a crash leaves nothing half made; who wants it while another builds it waits.
  */
 export async function cached({ kind, label, key, build, keep }: CacheEntry): Promise<string> {
   const parent = join(cacheDir(), kind);
   const path = join(parent, `${label}-${hashOf(...key)}`);
   if (!existsSync(path)) {
     await mkdir(parent, { recursive: true });
-    await sweep(parent);
-    const temporary = join(parent, temporaryName());
-    try {
-      await mkdir(temporary);
-      await build(temporary);
-      await rename(temporary, path).catch((error: unknown) => {
-        if (!existsSync(path)) throw error;
-      });
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
-    }
+    await alone(path, async () => {
+      if (!existsSync(path)) await fill(parent, path, build);
+    });
     if (keep !== undefined) await prune(parent, label, keep);
   }
   const now = new Date();
@@ -100,8 +117,25 @@ export async function cached({ kind, label, key, build, keep }: CacheEntry): Pro
   return path;
 }
 
+/** Builds an entry under a temporary name, and gives it its own once it is complete. */
+async function fill(parent: string, path: string, build: CacheEntry['build']): Promise<void> {
+  await sweep(parent);
+  const temporary = join(parent, temporaryName());
+  try {
+    await mkdir(temporary);
+    await build(temporary);
+    await rename(temporary, path).catch((error: unknown) => {
+      if (!existsSync(path)) throw error;
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
 async function prune(parent: string, label: string, keep: number): Promise<void> {
-  const names = (await readdir(parent)).filter((name) => name.startsWith(`${label}-`));
+  const names = (await readdir(parent)).filter(
+    (name) => name.startsWith(`${label}-`) && !name.endsWith('.lock'),
+  );
   const ages = await Promise.all(
     names.map(async (name) => ({ name, used: (await stat(join(parent, name))).mtimeMs })),
   );

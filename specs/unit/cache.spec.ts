@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@playwright/test';
 import { cached, sweep, temporaryName } from '../../harness/util/cache.js';
 import { changeRun } from '../../harness/util/run.js';
@@ -39,13 +40,29 @@ test('what is cached is built once for each content of its key', async () => {
   expect(builds).toBe(2);
 });
 
-test('a build that fails leaves nothing, and two at once agree', async () => {
+test('a build that fails leaves nothing, and of two at once one builds and the other waits', async () => {
   await expect(cached(entry('a', () => Promise.reject(new Error('no'))))).rejects.toThrow('no');
   expect(await readdir(join(dir, 'things'))).toEqual([]);
-  const build = (to: string) => writeFile(join(to, 'file'), 'x');
+  let builds = 0;
+  const build = async (to: string) => {
+    builds += 1;
+    await sleep(100);
+    await writeFile(join(to, 'file'), 'x');
+  };
   const [one, two] = await Promise.all([cached(entry('a', build)), cached(entry('a', build))]);
   expect(one).toBe(two);
+  expect(builds).toBe(1);
   expect(await readdir(join(dir, 'things'))).toHaveLength(1);
+});
+
+test('what a builder that has died had locked is built by the next', async () => {
+  const path = await cached(entry('a', () => Promise.resolve()));
+  await rm(path, { recursive: true });
+  await mkdir(`${path}.lock`);
+  const longAgo = new Date(Date.now() - 120_000);
+  await utimes(`${path}.lock`, longAgo, longAgo);
+  expect(await cached(entry('a', () => Promise.resolve()))).toBe(path);
+  expect(await readdir(join(dir, 'things'))).toEqual([basename(path)]);
 });
 
 test('old entries go, and so does what a dead process was building', async () => {

@@ -1,6 +1,5 @@
 /** Reports of several shards, machines and days as one. */
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -9,10 +8,11 @@ import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
 import { partOf } from '../../harness/playwright/results.js';
 import { keptCells, parseListing } from '../../harness/report/kept.js';
-import { readRuns, splitProject } from '../../harness/report/runs.js';
+import { cellId, readRuns, splitProject } from '../../harness/report/runs.js';
 import type { Cell } from '../../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../../harness/report/sources.js';
 import { repository } from '../../harness.config.js';
+import { committedCopy } from '../support/copy.js';
 import { runEnvironment } from '../../harness/util/run.js';
 
 test.describe.configure({ timeout: 300_000 });
@@ -109,27 +109,6 @@ test('what was done is kept when a run does not come to its end', async () => {
   expect(cells.map(({ id, tests }) => [id, tests.length])).toEqual([['selftest', 4]]);
 });
 
-/**
- * This repository as it is, changes included, committed once more in a directory of its own.
- * @param more files to be added, their text by their path
- */
-async function committedCopy(more: Record<string, string> = {}): Promise<string> {
-  const copy = join(dir, 'copy');
-  const git = (...words: string[]) =>
-    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
-  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard'], {
-    cwd: repository,
-  });
-  for (const name of stdout.split('\n').filter((each) => existsSync(join(repository, each))))
-    await cp(join(repository, name), join(copy, name));
-  for (const [name, text] of Object.entries(more)) await writeFile(join(copy, name), text);
-  await git('init', '--quiet');
-  await git('add', '.');
-  await git('commit', '--quiet', '--message', 'as it is');
-  await symlink(join(repository, 'node_modules'), join(copy, 'node_modules'));
-  return copy;
-}
-
 /** A cell in which every one of these tests has passed. */
 function passedCell(name: string, files: ReadonlyMap<string, readonly string[]>, commit?: string): Cell {
   const passed = { verdict: 'passed' as const, ms: 1, log: '', ...(commit !== undefined && { commit }) };
@@ -142,7 +121,7 @@ function passedCell(name: string, files: ReadonlyMap<string, readonly string[]>,
 }
 
 test('with --resume, files that have passed are not run again, unless something they depend on has changed', async () => {
-  const copy = await committedCopy();
+  const copy = await committedCopy(join(dir, 'copy'));
   const commit = await cleanCommit(copy);
   const vmTest = (...args: string[]) =>
     execa(
@@ -170,7 +149,7 @@ test('with --resume, files that have passed are not run again, unless something 
     passedCell(name, own, name === 'vm-6.19' ? undefined : commit),
   );
   const failed = cells
-    .find(({ kernel }) => kernel === '7.2')
+    .find((cell) => cellId(cell) === 'vm-7.2')
     ?.tests.find(({ file }) => file.endsWith('guest.spec.ts'));
   if (failed) failed.verdict = 'failed';
   await mkdir(join(dir, 'report/runs'), { recursive: true });
@@ -201,7 +180,7 @@ test('with --resume, files that have passed are not run again, unless something 
 });
 
 test('a result stands until what it depends on is committed anew', async () => {
-  const copy = await committedCopy();
+  const copy = await committedCopy(join(dir, 'copy'));
   const commit = (await cleanCommit(copy)) ?? '';
   const git = (...words: string[]) =>
     execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
@@ -280,7 +259,7 @@ const TWO_SUITES = {
 };
 
 test('a result is of no commit when another was made before it was done', async () => {
-  const copy = await committedCopy(TWO_SUITES);
+  const copy = await committedCopy(join(dir, 'copy'), TWO_SUITES);
   const before = await cleanCommit(copy);
   const commit = 'git -c user.name=x -c user.email=x commit -qam x';
   const config = '--config=specs/selftest/two.config.ts';
@@ -300,7 +279,7 @@ test('a result is of no commit when another was made before it was done', async 
 });
 
 test('a run that goes on with others is the whole, with what they have left', async () => {
-  const copy = await committedCopy(TWO_SUITES);
+  const copy = await committedCopy(join(dir, 'copy'), TWO_SUITES);
   const kept = [
     { ...passedCell('second', new Map([['specs/selftest/kept.spec.ts', ['ran']]]), 'x'), ms: 5000 },
   ];

@@ -31,7 +31,8 @@ async function listed(): Promise<string[]> {
     ...specs,
     ...suites.flatMap(flat),
   ];
-  const names = flat(suite.parse(JSON.parse(stdout))).map(
+  const specs = flat(suite.parse(JSON.parse(stdout))).filter(({ file }) => file.endsWith('.spec.ts'));
+  const names = specs.map(
     ({ file, title }) => `${file.replace(/^(?:specs\/)?(.*)\.spec\.ts$/, '$1')}: ${title}`,
   );
   return [...new Set(names)];

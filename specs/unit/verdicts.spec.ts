@@ -7,11 +7,9 @@ import { execa } from 'execa';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { repository } from '../../harness.config.js';
 import { runEnvironment } from '../../harness/util/run.js';
-import { StructureError } from '../../harness/build/kernel-modules.js';
-import { stopEntry, stoppedError } from '../../harness/guest/stopped.js';
 import { brokenKernels } from '../../harness/report/broken.js';
 import { readRuns } from '../../harness/report/runs.js';
-import { BuildError, InfrastructureError } from '../../harness/util/errors.js';
+import { committedCopy } from '../support/copy.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 
 test.describe.configure({ timeout: 180_000 });
@@ -63,26 +61,38 @@ test('a mirror that is down is trouble with the machinery, and no kernel is brok
       },
     });
     expect(exitCode, all).not.toBe(0);
-    expect(all).toMatch(/\n\d+ infrastructure: [^\n]*\n0 passed, 0 failed$/);
-    expect(all).toMatch(
-      /^infrastructure: .* InfrastructureError: kernel \S+ is not run: mmdebstrap fails: /m,
-    );
+    expect(all).toMatch(/\n1 infrastructure: [^\n]*\n\d+ did not run\n0 passed, 0 failed$/);
+    expect(
+      all.match(/^infrastructure: .* InfrastructureError: kernel \S+ is not run: mmdebstrap fails: /gm),
+    ).toHaveLength(1);
     expect(brokenKernels(await readRuns(join(dir, 'report')), 'here')).toEqual([]);
   } finally {
     await rm(dir, { recursive: true });
   }
 });
 
-test('of what keeps a kernel from being run only the build of the module counts against it', () => {
-  const before = process.env['SWARMGUARD_STOPPED'];
+test('a module that does not compile is told once, counts against the kernel, and its specs are not run', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'broken-module-'));
   try {
-    stopEntry('7.3', new Error('no space left on device'));
-    stopEntry('7.2', new StructureError('task_struct differs'));
-    expect(stoppedError('7.3')).toBeInstanceOf(InfrastructureError);
-    expect(stoppedError('7.2')).toBeInstanceOf(BuildError);
-    expect(stoppedError('7.1')).toBeUndefined();
+    const copy = await committedCopy(join(dir, 'copy'), {
+      'module/view.c': 'this is no C\n',
+    });
+    const [file, ...words] = PLAYWRIGHT;
+    const { all, exitCode } = await execa(file, [...words, 'guest.spec.ts'], {
+      cwd: copy,
+      all: true,
+      reject: false,
+      env: { FORCE_COLOR: '0', ...runEnvironment({ suites: ['vm'], report: join(dir, 'report') }) },
+    });
+    expect(exitCode, all).not.toBe(0);
+    expect(all.match(/^✘ /gm), all).toHaveLength(1);
+    expect(all).toMatch(/^failed: prepare-\S+ .*: BuildError: building the module for \S+ failed:$/m);
+    expect(all).toMatch(/\n\d+ did not run\n0 passed, 1 failed$/);
+    const [issue, ...others] = brokenKernels(await readRuns(join(dir, 'report')), 'here');
+    expect(others).toEqual([]);
+    expect(issue?.body).toMatch(/failed:\n.*view\.c:1:1: error: /);
   } finally {
-    process.env['SWARMGUARD_STOPPED'] = before ?? '{}';
+    await rm(dir, { recursive: true });
   }
 });
 

@@ -1,0 +1,148 @@
+/** What specs are given: a guest in the state that its type says, and whose kernel has not complained. */
+import { test as base } from '@playwright/test';
+import type { TestInfo } from '@playwright/test';
+import type { BootedGuest } from '../guest/guest.js';
+import { complaints } from '../guest/kernel-log.js';
+import { checksOff, leaks } from '../guest/self-checks.js';
+import type { GuestExtras, GuestStage } from '../guest/stage.js';
+import { InfrastructureError } from '../util/errors.js';
+import { run } from '../util/run.js';
+import type { KernelOptions } from './projects.js';
+
+/** Lets the reporter tell trouble with the machinery from findings. */
+const INFRASTRUCTURE = 'infrastructure';
+
+export interface GuestFixtures {
+  /** A guest without any module. */
+  booted: BootedGuest;
+  /** On a slow kernel every time limit is longer. */
+  patience: undefined;
+}
+
+export interface GuestWorkerFixtures<S extends GuestStage> extends KernelOptions {
+  /** What the file's guests have beyond the usual: `test.use({ guestExtras: { … } })`. */
+  guestExtras: GuestExtras;
+  stage: S;
+}
+
+async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
+    throw error;
+  }
+}
+
+/** What a kernel's log says from a line on. */
+function excerpt(log: string, from: string): string {
+  const start = log.indexOf(from);
+  return start < 0 ? from : log.slice(start).split('\n').slice(0, 60).join('\n');
+}
+
+/**
+ * Keeps the recording of the guest that a spec has failed in.
+ * @returns how to see it again, or nothing where guests are not recorded.
+ */
+async function kept(stage: GuestStage, info: TestInfo): Promise<string> {
+  const id = await stage.keepRecording(info.titlePath.join(' › '));
+  return id ? `\nrecorded: npm run vm:replay -- ${id}` : '';
+}
+
+/** The same error, with a remark at its end. */
+function remarked(error: Error, remark: string): Error {
+  error.message += remark;
+  if (error.stack) error.stack += remark;
+  return error;
+}
+
+/** A spec file has one guest, unless it is recorded: then what is replayed is that spec and nothing else. */
+export const guestOf = (info: TestInfo, extras: GuestExtras): string =>
+  (extras.record ?? run().record) ? info.testId : info.file;
+
+/** How a spec is given a guest. */
+interface Given<G extends BootedGuest> {
+  readonly stage: GuestStage;
+  readonly info: TestInfo;
+  /** Makes the guest. */
+  readonly get: () => Promise<G>;
+  readonly use: (guest: G) => Promise<void>;
+  /** Looks at the guest after the spec; says what is wrong with it. */
+  readonly judge?: (guest: G, info: TestInfo) => Promise<Error | undefined>;
+}
+
+/**
+ * Runs a spec with a guest, then looks at what the spec has left in it.
+ * @throws where the kernel complains, the guest has died, or `judge` finds something.
+ */
+export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise<void> {
+  const { stage, info, get, use, judge } = given;
+  const guest = await marked(info, get);
+  await use(guest);
+  const { death } = guest.machine;
+  const verdict = death.aborted ? undefined : await judge?.(guest, info);
+  if (death.aborted) {
+    const reason = death.reason as Error;
+    if (reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
+    await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
+    const again = await kept(stage, info);
+    await stage.discard();
+    if (info.errors.length === 0) throw remarked(reason, again);
+    if (again) throw new Error(again.trim());
+    return;
+  }
+  const log = await guest.sh('dmesg -c');
+  const { checks } = stage.kernel;
+  const off = checks ? await checksOff(guest, checks) : [];
+  const found = [...complaints(log), ...off];
+  let again = '';
+  if (found.length > 0 || verdict || info.status !== info.expectedStatus) {
+    await info.attach('kernel log', { body: log, contentType: 'text/plain' });
+    await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
+    again = await kept(stage, info);
+    await stage.discard();
+  }
+  if (found.length > 0) throw new Error(`the kernel complains:\n${excerpt(log, found[0] ?? '')}${again}`);
+  if (verdict) throw remarked(verdict, again);
+  if (again) throw new Error(again.trim());
+}
+
+/** The wait for everything that guests need, in ms; the first time it is downloaded and built. */
+const PREPARING = 1_200_000;
+/** The wait for a guest, which is none of the time that a spec has: a boot may take as long as it does on a busy host. */
+export const BOOTING = 600_000;
+
+/**
+ * Playwright's `test` with guests.
+ * @param prepare provides a stage of the kernel of that name, the newest where it is undefined
+ */
+export function guestTest<S extends GuestStage>(
+  prepare: (kernelName: string | undefined, extras: GuestExtras) => Promise<S>,
+) {
+  return base.extend<GuestFixtures, GuestWorkerFixtures<S>>({
+    kernelName: ['', { option: true, scope: 'worker' }],
+    guestExtras: [{}, { option: true, scope: 'worker' }],
+    stage: [
+      async ({ kernelName, guestExtras }, use) => {
+        const stage = await prepare(kernelName || undefined, guestExtras);
+        if (stage.kernel.checks === 'debug') stage.farewell = leaks;
+        await use(stage);
+        await stage.leave();
+      },
+      { scope: 'worker', timeout: PREPARING },
+    ],
+    patience: [
+      async ({ stage }, use, info) => {
+        info.setTimeout(info.timeout * (stage.kernel.slower ?? 1));
+        await use(undefined);
+      },
+      { auto: true },
+    ],
+    booted: [
+      async ({ stage, guestExtras }, use, info) => {
+        await withGuest({ stage, info, get: () => stage.booted(guestOf(info, guestExtras)), use });
+      },
+      { timeout: BOOTING },
+    ],
+  });
+}

@@ -1,0 +1,48 @@
+/** Playwright's projects: one that makes a kernel ready, on which those depend that use it. */
+import { basename, dirname, extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Project } from '@playwright/test';
+
+/** What the projects of a kernel are told. */
+export interface KernelOptions {
+  /** Its name in the catalogue. */
+  kernelName: string;
+}
+
+/** The suite of the setup projects. */
+export const PREPARE = 'prepare';
+
+/** Beside this file: as it is here, or as it was compiled. */
+const here = fileURLToPath(import.meta.url);
+
+/** The setup project of a kernel. */
+function prepareProject(kernelName: string): Project<object, KernelOptions> {
+  return {
+    name: `${PREPARE}-${kernelName}`,
+    testDir: dirname(here),
+    testMatch: `prepare${extname(basename(here))}`,
+    use: { kernelName },
+  };
+}
+
+/**
+ * The projects of a kernel, behind its setup project: if that fails, which is told once, they are not run.
+ * @param kernelName in the catalogue
+ * @param projects of which each has a suite's name
+ */
+export function kernelProjects(
+  kernelName: string,
+  projects: readonly (Project<object, KernelOptions> & { name: string })[],
+): Project<object, KernelOptions>[] {
+  if (projects.length === 0) return [];
+  const prepare = prepareProject(kernelName);
+  return [
+    prepare,
+    ...projects.map((project) => ({
+      ...project,
+      name: `${project.name}-${kernelName}`,
+      use: { ...project.use, kernelName },
+      dependencies: [prepare.name ?? ''],
+    })),
+  ];
+}
