@@ -12,6 +12,8 @@ export default tseslint.config(
       'test-results',
       'playwright-report',
       'module',
+      'harness/dist',
+      'harness/example',
       'eslint.config.js',
       '.dependency-cruiser.js',
     ],

@@ -11,10 +11,16 @@ import { run } from './harness/util/run.js';
 const { newest, entries } = await readCatalogue();
 
 /** What is run: on the newest kernel, and what is quick, unless it was started for something else. */
-const { kernels = [newest], suites = ['unit', 'vm'], workers: wanted, record = false, blob } = run();
+const {
+  kernels = [newest],
+  suites = ['unit', 'harness', 'vm'],
+  workers: wanted,
+  record = false,
+  blob,
+} = run();
 
 /** Suites that no kernel's guest is given to: they have one project, or get guests of their own. */
-const WITHOUT_KERNEL = ['unit', 'kernels'];
+const WITHOUT_KERNEL = ['unit', 'harness', 'kernels'];
 
 /** A kernel that checks itself is no place for a hundred thousand events, nor KCSAN's to count instructions. */
 const NOT_CHECKED = { debug: ['burst.spec.ts'], kcsan: ['burst.spec.ts', 'cost.spec.ts'] };

@@ -51,7 +51,7 @@ export async function inCountingGuest<T>(
   work: (bench: Bench) => Promise<T>,
 ): Promise<T> {
   const stage = await Stage.prepare(kernelName, {
-    countInstructions: true,
+    mode: 'counted',
     findMemoryErrors: false,
     ...extras,
   });

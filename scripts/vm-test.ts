@@ -15,7 +15,7 @@ import { repository } from '../harness.config.js';
 import { command, refuse } from '../harness/util/command.js';
 import { changeRun, runEnvironment } from '../harness/util/run.js';
 
-const SUITES = ['unit', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
+const SUITES = ['unit', 'harness', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 
 const USAGE = `npm run vm:test -- [--kernel NAME]... [--all] [--resume] [--suite NAME]... [--kernel-tree NAME=PATH]...
                    [--grep PATTERN] [--workers N] [--shard I/N] [--blob FILE] [--record] [--list] [FILE]...

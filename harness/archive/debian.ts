@@ -18,7 +18,7 @@ export const SUITE = 'trixie';
  * The mirror that the system itself uses, or the one that the run names.
  * @throws where neither names one.
  */
-async function mirror(): Promise<string> {
+export async function findMirror(): Promise<string> {
   const own = run().mirror;
   if (own) return own;
   const dir = '/etc/apt/sources.list.d';
@@ -59,7 +59,7 @@ export async function debootstrap(root: string, options: readonly string[]): Pro
 
 /** A line of sources.list for a suite. */
 async function source(suite: string): Promise<string> {
-  return `deb [signed-by=${KEYRING}] ${await mirror()} ${suite} main`;
+  return `deb [signed-by=${KEYRING}] ${await findMirror()} ${suite} main`;
 }
 
 /* The indexes of arm64 are read only for kernels of that architecture, so they are kept apart. */

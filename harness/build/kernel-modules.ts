@@ -88,12 +88,17 @@ async function build(
   on: { tools: Root; kernel: Kernel; dir: string },
 ): Promise<void> {
   const { tools, kernel, dir } = on;
-  const { kbuild, strip } = ARCHITECTURES[kernel.arch];
+  const { cc, kbuild, strip } = ARCHITECTURES[kernel.arch];
   await copySources(sources.dir, join(dir, 'src'));
   const checks = ['W=1', 'CONFIG_OBJTOOL_WERROR=y'];
-  const make = ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks];
+  const make = sources.targets
+    ? ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks]
+    : ['make', '-C', kernel.kdir, 'M=/build/src', 'cmd_checkdoc=', `CC=${cc}`, ...checks];
   const binds = [...kernel.headers, { host: dir, inside: 'build' }];
-  const result = await runInRoot(tools, [...make, ...options, ...sources.targets], { binds, env: kbuild });
+  const result = await runInRoot(tools, [...make, ...options, ...(sources.targets ?? ['modules'])], {
+    binds,
+    env: kbuild,
+  });
   must(result, `building the module for ${kernel.release}`);
   if (sources.audit !== undefined && !kernel.builtTogether) await audit(sources.audit, sources.modules, on);
   await execa('sh', ['-c', `cd src && cp ${sources.modules.join(' ')} .. && cat >> ../build.log`], {
@@ -129,7 +134,12 @@ export async function buildKernelModules(
 ): Promise<BuiltModules> {
   const tools = await toolRoot(kernel.arch);
   const texts = await sourcesKey(sources.dir, sources.unused);
-  const how = [...sources.targets, ...sources.modules, sources.audit ?? '', sources.also?.toString() ?? ''];
+  const how = [
+    ...(sources.targets ?? []),
+    ...sources.modules,
+    sources.audit ?? '',
+    sources.also?.toString() ?? '',
+  ];
   const dir = await cached({
     kind: 'modules',
     label: kernel.release,

@@ -1,16 +1,23 @@
 /** The sources of a module, as git knows them. */
-import { cp, mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 
-/** The files below a directory that git tracks, and those it would track if they were added. */
+/** What kbuild leaves beside its sources. */
+const BUILT = /(^|\/)\.|\.(ko|o|a|mod|mod\.c|order|symvers)$/;
+
+/**
+ * The files below a directory that git tracks, and those it would track if they were added; where there is
+ * no repository, all but what a build leaves there.
+ */
 async function sourcesIn(dir: string): Promise<string[]> {
-  const { stdout } = await execa(
-    'git',
-    ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', '.'],
-    { cwd: dir },
-  );
-  return stdout.split('\n').filter(Boolean).sort();
+  const words = ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', '.'];
+  const { exitCode, stdout } = await execa('git', words, { cwd: dir, reject: false });
+  if (exitCode === 0) return stdout.split('\n').filter(Boolean).sort();
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const paths = files.map((entry) => relative(dir, join(entry.parentPath, entry.name)));
+  return paths.filter((path) => !BUILT.test(path)).sort();
 }
 
 /** Copies the sources below a directory, without anything that was built among them. */

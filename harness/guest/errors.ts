@@ -15,27 +15,48 @@ export class GuestPanicError extends Error {
   }
 }
 
-/** How far a command in a guest had come. */
-export interface CommandDetails {
+/** How a command in a guest ended, or how far it had come. */
+export interface CommandOutcome {
+  /** The shell line. */
   readonly command: string;
-  /** Its exit status, as a shell says it; none where it did not end. */
-  readonly code?: number;
+  /** Its exit status; 128 and the number of the signal where one killed it, as a shell says it; none where it did not end. */
+  readonly code?: number | undefined;
+  /** The signal that killed it, such as SIGKILL. */
+  readonly signal?: string | undefined;
   readonly stdout: string;
   readonly stderr: string;
   /** It was given up because it took too long. */
   readonly timedOut: boolean;
+  /** Milliseconds from its start to its end, or until it was given up. */
   readonly durationMs: number;
 }
 
 /** A command in a guest did not end as it had to. */
 export class GuestCommandError extends Error {
   override readonly name = 'GuestCommandError';
-  /** What the message says, for programs. */
-  readonly details: CommandDetails | undefined;
+  readonly command: string | undefined;
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+  readonly durationMs: number | undefined;
 
-  /** @param message what was asked for, how it ended, and what it printed */
-  constructor(message: string, details?: CommandDetails) {
-    super(message);
-    this.details = details;
+  /**
+   * @param what went wrong; the message adds the command and what it has printed
+   * @param outcome how far it had come, and what caused the error
+   */
+  constructor(what: string, outcome: Partial<CommandOutcome> & ErrorOptions = {}) {
+    const { command, code, signal, stdout = '', stderr = '', timedOut = false, durationMs, cause } = outcome;
+    const told = command === undefined ? what : `${what}: ${command}`;
+    const printed = `${stdout}${stderr}`;
+    super(printed ? `${told}\n${printed}` : told, { cause });
+    this.command = command;
+    this.code = code;
+    this.signal = signal;
+    this.durationMs = durationMs;
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.timedOut = timedOut;
   }
 }

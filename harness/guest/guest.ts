@@ -10,13 +10,14 @@ import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { acceleration } from './accelerator.js';
 import { GuestCommandError } from './errors.js';
+import type { CommandOutcome } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { guestKeys } from './keys.js';
 import { Machine } from './machine.js';
-import type { Hardware } from './machine.js';
+import type { Hardware, Mode } from './machine.js';
 import { Recording } from './recording.js';
 import { run } from '../util/run.js';
-import { SshConnection } from './ssh.js';
+import { SshConnection, shellLine } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
 import { whereabouts } from './whereabouts.js';
@@ -66,13 +67,12 @@ export interface GuestOptions {
   threads?: number;
   /** Added to the kernel's command line. */
   append?: string;
-  /** The guest's time-stamp counter counts instructions, exactly; one CPU, emulated. */
-  countInstructions?: boolean;
   /**
-   * Run it recorded: one CPU, emulated, and every boot from power-on. By default as
-   * the run says; a guest whose instructions are counted is not.
+   * `counted`: the guest's time-stamp counter counts instructions, exactly; one CPU, emulated.
+   * `recorded`: everything that comes into it is; one CPU, emulated, and every boot from power-on.
+   * By default as the run says, and with KVM where it boots a stock kernel.
    */
-  record?: boolean;
+  mode?: Mode;
   /** How long it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
   bootMs?: number;
   /** Find memory errors, at the price of larger objects; true by default, false where memory is measured. */
@@ -84,28 +84,26 @@ export class Guest {
   readonly #tools: Root;
   readonly #hardware: Hardware;
   readonly #release: string;
-  readonly #record: boolean;
   /** How many times longer than on others everything takes. */
   readonly #slower: number;
   readonly #bootMs: number;
   /** How it will be run, and how that was found out. */
   readonly acceleration: string;
 
-  private constructor(tools: Root, hardware: Hardware, options: GuestOptions, why: string, record = false) {
+  private constructor(tools: Root, hardware: Hardware, options: GuestOptions, why: string) {
     const { kernel, bootMs = BOOT_MS } = options;
     this.#tools = tools;
     this.#hardware = hardware;
     this.#release = kernel.release;
     this.#slower = kernel.slower ?? 1;
     this.#bootMs = bootMs * this.#slower;
-    this.#record = record;
-    this.acceleration = `${hardware.accelerator}: ${why}`;
+    this.acceleration = `${hardware.mode}: ${why}`;
   }
 
   /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
   static async create(options: GuestOptions): Promise<Guest> {
     const { kernel, initrd, memoryMb = 2048, cpus = 2, threads = 1, append: more = '' } = options;
-    const { findMemoryErrors = true, countInstructions = false, record = run().record ?? false } = options;
+    const { findMemoryErrors = true, mode = run().record ? 'recorded' : undefined } = options;
     const { arch, image } = kernel;
     const tools = await toolRoot(arch);
     const debug = kernel.checks === 'debug';
@@ -120,25 +118,29 @@ export class Guest {
       cpus,
       threads,
     };
-    if (countInstructions) {
-      const exact = { ...hardware, cpus: 1, threads: 1, accelerator: 'tcg', countInstructions } as const;
+    if (mode === 'counted') {
+      const exact = { ...hardware, cpus: 1, threads: 1, mode };
       return new Guest(tools, exact, options, 'instructions are counted by emulating them');
     }
-    if (record) {
+    if (mode === 'recorded') {
       if (arch !== 'amd64') throw new Error(`guests of ${arch} are not recorded, only those of amd64`);
       const recorded = `${hardware.append} ${RECORDED}`;
-      const taped = { ...hardware, append: recorded, cpus: 1, accelerator: 'tcg' } as const;
-      return new Guest(tools, taped, options, 'it is recorded', true);
+      const taped = { ...hardware, append: recorded, cpus: 1, threads: 1, mode };
+      return new Guest(tools, taped, options, 'it is recorded');
     }
-    if (arch !== 'amd64')
-      return new Guest(
-        tools,
-        { ...hardware, accelerator: 'tcg' },
-        options,
-        `KVM of this machine runs no ${arch}`,
-      );
-    const { accelerator, why } = await acceleration(tools, hardware);
-    return new Guest(tools, { ...hardware, accelerator }, options, why);
+    if (mode === 'tcg') return new Guest(tools, { ...hardware, mode }, options, 'it is to be');
+    if (arch !== 'amd64') {
+      const why = `KVM of this machine runs no ${arch}`;
+      return new Guest(tools, { ...hardware, mode: 'tcg' }, options, why);
+    }
+    const found = await acceleration(tools, hardware);
+    if (mode === 'kvm' && found.mode !== 'kvm')
+      throw new InfrastructureError(`the guest is to run with KVM: ${found.why}`);
+    return new Guest(tools, { ...hardware, mode: found.mode }, options, found.why);
+  }
+
+  get #isRecorded(): boolean {
+    return this.#hardware.mode === 'recorded';
   }
 
   /**
@@ -146,7 +148,7 @@ export class Guest {
    * @throws {InfrastructureError} where it does not come up.
    */
   async boot(): Promise<BootedGuest> {
-    const recording = this.#record
+    const recording = this.#isRecorded
       ? await Recording.begin(this.#tools, this.#hardware, this.#release)
       : undefined;
     const { tools, hardware, tape } = recording ?? { tools: this.#tools, hardware: this.#hardware };
@@ -163,7 +165,7 @@ export class Guest {
    * @throws {InfrastructureError} where it does not come up.
    */
   async restore(): Promise<BootedGuest> {
-    if (this.#record) return this.boot();
+    if (this.#isRecorded) return this.boot();
     const incoming = await this.#snapshot();
     const machine = await Machine.start(this.#tools, this.#hardware, { incoming });
     const guest = await this.#reach(machine, machine.resume());
@@ -180,7 +182,7 @@ export class Guest {
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
       const ssh = await machine.while(connecting, 'the first SSH connection', this.#bootMs);
-      return new BootedGuest({ machine, ssh, slower: this.#slower, recording });
+      return new BootedGuest({ machine, ssh, slower: this.#slower, recording, history: [] });
     } catch (error) {
       const where = machine.death.aborted ? '' : ` (${await whereabouts(machine.qmp)})`;
       await machine.stop();
@@ -223,7 +225,21 @@ interface Parts {
   /** How many times longer than on other kernels everything takes. */
   readonly slower: number;
   readonly recording: Recording | undefined;
+  readonly history: CommandOutcome[];
+  observe?: Observer | undefined;
 }
+
+/** How many commands a guest remembers. */
+const REMEMBERED = 10;
+
+/** How a command in a guest ended. */
+export interface GuestResult extends ExecResult {
+  /** The guest's last commands before it. */
+  readonly before: readonly CommandOutcome[];
+}
+
+/** Is told of a command, and does it. */
+export type Observer = (command: string, work: () => Promise<GuestResult>) => Promise<GuestResult>;
 
 /** A guest that runs commands. */
 export class BootedGuest {
@@ -239,41 +255,66 @@ export class BootedGuest {
     return this.#parts.machine;
   }
 
+  /** The last commands that the guest was given, and how they ended: for whoever wants to know how it came to this. */
+  get history(): readonly CommandOutcome[] {
+    return this.#parts.history;
+  }
+
+  /** Is told of each command, and does it, from now on. */
+  set observer(observe: Observer | undefined) {
+    this.#parts.observe = observe;
+  }
+
   /**
-   * Runs a shell line, of any length; any exit status is an answer.
+   * Runs a command; any exit status is an answer.
+   * @param command a shell line, of any length, or a program and its arguments, which no shell changes
    * @throws {GuestCommandError} where it does not end in time, {GuestPanicError} and
    * {InfrastructureError} where the guest or its machine does meanwhile.
    */
-  async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(command: string | readonly string[], options: ExecOptions = {}): Promise<GuestResult> {
+    const line = typeof command === 'string' ? command : shellLine(command);
+    const work = () => this.#exec(line, options);
+    return this.#parts.observe ? this.#parts.observe(line, work) : work();
+  }
+
+  async #exec(command: string, options: ExecOptions): Promise<GuestResult> {
     const patience = this.#parts.slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
     const timeoutMs = Math.min((options.timeoutMs ?? 60_000) * patience, LONGEST_WAIT_MS);
     try {
-      return await this.machine.while(
+      const result = await this.machine.while(
         this.#parts.ssh.exec(command, { ...options, timeoutMs }),
         command,
         timeoutMs + 10_000,
       );
+      const before = [...this.#parts.history];
+      this.#remember(result);
+      return { ...result, before };
     } catch (error) {
+      if (error instanceof GuestCommandError) {
+        const { code, signal, stdout, stderr, timedOut, durationMs = 0 } = error;
+        this.#remember({ command, code, signal, stdout, stderr, timedOut, durationMs });
+      }
       // A connection ends a moment before the machine is known to be dead.
       await this.machine.throwIfDying();
       throw error;
     }
   }
 
+  #remember(outcome: CommandOutcome): void {
+    this.#parts.history.push(outcome);
+    if (this.#parts.history.length > REMEMBERED) this.#parts.history.shift();
+  }
+
   /**
-   * Runs a shell line that has to succeed.
+   * Runs a command that has to succeed.
+   * @param command a shell line, of any length, or a program and its arguments, which no shell changes
    * @returns its standard output without the newline at the end.
    * @throws {GuestCommandError} where it exits with anything but 0.
    */
-  async sh(command: string, options: ExecOptions = {}): Promise<string> {
-    const began = Date.now();
-    const { code, stdout, stderr } = await this.exec(command, options);
-    if (code !== 0)
-      throw new GuestCommandError(`exit ${code}: ${command}\n${stdout}${stderr}`, {
-        ...{ command, code, stdout, stderr, timedOut: false },
-        durationMs: Date.now() - began,
-      });
-    return stdout.replace(/\n$/, '');
+  async sh(command: string | readonly string[], options: ExecOptions = {}): Promise<string> {
+    const result = await this.exec(command, options);
+    if (result.code !== 0) throw new GuestCommandError(`exit ${result.code}`, result);
+    return result.stdout.replace(/\n$/, '');
   }
 
   /** Connects this process's terminal to a shell line in the guest; returns its exit status. */

@@ -1,7 +1,6 @@
 /** One running QEMU: its process, console, control socket and the moment it ends. */
 import { existsSync } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +11,16 @@ import { sweep, temporaryName } from '../util/cache.js';
 import { GuestCommandError, GuestPanicError } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
+import { fileReadiness, socketReadiness } from './readiness.js';
+import type { Readiness } from './readiness.js';
 import { harness } from '../util/config.js';
+
+/**
+ * How a guest's processors are run: by KVM; emulated, a thread of the host for each; emulated by one thread,
+ * such that the time-stamp counter counts instructions, the same in every run; the same with everything that
+ * comes in from outside recorded. The last two have one processor.
+ */
+export type Mode = 'kvm' | 'tcg' | 'counted' | 'recorded';
 
 /** What a machine is made of; equal hardware can exchange snapshots. */
 export interface Hardware {
@@ -25,9 +33,7 @@ export interface Hardware {
   readonly cpus: number;
   /** CPUs that share a core; 1 by default. */
   readonly threads?: number;
-  readonly accelerator: 'kvm' | 'tcg';
-  /** The guest's time-stamp counter counts its instructions: the same in every run. Needs tcg and one CPU. */
-  readonly countInstructions?: boolean;
+  readonly mode: Mode;
 }
 
 /** A record of everything that comes into a machine from outside, and when. */
@@ -89,21 +95,26 @@ export function qemuCommand(
   };
 }
 
-function icount({ countInstructions }: Hardware, tape: Tape | undefined): string[] {
+/** How instructions are counted, where they are. */
+function icount({ mode }: Hardware, tape: Tape | undefined): string[] {
   if (tape) return ['-icount', `shift=${RECORDED_SHIFT},rr=${tape.mode},rrfile=${tape.log}`];
-  return countInstructions ? ['-icount', 'shift=0,sleep=off'] : [];
+  return mode === 'counted' ? ['-icount', 'shift=0,sleep=off'] : [];
 }
+
+const ACCELERATORS: Readonly<Record<Mode, string>> = {
+  kvm: 'kvm',
+  tcg: 'tcg,thread=multi',
+  counted: 'tcg,thread=single',
+  recorded: 'tcg,thread=single',
+};
 
 function qemuArguments(hardware: Hardware, chardev: string, dir: string, options: StartOptions): string[] {
   const { incoming, tape, more = [] } = options;
-  const counted = icount(hardware, tape);
-  const tcg = counted.length > 0 ? 'tcg,thread=single' : 'tcg,thread=multi';
-  const accelerator = hardware.accelerator === 'kvm' ? 'kvm' : tcg;
   const forward = tape?.mode === 'replay' ? '' : ',hostfwd=tcp:127.0.0.1:0-:22';
   const { machine, cpu } = PLATFORMS[hardware.arch];
   return [
-    ...counted,
-    ...['-accel', accelerator, '-cpu', hardware.accelerator === 'kvm' ? 'host' : cpu],
+    ...icount(hardware, tape),
+    ...['-accel', ACCELERATORS[hardware.mode], '-cpu', hardware.mode === 'kvm' ? 'host' : cpu],
     ...['-machine', machine, '-smp', `${hardware.cpus},threads=${hardware.threads ?? 1}`],
     ...['-m', `${hardware.memoryMb}`],
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
@@ -123,52 +134,6 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
 function spawn(file: string, args: string[], env: Record<string, string>, detached = false) {
   const buffer = { stdout: false, stderr: true } as const;
   return execa(file, args, { env, detached, stdin: 'ignore', reject: false, buffer });
-}
-
-/** Where a guest says that it has booted. */
-interface Readiness {
-  /** QEMU's end of it. */
-  readonly chardev: string;
-  /** Resolves when the guest has written a line. */
-  ready(death: AbortSignal): Promise<void>;
-  close(): Promise<void>;
-}
-
-function listenForReady(path: string): Promise<Readiness> {
-  return new Promise((resolve, reject) => {
-    let tell: () => void;
-    const ready = new Promise<void>((done) => (tell = done));
-    const server = createServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.once('data', () => {
-        tell();
-      });
-    });
-    server.once('error', reject);
-    server.listen(path, () => {
-      resolve({
-        chardev: `socket,path=${path}`,
-        ready: () => ready,
-        close: () =>
-          new Promise((done) => {
-            server.close(() => {
-              done();
-            });
-          }),
-      });
-    });
-  });
-}
-
-/** A file instead, which takes whatever it is given at once, in a replay as well. */
-function watchForReady(path: string): Readiness {
-  return {
-    chardev: `file,path=${path}`,
-    ready: async (death) => {
-      while (!death.aborted && !(await stat(path).catch(() => undefined))?.size) await sleep(50);
-    },
-    close: () => Promise.resolve(),
-  };
 }
 
 export class Machine {
@@ -235,7 +200,7 @@ export class Machine {
     const dir = join(runtimeDir(), temporaryName());
     await mkdir(dir);
     const socket = join(dir, 'ready');
-    const readiness = options.tape ? watchForReady(socket) : await listenForReady(socket);
+    const readiness = await (options.tape ? fileReadiness : socketReadiness).open(socket);
     const { command, env } = qemuCommand(tools, hardware.arch);
     const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
     const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
@@ -282,7 +247,9 @@ export class Machine {
         reject(this.death.reason as Error);
       };
       const timer = setTimeout(() => {
-        reject(new GuestCommandError(`no end after ${timeoutMs / 1000} s: ${what}`));
+        reject(
+          new GuestCommandError(`no end after ${timeoutMs / 1000} s`, { command: what, timedOut: true }),
+        );
       }, timeoutMs);
       if (this.death.aborted) die();
       this.death.addEventListener('abort', die, { once: true });

@@ -92,7 +92,7 @@ const hardwareIn = (dir: string, meta: Pick<Meta, 'append' | 'memoryMb'>): Hardw
   append: meta.append,
   memoryMb: meta.memoryMb,
   cpus: 1,
-  accelerator: 'tcg',
+  mode: 'recorded',
 });
 
 const toolsIn = (dir: string): Root => ({ path: join(dir, 'qemu'), id: dir });

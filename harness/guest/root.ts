@@ -26,8 +26,10 @@ const MODULES = [
   ...['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net'],
 ];
 
+/** Programs that every guest has. */
+const OWN_PROGRAMS = join(images, 'harness');
 /** The guest's first process. */
-const INIT = join(images, 'guest/init');
+const INIT = join(images, 'harness/init');
 
 /** What packages bring along and no guest uses: drivers for graphics, and what only those need. */
 const UNUSED = ['dri/*', 'gbm/*', 'libLLVM*', 'libgallium*', 'libicudata*', 'libz3*'].map(
@@ -70,6 +72,7 @@ async function sourcesIn(dir: string): Promise<string[]> {
  * @returns the directory with them
  */
 async function buildPrograms(tools: Root, arch: Architecture, from: string): Promise<string> {
+  const what = from === OWN_PROGRAMS ? 'harness' : 'guest';
   const files = await sourcesIn(from);
   const texts = await Promise.all(files.map((name) => readFile(join(from, name), 'utf8')));
   const programs = files.filter((name) => name.endsWith('.c') && dirname(name) !== 'lib');
@@ -77,13 +80,13 @@ async function buildPrograms(tools: Root, arch: Architecture, from: string): Pro
   const cc = `${ARCHITECTURES[arch].cc} ${flags}`;
   const commands = [
     'set -e; mkdir /out/lib; cd /out/lib',
-    `${cc} -c /src/lib/*.c`,
-    ...programs.map((name) => `${cc} -o /out/${basename(name, '.c')} /src/${name} *.o`),
+    `[ ! -d /src/lib ] || ${cc} -c /src/lib/*.c; lib=$(ls | grep '\\.o$' || true)`,
+    ...programs.map((name) => `${cc} -o /out/${basename(name, '.c')} /src/${name} $lib`),
     'rm -r /out/lib',
   ].join('\n');
   return cached({
     kind: 'programs',
-    label: labelOf(arch, 'guest'),
+    label: labelOf(arch, what),
     key: [tools.id, commands, ...files, ...texts],
     keep: 2,
     build: async (dir) => {
@@ -117,8 +120,8 @@ type Files = readonly (readonly [string, string])[];
 
 interface Contents {
   readonly kernel: Kernel;
-  /** The directory of programs, if there are any. */
-  readonly programs: string | undefined;
+  /** Directories of programs. */
+  readonly programs: readonly string[];
   readonly files: Files;
   readonly publicKey: string;
 }
@@ -148,7 +151,7 @@ async function fillRoot(root: string, { kernel, programs, files, publicKey }: Co
     await cp(host, join(root, inside));
     await chmod(join(root, inside), 0o755);
   }
-  if (programs !== undefined) await cp(programs, join(root, 'usr/local/bin'), { recursive: true });
+  for (const dir of programs) await cp(dir, join(root, 'usr/local/bin'), { recursive: true });
   await copyModules(kernel, root);
 }
 
@@ -179,8 +182,9 @@ export async function guestInitrd(kernel: Kernel, extra: readonly string[] = [])
   const commands = pack(kernel.arch);
   const { guest } = harness();
   const base = await baseRoot(kernel.arch, extra);
-  const programs =
-    guest.programs === undefined ? undefined : await buildPrograms(tools, kernel.arch, guest.programs);
+  const programs: string[] = [];
+  for (const from of [OWN_PROGRAMS, ...(guest.programs === undefined ? [] : [guest.programs])])
+    programs.push(await buildPrograms(tools, kernel.arch, from));
   const { publicKey } = await guestKeys();
   const files = [['/init', INIT] as const, ...Object.entries(guest.files ?? {})];
   const texts = await Promise.all(files.map(([, host]) => readFile(host, 'utf8')));
@@ -189,7 +193,7 @@ export async function guestInitrd(kernel: Kernel, extra: readonly string[] = [])
     label: kernel.release,
     key: [
       base,
-      programs ?? '',
+      ...programs,
       publicKey,
       ...files.map(([inside]) => inside),
       ...texts,

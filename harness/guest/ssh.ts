@@ -5,13 +5,11 @@ import type { Readable, Writable } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { ClientChannel } from 'ssh2';
 import { GuestCommandError } from './errors.js';
+import type { CommandOutcome } from './errors.js';
 
 /** How a command in a guest ended. */
-export interface ExecResult {
-  /** Its exit status; 128 and the number of the signal where one killed it, as a shell says it. */
+export interface ExecResult extends CommandOutcome {
   readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 export interface ExecOptions {
@@ -21,6 +19,8 @@ export interface ExecOptions {
   output?: { readonly stdout: Writable; readonly stderr: Writable };
   /** The command is given up after so many milliseconds; a minute by default. */
   timeoutMs?: number;
+  /** The command is given up once this is aborted. */
+  signal?: AbortSignal;
 }
 
 /** dropbear refuses commands of more than 9,000 bytes. */
@@ -89,7 +89,7 @@ export class SshConnection {
     if (Buffer.byteLength(command) <= LONGEST_COMMAND) return command;
     const file = `/run/command-${randomBytes(8).toString('hex')}`;
     const { code, stderr } = await this.#run(`cat >${file}`, { stdin: `rm ${file}\n${command}\n` });
-    if (code !== 0) throw new GuestCommandError(`a long command cannot be left in the guest: ${stderr}`);
+    if (code !== 0) throw new GuestCommandError('a long command cannot be left in the guest', { stderr });
     return `. ${file}`;
   }
 
@@ -102,11 +102,14 @@ export class SshConnection {
   }
 
   async #run(line: string, options: ExecOptions, command = line): Promise<ExecResult> {
-    const { stdin = '', output, timeoutMs = 60_000 } = options;
-    const began = Date.now();
+    const { stdin = '', output, timeoutMs = 60_000, signal: abort } = options;
+    abort?.throwIfAborted();
+    const began = performance.now();
     let code: number | undefined;
+    let killedBy: string | undefined;
     const channel = await this.open(line, undefined, (status, signal = '') => {
       code = status ?? 128 + signalNumber(signal);
+      if (status === null) killedBy = `SIG${signal.replace(/^SIG/, '')}`;
     });
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
     if (output) {
@@ -117,20 +120,27 @@ export class SshConnection {
       channel.stderr.on('data', (data: Buffer) => err.push(data));
     }
     const text = (parts: Buffer[]) => Buffer.concat(parts).toString('utf8');
-    const failed = (what: string, timedOut: boolean) =>
-      new GuestCommandError(`${what}: ${command}\n${text(out)}${text(err)}`, {
-        ...{ command, timedOut, stdout: text(out), stderr: text(err) },
-        durationMs: Date.now() - began,
-      });
+    const outcome = (timedOut = false): CommandOutcome => ({
+      ...{ command, code, signal: killedBy, stdout: text(out), stderr: text(err), timedOut },
+      durationMs: performance.now() - began,
+    });
     const done = new Promise<ExecResult>((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const giveUp = (error: GuestCommandError) => {
         channel.close();
-        reject(failed(`no end after ${timeoutMs / 1000} s`, true));
+        reject(error);
+      };
+      const timer = setTimeout(() => {
+        giveUp(new GuestCommandError(`no end after ${timeoutMs / 1000} s`, outcome(true)));
       }, timeoutMs);
+      const onAbort = () => {
+        giveUp(new GuestCommandError('given up', { ...outcome(), cause: abort?.reason }));
+      };
+      abort?.addEventListener('abort', onAbort, { once: true });
       channel.on('close', () => {
         clearTimeout(timer);
-        if (code === undefined) reject(failed('the connection was lost during', false));
-        else resolve({ code, stdout: text(out), stderr: text(err) });
+        abort?.removeEventListener('abort', onAbort);
+        if (code === undefined) reject(new GuestCommandError('the connection was lost during', outcome()));
+        else resolve({ ...outcome(), code });
       });
     });
     if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) {

@@ -58,7 +58,10 @@ function remarked(error: Error, remark: string): Error {
 
 /** A spec file has one guest, unless it is recorded: then what is replayed is that spec and nothing else. */
 export const guestOf = (info: TestInfo, extras: GuestExtras): string =>
-  (extras.record ?? run().record) ? info.testId : info.file;
+  (extras.mode ?? (run().record && 'recorded')) === 'recorded' ? info.testId : info.file;
+
+/** A command as a title: its first line, shortened. */
+const firstWords = (command: string) => command.split('\n', 1)[0]?.slice(0, 120) ?? '';
 
 /** How a spec is given a guest. */
 interface Given<G extends BootedGuest> {
@@ -78,7 +81,10 @@ interface Given<G extends BootedGuest> {
 export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise<void> {
   const { stage, info, get, use, judge } = given;
   const guest = await marked(info, get);
+  // What the guest is told is seen in the spec's steps.
+  guest.observer = (command, work) => base.step(`guest# ${firstWords(command)}`, work, { box: true });
   await use(guest);
+  guest.observer = undefined;
   const { death } = guest.machine;
   const verdict = death.aborted ? undefined : await judge?.(guest, info);
   if (death.aborted) {

@@ -24,10 +24,10 @@ export interface ModuleBuild {
 
 /** A directory of kernel modules, and how they are built. */
 export interface ModuleSources {
-  /** The directory with the Makefile, which takes KDIR. */
+  /** The directory with a Kbuild, or with a Makefile of its own, which takes KDIR. */
   readonly dir: string;
-  /** The targets of make. */
-  readonly targets: readonly string[];
+  /** The targets of that Makefile; without any, kbuild itself builds what the Kbuild names. */
+  readonly targets?: readonly string[];
   /** The modules that these make, by their paths in the directory. */
   readonly modules: readonly string[];
   /** The files that the build does not read, by their paths in the directory. */

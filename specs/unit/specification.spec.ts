@@ -23,7 +23,7 @@ async function listed(): Promise<string[]> {
   const { stdout } = await execa('node', [cli, 'test', '--list', '--reporter=json'], {
     cwd: repository,
     env: runEnvironment({
-      suites: ['unit', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'],
+      suites: ['unit', 'harness', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'],
       kernels: await runnable(new Map()),
     }),
   });
@@ -42,7 +42,7 @@ async function listed(): Promise<string[]> {
 async function promised(): Promise<string[]> {
   const text = await readFile(join(repository, 'SPECIFICATION.md'), 'utf8');
   return [
-    ...text.matchAll(/^\| [^|]+ \| ((?:unit|vm|debug|kcsan|long|scale|kernels|report)\/[^|]+) \|$/gm),
+    ...text.matchAll(/^\| [^|]+ \| ((?:unit|harness|vm|debug|kcsan|long|scale|kernels|report)\/[^|]+) \|$/gm),
   ].map(([, name]) => name ?? '');
 }
 

@@ -5,7 +5,7 @@ import { QUICK_COSTS } from '../../bench/measure/costs.js';
 import { readCatalogue } from '../../harness/kernels/catalogue.js';
 import { expect, test } from '../support/fixtures.js';
 
-test.use({ guestExtras: { countInstructions: true } });
+test.use({ guestExtras: { mode: 'counted' } });
 test.describe.configure({ timeout: 1_200_000 });
 
 test('hooks, lookups, the life of an agent and reading keep within their budgets of instructions', async ({

@@ -55,7 +55,7 @@ test('two guests from one snapshot draw different random numbers and know the ti
 test('a command tells its exit status, its signal and both outputs, and does not wait for ever', async ({
   booted,
 }) => {
-  expect(await booted.exec('cat; echo oops >&2; exit 3', { stdin: 'in\n' })).toEqual({
+  expect(await booted.exec('cat; echo oops >&2; exit 3', { stdin: 'in\n' })).toMatchObject({
     code: 3,
     stdout: 'in\n',
     stderr: 'oops\n',
@@ -70,7 +70,7 @@ test('a command may be of any length, and still reads what it is given', async (
   for (const length of [8_000, 9_500, 200_000]) {
     const text = 'x'.repeat(length);
     const line = `read -r line; text=${text}; echo "$line \${#text} $0"; ls /run | grep -c ^command- >&2; exit 4`;
-    expect(await booted.exec(line, { stdin: 'in\n' })).toEqual({
+    expect(await booted.exec(line, { stdin: 'in\n' })).toMatchObject({
       code: 4,
       stdout: `in ${length} bash\n`,
       stderr: '0\n',
@@ -94,7 +94,7 @@ test('a command is heard while it runs, and spoken to', async ({ booted }) => {
   const second = heard(stderr);
   stdin.write('something\n');
   expect(await second).toBe('told something\n');
-  expect(await done).toEqual({ code: 5, stdout: '', stderr: '' });
+  expect(await done).toMatchObject({ code: 5, stdout: '', stderr: '' });
 });
 
 test('a command that a signal ends has its number, and one that is given up says what it printed', async ({
@@ -105,15 +105,52 @@ test('a command that a signal ends has its number, and one that is given up says
     ['FPE', 136],
     ['ILL', 132],
   ] as const)
-    expect((await booted.exec(`kill -${signal} $$; sleep 5`)).code, signal).toBe(code);
+    expect(await booted.exec(`kill -${signal} $$; sleep 5`)).toMatchObject({ code, signal: `SIG${signal}` });
   const error: unknown = await booted
     .exec('echo out; echo err >&2; exec sleep 60', { timeoutMs: 2000 })
     .catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(GuestCommandError);
-  const { details } = error as GuestCommandError;
-  expect(details).toMatchObject({ stdout: 'out\n', stderr: 'err\n', timedOut: true });
-  expect(details?.durationMs).toBeGreaterThan(1900);
+  expect(error).toMatchObject({
+    ...{ command: 'echo out; echo err >&2; exec sleep 60', code: undefined },
+    ...{ stdout: 'out\n', stderr: 'err\n', timedOut: true },
+  });
+  expect((error as GuestCommandError).durationMs).toBeGreaterThan(1900);
   await booted.sh('pkill sleep -n; true');
+});
+
+test('a program is run with its arguments as they are given, whatever is in them', async ({ booted }) => {
+  const words = ['', "it's", '$HOME `id` "*"', 'a\nb', '\\'];
+  const { stdout } = await booted.exec(['printf', '[%s]', ...words]);
+  expect(stdout).toBe(words.map((word) => `[${word}]`).join(''));
+});
+
+test('a command is given up when the caller says so, and the guest goes on', async ({ booted }) => {
+  const late = new AbortController();
+  const running = booted.exec(['sleep', '60'], { signal: late.signal });
+  setTimeout(() => {
+    late.abort(new Error('no longer wanted'));
+  }, 500);
+  const error: unknown = await running.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(GuestCommandError);
+  expect(error).toMatchObject({ timedOut: false, cause: { message: 'no longer wanted' } });
+  expect(await booted.sh('echo on')).toBe('on');
+  await expect(booted.exec('true', { signal: late.signal })).rejects.toThrow('no longer wanted');
+});
+
+test('an error says what the command was, how it ended and what it printed; the guest knows its last commands', async ({
+  booted,
+}) => {
+  const line = 'echo out; echo err >&2; exit 3';
+  const error: unknown = await booted.sh(line).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    ...{ message: `exit 3: ${line}\nout\nerr\n`, command: line, code: 3, signal: undefined },
+    ...{ stdout: 'out\n', stderr: 'err\n', timedOut: false },
+  });
+  await booted.exec(['false']);
+  expect(booted.history.slice(-2)).toMatchObject([
+    { command: line, code: 3 },
+    { command: "'false'", code: 1 },
+  ]);
 });
 
 test('a guest is as specs expect it, whatever its kernel is configured with', async ({ booted }) => {

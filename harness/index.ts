@@ -1,0 +1,28 @@
+/** kmod-harness: builds, boots and drives any kernel module in QEMU. */
+export { defineHarness, harness } from './util/config.js';
+export type { GuestContents, Harness, HarnessConfig, ModuleBuild, ModuleSources } from './util/config.js';
+export { changeRun, run, runEnvironment } from './util/run.js';
+export type { RunConfig } from './util/run.js';
+export { BuildError, InfrastructureError } from './util/errors.js';
+export { findEntry, readCatalogue, readLock, runnable } from './kernels/catalogue.js';
+export type { Catalogue, CatalogueEntry, LockedKernel } from './kernels/catalogue.js';
+export { provideKernel } from './kernels/provide.js';
+export type { Kernel } from './kernels/kernel.js';
+export { buildKernelModules } from './build/kernel-modules.js';
+export type { BuiltModules } from './build/kernel-modules.js';
+export { doctor } from './guest/doctor.js';
+export type { Finding } from './guest/doctor.js';
+export { GuestCommandError, GuestPanicError } from './guest/errors.js';
+export type { CommandOutcome } from './guest/errors.js';
+export { BootedGuest, Guest, LoadedModule } from './guest/guest.js';
+export type { GuestOptions, GuestResult, ModuleParameters } from './guest/guest.js';
+export { complaints } from './guest/kernel-log.js';
+export { GuestStage, provideGuest } from './guest/stage.js';
+export type { GuestExtras } from './guest/stage.js';
+export { countCall } from './playwright/budget.js';
+export type { Counted, CountedCall } from './playwright/budget.js';
+export { expect } from './playwright/expect.js';
+export { guestTest } from './playwright/fixtures.js';
+export { test } from './playwright/module-test.js';
+export { kernelProjects } from './playwright/projects.js';
+export type { KernelOptions } from './playwright/projects.js';

@@ -1,0 +1,86 @@
+/** The harness as a package: what its README promises to authors of other modules. */
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { repository } from '../../harness.config.js';
+import { cacheDir } from '../../harness/util/cache.js';
+
+test.describe.configure({ mode: 'serial', timeout: 1_200_000 });
+
+const harnessDir = join(repository, 'harness');
+const packed = z
+  .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
+  .length(1);
+
+let dir = '';
+let project = '';
+
+/** Runs a command in the project, with this repository's cache. */
+const inProject = (command: string, args: string[]) =>
+  execa(command, args, {
+    cwd: project,
+    all: true,
+    reject: false,
+    env: { KMOD_HARNESS_RUN: undefined, KMOD_HARNESS_CACHE: cacheDir(), FORCE_COLOR: '0' },
+  });
+
+test.beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'harness-package-'));
+  project = join(dir, 'project');
+});
+
+test.afterAll(async () => {
+  await rm(dir, { recursive: true });
+});
+
+test('the package holds what the harness needs, and nothing of SwarmGuard', async () => {
+  const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {
+    cwd: harnessDir,
+  });
+  // What prepack prints comes first.
+  const [tarball] = packed.parse(JSON.parse(stdout.slice(stdout.indexOf('[\n'))));
+  const paths = tarball?.files.map(({ path }) => path) ?? [];
+  expect(paths).toEqual(
+    expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'vm-images/harness/init', 'README.md']),
+  );
+  await execa('tar', ['-xzf', join(dir, tarball?.filename ?? '')], { cwd: dir });
+  const { stdout: found } = await execa('grep', ['-ril', 'swarm', '.'], {
+    cwd: join(dir, 'package'),
+    reject: false,
+  });
+  expect(found, 'files that name it').toBe('');
+  await cp(join(harnessDir, 'example'), project, { recursive: true });
+  const file = join(project, 'package.json');
+  const text = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    text.replace('"kmod-harness": "*"', `"kmod-harness": "file:../${tarball?.filename ?? ''}"`),
+  );
+  const installed = await inProject('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline']);
+  expect(installed.exitCode, installed.all).toBe(0);
+});
+
+test('in an empty project the types of the example hold, and its specs pass in real guests', async () => {
+  const types = await inProject('npx', ['tsc', '--noEmit']);
+  expect(types.exitCode, types.all).toBe(0);
+  const { all, exitCode } = await inProject('npx', ['playwright', 'test']);
+  expect(exitCode, all).toBe(0);
+  expect(all).toMatch(/\n5 passed, 0 failed$/);
+  const results = await readFile(join(project, 'report/results.json'), 'utf8');
+  expect(results).toContain('specs/hello.spec.ts');
+});
+
+test('a call of the example that costs more than its budget fails, and says how to record it', async () => {
+  const file = join(project, 'budgets.json');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(/"read": \d+/, '"read": 10'));
+  const { all, exitCode } = await inProject('npx', ['playwright', 'test', 'cost']);
+  expect(exitCode, all).not.toBe(0);
+  expect(all).toMatch(
+    /"read" costs \d+ instructions on \S+, above its budget of 10; .*--update-snapshots records it/,
+  );
+  expect(all).toMatch(/\n1 passed, 1 failed$/);
+});
