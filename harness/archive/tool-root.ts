@@ -97,6 +97,11 @@ export function clangRoot(): Promise<Root> {
   return debianRoot('clang', 'clang and its tools', CLANG_PACKAGES);
 }
 
+/** A root that programs in Go are built in; needed only for the examples of the documents. */
+export function goRoot(): Promise<Root> {
+  return debianRoot('go', 'the Go compiler', ['golang-go']);
+}
+
 /** A root with a web browser; needed only to look at the results' pages. */
 export function browserRoot(): Promise<Root> {
   return debianRoot('browser', 'a web browser', ['chromium', 'fonts-dejavu-core']);
