@@ -7,19 +7,19 @@ import type { Run } from './store.js';
 
 /** Of {@link growthTable}. */
 export const GROWTH_COLUMNS = [
-  'very many',
-  'how many',
-  'instructions for one, of the first thousand',
-  '… of the last',
+  'kind of agents',
+  'number',
+  'instructions each, first thousand',
+  'instructions each, last thousand',
   'growth',
-  'bytes of slab for one',
+  'bytes of slab each',
   'growth',
-  'bytes of slab that one leaves',
+  'bytes of slab that each leaves',
 ] as const;
 
-/** What is in these bytes. */
+/** The allocations that these bytes count. */
 export const GROWTH_NOTE =
-  'An agent’s bytes are all that the kernel allocates for it: its process, namespaces and cgroup included, where it has them.';
+  'An agent’s bytes are all that the kernel allocates for it, including its process, namespaces and cgroup if it has them.';
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
@@ -123,9 +123,9 @@ export function summary(run: Run, titles: Readonly<Record<string, string>>): str
   const when = run.startedAt.slice(0, 16).replace('T', ' ');
   return [
     '# Benchmarks',
-    `Run of ${when} UTC on ${names.join(', ')}. Instructions are counted by an emulated processor: the same on any machine, and no times. In brackets the least and the most of repetitions, where they differ. “Added” is over the same call with nothing that denies.`,
+    `Run of ${when} UTC on ${names.join(', ')}. Instructions are counted by an emulated processor: identical on any machine, and not durations. If repetitions differ, the least and the most are in brackets. “Added” means more than the same call needs if nothing can deny it.`,
     ...(head ? ['## Targets', head, `As a time: ${DERIVED}.`] : []),
-    ...(growth ? ['## Very many', growth, GROWTH_NOTE] : []),
+    ...(growth ? ['## Marginal cost of an agent at scale', growth, GROWTH_NOTE] : []),
     ...sections,
   ].join('\n\n');
 }
