@@ -43,6 +43,10 @@ export function shellLine(words: readonly string[]): string {
 /** The exit status, or null and the signal. */
 type Ended = (status: number | null, signal?: string) => void;
 
+/**
+ * A connection to a guest's SSH server, over which any number of commands run at a time. It is kept for the
+ * guest's whole life, because making one takes longer than a command.
+ */
 export class SshConnection {
   readonly #client: ssh2.Client;
 
@@ -50,7 +54,12 @@ export class SshConnection {
     this.#client = client;
   }
 
-  /** Connects to a port of the loopback interface as root. */
+  /**
+   * Connects as root.
+   * @param port on 127.0.0.1
+   * @param privateKey in the form of OpenSSH
+   * @throws if the server does not answer within a minute, or refuses the key.
+   */
   static connect(port: number, privateKey: string): Promise<SshConnection> {
     const client = new ssh2.Client();
     return new Promise((resolve, reject) => {
@@ -145,7 +154,10 @@ export class SshConnection {
     });
   }
 
-  /** Connects this process's terminal, or what stands in for it, to a shell line; returns its exit status. */
+  /**
+   * Connects this process's terminal, or its standard input and output if they are no terminal, to a shell line.
+   * @returns its exit status; 128 and the number of the signal if one killed it.
+   */
   async interactive(command: string): Promise<number> {
     const { stdin, stdout } = process;
     const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
@@ -176,6 +188,7 @@ export class SshConnection {
     return code;
   }
 
+  /** Closes the connection; commands that run are lost. */
   close(): void {
     this.#client.destroy();
   }
