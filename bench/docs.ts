@@ -34,7 +34,7 @@ export async function committedRuns(): Promise<Run[]> {
 /**
  * The run that documents are to tell of: the latest that is complete.
  * @param names of all benchmarks
- * @throws where it lacks one of them, which `npm run bench -- --only` leaves out.
+ * @throws if it lacks one of them, which `npm run bench -- --only` leaves out.
  */
 export function publishable(runs: readonly Run[], names: readonly string[]): Run | undefined {
   const run = runs.filter(({ completedAt }) => completedAt !== undefined).at(-1);
@@ -54,7 +54,7 @@ export async function commitRun(run: Run): Promise<void> {
 const mark = (name: string) => `<!-- benchmarks: ${name} -->`;
 const END = '<!-- /benchmarks -->';
 
-/** What stands between the marks of a document, by the name in the mark. */
+/** The blocks between the marks of documents, by the name in the mark. */
 function parts(run: Run, titles: Readonly<Record<string, string>>): Record<string, string> {
   const when = run.startedAt.slice(0, 10);
   const compared = run.results.map(({ benchmark }) => [benchmark, comparisonTable(run, benchmark)] as const);
@@ -69,7 +69,7 @@ function parts(run: Run, titles: Readonly<Record<string, string>>): Record<strin
 
 /**
  * A document with what stands between its marks generated anew.
- * @throws where a mark names nothing there is, or has no end.
+ * @throws if a mark names nothing there is, or has no end.
  */
 export function generated(text: string, run: Run, titles: Readonly<Record<string, string>> = {}): string {
   const all = parts(run, titles);

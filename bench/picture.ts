@@ -37,7 +37,7 @@ const figuresOf = ({ bars }: Group) =>
     .sort((a, b) => a.figure.value - b.figure.value)
     .map(({ figure: { value }, label, ours }) => ({ value, label, ours, text: shown(value) }));
 
-/** What a chart shows, for who cannot see it. */
+/** The chart in words, for readers who cannot see it. */
 function description(group: Group): string {
   const figures = figuresOf(group).map(({ label, text }) => `${label} ${text}`);
   return `${group.title}, in ${group.unit}: ${figures.join('; ')}`;

@@ -5,7 +5,7 @@ import { byBenchmark, groupsOf, growthsOf, kernelsOf, rowsOf } from './select.js
 import type { Group } from './select.js';
 import type { Run } from './store.js';
 
-/** Of {@link growthTable}. */
+/** The head of {@link growthTable}. */
 export const GROWTH_COLUMNS = [
   'kind of agents',
   'number',
@@ -28,7 +28,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 }
 
-/** Targets against what was measured; nothing where no figure has a target. */
+/** Targets against what was measured; nothing if no figure has a target. */
 export function headlineTable(run: Run): string | undefined {
   const names = kernelsOf(run);
   const rows = rowsOf(run.results, names).filter(({ figure }) => figure.target !== undefined);
@@ -79,7 +79,7 @@ export function comparisonTable(run: Run, benchmark: string): string | undefined
   return groups.length > 0 ? comparison(groups) : undefined;
 }
 
-/** How what one of very many costs grows with their number; nothing where that was not measured. */
+/** The marginal cost of an agent, by the number of agents; nothing if that was not measured. */
 export function growthTable(run: Run, titles: Readonly<Record<string, string>>): string | undefined {
   const growths = growthsOf(run);
   if (growths.length === 0) return undefined;

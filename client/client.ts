@@ -5,7 +5,7 @@ import type { SwarmEvent } from './events.js';
 import { parseInspection } from './inspect.js';
 import type { Inspection } from './inspect.js';
 
-/** What the client needs of a guest. */
+/** A shell on the machine whose /proc/swarm is used. */
 export interface Shell {
   exec(
     command: string,
@@ -67,12 +67,12 @@ const refused = z.strictObject({
   message: z.string().min(1),
 });
 
-/** What create answers to one object. */
+/** The answer of create to one object. */
 export type Answer = { kind: 'created'; id: number } | ({ kind: 'refused' } & z.infer<typeof refused>);
 
-/** What one write to create did. */
+/** The results of writing to create. */
 export interface Written {
-  /** What each write returned: bytes, or the name of its errno. */
+  /** The result of each write: bytes, or the name of its errno. */
   readonly writes: (number | string)[];
   readonly answers: Answer[];
 }
@@ -83,7 +83,7 @@ function parseAnswer(line: string): Answer {
   return good.success ? { kind: 'created', ...good.data } : { kind: 'refused', ...refused.parse(value) };
 }
 
-/** What swarmio says of each write: bytes, or the name of its errno. */
+/** The result of each write as swarmio prints it: bytes, or the name of its errno. */
 function parseWrites(stderr: string): (number | string)[] {
   return stderr
     .split('\n')
@@ -129,9 +129,9 @@ export interface LaunchOptions {
   flags?: string;
   /** Flags, in hexadecimal, of a clone3 that is tried before and expected to fail. */
   first?: string;
-  /** Whether it makes itself dumpable or not, and says so before and after; 2 is what fs.suid_dumpable has to be then. */
+  /** Makes the launcher dumpable (1) or not (0), and prints that before and after; 2 needs fs.suid_dumpable to be 2. */
   dumpable?: 0 | 1 | 2;
-  /** What the launcher itself is started by, such as "nice -n -5". */
+  /** A command that starts the launcher itself, such as "nice -n -5". */
   under?: string;
 }
 

@@ -88,13 +88,13 @@ const startedAt = new Date().toISOString();
 
 const keptFile = join(reportDir(), 'kept.json');
 
-/** What the run consists of. */
+/** The specs that the run consists of. */
 async function listed(): Promise<Listing> {
   const { stdout } = await execa(program, [...words, '--list', '--reporter=json'], { cwd: repository });
   return parseListing(stdout);
 }
 
-/** What of it earlier runs have left, and need not be run again. */
+/** The results of earlier runs that need not be run again. */
 async function keptOf(all: Listing): Promise<Cell[]> {
   if ((await cleanCommit()) === undefined)
     refuse('--resume: sources differ from what is committed; commit them first');

@@ -10,7 +10,7 @@ import type { Hardware } from './machine.js';
 
 export interface Acceleration {
   readonly accelerator: 'kvm' | 'tcg';
-  /** How that was found out, for people. */
+  /** The reason, for people. */
   readonly why: string;
 }
 

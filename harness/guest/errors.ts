@@ -1,4 +1,4 @@
-/** What can go wrong with a guest, by whom it speaks against. */
+/** Errors of guests, by what is at fault. */
 
 import { withConsole } from '../util/errors.js';
 
@@ -15,10 +15,10 @@ export class GuestPanicError extends Error {
   }
 }
 
-/** How far a command in a guest had come. */
+/** The state of a command in a guest when it failed. */
 export interface CommandDetails {
   readonly command: string;
-  /** Its exit status, as a shell says it; none where it did not end. */
+  /** Its exit status, as in a shell; none if it did not end. */
   readonly code?: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -30,7 +30,7 @@ export interface CommandDetails {
 /** A command in a guest did not end as it had to. */
 export class GuestCommandError extends Error {
   override readonly name = 'GuestCommandError';
-  /** What the message says, for programs. */
+  /** The message's facts, for programs. */
   readonly details: CommandDetails | undefined;
 
   /** @param message what was asked for, how it ended, and what it printed */

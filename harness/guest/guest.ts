@@ -21,7 +21,7 @@ import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
 import { whereabouts } from './whereabouts.js';
 
-/** A stock kernel that stops at the first complaint, but not where a busy host lets its timer come late. */
+/** The command line of a stock kernel that stops at the first complaint, but not if a busy host delays its timer. */
 const append = (arch: Architecture) =>
   [
     `console=${arch === 'amd64' ? 'ttyS0' : 'ttyAMA0'} quiet loglevel=4 rdinit=/init random.trust_cpu=on`,
@@ -29,7 +29,7 @@ const append = (arch: Architecture) =>
     'panic=-1 oops=panic panic_on_warn=1',
   ].join(' ');
 
-/** What makes it find memory errors, and every object larger. */
+/** Options that make it find memory errors, and every object larger. */
 const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
 
 /**
@@ -38,16 +38,16 @@ const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
  */
 const SHOW_LEAKS = 'slub_debug=F';
 
-/** What makes a recording tell as much as it can, and symbols be where the kernel's image has them. */
+/** Options that make a recording tell as much as it can, and put symbols where the kernel's image has them. */
 const RECORDED = 'loglevel=7 nokaslr';
 
 /** By how much commands in a recorded guest may take longer. */
 const RECORDED_PATIENCE = 5;
 
-/** What the debug kernel needs beyond: shadows and records of all memory. */
+/** The memory that the debug kernel needs in addition, for shadows and records of all memory. */
 const CHECKING_NEEDS_MB = 1536;
 
-/** How long a guest may take to come up: several times what a busy host needs. */
+/** The time that a guest may take to come up: several times what a busy host needs. */
 const BOOT_MS = 120_000;
 const SNAPSHOTS_KEPT = 8;
 /** Longer waits are none: a timer takes 31 bits. */
@@ -73,9 +73,9 @@ export interface GuestOptions {
    * the run says; a guest whose instructions are counted is not.
    */
   record?: boolean;
-  /** How long it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
+  /** The time that it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
   bootMs?: number;
-  /** Find memory errors, at the price of larger objects; true by default, false where memory is measured. */
+  /** Find memory errors, at the price of larger objects; true by default, false to measure memory. */
   findMemoryErrors?: boolean;
 }
 
@@ -85,10 +85,10 @@ export class Guest {
   readonly #hardware: Hardware;
   readonly #release: string;
   readonly #record: boolean;
-  /** How many times longer than on others everything takes. */
+  /** The factor by which everything takes longer than on others. */
   readonly #slower: number;
   readonly #bootMs: number;
-  /** How it will be run, and how that was found out. */
+  /** The accelerator that it will run with, and why. */
   readonly acceleration: string;
 
   private constructor(tools: Root, hardware: Hardware, options: GuestOptions, why: string, record = false) {
@@ -102,7 +102,7 @@ export class Guest {
     this.acceleration = `${hardware.accelerator}: ${why}`;
   }
 
-  /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
+  /** Describes a guest. Nothing is started, except that KVM is tried once for each boot of the host. */
   static async create(options: GuestOptions): Promise<Guest> {
     const { kernel, initrd, memoryMb = 2048, cpus = 2, threads = 1, append: more = '' } = options;
     const { findMemoryErrors = true, countInstructions = false, record = run().record ?? false } = options;
@@ -143,7 +143,7 @@ export class Guest {
 
   /**
    * Boots from power-on.
-   * @throws {InfrastructureError} where it does not come up.
+   * @throws {InfrastructureError} if it does not come up.
    */
   async boot(): Promise<BootedGuest> {
     const recording = this.#record
@@ -160,7 +160,7 @@ export class Guest {
   /**
    * A pristine guest in about half a second: booted and saved once, restored from then on. One that is
    * recorded is booted every time.
-   * @throws {InfrastructureError} where it does not come up.
+   * @throws {InfrastructureError} if it does not come up.
    */
   async restore(): Promise<BootedGuest> {
     if (this.#record) return this.boot();
@@ -216,11 +216,11 @@ export class Guest {
   }
 }
 
-/** What a guest that runs is made of. */
+/** The parts of a guest that runs. */
 interface Parts {
   readonly machine: Machine;
   readonly ssh: SshConnection;
-  /** How many times longer than on other kernels everything takes. */
+  /** The factor by which everything takes longer than on other kernels. */
   readonly slower: number;
   readonly recording: Recording | undefined;
 }
@@ -241,8 +241,8 @@ export class BootedGuest {
 
   /**
    * Runs a shell line, of any length; any exit status is an answer.
-   * @throws {GuestCommandError} where it does not end in time, {GuestPanicError} and
-   * {InfrastructureError} where the guest or its machine does meanwhile.
+   * @throws {GuestCommandError} if it does not end in time, {GuestPanicError} and
+   * {InfrastructureError} if the guest or its machine does meanwhile.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const patience = this.#parts.slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
@@ -263,7 +263,7 @@ export class BootedGuest {
   /**
    * Runs a shell line that has to succeed.
    * @returns its standard output without the newline at the end.
-   * @throws {GuestCommandError} where it exits with anything but 0.
+   * @throws {GuestCommandError} if it exits with anything but 0.
    */
   async sh(command: string, options: ExecOptions = {}): Promise<string> {
     const began = Date.now();
@@ -335,7 +335,7 @@ export class BootedGuest {
     return new LoadedModule(this, name);
   }
 
-  /** Whether a module is loaded, by whomever. */
+  /** Says whether a module is loaded, whoever loaded it. */
   async hasModule(name: string): Promise<boolean> {
     return (await this.exec(`grep -q '^${name} ' /proc/modules`)).code === 0;
   }
@@ -350,8 +350,8 @@ export class BootedGuest {
   /**
    * Ends the guest, if it is recorded, and keeps the recording.
    * @param spec what failed
-   * @returns the name to replay it by, or undefined where it is not recorded.
-   * @throws {InfrastructureError} where QEMU does not end in good order.
+   * @returns the name to replay it by, or undefined if it is not recorded.
+   * @throws {InfrastructureError} if QEMU does not end in good order.
    */
   async keepRecording(spec: string): Promise<string | undefined> {
     if (!this.#parts.recording) return undefined;
@@ -394,7 +394,7 @@ export class LoadedModule {
 
   /**
    * Unloads the module.
-   * @throws {GuestCommandError} where it is in use.
+   * @throws {GuestCommandError} if it is in use.
    */
   async unload(): Promise<void> {
     await this.#guest.sh(`rmmod ${this.name}`);

@@ -14,7 +14,7 @@ import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
 import { harness } from '../util/config.js';
 
-/** What a machine is made of; equal hardware can exchange snapshots. */
+/** The hardware of a machine; machines with equal hardware can exchange snapshots. */
 export interface Hardware {
   readonly arch: Architecture;
   readonly image: string;
@@ -49,17 +49,17 @@ export interface StartOptions {
   echo?: (text: string) => void;
 }
 
-/** Nanoseconds of the guest for an instruction, as a power of two, where it is recorded. */
+/** Nanoseconds of a recorded guest for an instruction, as a power of two. */
 const RECORDED_SHIFT = 2;
 /** After this long a machine that ends by itself has done so, or never will. */
 const FINISH_MS = 60_000;
 const CONSOLE_TAIL = 4000;
 const PANIC = /Kernel panic - not syncing[^\n]*/;
 
-/** Where machines keep their sockets. */
+/** The directory of machines' sockets. */
 const runtimeDir = () => join(tmpdir(), harness().name);
 
-/** How QEMU runs each architecture. */
+/** QEMU's program, machine and processor for each architecture. */
 const PLATFORMS = {
   amd64: { program: 'qemu-system-x86_64', machine: 'q35', cpu: 'max' },
   // Signing pointers as the architecture defines it is slow to emulate; any other way is allowed.
@@ -125,7 +125,7 @@ function spawn(file: string, args: string[], env: Record<string, string>, detach
   return execa(file, args, { env, detached, stdin: 'ignore', reject: false, buffer });
 }
 
-/** Where a guest says that it has booted. */
+/** The channel over which a guest says that it has booted. */
 interface Readiness {
   /** QEMU's end of it. */
   readonly chardev: string;
@@ -160,7 +160,7 @@ function listenForReady(path: string): Promise<Readiness> {
   });
 }
 
-/** A file instead, which takes whatever it is given at once, in a replay as well. */
+/** The same with a file, which accepts everything at once, in a replay as well. */
 function watchForReady(path: string): Readiness {
   return {
     chardev: `file,path=${path}`,

@@ -12,7 +12,7 @@ const message = z.union([
   z.object({ QMP: z.unknown() }),
 ]);
 
-/** A message, or undefined where a line is none. */
+/** A message, or undefined if a line is none. */
 function parsed(line: string): z.infer<typeof message> | undefined {
   try {
     return message.safeParse(JSON.parse(line)).data;

@@ -6,18 +6,18 @@ import ssh2 from 'ssh2';
 import type { ClientChannel } from 'ssh2';
 import { GuestCommandError } from './errors.js';
 
-/** How a command in a guest ended. */
+/** The result of a command in a guest. */
 export interface ExecResult {
-  /** Its exit status; 128 and the number of the signal where one killed it, as a shell says it. */
+  /** Its exit status; 128 and the number of the signal if one killed it, as in a shell. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export interface ExecOptions {
-  /** What it reads; nothing by default. A stream is read for as long as the command runs. */
+  /** Its standard input; empty by default. A stream is read for as long as the command runs. */
   stdin?: string | Buffer | Readable;
-  /** Where its output goes as it comes; the result holds none then. */
+  /** Streams that its output goes to as it comes; the result holds none then. */
   output?: { readonly stdout: Writable; readonly stderr: Writable };
   /** The command is given up after so many milliseconds; a minute by default. */
   timeoutMs?: number;
@@ -35,7 +35,7 @@ function signalNumber(name: string): number {
 /** One argument, as a shell takes it whole. */
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** A shell line that runs a program with arguments as they are given, whatever is in them. */
+/** A shell line that runs a program with its arguments unchanged, whatever is in them. */
 export function shellLine(words: readonly string[]): string {
   return words.map(quoted).join(' ');
 }
@@ -73,9 +73,9 @@ export class SshConnection {
   }
 
   /**
-   * Starts a shell line, with a terminal of its own where `pty` is given.
+   * Starts a shell line, with a terminal of its own if `pty` is given.
    * @param ended told how it ended. A channel says that once, and a short command's end may come in the
-   * same packet as its beginning: whoever listens only once the channel is returned may miss it.
+   * same packet as its beginning: a caller that listens only once the channel is returned may miss it.
    */
   open(command: string, pty?: ssh2.PseudoTtyOptions, ended?: Ended): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
@@ -104,7 +104,7 @@ export class SshConnection {
 
   /**
    * Runs a shell line, of any length, and collects what it prints.
-   * @throws {GuestCommandError} where it does not end in time, or the connection ends before it.
+   * @throws {GuestCommandError} if it does not end in time, or the connection ends before it.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return this.#run(await this.#short(command), options, command);

@@ -9,18 +9,18 @@ import type { Architecture } from '../../harness/util/architecture.js';
 import { cached } from '../../harness/util/cache.js';
 import { repository } from '../../harness.config.js';
 
-/** Where the examples are. */
+/** The directory of the examples. */
 export const EXAMPLES = join(repository, 'docs/examples');
 
 /** An example as a guest runs it. */
 interface Runnable {
   /** A file of the host. */
   readonly path: string;
-  /** What runs it, before its name; empty for a program. */
+  /** The command that runs it; empty for a program. */
   readonly interpreter: string;
 }
 
-/** What a compiler is given: a command that builds `/src/FILE` as `/out/NAME`. */
+/** A compiler: a command that builds `/src/FILE` as `/out/agent` in a root. */
 interface Compiler {
   readonly root: Root;
   readonly command: readonly string[];

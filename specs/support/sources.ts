@@ -1,4 +1,4 @@
-/** How the module and its companions are built. */
+/** The module and its companions, as the harness builds them. */
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';

@@ -7,7 +7,7 @@ import { expectActive } from '../support/guest.js';
 
 test.use({ guestExtras: { packages: ['nodejs', 'python3-minimal'], memoryMb: 3072 } });
 
-/** How each says that its agent was killed; the shell's does not wait for that. */
+/** The last line of each example, about the agent's end; the shell's does not wait for that. */
 const ENDED = {
   'agent.c': 'ended by Killed\n',
   'agent.go': 'ended by killed\n',

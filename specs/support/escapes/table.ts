@@ -16,10 +16,10 @@ const recorded = z.strictObject({
   results: z.record(z.string(), z.partialRecord(z.enum(PEERS), answer)),
 });
 
-/** What a run against the peers has shown. */
+/** The results of a run against the peers. */
 export type Recorded = z.infer<typeof recorded>;
 
-/** Where the last run that was agreed to is kept, and what is made of it. */
+/** The file of the last run that was agreed to, and the page that is made of it. */
 export const RECORD = join(repository, 'docs/escapes.json');
 export const TABLE = join(repository, 'docs/escapes.md');
 
@@ -38,7 +38,7 @@ function anchor(heading: string): string {
 
 const BITS = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup'];
 
-/** How a policy differs from the default, in words; limits go without saying. */
+/** Describes how a policy differs from the default; limits are not mentioned. */
 function describe({ namespace_flags = 127, privileged, ...rest }: AgentRequest): string {
   const shared = BITS.filter((name, bit) => !(namespace_flags & (1 << bit)) && name !== 'user');
   const rules = Object.entries(rest.syscalls ?? {}).map(([name, action]) => `${name} ${action}`);
