@@ -18,9 +18,9 @@ defineHarness({
   kernels: join(repository, 'vm-images/kernels'),
   // Everything but the pages that people read.
   sources: [
-    ...['module', 'vm-images', 'harness', 'client', 'specs', 'scripts', 'bench', 'docs/abi'],
+    ...['module', 'vm-images', 'harness', 'client', 'specs', 'scripts', 'bench', 'docs/abi', 'docs/examples'],
     ...['package-lock.json', 'playwright.config.ts', 'harness.config.ts'],
   ],
-  // What only starts runs, and writes down what came of them.
-  reporting: /^(scripts\/vm-test\.ts|harness\/report\/.*|harness\/playwright\/results\.ts)$/,
+  // What only starts runs, writes down what came of them, or explains; specs read what docs/abi explains.
+  reporting: /^(scripts\/vm-test\.ts|harness\/report\/.*|harness\/playwright\/results\.ts|(?!docs\/).*\.md)$/,
 });

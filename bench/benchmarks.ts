@@ -12,7 +12,7 @@ export const BENCHMARKS: readonly Benchmark[] = [...COSTS, peers, starts, system
 
 /**
  * Those that are named; a name stands for all that begin with it and a dash.
- * @throws where it is the name of none.
+ * @throws if it is the name of none.
  */
 export function chosen(names: readonly string[] | undefined): readonly Benchmark[] {
   if (!names) return BENCHMARKS;

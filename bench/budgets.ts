@@ -22,7 +22,7 @@ const entrySchema = z.strictObject({
 
 export type BudgetEntry = z.infer<typeof entrySchema>;
 
-/** What was measured, and where. */
+/** Figures, and the kernel and compiler that they were measured with. */
 export interface Costs {
   kernel: string;
   image: string;
@@ -38,7 +38,7 @@ export interface Verdict {
   excess: boolean;
 }
 
-/** What identifies an image; two of one release may differ. */
+/** Identifies an image; two of one release may differ. */
 export async function imageId(kernelName: string): Promise<string> {
   return (await sha256((await provideKernel(kernelName)).image)).slice(0, 16);
 }

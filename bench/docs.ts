@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { repository } from '../harness.config.js';
+import { PICTURE, picture, pictureReference } from './picture.js';
 import { storedSchema } from './store.js';
 import type { Run } from './store.js';
 import { comparisonTable, growthTable, headlineTable, summary } from './summary.js';
@@ -33,7 +34,7 @@ export async function committedRuns(): Promise<Run[]> {
 /**
  * The run that documents are to tell of: the latest that is complete.
  * @param names of all benchmarks
- * @throws where it lacks one of them, which `npm run bench -- --only` leaves out.
+ * @throws if it lacks one of them, which `npm run bench -- --only` leaves out.
  */
 export function publishable(runs: readonly Run[], names: readonly string[]): Run | undefined {
   const run = runs.filter(({ completedAt }) => completedAt !== undefined).at(-1);
@@ -53,11 +54,13 @@ export async function commitRun(run: Run): Promise<void> {
 const mark = (name: string) => `<!-- benchmarks: ${name} -->`;
 const END = '<!-- /benchmarks -->';
 
-/** What stands between the marks of a document, by the name in the mark. */
+/** The blocks between the marks of documents, by the name in the mark. */
 function parts(run: Run, titles: Readonly<Record<string, string>>): Record<string, string> {
   const when = run.startedAt.slice(0, 10);
   const compared = run.results.map(({ benchmark }) => [benchmark, comparisonTable(run, benchmark)] as const);
+  const drawn = pictureReference(run);
   return {
+    ...(drawn && { picture: drawn }),
     ...Object.fromEntries(compared.flatMap(([name, text]) => (text ? [[name, text]] : []))),
     growth: growthTable(run, titles) ?? `Of very many agents nothing was measured in the run of ${when}.`,
     headline: headlineTable(run) ?? `No figure of the run of ${when} has a target.`,
@@ -66,7 +69,7 @@ function parts(run: Run, titles: Readonly<Record<string, string>>): Record<strin
 
 /**
  * A document with what stands between its marks generated anew.
- * @throws where a mark names nothing there is, or has no end.
+ * @throws if a mark names nothing there is, or has no end.
  */
 export function generated(text: string, run: Run, titles: Readonly<Record<string, string>> = {}): string {
   const all = parts(run, titles);
@@ -87,13 +90,15 @@ export const MARKED = ['README.md', 'SPECIFICATION.md'].map((name) => join(repos
 /** The whole summary. */
 const SUMMARY = join(repository, 'docs/benchmarks.md');
 
-/** The text of every generated document, by its path. */
+/** The text of every generated document, by its path; the chart of the README is one of them. */
 export async function documents(
   run: Run,
   titles: Readonly<Record<string, string>>,
 ): Promise<Map<string, string>> {
   const texts = await Promise.all(MARKED.map((path) => readFile(path, 'utf8')));
+  const drawn = picture(run);
   return new Map([
+    ...(drawn ? [[join(repository, PICTURE), drawn] as const] : []),
     [SUMMARY, `${summary(run, titles)}\n`],
     ...MARKED.map((path, index) => [path, generated(texts[index] ?? '', run, titles)] as const),
   ]);

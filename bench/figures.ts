@@ -1,4 +1,4 @@
-/** What a benchmark finds out, in the one form that the report, the budgets and the documents read. */
+/** The results of benchmarks, in the one form that the report, the budgets and the documents read. */
 import { z } from 'zod';
 
 const point = z.object({ x: z.number(), y: z.number() });
@@ -7,17 +7,17 @@ const point = z.object({ x: z.number(), y: z.number() });
 const figureSchema = z.object({
   /** Stable and unique, of words with slashes: `hook/setns/outside`. */
   id: z.string().regex(/^[a-z0-9]+(?:[/-][a-z0-9.]+)*$/),
-  /** What was measured, as the report names it. */
+  /** The quantity that was measured, as the report names it. */
   title: z.string(),
   unit: z.enum(['instructions', 'bytes', 'nanoseconds', 'percent', 'count']),
   value: z.number(),
   /** The least and the most of repeated measurements, where they are not identical. */
   spread: z.tuple([z.number(), z.number()]).optional(),
-  /** What the value is to stay at or below, where the project promises something. */
+  /** The value that the project promises not to exceed, if it promises one. */
   target: z.number().optional(),
-  /** How the quantity grows: values at sizes, for a line; `value` is the last. */
+  /** The growth of the quantity: values at sizes, for a line; `value` is the last. */
   series: z.array(point).optional(),
-  /** What is counted from where to where, and what it leaves out. */
+  /** The span that is counted, and what it leaves out. */
   note: z.string().optional(),
 });
 
@@ -35,7 +35,7 @@ export const resultSchema = z.object({
   startedAt: z.iso.datetime(),
   seconds: z.number(),
   figures: z.array(figureSchema),
-  /** What could not be measured here, and why. */
+  /** Quantities that could not be measured here, and why. */
   missing: z.array(z.object({ title: z.string(), reason: z.string() })),
 });
 
@@ -45,20 +45,20 @@ export type Result = z.infer<typeof resultSchema>;
 export interface Benchmark {
   /** Its name in `npm run bench -- --only NAME`, of letters and dashes. */
   name: string;
-  /** What it is about, as a heading of the report. */
+  /** Its subject, as a heading of the report. */
   title: string;
   /**
    * Measures in guests of its own.
    * @param kernelName in the catalogue
    * @param progress is told of each step as it begins
-   * @throws where a guest does not come up; what one cannot have there is `missing` instead.
+   * @throws if a guest does not come up; what one cannot have there is `missing` instead.
    */
   measure(kernelName: string, progress: (step: string) => void): Promise<Measured>;
 }
 
-/** What a benchmark returns; whoever runs it adds the time and the machine. */
+/** A benchmark's own results; its runner adds the time and the machine. */
 export type Measured = Pick<Result, 'kernel' | 'compiler' | 'figures' | 'missing'> & {
-  /** Of the guest: accelerator, command line. */
+  /** The guest's accelerator and command line. */
   machine: Record<string, string>;
   /** Everything that figures were made from, kept beside them. */
   raw: Record<string, string>;

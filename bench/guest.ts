@@ -43,7 +43,7 @@ export interface Bench {
 
 /**
  * Runs `work` in a pristine guest that counts instructions, without what finds memory errors.
- * @throws where the guest does not come up.
+ * @throws if the guest does not come up.
  */
 export async function inCountingGuest<T>(
   kernelName: string,

@@ -18,7 +18,7 @@ export function shown(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 
-/** The spread of a figure, or nothing where every measurement was the same. */
+/** The spread of a figure, or nothing if every measurement was the same. */
 export function shownSpread({ spread }: Figure): string {
   return spread ? `${shown(spread[0])} to ${shown(spread[1])}` : '';
 }

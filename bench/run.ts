@@ -48,13 +48,13 @@ async function describeSources(): Promise<string> {
 
 export interface RunOptions {
   kernels: readonly string[];
-  /** What is measured on a kernel. */
+  /** The benchmarks that are measured on a kernel. */
   benchmarks: (kernelName: string) => readonly Benchmark[];
   /** Is told what is being done, for people. */
   say: (line: string) => void;
   /** Begin anew even where a run was interrupted. */
   fresh?: boolean;
-  /** Where results are kept. */
+  /** The directory of results. */
   dir?: string;
   /** {@link contentOf}, but for those who test this. */
   content?: (kernelName: string) => Promise<string>;
@@ -78,7 +78,7 @@ async function measure(benchmark: Benchmark, kernelName: string, say: (line: str
 /**
  * Measures what has not been measured yet in the run that was interrupted, or everything in a new one.
  * @returns the run, complete.
- * @throws where a benchmark cannot be made; what was measured before is kept, and the next call goes on.
+ * @throws if a benchmark cannot be made; what was measured before is kept, and the next call goes on.
  */
 export async function runBenchmarks(options: RunOptions): Promise<Run> {
   const { kernels, benchmarks, say, fresh = false, dir = RESULTS, content = contentOf } = options;

@@ -1,4 +1,4 @@
-/** What is made of several values of one quantity. */
+/** Statistics of several values of one quantity. */
 import type { Figure } from './figures.js';
 
 /** The middle one, or the mean of the two in the middle; NaN of none. */

@@ -6,13 +6,13 @@ import { z } from 'zod';
 import { repository } from '../harness.config.js';
 import { resultSchema } from './figures.js';
 
-/** Where runs are kept; git ignores it, for it belongs to one machine. */
+/** The directory of runs; git ignores it, because it belongs to one machine. */
 export const RESULTS = join(repository, 'bench/results');
 
 const runFile = z.object({
   startedAt: z.iso.datetime(),
   completedAt: z.iso.datetime().optional(),
-  /** What `git describe` says of the sources. */
+  /** The sources, as `git describe` names them. */
   sources: z.string(),
 });
 

@@ -5,21 +5,21 @@ import { byBenchmark, groupsOf, growthsOf, kernelsOf, rowsOf } from './select.js
 import type { Group } from './select.js';
 import type { Run } from './store.js';
 
-/** Of {@link growthTable}. */
+/** The head of {@link growthTable}. */
 export const GROWTH_COLUMNS = [
-  'very many',
-  'how many',
-  'instructions for one, of the first thousand',
-  '… of the last',
+  'kind of agents',
+  'number',
+  'instructions each, first thousand',
+  'instructions each, last thousand',
   'growth',
-  'bytes of slab for one',
+  'bytes of slab each',
   'growth',
-  'bytes of slab that one leaves',
+  'bytes of slab that each leaves',
 ] as const;
 
-/** What is in these bytes. */
+/** The allocations that these bytes count. */
 export const GROWTH_NOTE =
-  'An agent’s bytes are all that the kernel allocates for it: its process, namespaces and cgroup included, where it has them.';
+  'An agent’s bytes are all that the kernel allocates for it, including its process, namespaces and cgroup if it has them.';
 
 const cell = (text: string) => text.replaceAll('|', '\\|');
 const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
@@ -28,7 +28,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 }
 
-/** Targets against what was measured; nothing where no figure has a target. */
+/** Targets against what was measured; nothing if no figure has a target. */
 export function headlineTable(run: Run): string | undefined {
   const names = kernelsOf(run);
   const rows = rowsOf(run.results, names).filter(({ figure }) => figure.target !== undefined);
@@ -79,7 +79,7 @@ export function comparisonTable(run: Run, benchmark: string): string | undefined
   return groups.length > 0 ? comparison(groups) : undefined;
 }
 
-/** How what one of very many costs grows with their number; nothing where that was not measured. */
+/** The marginal cost of an agent, by the number of agents; nothing if that was not measured. */
 export function growthTable(run: Run, titles: Readonly<Record<string, string>>): string | undefined {
   const growths = growthsOf(run);
   if (growths.length === 0) return undefined;
@@ -123,9 +123,9 @@ export function summary(run: Run, titles: Readonly<Record<string, string>>): str
   const when = run.startedAt.slice(0, 16).replace('T', ' ');
   return [
     '# Benchmarks',
-    `Run of ${when} UTC on ${names.join(', ')}. Instructions are counted by an emulated processor: the same on any machine, and no times. In brackets the least and the most of repetitions, where they differ. “Added” is over the same call with nothing that denies.`,
+    `Run of ${when} UTC on ${names.join(', ')}. Instructions are counted by an emulated processor: identical on any machine, and not durations. If repetitions differ, the least and the most are in brackets. “Added” means more than the same call needs if nothing can deny it.`,
     ...(head ? ['## Targets', head, `As a time: ${DERIVED}.`] : []),
-    ...(growth ? ['## Very many', growth, GROWTH_NOTE] : []),
+    ...(growth ? ['## Marginal cost of an agent at scale', growth, GROWTH_NOTE] : []),
     ...sections,
   ].join('\n\n');
 }

@@ -5,7 +5,7 @@ import type { SwarmEvent } from './events.js';
 import { parseInspection } from './inspect.js';
 import type { Inspection } from './inspect.js';
 
-/** What the client needs of a guest. */
+/** A shell on the machine whose /proc/swarm is used. */
 export interface Shell {
   exec(
     command: string,
@@ -20,7 +20,7 @@ export interface Shell {
 
 export type Action = 'allow' | 'deny' | 'kill' | 'audit';
 
-/** The object that is written to create. */
+/** The object that is written to create; docs/abi/create.md has the units, ranges and defaults of its keys. */
 export interface AgentRequest {
   memory_limit?: number;
   cpu_quota?: number;
@@ -67,12 +67,12 @@ const refused = z.strictObject({
   message: z.string().min(1),
 });
 
-/** What create answers to one object. */
+/** The answer of create to one object. */
 export type Answer = { kind: 'created'; id: number } | ({ kind: 'refused' } & z.infer<typeof refused>);
 
-/** What one write to create did. */
+/** The results of writing to create. */
 export interface Written {
-  /** What each write returned: bytes, or the name of its errno. */
+  /** The result of each write: bytes, or the name of its errno. */
   readonly writes: (number | string)[];
   readonly answers: Answer[];
 }
@@ -83,7 +83,7 @@ function parseAnswer(line: string): Answer {
   return good.success ? { kind: 'created', ...good.data } : { kind: 'refused', ...refused.parse(value) };
 }
 
-/** What swarmio says of each write: bytes, or the name of its errno. */
+/** The result of each write as swarmio prints it: bytes, or the name of its errno. */
 function parseWrites(stderr: string): (number | string)[] {
   return stderr
     .split('\n')
@@ -129,9 +129,9 @@ export interface LaunchOptions {
   flags?: string;
   /** Flags, in hexadecimal, of a clone3 that is tried before and expected to fail. */
   first?: string;
-  /** Whether it makes itself dumpable or not, and says so before and after; 2 is what fs.suid_dumpable has to be then. */
+  /** Makes the launcher dumpable (1) or not (0), and prints that before and after; 2 needs fs.suid_dumpable to be 2. */
   dumpable?: 0 | 1 | 2;
-  /** What the launcher itself is started by, such as "nice -n -5". */
+  /** A command that starts the launcher itself, such as "nice -n -5". */
   under?: string;
 }
 
@@ -147,37 +147,49 @@ export interface Launched {
   readonly pid: number;
 }
 
-/** A word as a shell takes it literally. */
+/** A word, quoted so that a shell takes it literally. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+/**
+ * The files of /proc/swarm, reached through a shell. What is given to create is not checked here: the kernel
+ * answers what is wrong with it.
+ */
 export class SwarmClient {
   readonly #shell: Shell;
 
+  /** @param shell runs commands as root on the machine whose /proc/swarm is meant */
   constructor(shell: Shell) {
     this.#shell = shell;
   }
 
-  /** Reads status. */
+  /**
+   * Reads status.
+   * @throws if it cannot be read, or has another form.
+   */
   async status(): Promise<Status> {
     return parseStatus(await this.#shell.sh('cat /proc/swarm/status'));
   }
 
-  /** Reads agents. */
+  /**
+   * Reads agents, by rising id.
+   * @throws if it cannot be read, or has another form.
+   */
   async agents(): Promise<AgentLine[]> {
     const text = await this.#shell.sh('cat /proc/swarm/agents');
     return text.split('\n').filter(Boolean).map(parseAgent);
   }
 
-  /** Reads metrics, OpenMetrics text. */
+  /** Reads metrics: OpenMetrics text, with the newline at its end. */
   async metrics(): Promise<string> {
     return `${await this.#shell.sh('cat /proc/swarm/metrics')}\n`;
   }
 
   /**
-   * The events that are kept and not older than a number.
+   * The events that are kept, oldest first.
    * @param since the `seq` of the first one wanted; all that are kept by default
+   * @throws if a line is no event.
    */
   async events(since = 0): Promise<SwarmEvent[]> {
     // Reading ends with EAGAIN where there is no more.
@@ -193,8 +205,8 @@ export class SwarmClient {
   }
 
   /**
-   * Everything about an agent.
-   * @throws where there is no such agent.
+   * Reads everything about an agent.
+   * @throws if there is no such agent.
    */
   async inspect(id: number): Promise<Inspection> {
     const shell = 'exec 3<>/proc/swarm/inspect && echo';
@@ -202,8 +214,9 @@ export class SwarmClient {
   }
 
   /**
-   * Writes bytes to create as they are and reads everything back.
+   * Writes bytes to create as they are, and reads everything back.
    * @param piece bytes of each write; all in one by default
+   * @returns what each write did, and every answer. A refusal is an answer, not an exception.
    */
   async write(bytes: string | Buffer, piece?: number): Promise<Written> {
     const command = `swarmio /proc/swarm/create ${piece ?? ''}`;
@@ -214,7 +227,7 @@ export class SwarmClient {
   /**
    * Creates one agent.
    * @returns its id.
-   * @throws where it is refused.
+   * @throws with the kernel's answer if it is refused.
    */
   async create(request: AgentRequest): Promise<number> {
     const { answers } = await this.write(JSON.stringify(request));
@@ -235,8 +248,8 @@ export class SwarmClient {
 
   /**
    * Makes a running process one more of an agent that runs.
-   * @param pid as the guest's initial pid namespace counts
-   * @throws where it is refused, with the errno's name.
+   * @param pid its id in the guest's initial pid namespace
+   * @throws with the errno's name if it is refused.
    */
   async attach(id: number, pid: number): Promise<void> {
     const object = JSON.stringify({ id, pid });
@@ -258,7 +271,8 @@ export class SwarmClient {
   /**
    * Runs a program as the first process of an agent and waits for its end.
    * @param how how its launcher makes it, and what it is started by
-   * @throws where the agent is refused or no process can be made; {@link SwarmClient.tryLaunch} does not.
+   * @returns how it ended. An exit status other than 0 is an answer, not an exception.
+   * @throws if the agent is refused or no process can be made; {@link SwarmClient.tryLaunch} does not.
    */
   async launch(request: AgentRequest, program: string[], how: LaunchOptions = {}): Promise<Launched> {
     const { code, stdout, stderr } = await this.tryLaunch(request, program, how);
@@ -268,7 +282,10 @@ export class SwarmClient {
     return { code, stdout, stderr, id: Number(id), pid: Number(pid) };
   }
 
-  /** As {@link SwarmClient.launch}, for what is to fail: 125 where the object is refused, 126 where no process is made. */
+  /**
+   * As {@link SwarmClient.launch}, for a launch that may fail.
+   * @returns how it ended; the code is 125 if the object is refused, and 126 if no process is made.
+   */
   async tryLaunch(request: AgentRequest, program: string[], how: LaunchOptions = {}) {
     const { via = 'fork', flags = '0', first = '0', dumpable, under = '' } = how;
     const object = JSON.stringify({ spawn: true, ...request });

@@ -64,7 +64,7 @@ export type SwarmEvent = z.infer<typeof event>;
 
 /**
  * Parses lines of events.
- * @throws where one of them is none.
+ * @throws if one of them is none.
  */
 export function parseEvents(text: string): SwarmEvent[] {
   return text

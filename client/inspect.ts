@@ -55,7 +55,7 @@ export type Inspection = z.infer<typeof INSPECTION>;
 
 /**
  * Parses what inspect answers.
- * @throws where it is no such answer.
+ * @throws if it is no such answer.
  */
 export function parseInspection(text: string): Inspection {
   return INSPECTION.parse(JSON.parse(text));

@@ -168,4 +168,4 @@ module_exit(swarm_exit);
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_AUTHOR("The SwarmGuard authors");
 MODULE_DESCRIPTION("Kernel-enforced agents: namespaces, cgroup v2, devices and system calls by policy");
-MODULE_VERSION("1.0.0");
+MODULE_VERSION("0.1.0");

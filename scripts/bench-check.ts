@@ -6,9 +6,9 @@ import { command, refuse } from '../harness/util/command.js';
 
 const USAGE = `npm run bench:check -- [--kernel NAME] [--only BENCHMARK]... [--record]
 
-Measures what is held to budgets and compares it with bench/budgets.json. Ends with 1 where a figure
-exceeds its budget, with a table of what grew. An image or a compiler that is not in there is measured
-and shown; --record writes its budgets, as it does those of one whose costs have changed on purpose.`;
+Measures the figures that have a budget in bench/budgets.json. If one exceeds its budget, prints a table
+of what grew and ends with 1. A kernel image or a compiler without budgets is measured and shown.
+--record writes the budgets of a new image or compiler, or of costs that have changed on purpose.`;
 
 const { values } = command(USAGE, {
   options: {

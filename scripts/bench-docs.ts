@@ -8,7 +8,7 @@ import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run docs:bench
 
-Publishes the latest complete run: docs/benchmarks.json, and all that is generated from it.`;
+Publishes the latest complete run: writes docs/benchmarks.json, and everything that is generated from it.`;
 
 command(USAGE, {});
 

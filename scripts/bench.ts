@@ -9,9 +9,9 @@ import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run bench -- [--kernel NAME]... [--compare NAME]... [--only NAME]... [--fresh] [--report]
 
-Measures, and writes the report. --only scale stands for all of scale-...; of kernels to --compare with
-only what budgets hold is measured. What an interrupted run has measured is not measured again; --fresh
-begins anew, --report writes the report of what there is.`;
+Measures, and writes the report. --only scale stands for all of scale-.... On kernels to --compare with,
+only figures that have a budget are measured. A run that was interrupted goes on where it was; --fresh
+begins anew, --report only writes the report.`;
 
 const { values } = command(USAGE, {
   options: {

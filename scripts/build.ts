@@ -6,7 +6,7 @@ import { buildModule } from '../specs/support/module.js';
 
 const USAGE = `npm run build -- [--kernel NAME]
 
-Builds the module and everything a guest needs, and says where it is.`;
+Builds the module and everything that a guest needs, and prints where it is.`;
 
 const { values } = command(USAGE, { options: { kernel: { type: 'string' } } });
 const kernel = await provideKernel(values.kernel);

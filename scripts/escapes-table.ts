@@ -5,7 +5,7 @@ import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run docs:escapes -- [FILE]
 
-Writes docs/escapes.md, from FILE's run of the peers where there is one.`;
+Writes docs/escapes.md, from the run of the peers in FILE if it is given, else from the last one.`;
 
 const { positionals } = command(USAGE, { allowPositionals: true });
 const [run] = positionals;

@@ -8,7 +8,7 @@ import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run native:bench -- [--json]
 
-Measures what the policy core's calls from Node take on this machine.`;
+Measures the time of the policy core's calls from Node on this machine.`;
 
 const { values } = command(USAGE, { options: { json: { type: 'boolean', default: false } } });
 const path = await buildNative();

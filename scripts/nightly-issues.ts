@@ -8,7 +8,7 @@ import { command, refuse } from '../harness/util/command.js';
 const USAGE = `npm run nightly:issues -- PAGE
 
 Opens an issue for each kernel that report/ shows as broken, or adds a comment to the one that is open,
-with GitHub's own command gh; PAGE is where the run can be looked at.`;
+with GitHub's command gh; PAGE is the address of the run.`;
 
 /** The most that an issue's body holds. */
 const BODY_MAX = 60_000;

@@ -4,8 +4,8 @@ import { command } from '../harness/util/command.js';
 
 const USAGE = `npm run nightly
 
-What the nightly workflow does, on one machine and one after the other: every kernel that can be had,
-then the suites that take long, the budgets and very many agents, on the newest. Takes hours.`;
+Does what the nightly workflow does, on one machine and one after the other: the specs on every kernel
+that can be had, then the suites that take long, the budgets and very many agents on the newest. Takes hours.`;
 
 command(USAGE, {});
 

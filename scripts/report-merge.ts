@@ -8,7 +8,7 @@ import { runEnvironment } from '../harness/util/run.js';
 
 const USAGE = `npm run report:merge -- DIRECTORY|FILE.zip...
 
-Makes one report of what several shards or machines have run.`;
+Makes one report of what several shards or machines ran.`;
 
 /** Every blob below a path. */
 async function blobs(path: string): Promise<string[]> {

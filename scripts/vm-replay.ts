@@ -7,9 +7,9 @@ import { command } from '../harness/util/command.js';
 const USAGE = `npm run vm:replay -- [ID [--gdb [-- ARGUMENT OF GDB...]]]
 
 Runs a recorded guest again, exactly as it ran, and says whether the failure came again: exit status 0 if
-so, 1 if not, 2 where the recording cannot be replayed. Without ID it lists the recordings there are. With
---gdb it waits for gdb before its first instruction, and runs gdb where it is installed; what the guest's
-console says is on standard error then, apart from what gdb prints.`;
+so, 1 if not, 2 if the recording cannot be replayed. Without ID it lists the recordings. With --gdb it waits
+for gdb before its first instruction, and runs gdb if it is installed. The guest's console is on standard
+error then, apart from what gdb prints.`;
 
 const { values, positionals } = command(USAGE, {
   options: { gdb: { type: 'boolean', default: false } },

@@ -13,10 +13,10 @@ Runs a command in a fresh guest with the module loaded. A single word is a shell
 program and its arguments, which no shell changes. Options come before the command.
 
   --kernel NAME      a kernel of the catalogue; the newest by default
-  --log              print the kernel's log after it, on standard error
-  --timeout SECONDS  give the command up after so long; 600 by default, 0 for never
+  --log              print the kernel's log on standard error when the command has ended
+  --timeout SECONDS  give the command up after this time; 600 by default, 0 for never
 
-Standard input goes to the command (say </dev/null to keep yours), its output comes as it is printed.
+Standard input goes to the command (</dev/null keeps yours), and its output comes as it is printed.
 The exit status is the command's, 128 and the number of the signal that killed it, or ${TROUBLE} if the
 guest panics, does not come up or is lost, or the command is given up.`;
 

@@ -21,10 +21,10 @@ const USAGE = `npm run vm:test -- [--kernel NAME]... [--all] [--resume] [--suite
                    [--grep PATTERN] [--workers N] [--shard I/N] [--blob FILE] [--record] [--list] [FILE]...
                    [-- ARGUMENT OF PLAYWRIGHT...]
 
-Runs the guest specs, on the newest kernel unless told otherwise. With --resume a spec file that has passed
-on a kernel is not run again there, unless it or anything that it depends on was committed anew since. A shard, and a run with
---blob FILE.zip, leaves what npm run report:merge takes. With --record guests are recorded, and
-npm run vm:replay runs again what fails.`;
+Runs the guest specs, on the newest kernel unless told otherwise. With --resume a spec file that passed on
+a kernel is not run again there, unless it or something that it depends on was committed anew since. A run
+with --shard or --blob FILE.zip leaves a file for npm run report:merge. With --record guests are recorded,
+and npm run vm:replay runs a failure again.`;
 
 const { values, positionals } = command(USAGE, {
   options: {
@@ -88,13 +88,13 @@ const startedAt = new Date().toISOString();
 
 const keptFile = join(reportDir(), 'kept.json');
 
-/** What the run consists of. */
+/** The specs that the run consists of. */
 async function listed(): Promise<Listing> {
   const { stdout } = await execa(program, [...words, '--list', '--reporter=json'], { cwd: repository });
   return parseListing(stdout);
 }
 
-/** What of it earlier runs have left, and need not be run again. */
+/** The results of earlier runs that need not be run again. */
 async function keptOf(all: Listing): Promise<Cell[]> {
   if ((await cleanCommit()) === undefined)
     refuse('--resume: sources differ from what is committed; commit them first');

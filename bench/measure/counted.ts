@@ -23,7 +23,7 @@ export function sectionsOf(text: string): Map<string, string> {
   return new Map(parts.flatMap((name, at) => (at % 2 === 0 ? [[name, parts[at + 1] ?? '']] : [])));
 }
 
-/** The count of that name. @throws where the output has none. */
+/** The count of that name. @throws if the output has none. */
 export function countOf(counts: Map<string, Count>, name: string): Count {
   const count = counts.get(name);
   if (!count) throw new Error(`nothing was counted for ${name}; there is ${[...counts.keys()].join(', ')}`);
@@ -51,7 +51,7 @@ export function instructions(id: string, title: string, value: number, more: Par
   return { id, title, unit: 'instructions', value, ...more };
 }
 
-/** What one guest has told. */
+/** The counts of one guest. */
 export type Reading = Pick<Measured, 'figures' | 'missing' | 'raw'>;
 
 /** The least and the most that a figure stands for. */

@@ -80,7 +80,7 @@ export interface Crowd {
   readers: Readers;
 }
 
-/** Reads what `crowd` printed. @throws where it did not come to its end. */
+/** Reads what `crowd` printed. @throws if it did not come to its end. */
 export function parseCrowd(text: string): Crowd {
   const lines = jsonLines(text, line);
   const at = lines.flatMap((each) => each.at ?? []);

@@ -1,4 +1,4 @@
-/** What the hooks cost: whole calls, which fail early behind the hook where they can, and the hooks alone. */
+/** The cost of the hooks: of whole calls, which fail early behind the hook if they can, and of the hooks alone. */
 import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
@@ -19,7 +19,7 @@ import {
 import type { Count, Reading } from './counted.js';
 import { load } from '../../specs/support/loaded-guest.js';
 
-/** What the project promises. */
+/** The targets that the project promises. */
 const TARGETS = { outside: 60, allowed: 150, denied: 300, fork: 600 } as const;
 
 export interface Call {

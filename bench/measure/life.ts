@@ -1,4 +1,4 @@
-/** What an agent's life costs: registering, destroying, adopting, and a whole birth beside its floors. */
+/** The cost of an agent's life: registering, destroying, adopting, and a whole birth beside its floors. */
 import { quoted } from '../../client/client.js';
 import type { Benchmark, Figure } from '../figures.js';
 import { countOf, instructions, measured, parseCounts } from './counted.js';
@@ -6,7 +6,7 @@ import type { Count, Reading } from './counted.js';
 import { load } from '../../specs/support/loaded-guest.js';
 import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 
-/** What the project promises. */
+/** The targets that the project promises. */
 const TARGETS = { register: 4000, batch: 2500, adopt: 10_000, birthPercent: 10 } as const;
 
 const BATCH = 100;

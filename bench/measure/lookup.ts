@@ -21,7 +21,7 @@ const FLAT = 5;
 
 const NOTE = `a mean of ${ROUNDS} lookups over the whole table, of synthetic processes with addresses as the kernel's slab gives them out, less the call`;
 
-/** What all lookups of a measurement took together. */
+/** The instructions of all lookups of a measurement together. */
 const total = z.object({ sum: z.number() });
 
 /** The mean of a measurement, in hundredths of an instruction. */
@@ -30,7 +30,7 @@ function mean(text: string): number {
   return (jsonLines(text, total)[0]?.sum ?? NaN) / ROUNDS;
 }
 
-/** How the table of processes is filled. */
+/** The filling of the table of processes. */
 const table = z.object({
   buckets: z.number(),
   used: z.number(),

@@ -25,7 +25,7 @@ type Call = (typeof CALLS)[number];
 interface Cost {
   /** The fewest instructions of so many rounds, of each repetition. */
   least: number[];
-  /** What the call answered: ok, or the name of its errno. */
+  /** The call's answer: ok, or the name of its errno. */
   answer: string;
 }
 
@@ -34,7 +34,7 @@ type Costs = Record<Call, Cost>;
 interface Peer {
   id: string;
   title: string;
-  /** Its shell line, to print the calls' costs in a role; undefined where it has no such role. */
+  /** Its shell line, to print the calls' costs in a role; undefined if it has no such role. */
   line: (role: Role) => string | undefined;
   before?: string;
   after?: string;

@@ -1,4 +1,4 @@
-/** What reading /proc/swarm costs by the number of agents, and rules by their number. */
+/** The cost of reading /proc/swarm by the number of agents, and of rules by their number. */
 import type { Benchmark, Figure } from '../figures.js';
 import {
   OPEN_BENCH,

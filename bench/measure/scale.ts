@@ -11,7 +11,7 @@ import { load } from '../../specs/support/loaded-guest.js';
 /** A crowd, and what is asked of it. */
 interface Scene {
   name: string;
-  /** Of the section. */
+  /** The section's heading. */
   title: string;
   /** What is counted of one agent: "Registering an agent". */
   doing: string;
@@ -58,7 +58,7 @@ const plain = (id: string, title: string, unit: Figure['unit'], value: number, n
   ...{ id, title, unit, value, note },
 });
 
-/** How much more the last are than the first. */
+/** The growth from the first to the last, in percent. */
 function growth(id: string, title: string, [first, last]: readonly [number, number], note: string): Figure {
   return plain(id, title, 'percent', Number((100 * (last / first - 1)).toFixed(1)), note);
 }

@@ -92,12 +92,12 @@ async function prepare(guest: BootedGuest, ko: string): Promise<void> {
   await load(guest, ko);
 }
 
-/** What a program took in all, and how it exited. */
+/** The instructions that a program took in all, and its exit status. */
 const round = z.object({ effort: z.number(), status: z.number() });
 
 /**
  * Reads what `effort` printed, without the first round, which fills caches.
- * @throws where a program failed.
+ * @throws if a program failed.
  */
 export function parseEfforts(text: string): number[] {
   const rounds = jsonLines(text, round);
@@ -112,7 +112,7 @@ const NOTE = [
   `${ROUNDS} starts, one after the other, in a CPU that does nothing else.`,
 ].join(' ');
 
-/** What is not the same about the peers. */
+/** Differences between the peers that bars do not show. */
 const MISSING: Measured['missing'] = [
   {
     title: 'systemd-run',

@@ -1,4 +1,4 @@
-/** What the rest of the system pays: processes made and programs executed, with and without the module. */
+/** The cost to the rest of the system: processes made and programs executed, with and without the module. */
 import { quoted } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Benchmark, Figure } from '../figures.js';
@@ -153,7 +153,7 @@ const ROUNDS = 3;
 
 /**
  * The operations that stress-ng says it did, in each of its runs.
- * @throws where one of them did not do as many as it was to.
+ * @throws if one of them did not do as many as it was to.
  */
 export function parseOperations(text: string, kind: string, count: number): number[] {
   const metric = new RegExp(`metrc: \\[\\d+\\] ${kind} +(\\d+) `, 'g');

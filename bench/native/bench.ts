@@ -41,7 +41,7 @@ function caller(path: string): (each: Case) => () => unknown {
  * Times the addon's calls, the way to it from Node and its answer as JavaScript included.
  * @param path from buildNative()
  * @param timeMs for each
- * @throws where a call fails.
+ * @throws if a call fails.
  */
 export async function timeNative(path: string, timeMs = 1000): Promise<Timed[]> {
   const bench = new Bench({ time: timeMs, throws: true });

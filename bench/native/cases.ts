@@ -1,4 +1,4 @@
-/** What is asked of the policy core when its cost is measured. */
+/** The calls of the policy core whose cost is measured. */
 
 /** Numbers of the core: type, major, minor and access. */
 type Device = readonly [number, number, number, number];

@@ -38,7 +38,7 @@ async function count(path: string, { object, device }: Case): Promise<number> {
  * @param path from buildNative()
  * @param cases which
  * @returns by the case's name, or why there are none on this machine.
- * @throws where valgrind fails.
+ * @throws if valgrind fails.
  */
 export async function countNative(
   path: string,

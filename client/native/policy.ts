@@ -33,11 +33,11 @@ const request = z.strictObject({
 });
 const frame = z.strictObject({ end: z.number(), error: refusal.optional() });
 
-/** What the core makes of an object of create. */
+/** The core's reading of an object of create. */
 export type Parsed =
   ({ kind: 'accepted' } & z.infer<typeof request>) | ({ kind: 'refused' } & z.infer<typeof refusal>);
 
-/** Where an object of a stream ends, or what is wrong there. */
+/** The end of an object in a stream, or what is wrong there. */
 export type Frame = z.infer<typeof frame>;
 
 interface Addon {
@@ -56,7 +56,7 @@ export class PolicyCore {
   /**
    * Loads the addon.
    * @param path from buildNative()
-   * @throws where it is not built, or built for another Node, with what to do.
+   * @throws if it is not built, or built for another Node, with what to do.
    */
   static load(path: string): PolicyCore {
     try {

@@ -16,7 +16,7 @@ export const SUITE = 'trixie';
 
 /**
  * The mirror that the system itself uses, or the one that the run names.
- * @throws where neither names one.
+ * @throws if neither names one.
  */
 export async function findMirror(): Promise<string> {
   const own = run().mirror;
@@ -37,7 +37,7 @@ export async function findMirror(): Promise<string> {
   );
 }
 
-/** How a program failed; execa's message holds its standard error as well. */
+/** Describes how a program failed; execa's message holds its standard error as well. */
 function explained(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -113,7 +113,7 @@ export async function packageNames(prefix: string, arch: Architecture = 'amd64')
 }
 
 /**
- * What the archive's index says of the newest version of a package, or undefined where there is none.
+ * The archive's index entry for the newest version of a package, or undefined if there is none.
  * @param name that of one for another architecture than amd64 ends in it, as `linux-image-arm64:arm64`
  */
 export async function describe(
@@ -135,7 +135,7 @@ export async function describe(
 
 /**
  * Downloads packages into a directory; apt checks them against the signed index.
- * @throws where the archive no longer has one of these versions.
+ * @throws if the archive no longer has one of these versions.
  */
 export async function download(
   packages: ArchivePackage[],
@@ -176,7 +176,7 @@ export async function sourceVersions(name: string): Promise<ArchiveSource[]> {
 
 /**
  * Downloads the upstream tarball of a source package; apt checks it against the signed index.
- * @throws where the pool no longer has it.
+ * @throws if the pool no longer has it.
  */
 export async function downloadSource({ name, version }: ArchiveSource, dir: string): Promise<void> {
   const options = ['source', '--download-only', '--tar-only', `${name}=${version}`];

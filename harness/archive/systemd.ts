@@ -9,6 +9,6 @@ export const SYSTEMD_PACKAGES = [
   'libpam-runtime',
 ] as const;
 
-/** What hands a guest over to systemd, on the kernel's command line. */
+/** Options of the kernel's command line that hand a guest over to systemd. */
 export const SYSTEMD_INIT =
   'guest.init=/usr/lib/systemd/systemd systemd.firstboot=0 systemd.mask=serial-getty@ttyS0.service';

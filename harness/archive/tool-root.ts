@@ -31,14 +31,14 @@ const ARM64_PACKAGES = [
   ...['qemu-system-arm', 'dropbear-bin', 'libcap-dev:arm64'],
 ];
 
-/** What a kernel's own build needs; the compilers are those that Debian's kernels are built with. */
+/** Packages that a kernel's own build needs; the compilers are those that Debian's kernels are built with. */
 const KERNEL_BUILD_PACKAGES = [
   ...['gcc-14', 'gcc', 'make', 'libc6-dev', 'rustc', 'flex', 'bison', 'bc', 'perl', 'python3-minimal'],
   ...['libelf-dev', 'libssl-dev', 'libdw-dev', 'zlib1g-dev', 'pahole', 'kmod', 'cpio', 'rsync'],
   ...['xz-utils', 'zstd', 'gawk'],
 ];
 
-/** What modules are built with for a kernel that clang has built. */
+/** Packages that modules are built with for a kernel that clang has built. */
 const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole'];
 
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
@@ -97,6 +97,11 @@ export function clangRoot(): Promise<Root> {
   return debianRoot('clang', 'clang and its tools', CLANG_PACKAGES);
 }
 
+/** A root that programs in Go are built in; needed only for the examples of the documents. */
+export function goRoot(): Promise<Root> {
+  return debianRoot('go', 'the Go compiler', ['golang-go']);
+}
+
 /** A root with a web browser; needed only to look at the results' pages. */
 export function browserRoot(): Promise<Root> {
   return debianRoot('browser', 'a web browser', ['chromium', 'fonts-dejavu-core']);
@@ -124,7 +129,7 @@ while [ "$1" != -- ]; do mount --bind "$1" "$root/$2"; shift 2; done
 shift
 exec chroot "$root" sh -c 'cd "$1"; shift; exec "$@"' sh "$cwd" "$@"`;
 
-/** Runs a command inside a root, as root, with the binds mounted; does not throw where it fails. */
+/** Runs a command inside a root, as root, with the binds mounted. Any exit status is an answer, not an exception. */
 export async function runInRoot(
   root: Root,
   command: readonly string[],

@@ -25,7 +25,7 @@ export interface BuiltModules {
 /** The module was built with other structures than those of the kernel that it is for. */
 export class StructureError extends BuildError {}
 
-/** What the build depends on of a kernel; trees of the user's may change where they are. */
+/** The key of a kernel, as far as builds depend on it; trees of the user's may change in their place. */
 export async function kernelKey({ image, headers, kdir }: Kernel): Promise<string[]> {
   const kbuild = headers.flatMap(({ host, inside }) =>
     ['.config', 'include/config/auto.conf', 'Module.symvers'].map((file) =>

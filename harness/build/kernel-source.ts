@@ -8,7 +8,7 @@ import type { ArchivePackage } from '../archive/debian.js';
 
 /**
  * The source package of the newest kernel in the catalogue.
- * @throws where the archive has none.
+ * @throws if the archive has none.
  */
 export async function sourcePackage(): Promise<ArchivePackage> {
   const name = `linux-source-${(await readCatalogue()).newest}`;

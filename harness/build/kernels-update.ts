@@ -66,7 +66,7 @@ async function lockImage(release: string, arch: Architecture): Promise<ArchivePa
   throw new Error(`the archive lists ${release} but has no package with its image`);
 }
 
-/** What became of an entry: its lock, or why there is none, and what was passed over on the way. */
+/** The result for an entry: its lock, or why there is none, and the releases that were passed over. */
 export interface Update {
   locked?: LockedKernel;
   notes: string[];
@@ -82,7 +82,7 @@ async function fromPackages(entry: CatalogueEntry): Promise<Update> {
   return { notes: ['the archive has no headers for it'] };
 }
 
-/** What is built here is as new as the source package that it is built from. */
+/** Locks a kernel that is built here: it is as new as the source package that it is built from. */
 async function toBuild(entry: CatalogueEntry): Promise<Update> {
   const { series } = entry;
   const source = await describe(`linux-source-${series}`);

@@ -14,7 +14,7 @@ const COLLECTIONS = [
   ...['pidfd', 'prctl', 'proc', 'ptrace', 'rlimits', 'seccomp', 'timens', 'tty'],
 ];
 
-/** What of the source they need. */
+/** The parts of the source that they need. */
 const sources = (arch: Architecture) => [
   ...[
     'Makefile',
@@ -41,7 +41,7 @@ tar -C /build -Sczf /build/selftests.tar.gz selftests`;
  * The kernel's own tests as the kernel's makefiles install them, run by their run_kselftest.sh; built
  * if they are not in the cache (a download of 170 MB and a minute).
  * @returns the path of a compressed tar archive with the directory `selftests`.
- * @throws where the archive has no source or nothing builds.
+ * @throws if the archive has no source or nothing builds.
  */
 export async function buildSelftests(arch: Architecture): Promise<string> {
   const [tools, source] = [await toolRoot(arch), await sourcePackage()];

@@ -14,7 +14,7 @@ import { harness } from '../util/config.js';
 
 const BOOT_MS = 300_000;
 
-/** What the recorded kernel calls its functions, as it says itself when it is booted without being recorded. */
+/** The recorded kernel's names of functions, as it lists them itself when it is booted without being recorded. */
 async function readSymbols({ tools, hardware }: Kept): Promise<Buffer> {
   const machine = await Machine.start(tools, hardware);
   try {
@@ -33,7 +33,7 @@ async function readSymbols({ tools, hardware }: Kept): Promise<Buffer> {
   }
 }
 
-/** The symbols of a recording, read once and kept beside it; undefined, with the reason told, where that fails. */
+/** The symbols of a recording, read once and kept beside it; if that fails, undefined, and the reason is printed. */
 async function symbolsOf(recording: Kept): Promise<string | undefined> {
   const path = join(recording.dir, 'vmlinux.symbols');
   if (existsSync(path)) return path;
@@ -49,7 +49,7 @@ async function symbolsOf(recording: Kept): Promise<string | undefined> {
 }
 
 /**
- * Replays a recording that waits for gdb before its first instruction, and runs gdb where it is installed.
+ * Replays a recording that waits for gdb before its first instruction, and runs gdb if it is installed.
  * @param more arguments of gdb
  * @param echo is given the console as it is printed
  * @returns gdb's exit status, or 0 once the replay has ended.

@@ -1,4 +1,4 @@
-/** What can go wrong with a guest, by whom it speaks against. */
+/** Errors of guests, by what is at fault. */
 
 import { withConsole } from '../util/errors.js';
 

@@ -22,7 +22,7 @@ import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
 import { whereabouts } from './whereabouts.js';
 
-/** A stock kernel that stops at the first complaint, but not where a busy host lets its timer come late. */
+/** The command line of a stock kernel that stops at the first complaint, but not if a busy host delays its timer. */
 const append = (arch: Architecture) =>
   [
     `console=${arch === 'amd64' ? 'ttyS0' : 'ttyAMA0'} quiet loglevel=4 rdinit=/init random.trust_cpu=on`,
@@ -30,7 +30,7 @@ const append = (arch: Architecture) =>
     'panic=-1 oops=panic panic_on_warn=1',
   ].join(' ');
 
-/** What makes it find memory errors, and every object larger. */
+/** Options that make it find memory errors, and every object larger. */
 const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
 
 /**
@@ -39,16 +39,16 @@ const FIND_MEMORY_ERRORS = 'slub_debug=FZPU kfence.sample_interval=1';
  */
 const SHOW_LEAKS = 'slub_debug=F';
 
-/** What makes a recording tell as much as it can, and symbols be where the kernel's image has them. */
+/** Options that make a recording tell as much as it can, and put symbols where the kernel's image has them. */
 const RECORDED = 'loglevel=7 nokaslr';
 
 /** By how much commands in a recorded guest may take longer. */
 const RECORDED_PATIENCE = 5;
 
-/** What the debug kernel needs beyond: shadows and records of all memory. */
+/** The memory that the debug kernel needs in addition, for shadows and records of all memory. */
 const CHECKING_NEEDS_MB = 1536;
 
-/** How long a guest may take to come up: several times what a busy host needs. */
+/** The time that a guest may take to come up: several times what a busy host needs. */
 const BOOT_MS = 120_000;
 const SNAPSHOTS_KEPT = 8;
 /** Longer waits are none: a timer takes 31 bits. */
@@ -75,7 +75,7 @@ export interface GuestOptions {
   mode?: Mode;
   /** How long it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
   bootMs?: number;
-  /** Find memory errors, at the price of larger objects; true by default, false where memory is measured. */
+  /** Find memory errors, at the price of larger objects; true by default, false to measure memory. */
   findMemoryErrors?: boolean;
 }
 
@@ -87,7 +87,7 @@ export class Guest {
   /** How many times longer than on others everything takes. */
   readonly #slower: number;
   readonly #bootMs: number;
-  /** How it will be run, and how that was found out. */
+  /** The accelerator that it will run with, and why. */
   readonly acceleration: string;
 
   private constructor(tools: Root, hardware: Hardware, options: GuestOptions, why: string) {
@@ -100,7 +100,7 @@ export class Guest {
     this.acceleration = `${hardware.mode}: ${why}`;
   }
 
-  /** Describes a guest; nothing is started, but for trying KVM once for each boot of the host. */
+  /** Describes a guest. Nothing is started, except that KVM is tried once for each boot of the host. */
   static async create(options: GuestOptions): Promise<Guest> {
     const { kernel, initrd, memoryMb = 2048, cpus = 2, threads = 1, append: more = '' } = options;
     const { findMemoryErrors = true, mode = run().record ? 'recorded' : undefined } = options;
@@ -145,7 +145,7 @@ export class Guest {
 
   /**
    * Boots from power-on.
-   * @throws {InfrastructureError} where it does not come up.
+   * @throws {InfrastructureError} if it does not come up.
    */
   async boot(): Promise<BootedGuest> {
     const recording = this.#isRecorded
@@ -162,7 +162,7 @@ export class Guest {
   /**
    * A pristine guest in about half a second: booted and saved once, restored from then on. One that is
    * recorded is booted every time.
-   * @throws {InfrastructureError} where it does not come up.
+   * @throws {InfrastructureError} if it does not come up.
    */
   async restore(): Promise<BootedGuest> {
     if (this.#isRecorded) return this.boot();
@@ -218,11 +218,11 @@ export class Guest {
   }
 }
 
-/** What a guest that runs is made of. */
+/** The parts of a guest that runs. */
 interface Parts {
   readonly machine: Machine;
   readonly ssh: SshConnection;
-  /** How many times longer than on other kernels everything takes. */
+  /** The factor by which everything takes longer than on other kernels. */
   readonly slower: number;
   readonly recording: Recording | undefined;
   readonly history: CommandOutcome[];
@@ -309,7 +309,7 @@ export class BootedGuest {
    * Runs a command that has to succeed.
    * @param command a shell line, of any length, or a program and its arguments, which no shell changes
    * @returns its standard output without the newline at the end.
-   * @throws {GuestCommandError} where it exits with anything but 0.
+   * @throws {GuestCommandError} if it exits with anything but 0.
    */
   async sh(command: string | readonly string[], options: ExecOptions = {}): Promise<string> {
     const result = await this.exec(command, options);
@@ -376,7 +376,7 @@ export class BootedGuest {
     return new LoadedModule(this, name);
   }
 
-  /** Whether a module is loaded, by whomever. */
+  /** Says whether a module is loaded, whoever loaded it. */
   async hasModule(name: string): Promise<boolean> {
     return (await this.exec(`grep -q '^${name} ' /proc/modules`)).code === 0;
   }
@@ -391,8 +391,8 @@ export class BootedGuest {
   /**
    * Ends the guest, if it is recorded, and keeps the recording.
    * @param spec what failed
-   * @returns the name to replay it by, or undefined where it is not recorded.
-   * @throws {InfrastructureError} where QEMU does not end in good order.
+   * @returns the name to replay it by, or undefined if it is not recorded.
+   * @throws {InfrastructureError} if QEMU does not end in good order.
    */
   async keepRecording(spec: string): Promise<string | undefined> {
     if (!this.#parts.recording) return undefined;
@@ -435,7 +435,7 @@ export class LoadedModule {
 
   /**
    * Unloads the module.
-   * @throws {GuestCommandError} where it is in use.
+   * @throws {GuestCommandError} if it is in use.
    */
   async unload(): Promise<void> {
     await this.#guest.sh(`rmmod ${this.name}`);

@@ -1,6 +1,6 @@
 /** Reading a kernel's log for complaints. */
 
-/** What a kernel prints when something in it is wrong, and never otherwise. */
+/** Lines that a kernel prints when something in it is wrong, and never otherwise. */
 const COMPLAINTS = [
   /\bWARNING: /,
   /\bBUG[: ]/,

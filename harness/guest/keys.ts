@@ -6,7 +6,7 @@ import { cached } from '../util/cache.js';
 import { harness } from '../util/config.js';
 
 export interface GuestKeys {
-  /** The private key, for whoever logs in. */
+  /** The private key, to log in with. */
   readonly privateKey: string;
   /** The line for authorized_keys. */
   readonly publicKey: string;

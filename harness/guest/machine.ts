@@ -55,17 +55,17 @@ export interface StartOptions {
   echo?: (text: string) => void;
 }
 
-/** Nanoseconds of the guest for an instruction, as a power of two, where it is recorded. */
+/** Nanoseconds of a recorded guest for an instruction, as a power of two. */
 const RECORDED_SHIFT = 2;
 /** After this long a machine that ends by itself has done so, or never will. */
 const FINISH_MS = 60_000;
 const CONSOLE_TAIL = 4000;
 const PANIC = /Kernel panic - not syncing[^\n]*/;
 
-/** Where machines keep their sockets. */
+/** The directory of machines' sockets. */
 const runtimeDir = () => join(tmpdir(), harness().name);
 
-/** How QEMU runs each architecture. */
+/** QEMU's program, machine and processor for each architecture. */
 const PLATFORMS = {
   amd64: { program: 'qemu-system-x86_64', machine: 'q35', cpu: 'max' },
   // Signing pointers as the architecture defines it is slow to emulate; any other way is allowed.
@@ -136,6 +136,11 @@ function spawn(file: string, args: string[], env: Record<string, string>, detach
   return execa(file, args, { env, detached, stdin: 'ignore', reject: false, buffer });
 }
 
+/**
+ * A virtual machine that runs: one QEMU process, started by {@link Machine.start} and ended by
+ * {@link Machine.stop}. If this process dies, the kernel kills QEMU too. What waits for the guest waits by
+ * {@link Machine.while}, which ends when the machine does.
+ */
 export class Machine {
   readonly #process: ReturnType<typeof spawn>;
   readonly #readiness: Readiness;
@@ -193,7 +198,11 @@ export class Machine {
     );
   }
 
-  /** Starts QEMU. */
+  /**
+   * Starts QEMU and connects to its control socket; the guest boots meanwhile.
+   * @param tools the root that QEMU is in
+   * @throws {InfrastructureError} with what QEMU printed if it exits, or cannot be run.
+   */
   static async start(tools: Root, hardware: Hardware, options: StartOptions = {}): Promise<Machine> {
     await mkdir(runtimeDir(), { recursive: true });
     await sweep(runtimeDir());
@@ -213,10 +222,15 @@ export class Machine {
     return machine;
   }
 
+  /** QEMU's process id, or undefined if it could not be started. */
   get pid(): number | undefined {
     return this.#process.pid;
   }
 
+  /**
+   * QEMU's control socket.
+   * @throws {InfrastructureError} before {@link Machine.start} has connected to it.
+   */
   get qmp(): Qmp {
     if (!this.#qmp) throw new InfrastructureError('QEMU is not under control yet');
     return this.#qmp;
@@ -227,18 +241,21 @@ export class Machine {
     return this.#console;
   }
 
-  /** What QEMU has said on its standard error, once it has exited. */
+  /** What QEMU has printed on its standard error; empty until it has exited. */
   trouble(): string {
     return this.#trouble;
   }
 
+  /** The end of {@link Machine.console}, as errors show it: 4,000 characters at most. */
   consoleTail(): string {
     return this.#console.slice(-CONSOLE_TAIL);
   }
 
   /**
    * Waits for a promise, but no longer than the machine lives or `timeoutMs` pass.
-   * @throws the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
+   * @param what is being done, for the error's message
+   * @returns what the promise resolves to.
+   * @throws what the promise rejects with, the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
    */
   while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
     // Not AbortSignal.any with AbortSignal.timeout, which Node 20 may collect before they fire.
@@ -260,13 +277,16 @@ export class Machine {
     });
   }
 
-  /** Waits for the machine to die, if it does so within a moment, and throws its reason. */
+  /** Waits up to 3 s for the machine to die, and throws the reason if it does. */
   async throwIfDying(): Promise<void> {
     for (let waited = 0; waited < 3000 && !this.death.aborted; waited += 50) await sleep(50);
     if (this.death.aborted) throw this.death.reason;
   }
 
-  /** The port of this host's loopback interface that leads to the guest's SSH server. */
+  /**
+   * The port on 127.0.0.1 that leads to the guest's SSH server.
+   * @throws {InfrastructureError} if QEMU forwards none.
+   */
   async sshPort(): Promise<number> {
     const text = await this.qmp.monitor('info usernet');
     const port = /HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)/.exec(text)?.[1];
@@ -274,7 +294,10 @@ export class Machine {
     return Number(port);
   }
 
-  /** Stops the guest's clock and writes its state to a file; the machine is of no further use. */
+  /**
+   * Stops the guest's clock and writes its state to a file; the machine is of no further use.
+   * @throws {InfrastructureError} if QEMU cannot save it.
+   */
   async save(path: string): Promise<void> {
     await this.qmp.command('stop');
     await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
@@ -291,7 +314,7 @@ export class Machine {
     }
   }
 
-  /** Lets a restored guest run, as soon as all of it has been read. */
+  /** Lets a guest that was started with `incoming` run, as soon as all of its state has been read. */
   async resume(): Promise<void> {
     for (;;) {
       const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
@@ -301,7 +324,10 @@ export class Machine {
     await this.qmp.command('cont');
   }
 
-  /** Waits for QEMU to exit by itself, but not for ever; returns whether it has. */
+  /**
+   * Waits for QEMU to exit by itself.
+   * @returns whether it has, after `timeoutMs` at most.
+   */
   async exited(timeoutMs: number): Promise<boolean> {
     const late = new AbortController();
     const ended = this.#process.then(() => true);
@@ -315,7 +341,7 @@ export class Machine {
   /**
    * Lets QEMU end in good order, so that what it records is whole: after a panic when the guest
    * restarts, which ends it, else at once.
-   * @returns whether it did.
+   * @returns whether it did, after a minute or two at most.
    */
   async finish(): Promise<boolean> {
     if (this.#panic && (await this.exited(FINISH_MS))) return true;

@@ -12,7 +12,7 @@ const message = z.union([
   z.object({ QMP: z.unknown() }),
 ]);
 
-/** A message, or undefined where a line is none. */
+/** A message, or undefined if a line is none. */
 function parsed(line: string): z.infer<typeof message> | undefined {
   try {
     return message.safeParse(JSON.parse(line)).data;
@@ -39,6 +39,10 @@ async function connectSoon(path: string, signal: AbortSignal): Promise<Socket> {
   }
 }
 
+/**
+ * A connection to QEMU's control socket. Commands are answered in the order in which they were given. If QEMU
+ * exits, or says half a message, pending and later commands fail.
+ */
 export class Qmp {
   readonly #socket: Socket;
   readonly #waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
@@ -57,7 +61,12 @@ export class Qmp {
       });
   }
 
-  /** Connects and negotiates; `signal` ends the attempt. */
+  /**
+   * Connects, and waits for QEMU to accept commands.
+   * @param path of the socket, which QEMU may not have made yet
+   * @param signal ends the attempt
+   * @throws the signal's reason if it aborts first.
+   */
   static async connect(path: string, signal: AbortSignal): Promise<Qmp> {
     const qmp = new Qmp(await connectSoon(path, signal));
     await qmp.command('qmp_capabilities');
@@ -75,7 +84,13 @@ export class Qmp {
     else if ('return' in received) this.#waiting.shift()?.resolve(received.return);
   }
 
-  /** Runs a command and returns its answer; throws what QEMU says where it fails. */
+  /**
+   * Runs a command.
+   * @param execute the command's name
+   * @param args its arguments
+   * @returns its answer, as QEMU gives it: to be parsed.
+   * @throws with QEMU's own words if it refuses, or if QEMU closes the socket first.
+   */
   command(execute: string, args: Record<string, unknown> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) {
@@ -87,11 +102,16 @@ export class Qmp {
     });
   }
 
-  /** Runs a command of the human monitor, whose answer is text. */
+  /**
+   * Runs a command of the human monitor.
+   * @returns its answer, which is text.
+   * @throws as {@link Qmp.command} does.
+   */
   async monitor(line: string): Promise<string> {
     return z.string().parse(await this.command('human-monitor-command', { 'command-line': line }));
   }
 
+  /** Closes the connection; QEMU goes on. Pending commands fail. */
   close(): void {
     this.#socket.destroy();
   }

@@ -16,10 +16,10 @@ import { qemuCommand } from './machine.js';
 import type { Hardware, Tape } from './machine.js';
 import { run } from '../util/run.js';
 
-/** How many are kept; older ones go. */
+/** The number of recordings that are kept; older ones are removed. */
 const KEPT = 20;
 
-/** What QEMU reads of its own for a machine like ours. */
+/** The files of its own that QEMU reads for a machine like ours. */
 const FIRMWARE = [
   ...['usr/share/seabios/bios-256k.bin', 'usr/share/qemu/kvmvapic.bin'],
   ...['usr/share/qemu/linuxboot_dma.bin', 'usr/share/qemu/linuxboot.bin'],
@@ -45,7 +45,7 @@ export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
 
-/** Where recordings are, a directory each: as the run says, or in the cache. */
+/** The directory of recordings, a directory each: as the run says, or in the cache. */
 function recordingsDir(): string {
   return run().recordings ?? join(cacheDir(), 'recordings');
 }
@@ -56,7 +56,7 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The same file under another name, or a copy where that is on another file system. */
+/** Links a file under another name, or copies it if that is on another file system. */
 async function keepFile(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   const file = await realpath(from);
@@ -84,7 +84,7 @@ async function filesBelow(dir: string): Promise<string[]> {
     .sort();
 }
 
-/** What a recording's directory says its machine is made of. */
+/** The hardware that a recording's directory describes. */
 const hardwareIn = (dir: string, meta: Pick<Meta, 'append' | 'memoryMb'>): Hardware => ({
   arch: 'amd64',
   image: join(dir, 'kernel'),
@@ -180,7 +180,7 @@ export interface Kept {
   readonly console: string;
 }
 
-/** What a recording says of itself; nothing of it is checked. */
+/** The description of a recording; its files are not checked. */
 export async function readMeta(id: string): Promise<Meta> {
   const names = await recordings();
   if (!names.includes(id))
@@ -195,7 +195,7 @@ export async function readMeta(id: string): Promise<Meta> {
 
 /**
  * Opens a recording.
- * @throws {RecordingError} where there is none, or where any of its files is not what was recorded.
+ * @throws {RecordingError} if there is none, or if any of its files is not what was recorded.
  */
 export async function openRecording(id: string): Promise<Kept> {
   const meta = await readMeta(id);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Machine } from './machine.js';
 import type { Kept } from './recording.js';
 
-/** Whether the same happened again, and what to tell of it. */
+/** The result of a replay: whether the same happened again, and what to print. */
 export interface Outcome {
   readonly reproduced: boolean;
   readonly message: string;

@@ -31,10 +31,25 @@ const OWN_PROGRAMS = join(images, 'harness');
 /** The guest's first process. */
 const INIT = join(images, 'harness/init');
 
-/** What packages bring along and no guest uses: drivers for graphics, and what only those need. */
-const UNUSED = ['dri/*', 'gbm/*', 'libLLVM*', 'libgallium*', 'libicudata*', 'libz3*'].map(
-  (path) => `--dpkgopt=path-exclude=/usr/lib/*/${path}`,
-);
+/**
+ * What packages bring along and no guest uses, below the libraries' directory: drivers for graphics, and what
+ * those need; with the one package that uses it after all.
+ */
+const UNUSED = {
+  'dri/*': undefined,
+  'gbm/*': undefined,
+  'libLLVM*': undefined,
+  'libgallium*': undefined,
+  'libicudata*': 'nodejs',
+  'libz3*': undefined,
+};
+
+/** Options of mmdebstrap that leave out what no guest uses. */
+function withoutUnused(packages: readonly string[]): string[] {
+  return Object.entries(UNUSED)
+    .filter(([, user]) => !user || !packages.includes(user))
+    .map(([path]) => `--dpkgopt=path-exclude=/usr/lib/*/${path}`);
+}
 
 /** The name of what is cached for an architecture. */
 const labelOf = (arch: Architecture, what: string) => (arch === 'amd64' ? what : `${arch}-${what}`);
@@ -42,11 +57,12 @@ const labelOf = (arch: Architecture, what: string) => (arch === 'amd64' ? what :
 /** Debian packages, unpacked but not configured: nothing of them needs it, and none of them has to run here. */
 function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string> {
   const packages = [...PACKAGES, ...extra];
+  const without = withoutUnused(extra);
   return cached({
     kind: 'roots',
     label: labelOf(arch, 'guest'),
-    key: [SUITE, ...packages, ...(extra.length > 0 ? UNUSED : [])],
-    keep: 6,
+    key: [SUITE, ...packages, ...(extra.length > 0 ? without : [])],
+    keep: 8,
     build: (dir) =>
       step(`Making the guest's root${extra.length > 0 ? ` with ${extra.join(' ')}` : ''}`, async () => {
         const args = [
@@ -54,7 +70,7 @@ function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string>
           '--variant=extract',
           `--include=${packages.join(',')}`,
           ...withoutDocs,
-          ...UNUSED,
+          ...without,
         ];
         await debootstrap(join(dir, 'root'), args);
       }),

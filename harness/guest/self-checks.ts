@@ -1,10 +1,10 @@
-/** What a kernel that checks itself says when it is asked: see the fragments of its configuration in vm-images/kernels. */
+/** Asks a kernel that checks itself for its findings: see the fragments of its configuration in vm-images/kernels. */
 import type { Checks } from '../kernels/catalogue.js';
 import type { BootedGuest } from './guest.js';
 
 const KMEMLEAK = '/sys/kernel/debug/kmemleak';
 
-/** What is asked, and what the answer says unless the check is off. */
+/** A question, and what the answer contains unless the check is off. */
 const ASKED: Record<Checks, { command: string; on: Readonly<Record<string, RegExp>> }> = {
   debug: {
     command: `grep debug_locks: /proc/lockdep_stats; head -c 0 ${KMEMLEAK} 2>&1 && echo kmemleak is on`,
@@ -24,7 +24,7 @@ export async function checksOff(guest: BootedGuest, checks: Checks): Promise<str
   return Object.entries(on).flatMap(([name, answer]) => (answer.test(stdout) ? [] : [`${name} is off`]));
 }
 
-/** What kmemleak finds, a report each: memory that nothing in the kernel points to. */
+/** The reports of kmemleak: memory that nothing in the kernel points to. */
 export async function leaks(guest: BootedGuest): Promise<string[]> {
   const scan = `echo scan >${KMEMLEAK}`;
   // Reported is what two scans have found, unchanged in between, and is at least five seconds old.

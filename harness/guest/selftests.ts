@@ -5,7 +5,7 @@ import { parseKtap } from '../util/ktap.js';
 import type { Outcome } from '../util/ktap.js';
 import type { BootedGuest } from './guest.js';
 
-/** What the guest needs beyond the usual. */
+/** The packages that the guest needs beyond the usual. */
 export const SELFTEST_PACKAGES = ['tar', 'gzip', 'stress-ng'];
 
 const DIR = '/root/selftests';
@@ -32,7 +32,7 @@ export function selftestsLine(tests: readonly string[], seconds: number): string
 
 /**
  * Runs tests, one after the other, each for so many seconds at most.
- * @throws where one of them has no result.
+ * @throws if one of them has no result.
  */
 export async function runSelftests(
   guest: BootedGuest,

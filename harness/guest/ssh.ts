@@ -13,9 +13,9 @@ export interface ExecResult extends CommandOutcome {
 }
 
 export interface ExecOptions {
-  /** What it reads; nothing by default. A stream is read for as long as the command runs. */
+  /** Its standard input; empty by default. A stream is read for as long as the command runs. */
   stdin?: string | Buffer | Readable;
-  /** Where its output goes as it comes; the result holds none then. */
+  /** Streams that its output goes to as it comes; the result holds none then. */
   output?: { readonly stdout: Writable; readonly stderr: Writable };
   /** The command is given up after so many milliseconds; a minute by default. */
   timeoutMs?: number;
@@ -35,7 +35,7 @@ function signalNumber(name: string): number {
 /** One argument, as a shell takes it whole. */
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** A shell line that runs a program with arguments as they are given, whatever is in them. */
+/** A shell line that runs a program with its arguments unchanged, whatever is in them. */
 export function shellLine(words: readonly string[]): string {
   return words.map(quoted).join(' ');
 }
@@ -43,6 +43,10 @@ export function shellLine(words: readonly string[]): string {
 /** The exit status, or null and the signal. */
 type Ended = (status: number | null, signal?: string) => void;
 
+/**
+ * A connection to a guest's SSH server, over which any number of commands run at a time. It is kept for the
+ * guest's whole life, because making one takes longer than a command.
+ */
 export class SshConnection {
   readonly #client: ssh2.Client;
 
@@ -50,7 +54,12 @@ export class SshConnection {
     this.#client = client;
   }
 
-  /** Connects to a port of the loopback interface as root. */
+  /**
+   * Connects as root.
+   * @param port on 127.0.0.1
+   * @param privateKey in the form of OpenSSH
+   * @throws if the server does not answer within a minute, or refuses the key.
+   */
   static connect(port: number, privateKey: string): Promise<SshConnection> {
     const client = new ssh2.Client();
     return new Promise((resolve, reject) => {
@@ -64,9 +73,9 @@ export class SshConnection {
   }
 
   /**
-   * Starts a shell line, with a terminal of its own where `pty` is given.
+   * Starts a shell line, with a terminal of its own if `pty` is given.
    * @param ended told how it ended. A channel says that once, and a short command's end may come in the
-   * same packet as its beginning: whoever listens only once the channel is returned may miss it.
+   * same packet as its beginning: a caller that listens only once the channel is returned may miss it.
    */
   open(command: string, pty?: ssh2.PseudoTtyOptions, ended?: Ended): Promise<ClientChannel> {
     return new Promise((resolve, reject) => {
@@ -95,7 +104,7 @@ export class SshConnection {
 
   /**
    * Runs a shell line, of any length, and collects what it prints.
-   * @throws {GuestCommandError} where it does not end in time, or the connection ends before it.
+   * @throws {GuestCommandError} if it does not end in time, or the connection ends before it.
    */
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return this.#run(await this.#short(command), options, command);
@@ -155,7 +164,10 @@ export class SshConnection {
     });
   }
 
-  /** Connects this process's terminal, or what stands in for it, to a shell line; returns its exit status. */
+  /**
+   * Connects this process's terminal, or its standard input and output if they are no terminal, to a shell line.
+   * @returns its exit status; 128 and the number of the signal if one killed it.
+   */
   async interactive(command: string): Promise<number> {
     const { stdin, stdout } = process;
     const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
@@ -186,6 +198,7 @@ export class SshConnection {
     return code;
   }
 
+  /** Closes the connection; commands that run are lost. */
   close(): void {
     this.#client.destroy();
   }

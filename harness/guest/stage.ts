@@ -6,7 +6,7 @@ import { stepsFor } from '../util/progress.js';
 import { Guest } from './guest.js';
 import type { BootedGuest, GuestOptions } from './guest.js';
 
-/** What a guest has beyond the usual. */
+/** Extras of a guest beyond the usual. */
 export interface GuestExtras extends Omit<GuestOptions, 'kernel' | 'initrd'> {
   /** Debian packages, with what they depend on; unpacked but not configured. */
   packages?: readonly string[];
@@ -47,7 +47,7 @@ export class GuestStage {
     this.#guest = guest;
   }
 
-  /** How guests are run, and how that was found out. */
+  /** The accelerator that guests run with, and why. */
   get acceleration(): string {
     return this.#guest.acceleration;
   }
@@ -74,7 +74,7 @@ export class GuestStage {
   }
 
   /**
-   * A guest that was booted from power-on rather than restored, for whatever may differ from boot to boot.
+   * A guest that was booted from power-on rather than restored, for specs about what may differ from boot to boot.
    * @throws {InfrastructureError} if it does not come up.
    */
   async rebooted(file: string): Promise<BootedGuest> {

@@ -4,7 +4,7 @@ const HEADER = 64;
 const SECTION = 64;
 const SYMBOL = 24;
 
-/** Where x86-64 has the kernel's image, and all that can be said of what is there. */
+/** The address of the kernel's image on x86-64, and all that can be said of what is there. */
 const IMAGE = { address: 0xffffffff80000000n, size: 0x40000000n };
 
 interface KernelSymbol {
@@ -25,7 +25,7 @@ function parse(kallsyms: string): KernelSymbol[] {
     .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
 }
 
-/** Strings one after the other, each with where it begins. */
+/** Strings one after the other, and the offset of each. */
 function strings(names: readonly string[]): { data: Buffer; offsets: number[] } {
   const offsets: number[] = [];
   let size = 1;
@@ -37,8 +37,8 @@ function strings(names: readonly string[]): { data: Buffer; offsets: number[] } 
 }
 
 /**
- * Makes an ELF file for a debugger from what /proc/kallsyms says, where the kernel was not moved (nokaslr).
- * @throws where there are no addresses in it.
+ * Makes an ELF file for a debugger from /proc/kallsyms of a kernel that was not moved (nokaslr).
+ * @throws if there are no addresses in it.
  */
 export function symbolFile(kallsyms: string): Buffer {
   const symbols = parse(kallsyms);

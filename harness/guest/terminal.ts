@@ -6,6 +6,7 @@ import type { Machine } from './machine.js';
 /** Begins every prompt; nothing else prints it. */
 const BELL = '\x07';
 
+/** A shell at a terminal of its own in a guest. {@link Terminal.type} is called one line at a time. */
 export class Terminal {
   /**
    * The shell, without line editing, so that nothing but what is printed is seen; in /srv,
@@ -33,7 +34,12 @@ export class Terminal {
     });
   }
 
-  /** Waits for the first prompt of a shell started with {@link Terminal.SHELL}. */
+  /**
+   * Waits for the first prompt of a shell started with {@link Terminal.SHELL}.
+   * @param channel the shell's
+   * @param machine the guest's: if it dies, waiting ends
+   * @throws {GuestCommandError} if no prompt comes within a minute.
+   */
   static async open(channel: ClientChannel, machine: Machine): Promise<Terminal> {
     const terminal = new Terminal(channel, machine);
     await terminal.#untilPrompt('the shell', 60_000);
@@ -43,6 +49,7 @@ export class Terminal {
   /**
    * Types a line and waits for the next prompt, which may be another program's: a prompt is a bell and
    * one line that ends in `# `.
+   * @param timeoutMs how long the prompt may take, in ms
    * @returns what was printed in between, without the newline at its end.
    * @throws {GuestCommandError} if the shell ends first, or no prompt comes in time.
    */
@@ -51,6 +58,7 @@ export class Terminal {
     return (await this.#untilPrompt(line, timeoutMs)).replace(/\n$/, '');
   }
 
+  /** Closes the terminal; the shell gets SIGHUP. */
   close(): void {
     this.#channel.close();
   }

@@ -1,4 +1,4 @@
-/** What a machine is doing that does nothing anybody can see. */
+/** Finds out what a machine is doing that seems to do nothing. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Qmp } from './qmp.js';

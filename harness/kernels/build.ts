@@ -9,9 +9,9 @@ import { harness } from '../util/config.js';
 import type { Kernel } from './kernel.js';
 
 export interface BuildOptions {
-  /** What the source calls itself when it is configured with the fragments. */
+  /** The release of the source when it is configured with the fragments. */
   release: string;
-  /** What of the source the result depends on. */
+  /** Identifies the part of the source that the result depends on. */
   sourceKey: readonly string[];
   /** The files of vm-images/kernels that are merged into tinyconfig. */
   fragments: readonly string[];

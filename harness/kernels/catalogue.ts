@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { archivePackage, archiveSource } from '../archive/debian.js';
 import { harness } from '../util/config.js';
 
-/** Where the files that a module is built with come from. */
+/** The origin of the files that a module is built with. */
 const prepared = {
-  /** The entry whose image's configuration is taken, where the packages of its own hold none. */
+  /** The entry whose image's configuration is used, if its own packages hold none. */
   config: z.string().optional(),
   /** Options of that configuration which the image was built without. */
   without: z.array(z.string().regex(/^[A-Z0-9_]+$/)).optional(),
@@ -35,14 +35,14 @@ const entry = z.strictObject({
   arch: z.enum(['amd64', 'arm64']).default('amd64'),
   why: z.string().min(10),
   headers,
-  /** What a kernel that is built here looks for all the while; the suite of this name checks that it finds it. */
+  /** The errors that a kernel which is built here looks for while it runs; the suite of this name checks that it finds them. */
   checks: z.enum(['debug', 'kcsan']).optional(),
-  /** How many times longer than elsewhere everything takes on it; every time limit is so much longer. */
+  /** The factor by which everything takes longer on it than elsewhere; every time limit is multiplied by it. */
   slower: z.number().int().min(2).optional(),
   /** The module must not be built for it, nor load into it. */
   refused: z.literal(true).optional(),
 });
-/** What a kernel looks for: errors of memory, locks and the like, or data races. */
+/** The errors that a kernel looks for: of memory, locks and the like, or data races. */
 export type Checks = NonNullable<CatalogueEntry['checks']>;
 export type CatalogueEntry = z.infer<typeof entry>;
 
@@ -62,9 +62,9 @@ export type Catalogue = z.infer<typeof catalogue>;
 
 const locked = z.strictObject({
   release: z.string(),
-  /** The image, its modules, and headers where they are packages; or the source that all are built from. */
+  /** The image, its modules, and headers if they are packaged; or the source that all are built from. */
   packages: z.array(archivePackage).nonempty(),
-  /** What headers are prepared from. */
+  /** The source that headers are prepared from. */
   source: archiveSource.optional(),
 });
 export type LockedKernel = z.infer<typeof locked>;
@@ -105,7 +105,7 @@ export async function writeLock(kernels: Record<string, LockedKernel>): Promise<
 
 /**
  * The entry of a name; without one, the newest.
- * @throws where there is none, naming those there are.
+ * @throws if there is none, naming those there are.
  */
 export async function findEntry(name?: string): Promise<CatalogueEntry> {
   const { newest, entries } = await readCatalogue();

@@ -2,7 +2,7 @@
 
 export interface Section {
   readonly name: string;
-  /** The lower 48 bits of where it is in memory, which a number holds exactly; 0 where it is not loaded. */
+  /** The lower 48 bits of its address in memory, which a number holds exactly; 0 if it is not loaded. */
   readonly address: number;
   readonly offset: number;
   readonly size: number;
@@ -14,7 +14,7 @@ const NOBITS = 8;
 
 /**
  * The sections of an ELF file.
- * @throws where it is none, or of another class or byte order.
+ * @throws if it is none, or of another class or byte order.
  */
 export function sectionsOf(elf: Buffer): Section[] {
   if (elf.length < 64 || elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2 || elf[5] !== 1)
@@ -41,7 +41,7 @@ export function stringAt(data: Buffer, offset: number): string {
   return data.toString('latin1', offset, data.indexOf(0, offset));
 }
 
-/** The bytes of a section, or undefined where there is none of that name. */
+/** The bytes of a section, or undefined if there is none of that name. */
 export function sectionData(elf: Buffer, name: string): Buffer | undefined {
   const found = sectionsOf(elf).find((section) => section.name === name && !section.empty);
   return found && elf.subarray(found.offset, found.offset + found.size);

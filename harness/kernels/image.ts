@@ -1,4 +1,4 @@
-/** What a kernel's image tells about itself: its types (BTF) and what it exports. */
+/** Reads facts from a kernel's image: its types (BTF) and its exports. */
 import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export interface ImageFacts {
   readonly symvers: string;
 }
 
-/** How payloads begin, and what unpacks them. */
+/** The first bytes of payloads, and the programs that unpack them. */
 const COMPRESSIONS = [
   { magic: '28b52ffd', command: 'zstd -dc' },
   { magic: 'fd377a58', command: 'xz -dc --single-stream' },
@@ -40,7 +40,7 @@ function payload(bzImage: Buffer): Buffer {
 /** The header of the types, of version 1, without flags and 24 bytes long; types are first, at offset 0. */
 const BTF_HEADER = Buffer.from('9feb01001800000000000000', 'hex');
 
-/** What arm64 boots: the kernel as it lies in memory (Documentation/arch/arm64/booting.rst). */
+/** The image that arm64 boots: the kernel as it lies in memory (Documentation/arch/arm64/booting.rst). */
 function isRaw(image: Buffer): boolean {
   return image.length > 64 && image.toString('latin1', 56, 60) === 'ARMd';
 }

@@ -7,20 +7,20 @@ import type { Checks } from './catalogue.js';
 export interface Kernel {
   /** Its name in the catalogue. */
   readonly name: string;
-  /** What uname -r says. */
+  /** Its release, as `uname -r` prints it. */
   readonly release: string;
   readonly arch: Architecture;
   /** The image that QEMU boots. */
   readonly image: string;
   /** Its modules, as far as there are any: a directory such as lib/modules/<release>. */
   readonly modules: string;
-  /** What a root must see, and where, to build modules for it. */
+  /** The directories that a root must see to build modules for it, and where. */
   readonly headers: Bind[];
   /** The directory to build against, inside such a root. */
   readonly kdir: string;
-  /** What it looks for all the while. */
+  /** The errors that it looks for while it runs. */
   readonly checks?: Checks | undefined;
-  /** How many times longer than on others everything takes. */
+  /** The factor by which everything takes longer on it than on others. */
   readonly slower?: number | undefined;
   /** Image and headers come of one build: their structures are the same, and the image does not tell of them. */
   readonly builtTogether?: boolean;

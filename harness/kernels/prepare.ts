@@ -13,14 +13,14 @@ export interface PrepareOptions {
   image: string;
   /** The configuration that the image was built with, or one as near as can be had. */
   config: string;
-  /** What of the source the result depends on. */
+  /** Identifies the part of the source that the result depends on. */
   sourceKey: string;
   /** Path of the source: a tarball, or a tree. */
   source: () => Promise<string>;
 }
 
 export interface PreparedHeaders {
-  /** What modules are built against. */
+  /** The directory that modules are built against. */
   readonly headers: string;
   /** Holds kernel/…, the drivers that guests need. */
   readonly modules: string;

@@ -8,7 +8,7 @@ import type { Kernel } from './kernel.js';
 import { unpack } from './packages.js';
 import { prepareHeaders } from './prepare.js';
 
-/** What headers are configured with. */
+/** A configuration for headers. */
 export interface Configuration {
   /** The kernel whose image's configuration is taken. */
   kernel: LockedKernel;
@@ -16,7 +16,10 @@ export interface Configuration {
   without: readonly string[];
 }
 
-/** The configuration of an image, but for some options; the packages of some images hold none. */
+/**
+ * The configuration of an image, without some options.
+ * @throws if the image's packages hold none.
+ */
 async function configurationOf({ kernel, without }: Configuration): Promise<string> {
   const { dir, modules } = await unpack(kernel);
   const places = [join(modules, 'config'), join(dir, 'boot', `config-${kernel.release}`)];
@@ -28,9 +31,9 @@ async function configurationOf({ kernel, without }: Configuration): Promise<stri
   return without.reduce(switchedOff, text);
 }
 
-/** What headers are prepared from. */
+/** A source that headers are prepared from. */
 export interface HeaderSource {
-  /** What the result depends on of it. */
+  /** Identifies the part of it that the result depends on. */
   key: string;
   /** Provides its path: a tarball, or a tree. */
   path: () => Promise<string>;
@@ -38,7 +41,7 @@ export interface HeaderSource {
 
 /**
  * A kernel whose image is packaged and whose headers are not.
- * @throws where it is for another architecture than amd64, for which no headers are prepared here.
+ * @throws if it is for another architecture than amd64: headers are prepared for amd64 only.
  */
 export async function withPreparedHeaders(
   { name, arch }: CatalogueEntry,
@@ -68,7 +71,7 @@ export async function withPreparedHeaders(
   };
 }
 
-/** What an entry's headers are configured with: what its own image is, where nothing is said. */
+/** The configuration for an entry's headers: its own image's, unless the entry says otherwise. */
 export async function configFor({ headers }: CatalogueEntry, own: LockedKernel): Promise<Configuration> {
   const { config, without = [] } = headers.from === 'source' || headers.from === 'tree' ? headers : {};
   return { kernel: config === undefined ? own : await lockedKernel(config), without };

@@ -19,7 +19,7 @@ async function fromPackages({ name, arch }: CatalogueEntry, locked: LockedKernel
   return { name, release, arch, image, modules, headers: await headerBinds(dir), kdir };
 }
 
-/** From packages, but for the headers: they are prepared from the source that is locked. */
+/** From packages, except the headers, which are prepared from the source that is locked. */
 async function fromSource(entry: CatalogueEntry, locked: LockedKernel): Promise<Kernel> {
   const { source } = locked;
   if (!source)

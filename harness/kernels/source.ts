@@ -17,7 +17,7 @@ async function fetchSource(source: ArchiveSource, dir: string): Promise<void> {
 
 /**
  * The path of a source package's tarball, downloaded if it is not in the cache (160 MB).
- * @throws where the pool no longer has it.
+ * @throws if the pool no longer has it.
  */
 export async function provideSource(source: ArchiveSource): Promise<string> {
   const dir = await cached({

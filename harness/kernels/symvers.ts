@@ -26,7 +26,7 @@ function offsetOf(sections: Section[], address: number): number {
 /**
  * What the kernel's build would have written to Module.symvers.
  * @param vmlinux the kernel as ELF, which may be stripped
- * @throws where it exports nothing.
+ * @throws if it exports nothing.
  */
 export function symversOf(vmlinux: Buffer): string {
   const sections = sectionsOf(vmlinux);

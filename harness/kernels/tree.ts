@@ -13,7 +13,7 @@ import type { Kernel } from './kernel.js';
 /**
  * Reads what follows `--kernel-tree`, NAME=PATH, once for each.
  * @returns absolute paths, by the names of the entries that they stand for
- * @throws where one has another form, or names nothing.
+ * @throws if one has another form, or names nothing.
  */
 export function parseTrees(options: readonly string[]): Record<string, string> {
   const trees = options.map((option) => {
@@ -48,7 +48,7 @@ async function buildTree({ name, arch }: CatalogueEntry, tree: string): Promise<
   return { name, release: await releaseOf(tree), arch, image, modules: tree, headers, kdir: tree };
 }
 
-/** The binds of packages of headers, at the places where Debian installs them: beside what a root has there. */
+/** The binds of header packages, at the places where Debian installs them, beside what a root has there. */
 export async function headerBinds(root: string): Promise<Bind[]> {
   const within = async (dir: string, prefix: string) =>
     (await readdir(join(root, dir)))
@@ -92,9 +92,9 @@ async function installed({ name, arch }: CatalogueEntry, root: string): Promise<
 }
 
 /**
- * The kernel that a directory holds; undefined where it is a source that has not been built.
+ * The kernel that a directory holds; undefined if it is a source that has not been built.
  * @param entry the entry of the catalogue that it stands for
- * @throws where it is neither.
+ * @throws if it is neither.
  */
 export async function provideTree(entry: CatalogueEntry, path: string): Promise<Kernel | undefined> {
   if (!(await stat(path)).isDirectory()) throw new Error(`${path} is not a directory`);
@@ -115,9 +115,9 @@ export async function treeSource(path: string): Promise<HeaderSource> {
 }
 
 /**
- * What a source calls itself, where its configuration adds nothing: as its scripts/setlocalversion puts it
+ * The release of a source whose configuration adds nothing to it: as its scripts/setlocalversion puts it
  * together, outside a repository.
- * @throws where its Makefile does not tell.
+ * @throws if its Makefile does not tell.
  */
 export async function treeRelease(path: string): Promise<string> {
   const { stdout } = await execa('make', ['-s', '--no-print-directory', '-C', path, 'kernelversion']);

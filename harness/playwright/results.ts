@@ -61,11 +61,11 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
   };
 }
 
-/** What `--grep` is where it was not given. */
+/** The value of `--grep` if it was not given. */
 const EVERYTHING = String(/.*/);
 
 /**
- * Which part of its suite a cell's tests are, or undefined where they are all of it.
+ * The part of its suite that a cell's tests are, or undefined if they are all of it.
  * @param files of the suite
  * @param grep what titles had to match
  */
@@ -102,13 +102,13 @@ export default class Results implements Reporter {
   readonly #projects = new Map<string, FullProject>();
   /** When this run began with each project. */
   readonly #began = new Map<string, string>();
-  /** How many tests of each project, and of each file in it, are still to come. */
+  /** The number of tests of each project, and of each file in it, that are still to come. */
   readonly #left = new Map<string, number>();
-  /** What earlier runs have left to this one. */
+  /** The results of earlier runs that this one goes on with. */
   readonly #kept = readKept();
   #grep: FullConfig['grep'] = /.*/;
   #rootDir = '';
-  /** What was checked out when the run began. */
+  /** The commit that was checked out when the run began. */
   #commit: Promise<string | undefined> = Promise.resolve(undefined);
   #pending = Promise.resolve();
 
@@ -183,7 +183,7 @@ export default class Results implements Reporter {
     return (await unchangedSince(commit))(file) ? commit : undefined;
   }
 
-  /** What a project's cell is, as far as it has been run. */
+  /** A project's cell, as far as it has been run. */
   async #finished(project: string, cell: Cell): Promise<Cell> {
     const of = this.#projects.get(project);
     const left = this.#left.get(project) ?? 0;

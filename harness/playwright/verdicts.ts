@@ -24,7 +24,7 @@ const MARKS: Record<Verdict, [string, string]> = {
 const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
 const paint = (text: string, colour: string) => (colours ? `\x1b[${colour}m${text}\x1b[0m` : text);
 
-/** Whether an error is one of the machinery: Playwright hands over its name in front of its message. */
+/** Says whether an error is trouble with the machinery: Playwright hands over its name in front of its message. */
 const isInfrastructure = ({ message, stack }: TestError) =>
   /^InfrastructureError: /.test(stripVTControlCharacters(message ?? stack ?? ''));
 
@@ -56,7 +56,7 @@ function firstLine({ message, value }: TestError): string {
 export default class Verdicts implements Reporter {
   readonly #counts: Record<Verdict, number> = { passed: 0, failed: 0, skipped: 0, infrastructure: 0 };
   readonly #reasons: string[] = [];
-  /** What did not pass, once more where it is seen: at the end. */
+  /** The tests that did not pass, printed again at the end, where they are seen. */
   readonly #failures: string[] = [];
   #total = 0;
   #done = 0;

@@ -1,4 +1,4 @@
-/** What the tracker is told of kernels on which the module does not work. */
+/** Issues about kernels on which the module does not work. */
 import { cellId, cellVerdict } from './runs.js';
 import type { Cell } from './runs.js';
 
@@ -20,7 +20,7 @@ function failure({ file, title, log }: Cell['tests'][number]): string {
 
 /**
  * An issue for each kernel on which a spec failed; trouble with the machinery says nothing about a kernel.
- * @param where the run's page, for readers
+ * @param where address of the run's page, for readers
  */
 export function brokenKernels(cells: readonly Cell[], where: string): Issue[] {
   const broken = cells.filter((cell) => cell.kernel !== '' && cellVerdict(cell) === 'failed');

@@ -50,7 +50,7 @@ export function elapsed({ startedAt, endedAt = startedAt, ms }: Cell): number {
   return ms ?? Date.parse(endedAt) - Date.parse(startedAt);
 }
 
-/** Of each commit, what {@link unchangedSince} answers. */
+/** The answer of {@link unchangedSince} for each commit. */
 export type Standing = ReadonlyMap<string, (file: string) => boolean>;
 
 /** A test's newest outcome, and the cell that it is in. */
@@ -78,7 +78,7 @@ function standingTests(
   return found;
 }
 
-/** What a project has kept of its cells, newest first. */
+/** The cells that a project has kept, newest first. */
 function keptOf(
   name: string,
   files: ReadonlyMap<string, readonly string[]>,

@@ -12,7 +12,7 @@ function resultLine({ file, title, verdict, reason }: TestOutcome, number: numbe
   return `${word} ${number} ${name}${skip}`;
 }
 
-/** What went wrong, as diagnostic lines; trouble with the machinery says so. */
+/** The errors of a test as diagnostic lines; trouble with the machinery says so. */
 function diagnostics({ verdict, log }: TestOutcome): string[] {
   if (verdict !== 'failed' && verdict !== 'infrastructure') return [];
   const lines = log.split('\n').filter((line) => line.trim() !== '');

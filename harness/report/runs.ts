@@ -1,4 +1,4 @@
-/** What was run: cells of kernel and suite, kept as a file a run, newest first where they are shown. */
+/** The record of runs: cells of kernel and suite, one file for each run. They are shown newest first. */
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ const test = z.object({
   title: z.string(),
   verdict,
   ms: z.number(),
-  /** What went wrong, with what was attached; empty where nothing did. */
+  /** What went wrong, with what was attached; empty if nothing did. */
   log: z.string(),
   reason: z.string().optional(),
-  /** Of which it is a result, where nothing that its file depends on differed from it: {@link cleanCommit}. */
+  /** The commit that this result is valid for, if nothing that its file depends on differed from it: {@link cleanCommit}. */
   commit: z.string().optional(),
 });
 export type TestOutcome = z.infer<typeof test>;
@@ -30,9 +30,9 @@ export const cellSchema = z.object({
   startedAt: z.string(),
   /** When its last test ended; earlier versions did not keep it. */
   endedAt: z.string().optional(),
-  /** How long it took, where that is not the time between: parts of it were run at other times. */
+  /** Its duration, if that is not the time between start and end, because parts of it ran at other times. */
   ms: z.number().optional(),
-  /** Which part of the suite was run, where it was not the whole: "3 of 33 files". */
+  /** The part of the suite that was run, such as "3 of 33 files"; none if it was the whole. */
   part: z.string().optional(),
   tests: z.array(test),
 });
@@ -40,7 +40,7 @@ export type Cell = z.infer<typeof cellSchema>;
 
 const runFile = z.object({ cells: z.array(cellSchema) });
 
-/** Where results are kept: as the run says, or `report` in the project. */
+/** The directory of results: as the run says, or `report` in the project. */
 export function reportDir(): string {
   return run().report ?? join(harness().root, 'report');
 }
@@ -56,7 +56,7 @@ export function splitProject(name: string): { suite: string; kernel: string } {
   return at < 0 ? { suite: name, kernel: '' } : { suite: name.slice(0, at), kernel: name.slice(at + 1) };
 }
 
-/** How a cell went: a failure outweighs trouble with the machinery, and that a pass. */
+/** The outcome of a cell: a failure outweighs trouble with the machinery, which outweighs a pass. */
 export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
   const found = tests.map((each) => each.verdict);
   if (found.includes('failed')) return 'failed';
@@ -64,7 +64,7 @@ export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
   return found.includes('passed') ? 'passed' : 'skipped';
 }
 
-/** Of runs of a cell the one that ended last comes first. */
+/** Compares runs of a cell: the one that ended last comes first. */
 function byAge(a: Cell, b: Cell): number {
   return (b.endedAt ?? b.startedAt).localeCompare(a.endedAt ?? a.startedAt);
 }

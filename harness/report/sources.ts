@@ -1,10 +1,10 @@
-/** What a result is a result of: the commit, as far as specs depend on it. */
+/** The commit that a result is valid for, as far as specs depend on it. */
 import { execa } from 'execa';
 import { harness } from '../util/config.js';
 
 const SPEC = /^specs\/[^/]+\/[^/]+\.spec\.ts$/;
 
-/** The lines that a command of Git prints on what specs depend on; undefined where it fails. */
+/** The lines that a Git command prints about the files that specs depend on; undefined if it fails. */
 async function lines(dir: string, ...words: string[]): Promise<string[] | undefined> {
   const args = ['-c', 'safe.directory=*', ...words, '--', ...harness().sources];
   const { exitCode, stdout } = await execa('git', args, { cwd: dir, reject: false });
@@ -14,7 +14,7 @@ async function lines(dir: string, ...words: string[]): Promise<string[] | undefi
 /**
  * The commit that is checked out.
  * @param dir the repository
- * @returns undefined where anything that specs depend on differs from it, or nothing is under Git
+ * @returns undefined if anything that specs depend on differs from it, or nothing is under Git
  */
 export async function cleanCommit(dir: string = harness().root): Promise<string | undefined> {
   if ((await lines(dir, 'status', '--porcelain'))?.length !== 0) return undefined;
@@ -22,8 +22,8 @@ export async function cleanCommit(dir: string = harness().root): Promise<string 
 }
 
 /**
- * Which results of an earlier commit are results of the one that is checked out as well.
- * @param commit of which they are
+ * Finds the results of an earlier commit that are valid for the commit that is checked out.
+ * @param commit the earlier one
  * @param dir the repository
  * @returns says of a spec file, by its path in the repository, whether it and everything it depends on
  * have stayed the same; of the specs in other files it does not depend

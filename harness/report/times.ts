@@ -1,4 +1,4 @@
-/** How long each kernel took: to fetch, prepare and build for, to boot, and to run the specs. */
+/** The time that each kernel took: to fetch, prepare and build for, to boot, and to run the specs. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ function duration(seconds: number | undefined): string {
   return seconds < 120 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} min`;
 }
 
-/** How many seconds all of the cells took. */
+/** The seconds that all of the cells took together. */
 function seconds(cells: readonly Cell[]): number {
   return cells.reduce((all, cell) => all + elapsed(cell), 0) / 1000;
 }

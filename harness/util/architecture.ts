@@ -1,16 +1,16 @@
 /** Architectures that kernels are for, by Debian's names. Everything is built on amd64. */
 
 interface Traits {
-  /** How GNU calls it: a directory of libraries, and what the names of its tools begin with. */
+  /** GNU's name for it: of its directory of libraries, and the prefix of its tools. */
   readonly gnu: string;
-  /** How Rust calls its user space. */
+  /** Rust's name for its user space. */
   readonly rust: string;
   /** The C compiler that kernels of the archive were built with. */
   readonly cc: string;
   readonly strip: string;
-  /** What the kernel's makefiles have to be told. */
+  /** Variables for the kernel's makefiles. */
   readonly kbuild: Readonly<Record<string, string>>;
-  /** What names of system calls begin with in the kernel. */
+  /** The prefix of system calls' names in the kernel. */
   readonly syscall: string;
 }
 

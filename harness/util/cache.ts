@@ -8,7 +8,7 @@ import { lock } from 'proper-lockfile';
 import { harness } from './config.js';
 import { run } from './run.js';
 
-/** Where everything that is downloaded or built is kept: as the run says, or in the user's cache directory. */
+/** The directory of everything that is downloaded or built: as the run says, or in the user's cache directory. */
 export function cacheDir(): string {
   return run().cache ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), harness().name);
 }
@@ -38,7 +38,7 @@ function startTime(pid: string): string | undefined {
 /** After this long nobody builds any more, in ms: for what belongs to processes that cannot be seen from here. */
 const ABANDONED = 24 * 3_600_000;
 
-/** Whether the process that a {@link temporaryName} tells of has died, as far as that can be known from here. */
+/** Says whether the process that a {@link temporaryName} names has died, as far as that can be known from here. */
 async function isAbandoned(path: string, owner: RegExpExecArray): Promise<boolean> {
   const [, namespace, pid = '', started] = owner;
   if (namespace === pidNamespace) return startTime(pid) !== started;
@@ -62,15 +62,15 @@ export function temporaryName(): string {
 }
 
 export interface CacheEntry {
-  /** What is cached: the name of a subdirectory. */
+  /** The kind of thing that is cached: the name of a subdirectory. */
   kind: string;
   /** A readable beginning of the entry's name. */
   label: string;
-  /** What the entry is a function of. */
+  /** Everything that the entry depends on. */
   key: string[];
   /** Fills a new directory. */
   build: (dir: string) => Promise<void>;
-  /** How many entries of this kind and label to keep; all by default. */
+  /** The number of entries of this kind and label to keep; all by default. */
   keep?: number;
 }
 

@@ -1,4 +1,4 @@
-/** What all commands of scripts/ have in common: their arguments, --help, and how they say what is wrong. */
+/** Arguments, --help and error messages, for all commands of scripts/. */
 import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
 
@@ -11,7 +11,7 @@ export function refuse(message: string): never {
   process.exit(2);
 }
 
-/** Says what went wrong, with the place in the code where that is needed to understand it. */
+/** Prints an error: its message, and for an unexpected one the place in the code too. */
 export function explain(error: unknown): void {
   const known = error instanceof Error && !UNEXPECTED.some((each) => error instanceof each);
   console.error(known ? error.message : error);
@@ -29,9 +29,9 @@ function ownWords(
 }
 
 interface CommandOptions {
-  /** The exit status where something fails. */
+  /** The exit status if something fails. */
   trouble?: number;
-  /** What is behind the options is a command with options of its own. */
+  /** A command with options of its own follows the options. */
   wraps?: boolean;
 }
 

@@ -1,9 +1,9 @@
-/** What a project tells the harness of itself: once, in a file that its Playwright configuration and its scripts import. */
+/** The configuration of a project that uses the harness: one file, which its Playwright configuration and its scripts import. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Architecture } from './architecture.js';
 
-/** How a command ended, with what it printed. */
+/** The result of a command: its exit status and output. */
 export interface RunResult {
   readonly exitCode: number;
   readonly stdout: string;
@@ -37,11 +37,11 @@ export interface ModuleSources {
    * build directory and the modules, the variable BTF names the image's types.
    */
   readonly audit?: string;
-  /** Builds whatever else is wanted into the directory of the build; `src` goes afterwards. */
+  /** Builds anything else into the directory of the build; `src` is removed afterwards. */
   readonly also?: (build: ModuleBuild) => Promise<void>;
 }
 
-/** What guests have beside their packages. */
+/** The contents of guests' roots beside packages. */
 export interface GuestContents {
   /**
    * A directory of C files. Each becomes a program in /usr/local/bin, linked statically with the parts that
@@ -55,7 +55,7 @@ export interface GuestContents {
 export interface HarnessConfig {
   /** Short, in lower case: the name of the cache's directory and of temporary ones. */
   readonly name: string;
-  /** What pages call the project; its name by default. */
+  /** The project's name on pages; `name` by default. */
   readonly title?: string;
   /** The project's root directory: specs are told by their paths in it, and reports are kept in `report` there. */
   readonly root: string;
@@ -98,7 +98,7 @@ export function defineHarness(config: HarnessConfig): Harness {
 
 /**
  * What {@link defineHarness} has defined.
- * @throws where nothing has.
+ * @throws if nothing has.
  */
 export function harness(): Harness {
   if (defined) return defined;

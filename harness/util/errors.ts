@@ -1,4 +1,4 @@
-/** Errors that tell whom they speak against. */
+/** Errors that say what is at fault: the machinery, or what is tested. */
 
 /** Adds the tail of a guest's console to a message. */
 export const withConsole = (message: string, console: string) =>

@@ -1,4 +1,4 @@
-/** What programs print as JSON, an object on each line. */
+/** Parses what programs print as JSON, an object on each line. */
 import type { z } from 'zod';
 
 function parsed(line: string): unknown {

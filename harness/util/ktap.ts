@@ -1,6 +1,6 @@
 /** Results of tests by name, from KTAP (the kernel's form of TAP), and how two lists of them differ. */
 
-/** How a test went; `missing` is said of one that is in another list only. */
+/** The outcome of a test; `missing` if only another list has it. */
 export type Outcome = 'ok' | 'not ok' | 'skip' | 'xfail' | 'missing';
 
 /** Outcomes by the names of tests; a subtest's name begins with its test's. */
@@ -58,14 +58,14 @@ export function parseKtap(text: string): Map<string, Outcome> {
   return results;
 }
 
-/** How a test that did not always go the same went, without something and with it. */
+/** The outcomes of a test that varied, without something and with it. */
 export interface Varying {
   readonly name: string;
   readonly without: readonly Outcome[];
   readonly withIt: readonly Outcome[];
 }
 
-/** What differs between runs without something and runs with it. */
+/** The differences between runs without something and runs with it. */
 export interface Comparison {
   /** Goes otherwise with it, as far as these runs tell. */
   readonly changed: Varying[];

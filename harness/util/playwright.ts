@@ -1,8 +1,8 @@
-/** How Playwright is started by programs of ours. */
+/** Starting Playwright from a program. */
 
 /**
  * The command of Playwright's runner, to which arguments are added. It is told to end, and ends its guests,
- * when whoever has started it is gone, however that happens.
+ * when its starter is gone, however that happens.
  */
 export const PLAYWRIGHT: readonly [string, ...string[]] = [
   'setpriv',

@@ -1,4 +1,4 @@
-/** What one run is: told by whoever starts it to all of its processes, in one variable of the environment. */
+/** The settings of one run. Its starter hands them to all of its processes, in one variable of the environment. */
 import { z } from 'zod';
 
 const runConfig = z.strictObject({
@@ -34,8 +34,8 @@ export type RunConfig = z.infer<typeof runConfig>;
 const VARIABLE = 'KMOD_HARNESS_RUN';
 
 /**
- * What this run is. The user's own KMOD_HARNESS_CACHE and KMOD_HARNESS_MIRROR count where nothing else is said.
- * @throws {z.ZodError} where the variable holds anything else.
+ * The settings of this run. The user's KMOD_HARNESS_CACHE and KMOD_HARNESS_MIRROR count if the run says nothing else.
+ * @throws {z.ZodError} if the variable holds anything else.
  */
 export function run(): RunConfig {
   const { KMOD_HARNESS_CACHE: cache, KMOD_HARNESS_MIRROR: mirror } = process.env;
@@ -43,7 +43,7 @@ export function run(): RunConfig {
   return { ...(cache && { cache }), ...(mirror && { mirror }), ...own };
 }
 
-/** The environment that makes a process part of this run, but for what is changed. */
+/** The environment that makes a process part of this run, with some settings changed. */
 export function runEnvironment(changes: RunConfig): Record<string, string> {
   return { [VARIABLE]: JSON.stringify({ ...run(), ...changes }) };
 }

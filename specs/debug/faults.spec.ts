@@ -31,7 +31,7 @@ const OPERATIONS: Record<string, [object, number, number]> = {
   removal: [{ ...PIDS, ...NAMESPACES }, 3, 0],
 };
 
-/** What `fault` says of an operation once it went through. */
+/** The output of `fault` about an operation that went through. */
 const walked = z.object({ allocations: z.number(), refused: z.number() });
 
 for (const [operation, [agent, fewest, fewestRefused]] of Object.entries(OPERATIONS)) {

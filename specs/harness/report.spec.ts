@@ -193,11 +193,13 @@ test('a result stands until what it depends on is committed anew', async () => {
     return ['specs/vm/guest.spec.ts', 'specs/kernels/page.spec.ts'].map(stands);
   };
   expect(await after('README.md')).toEqual([true, true]);
+  expect(await after('specs/README.md')).toEqual([true, true]);
   expect(await after('harness/report/page.ts')).toEqual([true, true]);
   expect(await after('specs/vm/guest.spec.ts')).toEqual([false, true]);
   expect(await after('specs/kernels/new.spec.ts')).toEqual([true, true]);
   for (const path of [
     'module/Kbuild',
+    'docs/abi/create.md',
     'specs/support/guest.ts',
     'harness/playwright/verdicts.ts',
     'playwright.config.ts',

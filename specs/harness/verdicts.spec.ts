@@ -1,4 +1,4 @@
-/** How the runner tells what became of a spec, and that it leaves nothing behind however it ends. */
+/** The runner's verdicts on specs, and that it leaves nothing behind however it ends. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

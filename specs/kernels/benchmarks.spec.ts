@@ -33,7 +33,7 @@ test.afterAll(async () => {
 
 const open = (scheme: 'light' | 'dark') => openPage(browser, join(dir, 'index.html'), scheme);
 
-/** What a page shows of each figure on each kernel. */
+/** The values that a page shows for each figure on each kernel. */
 interface Shown {
   id: string;
   kernel: string;

@@ -11,7 +11,7 @@ import type { Recorded } from '../support/escapes/table.js';
 import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 
-/** What this run shows; `npm run docs:escapes -- test-results/escapes.json` makes it the table. */
+/** The results of this run; `npm run docs:escapes -- test-results/escapes.json` makes the table of them. */
 const RUN = join(repository, 'test-results/escapes.json');
 
 // The peers are looked at, not the kernel's memory: without its debugging they are twice as fast.

@@ -43,7 +43,7 @@ async function smallCgroup(guest: BootedGuest): Promise<void> {
 const ended = z.object({ way: z.string(), count: z.number() });
 const hog = z.object({ kills: z.number() });
 
-/** How often each way ended, as `starve` counts. */
+/** The number of times that each ending was reached, as `starve` counts. */
 async function starve(guest: LoadedGuest, killable: boolean, object: object, rounds: number) {
   const words = `${killable ? '--killable ' : ''}0 ${4 * KIB} ${rounds} '${JSON.stringify(object)}'`;
   const text = await guest.sh(`starve ${TOP}/small ${words}`, { timeoutMs: 800_000 });

@@ -12,7 +12,7 @@ import { expect, test } from '../support/fixtures.js';
 test.describe.configure({ mode: 'serial', timeout: 1_800_000 });
 
 let dir = '';
-/** What the runner printed of specs that fail in recorded guests. */
+/** The runner's output about specs that fail in recorded guests. */
 let printed = '';
 /** The recordings that it names: of a race, and of a spec that expects something else. */
 let [race, expectation] = ['', ''];

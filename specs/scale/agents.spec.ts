@@ -27,7 +27,7 @@ async function memory(guest: BootedGuest): Promise<Memory> {
   return { slab, available: Number(/MemAvailable: +(\d+) kB/.exec(text)?.[1]) * 1024 };
 }
 
-/** What `count` agents take, from one measurement to the next, for each of them. */
+/** The memory for each of `count` agents, from one measurement to the next. */
 function each(count: number, from: Memory, to: Memory): Memory {
   return { slab: (to.slab - from.slab) / count, available: (from.available - to.available) / count };
 }

@@ -1,4 +1,4 @@
-/** Runs specs that are meant to end badly; specs/unit/verdicts.spec.ts looks at how that is told. */
+/** Runs specs that are meant to end badly; specs/harness/verdicts.spec.ts looks at how that is told. */
 import { defineConfig } from '@playwright/test';
 import '../../harness.config.js';
 import { run } from '../../harness/util/run.js';

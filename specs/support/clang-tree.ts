@@ -10,7 +10,7 @@ import { copyModule, moduleKey } from './module.js';
 
 /**
  * What `make LLVM=1 olddefconfig` with clang 19 makes of the configuration of the archive's 7.3, as far as
- * modules are built by it; null where gcc alone has an option.
+ * modules are built by it; null if gcc alone has an option.
  */
 const BY_CLANG = {
   AS_IS_GNU: null,
@@ -88,7 +88,7 @@ const BUILD = `make W=1 CONFIG_OBJTOOL_WERROR=y && llvm-readelf -p .comment swar
  * Builds the module as `make` does, with clang alone in reach, for a kernel whose headers have no .config
  * and say that clang has built it; cached by content.
  * @returns what the build printed, with the compilers and linkers that the module names at its end.
- * @throws where it fails.
+ * @throws if it fails.
  */
 export async function buildWithClang(kernel: Kernel): Promise<string> {
   const root = await clangRoot();

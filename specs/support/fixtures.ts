@@ -1,4 +1,4 @@
-/** What specs are given: a guest in the state that its type says. */
+/** The fixtures of specs: a guest in the state that its type says. */
 import type { TestInfo } from '@playwright/test';
 import { BOOTING, guestOf, guestTest, withGuest } from '../../harness/playwright/fixtures.js';
 import type { LoadedGuest } from './loaded-guest.js';

@@ -20,7 +20,7 @@ export const NAMESPACES = {
 /** A shell line that prints every namespace of its process, name and inode. */
 export const SHOW_NAMESPACES = `for n in ${Object.keys(NAMESPACES).join(' ')}; do readlink /proc/self/ns/$n; done`;
 
-/** What `attempt` printed: each attempt and how it went. */
+/** The lines that `attempt` printed: each attempt and its result. */
 export function attempts(stdout: string): string[] {
   return stdout.split('\n').filter(Boolean);
 }
@@ -66,7 +66,7 @@ export function shrink(caches: readonly string[]): string {
   return `for cache in ${caches.join(' ')}; do echo 1 >/sys/kernel/slab/$cache/shrink; done`;
 }
 
-/** What the module has said in a guest's log; others, such as a clock's watchdog, speak there too. */
+/** The module's lines in a guest's log; others, such as a clock's watchdog, write there too. */
 export async function moduleLog(guest: BootedGuest): Promise<string[]> {
   return (await guest.kernelLog()).split('\n').filter((line) => /\bswarm_guard: /.test(line));
 }
@@ -77,7 +77,7 @@ export async function destroyAll(guest: LoadedGuest): Promise<void> {
   await guest.sh(`${ids}; cat /tmp/ids >/proc/swarm/destroy`, { timeoutMs: 300_000 });
 }
 
-/** How many violations were counted while `work` ran. */
+/** The number of violations that were counted while `work` ran. */
 export async function violationsDuring(guest: LoadedGuest, work: () => Promise<unknown>): Promise<number> {
   const before = (await guest.swarm.status()).violations;
   await work();
@@ -89,7 +89,7 @@ export async function background(guest: LoadedGuest, line: string): Promise<numb
   return Number(await guest.sh(`setsid ${line} >/dev/null 2>&1 </dev/null & echo $!`));
 }
 
-/** What a reader of `census` tells. */
+/** A line of a reader of `census`. */
 const seen = z.object({
   how: z.string(),
   lines: z.number(),
@@ -100,14 +100,14 @@ const seen = z.object({
   churned: z.number(),
 });
 
-/** What a reader of `census` saw of the agents that lived through its reads. */
+/** The findings of a reader of `census` about the agents that lived through its reads. */
 export interface Census {
-  /** How it read, as it was told. */
+  /** The way in which it read, as it was told. */
   readonly how: string;
   readonly lines: number;
   /** Agents that came and went meanwhile. */
   readonly churned: number;
-  /** Whatever is wrong: agents missing, twice, out of order, and what is no line; empty where all is well. */
+  /** Whatever is wrong: agents missing, twice, out of order, and what is no line; empty if all is well. */
   readonly wrong: string[];
 }
 

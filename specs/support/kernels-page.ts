@@ -15,7 +15,7 @@ export interface Answer {
 
 /**
  * What `make probe` prints for a kernel.
- * @throws where it fails.
+ * @throws if it fails.
  */
 export async function probe(kernel: Kernel): Promise<Answer[]> {
   const { exitCode, output } = await inModule({ command: ['make', '-s', 'probe'], kernel });

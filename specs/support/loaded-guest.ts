@@ -34,7 +34,7 @@ export class LoadedGuest extends BootedGuest {
     return this.#swarm;
   }
 
-  /** Whether the module is loaded still, as far as this guest was told. */
+  /** Says whether the module is still loaded, as far as this guest was told. */
   get isLoaded(): boolean {
     return !this.#unloaded;
   }

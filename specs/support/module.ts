@@ -21,7 +21,7 @@ export interface BuiltModule {
   readonly bench: string;
   /** Path of the Rust integration test, a program to be run in the guest. */
   readonly integrationTest: string;
-  /** What the build printed. */
+  /** The build's output. */
   readonly log: string;
 }
 

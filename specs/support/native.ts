@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
 const nativeDir = join(repository, 'client/native');
 const moduleDir = join(repository, 'module');
 
-/** What builds the part in C++, on the host: command and Debian package. */
+/** The programs that build the part in C++, on the host: command and Debian package. */
 const TOOLS = [
   ['g++', 'g++'],
   ['make', 'make'],
@@ -23,7 +23,7 @@ const TOOLS = [
 
 /**
  * Where the headers of the Node that runs are: beside it, or where npm's `nodedir` says.
- * @throws where there are none, with what to install.
+ * @throws if there are none, with what to install.
  */
 export async function nodeHeaders(): Promise<string> {
   const { stdout } = await execa('npm', ['config', 'get', 'nodedir'], { reject: false });

@@ -1,4 +1,4 @@
-/** What is raced in specs/vm/races.spec.ts, and for longer in specs/long/races.spec.ts. */
+/** The races of specs/vm/races.spec.ts, and for longer of specs/long/races.spec.ts. */
 import { expect } from '@playwright/test';
 import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
@@ -10,7 +10,7 @@ import type { LoadedGuest } from './loaded-guest.js';
 
 const TIMEOUT_MS = 3_000_000;
 
-/** How often what happened, by its name. */
+/** The number of times that each thing happened, by its name. */
 const tally = z.record(z.string(), z.number());
 
 /** Runs `race` or `moment` of vm-images/guest, which must find nothing wrong, and returns what it counts. */

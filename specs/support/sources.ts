@@ -1,4 +1,4 @@
-/** How the module and its companions are built. */
+/** The module and its companions, as the harness builds them. */
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import type { ModuleBuild, ModuleSources } from '../../harness/util/config.js';
 import { BuildError } from '../../harness/util/errors.js';
 
 /** The sources that no build of the module reads, by their paths in its directory. */
-export const UNUSED = /^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*)$/;
+export const UNUSED = /^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*|.*\.md)$/;
 
 /** cargo's messages; only the one that names the test program is of interest. */
 const artifact = z.object({ executable: z.string(), target: z.object({ name: z.literal('integration') }) });

@@ -7,6 +7,10 @@ import type { GuestExtras, Provided } from '../../harness/guest/stage.js';
 import { MODULE, ORACLE, load, loadOracle } from './loaded-guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 
+/**
+ * Guests of one kernel, one after the other, with the module built for it. Specs get theirs from the fixtures
+ * `booted` and `loaded`; scripts make a stage of their own and end it with {@link Stage.discard}.
+ */
 export class Stage extends GuestStage {
   /** The module, built for this kernel. */
   readonly module: BuiltModule;
@@ -51,6 +55,7 @@ export class Stage extends GuestStage {
     return (this.#loaded = await load(guest, this.module.ko));
   }
 
+  /** Ends the guest there is; the next one is pristine, and without the module. */
   override async discard(): Promise<void> {
     this.#loaded = undefined;
     await super.discard();

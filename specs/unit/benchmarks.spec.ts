@@ -232,12 +232,12 @@ test('an operation costs what many of them take more than few, between what roun
   expect(added(without, withIt)).toEqual({ value: 5, low: -4.55, high: 10.53 });
 });
 
-/** What `crowd` says of the last thousand of a size. */
+/** A line of `crowd` about the last thousand of a size. */
 const sized = (size: number, effort: number, slab: number, line = 3000) => ({
   at: { size, effort, added: 250000, own: 0, slab, available: 80000000, line },
 });
 
-/** What `crowd` prints, with some lines in the place of others. */
+/** The output of `crowd`, with some lines in the place of others. */
 function crowdText(other: Record<string, object | undefined> = {}): string {
   const lines = {
     empty: { empty: { slab: 1000000, available: 90000000 } },

@@ -1,4 +1,4 @@
-/** What the commands of scripts/ say of themselves, and of what they do not take. */
+/** The commands of scripts/: their --help, and their answer to arguments that they do not accept. */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';

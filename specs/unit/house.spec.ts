@@ -29,7 +29,7 @@ test.afterAll(async () => {
   await rm(copy, { recursive: true, force: true });
 });
 
-/** What the checks print, having failed, once files of the copy have these lines at their ends. */
+/** The output of the checks, which must fail, with these lines at the ends of files of the copy. */
 async function complaint(planted: Record<string, string>): Promise<string> {
   for (const [file, line] of Object.entries(planted)) await appendFile(join(copy, file), `${line}\n`);
   const { exitCode, all } = await execa('npm', ['run', 'lint:imports'], {

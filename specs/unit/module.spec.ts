@@ -1,8 +1,10 @@
 /** The module's build and the tests that need no kernel. */
-import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { z } from 'zod';
 import { provideKernel } from '../../harness/kernels/provide.js';
+import { repository } from '../../harness.config.js';
 import { buildWithClang } from '../support/clang-tree.js';
 import { inModule } from '../support/module.js';
 
@@ -102,6 +104,13 @@ test('one version everywhere, and dkms knows from which kernel on', async () => 
     ],
   });
   expect(output).toMatch(/^swarm_guard (\S+) 6\.14\nversion = "\1"\nMODULE_VERSION\("\1"\);$/m);
+  const packages = await Promise.all(
+    ['package.json', 'package-lock.json'].map((name) => readFile(join(repository, name), 'utf8')),
+  );
+  const versioned = z.object({ version: z.string() });
+  const [own, lock] = packages.map((text) => versioned.parse(JSON.parse(text)).version);
+  expect(output).toContain(`MODULE_VERSION("${own ?? ''}");`);
+  expect(lock).toBe(own);
 });
 
 test('a panic that the optimiser cannot remove fails the build of the core', async () => {

@@ -95,7 +95,7 @@ function loose(object: AgentRequest): fc.Arbitrary<string> {
     });
 }
 
-/** What an object means, told by documentation alone. */
+/** The meaning of an object, by the documentation alone. */
 function meaning(object: AgentRequest) {
   return {
     memory_limit: object.memory_limit ?? 0,
@@ -116,7 +116,7 @@ function meaning(object: AgentRequest) {
   };
 }
 
-/** What the core has understood, in the same words. */
+/** The core's reading of an object, in the same words. */
 function understood(parsed: Parsed): ReturnType<typeof meaning> {
   if (parsed.kind === 'refused') throw new Error(`refused: ${JSON.stringify(parsed)}`);
   return {

@@ -1,4 +1,4 @@
-/** What the module's build finds out before it begins, with made-up trees and programs. */
+/** The checks that the module's build makes before it begins, with made-up trees and programs. */
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,7 +24,7 @@ async function write(path: string, text: string, mode = 0o644): Promise<void> {
 }
 
 interface Made {
-  /** Lines of include/config/auto.conf; none where there is no such file. */
+  /** Lines of include/config/auto.conf; none if there is no such file. */
   config?: string;
   /** More files of the tree, by their paths in it. */
   files?: Record<string, string>;

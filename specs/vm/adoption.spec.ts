@@ -1,4 +1,4 @@
-/** What adopting and attaching do to a process, its number and its limits, and what refusing them leaves. */
+/** The effects of adopting and attaching on a process, its number and its limits, and of refusing them. */
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';

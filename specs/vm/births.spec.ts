@@ -14,7 +14,7 @@ const THREE_RANGES = { id_base: 4294967295 - 3 * 1024 };
 const LIMITED = { cpu_quota: 50, pids_limit: 20 };
 const RAN = '/tmp/ran';
 
-/** What is redirected in the child of the launcher, which has not called execve. */
+/** A function that is redirected in the launcher's child, which has not called execve. */
 interface Redirection {
   function: string;
   answer: number;

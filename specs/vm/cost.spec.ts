@@ -1,4 +1,4 @@
-/** What the module costs, counted in instructions: in a guest of this kind they are the same in every run. */
+/** The module's costs, in instructions: in a guest of this kind they are the same in every run. */
 import { budgetsFor, imageId, judge, lineOf, measureCosts, readBudgets } from '../../bench/budgets.js';
 import { parseCounts } from '../../bench/measure/counted.js';
 import { QUICK_COSTS } from '../../bench/measure/costs.js';

@@ -1,4 +1,4 @@
-/** What the documents tell an operator to expect: each sentence as it is there, by effect. */
+/** The documents' promises to an operator: each sentence as it is there, by effect. */
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, expectBorn, hold, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';

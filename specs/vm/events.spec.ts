@@ -22,7 +22,7 @@ async function watching(guest: LoadedGuest, how: string, line: string): Promise<
 }
 
 const DENIED = `launch '{"spawn":true}' /usr/local/bin/attempt setns /proc/self/ns/uts >/dev/null 2>&1`;
-/** What one run of DENIED tells: created, spawned, violation, destroyed. */
+/** The events of one run of DENIED: created, spawned, violation, destroyed. */
 const EVENTS_OF_DENIED = 4;
 const TOGETHER = 100;
 

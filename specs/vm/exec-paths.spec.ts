@@ -24,7 +24,7 @@ async function under(guest: LoadedGuest, request: AgentRequest, program: string,
   return { seen, violations };
 }
 
-/** What `attempt` may execute with these paths. */
+/** The files that `attempt` may execute with these paths. */
 const listed = (guest: LoadedGuest, paths: string[], ...tries: string[]) =>
   under(guest, { exec_paths: [ATTEMPT, ...paths] }, ATTEMPT, ...tries);
 

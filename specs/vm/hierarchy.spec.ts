@@ -1,4 +1,4 @@
-/** What root may do to the cgroup hierarchy under the module's feet. */
+/** Changes that root makes to the cgroup hierarchy under the module's feet. */
 import { expect, test } from '../support/fixtures.js';
 import { background, expectActive, moduleLog } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';

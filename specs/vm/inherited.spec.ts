@@ -1,4 +1,4 @@
-/** What a process inherits from its launcher: docs/birth.md, item by item. */
+/** The things that a process inherits from its launcher: docs/birth.md, item by item. */
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
@@ -7,7 +7,7 @@ import { attempts, expectActive } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
-/** What `inherit set` sets, as `inherit look` sees it in an agent. */
+/** The things that `inherit set` sets, as `inherit look` sees them in an agent. */
 const RESET = {
   'ioprio class': '0',
   flusher: '0',

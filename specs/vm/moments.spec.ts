@@ -1,4 +1,4 @@
-/** What happens in a moment that is too short to meet, unless a function of the kernel is made slow. */
+/** Things that happen in a moment too short to meet, unless a function of the kernel is made slow. */
 import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
 import { expectNothingLeft, tallied } from '../support/races.js';
@@ -135,7 +135,7 @@ test('the module stays while a thread that has something reserved is between its
   await expectNothingLeft(loaded);
 });
 
-/** How often the hook on fork has run. */
+/** The number of times that the hook on fork has run. */
 async function forksSeen(guest: LoadedGuest): Promise<number> {
   const metrics = await guest.sh('cat /proc/swarm/metrics');
   return Number(/hook_runs_total\{function="kernel_clone"\} (\d+)/.exec(metrics)?.[1]);

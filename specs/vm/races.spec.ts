@@ -1,4 +1,4 @@
-/** What may happen at the same time, for a moment; for longer in specs/long/races.spec.ts. */
+/** Things that happen at the same time, for a moment; for longer in specs/long/races.spec.ts. */
 import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
 import {

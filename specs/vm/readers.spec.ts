@@ -10,7 +10,7 @@ import type { LoadedGuest } from '../support/loaded-guest.js';
 const FILES = { create: 3, inspect: 4, events: 5, status: 6, agents: 7, metrics: 8 } as const;
 type File = keyof typeof FILES;
 
-/** What was printed behind each line "== NAME". */
+/** The output behind each line "== NAME". */
 function sections(text: string): Map<string, string> {
   const parts = text.split(/^== (\S+)\n/m).slice(1);
   const found = new Map<string, string>();

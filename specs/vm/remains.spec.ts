@@ -1,4 +1,4 @@
-/** What is left of a gone agent while a page of it is in a file that others use. */
+/** The remains of a gone agent while a page of it is in a file that others use. */
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';

@@ -1,4 +1,4 @@
-/** What an agent uses up: docs/threat-model.md, "What agents use up". */
+/** The numbers of docs/threat-model.md, "What agents use up". */
 import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
@@ -9,7 +9,7 @@ interface Numbered {
   /** The word of `usage`. */
   readonly number: string;
   readonly what: string;
-  /** How it ends for who has used it up. */
+  /** The error for a process that has used it up. */
   readonly end: string;
   readonly sysctl?: Record<string, number>;
   /** Options of prlimit for launchers and for root. */
@@ -54,7 +54,7 @@ const NUMBERS: readonly Numbered[] = [
   },
 ];
 
-/** How much of a number `usage` got, and which error ended it. */
+/** The amount of a number that `usage` got, and the error that ended it. */
 const usage = z.object({ got: z.number(), end: z.string() });
 const parseUsage = (text: string) => usage.parse(JSON.parse(text));
 const ALL = { got: 4, end: 'ok' };

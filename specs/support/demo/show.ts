@@ -1,4 +1,4 @@
-/** What the demonstration prints: what is typed, what was expected, what was seen. */
+/** The output of the demonstration: what is typed, what was expected, what was seen. */
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,7 +12,7 @@ const green = paint(32);
 const yellow = paint(33);
 const cyan = paint(36);
 
-/** How fast a line is typed, in milliseconds a character. */
+/** The time that typing a character takes, in milliseconds. */
 const TYPING_MS = tty ? 6 : 0;
 
 export class Show {
@@ -78,7 +78,7 @@ export class Show {
     else this.#print(`   ${mark} ${what}\n       ${left}\n       ${right}`);
   }
 
-  /** Prints the summary; true where everything was as expected. */
+  /** Prints the summary; true if everything was as expected. */
   end(): boolean {
     const seconds = ((performance.now() - this.#start) / 1000).toFixed(0);
     const steps = `${this.#steps} steps in ${seconds} s`;

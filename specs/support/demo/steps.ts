@@ -7,7 +7,7 @@ import { reload } from '../loaded-guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
 import type { BuiltModule } from '../module.js';
 
-/** What a user types first. */
+/** The line that a user types first. */
 const CREATE =
   'echo \'{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":127,"spawn":true}\' > /proc/swarm/create';
 const EXECVE_DENIED = 'echo \'{"spawn":true,"syscalls":{"execve":"deny"}}\' > /proc/swarm/create';

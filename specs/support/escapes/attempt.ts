@@ -1,19 +1,19 @@
-/** What an attempt to escape is. The corpus is data; how it is run is in run.ts. */
+/** The form of an attempt to escape. The corpus is data; run.ts runs it. */
 import type { AgentRequest } from '../../../client/client.js';
 import type { Architecture } from '../../../harness/util/architecture.js';
 
 /** Kinds of violations, as the module names them. */
 export type Kind = 'fork' | 'thread' | 'execve' | 'unshare' | 'setns' | 'device' | 'control';
 
-/** What SwarmGuard is expected to answer under a policy. */
+/** The answer that SwarmGuard must give under a policy. */
 export type Expected =
   | {
       readonly outcome: 'denied';
       /** The rule of ours, or what of the kernel, that denies it. */
       readonly by: string;
-      /** What is counted; nothing where the kernel denies it by itself. */
+      /** The violations that are counted; none if the kernel denies it by itself. */
       readonly counted?: Partial<Record<Kind, number>>;
-      /** What a kernel that does not have it yet answers: then there is nothing to count. */
+      /** The answer of a kernel that does not have the call yet: then there is nothing to count. */
       readonly unknown?: RegExp;
     }
   | {
@@ -34,7 +34,7 @@ export type Peer = (typeof PEERS)[number];
 
 export interface Attempt {
   readonly id: string;
-  /** What is tried, as the table says it. */
+  /** The attempt in words, as the table has it. */
   readonly title: string;
   /** The only architecture on which there is what is tried. */
   readonly arch?: Architecture;
@@ -54,7 +54,7 @@ export interface Attempt {
   readonly escaped: string;
   /** A shell line outside, in the end. */
   readonly after?: string;
-  /** What SwarmGuard answers: by the first of these in the table. */
+  /** The answers of SwarmGuard; the table has the first one first. */
   readonly ours: readonly [Case, ...Case[]];
   /** Peers that have no rule or limit of this kind: nothing to escape from. */
   readonly without?: readonly Peer[];

@@ -1,4 +1,4 @@
-/** What people would use instead, each as it is usually run, by root. */
+/** The tools that people would use instead, each as root usually runs it. */
 import { z } from 'zod';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Peer } from './attempt.js';
@@ -27,7 +27,7 @@ function oci(name: 'crun' | 'runc'): Runner {
   };
 }
 
-/** How each peer runs a program. */
+/** The command by which each peer runs a program. */
 export const RUNNERS: Readonly<Record<Peer, Runner>> = {
   crun: oci('crun'),
   runc: oci('runc'),

@@ -3,7 +3,7 @@ import { quoted } from '../../../client/client.js';
 import type { AgentRequest, Shell } from '../../../client/client.js';
 import type { Attempt } from './attempt.js';
 
-/** How a container is started and ended. */
+/** The shell lines that start and end a container. */
 export interface Runner {
   readonly name: string;
   /** The simple command that runs a program in a container and waits for it. */
@@ -14,12 +14,12 @@ export interface Runner {
   readonly left: string;
 }
 
-/** What came of an attempt. */
+/** The result of an attempt. */
 export interface Outcome {
   readonly escaped: boolean;
   /** Violations of SwarmGuard's policies that were counted meanwhile, by kind. */
   readonly counted: Readonly<Record<string, number>>;
-  /** What it printed inside, for people. */
+  /** Its output inside, for people. */
   readonly answers: string;
 }
 
@@ -71,7 +71,7 @@ function script(attempt: Attempt, runner: Runner, mark: string): string {
   ].join('\n');
 }
 
-/** What has risen between lines "before KIND N" and "after KIND N". */
+/** The counters that have risen between lines "before KIND N" and "after KIND N". */
 function risen(lines: string): Record<string, number> {
   const sums = new Map<string, number>();
   for (const line of lines.split('\n').filter(Boolean)) {
@@ -83,7 +83,7 @@ function risen(lines: string): Record<string, number> {
 
 /**
  * Makes an attempt.
- * @throws where it could not be made or not be looked at.
+ * @throws if it could not be made or not be looked at.
  */
 export async function make(guest: Shell, attempt: Attempt, runner: Runner): Promise<Outcome> {
   const mark = `${runner.name}-${attempt.id}-${Math.random().toString(36).slice(2)}`;

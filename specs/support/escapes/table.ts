@@ -16,10 +16,10 @@ const recorded = z.strictObject({
   results: z.record(z.string(), z.partialRecord(z.enum(PEERS), answer)),
 });
 
-/** What a run against the peers has shown. */
+/** The results of a run against the peers. */
 export type Recorded = z.infer<typeof recorded>;
 
-/** Where the last run that was agreed to is kept, and what is made of it. */
+/** The file of the last run that was agreed to, and the page that is made of it. */
 export const RECORD = join(repository, 'docs/escapes.json');
 export const TABLE = join(repository, 'docs/escapes.md');
 
@@ -38,7 +38,7 @@ function anchor(heading: string): string {
 
 const BITS = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup'];
 
-/** How a policy differs from the default, in words; limits go without saying. */
+/** Describes how a policy differs from the default; limits are not mentioned. */
 function describe({ namespace_flags = 127, privileged, ...rest }: AgentRequest): string {
   const shared = BITS.filter((name, bit) => !(namespace_flags & (1 << bit)) && name !== 'user');
   const rules = Object.entries(rest.syscalls ?? {}).map(([name, action]) => `${name} ${action}`);
@@ -88,18 +88,18 @@ export function page(record: Recorded): string {
   );
   return `# Attempts to escape
 
-Written by \`npm run docs:escapes\` from \`specs/support/escapes\` and a run of \`specs/long/escape-peers.spec.ts\` (\`escapes.json\`), not by hand. Each attempt runs as root would run a container in the same guest, with Linux ${record.kernel}, and whether it succeeds is looked at from outside by its effect: a line in the kernel's log, a file, a process in another namespace or cgroup. \`specs/vm/escapes.spec.ts\` fails when SwarmGuard does not do what its column says, the number of counted violations included; \`specs/long/escape-peers.spec.ts\` when one of the others does not. What SwarmGuard does not deny is in [threat-model.md](threat-model.md).
+Written by \`npm run docs:escapes\` from \`specs/support/escapes\` and a run of \`specs/long/escape-peers.spec.ts\` (\`escapes.json\`), not by hand. Each attempt runs as root would run a container, all in the same guest, with Linux ${record.kernel}. Its effect, seen from outside, says whether it succeeds: a line in the kernel's log, a file, a process in another namespace or cgroup. \`specs/vm/escapes.spec.ts\` fails if SwarmGuard does not do what its column says, or counts another number of violations; \`specs/long/escape-peers.spec.ts\` fails if one of the others does not do what its column says. What SwarmGuard does not deny is in [threat-model.md](threat-model.md).
 
-Each is run by root, with what it does by default, without a seccomp profile and without a profile of a security module, none of which is loaded in the guest. All of them can be made stricter: Docker, for one, adds a seccomp profile to runc that denies nested user namespaces, io_uring and keyrings; \`--new-session\` keeps bubblewrap's programs from typing into the terminal. None of them counts what it denies.
+Root runs each of them with its defaults, without a seccomp profile or a profile of a security module; no such module is loaded in the guest. All of them can be made stricter. Docker, for one, adds a seccomp profile to runc that denies nested user namespaces, io_uring and keyrings; \`--new-session\` keeps bubblewrap's programs from typing into the terminal. None of the others counts what it denies.
 
 | | version | how it is run |
 | --- | --- | --- |
-| SwarmGuard | this one | the default policy where nothing else is said; no program has to cooperate |
+| SwarmGuard | this one | the default policy if the table says nothing else; no program has to cooperate |
 | crun, runc | ${versions.crun}, ${versions.runc} | the configuration that \`crun spec\` and \`runc spec\` write, without a terminal, on a bind mount of the guest's root, with /srv/escape, 16 MiB of memory and 100 processes; no user namespace |
 | bubblewrap | ${versions.bwrap} | \`${COMMAND_LINES.bwrap}\` |
 | unshare(1) | ${versions.unshare} | \`${COMMAND_LINES.unshare}\` |
 
-"Nothing of the kind" is where there is no rule or limit to get around.
+"Nothing of the kind" means that there is no rule or limit to get around.
 
 ${tables.join('\n\n')}
 `;

@@ -12,7 +12,7 @@ export interface Real {
   base: { created: number; destroyed: number; violations: number };
 }
 
-/** What fast-check hands from order to order. */
+/** The model and the guest, as fast-check hands them from order to order. */
 export interface Model {
   world: World;
 }

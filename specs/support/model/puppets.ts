@@ -4,7 +4,7 @@ import type { Puppet } from './world.js';
 import { ORACLE } from '../loaded-guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
 
-/** What came of a command. */
+/** The result of a command. */
 export interface Told {
   /** "0", an errno's name, "dead", `{"id":N}`, or error and field of a refusal. */
   answer: string;

@@ -14,7 +14,7 @@ const REPLAY = 'SWARMGUARD_MODEL';
 
 const replay = z.object({ seed: z.number().int(), path: z.string(), replayPath: z.string() });
 
-/** What is run again, from the environment. */
+/** The sequence to run again, from the environment. */
 function wanted(): z.infer<typeof replay> | undefined {
   const text = process.env[REPLAY];
   return text ? replay.parse(JSON.parse(text)) : undefined;
@@ -50,7 +50,7 @@ async function begin(guest: LoadedGuest): Promise<{ model: Model; real: Real; en
 /**
  * Draws sequences of orders and compares, after each order, the guest with the model and with what
  * the oracle finds.
- * @throws where they differ, with the shortest sequence found and what runs it again.
+ * @throws if they differ, with the shortest sequence found and what runs it again.
  */
 export async function runModel(
   guest: LoadedGuest,

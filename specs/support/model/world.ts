@@ -1,4 +1,4 @@
-/** What the model believes: puppets, agents and counters, and what each order does to them. */
+/** The model's state: puppets, agents and counters, and what each order does to them. */
 import type { Action } from '../../../client/client.js';
 
 /** The part of a policy that the model varies. */
@@ -25,7 +25,7 @@ export interface Puppet {
   execed: boolean;
   /** Its next fork is this agent's first process. */
   armed: ModelAgent | undefined;
-  /** Which UTS namespace it is in; 0 is the initial one. */
+  /** The UTS namespace that it is in; 0 is the initial one. */
   uts: number;
   /** The first process of the pid namespace it is in; undefined on the host. */
   readonly init: Puppet | undefined;
@@ -40,7 +40,7 @@ export interface ModelAgent {
   dying: boolean;
 }
 
-/** What an order answers, and who dies of it. */
+/** The answer to an order, and who dies of it. */
 export interface Outcome {
   answer: string;
   deaths: Puppet[];
@@ -187,7 +187,7 @@ export class World {
     return { answer: '0', deaths };
   }
 
-  /** What status, agents and the oracle print. */
+  /** The text of status, agents and the oracle. */
   expected(base: { created: number; destroyed: number; violations: number }): string {
     const memory = ({ memory }: Policy) => (memory ? `${memory / 1048576}MB` : 'max');
     const cpu = ({ cpu }: Policy) => (cpu ? `${cpu}%` : 'max');
@@ -223,7 +223,7 @@ export class World {
     return `{"id":${id}}`;
   }
 
-  /** What a rule on a member's call does, if it does anything. */
+  /** The effect of a rule on a member's call, if it has one. */
   #judge(puppet: Puppet, action: Action = 'allow'): Outcome | undefined {
     if (!puppet.agent || action === 'allow' || action === 'audit') return undefined;
     this.violations++;

@@ -1,0 +1,92 @@
+/** The examples of docs/examples, made ready to run in a guest. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import ts from 'typescript';
+import { goRoot, runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import type { Root } from '../../harness/archive/tool-root.js';
+import { ARCHITECTURES } from '../../harness/util/architecture.js';
+import type { Architecture } from '../../harness/util/architecture.js';
+import { cached } from '../../harness/util/cache.js';
+import { repository } from '../../harness.config.js';
+
+/** The directory of the examples. */
+export const EXAMPLES = join(repository, 'docs/examples');
+
+/** An example as a guest runs it. */
+interface Runnable {
+  /** A file of the host. */
+  readonly path: string;
+  /** The command that runs it; empty for a program. */
+  readonly interpreter: string;
+}
+
+/** A compiler: a command that builds `/src/FILE` as `/out/agent` in a root. */
+interface Compiler {
+  readonly root: Root;
+  readonly command: readonly string[];
+  readonly env?: Record<string, string>;
+}
+
+async function compiled(path: string, arch: Architecture, compiler: Compiler): Promise<Runnable> {
+  const { root, command, env = {} } = compiler;
+  const dir = await cached({
+    kind: 'examples',
+    label: `${arch}-${basename(path)}`,
+    key: [root.id, ...command, JSON.stringify(env), await readFile(path, 'utf8')],
+    keep: 2,
+    build: async (dir) => {
+      const binds = [
+        { host: dirname(path), inside: 'src' },
+        { host: dir, inside: 'out' },
+      ];
+      const { exitCode, output } = await runInRoot(root, [...command], { binds, env });
+      if (exitCode !== 0) throw new Error(`${basename(path)} does not build:\n${output}`);
+    },
+  });
+  return { path: join(dir, basename(path, extname(path))), interpreter: '' };
+}
+
+/** Node of Debian 13 does not take the types away by itself yet. */
+async function withoutTypes(path: string): Promise<Runnable> {
+  const text = await readFile(path, 'utf8');
+  const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
+  const { outputText } = ts.transpileModule(text, { compilerOptions: options });
+  const dir = await cached({
+    kind: 'examples',
+    label: basename(path),
+    key: [ts.version, text],
+    keep: 2,
+    build: (dir) => writeFile(join(dir, 'agent.mjs'), outputText),
+  });
+  return { path: join(dir, 'agent.mjs'), interpreter: 'node' };
+}
+
+/**
+ * Builds an example, if it needs that.
+ * @param name of a file in {@link EXAMPLES}
+ * @param arch of the guest
+ * @throws with the compiler's output if it does not build without a warning.
+ */
+export async function prepareExample(name: string, arch: Architecture): Promise<Runnable> {
+  const path = join(EXAMPLES, name);
+  switch (extname(name)) {
+    case '.sh':
+      return { path, interpreter: 'sh' };
+    case '.py':
+      return { path, interpreter: 'python3' };
+    case '.ts':
+      return withoutTypes(path);
+    case '.c': {
+      const flags = ['-static', '-O2', '-Wall', '-Wextra', '-Werror'];
+      const command = [ARCHITECTURES[arch].cc, ...flags, '-o', '/out/agent', `/src/${name}`];
+      return compiled(path, arch, { root: await toolRoot(arch), command });
+    }
+    case '.go': {
+      const command = ['sh', '-c', `go vet /src/${name} && go build -o /out/agent /src/${name}`];
+      const env = { GOARCH: arch, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOCACHE: '/tmp/go' };
+      return compiled(path, arch, { root: await goRoot(), command, env });
+    }
+    default:
+      throw new Error(`${name}: no example is written in ${extname(name)}`);
+  }
+}
