@@ -153,6 +153,13 @@ test('an error says what the command was, how it ended and what it printed; the 
   ]);
 });
 
+test('a terminal whose shell has ended says so, rather than waiting for a prompt', async ({ booted }) => {
+  const terminal = await booted.terminal();
+  await expect(terminal.type('echo bye; exit')).rejects.toThrow(
+    /^the shell of this terminal has ended, before a prompt came: echo bye; exit\nbye/,
+  );
+});
+
 test('a guest is as specs expect it, whatever its kernel is configured with', async ({ booted }) => {
   expect(await booted.sh('cat /proc/sys/fs/protected_hardlinks')).toBe('1');
   expect(await booted.sh('ls /sys/kernel/slab /proc/slabinfo | wc -l').then(Number)).toBeGreaterThan(50);
