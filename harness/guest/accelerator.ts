@@ -11,7 +11,7 @@ import type { Hardware } from './machine.js';
 
 const finding = z.object({
   mode: z.enum(['kvm', 'tcg']),
-  /** How that was found out, for people. */
+  /** The reason, for people. */
   why: z.string(),
 });
 export type Acceleration = z.infer<typeof finding>;

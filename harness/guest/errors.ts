@@ -19,7 +19,7 @@ export class GuestPanicError extends Error {
 export interface CommandOutcome {
   /** The shell line. */
   readonly command: string;
-  /** Its exit status; 128 and the number of the signal where one killed it, as a shell says it; none where it did not end. */
+  /** Its exit status; 128 and the number of the signal where one killed it, as a shell says it; none if it did not end. */
   readonly code?: number | undefined;
   /** The signal that killed it, such as SIGKILL. */
   readonly signal?: string | undefined;

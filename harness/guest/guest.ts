@@ -73,7 +73,7 @@ export interface GuestOptions {
    * By default as the run says, and with KVM where it boots a stock kernel.
    */
   mode?: Mode;
-  /** How long it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
+  /** The time that it may take to come up, in ms; a kernel that checks itself has a multiple of it. */
   bootMs?: number;
   /** Find memory errors, at the price of larger objects; true by default, false to measure memory. */
   findMemoryErrors?: boolean;
@@ -84,7 +84,7 @@ export class Guest {
   readonly #tools: Root;
   readonly #hardware: Hardware;
   readonly #release: string;
-  /** How many times longer than on others everything takes. */
+  /** The factor by which everything takes longer than on others. */
   readonly #slower: number;
   readonly #bootMs: number;
   /** The accelerator that it will run with, and why. */
@@ -268,8 +268,8 @@ export class BootedGuest {
   /**
    * Runs a command; any exit status is an answer.
    * @param command a shell line, of any length, or a program and its arguments, which no shell changes
-   * @throws {GuestCommandError} where it does not end in time, {GuestPanicError} and
-   * {InfrastructureError} where the guest or its machine does meanwhile.
+   * @throws {GuestCommandError} if it does not end in time, {GuestPanicError} and
+   * {InfrastructureError} if the guest or its machine does meanwhile.
    */
   async exec(command: string | readonly string[], options: ExecOptions = {}): Promise<GuestResult> {
     const line = typeof command === 'string' ? command : shellLine(command);

@@ -22,7 +22,7 @@ import { harness } from '../util/config.js';
  */
 export type Mode = 'kvm' | 'tcg' | 'counted' | 'recorded';
 
-/** What a machine is made of; equal hardware can exchange snapshots. */
+/** The hardware of a machine; machines with equal hardware can exchange snapshots. */
 export interface Hardware {
   readonly arch: Architecture;
   readonly image: string;

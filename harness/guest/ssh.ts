@@ -7,7 +7,7 @@ import type { ClientChannel } from 'ssh2';
 import { GuestCommandError } from './errors.js';
 import type { CommandOutcome } from './errors.js';
 
-/** How a command in a guest ended. */
+/** The result of a command in a guest. */
 export interface ExecResult extends CommandOutcome {
   readonly code: number;
 }

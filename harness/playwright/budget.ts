@@ -24,7 +24,7 @@ export type CountedCall =
  * Counts what a system call costs.
  * @param guest of mode `counted`
  * @param runs how often it is made
- * @throws {GuestCommandError} where the call fails.
+ * @throws {GuestCommandError} if the call fails.
  */
 export async function countCall(guest: BootedGuest, call: CountedCall, runs = 1000): Promise<Counted> {
   const text = await guest.sh(['count', `${runs}`, ...call.map(String)]);
@@ -50,7 +50,7 @@ const TOLERANCE = 0.02;
  * @param name of the budget
  * @param instructions what was counted
  * @param update whether it becomes the budget
- * @returns what is wrong, or undefined where the budget is kept
+ * @returns what is wrong, or undefined if the budget is kept
  */
 export async function overBudget(
   kernel: Kernel,

@@ -42,7 +42,7 @@ function excerpt(log: string, from: string): string {
 
 /**
  * Keeps the recording of the guest that a spec has failed in.
- * @returns how to see it again, or nothing where guests are not recorded.
+ * @returns how to see it again, or nothing if guests are not recorded.
  */
 async function kept(stage: GuestStage, info: TestInfo): Promise<string> {
   const id = await stage.keepRecording(info.titlePath.join(' › '));
@@ -76,7 +76,7 @@ interface Given<G extends BootedGuest> {
 
 /**
  * Runs a spec with a guest, then looks at what the spec has left in it.
- * @throws where the kernel complains, the guest has died, or `judge` finds something.
+ * @throws if the kernel complains, the guest has died, or `judge` finds something.
  */
 export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise<void> {
   const { stage, info, get, use, judge } = given;

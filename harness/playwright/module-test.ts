@@ -19,7 +19,7 @@ interface ModuleFixtures {
   loaded: LoadedModule;
   /**
    * Holds a cost to its budget in budgets.json.
-   * @throws where it costs more, or there is no such budget.
+   * @throws if it costs more, or there is no such budget.
    */
   budget: (name: string, instructions: number) => Promise<void>;
 }

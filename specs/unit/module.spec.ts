@@ -105,12 +105,15 @@ test('one version everywhere, and dkms knows from which kernel on', async () => 
   });
   expect(output).toMatch(/^swarm_guard (\S+) 6\.14\nversion = "\1"\nMODULE_VERSION\("\1"\);$/m);
   const packages = await Promise.all(
-    ['package.json', 'package-lock.json'].map((name) => readFile(join(repository, name), 'utf8')),
+    ['package.json', 'package-lock.json', 'harness/package.json'].map((name) =>
+      readFile(join(repository, name), 'utf8'),
+    ),
   );
   const versioned = z.object({ version: z.string() });
-  const [own, lock] = packages.map((text) => versioned.parse(JSON.parse(text)).version);
-  expect(output).toContain(`MODULE_VERSION("${own ?? ''}");`);
-  expect(lock).toBe(own);
+  const versions = new Set(packages.map((text) => versioned.parse(JSON.parse(text)).version));
+  expect([...versions].map((version) => `MODULE_VERSION("${version}");`)).toEqual([
+    /^MODULE_VERSION.*$/m.exec(output)?.[0],
+  ]);
 });
 
 test('a panic that the optimiser cannot remove fails the build of the core', async () => {
