@@ -21,6 +21,9 @@ async function textOf({ path, body }: TestResult['attachments'][number]): Promis
   return path ? readFile(path, 'utf8').catch(() => `(${path} is gone)`) : '';
 }
 
+/** What Playwright itself attaches to a test that failed: the same error once more. */
+const CONTEXT = 'error-context';
+
 const COLOURS = /\x1b\[[0-9;]*m/g;
 
 /**
@@ -45,7 +48,7 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
   const errors = result.errors.map(
     ({ stack, message, value }) => stack ?? message ?? value ?? 'unknown error',
   );
-  const attachments = failed ? result.attachments : [];
+  const attachments = failed ? result.attachments.filter(({ name }) => name !== CONTEXT) : [];
   const texts = await Promise.all(
     attachments.map(async (each) => `--- ${each.name} ---\n${await textOf(each)}`),
   );

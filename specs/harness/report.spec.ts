@@ -71,8 +71,9 @@ test('two shards in files of one name become one report: counts, logs and attach
     'passes: passed',
   ]);
   expect(cell?.tests.find(({ title }) => title === 'fails')?.log).toMatch(
-    /expect.*toBe.*--- kernel log ---\nwhat the guest <said>\n/s,
+    /expect.*toBe.*--- kernel log ---\nwhat the guest <said>$/s,
   );
+  expect(cell?.tests.map(({ log }) => log).join('\n'), 'what Playwright adds').not.toContain('error-context');
   const xml = await read('junit.xml');
   expect(xml).toMatch(/<testsuite name="selftest" .*tests="4" failures="1" errors="1" skipped="1">/);
   expect(xml).toMatch(/name="fails" .*<failure [^]*what the guest &#60;said&#62;/);
