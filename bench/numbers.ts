@@ -18,6 +18,10 @@ export function shown(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: digits });
 }
 
+/** A number with its unit, which stay on one line. */
+export const withUnit = (value: number, unit: Figure['unit']) =>
+  `${shown(value)}\u00a0${unitName(unit)}`.trimEnd();
+
 /** The spread of a figure, or nothing if every measurement was the same. */
 export function shownSpread({ spread }: Figure): string {
   return spread ? `${shown(spread[0])} to ${shown(spread[1])}` : '';
@@ -35,7 +39,8 @@ const INSTRUCTIONS_A_MICROSECOND = 2000;
 export function derivedTime({ unit, value }: Figure): string {
   if (unit !== 'instructions') return '';
   const us = value / INSTRUCTIONS_A_MICROSECOND;
-  return us < 1 ? `${shown(Math.round(us * 1000))} ns` : `${shown(us)} µs`;
+  if (us < 1) return `${shown(Math.round(us * 1000))} ns`;
+  return us < 1000 ? `${shown(us)} µs` : `${shown(us / 1000)} ms`;
 }
 
 /** What {@link derivedTime} assumes. */

@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BENCHMARKS } from './benchmarks.js';
-import { rawKey, reportPage } from './page.js';
+import { reportPage } from './page/page.js';
+import { rawKey } from './page/table.js';
 import { RESULTS, readRaw } from './store.js';
 import type { Run } from './store.js';
 import { summary } from './summary.js';

@@ -2,12 +2,20 @@
 import type { Figure } from './figures.js';
 import type { Run, Stored } from './store.js';
 
+/** A figure beside others. */
+export interface Bar {
+  figure: Figure;
+  /** Who it is of. */
+  label: string;
+  ours: boolean;
+}
+
 /** Figures of one quantity that differ in who does it: `peers/exec-denied/...`. */
 export interface Group {
   id: string;
   title: string;
   unit: Figure['unit'];
-  bars: { figure: Figure; label: string; ours: boolean }[];
+  bars: Bar[];
 }
 
 const parent = (id: string) => id.slice(0, id.lastIndexOf('/'));

@@ -6,7 +6,7 @@ import type { Group } from './select.js';
 import type { Run } from './store.js';
 
 /** The head of {@link growthTable}. */
-export const GROWTH_COLUMNS = [
+const GROWTH_COLUMNS = [
   'kind of agents',
   'number',
   'instructions each, first thousand',

@@ -9,9 +9,9 @@ import { harness } from '../util/config.js';
 import { run } from '../util/run.js';
 import { ktap } from '../report/ktap-writer.js';
 import { renderPages } from '../report/page.js';
-import type { ListedKernel } from '../report/page.js';
+import type { ListedKernel } from '../report/matrix.js';
 import { elapsed, readKept } from '../report/kept.js';
-import { cellId, readRuns, reportDir, splitProject } from '../report/runs.js';
+import { cellId, newestRuns, readCells, reportDir, splitProject } from '../report/runs.js';
 import type { Cell, TestOutcome } from '../report/runs.js';
 import { cleanCommit, unchangedSince } from '../report/sources.js';
 import { verdictOf } from './verdicts.js';
@@ -20,6 +20,9 @@ async function textOf({ path, body }: TestResult['attachments'][number]): Promis
   if (body) return body.toString();
   return path ? readFile(path, 'utf8').catch(() => `(${path} is gone)`) : '';
 }
+
+/** What Playwright itself attaches to a test that failed: the same error once more. */
+const CONTEXT = 'error-context';
 
 const COLOURS = /\x1b\[[0-9;]*m/g;
 
@@ -45,7 +48,7 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
   const errors = result.errors.map(
     ({ stack, message, value }) => stack ?? message ?? value ?? 'unknown error',
   );
-  const attachments = failed ? result.attachments : [];
+  const attachments = failed ? result.attachments.filter(({ name }) => name !== CONTEXT) : [];
   const texts = await Promise.all(
     attachments.map(async (each) => `--- ${each.name} ---\n${await textOf(each)}`),
   );
@@ -210,7 +213,8 @@ export default class Results implements Reporter {
     const file = join(dir, 'runs', `${began.replaceAll(/[:.]/g, '-')}-${cellId(cell)}.json`);
     await writeFile(`${file}.new`, `${JSON.stringify({ cells: [cell] }, null, 1)}\n`);
     await rename(`${file}.new`, file);
-    const newest = await readRuns(dir);
+    const cells = await readCells(dir);
+    const newest = newestRuns(cells);
     await writeFile(
       join(dir, 'results.json'),
       `${JSON.stringify(
@@ -221,6 +225,10 @@ export default class Results implements Reporter {
     );
     await writeFile(join(dir, 'junit.xml'), junit(newest));
     await writeFile(join(dir, 'results.ktap'), ktap(newest));
-    await renderPages(dir, newest, await listedKernels());
+    await renderPages(dir, {
+      title: `${harness().title}: kernel matrix`,
+      cells,
+      kernels: await listedKernels(),
+    });
   }
 }

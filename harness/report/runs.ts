@@ -6,7 +6,9 @@ import { z } from 'zod';
 import { harness } from '../util/config.js';
 import { run } from '../util/run.js';
 
-export const verdict = z.enum(['passed', 'failed', 'skipped', 'infrastructure']);
+const verdict = z.enum(['passed', 'failed', 'skipped', 'infrastructure']);
+/** How a test went; infrastructure is trouble with the machinery, which says nothing of the kernel. */
+export type Verdict = z.infer<typeof verdict>;
 
 const test = z.object({
   file: z.string(),
@@ -57,7 +59,7 @@ export function splitProject(name: string): { suite: string; kernel: string } {
 }
 
 /** The outcome of a cell: a failure outweighs trouble with the machinery, which outweighs a pass. */
-export function cellVerdict({ tests }: Cell): z.infer<typeof verdict> {
+export function cellVerdict({ tests }: Pick<Cell, 'tests'>): Verdict {
   const found = tests.map((each) => each.verdict);
   if (found.includes('failed')) return 'failed';
   if (found.includes('infrastructure')) return 'infrastructure';
@@ -77,11 +79,19 @@ export async function readCells(dir: string): Promise<Cell[]> {
   return texts.flatMap((text) => runFile.parse(JSON.parse(text)).cells).sort(byAge);
 }
 
-/** The newest run of each cell, newest first. */
-export async function readRuns(dir: string): Promise<Cell[]> {
+/**
+ * The newest run of each cell, newest first.
+ * @param cells as {@link readCells} returns them
+ */
+export function newestRuns(cells: readonly Cell[]): Cell[] {
   const newest = new Map<string, Cell>();
-  for (const found of await readCells(dir)) {
+  for (const found of cells) {
     if (!newest.has(cellId(found))) newest.set(cellId(found), found);
   }
   return [...newest.values()].sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+}
+
+/** The newest run of each cell that is kept in a directory, newest first. */
+export async function readRuns(dir: string): Promise<Cell[]> {
+  return newestRuns(await readCells(dir));
 }

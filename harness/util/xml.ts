@@ -1,4 +1,4 @@
-/** Escaping for XML and HTML. */
+/** Escaping for XML. */
 
 /** Text as XML holds it; characters that XML 1.0 has no way to write are left out. */
 export function escapeXml(text: string): string {

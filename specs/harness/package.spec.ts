@@ -71,6 +71,9 @@ test('in an empty project the types of the example hold, and its specs pass in r
   expect(all).toMatch(/\n5 passed, 0 failed$/);
   const results = await readFile(join(project, 'report/results.json'), 'utf8');
   expect(results).toContain('specs/hello.spec.ts');
+  expect(await readFile(join(project, 'report/index.html'), 'utf8')).toContain(
+    '<h1>hello: kernel matrix</h1>',
+  );
 });
 
 test('a call of the example that costs more than its budget fails, and says how to record it', async () => {

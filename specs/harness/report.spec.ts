@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
+import { parseHTML } from 'linkedom';
 import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
 import { partOf } from '../../harness/playwright/results.js';
 import { keptCells, parseListing } from '../../harness/report/kept.js';
-import { cellId, readRuns, splitProject } from '../../harness/report/runs.js';
+import { matrixOf } from '../../harness/report/matrix.js';
+import { reason } from '../../harness/report/reason.js';
+import { cellId, newestRuns, readCells, readRuns, splitProject } from '../../harness/report/runs.js';
 import type { Cell } from '../../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../../harness/report/sources.js';
 import { repository } from '../../harness.config.js';
@@ -68,13 +71,20 @@ test('two shards in files of one name become one report: counts, logs and attach
     'passes: passed',
   ]);
   expect(cell?.tests.find(({ title }) => title === 'fails')?.log).toMatch(
-    /expect.*toBe.*--- kernel log ---\nwhat the guest <said>\n/s,
+    /expect.*toBe.*--- kernel log ---\nwhat the guest <said>$/s,
   );
+  expect(cell?.tests.map(({ log }) => log).join('\n'), 'what Playwright adds').not.toContain('error-context');
   const xml = await read('junit.xml');
   expect(xml).toMatch(/<testsuite name="selftest" .*tests="4" failures="1" errors="1" skipped="1">/);
   expect(xml).toMatch(/name="fails" .*<failure [^]*what the guest &#60;said&#62;/);
-  expect(await read('cells/selftest.html')).toContain('what the guest &#60;said&#62;');
-  expect(await read('index.html')).toMatch(/data-verdict="failed".*<a href="cells\/selftest\.html"/);
+  const { document } = parseHTML(await read('cells/selftest.html'));
+  const logs = [...document.querySelectorAll('pre')].map((log) => log.textContent);
+  expect(logs.join('\n')).toContain('what the guest <said>');
+  const matrix = parseHTML(await read('index.html')).document;
+  expect(matrix.querySelector('h1')?.textContent).toBe('SwarmGuard: kernel matrix');
+  expect(matrix.querySelector('td[data-verdict="failed"] a')?.getAttribute('href')).toBe(
+    'cells/selftest.html',
+  );
 });
 
 test('a run of some files or titles is told from one of the whole suite', () => {
@@ -316,15 +326,56 @@ test('of each kernel and suite the newest run is shown, trouble with the machine
   const runs = [[cell('7.3', 2, 'failed'), cell('6.18', 1, 'infrastructure')], [cell('7.3', 3, 'passed')]];
   for (const [index, cells] of runs.entries())
     await writeFile(join(dir, 'runs', `${9 - index}.json`), JSON.stringify({ cells }));
-  const newest = await readRuns(dir);
-  expect(newest.map(({ kernel, tests }) => [kernel, tests[0]?.verdict])).toEqual([
+  const cells = await readCells(dir);
+  expect(newestRuns(cells).map(({ kernel, tests }) => [kernel, tests[0]?.verdict])).toEqual([
     ['7.3', 'passed'],
     ['6.18', 'infrastructure'],
   ]);
-  await renderPages(dir, newest, []);
+  await renderPages(dir, { title: 'A title', cells, kernels: [] });
   const html = await readFile(join(dir, 'index.html'), 'utf8');
-  expect(html).toMatch(
-    /<tr data-kernel="7\.3">.*data-verdict="passed" data-at="2026-01-03.*\n.*<tr data-kernel="6\.18">.*data-verdict="infrastructure"/,
-  );
+  const { document } = parseHTML(html);
+  const shown = [...document.querySelectorAll('tbody tr')].map((row) => {
+    const shownCell = row.querySelector('td');
+    return ['data-verdict', 'data-at'].map((name) => shownCell?.getAttribute(name)?.slice(0, 14));
+  });
+  expect(shown, 'what went wrong first').toEqual([
+    ['infrastructure', '2026-01-01T00:'],
+    ['passed', '2026-01-03T00:'],
+  ]);
+  expect(document.querySelector('h1')?.textContent).toBe('A title');
   expect(html).not.toMatch(/https?:|<link[^>]+stylesheet|<script[^>]+src/);
+});
+
+test('what failed on several kernels, or for one reason, is told once, and an assertion with what it compared', () => {
+  const log = 'Error: expect(received).toBe(expected)\n\nExpected: 3\nReceived: 4\n    at x.spec.ts';
+  const of = (kernel: string, failed: Record<string, string> = {}): Cell => ({
+    ...{ suite: 'vm', kernel, release: '', startedAt: '2026-01-01T00:00:00.000Z' },
+    tests: ['a', 'b', 'c', 'd'].map((title) => ({
+      ...{ file: 'specs/vm/x.spec.ts', title, ms: 1, log: failed[title] ?? '' },
+      verdict: title in failed ? ('failed' as const) : ('passed' as const),
+    })),
+  });
+  const { troubles, rows } = matrixOf(
+    [
+      of('7.3', { a: log, b: log, c: 'Error: no guest\nat c', d: 'Error: no guest\nat d' }),
+      of('7.2', { b: log, c: 'Error: no guest' }),
+      of('7.1'),
+      of('7.2', { c: log }),
+    ],
+    [{ name: '7.1', why: '' }],
+  );
+  const told = troubles.map((trouble) =>
+    trouble.map((broken) => [broken[0].test.title, ...broken.map(({ cell }) => cell.kernel)].join(' ')),
+  );
+  expect(told, 'what most kernels and tests share first').toEqual([
+    ['c 7.3 7.2', 'd 7.3'],
+    ['b 7.3 7.2'],
+    ['a 7.3'],
+  ]);
+  expect(rows.map(({ kernel }) => kernel)).toEqual(['7.3', '7.2', '7.1']);
+  const one = { ...of('7.3'), suite: 'prepare', tests: of('7.3').tests.slice(0, 1) };
+  const { suites } = matrixOf([one, of('7.3'), { ...of('7.2'), suite: 'long' }, of('7.2')], []);
+  expect(suites, 'the most kernels and tests first').toEqual(['vm', 'long', 'prepare']);
+  expect(reason(log)).toBe('Error: expect(received).toBe(expected) · Expected: 3 · Received: 4');
+  expect(reason('\n  Error: no answer\nExpected: it')).toBe('Error: no answer');
 });

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { parseHTML } from 'linkedom';
 import { MARKED, committedRuns, documents, generated, publishable } from '../../bench/docs.js';
 import { BENCHMARKS, chosen, measuredOn } from '../../bench/benchmarks.js';
 import type { Benchmark } from '../../bench/figures.js';
@@ -12,9 +13,10 @@ import { bytesOfPair } from '../../bench/measure/scale.js';
 import { parseCosts } from '../../bench/measure/peers.js';
 import { parseEfforts } from '../../bench/measure/starts.js';
 import { added, parseOperations, perOperation } from '../../bench/measure/system.js';
-import { reportPage } from '../../bench/page.js';
+import { reportPage } from '../../bench/page/page.js';
 import { TITLES } from '../../bench/report.js';
 import { runBenchmarks } from '../../bench/run.js';
+import { headlineOf } from '../../bench/headline.js';
 import { shown } from '../../bench/numbers.js';
 import { growthsOf } from '../../bench/select.js';
 import { comparison, growthTable } from '../../bench/summary.js';
@@ -153,15 +155,44 @@ test('what a document says between its marks is replaced, and a mark without an 
 
 test('a figure above its target is marked, and so is how much of it a figure uses', async () => {
   const run = (await committedRuns()).at(-1) as Run;
-  const [figure] = run.results[0]?.figures ?? [];
-  if (!figure) throw new Error('no figure');
+  const [result] = run.results.filter(({ benchmark }) => benchmark === 'peers');
   const page = (target: number) => {
-    const figures = [{ ...figure, target }];
-    const latest = { ...run, results: run.results.slice(0, 1).map((each) => ({ ...each, figures })) };
-    return reportPage({ latest, runs: [latest], titles: TITLES, raw: {} });
+    const figures = (result?.figures ?? []).map((each) =>
+      each.id === 'peers/device-outside/swarm-guard' ? { ...each, target } : each,
+    );
+    const latest = { ...run, results: result ? [{ ...result, figures }] : [] };
+    return parseHTML(reportPage({ latest, runs: [latest], titles: TITLES, raw: {} })).document;
   };
-  expect(page(figure.value * 2)).toContain('<span class="good">✔ 50 %</span>');
-  expect(page(figure.value / 2)).toContain('<span class="bad">✘ 200 %</span>');
+  const texts = (document: Document, selector: string) =>
+    [...document.querySelectorAll(selector)].map((each) => each.textContent.replaceAll('\u00a0', ' '));
+  const kept = page(100);
+  expect(texts(kept, 'header .held, header .missed')).toEqual(['✔ all 2 targets are kept']);
+  expect(texts(kept, '#targets .good, #targets .bad')).toEqual(['✔ 95 %', '✔ 50 %']);
+  expect(texts(kept, '.card .kept')[0]).toBe('✔ target at most 100 instructions50 %');
+  expect(kept.querySelector('#targets')?.hasAttribute('open')).toBe(false);
+  const missed = page(25);
+  expect(texts(missed, 'header .held, header .missed')).toEqual(['✘ 1 of 2 targets are missed']);
+  expect(texts(missed, '#targets .good, #targets .bad'), 'the missed one first').toEqual([
+    '✘ 200 %',
+    '✔ 95 %',
+  ]);
+  expect(texts(missed, '.card .kept.bad')).toEqual(['✘ target at most 25 instructions200 %']);
+  expect(missed.querySelector('#targets')?.hasAttribute('open'), 'what is missed is unfolded').toBe(true);
+});
+
+test('a run without some of the five figures shows the others, and one without any shows none', async () => {
+  const run = (await committedRuns()).at(-1) as Run;
+  const questions = (...benchmarks: string[]) =>
+    headlineOf({ ...run, results: run.results.filter((each) => benchmarks.includes(each.benchmark)) }).map(
+      ({ question, held }) => `${question} ${held?.figure.target ?? 'no target'}`,
+    );
+  expect(questions('peers')).toEqual([
+    'What does everyone else pay? 60',
+    'What does an allowed call cost? 150',
+    'What does a denial cost? no target',
+  ]);
+  expect(questions('peers', 'hooks')[2]).toBe('What does a denial cost? 300');
+  expect(questions('lookup')).toEqual([]);
 });
 
 test('a difference that repetitions put on both sides of nothing is none', () => {

@@ -1,11 +1,13 @@
 /** Charts as SVG that takes its colours from the page around it, so that one serves light and dark. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import type { Figure } from './figures.js';
-import { ofTarget, shown, unitName } from './numbers.js';
-import type { Group, Past, Row } from './select.js';
+import { h } from 'preact';
+import type { VNode } from 'preact';
+import type { Figure } from '../figures.js';
+import { ofTarget, unitName } from '../numbers.js';
+import type { Past, Row } from '../select.js';
 
-const WIDTH = 760;
+const WIDTH = 540;
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact' });
@@ -13,77 +15,25 @@ const compact = (value: number) => COMPACT.format(value);
 
 type Options = Parameters<typeof Plot.plot>[0];
 
+/** What was drawn as a part of a page; its own style is left out, the page has one. */
+function nodeOf(drawn: Node): VNode | string | null {
+  if (drawn.nodeType === document.TEXT_NODE) return drawn.textContent;
+  if (drawn.nodeType !== document.ELEMENT_NODE || drawn.nodeName.toLowerCase() === 'style') return null;
+  const element = drawn as Element;
+  const attributes = Object.fromEntries([...element.attributes].map(({ name, value }) => [name, value]));
+  return h(element.localName, attributes, [...element.childNodes].map(nodeOf));
+}
+
 /** @param label what a screen reader is told of the chart */
-function svg(label: string, options: Options): string {
+function svg(label: string, options: Options): VNode {
   const drawn = Plot.plot({ document, width: WIDTH, style: { fontSize: '13px' }, ...options });
   drawn.setAttribute('role', 'img');
   drawn.setAttribute('aria-label', label);
-  return drawn.outerHTML;
+  return <>{nodeOf(drawn)}</>;
 }
 
 /** Room for labels on the left, by how long the longest is. */
 const roomFor = (labels: readonly string[]) => 20 + Math.max(...labels.map(({ length }) => length)) * 7.2;
-
-interface Bar {
-  label: string;
-  ours: boolean;
-  value: number;
-  text: string;
-  low: number;
-  high: number;
-}
-
-const barsOf = ({ bars }: Group): Bar[] =>
-  bars
-    .map(({ figure: { value, spread = [value, value] }, label, ours }) => ({
-      ...{ label, ours, value, text: shown(value) },
-      ...{ low: spread[0], high: spread[1] },
-    }))
-    .sort((a, b) => a.value - b.value);
-
-/** SwarmGuard beside others, the least first; a whisker is the spread of repetitions. */
-export function bars(group: Group): string {
-  const rows = barsOf(group);
-  const labels = rows.map(({ label }) => label);
-  const bar = (ours: boolean) =>
-    Plot.barX(
-      rows.filter((row) => row.ours === ours),
-      { x: 'value', y: 'label', fill: ours ? 'var(--ours)' : 'var(--peer)', insetTop: 2, insetBottom: 2 },
-    );
-  return svg(`${group.title}, ${unitName(group.unit)}`, {
-    height: 64 + 28 * rows.length,
-    marginLeft: roomFor(labels),
-    marginRight: 100,
-    marginBottom: 44,
-    x: {
-      label: unitName(group.unit),
-      labelArrow: 'none',
-      labelAnchor: 'center',
-      grid: true,
-      ticks: 5,
-      tickFormat: compact,
-      domain: [Math.min(0, ...rows.map(({ low }) => low)), Math.max(1, ...rows.map(({ high }) => high))],
-    },
-    y: { label: null, domain: labels, tickSize: 0 },
-    marks: [
-      bar(false),
-      bar(true),
-      Plot.ruleX([0], { stroke: 'currentColor' }),
-      Plot.ruleY(
-        rows.filter(({ low, high }) => low < high),
-        { y: 'label', x1: 'low', x2: 'high', stroke: 'currentColor', strokeWidth: 1.5, marker: 'tick' },
-      ),
-      Plot.text(rows, {
-        x: ({ value, high }: Bar) => Math.max(0, value, high),
-        y: 'label',
-        text: 'text',
-        textAnchor: 'start',
-        dx: 7,
-        fill: 'currentColor',
-      }),
-    ],
-  });
-}
 
 /** Wide ranges are shown by their magnitudes, from none on where that was measured too. */
 function sizes(values: readonly number[]): { type: 'linear' | 'log' | 'symlog'; ticks: number | number[] } {
@@ -97,7 +47,7 @@ function sizes(values: readonly number[]): { type: 'linear' | 'log' | 'symlog'; 
 }
 
 /** How a quantity grows. */
-export function line(figure: Figure): string {
+export function line(figure: Figure): VNode {
   const { series = [], title, unit } = figure;
   const xs = series.map(({ x }) => x);
   const highest = Math.max(...series.map(({ y }) => y), figure.target ?? 0);
@@ -127,7 +77,7 @@ export function line(figure: Figure): string {
 }
 
 /** How much of its target each figure uses, on each kernel; what is less than nothing uses nothing. */
-export function kernels(rows: readonly Row[], names: readonly string[]): string {
+export function kernels(rows: readonly Row[], names: readonly string[]): VNode {
   const points = rows.flatMap(({ figure, on }) =>
     [...on].map(([kernel, of]) => ({ kernel, title: figure.title, percent: Math.max(0, ofTarget(of) ?? 0) })),
   );
@@ -151,17 +101,24 @@ export function kernels(rows: readonly Row[], names: readonly string[]): string 
 }
 
 /** A figure over the runs that have it. */
-export function past({ figure, kernel, points }: Past): string {
+export function past({ figure, kernel, points }: Past): VNode {
   const data = points.map(({ run, value }) => ({ at: new Date(run.startedAt), value }));
   const most = Math.max(1, ...data.map(({ value }) => value), figure.target ?? 0);
   const least = Math.min(0, ...data.map(({ value }) => value));
   return svg(`${figure.title} on ${kernel}, ${unitName(figure.unit)} in each run`, {
     height: 202,
-    width: WIDTH / 2,
+    width: 380,
     marginLeft: 60,
     marginTop: 26,
     marginBottom: 52,
-    x: { label: 'run (UTC)', labelArrow: 'none', labelAnchor: 'center', type: 'utc', ticks: 3 },
+    x: {
+      label: 'run (UTC)',
+      labelArrow: 'none',
+      labelAnchor: 'center',
+      type: 'utc',
+      ticks: 3,
+      tickFormat: (at: Date) => at.toISOString().slice(5, 16).replace('T', ' '),
+    },
     y: {
       label: unitName(figure.unit),
       labelArrow: 'none',
