@@ -32,9 +32,9 @@ test('every file of /proc/swarm has its page, with its mode, and every page its 
 });
 
 test('every key of create is documented, and every documented one exists', async ({ loaded }) => {
-  const source = await readFile(join(repository, 'module/src/policy.rs'), 'utf8');
-  const list = /const KEYS: \[&\[u8\]; (\d+)\] = \[([^\]]+)\]/.exec(source);
-  const keys = [...(list?.[2] ?? '').matchAll(/b"(\w+)"/g)].map(([, key]) => key ?? '').sort();
+  const source = await readFile(join(repository, 'module/src/names.rs'), 'utf8');
+  const list = /pub const KEYS: \[Name; (\d+)\] = \[([^\]]+)\]/.exec(source);
+  const keys = [...(list?.[2] ?? '').matchAll(/c"(\w+)"/g)].map(([, key]) => key ?? '').sort();
   expect(keys).toHaveLength(Number(list?.[1]));
   expect(await documented('create.md')).toEqual(keys);
   for (const key of keys) {
@@ -96,7 +96,7 @@ test('every field of inspect is documented, and every documented one exists', as
   expect(await documented('inspect.md', 'field')).toEqual(Object.keys(INSPECTION.shape).sort());
   const id = await loaded.swarm.create({});
   const agent = await loaded.swarm.inspect(id);
-  const source = await readFile(join(repository, 'module/src/policy.rs'), 'utf8');
-  for (const key of Object.keys(agent.policy)) expect(source).toContain(`b"${key}"`);
+  const source = await readFile(join(repository, 'module/src/names.rs'), 'utf8');
+  for (const key of Object.keys(agent.policy)) expect(source).toContain(`c"${key}"`);
   await loaded.swarm.destroy(id);
 });
