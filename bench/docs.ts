@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { repository } from '../harness.config.js';
+import { filled } from '../specs/support/marked.js';
 import { PICTURE, picture, pictureReference } from './picture.js';
 import { storedSchema } from './store.js';
 import type { Run } from './store.js';
@@ -51,9 +52,6 @@ export async function commitRun(run: Run): Promise<void> {
   await writeFile(RECORD, `${JSON.stringify(runs, null, 1)}\n`);
 }
 
-const mark = (name: string) => `<!-- benchmarks: ${name} -->`;
-const END = '<!-- /benchmarks -->';
-
 /** The blocks between the marks of documents, by the name in the mark. */
 function parts(run: Run, titles: Readonly<Record<string, string>>): Record<string, string> {
   const when = run.startedAt.slice(0, 10);
@@ -73,15 +71,7 @@ function parts(run: Run, titles: Readonly<Record<string, string>>): Record<strin
  */
 export function generated(text: string, run: Run, titles: Readonly<Record<string, string>> = {}): string {
   const all = parts(run, titles);
-  const marks = [...text.matchAll(/<!-- benchmarks: ([\w-]+) -->/g)].map(([, name]) => name ?? '');
-  return marks.reduce((document, name) => {
-    const start = document.indexOf(mark(name)) + mark(name).length;
-    const end = document.indexOf(END, start);
-    const part = all[name];
-    if (part === undefined) throw new Error(`the run has nothing for the mark "${name}"`);
-    if (end < 0) throw new Error(`the mark "${name}" has no ${END}`);
-    return `${document.slice(0, start)}\n\n${part}\n\n${document.slice(end)}`;
-  }, text);
+  return filled(text, 'benchmarks', (name) => all[name]);
 }
 
 /** Documents that have marks, beside the summary. */

@@ -1,9 +1,18 @@
-/** /proc/swarm of a guest, typed. What comes back is parsed here and nowhere else. */
-import { z } from 'zod';
+/** /proc/swarm of a guest, typed. abi/ holds the schemas of what is written and read. */
+import { parseAnswer } from './abi/answer.js';
+import type { Answer } from './abi/answer.js';
+import { parseAgentLine, parseStatus } from './abi/listing.js';
+import type { AgentLine, Status } from './abi/listing.js';
+import type { AgentRequest } from './abi/request.js';
 import { parseEvents } from './events.js';
 import type { SwarmEvent } from './events.js';
 import { parseInspection } from './inspect.js';
 import type { Inspection } from './inspect.js';
+
+export type { Answer } from './abi/answer.js';
+export type { AgentLine, Status } from './abi/listing.js';
+export type { Action } from './abi/names.js';
+export type { AgentRequest } from './abi/request.js';
 
 /** A shell on the machine whose /proc/swarm is used. */
 export interface Shell {
@@ -18,69 +27,11 @@ export interface Shell {
   sh(command: string): Promise<string>;
 }
 
-export type Action = 'allow' | 'deny' | 'kill' | 'audit';
-
-/** The object that is written to create; docs/abi/create.md has the units, ranges and defaults of its keys. */
-export interface AgentRequest {
-  memory_limit?: number;
-  cpu_quota?: number;
-  pids_limit?: number;
-  namespace_flags?: number;
-  devices?: string[];
-  syscalls?: Partial<Record<'fork' | 'thread' | 'execve' | 'unshare' | 'setns', Action>>;
-  exec_paths?: string[];
-  /** What becomes of a file outside exec_paths. */
-  unlisted?: 'deny' | 'kill' | 'audit' | undefined;
-  name?: string;
-  spawn?: boolean;
-  pid?: number;
-  persist?: boolean;
-  privileged?: boolean;
-  propagation?: 'private' | 'slave';
-  devpts?: boolean;
-}
-
-/** The four lines of status. */
-export interface Status {
-  readonly active: number;
-  readonly created: number;
-  readonly destroyed: number;
-  readonly violations: number;
-}
-
-/** A line of agents. */
-export interface AgentLine {
-  readonly id: number;
-  readonly pid: number;
-  /** As printed: 256MB, 64KB, 65537B or max. */
-  readonly memory: string;
-  /** As printed: 25% or max. */
-  readonly cpu: string;
-  readonly namespaces: number;
-}
-
-const created = z.strictObject({ id: z.number().int().positive() });
-const refused = z.strictObject({
-  error: z.string().regex(/^E[A-Z0-9]+$/),
-  field: z.string(),
-  offset: z.number().int().nonnegative(),
-  message: z.string().min(1),
-});
-
-/** The answer of create to one object. */
-export type Answer = { kind: 'created'; id: number } | ({ kind: 'refused' } & z.infer<typeof refused>);
-
 /** The results of writing to create. */
 export interface Written {
   /** The result of each write: bytes, or the name of its errno. */
   readonly writes: (number | string)[];
   readonly answers: Answer[];
-}
-
-function parseAnswer(line: string): Answer {
-  const value: unknown = JSON.parse(line);
-  const good = created.safeParse(value);
-  return good.success ? { kind: 'created', ...good.data } : { kind: 'refused', ...refused.parse(value) };
 }
 
 /** The result of each write as swarmio prints it: bytes, or the name of its errno. */
@@ -89,35 +40,6 @@ function parseWrites(stderr: string): (number | string)[] {
     .split('\n')
     .filter(Boolean)
     .map((line) => (line.startsWith('written ') ? Number(line.slice('written '.length)) : line));
-}
-
-function parseStatus(text: string): Status {
-  const match =
-    /^Active agents: (\d+)\nTotal created: (\d+)\nTotal destroyed: (\d+)\nPolicy violations: (\d+)\n?$/.exec(
-      text,
-    );
-  if (!match) throw new Error(`not the format of status: ${text}`);
-  const [active, created, destroyed, violations] = match.slice(1).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  return { active, created, destroyed, violations };
-}
-
-function parseAgent(line: string): AgentLine {
-  const shape =
-    /^ID: (\d+), PID: (\d+), Memory: (\d+(?:MB|KB|B)|max), CPU: (\d+%|max), Namespaces: 0x([0-9A-F]{2})$/;
-  const [, id, pid, memory, cpu, namespaces] = shape.exec(line) ?? [];
-  if (namespaces === undefined) throw new Error(`not the format of agents: ${line}`);
-  return {
-    id: Number(id),
-    pid: Number(pid),
-    memory: memory ?? '',
-    cpu: cpu ?? '',
-    namespaces: parseInt(namespaces, 16),
-  };
 }
 
 /** The calls by which a launcher can make an agent's first process. */
@@ -178,7 +100,7 @@ export class SwarmClient {
    */
   async agents(): Promise<AgentLine[]> {
     const text = await this.#shell.sh('cat /proc/swarm/agents');
-    return text.split('\n').filter(Boolean).map(parseAgent);
+    return text.split('\n').filter(Boolean).map(parseAgentLine);
   }
 
   /** Reads metrics: OpenMetrics text, with the newline at its end. */

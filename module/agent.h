@@ -24,14 +24,6 @@ struct workqueue_struct;
 /* Ids stay below 2^53, so that any JSON reader holds them exactly. */
 #define SWARM_ID_MAX		((1ULL << 53) - 1)
 
-enum swarm_state {
-	SWARM_REGISTERED,	/* no process, none to come */
-	SWARM_ARMED,		/* a thread's next fork becomes its first process */
-	SWARM_RUNNING,		/* has processes */
-	SWARM_DYING,		/* being destroyed, processes left */
-	SWARM_GONE,		/* no longer listed; only the reaper still touches it */
-};
-
 /**
  * struct swarm_agent - one agent
  * @id: its id, never reused
@@ -39,7 +31,7 @@ enum swarm_state {
  * @cgroup: its cgroup, NULL until it is needed and for agents without limits
  * @lock: protects @state, @uses, @pinned and the membership of @members. Taken in
  *	  hooks, hence raw, but never in an interrupt.
- * @state: where in its life it is
+ * @state: where in its life it is, enum swarm_state
  * @pinned: it holds a reference on the module
  * @listed: it is complete, and may be found by its id
  * @uses: its processes until they have let go of all they had, one for an armed

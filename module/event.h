@@ -20,51 +20,6 @@
 struct pid;
 struct swarm_agent;
 
-/* What a member tried; the index of its rule for those that have one. */
-enum swarm_kind {
-	SWARM_KIND_FORK = SWARM_SYS_FORK,
-	SWARM_KIND_THREAD = SWARM_SYS_THREAD,
-	SWARM_KIND_EXECVE = SWARM_SYS_EXECVE,
-	SWARM_KIND_UNSHARE = SWARM_SYS_UNSHARE,
-	SWARM_KIND_SETNS = SWARM_SYS_SETNS,
-	SWARM_KIND_DEVICE,
-	SWARM_KIND_CONTROL,	/* writing to /proc/swarm */
-	SWARM_KIND_ADOPT,	/* a process outside the required namespaces was to join */
-	SWARM_NR_KINDS,
-};
-
-/* What was done about it: the policy's action, or only a report where enforce is 0. */
-enum swarm_outcome {
-	SWARM_DONE_DENY,
-	SWARM_DONE_KILL,
-	SWARM_DONE_AUDIT,
-	SWARM_DONE_REPORT,
-	SWARM_NR_OUTCOMES,
-};
-
-enum swarm_event_type {
-	SWARM_EVENT_CREATED,
-	SWARM_EVENT_SPAWNED,
-	SWARM_EVENT_VIOLATION,
-	SWARM_EVENT_SUPPRESSED,
-	SWARM_EVENT_DESTROYED,
-};
-
-/* How a process came to an agent, other than by a member's fork. */
-enum swarm_origin {
-	SWARM_BY_SPAWN,
-	SWARM_BY_PID,
-	SWARM_BY_ATTACH,
-};
-
-/* Why an agent has gone. */
-enum swarm_end {
-	SWARM_END_EXIT,		/* its last process exited */
-	SWARM_END_REQUEST,	/* it was written to "destroy" */
-	SWARM_END_BIRTH,	/* its first process could not be born */
-	SWARM_END_UNFORKED,	/* the armed thread exited without forking */
-};
-
 #define SWARM_EVENT_TEXT	64
 #define SWARM_EVENT_COMM	16
 
@@ -77,7 +32,7 @@ enum swarm_end {
  * @vpid: the same in its own pid namespace
  * @pid_ns: inode number of that namespace; the namespace itself may be gone when
  *	    the record is read
- * @type: enum swarm_event_type
+ * @type: enum swarm_event_type, never SWARM_EVENT_LOST
  * @what: enum swarm_kind, swarm_origin or swarm_end
  * @outcome: violation: enum swarm_outcome
  * @rule: violation: enum swarm_action, what the policy says
@@ -164,12 +119,6 @@ static inline void swarm_flood_init(struct swarm_flood *flood)
 extern atomic64_t swarm_outcomes[SWARM_NR_KINDS][SWARM_NR_OUTCOMES];
 extern atomic64_t swarm_events_lost;
 extern wait_queue_head_t swarm_event_waiters;
-
-const char *swarm_kind_name(enum swarm_kind kind);
-const char *swarm_outcome_name(enum swarm_outcome outcome);
-const char *swarm_action_name(enum swarm_action action);
-const char *swarm_origin_name(enum swarm_origin origin);
-const char *swarm_end_name(enum swarm_end end);
 
 void swarm_event_created(const struct swarm_agent *agent);
 void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,

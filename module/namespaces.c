@@ -14,27 +14,6 @@
 #include "compat/compat.h"
 #include "namespaces.h"
 
-/* By bit of namespace_flags; the names of /proc/PID/ns. */
-static const char *const names[SWARM_NR_NAMESPACES] = {
-	[ilog2(SWARM_NS_PID)] = "pid",
-	[ilog2(SWARM_NS_NET)] = "net",
-	[ilog2(SWARM_NS_MNT)] = "mnt",
-	[ilog2(SWARM_NS_UTS)] = "uts",
-	[ilog2(SWARM_NS_IPC)] = "ipc",
-	[ilog2(SWARM_NS_USER)] = "user",
-	[ilog2(SWARM_NS_CGROUP)] = "cgroup",
-	[ilog2(SWARM_NS_TIME)] = "time",
-};
-
-/**
- * swarm_namespace_name - the name of a namespace as in /proc/PID/ns
- * @bit: one bit of SWARM_NS_ALL
- */
-const char *swarm_namespace_name(u32 bit)
-{
-	return names[ilog2(bit)];
-}
-
 static void set(struct swarm_namespaces *namespaces, u32 bit, const void *id, u32 inum)
 {
 	namespaces->ids[ilog2(bit)] = id;

@@ -22,7 +22,6 @@ struct swarm_namespaces {
 	u32 inums[SWARM_NR_NAMESPACES];
 };
 
-const char *swarm_namespace_name(u32 bit);
 bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *namespaces);
 
 #endif

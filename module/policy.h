@@ -24,6 +24,8 @@ typedef __s32 s32;
 typedef __u64 u64;
 #endif
 
+#include "names.h"
+
 /* The longest object that "create" accepts, in bytes. */
 #define SWARM_OBJECT_MAX	4096
 #define SWARM_DEVICES_MAX	16
@@ -42,30 +44,6 @@ typedef __u64 u64;
 #define SWARM_NS_TIME		0x80
 #define SWARM_NS_ALL		0xff
 #define SWARM_NS_DEFAULT	0x7f
-
-/* What a rule on a system call answers. */
-enum swarm_action {
-	SWARM_ALLOW = 0,
-	SWARM_DENY = 1,
-	SWARM_KILL = 2,
-	SWARM_AUDIT = 3,
-};
-
-/* What an agent sees of mounts that the host makes later. */
-enum swarm_propagation {
-	SWARM_PRIVATE = 0,
-	SWARM_SLAVE = 1,
-};
-
-/* The rules of "syscalls", in the order of struct swarm_policy.syscalls. */
-enum swarm_syscall {
-	SWARM_SYS_FORK,
-	SWARM_SYS_THREAD,
-	SWARM_SYS_EXECVE,
-	SWARM_SYS_UNSHARE,
-	SWARM_SYS_SETNS,
-	SWARM_NR_SYSCALLS,
-};
 
 /* Device types and accesses: the values of the kernel's DEVCG_*. */
 #define SWARM_DEV_BLOCK		1

@@ -123,16 +123,8 @@ static void put_destroyed(struct seq_buf *out, const struct swarm_event *event)
 
 static void put_event(struct seq_buf *out, const struct swarm_event *event)
 {
-	static const char *const names[] = {
-		[SWARM_EVENT_CREATED] = "created",
-		[SWARM_EVENT_SPAWNED] = "spawned",
-		[SWARM_EVENT_VIOLATION] = "violation",
-		[SWARM_EVENT_SUPPRESSED] = "suppressed",
-		[SWARM_EVENT_DESTROYED] = "destroyed",
-	};
-
 	seq_buf_printf(out, "{\"seq\":%llu,\"time\":%llu,\"event\":\"%s\",\"agent\":%llu",
-		       event->seq, event->time, names[event->type], event->agent);
+		       event->seq, event->time, swarm_event_name(event->type), event->agent);
 	switch (event->type) {
 	case SWARM_EVENT_CREATED:
 		if (event->text[0])
@@ -188,8 +180,9 @@ static bool ready(struct reader *reader)
 		return true;
 	seq_buf_init(&out, reader->line, sizeof(reader->line));
 	if (reader->lost)
-		seq_buf_printf(&out, "{\"seq\":%llu,\"time\":%llu,\"event\":\"lost\",\"count\":%llu}\n",
-			       event->seq - 1, event->time, reader->lost);
+		seq_buf_printf(&out, "{\"seq\":%llu,\"time\":%llu,\"event\":\"%s\",\"count\":%llu}\n",
+			       event->seq - 1, event->time, swarm_event_name(SWARM_EVENT_LOST),
+			       reader->lost);
 	if (reader->scope == SWARM_SCOPE_ALL || reader->scope == event->agent)
 		put_event(&out, event);
 	WRITE_ONCE(reader->held, false);

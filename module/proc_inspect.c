@@ -78,19 +78,6 @@ struct gathered {
 	size_t nr;
 };
 
-static const char *state_name(const struct swarm_agent *agent)
-{
-	static const char *const names[] = {
-		[SWARM_REGISTERED] = "registered",
-		[SWARM_ARMED] = "armed",
-		[SWARM_RUNNING] = "running",
-		[SWARM_DYING] = "dying",
-		[SWARM_GONE] = "gone",
-	};
-
-	return names[READ_ONCE(agent->state)];
-}
-
 static void put_number(struct seq_buf *out, u32 number)
 {
 	if (number == SWARM_DEV_ANY)
@@ -158,7 +145,7 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 		       rules->persist ? "true" : "false", rules->privileged ? "true" : "false");
 	if (rules->namespaces & SWARM_NS_MNT)
 		seq_buf_printf(out, ",\"propagation\":\"%s\"",
-			       rules->propagation == SWARM_SLAVE ? "slave" : "private");
+			       swarm_propagation_name(rules->propagation));
 	seq_buf_printf(out, ",\"devpts\":%s", rules->devpts ? "true" : "false");
 	if (policy->exec_paths) {
 		put_exec_paths(out, policy->exec_paths, name);
@@ -316,7 +303,8 @@ static void put_agent(struct seq_buf *out, struct swarm_agent *agent, char *name
 	else
 		seq_buf_puts(out, "null");
 	seq_buf_printf(out, ",\"state\":\"%s\",\"violations\":%llu,\"audited\":%llu,",
-		       state_name(agent), (u64)atomic64_read(&agent->violations),
+		       swarm_state_name(READ_ONCE(agent->state)),
+		       (u64)atomic64_read(&agent->violations),
 		       (u64)atomic64_read(&agent->audited));
 	if (READ_ONCE(agent->range) == SWARM_NO_RANGE)
 		seq_buf_puts(out, "\"ids\":null,");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The policy core, module/src, for Node: the functions of policy.h on bytes and plain values.
+// The policy core, module/src, for Node: the functions of policy.h and names.h on bytes and plain values.
 #include <napi.h>
 
 #include <cstdint>
@@ -66,6 +66,90 @@ Napi::Value parse(const Napi::CallbackInfo &info)
 	return out;
 }
 
+// parseAttach(bytes): what attach makes of one object.
+Napi::Value parse_attach(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Bytes bytes = info[0].As<Bytes>();
+	swarm_policy_error error = {};
+	swarm_attach attach = {};
+
+	if (swarm_attach_parse(bytes.Data(), bytes.ByteLength(), &attach, &error))
+		return refusal(env, error);
+	Napi::Object out = Napi::Object::New(env);
+	out["id"] = Napi::BigInt::New(env, static_cast<uint64_t>(attach.id));
+	out["pid"] = Napi::Number::New(env, attach.pid);
+	return out;
+}
+
+// parseId(bytes): what destroy and inspect make of one line; a blank one is id 0.
+Napi::Value parse_id(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Bytes bytes = info[0].As<Bytes>();
+	swarm_policy_error error = {};
+	size_t taken = 0;
+	u64 id = 0;
+
+	if (swarm_id_parse(bytes.Data(), bytes.ByteLength(), &id, &taken, &error))
+		return refusal(env, error);
+	Napi::Object out = Napi::Object::New(env);
+	out["id"] = Napi::BigInt::New(env, static_cast<uint64_t>(id));
+	out["taken"] = Napi::Number::New(env, static_cast<double>(taken));
+	return out;
+}
+
+const char *namespace_of_index(u32 index)
+{
+	return index < 32 ? swarm_namespace_name(1u << index) : nullptr;
+}
+
+// names(): every name that the core has, by list, in the order of their numbers.
+Napi::Value names(const Napi::CallbackInfo &info)
+{
+	static const struct {
+		const char *list;
+		const char *(*name)(u32 number);
+	} lists[] = {
+		{ "keys", swarm_key_name },
+		{ "attachKeys", swarm_attach_key_name },
+		{ "actions", swarm_action_name },
+		{ "propagations", swarm_propagation_name },
+		{ "kinds", swarm_kind_name },
+		{ "outcomes", swarm_outcome_name },
+		{ "origins", swarm_origin_name },
+		{ "reasons", swarm_end_name },
+		{ "states", swarm_state_name },
+		{ "events", swarm_event_name },
+		{ "namespaces", namespace_of_index },
+	};
+	Napi::Env env = info.Env();
+	Napi::Object out = Napi::Object::New(env);
+
+	for (const auto &each : lists) {
+		Napi::Array list = Napi::Array::New(env);
+		for (u32 number = 0; const char *name = each.name(number); number++)
+			list[number] = Napi::String::New(env, name);
+		out[each.list] = list;
+	}
+	return out;
+}
+
+// limits(): those that policy.h has.
+Napi::Value limits(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Napi::Object out = Napi::Object::New(env);
+
+	out["object"] = Napi::Number::New(env, SWARM_OBJECT_MAX);
+	out["devices"] = Napi::Number::New(env, SWARM_DEVICES_MAX);
+	out["execPaths"] = Napi::Number::New(env, SWARM_EXEC_PATHS_MAX);
+	out["name"] = Napi::Number::New(env, SWARM_NAME_MAX);
+	out["syscalls"] = Napi::Number::New(env, SWARM_NR_SYSCALLS);
+	out["namespaces"] = Napi::Number::New(env, SWARM_NS_ALL);
+	return out;
+}
+
 // deviceAllowed(rules, type, major, minor, access), with the rules of parse().
 Napi::Value device_allowed(const Napi::CallbackInfo &info)
 {
@@ -121,6 +205,10 @@ Napi::Value frames(const Napi::CallbackInfo &info)
 Napi::Object init(Napi::Env env, Napi::Object exports)
 {
 	exports["parse"] = Napi::Function::New(env, parse);
+	exports["parseAttach"] = Napi::Function::New(env, parse_attach);
+	exports["parseId"] = Napi::Function::New(env, parse_id);
+	exports["names"] = Napi::Function::New(env, names);
+	exports["limits"] = Napi::Function::New(env, limits);
 	exports["deviceAllowed"] = Napi::Function::New(env, device_allowed);
 	exports["frames"] = Napi::Function::New(env, frames);
 	return exports;

@@ -1,13 +1,7 @@
 /** The policy core that runs in the kernel, called from TypeScript. */
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-
-/** Actions of `syscalls`, by their numbers in the core. */
-export const ACTIONS = ['allow', 'deny', 'kill', 'audit'] as const;
-/** The values of `propagation`, by their numbers in the core. */
-export const PROPAGATIONS = ['private', 'slave'] as const;
-/** The rules of `syscalls`, in the core's order. */
-export const SYSCALLS = ['fork', 'thread', 'execve', 'unshare', 'setns'] as const;
+import { SYSCALLS, namesOf } from '../abi/names.js';
 
 const refusal = z.strictObject({
   errno: z.number().int(),
@@ -27,23 +21,64 @@ const request = z.strictObject({
   spawn: z.boolean(),
   pid: z.number(),
   name: z.string(),
-  syscalls: z.array(z.number()).length(SYSCALLS.length),
+  syscalls: z.array(z.number()).length(namesOf(SYSCALLS).length),
   exec_paths: z.array(z.instanceof(Buffer)),
   rules: z.instanceof(Buffer),
 });
+const attach = z.strictObject({ id: z.bigint(), pid: z.number() });
+const line = z.strictObject({ id: z.bigint(), taken: z.number() });
+const list = z.array(z.string());
+const names = z.strictObject({
+  keys: list,
+  attachKeys: list,
+  actions: list,
+  propagations: list,
+  kinds: list,
+  outcomes: list,
+  origins: list,
+  reasons: list,
+  states: list,
+  events: list,
+  namespaces: list,
+});
+const limits = z.strictObject({
+  object: z.number(),
+  devices: z.number(),
+  execPaths: z.number(),
+  name: z.number(),
+  syscalls: z.number(),
+  namespaces: z.number(),
+});
 const frame = z.strictObject({ end: z.number(), error: refusal.optional() });
 
+/** An answer of the core, or why there is none. */
+type Outcome<T> = ({ kind: 'accepted' } & T) | ({ kind: 'refused' } & z.infer<typeof refusal>);
+
 /** The core's reading of an object of create. */
-export type Parsed =
-  ({ kind: 'accepted' } & z.infer<typeof request>) | ({ kind: 'refused' } & z.infer<typeof refusal>);
+export type Parsed = Outcome<z.infer<typeof request>>;
+
+/** Every name that the core has, by list, in the order of their numbers. */
+export type CoreNames = z.infer<typeof names>;
+
+/** The limits that its C interface has. */
+export type CoreLimits = z.infer<typeof limits>;
 
 /** The end of an object in a stream, or what is wrong there. */
 export type Frame = z.infer<typeof frame>;
 
 interface Addon {
   parse(bytes: Uint8Array, cpus: number): unknown;
+  parseAttach(bytes: Uint8Array): unknown;
+  parseId(bytes: Uint8Array): unknown;
+  names(): unknown;
+  limits(): unknown;
   deviceAllowed(rules: Uint8Array, type: number, major: number, minor: number, access: number): unknown;
   frames(pieces: Uint8Array[]): unknown;
+}
+
+function outcome<T>(answer: unknown, schema: z.ZodType<T>): Outcome<T> {
+  const bad = refusal.safeParse(answer);
+  return bad.success ? { kind: 'refused', ...bad.data } : { kind: 'accepted', ...schema.parse(answer) };
 }
 
 export class PolicyCore {
@@ -71,9 +106,27 @@ export class PolicyCore {
 
   /** Parses one object of create, on a machine with so many processors. */
   parse(bytes: Uint8Array, cpus = 4): Parsed {
-    const answer = this.#addon.parse(bytes, cpus);
-    const bad = refusal.safeParse(answer);
-    return bad.success ? { kind: 'refused', ...bad.data } : { kind: 'accepted', ...request.parse(answer) };
+    return outcome(this.#addon.parse(bytes, cpus), request);
+  }
+
+  /** Parses one object of attach. */
+  parseAttach(bytes: Uint8Array): Outcome<z.infer<typeof attach>> {
+    return outcome(this.#addon.parseAttach(bytes), attach);
+  }
+
+  /** Parses the first line of what is written to destroy or inspect; a blank one is id 0. */
+  parseId(bytes: Uint8Array): Outcome<z.infer<typeof line>> {
+    return outcome(this.#addon.parseId(bytes), line);
+  }
+
+  /** Every name that the core has. */
+  names(): CoreNames {
+    return names.parse(this.#addon.names());
+  }
+
+  /** The limits that its C interface has. */
+  limits(): CoreLimits {
+    return limits.parse(this.#addon.limits());
   }
 
   /** Do the rules that {@link PolicyCore.parse} returned allow all of an access? */

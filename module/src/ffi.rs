@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The C interface that `policy.h` declares.
+//! The C interface that `policy.h` and `names.h` declare.
 //!
 //! Pointers come from the module's own code: each function says what they must
 //! be good for. Nothing is kept behind a call.
 
-use core::slice;
+use core::ffi::c_char;
+use core::{ptr, slice};
 
 use crate::device::DeviceRule;
 use crate::error::PolicyError;
 use crate::frame::{Frame, Framer};
+use crate::names::{self, Name};
 use crate::namespace::clone_flags;
 use crate::policy::{parse_attach, parse_id, parse_request_into, Attach, Request, Rules};
 
@@ -154,4 +156,50 @@ pub unsafe extern "C" fn swarm_device_allowed(
 #[no_mangle]
 pub extern "C" fn swarm_clone_flags(namespaces: u32) -> u64 {
     clone_flags(namespaces)
+}
+
+/// A name of a list as C has it, or null where the list has none of this number.
+fn text(names: &[Name], number: u32) -> *const c_char {
+    names.get(number as usize).map_or(ptr::null(), |name| name.as_ptr())
+}
+
+macro_rules! name_functions {
+    ($($(#[$attribute:meta])* $function:ident: $names:ident,)*) => {$(
+        $(#[$attribute])*
+        #[no_mangle]
+        pub extern "C" fn $function(number: u32) -> *const c_char {
+            text(&names::$names, number)
+        }
+    )*};
+}
+
+name_functions! {
+    /// Of [`names::KEYS`]; the module itself has no use for it.
+    #[cfg(not(kernel_core))]
+    swarm_key_name: KEYS,
+    /// Of [`names::ATTACH_KEYS`]; the module itself has no use for it.
+    #[cfg(not(kernel_core))]
+    swarm_attach_key_name: ATTACH_KEYS,
+    /// Of [`names::ACTIONS`].
+    swarm_action_name: ACTIONS,
+    /// Of [`names::PROPAGATIONS`].
+    swarm_propagation_name: PROPAGATIONS,
+    /// Of [`names::KINDS`].
+    swarm_kind_name: KINDS,
+    /// Of [`names::OUTCOMES`].
+    swarm_outcome_name: OUTCOMES,
+    /// Of [`names::ORIGINS`].
+    swarm_origin_name: ORIGINS,
+    /// Of [`names::ENDS`].
+    swarm_end_name: ENDS,
+    /// Of [`names::STATES`].
+    swarm_state_name: STATES,
+    /// Of [`names::EVENTS`].
+    swarm_event_name: EVENTS,
+}
+
+/// The name of one bit of `namespace_flags`, or null where it is none.
+#[no_mangle]
+pub extern "C" fn swarm_namespace_name(bit: u32) -> *const c_char {
+    text(&names::NAMESPACES, bit.trailing_zeros())
 }

@@ -286,11 +286,16 @@ impl<'a> RawString<'a> {
             .fold(0, |value, &byte| (value << 4) | hex_digit(byte).unwrap_or(0))
     }
 
+    /// Does `text` stand between the quotes, with no escape?
+    pub fn is_plain(&self, text: &[u8]) -> bool {
+        // By hand: comparing slices would call the library.
+        self.raw.len() == text.len() && self.raw.iter().zip(text).all(|(a, b)| a == b)
+    }
+
     /// Is the decoded string `text`, which is plain ASCII?
     pub fn is(&self, text: &[u8]) -> bool {
         if !self.escaped {
-            // By hand: comparing slices would call the library.
-            return self.raw.len() == text.len() && self.raw.iter().zip(text).all(|(a, b)| a == b);
+            return self.is_plain(text);
         }
         let mut rest = text.iter();
         let mut same = true;

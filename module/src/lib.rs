@@ -20,12 +20,14 @@ mod error;
 mod ffi;
 mod frame;
 mod json;
+mod names;
 mod namespace;
 mod policy;
 
 pub use device::*;
 pub use error::*;
 pub use frame::{Frame, Framer, Step};
+pub use names::*;
 pub use namespace::*;
 pub use policy::*;
 

@@ -4,6 +4,7 @@
 use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_WRITE, DEV_ANY, DEV_CHAR};
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
+use crate::names;
 use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_USER};
 
 /// The longest object, in bytes.
@@ -19,7 +20,7 @@ pub const ID_MAX: u64 = (1 << 53) - 1;
 
 const MEMORY_MIN: u64 = 65536;
 const PIDS_MAX: u64 = 4_194_304;
-const RULES: usize = 5;
+const RULES: usize = names::SYSCALLS.len();
 
 /// What a rule on a system call answers.
 #[repr(u8)]
@@ -35,6 +36,11 @@ pub enum Action {
     Audit = 3,
 }
 
+impl Action {
+    /// By their numbers, as their names are.
+    const ALL: [Self; names::ACTIONS.len()] = [Self::Allow, Self::Deny, Self::Kill, Self::Audit];
+}
+
 /// What an agent sees of mounts that the host makes later.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +51,20 @@ pub enum Propagation {
     Slave = 1,
 }
 
-/// The rules of `syscalls` and what they answer unless told otherwise.
-const SYSCALLS: [(&[u8], Action); RULES] = [
-    (b"fork", Action::Allow),
-    (b"thread", Action::Allow),
-    (b"execve", Action::Allow),
-    (b"unshare", Action::Deny),
-    (b"setns", Action::Deny),
-];
+impl Propagation {
+    /// By their numbers, as their names are.
+    const ALL: [Self; names::PROPAGATIONS.len()] = [Self::Private, Self::Slave];
+}
+
+const KEYS: [&[u8]; names::KEYS.len()] = names::bytes(names::KEYS);
+const ATTACH_KEYS: [&[u8]; names::ATTACH_KEYS.len()] = names::bytes(names::ATTACH_KEYS);
+const ACTIONS: [&[u8]; names::ACTIONS.len()] = names::bytes(names::ACTIONS);
+const PROPAGATIONS: [&[u8]; names::PROPAGATIONS.len()] = names::bytes(names::PROPAGATIONS);
+const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
+
+/// What the rules of `syscalls` answer unless told otherwise.
+const ANSWERS: [Action; RULES] =
+    [Action::Allow, Action::Allow, Action::Allow, Action::Deny, Action::Deny];
 
 /// null zero full random urandom tty ptmx pts
 const DEVICES: [(u32, u32); 8] =
@@ -149,7 +161,7 @@ impl Rules {
         self.cpu_quota = 0;
         self.pids_limit = 0;
         self.namespaces = NS_DEFAULT;
-        for (slot, (_, action)) in self.syscalls.iter_mut().zip(SYSCALLS) {
+        for (slot, action) in self.syscalls.iter_mut().zip(ANSWERS) {
             *slot = action as u8;
         }
         self.nr_devices = DEVICES.len() as u8;
@@ -325,16 +337,17 @@ fn devices(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<()> {
     })
 }
 
+/// The number of a name; without escapes, since none needs any.
+fn number(names: &[&[u8]], string: &RawString<'_>) -> Option<usize> {
+    names.iter().position(|name| string.is_plain(name))
+}
+
 fn action(reader: &mut Reader<'_>) -> Result<Action> {
     const MESSAGE: &str = "expected 'allow', 'deny', 'kill' or 'audit'";
     let string = reader.string(MESSAGE)?;
-    match string.raw {
-        b"allow" => Ok(Action::Allow),
-        b"deny" => Ok(Action::Deny),
-        b"kill" => Ok(Action::Kill),
-        b"audit" => Ok(Action::Audit),
-        _ => Err(at(&string, MESSAGE)),
-    }
+    number(&ACTIONS, &string)
+        .and_then(|number| Action::ALL.get(number).copied())
+        .ok_or_else(|| at(&string, MESSAGE))
 }
 
 fn syscalls(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<()> {
@@ -344,7 +357,7 @@ fn syscalls(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<()> {
         let key = reader.string("expected the name of a rule")?;
         let index = SYSCALLS
             .iter()
-            .position(|(name, _)| key.is(name))
+            .position(|name| key.is(name))
             .ok_or_else(|| at(&key, "unknown rule; there are fork, thread, execve, unshare and setns"))?;
         if let Some(seen) = seen.get_mut(index) {
             if *seen {
@@ -406,11 +419,9 @@ fn unlisted(reader: &mut Reader<'_>) -> Result<Action> {
 fn propagation(reader: &mut Reader<'_>) -> Result<Propagation> {
     const MESSAGE: &str = "expected 'private' or 'slave'";
     let string = reader.string(MESSAGE)?;
-    match string.raw {
-        b"private" => Ok(Propagation::Private),
-        b"slave" => Ok(Propagation::Slave),
-        _ => Err(at(&string, MESSAGE)),
-    }
+    number(&PROPAGATIONS, &string)
+        .and_then(|number| Propagation::ALL.get(number).copied())
+        .ok_or_else(|| at(&string, MESSAGE))
 }
 
 fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
@@ -424,24 +435,6 @@ fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     text.push_bytes(string.raw);
     Ok(text)
 }
-
-const KEYS: [&[u8]; 15] = [
-    b"memory_limit",
-    b"cpu_quota",
-    b"pids_limit",
-    b"namespace_flags",
-    b"devices",
-    b"syscalls",
-    b"exec_paths",
-    b"name",
-    b"spawn",
-    b"pid",
-    b"persist",
-    b"privileged",
-    b"propagation",
-    b"devpts",
-    b"unlisted",
-];
 
 /// Where a key's value begins, once it was met; objects are short.
 type Offset = Option<u16>;
@@ -594,10 +587,9 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
 /// assert_eq!((attach.id, attach.pid), (7, 1234));
 /// ```
 pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
-    const KEYS: [&[u8]; 2] = [b"id", b"pid"];
     let mut attach = Attach::default();
-    let mut offsets = [None; KEYS.len()];
-    object(bytes, &KEYS, &mut offsets, |reader, index| {
+    let mut offsets = [None; ATTACH_KEYS.len()];
+    object(bytes, &ATTACH_KEYS, &mut offsets, |reader, index| {
         if index == 0 {
             attach.id = uint(reader, 1, ID_MAX, " (an agent's id)")?;
         } else {
@@ -606,7 +598,7 @@ pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
         }
         Ok(())
     })?;
-    for (key, offset) in KEYS.iter().zip(offsets) {
+    for (key, offset) in ATTACH_KEYS.iter().zip(offsets) {
         if offset.is_none() {
             return Err(PolicyError::new(EINVAL, 0, "the key is missing; id and pid are needed").of(key));
         }

@@ -1808,6 +1808,95 @@ static void test_mutated(void)
 	expect(kept > 1000, "only %u objects were accepted", kept);
 }
 
+/* The numbers of names.h against the names of src/names.rs. */
+static void test_names_by_number(void)
+{
+	static const struct {
+		const char *(*name)(u32 number);
+		u32 count;
+		const char *names[SWARM_NR_KINDS];
+	} lists[] = {
+		{ swarm_action_name, SWARM_NR_ACTIONS, {
+			[SWARM_ALLOW] = "allow",
+			[SWARM_DENY] = "deny",
+			[SWARM_KILL] = "kill",
+			[SWARM_AUDIT] = "audit",
+		} },
+		{ swarm_propagation_name, SWARM_NR_PROPAGATIONS, {
+			[SWARM_PRIVATE] = "private",
+			[SWARM_SLAVE] = "slave",
+		} },
+		{ swarm_kind_name, SWARM_NR_KINDS, {
+			[SWARM_KIND_FORK] = "fork",
+			[SWARM_KIND_THREAD] = "thread",
+			[SWARM_KIND_EXECVE] = "execve",
+			[SWARM_KIND_UNSHARE] = "unshare",
+			[SWARM_KIND_SETNS] = "setns",
+			[SWARM_KIND_DEVICE] = "device",
+			[SWARM_KIND_CONTROL] = "control",
+			[SWARM_KIND_ADOPT] = "adopt",
+		} },
+		{ swarm_outcome_name, SWARM_NR_OUTCOMES, {
+			[SWARM_DONE_DENY] = "deny",
+			[SWARM_DONE_KILL] = "kill",
+			[SWARM_DONE_AUDIT] = "audit",
+			[SWARM_DONE_REPORT] = "report",
+		} },
+		{ swarm_origin_name, SWARM_NR_ORIGINS, {
+			[SWARM_BY_SPAWN] = "spawn",
+			[SWARM_BY_PID] = "pid",
+			[SWARM_BY_ATTACH] = "attach",
+		} },
+		{ swarm_end_name, SWARM_NR_ENDS, {
+			[SWARM_END_EXIT] = "exit",
+			[SWARM_END_REQUEST] = "request",
+			[SWARM_END_BIRTH] = "birth",
+			[SWARM_END_UNFORKED] = "unforked",
+		} },
+		{ swarm_state_name, SWARM_NR_STATES, {
+			[SWARM_REGISTERED] = "registered",
+			[SWARM_ARMED] = "armed",
+			[SWARM_RUNNING] = "running",
+			[SWARM_DYING] = "dying",
+			[SWARM_GONE] = "gone",
+		} },
+		{ swarm_event_name, SWARM_NR_EVENTS, {
+			[SWARM_EVENT_CREATED] = "created",
+			[SWARM_EVENT_SPAWNED] = "spawned",
+			[SWARM_EVENT_VIOLATION] = "violation",
+			[SWARM_EVENT_SUPPRESSED] = "suppressed",
+			[SWARM_EVENT_DESTROYED] = "destroyed",
+			[SWARM_EVENT_LOST] = "lost",
+		} },
+	};
+	static const struct {
+		u32 bit;
+		const char *name;
+	} namespaces[] = {
+		{ SWARM_NS_PID, "pid" }, { SWARM_NS_NET, "net" }, { SWARM_NS_MNT, "mnt" },
+		{ SWARM_NS_UTS, "uts" }, { SWARM_NS_IPC, "ipc" }, { SWARM_NS_USER, "user" },
+		{ SWARM_NS_CGROUP, "cgroup" }, { SWARM_NS_TIME, "time" },
+	};
+	size_t i;
+	u32 nr;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		for (nr = 0; nr < lists[i].count; nr++) {
+			const char *name = lists[i].name(nr);
+
+			expect(name && lists[i].names[nr] && !strcmp(name, lists[i].names[nr]),
+			       "list %zu: %u is %s", i, nr, name ?: "nothing");
+		}
+		expect(!lists[i].name(nr) && !lists[i].name(UINT32_MAX),
+		       "list %zu is longer than its enum", i);
+	}
+	for (i = 0; i < ARRAY_SIZE(namespaces); i++)
+		expect(!strcmp(swarm_namespace_name(namespaces[i].bit), namespaces[i].name),
+		       "bit %u", namespaces[i].bit);
+	expect(!swarm_namespace_name(SWARM_NS_ALL + 1) && !swarm_namespace_name(0),
+	       "a namespace without a bit");
+}
+
 /* Every error of the tests above was looked at, and every message was among them. */
 static void test_messages(void)
 {
@@ -1853,6 +1942,7 @@ static const struct test tests[] = {
 	{ "device accesses", test_device_allowed },
 	{ "device accesses that do not exist", test_device_access_bits },
 	{ "clone flags", test_clone_flags },
+	{ "names by their numbers", test_names_by_number },
 	{ "mutated objects", test_mutated },
 	{ "no message is truncated or mangled", test_messages },
 };

@@ -1,21 +1,17 @@
 /** Small things that specs share. */
 import { expect } from '@playwright/test';
 import { z } from 'zod';
+import { NAMESPACES as NAMES, bitOf, namesOf } from '../../client/abi/names.js';
+import type { Namespace } from '../../client/abi/names.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 
 /** Namespaces by the names of /proc/PID/ns, with their bits of namespace_flags. */
-export const NAMESPACES = {
-  pid: 1,
-  net: 2,
-  mnt: 4,
-  uts: 8,
-  ipc: 16,
-  user: 32,
-  cgroup: 64,
-  time: 128,
-} as const;
+export const NAMESPACES = Object.fromEntries(namesOf(NAMES).map((name) => [name, bitOf(name)])) as Record<
+  Namespace,
+  number
+>;
 
 /** A shell line that prints every namespace of its process, name and inode. */
 export const SHOW_NAMESPACES = `for n in ${Object.keys(NAMESPACES).join(' ')}; do readlink /proc/self/ns/$n; done`;

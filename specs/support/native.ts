@@ -14,6 +14,9 @@ const require = createRequire(import.meta.url);
 const nativeDir = join(repository, 'client/native');
 const moduleDir = join(repository, 'module');
 
+/** The C interface of the core. */
+const HEADERS = ['policy.h', 'names.h'] as const;
+
 /** The programs that build the part in C++, on the host: command and Debian package. */
 const TOOLS = [
   ['g++', 'g++'],
@@ -78,7 +81,7 @@ async function buildAddon(dir: string, nodedir: string): Promise<void> {
   const src = join(dir, 'src');
   await mkdir(src);
   for (const name of ['addon.cc', 'binding.gyp']) await cp(join(nativeDir, name), join(src, name));
-  await cp(join(moduleDir, 'policy.h'), join(src, 'policy.h'));
+  for (const name of HEADERS) await cp(join(moduleDir, name), join(src, name));
   await buildCore(dir);
   const api = dirname(require.resolve('node-addon-api/package.json'));
   const variables = [`-Daddon_api=${api}`, `-Dcore=${join(dir, 'libswarm_policy.a')}`];
@@ -101,7 +104,7 @@ async function buildAddon(dir: string, nodedir: string): Promise<void> {
 export async function buildNative(): Promise<string> {
   const nodedir = await nodeHeaders();
   const core = (await readdir(join(moduleDir, 'src'))).sort().map((name) => join(moduleDir, 'src', name));
-  const files = [...core, join(moduleDir, 'Cargo.toml'), join(moduleDir, 'policy.h')];
+  const files = [...core, ...['Cargo.toml', ...HEADERS].map((name) => join(moduleDir, name))];
   const own = [...['addon.cc', 'binding.gyp'].map((name) => join(nativeDir, name)), import.meta.filename];
   const texts = await Promise.all([...files, ...own].map((path) => readFile(path, 'utf8')));
   const dir = await cached({

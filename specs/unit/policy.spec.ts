@@ -7,9 +7,15 @@ import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { buildNative, nodeHeaders } from '../support/native.js';
-import { ACTIONS, PolicyCore, PROPAGATIONS, SYSCALLS } from '../../client/native/policy.js';
+import * as names from '../../client/abi/names.js';
+import { DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
+import { PolicyCore } from '../../client/native/policy.js';
 import type { Parsed } from '../../client/native/policy.js';
 import type { AgentRequest } from '../../client/client.js';
+
+const ACTIONS = names.namesOf(names.ACTIONS);
+const PROPAGATIONS = names.namesOf(names.PROPAGATIONS);
+const SYSCALLS = names.namesOf(names.SYSCALLS);
 
 let core: PolicyCore;
 
@@ -23,12 +29,7 @@ const RUNS = 1000;
 
 const ACCESS = { r: 2, w: 4, m: 1 } as const;
 const TYPE = { b: 1, c: 2, a: 3 } as const;
-/** null zero full random urandom tty ptmx pts */
-const DEFAULT_DEVICES = [
-  ...['c 1:3 rwm', 'c 1:5 rwm', 'c 1:7 rwm', 'c 1:8 rwm', 'c 1:9 rwm'],
-  ...['c 5:0 rwm', 'c 5:2 rwm', 'c 136:* rwm'],
-];
-
+const DEFAULT_DEVICES = Object.values<string>(DEVICES_BY_NAME);
 const access = fc.subarray(['r', 'w', 'm'], { minLength: 1 }).map((letters) => letters.join(''));
 const numbers = (max: number) =>
   fc.oneof(

@@ -1,102 +1,193 @@
-/** docs/abi against the module. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { EVENTS } from '../../client/events.js';
-import { INSPECTION } from '../../client/inspect.js';
-import { repository } from '../../harness.config.js';
+/** The interface as client/abi has it, against the loaded module, whose output must fit the strict form. */
+import { answers } from '../../client/abi/answer.js';
+import { events, knownEvent } from '../../client/abi/event.js';
+import { FILES } from '../../client/abi/files.js';
+import { STRICT } from '../../client/abi/form.js';
+import { inspections } from '../../client/abi/inspection.js';
+import { METRICS, TRACEPOINTS } from '../../client/abi/metrics.js';
+import {
+  EVENTS,
+  KINDS,
+  ORIGINS,
+  OUTCOMES,
+  REASONS,
+  REFUSALS,
+  STATES,
+  namesOf,
+} from '../../client/abi/names.js';
+import { PARAMETERS } from '../../client/abi/parameters.js';
+import { attachRequest, createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
+import { background, expectActive, expectBorn, hold } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 
-const docs = join(repository, 'docs/abi');
+const event = knownEvent(STRICT);
+const inspection = inspections(STRICT);
 
-/** The first column of the rows of a page's table: of the first one, or of the one whose header begins so. */
-async function documented(page: string, header = ''): Promise<string[]> {
-  const text = await readFile(join(docs, page), 'utf8');
-  const start = header ? text.indexOf(`\n| ${header} |`) : 0;
-  expect(start, `${page} has a table of ${header}`).toBeGreaterThanOrEqual(0);
-  const table = /(?:^\| .*\n)+/m.exec(text.slice(start))?.[0] ?? '';
-  return [...table.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name ?? '').sort();
+/** Every event that is kept, as it is printed. */
+async function printed(guest: LoadedGuest) {
+  const { stdout } = await guest.exec('dd if=/proc/swarm/events iflag=nonblock bs=64k 2>/dev/null');
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => event.parse(JSON.parse(line), { reportInput: true }));
 }
 
-test('every file of /proc/swarm has its page, with its mode, and every page its file', async ({ loaded }) => {
-  const pages = (await readdir(docs)).filter((name) => name !== 'README.md');
-  const described = await Promise.all(
-    pages.map(async (page) => {
-      const text = await readFile(join(docs, page), 'utf8');
-      for (const part of ['**What:**', '**Since:**', '**Description:**', '**Example:**'])
-        expect(text, page).toContain(part);
-      return /`\/proc\/swarm\/(\w+)`, mode 0(\d{3})/.exec(text)?.slice(1).join(' ') ?? page;
-    }),
-  );
+/** The answer of inspect for an agent. */
+async function inspected(guest: LoadedGuest, id: number) {
+  const line = await guest.sh(`exec 3<>/proc/swarm/inspect && echo ${id} >&3 && cat <&3`);
+  return inspection.parse(JSON.parse(line), { reportInput: true });
+}
+
+/** Values without repetition, sorted. */
+const set = (values: readonly unknown[]) => [...new Set(values)].sort();
+
+test('every file of /proc/swarm has the mode that it should, and there is no other', async ({ loaded }) => {
   const files = await loaded.sh("cd /proc/swarm && stat -c '%n %a' *");
-  expect(described.sort()).toEqual(files.split('\n').sort());
+  const expected = Object.entries(FILES).map(([name, { mode }]) => `${name} ${mode.toString(8)}`);
+  expect(files.split('\n').sort()).toEqual(expected.sort());
 });
 
-test('every key of create is documented, and every documented one exists', async ({ loaded }) => {
-  const source = await readFile(join(repository, 'module/src/policy.rs'), 'utf8');
-  const list = /const KEYS: \[&\[u8\]; (\d+)\] = \[([^\]]+)\]/.exec(source);
-  const keys = [...(list?.[2] ?? '').matchAll(/b"(\w+)"/g)].map(([, key]) => key ?? '').sort();
-  expect(keys).toHaveLength(Number(list?.[1]));
-  expect(await documented('create.md')).toEqual(keys);
-  for (const key of keys) {
-    // No key has an object without members as its value but for one, and that says so.
-    const { answers } = await loaded.swarm.write(JSON.stringify({ [key]: [] }));
-    const answer = answers[0];
-    if (answer?.kind === 'refused') expect(answer.message, key).not.toContain('unknown key');
-    else await loaded.swarm.destroy(answer?.id ?? 0);
+test('the module knows every key, no other, and answers as it should', async ({ loaded }) => {
+  const { created, refused } = answers(STRICT);
+  const keys = Object.keys(createRequest.shape);
+  for (const key of [...keys, 'other']) {
+    // A key whose value may be an empty array makes an agent, for any other one the value is wrong.
+    const object = JSON.stringify({ [key]: [] });
+    const line = await loaded.sh(
+      `exec 3<>/proc/swarm/create; echo '${object}' >&3 2>/dev/null; head -n1 <&3`,
+    );
+    const agent = created.safeParse(JSON.parse(line));
+    if (agent.success) {
+      await loaded.swarm.destroy(agent.data.id);
+      continue;
+    }
+    const { field, message } = refused.parse(JSON.parse(line), { reportInput: true });
+    expect(field).toBe(key);
+    expect(message.includes('unknown key'), line).toBe(key === 'other');
+  }
+  for (const key of Object.keys(attachRequest.shape))
+    expect(await loaded.swarm.writeAttach(`{"${key}":0}`)).toEqual(['EINVAL']);
+});
+
+test('every parameter has the default that it should, and there is no other', async ({ loaded }) => {
+  const values = await loaded.sh('cd /sys/module/swarm_guard/parameters && grep . *');
+  const expected = Object.entries(PARAMETERS).map(([name, { default: value }]) => `${name}:${value}`);
+  expect(values.split('\n').sort()).toEqual(expected.sort());
+});
+
+test('every kind of violation, way into an agent and reason of its end is printed under its name', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await swarm.destroy(await swarm.create({ name: 'web' }));
+  await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
+  await swarm.run(
+    { syscalls: { fork: 'audit', thread: 'audit', execve: 'audit' } },
+    'attempt fork -- thread -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg',
+  );
+  await swarm.run({ syscalls: { setns: 'kill' } }, 'attempt setns /proc/self/ns/uts');
+  await swarm.run({ privileged: true, namespace_flags: 95 }, 'attempt write /proc/swarm/create');
+
+  const stranger = await background(loaded, 'sleep 1000');
+  expect((await swarm.write(`{"pid":${stranger}}`)).answers).toMatchObject([{ error: 'EPERM' }]);
+  const shared = { privileged: true, namespace_flags: 0 } as const;
+  const id = await swarm.create({ ...shared, pid: stranger });
+  await swarm.attach(id, await background(loaded, 'sleep 1000'));
+  await swarm.destroy(id);
+
+  const terminal = await loaded.terminal();
+  await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
+  await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
+  await terminal.type('/bin/true; true');
+  terminal.close();
+  await expectActive(loaded, 0);
+
+  const all = await printed(loaded);
+  const violations = all.filter((each) => each.event === 'violation');
+  expect(set(violations.map(({ kind }) => kind))).toEqual(set(namesOf(KINDS)));
+  expect(set(violations.map(({ action }) => action))).toEqual(set(namesOf(REFUSALS)));
+  expect(set(violations.map(({ rule }) => rule))).toEqual(set(namesOf(REFUSALS)));
+  const spawned = all.filter((each) => each.event === 'spawned');
+  expect(set(spawned.map(({ by }) => by))).toEqual(set(namesOf(ORIGINS)));
+  const destroyed = all.filter((each) => each.event === 'destroyed');
+  expect(set(destroyed.map(({ reason }) => reason))).toEqual(set(namesOf(REASONS)));
+  // Every field of these events was printed once, those that are not always there too.
+  for (const [name, { shape }] of Object.entries(events(STRICT))) {
+    const seen = all.filter((each) => each.event === name).flatMap((each) => Object.keys(each));
+    if (name !== 'lost' && name !== 'suppressed') expect(set(seen), name).toEqual(set(Object.keys(shape)));
   }
 });
 
-test('every parameter is documented with its default, and every documented one exists', async ({
-  loaded,
+test('every event is printed, those that tell of others too, and reports under their name', async ({
+  booted,
+  module,
 }) => {
-  const values = await loaded.sh('cd /sys/module/swarm_guard/parameters && grep . *');
-  const text = await readFile(join(docs, 'README.md'), 'utf8');
-  const rows = [...text.matchAll(/^\| `(\w+)` \| (\S+) \|/gm)].map(
-    ([, name, value]) => `${name ?? ''}:${value ?? ''}`,
-  );
-  expect(rows.sort()).toEqual(values.split('\n').sort());
+  const guest = await load(booted, module.ko, { enforce: 0, event_buffer: 16, event_rate: 10 });
+  await guest.swarm.run({}, `attempt ${Array(20).fill('read /dev/kmsg').join(' -- ')}`);
+  await expectActive(guest, 0);
+  const all = await printed(guest);
+  // A half of 16 for violations: of 10 that are told and the sum of the others three are overwritten.
+  expect(set(all.map((each) => each.event))).toEqual(set(namesOf(EVENTS)));
+  expect(all.filter((each) => each.event === 'lost')).toMatchObject([{ count: 3 }]);
+  expect(all.filter((each) => each.event === 'suppressed')).toMatchObject([{ count: 10 }]);
+  const violations = all.filter((each) => each.event === 'violation');
+  expect(set(violations.map(({ action, rule }) => `${rule} ${action}`))).toEqual(['deny report']);
+  await guest.unload();
 });
 
-test('every event, field and tracepoint is documented, and every documented one exists', async ({
+test('every metric has the type that it should, every kind and action its own, and there is no other', async ({
   loaded,
 }) => {
-  expect(await documented('events.md', 'event')).toEqual(Object.keys(EVENTS).sort());
-  const fields = new Set(Object.values(EVENTS).flatMap(({ shape }) => Object.keys(shape)));
-  expect(await documented('events.md', 'field')).toEqual([...fields].sort());
-  // The schemas are strict, so what they know is what there is: here every field but of rare events is seen.
-  const events = await loaded.swarm.eventsDuring(async () => {
-    await loaded.swarm.run(
-      { name: 'x', syscalls: { fork: 'audit' } },
-      'attempt read /dev/kmsg -- setns /proc/self/ns/uts; true',
-    );
-  });
-  expect(events.map(({ event }) => event)).toEqual(
-    expect.arrayContaining(['created', 'spawned', 'violation']),
-  );
-  expect(await documented('events.md', 'tracepoint')).toEqual(
-    (await loaded.sh('ls -d /sys/kernel/tracing/events/swarm_guard/*/ | xargs -n1 basename'))
-      .split('\n')
-      .sort(),
-  );
-});
-
-test('every metric is documented with its type, and every documented one exists', async ({ loaded }) => {
   const text = await loaded.swarm.metrics();
-  const there = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(
-    ([, name, type]) => `${name ?? ''} ${type ?? ''}`,
+  const there = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name, type]) => [name, type]);
+  expect(Object.fromEntries(there)).toEqual(
+    Object.fromEntries(Object.entries(METRICS).map(([name, { type }]) => [name, type])),
   );
-  const page = await readFile(join(docs, 'metrics.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| `(\w+)` +\| (\w+) +\|/gm)].map(
-    ([, name, type]) => `${name ?? ''} ${type ?? ''}`,
+  const labels = [...text.matchAll(/^swarm_guard_violations_total\{kind="(\w+)",action="(\w+)"\} /gm)];
+  expect(labels.map(([, kind, action]) => `${kind ?? ''} ${action ?? ''}`)).toEqual(
+    namesOf(KINDS).flatMap((kind) => namesOf(OUTCOMES).map((action) => `${kind} ${action}`)),
   );
-  expect(rows.sort()).toEqual(there.sort());
 });
 
-test('every field of inspect is documented, and every documented one exists', async ({ loaded }) => {
-  expect(await documented('inspect.md', 'field')).toEqual(Object.keys(INSPECTION.shape).sort());
-  const id = await loaded.swarm.create({});
-  const agent = await loaded.swarm.inspect(id);
-  const source = await readFile(join(repository, 'module/src/policy.rs'), 'utf8');
-  for (const key of Object.keys(agent.policy)) expect(source).toContain(`b"${key}"`);
-  await loaded.swarm.destroy(id);
+test('every tracepoint has the fields that it should, and there is no other', async ({ loaded }) => {
+  const text = await loaded.sh("cd /sys/kernel/tracing/events/swarm_guard && grep -H 'field:' */format");
+  const found: Record<string, string[]> = {};
+  for (const [, name = '', field = ''] of text.matchAll(
+    /^(\w+)\/format:\s+field:.*?(\w+)(?:\[\w*\])?;\toffset:/gm,
+  ))
+    if (!field.startsWith('common_')) (found[name] ??= []).push(field);
+  expect(found).toEqual(TRACEPOINTS);
+});
+
+test('every field of inspect and every state is printed under its name', async ({ loaded }) => {
+  const { swarm } = loaded;
+  const registered = await swarm.create({ name: 'web' });
+  expect(await inspected(loaded, registered)).toMatchObject({ state: 'registered', name: 'web' });
+  await swarm.destroy(registered);
+
+  const terminal = await loaded.terminal();
+  await terminal.type(`echo '{"spawn":true}' >/proc/swarm/create`);
+  const [{ id: armed } = { id: 0 }] = await swarm.agents();
+  const states = [(await inspected(loaded, armed)).state];
+  await swarm.destroy(armed);
+  states.push((await inspected(loaded, armed)).state);
+  terminal.close();
+  await expectActive(loaded, 0);
+
+  const { line, release } = hold(loaded);
+  const running = swarm.run({ pids_limit: 9, exec_paths: ['/usr/bin/', '/bin/'] }, line);
+  await expectBorn(loaded, 1);
+  const [{ id } = { id: 0 }] = await swarm.agents();
+  const agent = await inspected(loaded, id);
+  states.push(agent.state);
+  expect(Object.keys(agent)).toEqual(Object.keys(inspection.shape));
+  expect(set(Object.keys(agent.policy))).toEqual(set(Object.keys(inspection.shape.policy.shape)));
+  expect([agent.ids, agent.cgroup, agent.namespaces]).not.toContain(null);
+  await release();
+  await running;
+  // An agent that is gone is found no more, but for a moment that nobody can wait for.
+  expect(set(['registered', 'gone', ...states])).toEqual(set(namesOf(STATES)));
+  await expectActive(loaded, 0);
 });

@@ -1,3 +1,4 @@
+import { createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
 import { NAMESPACES, expectActive } from '../support/guest.js';
 
@@ -61,8 +62,7 @@ test('what is printed makes an equal agent: every key comes back as it was given
   // Paths come in an order of their own.
   first.policy.exec_paths?.sort();
   expect(first).toMatchObject({ name: 'x.y-z_1', policy });
-  const { exec_paths: paths = [], propagation = 'private', ...others } = first.policy;
-  const again = await loaded.swarm.create({ ...others, propagation, exec_paths: paths });
+  const again = await loaded.swarm.create(createRequest.parse(first.policy));
   const second = await loaded.swarm.inspect(again);
   second.policy.exec_paths?.sort();
   expect(second.policy).toEqual(first.policy);

@@ -1,3 +1,4 @@
+import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, expectActive, violationsDuring } from '../support/guest.js';
@@ -76,7 +77,7 @@ test('by default no namespace can be made, by unshare or by clone, nor entered',
   const clone = await under(loaded, undefined, ...flags.map((flag) => `clone-flags ${flag}`));
   expect(clone.seen).toEqual(flags.map(() => 'clone-flags EPERM'));
   expect(clone.violations).toBe(flags.length);
-  const names = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup', 'time'];
+  const names = namesOf(NAMESPACES);
   const setns = await under(
     loaded,
     undefined,

@@ -1,5 +1,6 @@
 /** Limits of the system that end births: loading tells of them, arming names the one that would be met. */
 import { expect, test } from '../support/fixtures.js';
+import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import { quoted } from '../../client/client.js';
 import { expectActive } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
@@ -18,7 +19,7 @@ test('each of user.max_*_namespaces that is 0 is named when a thread is armed, a
   loaded,
 }) => {
   const status = await loaded.swarm.status();
-  for (const kind of ['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup', 'time']) {
+  for (const kind of namesOf(NAMESPACES)) {
     const file = `/proc/sys/user/max_${kind}_namespaces`;
     const answer = await loaded.sh(arm(file, `echo 0 >${file}`));
     expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });

@@ -1,9 +1,7 @@
 /** The form of an attempt to escape. The corpus is data; run.ts runs it. */
+import type { Kind } from '../../../client/abi/names.js';
 import type { AgentRequest } from '../../../client/client.js';
 import type { Architecture } from '../../../harness/util/architecture.js';
-
-/** Kinds of violations, as the module names them. */
-export type Kind = 'fork' | 'thread' | 'execve' | 'unshare' | 'setns' | 'device' | 'control';
 
 /** The answer that SwarmGuard must give under a policy. */
 export type Expected =

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { NAMESPACES, bitOf, namesOf } from '../../../client/abi/names.js';
 import type { AgentRequest } from '../../../client/client.js';
 import { repository } from '../../../harness.config.js';
 import { PEERS } from './attempt.js';
@@ -36,11 +37,11 @@ function anchor(heading: string): string {
     .replaceAll(' ', '-');
 }
 
-const BITS = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup'];
-
 /** Describes how a policy differs from the default; limits are not mentioned. */
 function describe({ namespace_flags = 127, privileged, ...rest }: AgentRequest): string {
-  const shared = BITS.filter((name, bit) => !(namespace_flags & (1 << bit)) && name !== 'user');
+  const shared = namesOf(NAMESPACES).filter(
+    (name) => name !== 'user' && name !== 'time' && !(namespace_flags & bitOf(name)),
+  );
   const rules = Object.entries(rest.syscalls ?? {}).map(([name, action]) => `${name} ${action}`);
   return [
     ...(privileged ? ['privileged'] : []),

@@ -1,0 +1,40 @@
+/** The answers of create, one for each object. */
+import { z } from 'zod';
+import { TOLERANT } from './form.js';
+import type { Form } from './form.js';
+import { agentId } from './request.js';
+
+/** The two answers: the agent's id, or why there is none. */
+export function answers(form: Form) {
+  const created = form.object({ id: agentId.meta({ description: "the agent's id" }) });
+  const refused = form.object({
+    error: z
+      .string()
+      .regex(/^E[A-Z0-9]+$/)
+      .meta({ description: "the errno's name" }),
+    field: z.string().meta({ description: 'the key at fault, empty if none is' }),
+    offset: z.int().min(0).meta({ description: 'the byte of the object at fault, from 0' }),
+    message: z.string().min(1).meta({ description: 'what is wrong and what to do' }),
+  });
+  return { created, refused };
+}
+
+const { created, refused } = answers(TOLERANT);
+
+/** One line of the read-back. */
+export const answer = z
+  .union([created, refused])
+  .meta({ title: 'A line read back from /proc/swarm/create', description: 'One for each object, in order.' });
+
+/** The answer of create to one object. */
+export type Answer =
+  ({ kind: 'created' } & z.infer<typeof created>) | ({ kind: 'refused' } & z.infer<typeof refused>);
+
+/**
+ * Parses a line of the read-back.
+ * @throws {z.ZodError} if it is no answer, SyntaxError if it is no JSON.
+ */
+export function parseAnswer(line: string): Answer {
+  const value = answer.parse(JSON.parse(line));
+  return 'id' in value ? { kind: 'created', ...value } : { kind: 'refused', ...value };
+}

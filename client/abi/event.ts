@@ -1,0 +1,133 @@
+/** A line of events. */
+import { z } from 'zod';
+import { TOLERANT } from './form.js';
+import type { Form } from './form.js';
+import { EVENTS, KINDS, ORIGINS, OUTCOMES, REASONS, REFUSALS, namesOf } from './names.js';
+import type { EventName } from './names.js';
+import { agentId } from './request.js';
+import { alternatives, explained, listed } from './text.js';
+
+const { report, ...done } = OUTCOMES;
+const { fork, thread, execve, unshare, setns, ...others } = KINDS;
+
+const seq = z.int().min(1).meta({
+  description: "the event's number, rising by one, from 1 at loading; of `lost`, that of the last one lost",
+});
+const time = z.int().min(1).meta({ description: 'CLOCK_MONOTONIC, nanoseconds' });
+const agent = agentId.meta({ description: "the agent's id" });
+const adopter = z.int().min(0).meta({
+  description:
+    "the agent's id; 0 in a violation of `adopt` that made `create` refuse the agent, which then never was",
+});
+const pid = z.int().min(0).meta({
+  description:
+    "the process, as the reader's pid namespace has it; for `adopt` the writer. A member's reader gets 0 for a process that is in another pid namespace than its own",
+});
+const violations = z.int().min(0).meta({ description: 'how many there were' });
+
+const named = <T extends EventName>(event: T) => z.literal(event).meta({ description: 'what has happened' });
+const text = (description: string) => z.string().optional().meta({ description });
+
+/** The events, each with its fields. */
+export function events(form: Form) {
+  const head = <T extends EventName>(event: T) => ({ seq, time, event: named(event) });
+  return {
+    created: form.object({
+      ...head('created'),
+      agent,
+      name: text("the agent's name, if it has one"),
+    }),
+    spawned: form.object({
+      ...head('spawned'),
+      agent,
+      pid,
+      by: form.oneOf(namesOf(ORIGINS)).meta({ description: alternatives(ORIGINS) }),
+    }),
+    violation: form.object({
+      ...head('violation'),
+      agent: adopter,
+      kind: form.oneOf(namesOf(KINDS)).meta({
+        description: `a rule of \`syscalls\` (${listed({ fork, thread, execve, unshare, setns })}), or ${explained(others)}`,
+      }),
+      action: form.oneOf(namesOf(OUTCOMES)).meta({
+        description: `what was done: ${alternatives(done)}, as the rule says; ${explained({ report })}`,
+      }),
+      rule: form
+        .oneOf(namesOf(REFUSALS))
+        .meta({ description: `what the policy says: ${alternatives(REFUSALS)}` }),
+      pid,
+      comm: z.string().meta({ description: 'the name of the process that did it' }),
+      file: text('of `execve`: the path as it was given, its first 63 bytes'),
+      device: z
+        .string()
+        .regex(/^[bc] [0-9]+:[0-9]+ r?w?m?$/)
+        .optional()
+        .meta({ description: 'of `device`: type, numbers and access as in a rule, `c 1:11 r`' }),
+    }),
+    suppressed: form.object({
+      ...head('suppressed'),
+      agent: adopter,
+      count: z.int().min(1).meta({ description: 'how many violations were not told' }),
+    }),
+    destroyed: form.object({
+      ...head('destroyed'),
+      agent,
+      reason: form.oneOf(namesOf(REASONS)).meta({ description: explained(REASONS) }),
+      violations,
+      step: text('of `birth`: the step that failed'),
+      error: text('of `birth`: the name of its errno'),
+    }),
+    lost: form.object({
+      ...head('lost'),
+      count: z.int().min(1).meta({ description: 'how many were lost' }),
+    }),
+  } satisfies Record<EventName, z.ZodType>;
+}
+
+/** Any event that this version knows. */
+export function knownEvent(form: Form) {
+  const { created, spawned, violation, suppressed, destroyed, lost } = events(form);
+  return z.discriminatedUnion('event', [created, spawned, violation, suppressed, destroyed, lost]);
+}
+
+/** One that it does not. */
+const otherEvent = z.looseObject({
+  seq,
+  time,
+  event: z
+    .string()
+    .refine((name) => !(name in EVENTS))
+    .meta({ not: { enum: namesOf(EVENTS) }, description: 'the name of an event that was added later' }),
+});
+
+const known = knownEvent(TOLERANT);
+
+/** A line of events. */
+export const eventLine = z
+  .union([known, otherEvent])
+  .meta({ title: 'A line of /proc/swarm/events', description: 'What has happened to an agent.' });
+
+/** An event of a kind that was added after this version. */
+export interface OtherEvent {
+  readonly seq: number;
+  readonly time: number;
+  readonly event: 'other';
+  readonly name: string;
+  /** All its other fields. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** An event; `seq` rises by one, `time` is CLOCK_MONOTONIC in nanoseconds. */
+export type SwarmEvent = z.infer<typeof known> | OtherEvent;
+
+/**
+ * Parses one line of events.
+ * @throws {z.ZodError} if it is no event, SyntaxError if it is no JSON.
+ */
+export function parseEvent(line: string): SwarmEvent {
+  const value: unknown = JSON.parse(line);
+  const other = otherEvent.safeParse(value);
+  if (!other.success) return known.parse(value);
+  const { seq, time, event: name, ...fields } = other.data;
+  return { seq, time, event: 'other', name, fields };
+}

@@ -1,0 +1,44 @@
+/** The files of /proc/swarm. */
+import { STATUS_LINES } from './listing.js';
+import { EVENTS, namesOf } from './names.js';
+
+/** A file. */
+export interface SwarmFile {
+  /** Permission bits. */
+  readonly mode: number;
+  readonly description: string;
+}
+
+const counted = Object.values(STATUS_LINES).map(
+  (label, index) => `\`${label}: ${[1, 5, 4, 3][index] ?? 0}\``,
+);
+const told = namesOf(EVENTS).map((name) => `\`${name}\``);
+
+/** The files, each with its mode. */
+export const FILES = {
+  create: {
+    mode: 0o600,
+    description:
+      'write JSON objects; read back, on the same descriptor, a line for each: `{"id":7}` or `{"error":"EINVAL","field":"cpu_quota","offset":31,"message":"…"}`',
+  },
+  attach: {
+    mode: 0o200,
+    description:
+      'write `{"id":7,"pid":1234}`: one more process, already in the agent\'s namespaces, into an agent that runs',
+  },
+  destroy: { mode: 0o200, description: 'write ids, one a line, each with its newline' },
+  status: { mode: 0o444, description: counted.join(', ') },
+  agents: {
+    mode: 0o444,
+    description: 'a line each: `ID: 1, PID: 1234, Memory: 256MB, CPU: 25%, Namespaces: 0x7F`',
+  },
+  inspect: {
+    mode: 0o600,
+    description: 'write an id, read that agent as JSON: policy, counters, members, cgroup, namespaces',
+  },
+  events: {
+    mode: 0o400,
+    description: `JSON lines as things happen: ${told.join(', ')}; blocking, and to be polled`,
+  },
+  metrics: { mode: 0o444, description: 'OpenMetrics text for Prometheus' },
+} as const satisfies Readonly<Record<string, SwarmFile>>;

@@ -1,0 +1,79 @@
+/** The answer of inspect. */
+import { z } from 'zod';
+import { TOLERANT } from './form.js';
+import type { Form } from './form.js';
+import { ACTIONS, NAMESPACES, PROPAGATIONS, REFUSALS, STATES, SYSCALLS, namesOf } from './names.js';
+import type { Namespace, Names, Syscall } from './names.js';
+import { agentId } from './request.js';
+import type { AgentRequest } from './request.js';
+import { explained } from './text.js';
+
+const count = z.int().min(0);
+
+/** The keys of create that make no policy. */
+type Unprinted = 'name' | 'spawn' | 'pid';
+
+/** The same value for each name. */
+function each<K extends string, T>(names: readonly K[], value: T): Record<K, T> {
+  return Object.fromEntries(names.map((name) => [name, value])) as Record<K, T>;
+}
+
+/** The keys of create that are a policy. */
+function policy(form: Form) {
+  const oneOf = <T extends Names>(list: T) => form.oneOf(namesOf(list));
+  const action = oneOf(ACTIONS);
+  return form.object({
+    // More than JavaScript counts exactly is no error here: others may have set it.
+    memory_limit: z.number().min(0).multipleOf(1),
+    cpu_quota: count,
+    pids_limit: count,
+    namespace_flags: count,
+    devices: z.array(z.string()),
+    syscalls: form.object(each<Syscall, typeof action>(namesOf(SYSCALLS), action)),
+    persist: z.boolean(),
+    privileged: z.boolean(),
+    propagation: oneOf(PROPAGATIONS).optional(),
+    devpts: z.boolean(),
+    exec_paths: z.array(z.string()).optional(),
+    unlisted: oneOf(REFUSALS).optional(),
+  } satisfies Record<Exclude<keyof AgentRequest, Unprinted>, z.ZodType>);
+}
+
+/** Everything about one agent. */
+export function inspections(form: Form) {
+  return form.object({
+    id: agentId.meta({ description: "the agent's id" }),
+    name: z.string().nullable().meta({ description: 'its name, or null' }),
+    state: form.oneOf(namesOf(STATES)).meta({ description: explained(STATES) }),
+    violations: count.meta({ description: 'calls denied or killed for' }),
+    audited: count.meta({ description: 'calls audited, or only reported because of `enforce=0`' }),
+    ids: form.object({ first: count, count }).nullable().meta({
+      description: 'its range of user and group ids outside: `first` and `count`; null without one',
+    }),
+    cgroup: z
+      .string()
+      .nullable()
+      .meta({ description: 'its cgroup, below the root of cgroup v2, in full; null without one' }),
+    namespaces: form
+      .object(each<Namespace, typeof count>(namesOf(NAMESPACES), count))
+      .nullable()
+      .meta({
+        description:
+          "the inode numbers of its first process's namespaces, as in /proc/PID/ns; null without a process",
+      }),
+    policy: policy(form).meta({
+      description:
+        'the keys of [create](create.md) that are its policy, with their defaults filled in; `propagation` only with the mnt bit, `exec_paths` and `unlisted` only where there are any: what they led to, as the writer of the id would name it now',
+    }),
+    members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
+  });
+}
+
+/** The answer of inspect, as a client reads it. */
+export const inspection = inspections(TOLERANT).meta({
+  title: 'What /proc/swarm/inspect answers',
+  description: 'Everything about one agent, as it was when its id was written.',
+});
+
+/** Everything about one agent. */
+export type Inspection = z.infer<typeof inspection>;

@@ -1,0 +1,112 @@
+/**
+ * The names of the interface, each with what it means. Within a list the order is that of the
+ * numbers which the policy core has for them (module/src/names.rs).
+ */
+
+/** Names, each with its meaning. */
+export type Names = Readonly<Record<string, string>>;
+
+/** The names of a list, in its order. */
+export function namesOf<T extends Names>(list: T): (keyof T & string)[] {
+  return Object.keys(list);
+}
+
+/** The answers of a rule on a system call. */
+export const ACTIONS = {
+  allow: 'the call goes ahead',
+  deny: 'the call fails with EPERM',
+  kill: 'the process gets SIGKILL',
+  audit: 'the call goes ahead, and an event tells of it',
+} as const;
+export type Action = keyof typeof ACTIONS;
+
+/** The answers for a file outside `exec_paths`, and of a rule that was violated. */
+export const REFUSALS = {
+  deny: ACTIONS.deny,
+  kill: ACTIONS.kill,
+  audit: ACTIONS.audit,
+} as const;
+
+/** The outcomes of a violation. */
+export const OUTCOMES = {
+  ...REFUSALS,
+  report: 'the call went ahead, because the module was loaded with `enforce=0`',
+} as const;
+
+/** The kinds of propagation of mounts that the host makes after an agent's birth. */
+export const PROPAGATIONS = {
+  private: 'the agent sees nothing that the host mounts or unmounts after its birth',
+  slave: 'it does, below mounts that were shared',
+} as const;
+
+/** The rules of `syscalls`. */
+export const SYSCALLS = {
+  fork: 'a new process, by any call',
+  thread: 'a new thread',
+  execve: 'execve and execveat',
+  unshare: 'unshare, and clone with namespaces of its own',
+  setns: 'setns',
+} as const;
+export type Syscall = keyof typeof SYSCALLS;
+
+/** The kinds of violations. */
+export const KINDS = {
+  ...SYSCALLS,
+  device: 'opening or making a device',
+  control: 'writing to /proc/swarm',
+  adopt: 'a process outside the namespaces that the policy names was to join',
+} as const;
+export type Kind = keyof typeof KINDS;
+
+/** The namespaces; the first has bit 1 of `namespace_flags`, the next 2, and so on. */
+export const NAMESPACES = {
+  pid: 'process ids',
+  net: 'network',
+  mnt: 'mounts',
+  uts: 'host name',
+  ipc: 'System V IPC and POSIX message queues',
+  user: 'users',
+  cgroup: 'cgroups',
+  time: 'clocks',
+} as const;
+export type Namespace = keyof typeof NAMESPACES;
+
+/** The bit of a namespace in `namespace_flags`. */
+export function bitOf(namespace: Namespace): number {
+  return 1 << namesOf(NAMESPACES).indexOf(namespace);
+}
+
+/** The ways in which a process joins an agent, other than by the fork of a member. */
+export const ORIGINS = {
+  spawn: 'born of the armed thread',
+  pid: 'adopted by the key `pid` of `create`',
+  attach: 'adopted by a write to `attach`',
+} as const;
+
+/** The reasons why an agent is gone. */
+export const REASONS = {
+  exit: 'its last process exited',
+  request: 'its id was written to `destroy`',
+  birth: 'its first process could not be born and was killed before it ran',
+  unforked: 'the armed thread exited without forking',
+} as const;
+
+/** The states of an agent. */
+export const STATES = {
+  registered: 'no process, and none to come',
+  armed: "a thread's next fork becomes its first process",
+  running: 'it has processes',
+  dying: 'destroyed, with processes left, or with a thread that was armed for it and has not forked since',
+  gone: 'being removed at this moment',
+} as const;
+
+/** The events. */
+export const EVENTS = {
+  created: 'an agent was registered',
+  spawned: "a process became an agent's, other than by the fork of a member",
+  violation: 'a member did what a rule denies, kills for or audits',
+  suppressed: 'a member did so more often than `event_rate` allows to be told',
+  destroyed: 'an agent is gone',
+  lost: 'events were overwritten before this reader came to them',
+} as const;
+export type EventName = keyof typeof EVENTS;

@@ -1,0 +1,36 @@
+/** The parameters of the module. */
+
+/** A parameter. */
+export interface Parameter {
+  /** As /sys/module/swarm_guard/parameters has it. */
+  readonly default: string;
+  readonly description: string;
+}
+
+/** The parameters, by name. */
+export const PARAMETERS = {
+  max_agents: { default: '200000', description: 'the most active agents, up to 16777216' },
+  enforce: {
+    default: '1',
+    description:
+      'with 0 only report what policies deny: births, limits and namespaces stay as they are, and so does who may give orders',
+  },
+  event_buffer: {
+    default: '8192',
+    description:
+      'how many events are kept for readers, 16 to 4194304, rounded up to a power of two; half of them tell what becomes of agents, the other half what agents violate; 136 bytes each',
+  },
+  event_rate: {
+    default: '100',
+    description:
+      'how many violations of an agent are told as events in a second; the others are counted and summed up; 0 tells all',
+  },
+  debug: { default: '0', description: 'log every event; writable at run time' },
+  cgroup_parent: {
+    default: 'swarm',
+    description:
+      "the cgroup below which agents' cgroups are made: a path relative to the root of cgroup v2, without `..`. Loading enables the controllers memory, cpu and pids in `cgroup.subtree_control` of every cgroup on the way. Unloading disables what loading has enabled, except in a cgroup that has other children, whose limits would go with the controller; the log says where they stay enabled",
+  },
+  id_base: { default: '2147483648', description: 'the first user and group id that agents get' },
+  id_count: { default: '1024', description: 'how many user and group ids each agent gets' },
+} as const satisfies Readonly<Record<string, Parameter>>;

@@ -1,0 +1,213 @@
+/** The objects written to create and attach. Unknown keys are errors here, as in the kernel. */
+import { z } from 'zod';
+import { DEVICES_MAX, EXEC_PATHS_MAX, ID_MAX, MEMORY_MIN, NAME_MAX, OBJECT_MAX, PIDS_MAX } from './limits.js';
+import { ACTIONS, NAMESPACES, PROPAGATIONS, REFUSALS, SYSCALLS, bitOf, namesOf } from './names.js';
+import type { Action, Namespace, Syscall } from './names.js';
+import { alternatives, explained, listed } from './text.js';
+
+/** Every bit of `namespace_flags`. */
+const NAMESPACES_ALL = 2 ** namesOf(NAMESPACES).length - 1;
+/** The bits that an agent has unless it asks for others: all but time. */
+const NAMESPACES_DEFAULT = NAMESPACES_ALL - bitOf('time');
+
+/** The devices that an agent may use unless it lists others, by their names below /dev. */
+export const DEFAULT_DEVICES = {
+  null: 'c 1:3 rwm',
+  zero: 'c 1:5 rwm',
+  full: 'c 1:7 rwm',
+  random: 'c 1:8 rwm',
+  urandom: 'c 1:9 rwm',
+  tty: 'c 5:0 rwm',
+  ptmx: 'c 5:2 rwm',
+  pts: 'c 136:* rwm',
+} as const;
+
+/** 0 to 4095 and 0 to 1048575, as Linux numbers devices; up to seven digits. */
+const MAJOR = String.raw`(?:\*|0{0,3}(?:[0-3]?[0-9]{1,3}|40[0-8][0-9]|409[0-5]))`;
+const MINOR = String.raw`(?:\*|0?[0-9]{1,6}|10(?:[0-3][0-9]{4}|4(?:[0-7][0-9]{3}|8(?:[0-4][0-9]{2}|5(?:[0-6][0-9]|7[0-5])))))`;
+/** Some of r, w and m, each once, in any order. */
+const ACCESS = '(?:r(?:wm?|mw?)?|w(?:rm?|mr?)?|m(?:rw?|wr?)?)';
+
+const device = z.string().regex(new RegExp(`^(?:a|[abc] ${MAJOR}:${MINOR} ${ACCESS})$`));
+
+const path = z
+  .string()
+  .regex(/^\/[^\x00]*$/)
+  .refine((text) => !/\p{Surrogate}/u.test(text), 'half of a surrogate pair');
+
+const action = z.enum(namesOf(ACTIONS));
+
+/** The description of a key, its title if that is shorter, and its default if that is one value. */
+interface Annotations {
+  readonly title?: string;
+  readonly description: string;
+  readonly default?: unknown;
+}
+
+/** A key that may be left out. */
+function key<T extends z.ZodType>(value: T, annotations: Annotations) {
+  return value.optional().meta({ ...annotations });
+}
+
+/** The default answers of the rules of `syscalls`. */
+const ANSWERS = {
+  fork: 'allow',
+  thread: 'allow',
+  execve: 'allow',
+  unshare: 'deny',
+  setns: 'deny',
+} as const satisfies Record<Syscall, Action>;
+
+const rule = (name: Syscall) => key(action, { description: SYSCALLS[name], default: ANSWERS[name] });
+
+const syscalls = z.strictObject({
+  fork: rule('fork'),
+  thread: rule('thread'),
+  execve: rule('execve'),
+  unshare: rule('unshare'),
+  setns: rule('setns'),
+});
+
+const namespaceBits = namesOf(NAMESPACES)
+  .map((name) => `${bitOf(name)} ${name}`)
+  .join(', ');
+
+const object = z.strictObject({
+  memory_limit: key(z.union([z.literal(0), z.int().min(MEMORY_MIN)]), {
+    description: `bytes of memory, at least ${MEMORY_MIN}; 0 for no limit`,
+    default: 0,
+  }),
+  cpu_quota: key(z.int().min(0), {
+    description: 'percent of one CPU, up to 100 for each CPU online; 0 for no limit',
+    default: 0,
+  }),
+  pids_limit: key(z.int().min(0).max(PIDS_MAX), {
+    description: `processes and threads, up to ${PIDS_MAX}; 0 for no limit`,
+    default: 0,
+  }),
+  namespace_flags: key(z.int().min(0).max(NAMESPACES_ALL), {
+    description: `bits: ${namespaceBits}`,
+    default: NAMESPACES_DEFAULT,
+  }),
+  devices: key(z.array(device).max(DEVICES_MAX), {
+    title: `up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, with \`*\` for any number`,
+    description: `up to ${DEVICES_MAX} rules in the kernel's form, \`"c 1:3 rwm"\`: \`*\` for any number, \`a\` for any type`,
+    default: Object.values(DEFAULT_DEVICES),
+  }),
+  syscalls: key(syscalls, {
+    description: `an object with any of ${listed(SYSCALLS)}, each ${alternatives(ACTIONS)}`,
+    default: ANSWERS,
+  }),
+  exec_paths: key(z.array(path).max(EXEC_PATHS_MAX), {
+    description: `up to ${EXEC_PATHS_MAX} absolute paths, the only files it may execute; one that ends in \`/\` means the tree under it`,
+  }),
+  unlisted: key(z.enum(namesOf(REFUSALS)), {
+    title: `what becomes of any other file: ${alternatives(REFUSALS)}`,
+    description: `what becomes of the execve of a file outside \`exec_paths\`: ${alternatives(REFUSALS)}`,
+    default: 'deny',
+  }),
+  name: key(z.string().regex(new RegExp(`^[A-Za-z0-9._-]{1,${NAME_MAX}}$`)), {
+    description: `1 to ${NAME_MAX} of \`A-Za-z0-9._-\``,
+  }),
+  spawn: key(z.boolean(), {
+    title: "true: the writing thread's next fork becomes the first process",
+    description:
+      "true: the writing thread's next fork, vfork, clone or clone3 that makes a process becomes the first process",
+    default: false,
+  }),
+  pid: key(z.int().min(1).max(PIDS_MAX), {
+    title: 'adopt a running process that is in namespaces of its own',
+    description: `the running process to adopt, 1 to ${PIDS_MAX}, in the writer's pid namespace`,
+  }),
+  persist: key(z.boolean(), {
+    title: 'stay when the last process exits',
+    description: 'true: the agent is registered again when its last process exits',
+    default: false,
+  }),
+  privileged: key(z.boolean(), {
+    title: 'allow an agent without a user namespace, which is as powerful as its launcher',
+    description: 'true: allows an agent without the user bit, which is as powerful as its launcher',
+    default: false,
+  }),
+  propagation: key(z.enum(namesOf(PROPAGATIONS)), {
+    title: `${alternatives(PROPAGATIONS)}: does it see what the host mounts later`,
+    description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
+    default: 'private',
+  }),
+  devpts: key(z.boolean(), {
+    title: 'terminals of its own on /dev/pts; needs the mnt and user bits',
+    description:
+      "true: a birth mounts a devpts of the agent's own on /dev/pts, if that directory exists. Needs the mnt and user bits",
+  }),
+});
+
+/** Defaults in words, for keys whose default is not one short value. */
+export const DEFAULTS_IN_WORDS = {
+  devices: Object.keys(DEFAULT_DEVICES).join(' '),
+  syscalls: 'deny for `unshare` and `setns`, allow for the others',
+  exec_paths: 'any',
+  devpts: 'true with these bits',
+} as const satisfies Partial<Record<keyof AgentRequest, string>>;
+
+/** The object that is written to create. */
+export type AgentRequest = z.input<typeof object>;
+
+/** Rules about several keys: the key at fault, a message, and whether a request breaks the rule. */
+const CONDITIONS: readonly {
+  field: keyof AgentRequest;
+  message: string;
+  broken: (request: AgentRequest, has: (namespace: Namespace) => boolean) => boolean;
+}[] = [
+  {
+    field: 'pid',
+    message: 'spawn and pid exclude each other: a process is born or adopted',
+    broken: ({ spawn, pid }) => spawn === true && pid !== undefined,
+  },
+  {
+    field: 'namespace_flags',
+    message: 'without the user bit the agent is as powerful as its launcher: add it, or privileged',
+    broken: ({ privileged }, has) => !has('user') && privileged !== true,
+  },
+  {
+    field: 'propagation',
+    message: 'without the mnt bit an agent has no mounts of its own',
+    broken: ({ propagation }, has) => propagation !== undefined && !has('mnt'),
+  },
+  {
+    field: 'devpts',
+    message: 'a devpts of its own needs the mnt and user bits',
+    broken: ({ devpts }, has) => devpts === true && !(has('mnt') && has('user')),
+  },
+];
+
+/**
+ * An object of create. Only the kernel checks that it has at most {@link OBJECT_MAX} bytes, that `cpu_quota` fits
+ * the number of CPUs, and that the files of `exec_paths` exist.
+ */
+export const createRequest = object
+  .superRefine((request, context) => {
+    const flags = request.namespace_flags ?? NAMESPACES_DEFAULT;
+    const has = (namespace: Namespace) => (flags & bitOf(namespace)) !== 0;
+    for (const { field, message, broken } of CONDITIONS)
+      if (broken(request, has)) context.addIssue({ code: 'custom', path: [field], message });
+  })
+  .meta({
+    title: 'An object written to /proc/swarm/create',
+    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, and devpts both.`,
+    not: { required: ['spawn', 'pid'], properties: { spawn: { const: true }, pid: true } },
+  });
+
+/** The id of an agent. */
+export const agentId = z.int().min(1).max(ID_MAX);
+
+/** An object of attach. */
+export const attachRequest = z
+  .strictObject({
+    id: agentId.meta({ description: 'the agent, which must have a process' }),
+    pid: z
+      .int()
+      .min(1)
+      .max(PIDS_MAX)
+      .meta({ description: `the running process that joins it, in the writer's pid namespace` }),
+  })
+  .meta({ title: 'An object written to /proc/swarm/attach', description: `At most ${OBJECT_MAX} bytes.` });

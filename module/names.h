@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The numbers behind the names of the interface. The names themselves are in
+ * src/names.rs, each once, in lists that are in the order of these enums;
+ * tests/test_core.c compares the two.
+ */
+#ifndef SWARM_NAMES_H
+#define SWARM_NAMES_H
+
+#include <linux/types.h>
+
+/* What a rule on a system call answers. */
+enum swarm_action {
+	SWARM_ALLOW = 0,
+	SWARM_DENY = 1,
+	SWARM_KILL = 2,
+	SWARM_AUDIT = 3,
+	SWARM_NR_ACTIONS,
+};
+
+/* What an agent sees of mounts that the host makes later. */
+enum swarm_propagation {
+	SWARM_PRIVATE = 0,
+	SWARM_SLAVE = 1,
+	SWARM_NR_PROPAGATIONS,
+};
+
+/* The rules of "syscalls", in the order of struct swarm_policy.syscalls. */
+enum swarm_syscall {
+	SWARM_SYS_FORK,
+	SWARM_SYS_THREAD,
+	SWARM_SYS_EXECVE,
+	SWARM_SYS_UNSHARE,
+	SWARM_SYS_SETNS,
+	SWARM_NR_SYSCALLS,
+};
+
+/* What a member tried; the index of its rule for those that have one. */
+enum swarm_kind {
+	SWARM_KIND_FORK = SWARM_SYS_FORK,
+	SWARM_KIND_THREAD = SWARM_SYS_THREAD,
+	SWARM_KIND_EXECVE = SWARM_SYS_EXECVE,
+	SWARM_KIND_UNSHARE = SWARM_SYS_UNSHARE,
+	SWARM_KIND_SETNS = SWARM_SYS_SETNS,
+	SWARM_KIND_DEVICE,
+	SWARM_KIND_CONTROL,	/* writing to /proc/swarm */
+	SWARM_KIND_ADOPT,	/* a process outside the required namespaces was to join */
+	SWARM_NR_KINDS,
+};
+
+/* What was done about it: the policy's action, or only a report if enforce is 0. */
+enum swarm_outcome {
+	SWARM_DONE_DENY,
+	SWARM_DONE_KILL,
+	SWARM_DONE_AUDIT,
+	SWARM_DONE_REPORT,
+	SWARM_NR_OUTCOMES,
+};
+
+/* How a process came to an agent, other than by a member's fork. */
+enum swarm_origin {
+	SWARM_BY_SPAWN,
+	SWARM_BY_PID,
+	SWARM_BY_ATTACH,
+	SWARM_NR_ORIGINS,
+};
+
+/* Why an agent has gone. */
+enum swarm_end {
+	SWARM_END_EXIT,		/* its last process exited */
+	SWARM_END_REQUEST,	/* it was written to "destroy" */
+	SWARM_END_BIRTH,	/* its first process could not be born */
+	SWARM_END_UNFORKED,	/* the armed thread exited without forking */
+	SWARM_NR_ENDS,
+};
+
+/* Where an agent is in its life. */
+enum swarm_state {
+	SWARM_REGISTERED,	/* no process, none to come */
+	SWARM_ARMED,		/* a thread's next fork becomes its first process */
+	SWARM_RUNNING,		/* has processes */
+	SWARM_DYING,		/* being destroyed, processes left */
+	SWARM_GONE,		/* no longer listed; only the reaper still touches it */
+	SWARM_NR_STATES,
+};
+
+/* What has happened. */
+enum swarm_event_type {
+	SWARM_EVENT_CREATED,
+	SWARM_EVENT_SPAWNED,
+	SWARM_EVENT_VIOLATION,
+	SWARM_EVENT_SUPPRESSED,
+	SWARM_EVENT_DESTROYED,
+	SWARM_EVENT_LOST,	/* told to a reader, never recorded */
+	SWARM_NR_EVENTS,
+};
+
+/*
+ * Names by number, of the enum above of that name; NULL if there is none of this
+ * number. They are static and may be asked for in any context.
+ */
+const char *swarm_action_name(__u32 action);
+const char *swarm_propagation_name(__u32 propagation);
+const char *swarm_kind_name(__u32 kind);
+const char *swarm_outcome_name(__u32 outcome);
+const char *swarm_origin_name(__u32 origin);
+const char *swarm_end_name(__u32 end);
+const char *swarm_state_name(__u32 state);
+const char *swarm_event_name(__u32 type);
+
+/**
+ * swarm_namespace_name - the name of a namespace as in /proc/PID/ns
+ * @bit: one bit of SWARM_NS_ALL
+ */
+const char *swarm_namespace_name(__u32 bit);
+
+#ifndef __KERNEL__
+/* Keys of "create" and of "attach", for programs that compare them with something. */
+const char *swarm_key_name(__u32 number);
+const char *swarm_attach_key_name(__u32 number);
+#endif
+
+#endif

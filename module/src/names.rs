@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The names that users write and read: keys, and what stands for a number in JSON.
+//!
+//! Each name is here and nowhere else in the module. The index of a name is its number
+//! in the `enum` of names.h that its list is for.
+
+use core::ffi::CStr;
+
+/// A name, with the NUL that ends it in C.
+pub type Name = &'static CStr;
+
+/// The keys of an object of `create`, in the order in which `parse_request` knows them.
+pub const KEYS: [Name; 15] = [
+    c"memory_limit",
+    c"cpu_quota",
+    c"pids_limit",
+    c"namespace_flags",
+    c"devices",
+    c"syscalls",
+    c"exec_paths",
+    c"name",
+    c"spawn",
+    c"pid",
+    c"persist",
+    c"privileged",
+    c"propagation",
+    c"devpts",
+    c"unlisted",
+];
+
+/// The keys of an object of `attach`.
+pub const ATTACH_KEYS: [Name; 2] = [c"id", c"pid"];
+
+/// What a rule on a system call answers.
+pub const ACTIONS: [Name; 4] = [c"allow", c"deny", c"kill", c"audit"];
+
+/// What an agent sees of mounts that the host makes later.
+pub const PROPAGATIONS: [Name; 2] = [c"private", c"slave"];
+
+/// The rules of `syscalls`.
+pub const SYSCALLS: [Name; 5] = [c"fork", c"thread", c"execve", c"unshare", c"setns"];
+
+/// What a member tried: first what there are rules for.
+pub const KINDS: [Name; 8] = [
+    SYSCALLS[0],
+    SYSCALLS[1],
+    SYSCALLS[2],
+    SYSCALLS[3],
+    SYSCALLS[4],
+    c"device",
+    c"control",
+    c"adopt",
+];
+
+/// What was done about it: the actions that are no permission, or a report alone.
+pub const OUTCOMES: [Name; 4] = [ACTIONS[1], ACTIONS[2], ACTIONS[3], c"report"];
+
+/// How a process came to an agent, other than by a member's fork.
+pub const ORIGINS: [Name; 3] = [c"spawn", c"pid", c"attach"];
+
+/// Why an agent has gone.
+pub const ENDS: [Name; 4] = [c"exit", c"request", c"birth", c"unforked"];
+
+/// Where an agent is in its life.
+pub const STATES: [Name; 5] = [c"registered", c"armed", c"running", c"dying", c"gone"];
+
+/// What has happened.
+pub const EVENTS: [Name; 6] = [c"created", c"spawned", c"violation", c"suppressed", c"destroyed", c"lost"];
+
+/// Namespaces, by bit of `namespace_flags`; as in /proc/PID/ns.
+pub const NAMESPACES: [Name; 8] = [c"pid", c"net", c"mnt", c"uts", c"ipc", c"user", c"cgroup", c"time"];
+
+/// The names without their NULs. For constants: it may not be called at run time.
+pub(crate) const fn bytes<const N: usize>(names: [Name; N]) -> [&'static [u8]; N] {
+    let mut all: [&[u8]; N] = [&[]; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = names[index].to_bytes();
+        index += 1;
+    }
+    all
+}

@@ -1,0 +1,356 @@
+/**
+ * The interface as client/abi has it, against the policy core that runs in the kernel. Properties use assert: Playwright's expect notes every call, and there are very many.
+ */
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+import { expect, test } from '@playwright/test';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { jsonSchema } from '../../client/abi/json-schema.js';
+import * as limits from '../../client/abi/limits.js';
+import * as names from '../../client/abi/names.js';
+import { DEFAULT_DEVICES, agentId, attachRequest, createRequest } from '../../client/abi/request.js';
+import { PolicyCore } from '../../client/native/policy.js';
+import { changed, drawn, properties } from '../support/abi/draw.js';
+import { readPublished } from '../support/abi/published.js';
+import type { Published } from '../support/abi/published.js';
+import { buildNative } from '../support/native.js';
+
+let core: PolicyCore;
+let published: Published;
+
+test.beforeAll(async () => {
+  test.setTimeout(600_000);
+  core = PolicyCore.load(await buildNative());
+  published = await readPublished();
+});
+
+const CPUS = 4;
+const RUNS = 1000;
+const EINVAL = 22;
+const E2BIG = 7;
+
+const { namesOf } = names;
+const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const parse = (value: unknown) => core.parse(bytesOf(value), CPUS);
+
+/** The top-level keys that a schema finds at fault. */
+function atFault(error: z.ZodError): unknown[] {
+  return error.issues.flatMap((issue) =>
+    issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : issue.path.slice(0, 1),
+  );
+}
+
+/** Both accept an object of create. */
+function expectAccepted(value: unknown): void {
+  expect(createRequest.safeParse(value).error, JSON.stringify(value)).toBeUndefined();
+  expect(published.create(value), JSON.stringify(value)).toBe(true);
+  expect(parse(value), JSON.stringify(value)).toMatchObject({ kind: 'accepted' });
+}
+
+/** All three refuse an object of create for the same key; the core says what it has expected, at that byte. */
+function expectRefused(value: object, key: string, at: unknown, message: RegExp | string): void {
+  const text = JSON.stringify(value);
+  const refused = createRequest.safeParse(value);
+  expect(refused.success, text).toBe(false);
+  if (refused.error) expect(atFault(refused.error), text).toContain(key);
+  expect(published.create(value), text).toBe(false);
+  const offset = text.lastIndexOf(JSON.stringify(at));
+  const answered = parse(value);
+  expect(answered, text).toMatchObject({ kind: 'refused', errno: EINVAL, field: key, offset });
+  if (answered.kind === 'refused') expect(answered.message, text).toMatch(message);
+}
+
+test('every name that the core has is in the schema, and every one of the schema in the core, by the same numbers', () => {
+  const { keys, ...lists } = core.names();
+  // No number of a key is seen outside, so these may stand in any order.
+  expect(keys.sort()).toEqual(Object.keys(createRequest.shape).sort());
+  expect(lists).toEqual({
+    attachKeys: Object.keys(attachRequest.shape),
+    actions: namesOf(names.ACTIONS),
+    propagations: namesOf(names.PROPAGATIONS),
+    kinds: namesOf(names.KINDS),
+    outcomes: namesOf(names.OUTCOMES),
+    origins: namesOf(names.ORIGINS),
+    reasons: namesOf(names.REASONS),
+    states: namesOf(names.STATES),
+    events: namesOf(names.EVENTS),
+    namespaces: namesOf(names.NAMESPACES),
+  });
+  expect(lists.kinds.slice(0, core.limits().syscalls)).toEqual(namesOf(names.SYSCALLS));
+  expect(Object.keys(properties(properties(jsonSchema('create'))['syscalls']))).toEqual(
+    namesOf(names.SYSCALLS),
+  );
+});
+
+test('numbers: both accept the least and the most of each, both refuse what is beyond, and the core names both ends', () => {
+  const numbers = Object.entries(properties(jsonSchema('create'))).filter(
+    ([, { type }]) => type === 'integer',
+  );
+  expect(numbers.map(([key]) => key)).toEqual(['cpu_quota', 'pids_limit', 'namespace_flags', 'pid']);
+  for (const [key, { minimum = NaN, maximum = NaN }] of numbers) {
+    // Where cpu_quota ends the machine says, and no schema.
+    const max = key === 'cpu_quota' ? 100 * CPUS : maximum;
+    const range = `expected an integer from ${minimum} to ${max} `;
+    for (const value of [minimum, max]) expectAccepted({ privileged: true, [key]: value });
+    for (const value of [minimum - 1, `${minimum}`, null])
+      expectRefused({ privileged: true, [key]: value }, key, value, range);
+    if (key !== 'cpu_quota') expectRefused({ privileged: true, [key]: max + 1 }, key, max + 1, range);
+  }
+  expect(parse({ cpu_quota: 100 * CPUS + 1 })).toMatchObject({ kind: 'refused', field: 'cpu_quota' });
+  expect(core.limits().namespaces).toBe(2 ** namesOf(names.NAMESPACES).length - 1);
+  const bits = namesOf(names.NAMESPACES).map((name) => `${names.bitOf(name)} ${name}`);
+  expectRefused({ namespace_flags: 256 }, 'namespace_flags', 256, `(bits: ${bits.join(' ')})`);
+
+  for (const value of [0, limits.MEMORY_MIN, Number.MAX_SAFE_INTEGER])
+    expectAccepted({ memory_limit: value });
+  for (const value of [1, limits.MEMORY_MIN - 1])
+    expectRefused({ memory_limit: value }, 'memory_limit', value, `or at least ${limits.MEMORY_MIN} (bytes)`);
+  expectRefused(
+    { memory_limit: -1 },
+    'memory_limit',
+    -1,
+    'expected an integer from 0 to 18446744073709551615',
+  );
+  // The only number that the core takes and the schema does not: JavaScript has no exact one of this size.
+  const text = '{"memory_limit":18446744073709551615}';
+  expect(core.parse(new TextEncoder().encode(text), CPUS)).toMatchObject({ memory_limit: 2n ** 64n - 1n });
+  expect(createRequest.safeParse(JSON.parse(text)).success).toBe(false);
+});
+
+test('counts and lengths: both accept as much as there may be, both refuse one more, and the core names the limit', () => {
+  const { object, devices, execPaths, name } = core.limits();
+  expect({ object, devices, execPaths, name }).toEqual({
+    object: limits.OBJECT_MAX,
+    devices: limits.DEVICES_MAX,
+    execPaths: limits.EXEC_PATHS_MAX,
+    name: limits.NAME_MAX,
+  });
+  const rules = (count: number) => Array.from({ length: count }, (_, minor) => `c 1:${minor} r`);
+  expectAccepted({ devices: rules(limits.DEVICES_MAX) });
+  const rule = rules(limits.DEVICES_MAX + 1).at(-1);
+  expectRefused(
+    { devices: rules(limits.DEVICES_MAX + 1) },
+    'devices',
+    rule,
+    `at most ${limits.DEVICES_MAX} `,
+  );
+  const paths = (count: number) => Array.from({ length: count }, (_, index) => `/${index}`);
+  expectAccepted({ exec_paths: paths(limits.EXEC_PATHS_MAX) });
+  const path = paths(limits.EXEC_PATHS_MAX + 1).at(-1);
+  expectRefused(
+    { exec_paths: paths(limits.EXEC_PATHS_MAX + 1) },
+    'exec_paths',
+    path,
+    `at most ${limits.EXEC_PATHS_MAX} `,
+  );
+  expectAccepted({ name: 'a'.repeat(limits.NAME_MAX) });
+  for (const value of ['', 'a'.repeat(limits.NAME_MAX + 1)])
+    expectRefused({ name: value }, 'name', value, `expected 1 to ${limits.NAME_MAX} of `);
+  // The length of the whole is no matter of a schema.
+  const long = (length: number) => ({
+    exec_paths: [`/${'a'.repeat(length - '{"exec_paths":["/"]}'.length)}`],
+  });
+  expectAccepted(long(limits.OBJECT_MAX));
+  expect(parse(long(limits.OBJECT_MAX + 1))).toMatchObject({
+    errno: E2BIG,
+    message: `an object may have ${limits.OBJECT_MAX} bytes at most`,
+  });
+});
+
+test('names: both accept each value, both refuse any other, and the core lists those that there are', () => {
+  const quoted = (message: string) => [...message.matchAll(/'(\w+)'/g)].map(([, name]) => name);
+  const lists: [key: string, list: names.Names, of: (value: string) => object][] = [
+    ...namesOf(names.SYSCALLS).map((rule): [string, names.Names, (value: string) => object] => [
+      'syscalls',
+      names.ACTIONS,
+      (value) => ({ syscalls: { [rule]: value } }),
+    ]),
+    ['unlisted', names.REFUSALS, (value) => ({ unlisted: value })],
+    ['propagation', names.PROPAGATIONS, (value) => ({ propagation: value })],
+  ];
+  for (const [key, list, of] of lists) {
+    for (const value of namesOf(list)) expectAccepted(of(value));
+    for (const value of ['', 'denied', 'DENY', 'private ', 'report']) {
+      expectRefused(of(value), key, value, 'expected ');
+      const answered = parse(of(value));
+      if (answered.kind === 'refused') expect(quoted(answered.message)).toEqual(namesOf(list));
+    }
+  }
+  expectRefused({ unlisted: 'allow' }, 'unlisted', 'allow', 'expected ');
+  const rules = namesOf(names.SYSCALLS);
+  const listed = `there are ${rules.slice(0, -1).join(', ')} and ${rules.at(-1) ?? ''}$`;
+  for (const rule of ['device', 'Fork', ''])
+    expectRefused({ syscalls: { [rule]: 'deny' } }, 'syscalls', rule, new RegExp(listed));
+  for (const key of ['memory', 'Name', 'spawn_', 'id']) expectRefused({ [key]: 1 }, key, key, 'unknown key');
+});
+
+test('without a key both mean the same', () => {
+  const empty = parse({});
+  if (empty.kind === 'refused') throw new Error(empty.message);
+  const fallbacks = Object.entries(properties(jsonSchema('create'))).flatMap(([key, schema]) =>
+    'default' in schema ? [[key, schema.default] as const] : [],
+  );
+  const { devices, unlisted, ...rest } = Object.fromEntries(fallbacks);
+  const actions = namesOf(names.ACTIONS);
+  const understood = {
+    memory_limit: Number(empty.memory_limit),
+    cpu_quota: empty.cpu_quota,
+    pids_limit: empty.pids_limit,
+    namespace_flags: empty.namespace_flags,
+    syscalls: Object.fromEntries(
+      namesOf(names.SYSCALLS).map((rule, index) => [rule, actions[empty.syscalls[index] ?? 0]]),
+    ),
+    spawn: empty.spawn,
+    persist: empty.persist,
+    privileged: empty.privileged,
+    propagation: namesOf(names.PROPAGATIONS)[empty.propagation],
+  };
+  expect(understood).toEqual(rest);
+  // What is not told one by one: all of it makes the same rules, byte for byte.
+  const same = parse({ devices, unlisted, devpts: true });
+  expect(same.kind === 'accepted' && same.rules.equals(empty.rules)).toBe(true);
+  const others = [
+    { devices: Object.values(DEFAULT_DEVICES).slice(1) },
+    { unlisted: 'kill' },
+    { devpts: false },
+  ];
+  for (const other of others) {
+    const differs = parse(other);
+    expect(differs.kind === 'accepted' && differs.rules.equals(empty.rules)).toBe(false);
+  }
+  expect([empty.pid, empty.name, empty.exec_paths]).toEqual([0, '', []]);
+});
+
+test('attach and ids: both accept the least and the most, and refuse what is beyond, missing or unknown', () => {
+  const { ID_MAX, PIDS_MAX } = limits;
+  const good = [
+    { id: 1, pid: 1 },
+    { pid: PIDS_MAX, id: ID_MAX },
+  ];
+  for (const value of good) {
+    expect(attachRequest.parse(value)).toEqual(value);
+    expect(published.attach(value)).toBe(true);
+    expect(core.parseAttach(bytesOf(value))).toEqual({
+      kind: 'accepted',
+      id: BigInt(value.id),
+      pid: value.pid,
+    });
+  }
+  const bad: [value: object, field: string][] = [
+    [{ id: 0, pid: 1 }, 'id'],
+    [{ id: ID_MAX + 1, pid: 1 }, 'id'],
+    [{ id: '7', pid: 1 }, 'id'],
+    [{ id: 7, pid: 0 }, 'pid'],
+    [{ id: 7, pid: PIDS_MAX + 1 }, 'pid'],
+    [{ id: 7 }, 'pid'],
+    [{ pid: 7 }, 'id'],
+    [{ id: 7, pid: 1, name: 'a' }, 'name'],
+  ];
+  for (const [value, field] of bad) {
+    const refused = attachRequest.safeParse(value);
+    expect(refused.error && atFault(refused.error), JSON.stringify(value)).toContain(field);
+    expect(published.attach(value), JSON.stringify(value)).toBe(false);
+    expect(core.parseAttach(bytesOf(value)), JSON.stringify(value)).toMatchObject({ errno: EINVAL, field });
+  }
+  for (const id of [1, ID_MAX]) {
+    expect(agentId.parse(id)).toBe(id);
+    expect(core.parseId(new TextEncoder().encode(`${id}\n`))).toMatchObject({
+      kind: 'accepted',
+      id: BigInt(id),
+    });
+  }
+  for (const id of [-1, ID_MAX + 1, 1.5]) {
+    expect(agentId.safeParse(id).success).toBe(false);
+    expect(core.parseId(new TextEncoder().encode(`${id}\n`))).toMatchObject({
+      kind: 'refused',
+      errno: EINVAL,
+    });
+  }
+  expect(agentId.safeParse(0).success, 'a blank line, for the core').toBe(false);
+});
+
+/** The JSON Schema of create on a machine of so many CPUs. */
+function schemaHere(): unknown {
+  const schema = jsonSchema('create');
+  const { cpu_quota, ...others } = schema.properties ?? {};
+  return {
+    ...schema,
+    properties: { ...others, cpu_quota: { ...(cpu_quota as object), maximum: 100 * CPUS } },
+  };
+}
+
+const request = drawn(schemaHere()).filter(
+  (value) => createRequest.safeParse(value).success && bytesOf(value).length <= limits.OBJECT_MAX,
+);
+
+test('every request that is drawn from the schema is accepted by the core', () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(request, (value) => {
+      assert(published.create(value), JSON.stringify(published.create.errors));
+      const parsed = parse(value);
+      assert.equal(parsed.kind, 'accepted', inspect(parsed));
+      for (const key of Object.keys(value as object)) seen.add(key);
+    }),
+    { numRuns: RUNS, includeErrorInReport: true },
+  );
+  expect([...seen].sort(), 'every key was drawn').toEqual(core.names().keys.sort());
+});
+
+/** Is this what the machine, or the size of numbers, decides and no schema? */
+function undecided(value: unknown): boolean {
+  const { cpu_quota, memory_limit } = value as { cpu_quota?: unknown; memory_limit?: unknown };
+  return (
+    (Number.isSafeInteger(cpu_quota) && Number(cpu_quota) > 100 * CPUS) ||
+    (typeof memory_limit === 'number' && memory_limit > Number.MAX_SAFE_INTEGER)
+  );
+}
+
+test('a request that is changed in one place is refused by both for the same key, or accepted by both', () => {
+  const counts = { accepted: 0, refused: 0 };
+  const faults = new Set<string>();
+  const pairs = request.chain((value) => changed(value)).filter((value) => !undecided(value));
+  fc.assert(
+    fc.property(pairs, (value) => {
+      fc.pre(bytesOf(value).length <= limits.OBJECT_MAX);
+      const checked = createRequest.safeParse(value);
+      const parsed = parse(value);
+      counts[parsed.kind] += 1;
+      assert.equal(checked.success, parsed.kind === 'accepted', inspect([parsed, checked.error?.issues]));
+      if (parsed.kind === 'accepted' || !checked.error) {
+        assert(published.create(value), JSON.stringify(published.create.errors));
+        return;
+      }
+      const fields = atFault(checked.error);
+      assert(fields.includes(parsed.field), `${parsed.field}, not ${fields.join()}: ${parsed.message}`);
+      faults.add(parsed.field);
+      // Bits that keys need are all that the published schema cannot tell.
+      const bits = checked.error.issues.every(({ code, path }) => code === 'custom' && path[0] !== 'pid');
+      assert.equal(published.create(value), bits);
+    }),
+    { numRuns: 10 * RUNS, includeErrorInReport: true },
+  );
+  expect(Math.min(counts.accepted, counts.refused), 'changes of both kinds').toBeGreaterThan(RUNS / 2);
+  expect([...faults], 'every key was at fault').toEqual(expect.arrayContaining(core.names().keys));
+});
+
+test('what no single key shows is refused by both: spawn with pid, and bits that keys need', () => {
+  const cases: [value: object, field: string, told: boolean][] = [
+    [{ spawn: true, pid: 1 }, 'pid', true],
+    [{ namespace_flags: 95 }, 'namespace_flags', false],
+    [{ namespace_flags: 95, privileged: false }, 'namespace_flags', false],
+    [{ namespace_flags: 123, propagation: 'private' }, 'propagation', false],
+    [{ namespace_flags: 123, devpts: true }, 'devpts', false],
+    [{ namespace_flags: 95, privileged: true, devpts: true }, 'devpts', false],
+  ];
+  for (const [value, field, told] of cases) {
+    const refused = createRequest.safeParse(value);
+    expect(refused.error && atFault(refused.error), JSON.stringify(value)).toEqual([field]);
+    expect(parse(value), JSON.stringify(value)).toMatchObject({ errno: EINVAL, field });
+    expect(published.create(value), JSON.stringify(value)).toBe(!told);
+  }
+  const half = { exec_paths: ['/\ud800'] };
+  expect(createRequest.safeParse(half).error?.issues[0]?.path).toEqual(['exec_paths', 0]);
+  expect(parse(half)).toMatchObject({ errno: EINVAL, field: 'exec_paths' });
+});
