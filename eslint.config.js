@@ -23,6 +23,7 @@ export default tseslint.config(
       'test-results',
       'playwright-report',
       'module',
+      'client/dist',
       'harness/dist',
       'harness/example',
       'eslint.config.js',

@@ -105,7 +105,7 @@ test('one version everywhere, and dkms knows from which kernel on', async () => 
   });
   expect(output).toMatch(/^swarm_guard (\S+) 6\.14\nversion = "\1"\nMODULE_VERSION\("\1"\);$/m);
   const packages = await Promise.all(
-    ['package.json', 'package-lock.json', 'harness/package.json'].map((name) =>
+    ['package.json', 'package-lock.json', 'client/package.json', 'harness/package.json'].map((name) =>
       readFile(join(repository, name), 'utf8'),
     ),
   );

@@ -1,0 +1,33 @@
+/** swarm-guard: the interface of /proc/swarm, as schemas and types, with what parses it. */
+export { answer, parseAnswer } from './abi/answer.js';
+export type { Answer } from './abi/answer.js';
+export { ATTACH_ERRORS, ERRORS } from './abi/errors.js';
+export { eventLine, parseEvent } from './abi/event.js';
+export type { SwarmEvent } from './abi/event.js';
+export { FILES } from './abi/files.js';
+export { inspection } from './abi/inspection.js';
+export type { Inspection } from './abi/inspection.js';
+export { SCHEMAS, jsonSchema } from './abi/json-schema.js';
+export * from './abi/limits.js';
+export { parseAgentLine, parseStatus } from './abi/listing.js';
+export type { AgentLine, Status } from './abi/listing.js';
+export { METRICS, TRACEPOINTS } from './abi/metrics.js';
+export {
+  ACTIONS,
+  EVENTS,
+  KINDS,
+  NAMESPACES,
+  ORIGINS,
+  OUTCOMES,
+  PROPAGATIONS,
+  REASONS,
+  STATES,
+  SYSCALLS,
+  bitOf,
+} from './abi/names.js';
+export type { Action, EventName, Kind, Namespace, Syscall } from './abi/names.js';
+export { PARAMETERS } from './abi/parameters.js';
+export { DEFAULT_DEVICES, agentId, attachRequest, createRequest } from './abi/request.js';
+export type { AgentRequest } from './abi/request.js';
+export { parseEvents } from './events.js';
+export { parseInspection } from './inspect.js';

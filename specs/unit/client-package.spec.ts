@@ -1,0 +1,61 @@
+/** The client as a package: installed in an empty project, it types and parses. */
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@playwright/test';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { repository } from '../../harness.config.js';
+
+test.describe.configure({ timeout: 300_000 });
+
+const packed = z
+  .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
+  .length(1);
+
+/** What a program of a user's does with it: every line that it prints is looked at. */
+const PROGRAM = `
+import { createRequest, parseAgentLine, parseAnswer, parseEvent } from 'swarm-guard';
+import type { AgentRequest } from 'swarm-guard';
+
+const request: AgentRequest = { memory_limit: 256 * 1024 * 1024, syscalls: { fork: 'deny' } };
+console.log(createRequest.safeParse(request).success, createRequest.safeParse({ memory: 1 }).success);
+console.log(parseAgentLine('ID: 1, PID: 1234, Memory: 256MB, CPU: 25%, Namespaces: 0x7F').pid);
+console.log(JSON.stringify(parseAnswer('{"id":7}')));
+console.log(parseEvent('{"seq":1,"time":2,"event":"of a later version","agent":3}').event);
+`;
+
+test('installed in an empty project, the package types and parses what /proc/swarm tells', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'client-package-'));
+  try {
+    const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {
+      cwd: join(repository, 'client'),
+    });
+    const [tarball] = packed.parse(JSON.parse(stdout.slice(stdout.indexOf('[\n'))));
+    const paths = tarball?.files.map(({ path }) => path) ?? [];
+    expect(paths).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'README.md']));
+    expect(paths.filter((path) => !/^(dist\/.*|README\.md|package\.json)$/.test(path))).toEqual([]);
+    const dependencies = {
+      'swarm-guard': `file:${tarball?.filename ?? ''}`,
+      typescript: '5.9.3',
+      '@types/node': '20.19.43',
+    };
+    await writeFile(
+      join(dir, 'package.json'),
+      JSON.stringify({ type: 'module', private: true, dependencies }),
+    );
+    await writeFile(join(dir, 'program.ts'), PROGRAM);
+    await cp(join(repository, 'harness/example/tsconfig.json'), join(dir, 'tsconfig.json'));
+    await execa('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: dir });
+    const compiled = await execa('npx', ['tsc', '--noEmit', 'false', '--outDir', 'out'], {
+      cwd: dir,
+      all: true,
+      reject: false,
+    });
+    expect(compiled.exitCode, compiled.all).toBe(0);
+    const program = await execa('node', ['out/program.js'], { cwd: dir, env: { FORCE_COLOR: '0' } });
+    expect(program.stdout.split('\n')).toEqual(['true false', '1234', '{"kind":"created","id":7}', 'other']);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
