@@ -59,6 +59,8 @@ export interface StartOptions {
 const RECORDED_SHIFT = 2;
 /** After this long a machine that ends by itself has done so, or never will. */
 const FINISH_MS = 60_000;
+/** A QEMU that is about to exit has done so after this long, in ms. */
+const EXITING_MS = 2000;
 const CONSOLE_TAIL = 4000;
 const PANIC = /Kernel panic - not syncing[^\n]*/;
 
@@ -216,8 +218,14 @@ export class Machine {
     try {
       machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.death);
     } catch (error) {
+      // A QEMU that ends at once closes its socket a moment before its exit is known, and says why.
+      await machine.exited(EXITING_MS);
       await machine.stop();
-      throw machine.death.aborted ? machine.death.reason : error;
+      if (machine.death.aborted) throw machine.death.reason;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new InfrastructureError(`QEMU cannot be controlled: ${why}`, machine.consoleTail(), {
+        cause: error,
+      });
     }
     return machine;
   }
