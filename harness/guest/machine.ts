@@ -184,7 +184,8 @@ export class Machine {
       const printed = text.replaceAll('\r', '');
       this.#console += printed;
       echo?.(printed);
-      this.#panic ??= PANIC.exec(this.#console.slice(-CONSOLE_TAIL))?.[0];
+      // A line may come in pieces: the last reading of it is the whole.
+      this.#panic = PANIC.exec(this.#console.slice(-CONSOLE_TAIL))?.[0] ?? this.#panic;
       // A moment for the trace behind the first line to arrive.
       if (this.#panic) setTimeout(die, 300);
     });
