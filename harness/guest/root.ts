@@ -7,6 +7,7 @@ import type { Kernel } from '../kernels/kernel.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached, hashOf } from '../util/cache.js';
+import { BuildError } from '../util/errors.js';
 import { step } from '../util/progress.js';
 import { harness, images } from '../util/config.js';
 import { guestKeys } from './keys.js';
@@ -111,7 +112,7 @@ async function buildPrograms(tools: Root, arch: Architecture, from: string): Pro
         { host: dir, inside: 'out' },
       ];
       const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
-      if (exitCode !== 0) throw new Error(`the guest's programs in ${from} do not build:\n${output}`);
+      if (exitCode !== 0) throw new BuildError(`the guest's programs in ${from} do not build:\n${output}`);
     },
   });
 }

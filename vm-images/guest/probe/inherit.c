@@ -102,12 +102,14 @@ static void set_others(void)
 	put("/proc/self/oom_score_adj", "200");
 }
 
+#ifdef __x86_64__
 static sigjmp_buf denied;
 
 static void on_fault(int signal)
 {
 	siglongjmp(denied, signal);
 }
+#endif
 
 static const char *port(void)
 {
