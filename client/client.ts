@@ -27,7 +27,10 @@ export interface Shell {
   sh(command: string): Promise<string>;
 }
 
-/** The results of writing to create. */
+/** The files that take orders, and answer each with a line. */
+export type OrderFile = 'create' | 'spawn' | 'attach' | 'destroy';
+
+/** The results of writing orders. */
 export interface Written {
   /** The result of each write: bytes, or the name of its errno. */
   readonly writes: (number | string)[];
@@ -136,12 +139,14 @@ export class SwarmClient {
   }
 
   /**
-   * Writes bytes to create as they are, and reads everything back.
+   * Writes bytes to a file as they are, and reads everything back.
+   * @param bytes what is written
    * @param piece bytes of each write; all in one by default
+   * @param file one that takes orders
    * @returns what each write did, and every answer. A refusal is an answer, not an exception.
    */
-  async write(bytes: string | Buffer, piece?: number): Promise<Written> {
-    const command = `swarmio /proc/swarm/create ${piece ?? ''}`;
+  async write(bytes: string | Buffer, piece?: number, file: OrderFile = 'create'): Promise<Written> {
+    const command = `swarmio /proc/swarm/${file} ${piece ?? ''}`;
     const { stdout, stderr } = await this.#shell.exec(command, { stdin: bytes, timeoutMs: 300_000 });
     return { writes: parseWrites(stderr), answers: stdout.split('\n').filter(Boolean).map(parseAnswer) };
   }
@@ -164,8 +169,7 @@ export class SwarmClient {
    * @returns what each write returned: bytes, or the name of its errno.
    */
   async writeAttach(bytes: string | Buffer, piece?: number): Promise<(number | string)[]> {
-    const command = `swarmio /proc/swarm/attach ${piece ?? ''}`;
-    return parseWrites((await this.#shell.exec(command, { stdin: bytes })).stderr);
+    return (await this.write(bytes, piece, 'attach')).writes;
   }
 
   /**
@@ -184,7 +188,7 @@ export class SwarmClient {
    * @returns what each write returned: bytes, or the name of its errno.
    */
   async destroy(...ids: number[]): Promise<(number | string)[]> {
-    const { stderr } = await this.#shell.exec('swarmio /proc/swarm/destroy', {
+    const { stderr } = await this.#shell.exec('swarmio -w /proc/swarm/destroy', {
       stdin: ids.map((id) => `${id}\n`).join(''),
     });
     return parseWrites(stderr);

@@ -1,7 +1,7 @@
 /** swarm-guard: the interface of /proc/swarm, as schemas and types, with what parses it. */
 export { answer, parseAnswer } from './abi/answer.js';
 export type { Answer } from './abi/answer.js';
-export { ATTACH_ERRORS, ERRORS } from './abi/errors.js';
+export { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS } from './abi/errors.js';
 export { eventLine, parseEvent } from './abi/event.js';
 export type { SwarmEvent } from './abi/event.js';
 export { FILES } from './abi/files.js';

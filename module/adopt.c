@@ -21,6 +21,7 @@
 #include "adopt.h"
 #include "agent.h"
 #include "cgroup.h"
+#include "compat/compat.h"
 #include "event.h"
 #include "member.h"
 #include "namespaces.h"
@@ -85,8 +86,8 @@ static bool ids_mapped(const struct cred *cred)
  * For a new agent: the process must be in none of the initial namespaces that the
  * policy names. Threads may differ, so each is looked at.
  */
-static int check_left_initial(struct swarm_agent *agent, struct task_struct *leader,
-			      struct swarm_policy_error *err)
+static int check_left_initial(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+			      struct task_struct *leader, struct swarm_policy_error *err)
 {
 	struct swarm_namespaces initial, own;
 	struct task_struct *thread;
@@ -102,7 +103,7 @@ static int check_left_initial(struct swarm_agent *agent, struct task_struct *lea
 	if (!in)
 		return 0;
 	swarm_event_violation(&nobody, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
-	return swarm_refuse(err, -EPERM, "pid",
+	return swarm_refuse(err, -EPERM, candidate->key,
 			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
 			    name_of_first(in));
 }
@@ -140,8 +141,16 @@ static int look_at_first(struct swarm_agent *agent, struct swarm_namespaces *see
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(member, &agent->members, link) {
+		u32 flags = READ_ONCE(member->flags);
+
+		/* Not in the agent's namespaces, or who knows in which. */
+		if (flags & SWARM_MEMBER_JOINING) {
+			if (!--budget)
+				break;
+			continue;
+		}
 		ret = -EBUSY;
-		if (READ_ONCE(member->flags) & SWARM_MEMBER_NEWBORN)
+		if (flags & SWARM_MEMBER_NEWBORN)
 			break;
 		if (look_at(member, seen, &budget)) {
 			ret = 0;
@@ -167,8 +176,8 @@ static int look_at_first(struct swarm_agent *agent, struct swarm_namespaces *see
  * be in the very ones that the agent's first process is in; and with a user
  * namespace it must have given up ids from outside, as a birth does.
  */
-static int check_same(struct swarm_agent *agent, struct task_struct *leader,
-		      struct swarm_policy_error *err)
+static int check_same(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		      struct task_struct *leader, struct swarm_policy_error *err)
 {
 	u32 required = swarm_policy_rules(agent->policy)->namespaces;
 	struct swarm_namespaces first, again, own;
@@ -199,11 +208,42 @@ static int check_same(struct swarm_agent *agent, struct task_struct *leader,
 		return 0;
 	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
 	if (foreign)
-		return swarm_refuse(err, -EPERM, "pid",
+		return swarm_refuse(err, -EPERM, candidate->key,
 				    "the process is not in the agent's %s namespace; enter it first (nsenter)",
 				    name_of_first(foreign));
-	return swarm_refuse(err, -EPERM, "pid",
+	return swarm_refuse(err, -EPERM, candidate->key,
 			    "the process has a user or group id that the agent's user namespace does not map; set its ids first");
+}
+
+/**
+ * swarm_joined - is the calling process, which was forked to join its agent, in there?
+ * @member: its entry
+ *
+ * It must be in each of the namespaces that the agent's first process is in, those that
+ * the policy does not name too, and have ids of the agent's if that has a user namespace.
+ * Under rcu_read_lock(), and where locks may sleep.
+ *
+ * Return: 0; -EPERM where it is not; -ESRCH where the agent has no other process;
+ * -EBUSY where that cannot be said now.
+ */
+int swarm_joined(const struct swarm_member *member)
+{
+	u32 required = swarm_policy_rules(member->agent->policy)->namespaces;
+	struct swarm_namespaces first, again, own;
+	struct swarm_policy_error unused;
+	int err;
+
+	err = look_at_first(member->agent, &first, &unused);
+	if (err)
+		return err;
+	if (!swarm_namespaces_of(current, &own))
+		return -EPERM;
+	err = look_at_first(member->agent, &again, &unused);
+	if (err)
+		return err;
+	if (shared(&own, &first) != SWARM_NS_ALL || shared(&first, &again) != SWARM_NS_ALL)
+		return -EPERM;
+	return required & SWARM_NS_USER && !ids_mapped(current_cred()) ? -EPERM : 0;
 }
 
 /* Limits */
@@ -238,8 +278,8 @@ static u64 memory_of(struct task_struct *leader)
  * what comes later; processes and threads are counted anew where they are moved to, but
  * cgroup v2 does not look at the limit then.
  */
-static int check_limits(struct swarm_agent *agent, struct task_struct *leader,
-			struct swarm_policy_error *err)
+static int check_limits(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+			struct task_struct *leader, struct swarm_policy_error *err)
 {
 	u64 limit = swarm_policy_rules(agent->policy)->memory_limit;
 	u64 memory = limit ? memory_of(leader) : 0;
@@ -247,12 +287,12 @@ static int check_limits(struct swarm_agent *agent, struct task_struct *leader,
 	int ret;
 
 	if (memory > limit)
-		return swarm_refuse(err, -ENOSPC, "pid",
+		return swarm_refuse(err, -ENOSPC, candidate->key,
 				    "the process has %llu bytes already, which no limit would cover; raise memory_limit, or use spawn",
 				    memory);
 	ret = swarm_cgroup_room(agent, leader, &full);
 	if (ret == -ENOSPC)
-		return swarm_refuse(err, ret, "pid",
+		return swarm_refuse(err, ret, candidate->key,
 				    "pids.max of the cgroup %s is %llu, too few for the %d threads of the process",
 				    full.path, full.limit, get_nr_threads(leader));
 	if (ret)
@@ -279,27 +319,29 @@ static bool being_forked(struct task_struct *leader)
 	return new;
 }
 
-static int check_candidate(struct task_struct *leader, struct swarm_policy_error *err)
+static int check_candidate(const struct swarm_candidate *candidate, struct task_struct *leader,
+			   struct swarm_policy_error *err)
 {
 	bool is_member;
 
 	if (leader->flags & PF_KTHREAD || is_global_init(leader))
-		return swarm_refuse(err, -EPERM, "pid",
+		return swarm_refuse(err, -EPERM, candidate->key,
 				    "kernel threads and process 1 cannot become agents");
 	if (being_forked(leader))
-		return swarm_refuse(err, -EBUSY, "pid",
+		return swarm_refuse(err, -EBUSY, candidate->key,
 				    "the process is still being forked; try again");
 	rcu_read_lock();
 	is_member = swarm_member_find(leader->signal);
 	rcu_read_unlock();
 	if (is_member)
-		return swarm_refuse(err, -EBUSY, "pid", "the process belongs to an agent already");
+		return swarm_refuse(err, -EBUSY, candidate->key,
+				    "the process belongs to an agent already");
 	return 0;
 }
 
 /* The caller has taken a use of the agent for the process. */
-static int enrol_used(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
-		      struct swarm_policy_error *err)
+static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		      struct task_struct *leader, struct swarm_policy_error *err)
 {
 	struct swarm_member *member = swarm_member_alloc(GFP_KERNEL);
 	int ret;
@@ -310,67 +352,121 @@ static int enrol_used(struct swarm_agent *agent, struct pid *pid, struct task_st
 	 * The cgroup first: what the process forks before it is a member is its
 	 * own affair, but no member may be outside its cgroup.
 	 */
-	ret = swarm_cgroup_adopt(agent->cgroup, pid, leader);
+	ret = swarm_cgroup_adopt(agent->cgroup, candidate->pid, leader);
 	if (ret) {
 		swarm_member_free(member);
 		if (ret == -ENODEV)
-			return swarm_refuse(err, -EBUSY, "pid",
+			return swarm_refuse(err, -EBUSY, candidate->key,
 					    "the agent's cgroup was removed by an administrator, so nothing can be moved into it");
 		if (ret == -ENOMEM)
 			return swarm_refuse(err, ret, "", "out of memory");
 		if (ret == -ESRCH)
-			return swarm_refuse(err, ret, "pid", "the process has exited");
-		return swarm_refuse(err, -EBUSY, "pid",
+			return swarm_refuse(err, ret, candidate->key, "the process has exited");
+		return swarm_refuse(err, -EBUSY, candidate->key,
 				    "the process cannot be moved into the agent's cgroup (error %d)",
 				    -ret);
 	}
 	member->agent = agent;
+	member->flags = candidate->after_exec ? SWARM_MEMBER_PENDING : 0;
 	ret = swarm_member_add(member, leader);
 	if (ret) {
 		swarm_member_free(member);
-		return swarm_refuse(err, ret, "pid", ret == -ESRCH ?
+		return swarm_refuse(err, ret, candidate->key, ret == -ESRCH ?
 				    "the process has exited" :
 				    "the process belongs to an agent already");
 	}
 	return 0;
 }
 
-static int enrol(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
-		 struct swarm_policy_error *err)
+static int enrol(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		 struct task_struct *leader, struct swarm_policy_error *err)
 {
 	int ret = swarm_agent_use(agent, SWARM_RUNNING);
 
 	if (ret)
 		return swarm_refuse(err, ret, "",
 				    "the agent is being destroyed, or the module unloaded");
-	ret = enrol_used(agent, pid, leader, err);
+	ret = enrol_used(agent, candidate, leader, err);
 	if (ret)
 		swarm_agent_unuse(agent);
 	return ret;
 }
 
-static struct task_struct *process_of(struct pid *pid, struct swarm_policy_error *err)
+/* Candidates */
+
+static struct pid *find_pid(s32 pid, s32 pidfd, struct swarm_policy_error *err)
 {
-	struct task_struct *leader = get_pid_task(pid, PIDTYPE_TGID);
+	struct pid *found;
+
+	if (pidfd >= 0) {
+		found = swarm_pidfd_pid(pidfd);
+		if (IS_ERR(found))
+			swarm_refuse(err, PTR_ERR(found), "pidfd",
+				     "the writer has no pidfd of this number; open one with pidfd_open or clone3");
+		return found;
+	}
+	found = find_get_pid(pid);
+	return found ?: ERR_PTR(swarm_refuse(err, -ESRCH, "pid",
+					     "there is no process of this id"));
+}
+
+/**
+ * swarm_candidate_get - the process that an object names
+ * @candidate: set to it; the caller puts it
+ * @pid: in the caller's pid namespace; 0: see @pidfd
+ * @pidfd: a descriptor of the caller's; -1: see @pid
+ * @after_exec: its rules count from its next execve on
+ * @err: filled after an error
+ *
+ * Return: 0; -ESRCH where there is no such process; -EBADF where there is no such pidfd.
+ */
+int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, bool after_exec,
+			struct swarm_policy_error *err)
+{
+	struct pid *found = find_pid(pid, pidfd, err);
+
+	if (IS_ERR(found))
+		return PTR_ERR(found);
+	*candidate = (struct swarm_candidate){
+		.pid = found,
+		.key = pidfd >= 0 ? "pidfd" : "pid",
+		.after_exec = after_exec,
+	};
+	return 0;
+}
+
+/**
+ * swarm_candidate_put - give up a candidate; one that is all zero is none
+ */
+void swarm_candidate_put(struct swarm_candidate *candidate)
+{
+	put_pid(candidate->pid);
+}
+
+static struct task_struct *process_of(const struct swarm_candidate *candidate,
+				      struct swarm_policy_error *err)
+{
+	struct task_struct *leader = get_pid_task(candidate->pid, PIDTYPE_TGID);
 
 	if (!leader)
-		return ERR_PTR(swarm_refuse(err, -ESRCH, "pid", "there is no process of this id"));
+		return ERR_PTR(swarm_refuse(err, -ESRCH, candidate->key,
+					    "the process has exited, or it is a thread"));
 	return leader;
 }
 
-static int adopt(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
-		 struct swarm_policy_error *err)
+static int adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		 struct task_struct *leader, struct swarm_policy_error *err)
 {
-	return check_candidate(leader, err) ?:
-	       check_left_initial(agent, leader, err) ?:
-	       check_limits(agent, leader, err) ?:
-	       enrol(agent, pid, leader, err);
+	return check_candidate(candidate, leader, err) ?:
+	       check_left_initial(agent, candidate, leader, err) ?:
+	       check_limits(agent, candidate, leader, err) ?:
+	       enrol(agent, candidate, leader, err);
 }
 
 /**
  * swarm_adopt - make a running process the first of an agent
  * @agent: not published yet; the caller holds a use
- * @pid: the process; NULL where there is none of the number that was given
+ * @candidate: the process
  * @err: filled after an error
  *
  * Descriptors the process holds, children and memory it has stay its own affair; its
@@ -381,9 +477,10 @@ static int adopt(struct swarm_agent *agent, struct pid *pid, struct task_struct 
  * thread; -ENOSPC where it has more memory or threads than the limits leave room for;
  * -ENOMEM; -EINTR.
  */
-int swarm_adopt(struct swarm_agent *agent, struct pid *pid, struct swarm_policy_error *err)
+int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		struct swarm_policy_error *err)
 {
-	struct task_struct *leader = process_of(pid, err);
+	struct task_struct *leader = process_of(candidate, err);
 	int ret;
 
 	if (IS_ERR(leader))
@@ -391,24 +488,24 @@ int swarm_adopt(struct swarm_agent *agent, struct pid *pid, struct swarm_policy_
 	if (mutex_lock_killable(&adoptions)) {
 		ret = swarm_refuse(err, -EINTR, "", "interrupted");
 	} else {
-		ret = adopt(agent, pid, leader, err);
+		ret = adopt(agent, candidate, leader, err);
 		mutex_unlock(&adoptions);
 	}
 	put_task_struct(leader);
 	return ret;
 }
 
-static int attach(struct swarm_agent *agent, struct pid *pid, struct task_struct *leader,
-		  struct swarm_policy_error *err)
+static int attach(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		  struct task_struct *leader, struct swarm_policy_error *err)
 {
-	int ret = check_candidate(leader, err) ?:
-		  check_same(agent, leader, err) ?:
-		  check_limits(agent, leader, err) ?:
-		  enrol(agent, pid, leader, err);
+	int ret = check_candidate(candidate, leader, err) ?:
+		  check_same(agent, candidate, leader, err) ?:
+		  check_limits(agent, candidate, leader, err) ?:
+		  enrol(agent, candidate, leader, err);
 
 	if (ret)
 		return ret;
-	swarm_event_spawned(agent, SWARM_BY_ATTACH, pid);
+	swarm_event_spawned(agent, SWARM_BY_ATTACH, candidate->pid);
 	/* Destroyed meanwhile: seen here, or the new member is seen there. */
 	if (swarm_agent_dying(agent))
 		swarm_agent_doom(agent, SWARM_END_REQUEST);
@@ -418,7 +515,7 @@ static int attach(struct swarm_agent *agent, struct pid *pid, struct task_struct
 /**
  * swarm_attach - make a running process one more of an agent that runs
  * @id: the agent's
- * @nr: the process, in the caller's pid namespace
+ * @candidate: the process
  * @err: filled after an error
  *
  * What swarm_adopt() leaves to the process is its own affair here too.
@@ -429,34 +526,30 @@ static int attach(struct swarm_agent *agent, struct pid *pid, struct task_struct
  * namespaces, is process 1 or a kernel thread; -ENOSPC as swarm_adopt(); -ENOMEM;
  * -EINTR.
  */
-int swarm_attach(u64 id, pid_t nr, struct swarm_policy_error *err)
+int swarm_attach(u64 id, const struct swarm_candidate *candidate,
+		 struct swarm_policy_error *err)
 {
+	struct swarm_agent *agent = swarm_agent_enter(id);
 	struct task_struct *leader;
-	struct swarm_agent *agent;
-	/* Held to the end, since the process may be reaped as soon as it is a member. */
-	struct pid *pid;
 	int ret;
 
-	agent = swarm_agent_enter(id);
 	if (IS_ERR(agent))
 		return swarm_refuse(err, PTR_ERR(agent), "id", PTR_ERR(agent) == -EBUSY ?
 				    "a thread is armed for agent %llu, but has not forked yet" :
 				    "no agent %llu runs: there is none, it is ending, or it has no process",
 				    id);
-	pid = find_get_pid(nr);
-	leader = process_of(pid, err);
+	leader = process_of(candidate, err);
 	ret = PTR_ERR_OR_ZERO(leader);
 	if (ret)
 		goto unuse;
 	if (mutex_lock_killable(&adoptions)) {
 		ret = swarm_refuse(err, -EINTR, "", "interrupted");
 	} else {
-		ret = attach(agent, pid, leader, err);
+		ret = attach(agent, candidate, leader, err);
 		mutex_unlock(&adoptions);
 	}
 	put_task_struct(leader);
 unuse:
-	put_pid(pid);
 	swarm_agent_unuse(agent);
 	return ret;
 }

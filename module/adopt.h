@@ -9,8 +9,28 @@
 
 struct pid;
 struct swarm_agent;
+struct swarm_member;
 
-int swarm_adopt(struct swarm_agent *agent, struct pid *pid, struct swarm_policy_error *err);
-int swarm_attach(u64 id, pid_t nr, struct swarm_policy_error *err);
+/**
+ * struct swarm_candidate - a running process that is to become a member
+ * @pid: of its thread group; the candidate holds a reference on it
+ * @key: the key that names it, for errors: "pid" or "pidfd"
+ * @after_exec: its rules count from its next execve on
+ */
+struct swarm_candidate {
+	struct pid *pid;
+	const char *key;
+	bool after_exec;
+};
+
+int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, bool after_exec,
+			struct swarm_policy_error *err);
+void swarm_candidate_put(struct swarm_candidate *candidate);
+
+int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		struct swarm_policy_error *err);
+int swarm_attach(u64 id, const struct swarm_candidate *candidate,
+		 struct swarm_policy_error *err);
+int swarm_joined(const struct swarm_member *member);
 
 #endif

@@ -295,6 +295,51 @@ struct swarm_agent *swarm_agent_enter(u64 id)
 }
 
 /**
+ * swarm_agent_hold - take one use of an agent, whatever it does
+ * @id: the agent's
+ *
+ * Return: the agent; -ESRCH where there is none, or it is dying.
+ */
+struct swarm_agent *swarm_agent_hold(u64 id)
+{
+	struct swarm_agent *agent;
+	bool held = false;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent) {
+		raw_spin_lock(&agent->lock);
+		held = agent->state < SWARM_DYING;
+		if (held)
+			agent->uses++;
+		raw_spin_unlock(&agent->lock);
+	}
+	rcu_read_unlock();
+	return held ? agent : ERR_PTR(-ESRCH);
+}
+
+/**
+ * swarm_agent_use_running - take one more use of an agent that has processes
+ * @agent: the caller holds a use
+ *
+ * Return: 0; -EBUSY where its last process has exited; -ESRCH where it is dying.
+ */
+int swarm_agent_use_running(struct swarm_agent *agent)
+{
+	int err = 0;
+
+	raw_spin_lock(&agent->lock);
+	if (agent->state >= SWARM_DYING)
+		err = -ESRCH;
+	else if (agent->state != SWARM_RUNNING || !agent->nr_members)
+		err = -EBUSY;
+	else
+		agent->uses++;
+	raw_spin_unlock(&agent->lock);
+	return err;
+}
+
+/**
  * swarm_agent_list - put a process among the members of its agent, with @agent->lock held
  */
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member)

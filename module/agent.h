@@ -103,6 +103,8 @@ struct swarm_agent *swarm_agent_next_near(u64 *id, unsigned int *budget);
 u64 swarm_agents_end(void);
 
 struct swarm_agent *swarm_agent_enter(u64 id);
+struct swarm_agent *swarm_agent_hold(u64 id);
+int swarm_agent_use_running(struct swarm_agent *agent);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member);

@@ -397,16 +397,18 @@ static int join(const struct swarm_cgroup *cgroup, pid_t pid)
 /**
  * swarm_cgroup_join - move the calling process into an agent's cgroup
  * @cgroup: where to; NULL does nothing
+ * @more: it is not the first one in there
  *
  * cgroup v2 lets a process that is moved pass pids.max. As in a fork, it is counted
  * first: those that are beyond it together may all be told so.
  *
- * Return: 0; -ENOSPC where pids.max of a cgroup above is exceeded; another negative
- * errno.
+ * Return: 0; -ENOSPC where pids.max of a cgroup above, or with @more of its own, is
+ * exceeded; another negative errno.
  */
-int swarm_cgroup_join(struct swarm_cgroup *cgroup)
+int swarm_cgroup_join(struct swarm_cgroup *cgroup, bool more)
 {
 	struct swarm_full full;
+	struct path own;
 	int err;
 
 	if (!cgroup)
@@ -414,11 +416,37 @@ int swarm_cgroup_join(struct swarm_cgroup *cgroup)
 	err = join(cgroup, 0);
 	if (err)
 		return err;
-	err = swarm_room_for_processes(cgroup->parent, 0, NULL, &full);
+	if (more) {
+		err = swarm_find_dir(cgroup->parent, cgroup->name, &own);
+		if (err)
+			return err;
+		err = swarm_room_for_processes(&own, 0, NULL, &full);
+		path_put(&own);
+	} else {
+		err = swarm_room_for_processes(cgroup->parent, 0, NULL, &full);
+	}
 	if (err != -ENOSPC)
 		return err;
-	pr_warn_ratelimited("agent %s: pids.max of the cgroup %s is %llu, so its first process has no room; raise it\n",
+	pr_warn_ratelimited("agent %s: pids.max of the cgroup %s is %llu, so a process that was forked for it has no room; raise it\n",
 			    cgroup->name, full.path, full.limit);
+	return err;
+}
+
+/* A process that is to be moved, and its number in the pid namespace of whoever moves it. */
+struct move {
+	const struct swarm_cgroup *cgroup;
+	const struct task_struct *leader;
+	pid_t nr;
+};
+
+static int move(void *data)
+{
+	const struct move *move = data;
+	int err;
+
+	swarm_hook_attach_expect(move->leader->signal);
+	err = join(move->cgroup, move->nr);
+	swarm_hook_attach_expect(NULL);
 	return err;
 }
 
@@ -429,21 +457,22 @@ int swarm_cgroup_join(struct swarm_cgroup *cgroup)
  * @leader: the process; the caller holds a reference
  *
  * cgroup.procs takes a number, which may have become another process's: that one is
- * left alone. One such move at a time.
+ * left alone. Where the caller's pid namespace has no number for the process, a worker
+ * writes that of the initial one. One such move at a time.
  *
  * Return: 0; -ESRCH where the process is gone; another negative errno.
  */
 int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
 		       const struct task_struct *leader)
 {
-	int err;
+	struct move data = { .cgroup = cgroup, .leader = leader, .nr = pid_vnr(pid) };
 
 	if (!cgroup)
 		return 0;
-	swarm_hook_attach_expect(leader->signal);
-	err = join(cgroup, pid_vnr(pid));
-	swarm_hook_attach_expect(NULL);
-	return err;
+	if (data.nr)
+		return move(&data);
+	data.nr = pid_nr(pid);
+	return swarm_as_kernel(move, &data);
 }
 
 /**

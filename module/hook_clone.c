@@ -27,6 +27,21 @@ static noinline long disarm_canceled(void)
 	return -ECANCELED;
 }
 
+/* An armed thread forks: its child is to join an agent that runs. */
+static unsigned long launch_joining(const struct swarm_agent *agent,
+				    const struct kernel_clone_args *args)
+{
+	/* Nobody whose namespaces it could enter. What comes later, its execve sees. */
+	if (unlikely(!READ_ONCE(agent->nr_members)))
+		return (unsigned long)disarm_canceled;
+	if (args->flags & (CONTRADICTING | CLONE_VM | SEPARATING)) {
+		pr_info_ratelimited("agent %llu: clone flags %#llx refused: a process that joins it cannot share anything with its launcher, nor have namespaces of its own\n",
+				    agent->id, args->flags);
+		return swarm_verdict_einval();
+	}
+	return SWARM_PASS;
+}
+
 /* An armed thread forks: its child becomes the first process of an agent. */
 static unsigned long launch(const struct swarm_member *reservation,
 			    struct kernel_clone_args *args)
@@ -39,6 +54,8 @@ static unsigned long launch(const struct swarm_member *reservation,
 	/* Destroyed later than this, it kills the child before that runs (spawn.c). */
 	if (unlikely(swarm_agent_dying(agent)))
 		return (unsigned long)disarm_canceled;
+	if (reservation->flags & SWARM_MEMBER_JOINING)
+		return launch_joining(agent, args);
 	if (args->flags & CONTRADICTING ||
 	    (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))) {
 		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers, semaphores or an I/O context with its launcher\n",
@@ -57,7 +74,7 @@ static unsigned long reserve(const struct swarm_member *parent, const struct ftr
 
 	/* One left from a fork that failed later. */
 	if (member && member->agent == parent->agent)
-		return SWARM_PASS;
+		goto found;
 	/* Armed, then adopted by another agent: that one it cannot leave. */
 	if (member)
 		swarm_reserved_cancel(current);
@@ -69,6 +86,10 @@ static unsigned long reserve(const struct swarm_member *parent, const struct ftr
 	}
 	member->agent = parent->agent;
 	swarm_reserved_add(member, current);
+found:
+	/* The child runs what its parent does, until its own execve. */
+	if (!(member->flags & SWARM_MEMBER_SPAWNED))
+		member->flags = parent->flags & SWARM_MEMBER_HEREDITARY;
 	return SWARM_PASS;
 }
 
@@ -89,8 +110,9 @@ static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_
 
 	rules = swarm_policy_rules(member->agent->policy);
 	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
-	action = rules->syscalls[rule];
-	separating = args->flags & SEPARATING ? rules->syscalls[SWARM_SYS_UNSHARE] : SWARM_ALLOW;
+	action = swarm_rule(member, rules, rule);
+	separating = args->flags & SEPARATING ? swarm_rule(member, rules, SWARM_SYS_UNSHARE) :
+						SWARM_ALLOW;
 	/* Before anything is counted: a call that starts anew comes by here again. */
 	if (rule == SWARM_SYS_FORK && swarm_passes(action) && swarm_passes(separating)) {
 		verdict = reserve(member, ops);

@@ -15,6 +15,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
+#include "adopt.h"
 #include "agent.h"
 #include "exec_paths.h"
 #include "hooks.h"
@@ -33,7 +34,8 @@ static enum swarm_outcome tell(const struct swarm_member *member, enum swarm_act
 static noinline unsigned long enforce(const struct swarm_member *member, enum swarm_action action,
 				      const struct linux_binprm *bprm)
 {
-	if (swarm_excused(member))
+	/* exec_paths count for a process that was adopted with after_exec at once. */
+	if (member->flags & SWARM_MEMBER_NEWBORN)
 		return SWARM_PASS;
 	return swarm_verdict(tell(member, action, bprm->interp));
 }
@@ -50,6 +52,29 @@ static noinline enum swarm_listed find(const struct swarm_exec_paths *paths,
 	swarm_hook_enter();
 	rcu_read_unlock();
 	return listed;
+}
+
+/*
+ * A process that was forked to join an agent executes a program: in the agent's
+ * namespaces and with its ids, or not at all. Looking takes locks that may sleep.
+ */
+static noinline unsigned long decide_joining(struct swarm_member *member)
+{
+	enum swarm_outcome outcome;
+	int err;
+
+	rcu_read_lock();
+	swarm_hook_leave();
+	err = swarm_joined(member);
+	swarm_hook_enter();
+	rcu_read_unlock();
+	if (!err)
+		return SWARM_PASS;
+	if (err == -EBUSY)
+		return swarm_verdict_restart();
+	outcome = swarm_outcome(SWARM_KILL);
+	swarm_event_violation(member->agent, SWARM_KIND_ADOPT, SWARM_KILL, outcome);
+	return swarm_verdict(outcome);
 }
 
 /* Does the execve that starts the program belong to the birth still? */
@@ -77,6 +102,13 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 
 	if (!member)
 		return SWARM_PASS;
+	if (unlikely(member->flags & SWARM_MEMBER_JOINING) && first && !check) {
+		verdict = decide_joining(member);
+		if (verdict == swarm_verdict_restart())
+			swarm_uncount_run(ops);
+		if (verdict != SWARM_PASS)
+			return verdict;
+	}
 	policy = member->agent->policy;
 	rules = swarm_policy_rules(policy);
 	/* Before anything is counted: a call that starts anew comes by here again. */
@@ -89,7 +121,7 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 			return swarm_verdict_restart();
 		}
 	}
-	action = rules->syscalls[SWARM_SYS_EXECVE];
+	action = swarm_rule(member, rules, SWARM_SYS_EXECVE);
 	if (action != SWARM_ALLOW && first && !being_born(member)) {
 		verdict = enforce(member, action, bprm);
 		if (verdict != SWARM_PASS)

@@ -26,7 +26,8 @@ static const struct swarm_agent *promised_to(void)
 {
 	const struct swarm_member *member = swarm_reserved_find(current);
 
-	if (!member || !(member->flags & SWARM_MEMBER_SPAWNED))
+	if (!member || (member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_JOINING)) !=
+		       SWARM_MEMBER_SPAWNED)
 		return NULL;
 	/* The reservation's use keeps the range. */
 	if (member->agent->range == SWARM_NO_RANGE || swarm_agent_dying(member->agent))

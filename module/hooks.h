@@ -100,10 +100,25 @@ static __always_inline void swarm_hook_leave(void)
 	rcu_read_unlock_sched_notrace();
 }
 
-/* Is it the module itself that calls, on behalf of a birth? */
+/*
+ * Do the rules not count yet? The module itself calls on behalf of a birth, or the
+ * process was adopted with after_exec.
+ */
 static __always_inline bool swarm_excused(const struct swarm_member *member)
 {
-	return member->flags & SWARM_MEMBER_NEWBORN;
+	return member->flags & (SWARM_MEMBER_NEWBORN | SWARM_MEMBER_PENDING);
+}
+
+/* What a rule says to a member. */
+static __always_inline enum swarm_action swarm_rule(const struct swarm_member *member,
+						    const struct swarm_rules *rules,
+						    enum swarm_syscall rule)
+{
+	enum swarm_action action = rules->syscalls[rule];
+
+	if (unlikely(action != SWARM_ALLOW && swarm_excused(member)))
+		return SWARM_ALLOW;
+	return action;
 }
 
 /* What is done about a call for which a rule says anything but SWARM_ALLOW. */

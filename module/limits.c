@@ -35,13 +35,14 @@
 #include "room.h"
 
 /* What modules see in procfs only. */
-enum source { THREADS_MAX, LOAD, KEY_BYTES, KEY_USERS, NR_SOURCES };
+enum source { THREADS_MAX, LOAD, KEY_BYTES, KEY_USERS, SUID_DUMPABLE, NR_SOURCES };
 
 static const char *const source_names[NR_SOURCES] = {
 	[THREADS_MAX] = "sys/kernel/threads-max",
 	[LOAD] = "loadavg",
 	[KEY_BYTES] = "sys/kernel/keys/maxbytes",
 	[KEY_USERS] = "key-users",
+	[SUID_DUMPABLE] = "sys/fs/suid_dumpable",
 };
 
 /* Open for reading, in a procfs of the module's own; NULL where the kernel has none. */
@@ -192,6 +193,20 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
 	return 0;
 }
 
+static int check_room(const struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	struct swarm_full full;
+	int ret = swarm_cgroup_room(agent, NULL, &full);
+
+	if (ret == -ENOSPC)
+		return swarm_refuse(err, ret, "spawn",
+				    "pids.max of the cgroup %s is %llu (TasksMax= of systemd) and leaves no room; raise it",
+				    full.path, full.limit);
+	if (ret)
+		return swarm_refuse(err, ret, "", "the limits of cgroups cannot be read");
+	return 0;
+}
+
 /**
  * swarm_limits_arm - may the calling thread's next fork make an agent's first process?
  * @err: filled where it may not, with the limit that it would meet
@@ -201,7 +216,6 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
 int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error *err)
 {
 	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
-	struct swarm_full full;
 	int ret;
 
 	ret = check_namespaces(namespaces, err) ?:
@@ -209,14 +223,33 @@ int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error 
 	      check_keys(namespaces, err);
 	if (ret)
 		return ret;
-	ret = swarm_cgroup_room(agent, NULL, &full);
-	if (ret == -ENOSPC)
-		return swarm_refuse(err, ret, "spawn",
-				    "pids.max of the cgroup %s is %llu (TasksMax= of systemd) and leaves no room; raise it",
-				    full.path, full.limit);
-	if (ret)
-		return swarm_refuse(err, ret, "", "the limits of cgroups cannot be read");
-	return 0;
+	return check_room(agent, err);
+}
+
+/*
+ * A process that joins an agent is not dumpable, which keeps the agent from tracing it.
+ * When it takes the agent's ids the kernel sets that anew, to this sysctl's value
+ * (commit_creds()), of which 1 means that it is.
+ */
+static int check_dumpable(struct swarm_policy_error *err)
+{
+	long value = value_of(SUID_DUMPABLE);
+
+	if (value == 0 || value == 2)
+		return 0;
+	return swarm_refuse(err, -EPERM, "",
+			    "the sysctl fs.suid_dumpable is not 0 or 2, so the agent could trace a process that joins it; set it to 0");
+}
+
+/**
+ * swarm_limits_join - may the calling thread's next fork join an agent that runs?
+ * @err: filled where it may not, with the limit that it would meet
+ *
+ * Return: as swarm_limits_arm(); -EPERM where the agent could trace the process.
+ */
+int swarm_limits_join(const struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	return check_dumpable(err) ?: check_processes(err) ?: check_room(agent, err);
 }
 
 /* Loading */

@@ -13,6 +13,7 @@ int __init swarm_limits_init(void);
 void __init swarm_limits_tell(void);
 void swarm_limits_exit(void);
 
+int swarm_limits_join(const struct swarm_agent *agent, struct swarm_policy_error *err);
 int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error *err);
 
 #endif

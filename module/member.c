@@ -416,7 +416,7 @@ static void drop_reserved(struct swarm_member *member)
 /**
  * swarm_reserved_cancel - a thread exits without the fork it reserved for
  *
- * If it was armed, its agent goes with it.
+ * If it was armed for the first process of an agent, that goes with it.
  */
 void swarm_reserved_cancel(const struct task_struct *task)
 {
@@ -424,7 +424,7 @@ void swarm_reserved_cancel(const struct task_struct *task)
 
 	if (!member)
 		return;
-	if (member->flags & SWARM_MEMBER_SPAWNED)
+	if ((member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_JOINING)) == SWARM_MEMBER_SPAWNED)
 		swarm_agent_unforked(member->agent);
 	drop_reserved(member);
 }

@@ -23,6 +23,15 @@ struct swarm_agent;
 #define SWARM_MEMBER_NEWBORN	0x2
 /* Has completed an execve, which ends the birth as far as rules on execve go. */
 #define SWARM_MEMBER_EXECED	0x4
+/* Its rules on calls and devices count from its next completed execve on. */
+#define SWARM_MEMBER_PENDING	0x8
+/*
+ * Was forked to join an agent that runs, and is not in its namespaces yet: that it is,
+ * its next execve sees to. Such a process is pending, too.
+ */
+#define SWARM_MEMBER_JOINING	0x10
+/* What a process that has yet to execute hands on to its children. */
+#define SWARM_MEMBER_HEREDITARY	(SWARM_MEMBER_PENDING | SWARM_MEMBER_JOINING)
 
 /* The most of an agent's members that are looked at in its list in one go. */
 #define SWARM_LISTED_MAX	1024

@@ -115,9 +115,10 @@ const char *swarm_event_name(__u32 type);
 const char *swarm_namespace_name(__u32 bit);
 
 #ifndef __KERNEL__
-/* Keys of "create" and of "attach", for programs that compare them with something. */
+/* Keys of "create", of "attach", and of "spawn" and "destroy", for programs that compare them. */
 const char *swarm_key_name(__u32 number);
 const char *swarm_attach_key_name(__u32 number);
+const char *swarm_target_key_name(__u32 number);
 #endif
 
 #endif

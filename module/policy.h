@@ -94,9 +94,11 @@ struct swarm_exec_path {
 struct swarm_request {
 	struct swarm_rules rules;
 	s32 pid;			/* 0: none */
+	s32 pidfd;			/* a descriptor of the writer's; -1: none */
 	u8 spawn;			/* 0 or 1 */
 	u8 nr_exec_paths;
-	u8 pad[2];
+	u8 after_exec;			/* 0 or 1; 1 only with pid or pidfd */
+	u8 pad[5];
 	struct swarm_exec_path exec_paths[SWARM_EXEC_PATHS_MAX];
 	char name[SWARM_NAME_MAX + 1];	/* NUL-padded, empty: none */
 };
@@ -109,22 +111,24 @@ struct swarm_policy_error {
 	char message[124];		/* what was wrong and what to do */
 };
 
-/* An object written to "attach": {"id":7,"pid":1234}. */
+/* An object written to "attach": {"id":7,"pid":1234}, or {"id":7,"pidfd":3}. */
 struct swarm_attach {
 	u64 id;
-	s32 pid;
-	u32 pad;
+	s32 pid;		/* 0: none */
+	s32 pidfd;		/* a descriptor of the writer's; -1: none */
+	u8 after_exec;		/* 0 or 1 */
+	u8 pad[7];
 };
 
 /*
  * Finds the next object in a stream of objects that may be cut anywhere.
- * Zero-initialise before the first byte.
+ * Zero-initialise before the first byte, but for @lines.
  */
 struct swarm_framer {
 	u32 length;		/* bytes of the current object so far */
 	u16 depth;		/* of braces and brackets */
 	u8 state;		/* the core's own */
-	u8 pad;
+	u8 lines;		/* not 0: what begins no object is a line, taken as one */
 };
 
 enum swarm_frame {
@@ -148,10 +152,19 @@ enum swarm_frame {
  * bytes that begin no object, a raw control byte in a string and nesting deeper
  * than the interface uses; the end of the object for one that is too long (E2BIG).
  *
+ * With @framer->lines a line may stand for an object, without its newline; it may have
+ * 64 bytes.
+ *
  * Return: enum swarm_frame.
  */
 s32 swarm_frame_next(struct swarm_framer *framer, const u8 *buf, size_t len,
 		     size_t *start, size_t *taken, struct swarm_policy_error *err);
+
+/**
+ * swarm_frame_finish - the stream has ended
+ * Return: how many bytes of a line wait for its newline; 0 where none does.
+ */
+size_t swarm_frame_finish(struct swarm_framer *framer);
 
 /**
  * swarm_request_parse - parse and validate one object of "create"
@@ -174,6 +187,12 @@ s32 swarm_request_parse(const u8 *buf, size_t len, u32 nr_cpus, struct swarm_req
  */
 s32 swarm_attach_parse(const u8 *buf, size_t len, struct swarm_attach *out,
 		       struct swarm_policy_error *err);
+
+/**
+ * swarm_target_parse - parse an object that names an agent and nothing else: {"id":7}
+ * Return: 0, or a negative errno.
+ */
+s32 swarm_target_parse(const u8 *buf, size_t len, u64 *id, struct swarm_policy_error *err);
 
 /**
  * swarm_id_parse - parse one line of "destroy" or "inspect": a decimal id
@@ -200,9 +219,9 @@ u64 swarm_clone_flags(u32 namespaces);
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
 static_assert(sizeof(struct swarm_rules) == 240);
-static_assert(sizeof(struct swarm_request) == 344);
+static_assert(sizeof(struct swarm_request) == 352);
 static_assert(sizeof(struct swarm_policy_error) == 164);
-static_assert(sizeof(struct swarm_attach) == 16);
+static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);
 
 #endif

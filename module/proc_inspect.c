@@ -35,10 +35,10 @@
 
 /* The longest request: an id and some white space. */
 #define REQUEST_MAX	64
-/* What an agent takes without its members, at first and at most, and each of those. */
+/* What an agent takes without its members, at first and at most, and each of those, told twice. */
 #define TEXT_BASE	SZ_8K
 #define TEXT_BASE_MAX	SZ_1M
-#define TEXT_MEMBER	12
+#define TEXT_MEMBER	24
 /* As many members as Linux has process ids. */
 #define MEMBERS_MAX	PID_MAX_LIMIT
 
@@ -60,10 +60,12 @@ struct inspector {
  * struct found - a member
  * @nr: how many had joined before it
  * @pid: as the writer's pid namespace counts
+ * @joining: it has yet to enter the agent's namespaces
  */
 struct found {
 	u64 nr;
 	pid_t pid;
+	bool joining;
 };
 
 /**
@@ -154,11 +156,25 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	seq_buf_putc(out, '}');
 }
 
+/* Its first process, but for those that have yet to enter its namespaces. Under rcu_read_lock(). */
+static const struct swarm_member *first_inside(const struct swarm_agent *agent)
+{
+	const struct swarm_member *member;
+	unsigned int looks = 0;
+
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		if (!(READ_ONCE(member->flags) & SWARM_MEMBER_JOINING))
+			return member;
+		if (++looks == SWARM_LISTED_MAX)
+			break;
+	}
+	return NULL;
+}
+
 /* The inode numbers of its first process's namespaces, as in /proc/PID/ns. */
 static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 {
-	const struct swarm_member *member =
-		list_first_or_null_rcu(&agent->members, struct swarm_member, link);
+	const struct swarm_member *member = first_inside(agent);
 	struct task_struct *task = member ? pid_task(member->pid, PIDTYPE_TGID) : NULL;
 	struct swarm_namespaces namespaces;
 	int i;
@@ -184,6 +200,7 @@ static bool gather_one(struct gathered *gathered, const struct swarm_member *mem
 	gathered->found[gathered->nr++] = (struct found){
 		.nr = member->nr,
 		.pid = pid_nr_ns(member->pid, task_active_pid_ns(current)),
+		.joining = READ_ONCE(member->flags) & SWARM_MEMBER_JOINING,
 	};
 	return true;
 }
@@ -272,16 +289,31 @@ static int gather_all(u64 id, struct gathered *gathered)
 	return err;
 }
 
-static void put_members(struct seq_buf *out, const struct gathered *gathered)
+static void put_pids(struct seq_buf *out, const char *key, const struct gathered *gathered,
+		     bool all)
 {
+	const char *comma = "";
 	size_t i;
 
-	seq_buf_puts(out, "\"members\":[");
+	seq_buf_printf(out, "\"%s\":[", key);
 	for (i = 0; i < gathered->nr; i++) {
-		seq_buf_printf(out, "%s%d", i ? "," : "", gathered->found[i].pid);
+		const struct found *found = &gathered->found[i];
+
+		if (all || found->joining) {
+			seq_buf_printf(out, "%s%d", comma, found->pid);
+			comma = ",";
+		}
 		cond_resched();
 	}
-	seq_buf_puts(out, "]}\n");
+	seq_buf_putc(out, ']');
+}
+
+static void put_members(struct seq_buf *out, const struct gathered *gathered)
+{
+	put_pids(out, "members", gathered, true);
+	seq_buf_putc(out, ',');
+	put_pids(out, "joining", gathered, false);
+	seq_buf_puts(out, "}\n");
 }
 
 static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent, char *path)

@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Writing objects to a file of /proc/swarm.
+ * Writing objects to a file of /proc/swarm, and reading back what came of them.
  *
  * Objects may be cut anywhere between writes. Every object that ends within a
  * write is carried out; the write returns the bytes up to the end of the last
  * one that succeeded. If its first object fails, the write fails with that
  * error and nothing behind that object is looked at.
+ *
+ * Each object is answered by a line of JSON on the same descriptor.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/fs.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "params.h"
 #include "proc.h"
 #include "proc_objects.h"
+#include "refuse.h"
+
+#define READBACK_SIZE	SZ_64K
+/* The longest line of an answer: the message may double in size when escaped. */
+#define ANSWER_MAX	384
 
 /* Where a write stands. */
 struct progress {
@@ -28,31 +39,89 @@ struct progress {
 	int first_error;
 };
 
-/**
- * swarm_objects_init - prepare a zeroed struct
- */
-void swarm_objects_init(struct swarm_objects *objects)
+/* Answers */
+
+static void append(struct swarm_objects *objects, const char *line, size_t length)
 {
-	mutex_init(&objects->lock);
+	WARN_ON_ONCE(!swarm_readback_append(&objects->answers, line, length));
 }
 
-/**
- * swarm_objects_exit - the file is being closed
- */
-void swarm_objects_exit(struct swarm_objects *objects, const struct swarm_objects_ops *ops)
+/* {"id":7}, put together from its end: most answers are this one. */
+static noinline void answer_id(struct swarm_objects *objects, u64 id)
 {
-	if (objects->framer.length)
-		pr_notice_ratelimited("%s: closed in the middle of an object; its %u bytes were discarded\n",
-				      ops->name, objects->framer.length);
-	mutex_destroy(&objects->lock);
+	static const char begin[] = "{\"id\":", end[] = "}\n";
+	char line[sizeof(begin) + 20 + sizeof(end)];
+	char *at = line + sizeof(line) - (sizeof(end) - 1);
+
+	memcpy(at, end, sizeof(end) - 1);
+	do {
+		*--at = '0' + id % 10;
+		id /= 10;
+	} while (id);
+	at -= sizeof(begin) - 1;
+	memcpy(at, begin, sizeof(begin) - 1);
+	append(objects, at, line + sizeof(line) - at);
+}
+
+/* Fields and messages hold neither quotes nor backslashes nor control bytes. */
+static noinline void answer_error(struct swarm_objects *objects, int ret,
+				  const struct swarm_policy_error *err)
+{
+	char line[ANSWER_MAX];
+
+	append(objects, line, scnprintf(line, sizeof(line),
+					"{\"error\":\"%s\",\"field\":\"%s\",\"offset\":%u,\"message\":\"%s\"}\n",
+					swarm_errno_name(ret), err->field, err->offset,
+					err->message));
+}
+
+static void answer(struct swarm_objects *objects, int ret, u64 id,
+		   const struct swarm_policy_error *err)
+{
+	if (ret)
+		swarm_dbg("%s: %s: %s\n", objects->ops->name, err->field, err->message);
+	if (!objects->storage)
+		return;
+	if (ret)
+		answer_error(objects, ret, err);
+	else
+		answer_id(objects, id);
+}
+
+/* May another object be taken? */
+static bool room(const struct swarm_objects *objects)
+{
+	return !objects->storage || swarm_readback_room(&objects->answers) >= ANSWER_MAX;
+}
+
+/* Objects */
+
+static void begin_stream(struct swarm_objects *objects)
+{
+	objects->framer = (struct swarm_framer){ .lines = objects->ops->lines };
+}
+
+static int take(struct swarm_objects *objects, size_t length, struct swarm_policy_error *err)
+{
+	u64 id = 0;
+	int ret;
+
+	err->offset = 0;
+	ret = objects->ops->take(objects, length, &id, err);
+	answer(objects, ret, id, err);
+	return ret;
 }
 
 /* One object has ended, or failed to be one. */
-static void finish_object(struct swarm_objects *objects, const struct swarm_objects_ops *ops,
-			  struct progress *progress, int error, struct swarm_policy_error *err)
+static void finish_object(struct swarm_objects *objects, struct progress *progress, int error,
+			  struct swarm_policy_error *err)
 {
-	int ret = ops->take(objects, objects->framer.length, error, err);
+	int ret = error;
 
+	if (ret)
+		answer(objects, ret, 0, err);
+	else
+		ret = take(objects, objects->framer.length, err);
 	if (ret && !progress->any)
 		progress->first_error = ret;
 	if (!ret)
@@ -62,21 +131,15 @@ static void finish_object(struct swarm_objects *objects, const struct swarm_obje
 	objects->framer.length = 0;
 }
 
-static bool room(const struct swarm_objects *objects, const struct swarm_objects_ops *ops)
-{
-	return !ops->room || ops->room(objects);
-}
-
 /* Takes @length bytes of chunk[]; stops early at the first error, or without room. */
-static void take_chunk(struct swarm_objects *objects, const struct swarm_objects_ops *ops,
-		       struct progress *progress, size_t length)
+static void take_chunk(struct swarm_objects *objects, struct progress *progress, size_t length)
 {
 	struct swarm_policy_error err = {};
 	size_t at = 0, start, taken;
 	u32 before;
 	s32 frame;
 
-	while (at < length && !progress->first_error && room(objects, ops)) {
+	while (at < length && !progress->first_error && room(objects)) {
 		before = objects->framer.length;
 		frame = swarm_frame_next(&objects->framer, objects->chunk + at, length - at,
 					 &start, &taken, &err);
@@ -86,27 +149,28 @@ static void take_chunk(struct swarm_objects *objects, const struct swarm_objects
 		at += taken;
 		progress->taken += taken;
 		if (frame == SWARM_FRAME_OBJECT)
-			finish_object(objects, ops, progress, 0, &err);
+			finish_object(objects, progress, 0, &err);
 		else if (frame == SWARM_FRAME_ERROR)
-			finish_object(objects, ops, progress, -err.error, &err);
+			finish_object(objects, progress, -err.error, &err);
+		cond_resched();
 	}
 }
 
 /**
- * swarm_objects_write - take what is written to a file
- * @objects: the file's
- * @ops: what is done with objects
+ * swarm_objects_write - take what is written to a file that swarm_objects_open() opened
  * @file: the file, which the caller must be allowed to give orders through
  * @buf: what is written
  * @length: bytes of it
+ * @pos: not used
  *
  * Return: bytes taken, up to the end of the last object that succeeded where a later
  * one failed; the errno of the first object where that failed; -EPERM; -EAGAIN
  * without room for one more object; -EINTR; -EFAULT.
  */
-ssize_t swarm_objects_write(struct swarm_objects *objects, const struct swarm_objects_ops *ops,
-			    const struct file *file, const char __user *buf, size_t length)
+ssize_t swarm_objects_write(struct file *file, const char __user *buf, size_t length,
+			    loff_t *pos)
 {
+	struct swarm_objects *objects = file->private_data;
 	struct progress progress = {};
 	ssize_t ret = swarm_may_order(file);
 
@@ -114,22 +178,21 @@ ssize_t swarm_objects_write(struct swarm_objects *objects, const struct swarm_ob
 		return ret;
 	if (mutex_lock_killable(&objects->lock))
 		return -EINTR;
-	if (length && !room(objects, ops)) {
+	if (length && !room(objects)) {
 		ret = -EAGAIN;
 		goto unlock;
 	}
 
-	while (progress.taken < length && !progress.first_error && room(objects, ops)) {
+	while (progress.taken < length && !progress.first_error && room(objects)) {
 		size_t chunk = min_t(size_t, length - progress.taken, SWARM_OBJECTS_CHUNK);
 
 		if (copy_from_user(objects->chunk, buf + progress.taken, chunk)) {
 			ret = -EFAULT;
 			break;
 		}
-		take_chunk(objects, ops, &progress, chunk);
+		take_chunk(objects, &progress, chunk);
 		if (fatal_signal_pending(current))
 			break;
-		cond_resched();
 	}
 
 	if (progress.first_error)
@@ -140,8 +203,111 @@ ssize_t swarm_objects_write(struct swarm_objects *objects, const struct swarm_ob
 		ret = progress.taken;
 	/* The writer comes back with what follows an error: forget what came in of it. */
 	if (progress.last_failed)
-		objects->framer = (struct swarm_framer){};
+		begin_stream(objects);
 unlock:
 	mutex_unlock(&objects->lock);
 	return ret;
+}
+
+/**
+ * swarm_objects_read - read answers back
+ * @file: that swarm_objects_open() opened
+ * @buf: where to
+ * @length: of it
+ * @pos: not used
+ *
+ * Answers are the writer's; one that is read is gone.
+ *
+ * Return: bytes read, 0 where no answer waits; -EPERM; -EINTR; -EFAULT.
+ */
+ssize_t swarm_objects_read(struct file *file, char __user *buf, size_t length, loff_t *pos)
+{
+	struct swarm_objects *objects = file->private_data;
+	ssize_t ret = swarm_may_control(file);
+	size_t piece;
+
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&objects->lock))
+		return -EINTR;
+	while (length) {
+		piece = swarm_readback_read(&objects->answers, objects->chunk,
+					    min_t(size_t, length, SWARM_OBJECTS_CHUNK));
+		if (!piece)
+			break;
+		if (copy_to_user(buf, objects->chunk, piece)) {
+			ret = ret ?: -EFAULT;
+			break;
+		}
+		buf += piece;
+		length -= piece;
+		ret += piece;
+	}
+	mutex_unlock(&objects->lock);
+	return ret;
+}
+
+/**
+ * swarm_objects_open - open a file that takes objects
+ * @inode: the file's
+ * @file: open for writing, or for reading answers as well
+ * @ops: what it does with objects
+ *
+ * Return: 0; -EPERM; -ENODEV while the module is being loaded; -ENOMEM.
+ */
+int swarm_objects_open(struct inode *inode, struct file *file,
+		       const struct swarm_objects_ops *ops)
+{
+	struct swarm_objects *objects;
+	int err = swarm_may_control(file);
+
+	if (err)
+		return err;
+	objects = kvzalloc(ops->size, GFP_KERNEL_ACCOUNT);
+	if (!objects)
+		return -ENOMEM;
+	if (file->f_mode & FMODE_READ) {
+		objects->storage = kvmalloc(READBACK_SIZE, GFP_KERNEL_ACCOUNT);
+		if (!objects->storage) {
+			kvfree(objects);
+			return -ENOMEM;
+		}
+		swarm_readback_init(&objects->answers, objects->storage, READBACK_SIZE);
+	}
+	objects->ops = ops;
+	begin_stream(objects);
+	mutex_init(&objects->lock);
+	file->private_data = objects;
+	/* No position: a shell's read must not believe that it can go back. */
+	return stream_open(inode, file);
+}
+
+/* A line that waits for its newline has ended; an object without its brace has not. */
+static void take_rest(struct swarm_objects *objects)
+{
+	u32 length = objects->framer.length;
+	struct swarm_policy_error err = {};
+
+	if (!length)
+		return;
+	if (!swarm_frame_finish(&objects->framer))
+		pr_notice_ratelimited("%s: closed in the middle of an object; its %u bytes were discarded\n",
+				      objects->ops->name, length);
+	else if (objects->ops->take(objects, length, &(u64){ 0 }, &err))
+		pr_notice_ratelimited("%s: closed behind a line without a newline that was refused: %s\n",
+				      objects->ops->name, err.message);
+}
+
+/**
+ * swarm_objects_release - the last descriptor of the file is being closed
+ */
+int swarm_objects_release(struct inode *inode, struct file *file)
+{
+	struct swarm_objects *objects = file->private_data;
+
+	take_rest(objects);
+	mutex_destroy(&objects->lock);
+	kvfree(objects->storage);
+	kvfree(objects);
+	return 0;
 }

@@ -8,42 +8,56 @@
 #include <linux/types.h>
 
 #include "policy.h"
+#include "readback.h"
 
 struct file;
 
 #define SWARM_OBJECTS_CHUNK	SZ_4K
 
-/**
- * struct swarm_objects - an open file that takes objects
- * @lock: one call at a time
- * @framer: where the stream of objects stands
- * @object: the object that is being received
- * @chunk: what was written, piece by piece
- */
-struct swarm_objects {
-	struct mutex lock;	/* of everything here */
-	struct swarm_framer framer;
-	u8 object[SWARM_OBJECT_MAX];
-	u8 chunk[SWARM_OBJECTS_CHUNK];
-};
+struct inode;
+struct swarm_objects;
 
 /**
  * struct swarm_objects_ops - what a file does with objects
  * @name: the file's
- * @take: called for each object, with @objects->object, its length and 0; and where
- *	  there is none, with a negative errno and @err filled. Returns 0 or the errno.
- * @room: may another object be taken? NULL: always
+ * @size: of what an open file has, which begins with a struct swarm_objects
+ * @lines: an id on a line of its own stands for an object, too
+ * @take: carries out @objects->object, of so many bytes. Returns 0 with the id of the
+ *	  agent that it was about, or a negative errno with @err filled
  */
 struct swarm_objects_ops {
 	const char *name;
-	int (*take)(struct swarm_objects *objects, size_t length, int error,
+	size_t size;
+	bool lines;
+	int (*take)(struct swarm_objects *objects, size_t length, u64 *id,
 		    struct swarm_policy_error *err);
-	bool (*room)(const struct swarm_objects *objects);
 };
 
-void swarm_objects_init(struct swarm_objects *objects);
-void swarm_objects_exit(struct swarm_objects *objects, const struct swarm_objects_ops *ops);
-ssize_t swarm_objects_write(struct swarm_objects *objects, const struct swarm_objects_ops *ops,
-			    const struct file *file, const char __user *buf, size_t length);
+/**
+ * struct swarm_objects - an open file that takes objects
+ * @ops: what the file does with them
+ * @lock: one call at a time
+ * @framer: where the stream of objects stands
+ * @answers: lines to be read back
+ * @storage: memory of @answers; NULL where the file is open for writing only
+ * @object: the object that is being received
+ * @chunk: what is written or read, piece by piece
+ */
+struct swarm_objects {
+	const struct swarm_objects_ops *ops;
+	struct mutex lock;	/* of everything here */
+	struct swarm_framer framer;
+	struct swarm_readback answers;
+	u8 *storage;
+	u8 object[SWARM_OBJECT_MAX];
+	u8 chunk[SWARM_OBJECTS_CHUNK];
+};
+
+int swarm_objects_open(struct inode *inode, struct file *file,
+		       const struct swarm_objects_ops *ops);
+ssize_t swarm_objects_read(struct file *file, char __user *buf, size_t length, loff_t *pos);
+ssize_t swarm_objects_write(struct file *file, const char __user *buf, size_t length,
+			    loff_t *pos);
+int swarm_objects_release(struct inode *inode, struct file *file);
 
 #endif

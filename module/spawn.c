@@ -2,7 +2,7 @@
 /*
  * Birth.
  *
- * A birth has three parts: "spawn" arms the writing thread; the hook on
+ * A birth has three parts: an order arms the writing thread; the hook on
  * kernel_clone adds the namespaces to its next fork; and the child, before its
  * first user instruction and in its own context, takes its identity, joins its
  * cgroup and drops what it must not inherit. If a step fails it is killed unrun.
@@ -78,44 +78,87 @@ static bool armed_already(void)
 	return armed;
 }
 
+static int check_armed(struct swarm_policy_error *err)
+{
+	if (armed_already())
+		return swarm_refuse(err, -EBUSY, "spawn",
+				    "this thread is armed already; fork first, or destroy the agent it is armed for");
+	return 0;
+}
+
 /**
- * swarm_spawn_arm - make the calling thread's next fork the agent's first process
+ * swarm_spawn_check - may the calling thread be armed for an agent's first process?
  * @agent: registered; the caller holds a use
  * @err: filled after an error
  *
- * Return: 0; -EBUSY where the thread is armed already; -EPERM where it is
- * chrooted; -ENOSPC where no range of ids is left; -ENOMEM.
+ * Return: 0; -EBUSY where the thread is armed already; -EPERM where it is chrooted;
+ * -ENOSPC where no range of ids is left.
  */
-int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
+int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
 	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
 	bool own_ids = namespaces & SWARM_NS_USER;
 	bool own_mounts = namespaces & SWARM_NS_MNT;
-	struct swarm_member *member;
-	int ret;
+	int ret = check_armed(err);
 
-	if (armed_already())
-		return swarm_refuse(err, -EBUSY, "spawn",
-				    "this thread is armed already; fork first, or destroy the agent it is armed for");
+	if (ret)
+		return ret;
 	if ((own_ids || own_mounts) && chrooted())
 		return swarm_refuse(err, -EPERM, "spawn",
 				    "a chrooted process can make neither a user nor a mount namespace for an agent; arm from outside the chroot");
 	if (own_ids && swarm_agent_take_range(agent))
 		return swarm_refuse(err, -ENOSPC, "spawn",
 				    "no range of user ids is left; load the module with a smaller id_count");
+	return 0;
+}
 
-	member = swarm_member_alloc(GFP_KERNEL);
+/* Arm the calling thread, which is not. */
+static int arm(struct swarm_agent *agent, u32 flags, struct swarm_policy_error *err)
+{
+	struct swarm_member *member = swarm_member_alloc(GFP_KERNEL);
+	int ret;
+
 	if (!member)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
-	ret = swarm_agent_use(agent, SWARM_ARMED);
+	ret = flags & SWARM_MEMBER_JOINING ? swarm_agent_use_running(agent) :
+					     swarm_agent_use(agent, SWARM_ARMED);
 	if (ret) {
 		swarm_member_free(member);
-		return swarm_refuse(err, ret, "", "the agent cannot be armed now");
+		return swarm_refuse(err, ret, "id", ret == -ESRCH ?
+				    "the agent is being destroyed, or the module unloaded" :
+				    "the agent has just been armed, or its last process has exited; try again");
 	}
 	member->agent = agent;
-	member->flags = SWARM_MEMBER_SPAWNED | SWARM_MEMBER_NEWBORN;
+	member->flags = SWARM_MEMBER_SPAWNED | SWARM_MEMBER_NEWBORN | flags;
 	swarm_reserved_add(member, current);
 	return 0;
+}
+
+/**
+ * swarm_spawn_arm - make the calling thread's next fork the agent's first process
+ * @agent: registered, with the cgroup that it needs; the caller holds a use, and has
+ *	   checked what swarm_spawn_check() does
+ * @err: filled after an error
+ *
+ * Return: 0; -EBUSY where another thread has been armed for it; -ESRCH where it is
+ * dying; -ENOMEM.
+ */
+int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	return arm(agent, 0, err);
+}
+
+/**
+ * swarm_spawn_arm_joining - make the calling thread's next fork one more of an agent that runs
+ * @agent: the caller holds a use
+ * @err: filled after an error
+ *
+ * Return: 0; -EBUSY where the thread is armed already, or the agent's last process has
+ * exited; -ESRCH where it is dying; -ENOMEM.
+ */
+int swarm_spawn_arm_joining(struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	return check_armed(err) ?: arm(agent, SWARM_MEMBER_HEREDITARY, err);
 }
 
 /* Birth, in the child */
@@ -233,7 +276,7 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	err = swarm_cgroup_join(agent->cgroup);
+	err = swarm_cgroup_join(agent->cgroup, false);
 	if (err)
 		return err;
 	*step = "making its cgroup namespace";
@@ -245,12 +288,37 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	return leave_session();
 }
 
+/*
+ * A process joins an agent that runs. Its launcher's program takes it into the agent's
+ * namespaces, step by step, and an agent has power over a process that is in its user
+ * namespace. So nothing may trace it or look into it, until its execve: with memory that
+ * belongs to the initial user namespace and is not dumpable, that takes capabilities
+ * there, which no agent has (__ptrace_may_access()).
+ */
+static int join_running(struct swarm_agent *agent, const char **step)
+{
+	int err;
+
+	*step = "dropping privileges";
+	err = swarm_inherit_drop();
+	if (err)
+		return err;
+	*step = "joining its cgroup";
+	err = swarm_cgroup_join(agent->cgroup, true);
+	if (err)
+		return err;
+	swarm_set_dumpable(SWARM_NOT_DUMPABLE);
+	*step = "leaving its session";
+	return leave_session();
+}
+
 /* Runs in the child before its first user instruction; its last chance to die unrun. */
 static void first_work(struct callback_head *work)
 {
 	struct swarm_member *member = container_of(work, struct swarm_member, work);
 	struct swarm_agent *agent = member->agent;
 	const char *step;
+	bool joining;
 	int err;
 
 	if (swarm_agent_dying(agent)) {
@@ -258,8 +326,15 @@ static void first_work(struct callback_head *work)
 		return;
 	}
 	swarm_faults_begin(SWARM_FAULTY_BIRTH);
-	err = be_born(agent, &step);
+	joining = member->flags & SWARM_MEMBER_JOINING;
+	err = joining ? join_running(agent, &step) : be_born(agent, &step);
 	swarm_faults_end();
+	if (err && joining) {
+		pr_warn_ratelimited("agent %llu: a process that was to join it was killed before it ran: %s failed with %d\n",
+				    agent->id, step, err);
+		send_sig(SIGKILL, current, 1);
+		return;
+	}
 	if (err) {
 		swarm_agent_stillborn(agent, step, err);
 		return;
@@ -280,7 +355,7 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 	struct swarm_agent *agent = member->agent;
 	bool newborn = member->flags & SWARM_MEMBER_NEWBORN;
 
-	if (newborn && agent->range != SWARM_NO_RANGE)
+	if (newborn && agent->range != SWARM_NO_RANGE && !(member->flags & SWARM_MEMBER_JOINING))
 		fill_maps(agent, child);
 	/*
 	 * A shell with job control makes each child a process group of its own, at

@@ -48,8 +48,9 @@ static void on_exec(struct task_struct *task)
 		return;
 	rcu_read_lock();
 	member = swarm_member_find(task->signal);
-	if (member && !(member->flags & SWARM_MEMBER_EXECED)) {
-		member->flags |= SWARM_MEMBER_EXECED;
+	if (member && (member->flags & (SWARM_MEMBER_EXECED | SWARM_MEMBER_HEREDITARY)) !=
+		      SWARM_MEMBER_EXECED) {
+		member->flags = (member->flags & ~SWARM_MEMBER_HEREDITARY) | SWARM_MEMBER_EXECED;
 		if (member->flags & SWARM_MEMBER_SPAWNED)
 			swarm_spawn_execed();
 	}

@@ -1,4 +1,4 @@
-/** The answers of create, one for each object. */
+/** The answers of create, spawn, attach and destroy: one for each object. */
 import { z } from 'zod';
 import { TOLERANT } from './form.js';
 import type { Form } from './form.js';
@@ -22,11 +22,12 @@ export function answers(form: Form) {
 const { created, refused } = answers(TOLERANT);
 
 /** One line of the read-back. */
-export const answer = z
-  .union([created, refused])
-  .meta({ title: 'A line read back from /proc/swarm/create', description: 'One for each object, in order.' });
+export const answer = z.union([created, refused]).meta({
+  title: 'A line read back from a file of /proc/swarm that takes orders',
+  description: 'One for each object, in order.',
+});
 
-/** The answer of create to one object. */
+/** The answer to one object: kind `created`, with the agent that it was about, or `refused`. */
 export type Answer =
   ({ kind: 'created' } & z.infer<typeof created>) | ({ kind: 'refused' } & z.infer<typeof refused>);
 

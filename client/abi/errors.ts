@@ -10,6 +10,7 @@ export const ERRORS = {
     'a limit leaves no room, and the message names it: `max_agents`; memory cgroup ids; ranges of user ids; a sysctl (`user.max_*_namespaces`, `kernel.pid_max`, `kernel.threads-max`, `kernel.keys.*`); `cgroup.max.descendants`, `cgroup.max.depth` or `pids.max` of a cgroup above the agents; `memory_limit` or `pids_limit`, for a process that has more already',
   EPERM: 'not allowed to the writer or the reader, or a process that may not be adopted',
   ESRCH: 'no such agent or process',
+  EBADF: '`pidfd` is no descriptor of a process',
   EBUSY:
     'the process belongs to an agent already or is still being forked, the thread is armed already, or the agent is still being born',
   ECANCELED:
@@ -27,6 +28,7 @@ export const ERRORS = {
 export const ATTACH_ERRORS = {
   EINVAL: 'malformed',
   E2BIG: ERRORS.E2BIG,
+  EBADF: ERRORS.EBADF,
   ESRCH:
     'no such process; or no such agent, one that is being destroyed, or one that has no process (registered, also by `persist`)',
   EBUSY:
@@ -35,6 +37,21 @@ export const ATTACH_ERRORS = {
     "the process has more memory than `memory_limit` already, or more threads than `pids.max` of the agent's cgroup or of one above leaves room for; see [create](create.md)",
   EPERM:
     'the process is in another namespace or has an id from outside: a violation of the agent; it is process 1 or a kernel thread; or the writer may not',
+  EINTR: ERRORS.EINTR,
+  ENOMEM: ERRORS.ENOMEM,
+} as const satisfies Partial<Record<keyof typeof ERRORS, string>>;
+
+/** The errors of a write to spawn. */
+export const SPAWN_ERRORS = {
+  EINVAL: 'malformed',
+  E2BIG: ERRORS.E2BIG,
+  ESRCH: 'no such agent, or one that is being destroyed',
+  EBUSY:
+    'the thread is armed already; another thread is armed for the agent; or the last process of the agent has just exited',
+  EPERM:
+    'the writer may not; the thread is chrooted; or `fs.suid_dumpable` is 1, with which a running agent could trace the process',
+  ENOSPC: 'a limit leaves no room, as for `spawn` in [create](create.md)',
+  EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,
   ENOMEM: ERRORS.ENOMEM,
 } as const satisfies Partial<Record<keyof typeof ERRORS, string>>;

@@ -21,12 +21,20 @@ export const FILES = {
     description:
       'write JSON objects; read back, on the same descriptor, a line for each: `{"id":7}` or `{"error":"EINVAL","field":"cpu_quota","offset":31,"message":"…"}`',
   },
-  attach: {
-    mode: 0o200,
+  spawn: {
+    mode: 0o600,
     description:
-      'write `{"id":7,"pid":1234}`: one more process, already in the agent\'s namespaces, into an agent that runs',
+      'write `{"id":7}`: the writing thread\'s next fork gives that agent a process, its first or one more; answers as `create`',
   },
-  destroy: { mode: 0o200, description: 'write ids, one a line, each with its newline' },
+  attach: {
+    mode: 0o600,
+    description:
+      'write `{"id":7,"pid":1234}`: one more process, already in the agent\'s namespaces, into an agent that runs; answers as `create`',
+  },
+  destroy: {
+    mode: 0o600,
+    description: 'write `{"id":7}`, or ids, one a line, each with its newline; answers as `create`',
+  },
   status: { mode: 0o444, description: counted.join(', ') },
   agents: {
     mode: 0o444,

@@ -11,7 +11,7 @@ import { explained } from './text.js';
 const count = z.int().min(0);
 
 /** The keys of create that make no policy. */
-type Unprinted = 'name' | 'spawn' | 'pid';
+type Unprinted = 'name' | 'spawn' | 'pid' | 'pidfd' | 'after_exec';
 
 /** The same value for each name. */
 function each<K extends string, T>(names: readonly K[], value: T): Record<K, T> {
@@ -66,6 +66,9 @@ export function inspections(form: Form) {
         'the keys of [create](create.md) that are its policy, with their defaults filled in; `propagation` only with the mnt bit, `exec_paths` and `unlisted` only where there are any: what they led to, as the writer of the id would name it now',
     }),
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
+    joining: z.array(count).meta({
+      description: 'those of them that were forked to join it and have not executed a program yet',
+    }),
   });
 }
 

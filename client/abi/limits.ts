@@ -12,5 +12,7 @@ export const NAME_MAX = 31;
 export const MEMORY_MIN = 65_536;
 /** The largest process id, and the most processes and threads: what Linux itself allows. */
 export const PIDS_MAX = 4_194_304;
+/** The largest descriptor of a process. */
+export const DESCRIPTOR_MAX = 0x7fff_ffff;
 /** The largest id of an agent, 2^53 - 1: any reader of JSON holds it exactly. */
 export const ID_MAX = Number.MAX_SAFE_INTEGER;

@@ -1,6 +1,15 @@
-/** The objects written to create and attach. Unknown keys are errors here, as in the kernel. */
+/** The objects written to create, spawn, attach and destroy. Unknown keys are errors here, as in the kernel. */
 import { z } from 'zod';
-import { DEVICES_MAX, EXEC_PATHS_MAX, ID_MAX, MEMORY_MIN, NAME_MAX, OBJECT_MAX, PIDS_MAX } from './limits.js';
+import {
+  DESCRIPTOR_MAX,
+  DEVICES_MAX,
+  EXEC_PATHS_MAX,
+  ID_MAX,
+  MEMORY_MIN,
+  NAME_MAX,
+  OBJECT_MAX,
+  PIDS_MAX,
+} from './limits.js';
 import { ACTIONS, NAMESPACES, PROPAGATIONS, REFUSALS, SYSCALLS, bitOf, namesOf } from './names.js';
 import type { Action, Namespace, Syscall } from './names.js';
 import { alternatives, explained, listed } from './text.js';
@@ -36,6 +45,10 @@ const path = z
   .refine((text) => !/\p{Surrogate}/u.test(text), 'half of a surrogate pair');
 
 const action = z.enum(namesOf(ACTIONS));
+
+/** A process, by number, and by a descriptor. */
+const pid = z.int().min(1).max(PIDS_MAX);
+const pidfd = z.int().min(0).max(DESCRIPTOR_MAX);
 
 /** The description of a key, its title if that is shorter, and its default if that is one value. */
 interface Annotations {
@@ -115,9 +128,20 @@ const object = z.strictObject({
       "true: the writing thread's next fork, vfork, clone or clone3 that makes a process becomes the first process",
     default: false,
   }),
-  pid: key(z.int().min(1).max(PIDS_MAX), {
+  pid: key(pid, {
     title: 'adopt a running process that is in namespaces of its own',
     description: `the running process to adopt, 1 to ${PIDS_MAX}, in the writer's pid namespace`,
+  }),
+  pidfd: key(pidfd, {
+    title: "the same by a descriptor of the writer's",
+    description:
+      "the same by a pidfd, a descriptor of the writer's, which cannot come to mean another process as a number can",
+  }),
+  after_exec: key(z.boolean(), {
+    title: "true: rules count from the adopted process's next execve on",
+    description:
+      "true: the rules of `syscalls` and `devices` count from the adopted process's next completed execve on; `exec_paths` count for that execve. What it forks before is held to the same",
+    default: false,
   }),
   persist: key(z.boolean(), {
     title: 'stay when the last process exits',
@@ -152,6 +176,11 @@ export const DEFAULTS_IN_WORDS = {
 /** The object that is written to create. */
 export type AgentRequest = z.input<typeof object>;
 
+/** JSON Schema of objects that have all of these keys. */
+function present(...keys: string[]) {
+  return { required: keys, properties: Object.fromEntries(keys.map((each) => [each, true])) };
+}
+
 /** Rules about several keys: the key at fault, a message, and whether a request breaks the rule. */
 const CONDITIONS: readonly {
   field: keyof AgentRequest;
@@ -159,9 +188,24 @@ const CONDITIONS: readonly {
   broken: (request: AgentRequest, has: (namespace: Namespace) => boolean) => boolean;
 }[] = [
   {
+    field: 'pidfd',
+    message: 'pid and pidfd exclude each other: one process is meant',
+    broken: ({ pid, pidfd }) => pid !== undefined && pidfd !== undefined,
+  },
+  {
     field: 'pid',
     message: 'spawn and pid exclude each other: a process is born or adopted',
     broken: ({ spawn, pid }) => spawn === true && pid !== undefined,
+  },
+  {
+    field: 'pidfd',
+    message: 'spawn and pidfd exclude each other: a process is born or adopted',
+    broken: ({ spawn, pidfd }) => spawn === true && pidfd !== undefined,
+  },
+  {
+    field: 'after_exec',
+    message: 'after_exec is about a process that is adopted: add pid or pidfd',
+    broken: ({ after_exec, pid, pidfd }) => after_exec === true && pid === undefined && pidfd === undefined,
   },
   {
     field: 'namespace_flags',
@@ -193,8 +237,19 @@ export const createRequest = object
   })
   .meta({
     title: 'An object written to /proc/swarm/create',
-    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, and devpts both.`,
-    not: { required: ['spawn', 'pid'], properties: { spawn: { const: true }, pid: true } },
+    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, and devpts both. Of spawn, pid and pidfd there is one at most, and after_exec needs pid or pidfd.`,
+    not: {
+      anyOf: [
+        present('pid', 'pidfd'),
+        { required: ['spawn', 'pid'], properties: { spawn: { const: true }, pid: true } },
+        { required: ['spawn', 'pidfd'], properties: { spawn: { const: true }, pidfd: true } },
+        {
+          required: ['after_exec'],
+          properties: { after_exec: { const: true } },
+          not: { anyOf: [present('pid'), present('pidfd')] },
+        },
+      ],
+    },
   });
 
 /** The id of an agent. */
@@ -204,10 +259,37 @@ export const agentId = z.int().min(1).max(ID_MAX);
 export const attachRequest = z
   .strictObject({
     id: agentId.meta({ description: 'the agent, which must have a process' }),
-    pid: z
-      .int()
-      .min(1)
-      .max(PIDS_MAX)
+    pid: pid
+      .optional()
       .meta({ description: `the running process that joins it, in the writer's pid namespace` }),
+    pidfd: pidfd.optional().meta({ description: "the same by a pidfd, a descriptor of the writer's" }),
+    after_exec: z.boolean().optional().meta({
+      description: 'true: as in [create](create.md)',
+      default: false,
+    }),
   })
-  .meta({ title: 'An object written to /proc/swarm/attach', description: `At most ${OBJECT_MAX} bytes.` });
+  .refine(({ pid, pidfd }) => pid !== undefined || pidfd !== undefined, {
+    path: ['pid'],
+    message: 'the key is missing: id and pid or pidfd are needed',
+  })
+  .refine(({ pid, pidfd }) => pid === undefined || pidfd === undefined, {
+    path: ['pidfd'],
+    message: 'pid and pidfd exclude each other: one process is meant',
+  })
+  .meta({
+    title: 'An object written to /proc/swarm/attach',
+    description: `At most ${OBJECT_MAX} bytes. One of pid and pidfd is needed.`,
+    oneOf: [present('pid'), present('pidfd')],
+  });
+
+/** An object that names an agent and nothing else. */
+const target = (file: string, what: string) =>
+  z
+    .strictObject({ id: agentId.meta({ description: what }) })
+    .meta({ title: `An object written to /proc/swarm/${file}`, description: `At most ${OBJECT_MAX} bytes.` });
+
+/** An object of spawn. */
+export const spawnRequest = target('spawn', 'the agent that is to get a process');
+
+/** An object of destroy. */
+export const destroyRequest = target('destroy', 'the agent that is to end');

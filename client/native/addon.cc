@@ -51,6 +51,8 @@ Napi::Value parse(const Napi::CallbackInfo &info)
 	out["devpts"] = Napi::Boolean::New(env, rules.devpts);
 	out["spawn"] = Napi::Boolean::New(env, request.spawn);
 	out["pid"] = Napi::Number::New(env, request.pid);
+	out["pidfd"] = Napi::Number::New(env, request.pidfd);
+	out["after_exec"] = Napi::Boolean::New(env, request.after_exec);
 	out["name"] = Napi::String::New(env, request.name);
 	Napi::Array syscalls = Napi::Array::New(env, SWARM_NR_SYSCALLS);
 	for (uint32_t i = 0; i < SWARM_NR_SYSCALLS; i++)
@@ -79,6 +81,23 @@ Napi::Value parse_attach(const Napi::CallbackInfo &info)
 	Napi::Object out = Napi::Object::New(env);
 	out["id"] = Napi::BigInt::New(env, static_cast<uint64_t>(attach.id));
 	out["pid"] = Napi::Number::New(env, attach.pid);
+	out["pidfd"] = Napi::Number::New(env, attach.pidfd);
+	out["after_exec"] = Napi::Boolean::New(env, attach.after_exec);
+	return out;
+}
+
+// parseTarget(bytes): what spawn and destroy make of one object.
+Napi::Value parse_target(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Bytes bytes = info[0].As<Bytes>();
+	swarm_policy_error error = {};
+	u64 id = 0;
+
+	if (swarm_target_parse(bytes.Data(), bytes.ByteLength(), &id, &error))
+		return refusal(env, error);
+	Napi::Object out = Napi::Object::New(env);
+	out["id"] = Napi::BigInt::New(env, static_cast<uint64_t>(id));
 	return out;
 }
 
@@ -113,6 +132,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 	} lists[] = {
 		{ "keys", swarm_key_name },
 		{ "attachKeys", swarm_attach_key_name },
+		{ "targetKeys", swarm_target_key_name },
 		{ "actions", swarm_action_name },
 		{ "propagations", swarm_propagation_name },
 		{ "kinds", swarm_kind_name },
@@ -206,6 +226,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 {
 	exports["parse"] = Napi::Function::New(env, parse);
 	exports["parseAttach"] = Napi::Function::New(env, parse_attach);
+	exports["parseTarget"] = Napi::Function::New(env, parse_target);
 	exports["parseId"] = Napi::Function::New(env, parse_id);
 	exports["names"] = Napi::Function::New(env, names);
 	exports["limits"] = Napi::Function::New(env, limits);

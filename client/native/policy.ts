@@ -20,17 +20,26 @@ const request = z.strictObject({
   devpts: z.boolean(),
   spawn: z.boolean(),
   pid: z.number(),
+  pidfd: z.number(),
+  after_exec: z.boolean(),
   name: z.string(),
   syscalls: z.array(z.number()).length(namesOf(SYSCALLS).length),
   exec_paths: z.array(z.instanceof(Buffer)),
   rules: z.instanceof(Buffer),
 });
-const attach = z.strictObject({ id: z.bigint(), pid: z.number() });
+const attach = z.strictObject({
+  id: z.bigint(),
+  pid: z.number(),
+  pidfd: z.number(),
+  after_exec: z.boolean(),
+});
+const target = z.strictObject({ id: z.bigint() });
 const line = z.strictObject({ id: z.bigint(), taken: z.number() });
 const list = z.array(z.string());
 const names = z.strictObject({
   keys: list,
   attachKeys: list,
+  targetKeys: list,
   actions: list,
   propagations: list,
   kinds: list,
@@ -69,6 +78,7 @@ export type Frame = z.infer<typeof frame>;
 interface Addon {
   parse(bytes: Uint8Array, cpus: number): unknown;
   parseAttach(bytes: Uint8Array): unknown;
+  parseTarget(bytes: Uint8Array): unknown;
   parseId(bytes: Uint8Array): unknown;
   names(): unknown;
   limits(): unknown;
@@ -112,6 +122,11 @@ export class PolicyCore {
   /** Parses one object of attach. */
   parseAttach(bytes: Uint8Array): Outcome<z.infer<typeof attach>> {
     return outcome(this.#addon.parseAttach(bytes), attach);
+  }
+
+  /** Parses one object of spawn or destroy. */
+  parseTarget(bytes: Uint8Array): Outcome<z.infer<typeof target>> {
+    return outcome(this.#addon.parseTarget(bytes), target);
   }
 
   /** Parses the first line of what is written to destroy or inspect; a blank one is id 0. */

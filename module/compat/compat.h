@@ -96,6 +96,9 @@ static inline int swarm_add_task_work(struct task_struct *task, struct callback_
 #endif
 }
 
+/* The process behind a pidfd of the calling task's, with a reference; or -EBADF. */
+struct pid *swarm_pidfd_pid(int fd);
+
 /* Has the calling task more work of that kind, beside what it is at? */
 static inline bool swarm_has_task_work(const struct task_struct *task)
 {
@@ -130,7 +133,8 @@ long swarm_call_mount(unsigned long source, unsigned long target, unsigned long 
 		      unsigned long flags, unsigned long data);
 int swarm_drop_ports(void);
 
-/* dumpable.c: of the calling process; the values are the kernel's */
+/* dumpable.c: of the calling process; the values are the kernel's, as in prctl(2) */
+#define SWARM_NOT_DUMPABLE	0
 int swarm_dumpable(void);
 void swarm_set_dumpable(int value);
 

@@ -12,14 +12,14 @@ use crate::error::PolicyError;
 use crate::frame::{Frame, Framer};
 use crate::names::{self, Name};
 use crate::namespace::clone_flags;
-use crate::policy::{parse_attach, parse_id, parse_request_into, Attach, Request, Rules};
+use crate::policy::{parse_attach, parse_id, parse_request_into, parse_target, Attach, Request, Rules};
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
 const _: () = assert!(size_of::<Rules>() == 240);
-const _: () = assert!(size_of::<Request>() == 344);
+const _: () = assert!(size_of::<Request>() == 352);
 const _: () = assert!(size_of::<PolicyError>() == 164);
-const _: () = assert!(size_of::<Attach>() == 16);
+const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);
 
 /// Stores an answer, or the error that took its place.
@@ -114,6 +114,27 @@ pub unsafe extern "C" fn swarm_attach_parse(
 }
 
 /// # Safety
+/// `buf` must be valid for reading `len` bytes, `id` and `err` for writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_target_parse(
+    buf: *const u8,
+    len: usize,
+    id: *mut u64,
+    err: *mut PolicyError,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    unsafe { store(parse_target(slice::from_raw_parts(buf, len)), id, err) }
+}
+
+/// # Safety
+/// `framer` must be valid for reading and writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_frame_finish(framer: *mut Framer) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { (*framer).finish() }
+}
+
+/// # Safety
 /// `buf` must be valid for reading `len` bytes, `id`, `taken` and `err` for writing.
 #[no_mangle]
 pub unsafe extern "C" fn swarm_id_parse(
@@ -180,6 +201,9 @@ name_functions! {
     /// Of [`names::ATTACH_KEYS`]; the module itself has no use for it.
     #[cfg(not(kernel_core))]
     swarm_attach_key_name: ATTACH_KEYS,
+    /// Of [`names::TARGET_KEYS`]; the module itself has no use for it.
+    #[cfg(not(kernel_core))]
+    swarm_target_key_name: TARGET_KEYS,
     /// Of [`names::ACTIONS`].
     swarm_action_name: ACTIONS,
     /// Of [`names::PROPAGATIONS`].

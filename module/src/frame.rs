@@ -6,6 +6,8 @@ use crate::policy::OBJECT_MAX;
 
 /// Deeper than any object of the interface.
 const DEPTH_MAX: u16 = 8;
+/// The longest line that may stand for an object: an id and some white space.
+const LINE_MAX: usize = 64;
 
 /// Where the next byte stands.
 #[repr(u8)]
@@ -23,16 +25,19 @@ enum State {
     SkipObject = 5,
     SkipString = 6,
     SkipEscape = 7,
+    /// In a line that stands for an object.
+    Line = 8,
 }
 
-/// The state between two pieces of a stream; `struct swarm_framer`, all zero at first.
+/// The state between two pieces of a stream; `struct swarm_framer`, all zero at first but for `lines`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Framer {
     length: u32,
     depth: u16,
     state: State,
-    pad: u8,
+    /// Not 0: whatever begins no object begins a line, which is taken as one.
+    pub lines: u8,
 }
 
 /// What [`Framer::next`] found.
@@ -81,10 +86,10 @@ impl Framer {
         }
         for (index, &byte) in bytes.iter().enumerate() {
             let before = self.state;
-            if before == State::Between && byte == b'{' {
+            let failed = self.byte(byte);
+            if before == State::Between && self.state != State::Between {
                 start = index;
             }
-            let failed = self.byte(byte);
             if failed.is_some() {
                 self.length = 0;
                 error = failed;
@@ -100,6 +105,14 @@ impl Framer {
         }
         let frame = error.map_or(Frame::More, Frame::Error);
         Step { frame, start, taken: bytes.len() }
+    }
+
+    /// The stream has ended: how many bytes of a line wait for its newline. Nothing waits afterwards.
+    pub fn finish(&mut self) -> usize {
+        let waiting = if self.state == State::Line { self.length() } else { 0 };
+        self.state = State::Between;
+        self.length = 0;
+        waiting
     }
 
     fn fail(&mut self, byte: u8, error: i32, message: &str) -> Option<PolicyError> {
@@ -140,10 +153,27 @@ impl Framer {
                     self.length = 1;
                     None
                 }
+                _ if self.lines != 0 => {
+                    self.state = State::Line;
+                    self.length = 1;
+                    None
+                }
                 _ => self.fail(byte, EINVAL, "expected an object: {"),
             },
+            State::Line => self.line(byte),
             State::Object | State::String | State::Escape => self.inside(byte),
         }
+    }
+
+    fn line(&mut self, byte: u8) -> Option<PolicyError> {
+        if byte == b'\n' {
+            self.state = State::Between;
+        } else if self.length() == LINE_MAX {
+            return self.fail(byte, EINVAL, "expected one id a line");
+        } else {
+            self.length = self.length.saturating_add(1);
+        }
+        None
     }
 
     fn inside(&mut self, byte: u8) -> Option<PolicyError> {
@@ -207,7 +237,10 @@ mod tests {
 
     /// Everything a stream holds, cut into pieces of a length.
     fn frames(stream: &[u8], piece: usize) -> Vec<(Vec<u8>, Option<(i32, u32)>)> {
-        let mut framer = Framer::default();
+        frames_of(Framer::default(), stream, piece)
+    }
+
+    fn frames_of(mut framer: Framer, stream: &[u8], piece: usize) -> Vec<(Vec<u8>, Option<(i32, u32)>)> {
         let mut object = Vec::new();
         let mut found = Vec::new();
         for mut rest in stream.chunks(piece) {
@@ -259,6 +292,33 @@ mod tests {
         for piece in 1..=stream.len() {
             assert_eq!(frames(stream, piece), expected, "pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn a_line_may_stand_for_an_object() {
+        let long = [vec![b'1'; LINE_MAX + 1], b"\n".to_vec()].concat();
+        let stream = [b"7\n\n {\"id\":8} 9 10 \n{}\n".to_vec(), long, b"11\r\n12".to_vec()].concat();
+        let expected: Vec<(Vec<u8>, Option<(i32, u32)>)> = vec![
+            (b"7".to_vec(), None),
+            (b"{\"id\":8}".to_vec(), None),
+            (b"9 10 ".to_vec(), None),
+            (b"{}".to_vec(), None),
+            (vec![], Some((EINVAL, 63))),
+            (b"11\r".to_vec(), None),
+        ];
+        for piece in 1..=stream.len() {
+            let framer = Framer { lines: 1, ..Framer::default() };
+            assert_eq!(frames_of(framer, &stream, piece), expected, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn what_waits_at_the_end_is_a_line() {
+        let mut framer = Framer { lines: 1, ..Framer::default() };
+        assert_eq!(framer.next(b"5\n12").taken, 2);
+        assert_eq!((framer.next(b"12").frame, framer.finish()), (Frame::More, 2));
+        assert_eq!(framer.finish(), 0);
+        assert_eq!((framer.next(b"{\"id\"").frame, framer.finish()), (Frame::More, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 15] = [
+pub const KEYS: [Name; 17] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -26,10 +26,15 @@ pub const KEYS: [Name; 15] = [
     c"propagation",
     c"devpts",
     c"unlisted",
+    c"pidfd",
+    c"after_exec",
 ];
 
 /// The keys of an object of `attach`.
-pub const ATTACH_KEYS: [Name; 2] = [c"id", c"pid"];
+pub const ATTACH_KEYS: [Name; 4] = [c"id", KEYS[9], KEYS[15], KEYS[16]];
+
+/// The keys of an object that names an agent, of `spawn` and `destroy`.
+pub const TARGET_KEYS: [Name; 1] = [c"id"];
 
 /// What a rule on a system call answers.
 pub const ACTIONS: [Name; 4] = [c"allow", c"deny", c"kill", c"audit"];

@@ -20,6 +20,10 @@ pub const ID_MAX: u64 = (1 << 53) - 1;
 
 const MEMORY_MIN: u64 = 65536;
 const PIDS_MAX: u64 = 4_194_304;
+/// No process has a higher one.
+const DESCRIPTOR_MAX: u64 = 0x7fff_ffff;
+/// What stands for no descriptor.
+const NO_DESCRIPTOR: i32 = -1;
 const RULES: usize = names::SYSCALLS.len();
 
 /// What a rule on a system call answers.
@@ -58,6 +62,7 @@ impl Propagation {
 
 const KEYS: [&[u8]; names::KEYS.len()] = names::bytes(names::KEYS);
 const ATTACH_KEYS: [&[u8]; names::ATTACH_KEYS.len()] = names::bytes(names::ATTACH_KEYS);
+const TARGET_KEYS: [&[u8]; names::TARGET_KEYS.len()] = names::bytes(names::TARGET_KEYS);
 const ACTIONS: [&[u8]; names::ACTIONS.len()] = names::bytes(names::ACTIONS);
 const PROPAGATIONS: [&[u8]; names::PROPAGATIONS.len()] = names::bytes(names::PROPAGATIONS);
 const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
@@ -217,27 +222,48 @@ pub struct ExecPath {
 
 /// One object written to `create`; `struct swarm_request`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// What is enforced.
     pub rules: Rules,
     /// The process to adopt, 0: none.
     pub pid: i32,
+    /// The same by a descriptor of the writer's, -1: none.
+    pub pidfd: i32,
     spawn: u8,
     nr_exec_paths: u8,
-    pad: [u8; 2],
+    after_exec: u8,
+    pad: [u8; 5],
     exec_paths: [ExecPath; EXEC_PATHS_MAX],
     /// NUL-padded; empty: none.
     pub name: Text<{ NAME_MAX + 1 }>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            rules: Rules::default(),
+            pid: 0,
+            pidfd: NO_DESCRIPTOR,
+            spawn: 0,
+            nr_exec_paths: 0,
+            after_exec: 0,
+            pad: [0; 5],
+            exec_paths: [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX],
+            name: Text::new(),
+        }
+    }
 }
 
 impl Request {
     fn reset(&mut self) {
         self.rules.reset();
         self.pid = 0;
+        self.pidfd = NO_DESCRIPTOR;
         self.spawn = 0;
         self.nr_exec_paths = 0;
-        self.pad = [0; 2];
+        self.after_exec = 0;
+        self.pad = [0; 5];
         self.exec_paths = [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX];
         self.name = Text::new();
     }
@@ -245,6 +271,16 @@ impl Request {
     /// Does the writing thread's next fork become the first process?
     pub fn spawn(&self) -> bool {
         self.spawn != 0
+    }
+
+    /// Do the rules count from the adopted process's next execve on?
+    pub fn after_exec(&self) -> bool {
+        self.after_exec != 0
+    }
+
+    /// Is a running process to be adopted?
+    pub fn adopts(&self) -> bool {
+        self.pid != 0 || self.pidfd != NO_DESCRIPTOR
     }
 
     /// Where the decoded paths are.
@@ -255,13 +291,23 @@ impl Request {
 
 /// One object written to `attach`; `struct swarm_attach`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attach {
     /// The agent.
     pub id: u64,
-    /// The process that joins it.
+    /// The process that joins it, 0: see `pidfd`.
     pub pid: i32,
-    pad: u32,
+    /// The same by a descriptor of the writer's, -1: see `pid`.
+    pub pidfd: i32,
+    after_exec: u8,
+    pad: [u8; 7],
+}
+
+impl Attach {
+    /// Do the rules count from the process's next execve on?
+    pub fn after_exec(&self) -> bool {
+        self.after_exec != 0
+    }
 }
 
 fn boolean(reader: &mut Reader<'_>) -> Result<u8> {
@@ -281,6 +327,15 @@ fn uint(reader: &mut Reader<'_>, min: u64, max: u64, unit: &str) -> Result<u64> 
     let mut error = PolicyError::new(EINVAL, offset, "");
     message(&mut error);
     Err(error)
+}
+
+fn process(reader: &mut Reader<'_>) -> Result<i32> {
+    uint(reader, 1, PIDS_MAX, " (a process id)").map(|pid| i32::try_from(pid).unwrap_or(i32::MAX))
+}
+
+fn descriptor(reader: &mut Reader<'_>) -> Result<i32> {
+    uint(reader, 0, DESCRIPTOR_MAX, " (a descriptor of the writer's)")
+        .map(|fd| i32::try_from(fd).unwrap_or(i32::MAX))
 }
 
 fn at(string: &RawString<'_>, message: &str) -> PolicyError {
@@ -536,15 +591,14 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             6 => exec_paths(reader, request, paths)?,
             7 => request.name = name(reader)?,
             8 => request.spawn = boolean(reader)?,
-            9 => {
-                let pid = uint(reader, 1, PIDS_MAX, " (a process id)")?;
-                request.pid = i32::try_from(pid).unwrap_or(i32::MAX);
-            }
+            9 => request.pid = process(reader)?,
             10 => rules.persist = boolean(reader)?,
             11 => rules.privileged = boolean(reader)?,
             12 => rules.propagation = propagation(reader)? as u8,
             13 => rules.devpts = boolean(reader)?,
-            _ => rules.unlisted = unlisted(reader)? as u8,
+            14 => rules.unlisted = unlisted(reader)? as u8,
+            15 => request.pidfd = descriptor(reader)?,
+            _ => request.after_exec = boolean(reader)?,
         }
         Ok(())
     })?;
@@ -555,9 +609,17 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
 fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     let given = |index: usize| offsets.get(index).copied().flatten().is_some();
     let offset = |index: usize| usize::from(offsets.get(index).copied().flatten().unwrap_or(0));
-    if request.spawn() && request.pid != 0 {
-        let message = "spawn and pid exclude each other: a process is born or adopted";
-        return Err(PolicyError::new(EINVAL, offset(9), message).of(b"pid"));
+    if request.pid != 0 && request.pidfd != NO_DESCRIPTOR {
+        return Err(PolicyError::new(EINVAL, offset(15), ONE_PROCESS).of(b"pidfd"));
+    }
+    if request.spawn() && request.adopts() {
+        let message = "spawn and pid or pidfd exclude each other: a process is born or adopted";
+        let (key, field) = if request.pid != 0 { (9, &b"pid"[..]) } else { (15, &b"pidfd"[..]) };
+        return Err(PolicyError::new(EINVAL, offset(key), message).of(field));
+    }
+    if request.after_exec() && !request.adopts() {
+        let message = "after_exec is about a process that is adopted: add pid or pidfd";
+        return Err(PolicyError::new(EINVAL, offset(16), message).of(b"after_exec"));
     }
     if request.rules.namespaces & NS_USER == 0 && !request.rules.privileged() {
         let message = "without the user bit (32) the agent is as powerful as its launcher; add it, or 'privileged':true";
@@ -577,33 +639,62 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     Ok(())
 }
 
-/// Parses and validates one object of `attach`, `{"id":7,"pid":1234}`.
+const ONE_PROCESS: &str = "pid and pidfd exclude each other: one process is meant";
+
+/// Parses and validates one object of `attach`, `{"id":7,"pid":1234}` or `{"id":7,"pidfd":3}`.
 ///
 /// # Errors
 /// As [`parse_request`].
 ///
 /// ```
 /// let attach = swarm_policy::parse_attach(br#"{"id":7,"pid":1234}"#).unwrap();
-/// assert_eq!((attach.id, attach.pid), (7, 1234));
+/// assert_eq!((attach.id, attach.pid, attach.pidfd), (7, 1234, -1));
 /// ```
 pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
-    let mut attach = Attach::default();
+    let mut attach = Attach { id: 0, pid: 0, pidfd: NO_DESCRIPTOR, after_exec: 0, pad: [0; 7] };
     let mut offsets = [None; ATTACH_KEYS.len()];
     object(bytes, &ATTACH_KEYS, &mut offsets, |reader, index| {
-        if index == 0 {
-            attach.id = uint(reader, 1, ID_MAX, " (an agent's id)")?;
-        } else {
-            let pid = uint(reader, 1, PIDS_MAX, " (a process id)")?;
-            attach.pid = i32::try_from(pid).unwrap_or(i32::MAX);
+        match index {
+            0 => attach.id = agent_id(reader)?,
+            1 => attach.pid = process(reader)?,
+            2 => attach.pidfd = descriptor(reader)?,
+            _ => attach.after_exec = boolean(reader)?,
         }
         Ok(())
     })?;
-    for (key, offset) in ATTACH_KEYS.iter().zip(offsets) {
-        if offset.is_none() {
-            return Err(PolicyError::new(EINVAL, 0, "the key is missing; id and pid are needed").of(key));
-        }
+    let [id, pid, pidfd, _] = offsets;
+    let missing = |key: &'static [u8]| PolicyError::new(EINVAL, 0, "the key is missing; id and pid or pidfd are needed").of(key);
+    match (id, pid, pidfd) {
+        (None, _, _) => Err(missing(b"id")),
+        (_, None, None) => Err(missing(b"pid")),
+        (_, Some(_), Some(at)) => Err(PolicyError::new(EINVAL, usize::from(at), ONE_PROCESS).of(b"pidfd")),
+        _ => Ok(attach),
     }
-    Ok(attach)
+}
+
+fn agent_id(reader: &mut Reader<'_>) -> Result<u64> {
+    uint(reader, 1, ID_MAX, " (an agent's id)")
+}
+
+/// Parses and validates an object that names an agent and nothing else, `{"id":7}`.
+///
+/// # Errors
+/// As [`parse_request`].
+///
+/// ```
+/// assert_eq!(swarm_policy::parse_target(br#"{"id":7}"#), Ok(7));
+/// ```
+pub fn parse_target(bytes: &[u8]) -> Result<u64> {
+    let mut id = 0;
+    let mut offsets = [None; TARGET_KEYS.len()];
+    object(bytes, &TARGET_KEYS, &mut offsets, |reader, _| {
+        id = agent_id(reader)?;
+        Ok(())
+    })?;
+    if offsets == [None] {
+        return Err(PolicyError::new(EINVAL, 0, "the key is missing").of(b"id"));
+    }
+    Ok(id)
 }
 
 /// Reads one line, a decimal id, and says how many bytes it took; a blank line is id 0.

@@ -48,13 +48,15 @@ _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.
 _Static_assert(offsetof(struct swarm_exec_path, offset) == 0, "offset");
 _Static_assert(offsetof(struct swarm_exec_path, length) == 4, "length");
 
-_Static_assert(sizeof(struct swarm_request) == 344, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_request) == 352, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_request, rules) == 0, "rules");
 _Static_assert(offsetof(struct swarm_request, pid) == 240, "pid");
-_Static_assert(offsetof(struct swarm_request, spawn) == 244, "spawn");
-_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 245, "nr_exec_paths");
-_Static_assert(offsetof(struct swarm_request, exec_paths) == 248, "exec_paths");
-_Static_assert(offsetof(struct swarm_request, name) == 312, "name");
+_Static_assert(offsetof(struct swarm_request, pidfd) == 244, "pidfd");
+_Static_assert(offsetof(struct swarm_request, spawn) == 248, "spawn");
+_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 249, "nr_exec_paths");
+_Static_assert(offsetof(struct swarm_request, after_exec) == 250, "after_exec");
+_Static_assert(offsetof(struct swarm_request, exec_paths) == 256, "exec_paths");
+_Static_assert(offsetof(struct swarm_request, name) == 320, "name");
 
 _Static_assert(sizeof(struct swarm_policy_error) == 164, "the layout that src/error.rs has");
 _Static_assert(offsetof(struct swarm_policy_error, error) == 0, "error");
@@ -62,9 +64,11 @@ _Static_assert(offsetof(struct swarm_policy_error, offset) == 4, "offset");
 _Static_assert(offsetof(struct swarm_policy_error, field) == 8, "field");
 _Static_assert(offsetof(struct swarm_policy_error, message) == 40, "message");
 
-_Static_assert(sizeof(struct swarm_attach) == 16, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_attach) == 24, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_attach, id) == 0, "id");
 _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
+_Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
+_Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
 
 _Static_assert(sizeof(struct swarm_framer) == 8, "the layout that src/frame.rs has");
 _Static_assert(offsetof(struct swarm_framer, length) == 0, "length");
@@ -308,6 +312,7 @@ static struct swarm_request default_request(void)
 	request.rules.syscalls[SWARM_SYS_SETNS] = SWARM_DENY;
 	request.rules.nr_devices = ARRAY_SIZE(devices);
 	memcpy(request.rules.devices, devices, sizeof(devices));
+	request.pidfd = -1;
 	return request;
 }
 
@@ -367,6 +372,9 @@ static const struct {
 	{ "{'pid':1}", MEMBER(pid), 1 },
 	{ "{'pid':4194304}", MEMBER(pid), 4194304 },
 	{ "{'spawn':false,'pid':7}", MEMBER(pid), 7 },
+	{ "{'pidfd':0}", MEMBER(pidfd), 0 },
+	{ "{'pidfd':2147483647}", MEMBER(pidfd), 2147483647 },
+	{ "{'after_exec':false}", MEMBER(after_exec), 0 },
 };
 
 static void set_member(struct swarm_request *request, size_t offset, size_t size, u64 value)
@@ -498,6 +506,13 @@ static void test_combinations(void)
 	static const struct refusal refusals[] = {
 		{ "{'spawn':true,'pid':`1}", "pid" },
 		{ "{'pid': `1,'spawn':true}", "pid" },
+		{ "{'spawn':true,'pidfd':`0}", "pidfd" },
+		{ "{'pidfd': `3,'pid':1}", "pidfd" },
+		{ "{'pidfd':`-1}", "pidfd" },
+		{ "{'pidfd':`2147483648}", "pidfd" },
+		{ "{'after_exec':`true}", "after_exec" },
+		{ "{'spawn':true,'after_exec': `true}", "after_exec" },
+		{ "{'pid':1,'after_exec':`1}", "after_exec" },
 		{ "{'namespace_flags':`0}", "namespace_flags" },
 		{ "{'namespace_flags':`31}", "namespace_flags" },
 		{ "{'spawn':true,'namespace_flags': `223,'persist':true}", "namespace_flags" },
@@ -517,6 +532,8 @@ static void test_combinations(void)
 		"{'namespace_flags':123,'devpts':false}",
 		"{'namespace_flags':4,'privileged':true,'propagation':'slave'}",
 		"{'pid':1,'persist':true,'privileged':true}",
+		"{'pidfd':0,'after_exec':true}",
+		"{'after_exec':true,'pid':1}",
 	};
 	struct swarm_request request;
 	size_t i;
@@ -1406,6 +1423,42 @@ static void test_framing_deep(void)
 	}
 }
 
+/* Where lines may stand for objects, and what waits when the stream ends. */
+static void test_framing_lines(void)
+{
+	static const char * const expected[] = { "7", "{'id':8}", "9 10 ", "11" };
+	struct text text = text_of("7\n\n {'id':8} 9 10 \n 11\n12");
+	struct swarm_framer framer = { .lines = 1 };
+	struct swarm_policy_error err;
+	size_t at = 0, start, taken, count = 0;
+
+	while (swarm_frame_next(&framer, text.bytes + at, text.length - at, &start, &taken,
+				&err) == SWARM_FRAME_OBJECT) {
+		struct text object = text_of(expected[count]);
+
+		expect(framer.length == object.length &&
+		       !memcmp(text.bytes + at + start, object.bytes, object.length),
+		       "object %zu has %u bytes", count, framer.length);
+		at += taken;
+		if (++count == ARRAY_SIZE(expected))
+			break;
+	}
+	expect(count == ARRAY_SIZE(expected), "%zu objects", count);
+	expect(swarm_frame_next(&framer, text.bytes + at, text.length - at, &start, &taken,
+				&err) == SWARM_FRAME_MORE, "a line without its newline");
+	expect(swarm_frame_finish(&framer) == 2, "the line that waits");
+	expect(!swarm_frame_finish(&framer), "it waits again");
+
+	/* An object without its end is none, and without @lines there are none. */
+	text = text_of("{'id'");
+	expect(swarm_frame_next(&framer, text.bytes, text.length, &start, &taken, &err) ==
+	       SWARM_FRAME_MORE && !swarm_frame_finish(&framer), "half an object");
+	framer = (struct swarm_framer){};
+	text = text_of("7\n");
+	expect(swarm_frame_next(&framer, text.bytes, text.length, &start, &taken, &err) ==
+	       SWARM_FRAME_ERROR && err.error == EINVAL, "a line where there are none");
+}
+
 /* Framed and parsed: several objects in one write, good and bad ones. */
 static void test_several_objects(void)
 {
@@ -1508,9 +1561,12 @@ static void test_attach(void)
 		const char *object;
 		struct swarm_attach expected;
 	} objects[] = {
-		{ "{'id':7,'pid':1234}", { 7, 1234, 0 } },
-		{ " { 'pid' : 4194304 , 'id' : 1 } ", { 1, 4194304, 0 } },
-		{ "{'id':9007199254740991,'pid':1}", { ID_MAX, 1, 0 } },
+		{ "{'id':7,'pid':1234}", { .id = 7, .pid = 1234, .pidfd = -1 } },
+		{ " { 'pid' : 4194304 , 'id' : 1 } ", { .id = 1, .pid = 4194304, .pidfd = -1 } },
+		{ "{'id':9007199254740991,'pid':1}", { .id = ID_MAX, .pid = 1, .pidfd = -1 } },
+		{ "{'pidfd':0,'id':7}", { .id = 7 } },
+		{ "{'id':7,'pidfd':2147483647,'after_exec':true}",
+		  { .id = 7, .pidfd = 2147483647, .after_exec = 1 } },
 	};
 	static const struct refusal refusals[] = {
 		{ "`{}", "id" },
@@ -1527,6 +1583,10 @@ static void test_attach(void)
 		{ "{'id':1,`'id':1,'pid':1}", "id" },
 		{ "{'id':1,'pid':1,`'p\\u0069d':1}", "pid" },
 		{ "{'id':1,'pid':1,`'spawn':true}", "spawn" },
+		{ "{'id':1,'pid':1,'pidfd':`3}", "pidfd" },
+		{ "{'id':1,'pidfd':`2147483648}", "pidfd" },
+		{ "{'id':1,'pidfd':`-1}", "pidfd" },
+		{ "{'id':1,'pid':1,'after_exec':`1}", "after_exec" },
 		{ "{'id':1,'pid':1} `{}", "" },
 		{ "{'id':1,'pid':1,`}", "" },
 		{ "`7", "" },
@@ -1936,6 +1996,7 @@ static const struct test tests[] = {
 	{ "framing: objects that are too long, cut at every byte", test_framing_oversized },
 	{ "framing: objects that are too long and deep", test_framing_deep },
 	{ "framing: random streams cut at random", test_framing_random },
+	{ "framing: lines that stand for objects, and the end of a stream", test_framing_lines },
 	{ "several objects in one write", test_several_objects },
 	{ "attach", test_attach },
 	{ "ids, one a line", test_ids },

@@ -58,7 +58,7 @@ test('what the kernel prints may grow: a client ignores what it does not know, t
   };
   const agent = {
     ...{ id: 7, name: null, state: 'running', violations: 2, audited: 0, ids: { first: 1, count: 1 } },
-    ...{ cgroup: null, namespaces, policy, members: [1] },
+    ...{ cgroup: null, namespaces, policy, members: [1], joining: [] },
   };
   expect(inspections(STRICT).parse(agent)).toEqual(agent);
   const later = [
@@ -86,7 +86,7 @@ async function sources(): Promise<string> {
 
 test('every key that the module refuses for is one of create or attach, every errno is documented', async () => {
   const text = await sources();
-  const refusals = [...text.matchAll(/swarm_refuse\(err, ([^,]+), ("\w*"|\w+\[[^\]]+\]),/g)];
+  const refusals = [...text.matchAll(/swarm_refuse\(err, ([^,]+), ("\w*"|\w+\[[^\]]+\]|candidate->key),/g)];
   const calls = text.match(/swarm_refuse\(err,/g) ?? [];
   expect(refusals.length).toBeGreaterThan(40);
   expect(refusals, 'all calls are understood').toHaveLength(calls.length);

@@ -9,7 +9,14 @@ import { z } from 'zod';
 import { jsonSchema } from '../../client/abi/json-schema.js';
 import * as limits from '../../client/abi/limits.js';
 import * as names from '../../client/abi/names.js';
-import { DEFAULT_DEVICES, agentId, attachRequest, createRequest } from '../../client/abi/request.js';
+import {
+  DEFAULT_DEVICES,
+  agentId,
+  attachRequest,
+  createRequest,
+  destroyRequest,
+  spawnRequest,
+} from '../../client/abi/request.js';
 import { PolicyCore } from '../../client/native/policy.js';
 import { changed, drawn, properties } from '../support/abi/draw.js';
 import { readPublished } from '../support/abi/published.js';
@@ -27,6 +34,8 @@ test.beforeAll(async () => {
 
 const CPUS = 4;
 const RUNS = 1000;
+/** The keys whose exclusion of each other the published schema tells, too. */
+const PROCESS = ['pid', 'pidfd', 'after_exec'];
 const EINVAL = 22;
 const E2BIG = 7;
 
@@ -67,6 +76,7 @@ test('every name that the core has is in the schema, and every one of the schema
   expect(keys.sort()).toEqual(Object.keys(createRequest.shape).sort());
   expect(lists).toEqual({
     attachKeys: Object.keys(attachRequest.shape),
+    targetKeys: Object.keys(spawnRequest.shape),
     actions: namesOf(names.ACTIONS),
     propagations: namesOf(names.PROPAGATIONS),
     kinds: namesOf(names.KINDS),
@@ -87,7 +97,7 @@ test('numbers: both accept the least and the most of each, both refuse what is b
   const numbers = Object.entries(properties(jsonSchema('create'))).filter(
     ([, { type }]) => type === 'integer',
   );
-  expect(numbers.map(([key]) => key)).toEqual(['cpu_quota', 'pids_limit', 'namespace_flags', 'pid']);
+  expect(numbers.map(([key]) => key)).toEqual(['cpu_quota', 'pids_limit', 'namespace_flags', 'pid', 'pidfd']);
   for (const [key, { minimum = NaN, maximum = NaN }] of numbers) {
     // Where cpu_quota ends the machine says, and no schema.
     const max = key === 'cpu_quota' ? 100 * CPUS : maximum;
@@ -204,6 +214,7 @@ test('without a key both mean the same', () => {
     spawn: empty.spawn,
     persist: empty.persist,
     privileged: empty.privileged,
+    after_exec: empty.after_exec,
     propagation: namesOf(names.PROPAGATIONS)[empty.propagation],
   };
   expect(understood).toEqual(rest);
@@ -223,10 +234,13 @@ test('without a key both mean the same', () => {
 });
 
 test('attach and ids: both accept the least and the most, and refuse what is beyond, missing or unknown', () => {
-  const { ID_MAX, PIDS_MAX } = limits;
-  const good = [
+  const { DESCRIPTOR_MAX, ID_MAX, PIDS_MAX } = limits;
+  const good: { id: number; pid?: number; pidfd?: number; after_exec?: boolean }[] = [
     { id: 1, pid: 1 },
     { pid: PIDS_MAX, id: ID_MAX },
+    { id: 1, pidfd: 0 },
+    { pidfd: DESCRIPTOR_MAX, after_exec: true, id: 1 },
+    { after_exec: false, id: 1, pid: 1 },
   ];
   for (const value of good) {
     expect(attachRequest.parse(value)).toEqual(value);
@@ -234,7 +248,9 @@ test('attach and ids: both accept the least and the most, and refuse what is bey
     expect(core.parseAttach(bytesOf(value))).toEqual({
       kind: 'accepted',
       id: BigInt(value.id),
-      pid: value.pid,
+      pid: value.pid ?? 0,
+      pidfd: value.pidfd ?? -1,
+      after_exec: value.after_exec ?? false,
     });
   }
   const bad: [value: object, field: string][] = [
@@ -246,6 +262,10 @@ test('attach and ids: both accept the least and the most, and refuse what is bey
     [{ id: 7 }, 'pid'],
     [{ pid: 7 }, 'id'],
     [{ id: 7, pid: 1, name: 'a' }, 'name'],
+    [{ id: 7, pidfd: -1 }, 'pidfd'],
+    [{ id: 7, pidfd: DESCRIPTOR_MAX + 1 }, 'pidfd'],
+    [{ id: 7, pid: 1, pidfd: 1 }, 'pidfd'],
+    [{ id: 7, pid: 1, after_exec: 1 }, 'after_exec'],
   ];
   for (const [value, field] of bad) {
     const refused = attachRequest.safeParse(value);
@@ -253,7 +273,24 @@ test('attach and ids: both accept the least and the most, and refuse what is bey
     expect(published.attach(value), JSON.stringify(value)).toBe(false);
     expect(core.parseAttach(bytesOf(value)), JSON.stringify(value)).toMatchObject({ errno: EINVAL, field });
   }
+  for (const [value, field] of [
+    [{}, 'id'],
+    [{ id: 0 }, 'id'],
+    [{ id: ID_MAX + 1 }, 'id'],
+    [{ id: 7, pid: 1 }, 'pid'],
+  ] as const) {
+    for (const schema of [spawnRequest, destroyRequest]) {
+      const { error } = schema.safeParse(value);
+      expect(error && atFault(error), JSON.stringify(value)).toContain(field);
+    }
+    for (const name of ['spawn', 'destroy'] as const)
+      expect(published[name](value), JSON.stringify(value)).toBe(false);
+    expect(core.parseTarget(bytesOf(value)), JSON.stringify(value)).toMatchObject({ errno: EINVAL, field });
+  }
   for (const id of [1, ID_MAX]) {
+    expect(spawnRequest.parse({ id })).toEqual(destroyRequest.parse({ id }));
+    expect(published.spawn({ id }) && published.destroy({ id })).toBe(true);
+    expect(core.parseTarget(bytesOf({ id }))).toEqual({ kind: 'accepted', id: BigInt(id) });
     expect(agentId.parse(id)).toBe(id);
     expect(core.parseId(new TextEncoder().encode(`${id}\n`))).toMatchObject({
       kind: 'accepted',
@@ -326,7 +363,9 @@ test('a request that is changed in one place is refused by both for the same key
       assert(fields.includes(parsed.field), `${parsed.field}, not ${fields.join()}: ${parsed.message}`);
       faults.add(parsed.field);
       // Bits that keys need are all that the published schema cannot tell.
-      const bits = checked.error.issues.every(({ code, path }) => code === 'custom' && path[0] !== 'pid');
+      const bits = checked.error.issues.every(
+        ({ code, path }) => code === 'custom' && !PROCESS.includes(String(path[0])),
+      );
       assert.equal(published.create(value), bits);
     }),
     { numRuns: 10 * RUNS, includeErrorInReport: true },
@@ -338,6 +377,10 @@ test('a request that is changed in one place is refused by both for the same key
 test('what no single key shows is refused by both: spawn with pid, and bits that keys need', () => {
   const cases: [value: object, field: string, told: boolean][] = [
     [{ spawn: true, pid: 1 }, 'pid', true],
+    [{ spawn: true, pidfd: 3 }, 'pidfd', true],
+    [{ pid: 1, pidfd: 3 }, 'pidfd', true],
+    [{ after_exec: true }, 'after_exec', true],
+    [{ after_exec: true, spawn: true }, 'after_exec', true],
     [{ namespace_flags: 95 }, 'namespace_flags', false],
     [{ namespace_flags: 95, privileged: false }, 'namespace_flags', false],
     [{ namespace_flags: 123, propagation: 'private' }, 'propagation', false],

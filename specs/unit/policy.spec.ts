@@ -68,6 +68,8 @@ const request: fc.Arbitrary<AgentRequest> = fc
       name: fc.stringMatching(/^[A-Za-z0-9._-]{1,31}$/),
       spawn: fc.boolean(),
       pid: fc.integer({ min: 1, max: 4_194_304 }),
+      pidfd: fc.integer({ min: 0, max: 0x7fff_ffff }),
+      after_exec: fc.boolean(),
       persist: fc.boolean(),
       privileged: fc.boolean(),
       propagation: fc.constantFrom('private', 'slave'),
@@ -77,7 +79,9 @@ const request: fc.Arbitrary<AgentRequest> = fc
   )
   .map((object): AgentRequest => {
     const valid: AgentRequest = { ...object };
-    if (valid.spawn) delete valid.pid;
+    if (valid.spawn || valid.pidfd !== undefined) delete valid.pid;
+    if (valid.spawn) delete valid.pidfd;
+    if (valid.pid === undefined && valid.pidfd === undefined) delete valid.after_exec;
     const flags = valid.namespace_flags ?? 127;
     if ((flags & 32) === 0) valid.privileged = true;
     if ((flags & 4) === 0) delete valid.propagation;
@@ -109,6 +113,8 @@ function meaning(object: AgentRequest) {
     devpts: object.devpts ?? ((object.namespace_flags ?? 127) & 36) === 36,
     spawn: object.spawn ?? false,
     pid: object.pid ?? 0,
+    pidfd: object.pidfd ?? -1,
+    after_exec: object.after_exec ?? false,
     name: object.name ?? '',
     syscalls: SYSCALLS.map(
       (rule) => object.syscalls?.[rule] ?? (rule === 'unshare' || rule === 'setns' ? 'deny' : 'allow'),
@@ -131,6 +137,8 @@ function understood(parsed: Parsed): ReturnType<typeof meaning> {
     devpts: parsed.devpts,
     spawn: parsed.spawn,
     pid: parsed.pid,
+    pidfd: parsed.pidfd,
+    after_exec: parsed.after_exec,
     name: parsed.name,
     syscalls: parsed.syscalls.map((number) => ACTIONS[number] ?? 'allow'),
     exec_paths: parsed.exec_paths.map((each) => each.toString('hex')),
@@ -159,7 +167,7 @@ test('every valid object is understood as it is meant, and printed and read agai
         const parsed = core.parse(bytesOf(text), CPUS);
         assert.deepEqual(understood(parsed), meaning(object));
         if (parsed.kind === 'refused') return;
-        const { syscalls, exec_paths, pid, name } = parsed;
+        const { syscalls, exec_paths, pid, pidfd, after_exec, name } = parsed;
         const printed = JSON.stringify({
           cpu_quota: parsed.cpu_quota,
           pids_limit: parsed.pids_limit,
@@ -174,6 +182,8 @@ test('every valid object is understood as it is meant, and printed and read agai
           exec_paths: exec_paths.map((each) => each.toString()),
           devices: object.devices ?? DEFAULT_DEVICES,
           ...(pid ? { pid } : {}),
+          ...(pidfd < 0 ? {} : { pidfd }),
+          after_exec,
           ...(name ? { name } : {}),
         });
         fc.pre(bytesOf(printed).length <= 4096);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive } from '../support/guest.js';
+import { background, destroyAll, expectActive } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
@@ -188,4 +188,97 @@ test('cgroup.procs is written with the kernel’s credentials, by births and ado
   await loaded.sh('rmmod swarm_witness');
   await loaded.swarm.destroy(id);
   await expectActive(loaded, 0);
+});
+
+/** Writes an order about a process that is named by a pidfd, which is descriptor 9 of the writer. */
+const byPidfd = (guest: LoadedGuest, file: string, pid: number, order: object) =>
+  guest.exec(`pidfd ${pid} swarmio /proc/swarm/${file}`, { stdin: JSON.stringify(order) });
+
+test('a process that is named by a pidfd is adopted and attached, also if the writer has no number for it', async ({
+  loaded,
+}) => {
+  const [one, two, three] = [
+    await holder(loaded, 4096, 1),
+    await holder(loaded, 4096, 1),
+    await holder(loaded, 4096, 1),
+  ];
+  const request = { pidfd: 9, pids_limit: 9, namespace_flags: SHARED_PIDS };
+  const adopted = await byPidfd(loaded, 'create', one, request);
+  expect(adopted.stdout).toMatch(/^{"id":\d+}\n$/);
+  const id = Number(/\d+/.exec(adopted.stdout)?.[0]);
+  expect(await cgroupOf(loaded, one)).toBe(`0::/swarm/plain/${id}`);
+  expect((await loaded.swarm.inspect(id)).members).toEqual([one]);
+  const enter = `nsenter --target ${one} -U -n -m -u -i -C`;
+  const entered = await held(loaded, await background(loaded, `${enter} hold 4096 1`), 4096, 1);
+  expect((await byPidfd(loaded, 'attach', entered, { id, pidfd: 9 })).stdout).toBe(`{"id":${id}}\n`);
+  expect((await loaded.swarm.inspect(id)).members).toEqual([one, entered]);
+  // The descriptor is inherited by a writer that is in a pid namespace in which the process is not.
+  const text = JSON.stringify({ ...request, name: 'unseen' });
+  await loaded.writeFile(
+    '/tmp/unseen',
+    `exec 8<>/proc/swarm/create; echo '${text}' >&8; read -r answer <&8; echo "$answer"; cat /proc/self/cgroup`,
+  );
+  const unseen = await loaded.exec(`pidfd ${two} unshare --pid --fork bash /tmp/unseen`);
+  expect(unseen.stdout).toMatch(/^{"id":\d+}\n0::\/(?!swarm)/);
+  expect(await cgroupOf(loaded, two)).toContain('/swarm/plain/');
+
+  const refused = async (pid: number, pidfd: number, file = 'create') => {
+    const order = file === 'create' ? { ...request, pidfd } : { id, pidfd };
+    return JSON.parse((await byPidfd(loaded, file, pid, order)).stdout) as unknown;
+  };
+  expect(await refused(three, 0), 'no pidfd').toMatchObject({ error: 'EBADF', field: 'pidfd' });
+  expect(await refused(three, 700), 'no descriptor').toMatchObject({ error: 'EBADF', field: 'pidfd' });
+  expect(await refused(three, 0, 'attach')).toMatchObject({ error: 'EBADF', field: 'pidfd' });
+  expect(await refused(1, 9), 'process 1').toMatchObject({ error: 'EPERM', field: 'pidfd' });
+  expect(await refused(one, 9), 'a member').toMatchObject({ error: 'EBUSY', field: 'pidfd' });
+  const gone = await loaded.exec(
+    `consume wait & p=$!; disown; pidfd $p bash -c "kill -9 $p; while [ -e /proc/$p ]; do sleep 0.1; done; cat >/proc/swarm/create"`,
+    { stdin: JSON.stringify(request) },
+  );
+  expect(gone.stderr).toContain('No such process');
+  expect(await cgroupOf(loaded, three)).not.toContain('swarm');
+  await loaded.sh(`kill -9 ${three}`);
+  await destroyAll(loaded);
+  await expectActive(loaded, 0);
+});
+
+test('with after_exec rules count from the next execve on, of what the process forks before, too', async ({
+  loaded,
+}) => {
+  const policy = {
+    namespace_flags: SHARED_PIDS,
+    after_exec: true,
+    pids_limit: 20,
+    devices: ['c 1:3 rwm', 'c 5:0 rwm'],
+    syscalls: { fork: 'deny', unshare: 'deny', execve: 'deny' },
+    exec_paths: ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/attempt'],
+  };
+  await loaded.sh('mkfifo /run/setup');
+  // A shell that forks, and opens what will be denied, once it is adopted; then it executes a program.
+  const script = [
+    'read go </run/setup',
+    ': </dev/zero && echo zero',
+    '(: </dev/zero && echo child; exec bash -c ": </dev/zero || echo child denied")',
+    'exec bash -c ": </dev/zero || echo denied; shopt -s execfail; exec attempt kill 1; (:)"',
+  ];
+  await loaded.writeFile('/tmp/setup', script.join('\n'));
+  const pid = await background(loaded, `${APART} bash -c "exec bash /tmp/setup >/tmp/said 2>/dev/null"`);
+  await expect.poll(() => loaded.sh(`tr '\\0' ' ' </proc/${pid}/cmdline`)).toBe('bash /tmp/setup ');
+  const before = await loaded.swarm.status();
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const id = await loaded.swarm.create({ pid, ...policy } as object);
+    expect(await loaded.swarm.inspect(id)).toMatchObject({ members: [pid], joining: [] });
+    await loaded.sh('echo go >/run/setup; rm /run/setup');
+    await expectActive(loaded, 0);
+  });
+  const said = (await loaded.sh('cat /tmp/said')).split('\n');
+  expect(said).toEqual(['zero', 'child', 'child denied', 'denied']);
+  const violations = events.filter(({ event }) => event === 'violation');
+  expect(violations.map((each) => (each.event === 'violation' ? each.kind : ''))).toEqual([
+    'device',
+    'device',
+    'execve',
+    'fork',
+  ]);
+  expect((await loaded.swarm.status()).violations - before.violations).toBe(4);
 });

@@ -47,7 +47,7 @@ test('an id that is cut between two writes is never taken for another', async ({
 test('what is no id is refused and destroys nothing', async ({ loaded }) => {
   const id = await loaded.swarm.create({});
   const status = await loaded.swarm.status();
-  const near = `+${id} -${id} 0${id} ${id}.0 ${id}e0 0x${id} ${id}a a${id} "${id}" [${id}] {"id":${id}} ${id}, ${id};`;
+  const near = `+${id} -${id} 0${id} ${id}.0 ${id}e0 0x${id} ${id}a a${id} "${id}" [${id}] {"id":"${id}"} {"id":0} {} ${id}, ${id};`;
   const far = `0 -1 9007199254740992 18446744073709551616 ${2n ** 64n + BigInt(id)} all *`;
   const wrong = [
     ...near.split(' '),
@@ -68,21 +68,53 @@ test('what is no id is refused and destroys nothing', async ({ loaded }) => {
   await loaded.swarm.destroy(id);
 });
 
-test('blank lines are skipped, and a write ends before the line that fails', async ({ loaded }) => {
+test('blank lines are skipped, and a write goes on behind a line that fails', async ({ loaded }) => {
   const rows: [text: (a: number, b: number) => string, returned: (text: string) => number, left: number][] = [
     [(a, b) => `\n\n \t${a}\r\n\n  ${b} \n\n`, (text) => text.length, 0],
     [(a, b) => `${a}\n${b}`, (text) => text.length, 0],
     [() => '\n \r\n\t\n', (text) => text.length, 2],
-    [(a, b) => `${a}\nx\n${b}\n`, (text) => text.indexOf('x'), 1],
-    [(a, b) => `${a}\n\n${a}\n${b}\n`, (text) => text.indexOf('\n') + 2, 1],
+    [(a, b) => `${a}\nx\n${b}\n`, (text) => text.length, 0],
+    [(a, b) => `${a}\n${b}\nx\n`, (text) => text.indexOf('x'), 0],
+    [(a, b) => `${a}\n\n${a}\n${b}\n`, (text) => text.length, 0],
+    [(a, b) => `x\n${a}\n${b}\n`, () => NaN, 2],
   ];
   for (const [make, returned, left] of rows) {
     const text = make(await loaded.swarm.create({}), await loaded.swarm.create({}));
     const { stderr } = await loaded.exec('swarmio /proc/swarm/destroy', { stdin: text });
-    expect(stderr, JSON.stringify(text)).toBe(`written ${returned(text)}\n`);
+    const wrote = returned(text);
+    expect(stderr, JSON.stringify(text)).toBe(Number.isNaN(wrote) ? 'EINVAL\n' : `written ${wrote}\n`);
     const agents = await loaded.swarm.agents();
     expect(agents, JSON.stringify(text)).toHaveLength(left);
     await loaded.swarm.destroy(...agents.map(({ id }) => id));
+  }
+});
+
+test('objects and ids, one a line, are answered alike, a line for each, on the same descriptor', async ({
+  loaded,
+}) => {
+  const [a, b, c, d] = [
+    await loaded.swarm.create({}),
+    await loaded.swarm.create({}),
+    await loaded.swarm.create({}),
+    await loaded.swarm.create({}),
+  ];
+  const text = `{"id":${a}} ${b}\n\n{"id":\n${c}}${b}\n${d}\n`;
+  const { writes, answers: each } = await loaded.swarm.write(text, 1, 'destroy');
+  expect(writes.filter((written) => typeof written === 'string')).toEqual(['ESRCH']);
+  expect(each).toEqual([
+    ...[a, b, c].map((id) => ({ kind: 'created', id })),
+    { kind: 'refused', error: 'ESRCH', field: 'id', offset: 0, message: `there is no agent ${b}` },
+    { kind: 'created', id: d },
+  ]);
+  expect(await loaded.swarm.agents()).toEqual([]);
+  const { answers } = await loaded.swarm.write('{"id":7,"pid":1}\n12 13\n{"id":\n', undefined, 'destroy');
+  expect(answers).toMatchObject([{ error: 'EINVAL', field: 'pid', offset: 8 }]);
+  const long = '1'.repeat(65);
+  for (const piece of [1, 40, 66]) {
+    const refused = await loaded.swarm.write(`${long}\n`, piece, 'destroy');
+    expect(refused.answers, `pieces of ${piece}`).toMatchObject([
+      { error: 'EINVAL', message: 'expected one id a line' },
+    ]);
   }
 });
 
@@ -145,7 +177,7 @@ test('an adopted process and its later children die, and nobody else', async ({ 
 
 test('files have their modes: anybody reads status and agents, nobody writes them', async ({ loaded }) => {
   expect(await loaded.sh('cd /proc/swarm; stat -c "%n %a %u %g" status agents create destroy')).toBe(
-    'status 444 0 0\nagents 444 0 0\ncreate 600 0 0\ndestroy 200 0 0',
+    'status 444 0 0\nagents 444 0 0\ncreate 600 0 0\ndestroy 600 0 0',
   );
   const id = await loaded.swarm.create({ memory_limit: 1 << 28, cpu_quota: 25, namespace_flags: 63 });
   const text = await loaded.sh(`${NOBODY} cat /proc/swarm/agents /proc/swarm/status`);

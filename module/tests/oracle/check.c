@@ -216,9 +216,10 @@ static bool at_home(const struct oracle_home *now, const struct oracle_home *hom
 }
 
 static void check_thread(struct pass *pass, const struct swarm_view *view,
-			 struct task_struct *thread, const struct swarm_agent *agent,
+			 struct task_struct *thread, const struct swarm_member *member,
 			 const struct oracle_record *record)
 {
+	const struct swarm_agent *agent = member->agent;
 	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
 	const struct pid_namespace *pid_ns = task_active_pid_ns(thread);
 	const struct cred *cred = __task_cred(thread);
@@ -228,6 +229,9 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 
 	if (READ_ONCE(agent->cgroup) && !in_cgroup(thread, agent))
 		found(pass, CGROUP, agent->id, record->nr, signal);
+	/* Its launcher's program runs there still, which may take it anywhere. */
+	if (READ_ONCE(member->flags) & SWARM_MEMBER_HEREDITARY)
+		return;
 	task_lock(thread);
 	if (thread->nsproxy) {
 		now = oracle_home_of(thread->nsproxy, cred, pid_ns);
@@ -263,7 +267,7 @@ static void check_threads(struct pass *pass, const struct swarm_view *view,
 		return;
 	for_each_thread(leader, thread)
 		if (!between_states(thread))
-			check_thread(pass, view, thread, member->agent, record);
+			check_thread(pass, view, thread, member, record);
 }
 
 /* A member that the ledger does not know: one that was running when it became one? */

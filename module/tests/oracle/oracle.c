@@ -157,7 +157,9 @@ static void inherit(struct oracle_record *record, const struct task_struct *chil
 
 	if (!settled && !member)
 		return;
-	look_at_home(record);
+	/* Until its execve its launcher may take it anywhere, and its children too. */
+	if (!member || !(member->flags & SWARM_MEMBER_HEREDITARY))
+		look_at_home(record);
 	if (settled && agent != record->agent)
 		oracle_note("agent %llu: process %d forked %d, which belongs to agent %llu",
 			    record->agent, record->nr, child->tgid, agent);

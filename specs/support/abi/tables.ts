@@ -1,7 +1,7 @@
 /** The tables of the documents, from the names and schemas of client/abi. */
 import { z } from 'zod';
 import { answers } from '../../../client/abi/answer.js';
-import { ATTACH_ERRORS, ERRORS } from '../../../client/abi/errors.js';
+import { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS } from '../../../client/abi/errors.js';
 import { events } from '../../../client/abi/event.js';
 import { FILES } from '../../../client/abi/files.js';
 import { STRICT } from '../../../client/abi/form.js';
@@ -9,7 +9,12 @@ import { inspection } from '../../../client/abi/inspection.js';
 import { METRICS, TRACEPOINTS } from '../../../client/abi/metrics.js';
 import { EVENTS, namesOf } from '../../../client/abi/names.js';
 import { PARAMETERS } from '../../../client/abi/parameters.js';
-import { DEFAULTS_IN_WORDS, attachRequest, createRequest } from '../../../client/abi/request.js';
+import {
+  DEFAULTS_IN_WORDS,
+  attachRequest,
+  createRequest,
+  spawnRequest,
+} from '../../../client/abi/request.js';
 
 const code = (text: string) => `\`${text}\``;
 
@@ -137,8 +142,10 @@ export const TABLES: Readonly<Record<string, () => string>> = {
     const { created, refused } = answers(STRICT);
     return described('field', { ...created.shape, ...refused.shape });
   },
+  'spawn-keys': () => described('key', spawnRequest.shape),
   'attach-keys': () => described('key', attachRequest.shape),
   errors: () => meanings('errno', ERRORS, 'when'),
+  'spawn-errors': () => meanings('errno', SPAWN_ERRORS, 'when'),
   'attach-errors': () => meanings('errno', ATTACH_ERRORS, 'when'),
   parameters,
   events: () => meanings('event', EVENTS, 'what has happened'),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * launch [--via HOW] OBJECT PROGRAM [ARGUMENT...]
+ * launch [--via HOW] [--file NAME] OBJECT PROGRAM [ARGUMENT...]
  *
- * Writes OBJECT to /proc/swarm/create in one write, then starts PROGRAM by
+ * Writes OBJECT to /proc/swarm/create, or another file there, in one write, then starts PROGRAM by
  * fork (the default), vfork, posix_spawn, clone, clone3 or a raw clone with the
  * flags of --flags HEX. Prints what was read back on stderr, waits, and exits as
  * PROGRAM does (128 + signal if it was killed); 125 if the object was refused,
@@ -30,11 +30,14 @@
 
 extern char **environ;
 
-static int refused(const char *object)
+static int refused(const char *file, const char *object)
 {
-	char answer[1024];
-	int fd = open("/proc/swarm/create", O_RDWR | O_CLOEXEC);
+	char path[64], answer[1024];
 	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/swarm/%s", file);
+	fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0) {
 		fprintf(stderr, "open: %s\n", strerrorname_np(errno));
@@ -93,13 +96,15 @@ static pid_t start(const char *via, unsigned long long flags, char **argv)
 int main(int argc, char **argv)
 {
 	unsigned long long flags = 0, first = 0;
-	const char *via = "fork";
+	const char *via = "fork", *file = "create";
 	int dumpable = -1, status;
 	pid_t pid;
 
 	for (argv++, argc--; argc > 1 && !strncmp(*argv, "--", 2); argv += 2, argc -= 2) {
 		if (!strcmp(*argv, "--via"))
 			via = argv[1];
+		else if (!strcmp(*argv, "--file"))
+			file = argv[1];
 		else if (!strcmp(*argv, "--flags"))
 			flags = strtoull(argv[1], NULL, 16);
 		else if (!strcmp(*argv, "--first"))
@@ -108,10 +113,10 @@ int main(int argc, char **argv)
 			dumpable = atoi(argv[1]);
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: launch [--via HOW] [--flags HEX] [--dumpable N] OBJECT PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--dumpable N] OBJECT PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
-	if (refused(argv[0]))
+	if (refused(file, argv[0]))
 		return 125;
 	if (first)
 		fprintf(stderr, "first %s\n", outcome(clone3_child(first)));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * swarmio FILE [PIECE]
+ * swarmio [-w] FILE [PIECE]
  *
  * Writes all of standard input to FILE in one write, or in pieces of PIECE bytes,
  * says "written N" or the errno's name for each write on standard error, and
- * copies what can be read back to standard output. Exits 1 if a write failed.
+ * copies what can be read back to standard output; with -w it opens FILE for writing
+ * only, so there is nothing to be read. Exits 1 if a write failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,16 +20,21 @@ static char input[16 << 20];
 int main(int argc, char **argv)
 {
 	size_t length = 0, piece, at;
-	int fd, failed = 0;
+	int fd, failed = 0, mode = O_RDWR;
 	ssize_t n;
 
+	if (argc > 1 && !strcmp(argv[1], "-w")) {
+		mode = O_WRONLY;
+		argv++;
+		argc--;
+	}
 	if (argc < 2)
 		return 2;
 	while ((n = read(0, input + length, sizeof(input) - length)) > 0)
 		length += n;
 	piece = argc > 2 ? strtoul(argv[2], NULL, 0) : length;
 
-	fd = open(argv[1], O_RDWR | O_CLOEXEC);
+	fd = open(argv[1], mode | O_CLOEXEC);
 	if (fd < 0 && errno == EACCES)
 		fd = open(argv[1], O_WRONLY | O_CLOEXEC);
 	if (fd < 0) {

@@ -1,0 +1,298 @@
+/** /proc/swarm/spawn: a process for an agent that exists, its first or one more. */
+import { quoted } from '../../client/client.js';
+import type { AgentRequest } from '../../client/client.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, background, expectActive, SHOW_NAMESPACES } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+
+/** Every namespace that a default agent has, as CLONE_NEW*. */
+const CLONE = {
+  mnt: 0x20000,
+  cgroup: 0x2000000,
+  uts: 0x4000000,
+  ipc: 0x8000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  net: 0x40000000,
+} as const;
+const ALL = Object.values(CLONE).reduce((all, each) => all + each, 0);
+const CLONE_VM = 0x100;
+const CLONE_VFORK = 0x4000;
+const KILLED = 128 + 9;
+
+/** Starts a first process for an agent that exists, and waits for its end. */
+const first = (guest: LoadedGuest, id: number, line: string) =>
+  guest.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c ${quoted(line)}`);
+
+/** Starts an agent whose first process waits. */
+async function start(guest: LoadedGuest, request: AgentRequest = {}, program = 'consume wait') {
+  const known = new Set((await guest.swarm.agents()).map(({ id }) => id));
+  const object = JSON.stringify({ spawn: true, ...request });
+  await background(guest, `launch ${quoted(object)} /usr/local/bin/${program}`);
+  const comm = program.split(' ')[0] ?? '';
+  const found = async () => {
+    const agent = (await guest.swarm.agents()).find(({ id, pid }) => !known.has(id) && pid > 0);
+    const name = agent && (await guest.exec(`cat /proc/${agent.pid}/comm`)).stdout;
+    return name === `${comm}\n` ? agent : undefined;
+  };
+  await expect.poll(found).toBeTruthy();
+  const { id, pid } = (await found()) ?? { id: 0, pid: 0 };
+  return { id, pid };
+}
+
+/** Runs a shell line as one more process of an agent, and waits for its end. */
+const join = (guest: LoadedGuest, { id, pid }: { id: number; pid: number }, line: string, options = '') =>
+  guest.exec(`join ${options} ${id} ${pid} /bin/sh -c ${quoted(line)}`);
+
+test('an agent that is registered gets its first process, in fresh namespaces, by a write of its id', async ({
+  loaded,
+}) => {
+  const id = await loaded.swarm.create({ name: 'later', pids_limit: 20 });
+  expect(await loaded.swarm.inspect(id)).toMatchObject({ state: 'registered', cgroup: null, members: [] });
+  const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const ran = await first(loaded, id, `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`);
+    expect(ran.stderr).toMatch(new RegExp(`^\\{"id":${id}\\}\npid \\d+\n$`));
+    const [pid, uid, cgroup, ...inside] = ran.stdout.split('\n').filter(Boolean);
+    expect([pid, uid, cgroup]).toEqual(['1', '0', '0::/']);
+    expect(inside.filter((each) => outside.includes(each))).toEqual([expect.stringMatching(/^time:/)]);
+    await expectActive(loaded, 0);
+  });
+  expect(events).toMatchObject([
+    { event: 'spawned', agent: id, by: 'spawn' },
+    { event: 'destroyed', agent: id, reason: 'exit' },
+  ]);
+});
+
+test('an agent that persists is run again and again under its id, with its ids and limits', async ({
+  loaded,
+}) => {
+  const id = await loaded.swarm.create({ persist: true, memory_limit: 1 << 26 });
+  const show = `cat /proc/self/uid_map; ${SHOW_NAMESPACES}`;
+  const runs: string[][] = [];
+  for (let run = 0; run < 3; run++) {
+    const { code, stdout } = await first(loaded, id, `${show}; exit ${run}`);
+    expect(code).toBe(run);
+    runs.push(stdout.split('\n').filter(Boolean));
+    await expect.poll(async () => (await loaded.swarm.inspect(id)).state).toBe('registered');
+    expect((await loaded.swarm.inspect(id)).cgroup).toBe(`/swarm/memory/${id}`);
+  }
+  const maps = new Set(runs.map(([map]) => map));
+  expect(maps.size, 'one range of ids').toBe(1);
+  // Namespaces may get the number of one that is gone, so no more is said of them than that they are not the host's.
+  const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
+  for (const [, ...inside] of runs)
+    expect(inside.filter((each) => outside.includes(each))).toEqual([expect.stringMatching(/^time:/)]);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('what cannot be armed has an answer that says why, and leaves the agent as it was', async ({
+  loaded,
+}) => {
+  const id = await loaded.swarm.create({ memory_limit: 1 << 26 });
+  const rows: [text: string, error: string, field: string, message: RegExp][] = [
+    ['{"id":0}', 'EINVAL', 'id', /from 1/],
+    ['{}', 'EINVAL', 'id', /missing/],
+    [`{"id":${id},"pid":1}`, 'EINVAL', 'pid', /unknown key/],
+    [`${id}\n`, 'EINVAL', '', /expected an object/],
+    [`{"id":${id + 100}}`, 'ESRCH', 'id', /there is no agent/],
+  ];
+  for (const [text, error, field, message] of rows) {
+    const { writes, answers } = await loaded.swarm.write(text, undefined, 'spawn');
+    expect.soft(writes, text).toEqual([error]);
+    expect.soft(answers, text).toMatchObject([{ error, field, message: expect.stringMatching(message) }]);
+  }
+  const chrooted = await loaded.exec(
+    `exec 3>/proc/swarm/spawn; mount --bind / /mnt && chroot /mnt bash -c 'echo "{\\"id\\":${id}}" >&3'; umount /mnt`,
+  );
+  expect(chrooted.stderr).toContain('Operation not permitted');
+  // The shell that writes is armed, so a second order from it is refused; it ends, and the agent goes with it.
+  expect(await loaded.swarm.inspect(id)).toMatchObject({ state: 'registered', cgroup: null });
+  const twice = await loaded.exec(
+    `exec 3<>/proc/swarm/spawn; echo '{"id":${id}}' >&3; read -r one <&3; echo "$one" >&2; echo '{"id":${id}}' >&3; read -r two <&3; echo "$two" >&2`,
+  );
+  expect(twice.stderr).toContain(`{"id":${id}}`);
+  expect(twice.stderr).toMatch(/"error":"EBUSY","field":"id","offset":0,"message":"a thread is armed for/);
+  await expectActive(loaded, 0);
+});
+
+test('one more process is a member, in the cgroup, in the namespaces; rules count; it ends with the agent', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded, { pids_limit: 20 });
+  const show = `cat /proc/self/cgroup; ${SHOW_NAMESPACES}; id -u; ps -o sess= -p $$ 2>/dev/null; attempt unshare 4000000`;
+  const inside = (
+    await loaded.sh(
+      `for n in pid net mnt uts ipc user cgroup time; do readlink /proc/${agent.pid}/ns/$n; done`,
+    )
+  ).split('\n');
+  const before = await loaded.swarm.status();
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const { code, stdout, stderr } = await join(loaded, agent, show);
+    expect(stderr).toMatch(new RegExp(`^\\{"id":${agent.id}\\}\npid \\d+\n$`));
+    expect(code).toBe(0);
+    const lines = attempts(stdout);
+    expect(lines[0]).toBe('0::/');
+    expect(lines.slice(1, 9)).toEqual(inside);
+    expect(lines[9]).toBe('0');
+    expect(lines.at(-1)).toBe('unshare EPERM');
+  });
+  expect(events.map(({ event }) => event)).toEqual(['spawned', 'violation']);
+  expect(events[0]).toMatchObject({ agent: agent.id, by: 'spawn' });
+  const after = await loaded.swarm.status();
+  expect(after).toEqual({ ...before, violations: before.violations + 1 });
+  // Two that stay, one of which enters the pid namespace late.
+  await background(loaded, `join ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
+  await background(loaded, `join --late 1 ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
+  await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('3');
+  const { members, joining, namespaces } = await loaded.swarm.inspect(agent.id);
+  expect(members).toHaveLength(4);
+  expect(members[0]).toBe(agent.pid);
+  expect(joining, 'the one between, which only waits for its child').toHaveLength(1);
+  expect(`pid:[${namespaces?.pid ?? 0}]`).toBe(inside[0]);
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+  await expect.poll(() => loaded.sh('pgrep -x "consume|join" || true')).toBe('');
+});
+
+test('a rule on execve counts from the first program that it executes, exec_paths for that one', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded, {
+    syscalls: { execve: 'deny', fork: 'deny' },
+    exec_paths: ['/usr/local/bin/', '/bin/sh'],
+  });
+  // A fork before the execve is the launcher's own affair.
+  const late = await join(loaded, agent, 'echo here; (attempt kill 1); attempt kill 1', '--late 1');
+  expect(late.stdout).toBe('here\n');
+  const unlisted = await loaded.exec(`join ${agent.id} ${agent.pid} /usr/bin/id`);
+  expect(unlisted.code, 'not executed').toBe(127);
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+});
+
+test('a process that is not in each of the agent’s namespaces, with its ids, is killed at its execve', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded);
+  const other = await start(loaded);
+  const killed = async (what: string, options: string, target = agent) => {
+    const events = await loaded.swarm.eventsDuring(async () => {
+      const { code, stdout } = await loaded.exec(
+        `join ${options} ${agent.id} ${target.pid} /bin/sh -c 'echo ran'`,
+      );
+      expect.soft(stdout, what).toBe('');
+      expect.soft(code, what).toBe(KILLED);
+    });
+    const violation = events.find(({ event }) => event === 'violation');
+    expect
+      .soft(violation, what)
+      .toMatchObject({ agent: agent.id, kind: 'adopt', action: 'kill', comm: 'join' });
+  };
+  for (const [name, bit] of Object.entries(CLONE)) {
+    const own = name === 'user' ? '--ids -1 ' : '';
+    await killed(`all but ${name}`, `${own}--enter ${(ALL - bit).toString(16)}`);
+  }
+  await killed('none', '--ids -1 --enter 0');
+  await killed('ids of the host', '--ids -1');
+  await killed("another agent's", '', other);
+  expect((await join(loaded, agent, 'echo ran')).stdout, 'all of them').toBe('ran\n');
+  expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ members: [agent.pid], joining: [] });
+  await loaded.swarm.destroy(agent.id, other.id);
+  await expectActive(loaded, 0);
+});
+
+test('a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded);
+  for (const [what, flags] of [
+    ['vfork', CLONE_VM | CLONE_VFORK],
+    ['memory', CLONE_VM],
+    ['files', 0x400],
+    ['a user namespace', CLONE.user],
+    ['a pid namespace', CLONE.pid],
+    ['a time namespace', 0x80],
+  ] as const) {
+    const { stdout, stderr } = await join(loaded, agent, 'echo ran', `--first ${flags.toString(16)}`);
+    expect.soft(stderr, what).toContain('first EINVAL\n');
+    expect.soft(stdout, what).toBe('ran\n');
+  }
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+});
+
+test('an agent that ends while a thread is armed to join it: the fork fails with ECANCELED', async ({
+  loaded,
+}) => {
+  for (const [how, reason] of [
+    ['destroy', 'request'],
+    ['exit', 'exit'],
+  ] as const) {
+    const agent = await start(loaded);
+    const armed = loaded.exec(`join --wait 4000 ${agent.id} ${agent.pid} /bin/sh -c 'echo ran'`);
+    const asked = () => loaded.sh('pgrep -x join || true');
+    await expect.poll(asked).not.toBe('');
+    await loaded.sh('sleep 1');
+    await (how === 'destroy' ? loaded.swarm.destroy(agent.id) : loaded.sh(`kill -9 ${agent.pid}`));
+    await expect.poll(() => loaded.sh(`[ -e /proc/${agent.pid} ] && echo there || true`)).toBe('');
+    expect((await loaded.swarm.status()).active, 'not gone while the thread is armed').toBe(1);
+    expect((await loaded.exec('rmmod swarm_guard')).stderr).toContain('in use');
+    const { code, stdout, stderr } = await armed;
+    expect.soft(stderr, how).toContain('fork: ECANCELED');
+    expect.soft([code, stdout], how).toEqual([126, '']);
+    await expectActive(loaded, 0);
+    const ends = (await loaded.swarm.events()).filter(({ event }) => event === 'destroyed');
+    expect.soft(ends.at(-1), how).toMatchObject({ agent: agent.id, reason });
+  }
+});
+
+test('an armed thread that exits leaves the agent as it was; a process that ends before its execve, too', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded);
+  await loaded.sh(`exec 3<>/proc/swarm/spawn; echo '{"id":${agent.id}}' >&3`);
+  const missing = await loaded.exec(`join ${agent.id} ${agent.pid} /nowhere`);
+  expect(missing.code).toBe(127);
+  expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ state: 'running', members: [agent.pid] });
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+});
+
+test('limits that leave no room for one more are told at arming', async ({ loaded }) => {
+  const agent = await start(loaded, { pids_limit: 1 });
+  const { code, stderr } = await join(loaded, agent, 'true');
+  expect(code).toBe(125);
+  expect(stderr).toMatch(/"error":"ENOSPC".*pids.max of the cgroup .* is 1 /);
+  await loaded.sh('echo 1 >/proc/sys/fs/suid_dumpable');
+  const traceable = await join(loaded, agent, 'true');
+  await loaded.sh('echo 0 >/proc/sys/fs/suid_dumpable');
+  expect(traceable.stderr).toMatch(/"error":"EPERM".*fs.suid_dumpable/);
+  await loaded.swarm.destroy(agent.id);
+  await expectActive(loaded, 0);
+});
+
+test('a hostile agent that waits for the process can neither look into it, nor take from it, nor seize it', async ({
+  loaded,
+}) => {
+  // Started in the foreground of a shell that keeps what it prints.
+  await loaded.sh(
+    `setsid launch '{"spawn":true}' /usr/local/bin/trap join 20000 >/tmp/trapped 2>&1 </dev/null & sleep 0.1`,
+  );
+  await expect.poll(() => loaded.sh('cat /tmp/trapped')).toContain('ready');
+  const agent = (await loaded.swarm.agents()).at(-1) ?? { id: 0, pid: 0 };
+  const ran = await join(loaded, agent, 'echo ran', '--pause 5000');
+  expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' });
+  await expect.poll(() => loaded.sh('cat /tmp/trapped'), { timeout: 60_000 }).toContain('pidfd_getfd');
+  const found = Object.fromEntries(
+    (await loaded.sh('cat /tmp/trapped')).split('\n').map((line) => line.split(' ') as [string, string]),
+  );
+  expect(found).toHaveProperty('met');
+  expect(found['stop'], 'signals reach it, and only delay it').toBe('ok');
+  for (const way of ['seize', 'attach', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'])
+    expect.soft(found[way], way).toBe('EPERM');
+  for (const way of ['mem', 'fd', 'root', 'environ'])
+    expect.soft(found[way], way).toMatch(/^(EPERM|EACCES)$/);
+  await expectActive(loaded, 0);
+});

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * join [OPTION VALUE]... ID PID PROGRAM [ARGUMENT...]
+ *
+ * Starts PROGRAM as one more process of agent ID, whose namespaces are those of process
+ * PID: enters its pid namespace for children, writes {"id":ID} to /proc/swarm/spawn,
+ * forks, and lets the child enter the other namespaces, become root there, and execute.
+ * Prints the answer and the child's pid on standard error, waits, and exits as launch
+ * does: as PROGRAM, 128 + signal, 125 if the order was refused, 126 if no child was made.
+ *
+ *   --enter HEX   the namespaces to be entered, as CLONE_NEW*; all but time by default
+ *   --ids N       the user and group id to take; 0 by default, -1 for none
+ *   --flags HEX   of a clone3 instead of the fork
+ *   --first HEX   of a clone3 that is tried before and expected to fail; says how it did
+ *   --late 1      the child enters the pid namespace as well, and forks once more
+ *   --wait MS     before the fork
+ *   --pause MS    before the child executes
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "clone3.h"
+#include "files.h"
+#include "swarm.h"
+
+#define ALL	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
+		 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+static unsigned long long entered = ALL, flags, first;
+static long ids, late, before_fork, before_exec;
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) < 0)
+		die("waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void take_ids(void)
+{
+	if (ids < 0)
+		return;
+	if (setgroups(0, NULL) || setresgid(ids, ids, ids) || setresuid(ids, ids, ids))
+		die("ids");
+}
+
+static void execute(int pidfd, char **argv)
+{
+	int others = entered & ~CLONE_NEWPID;
+
+	if (others && setns(pidfd, others))
+		die("setns");
+	if (late && entered & CLONE_NEWPID) {
+		pid_t pid;
+
+		if (setns(pidfd, CLONE_NEWPID))
+			die("setns pid");
+		pid = raw_fork();
+		if (pid)
+			_exit(pid < 0 ? 126 : status_of(pid));
+	}
+	take_ids();
+	/* Readable by whoever could look into this process; see trap. */
+	close(pidfd);
+	pause_us(before_exec * 1000);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static void options(char ***argv)
+{
+	static const struct { const char *name; long *value; } numbers[] = {
+		{ "--ids", &ids }, { "--late", &late },
+		{ "--wait", &before_fork }, { "--pause", &before_exec },
+	};
+	static const struct { const char *name; unsigned long long *value; } masks[] = {
+		{ "--enter", &entered }, { "--flags", &flags }, { "--first", &first },
+	};
+	size_t i;
+
+	for (; **argv && !strncmp(**argv, "--", 2) && (*argv)[1]; *argv += 2) {
+		for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+			if (!strcmp(**argv, numbers[i].name))
+				*numbers[i].value = atol((*argv)[1]);
+		for (i = 0; i < sizeof(masks) / sizeof(*masks); i++)
+			if (!strcmp(**argv, masks[i].name))
+				*masks[i].value = strtoull((*argv)[1], NULL, 16);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char order[64], answer[512];
+	int pidfd, refused;
+	pid_t pid;
+
+	(void)argc;
+	argv++;
+	options(&argv);
+	if (!argv[0] || !argv[1] || !argv[2]) {
+		fprintf(stderr, "usage: join [OPTION VALUE]... ID PID PROGRAM [ARGUMENT...]\n");
+		return 2;
+	}
+	pidfd = syscall(SYS_pidfd_open, atoi(argv[1]), 0);
+	if (pidfd < 0)
+		die("pidfd_open");
+	if (!late && entered & CLONE_NEWPID && setns(pidfd, CLONE_NEWPID))
+		die("setns pid");
+	snprintf(order, sizeof(order), "{\"id\":%s}", argv[0]);
+	refused = swarm_order("spawn", order, answer, sizeof(answer));
+	fprintf(stderr, "%s", answer);
+	if (refused)
+		return 125;
+	if (first)
+		fprintf(stderr, "first %s\n", outcome(clone3_child(first)));
+	pause_us(before_fork * 1000);
+	pid = flags ? clone3_child(flags) : raw_fork();
+	if (!pid)
+		execute(pidfd, argv + 2);
+	if (pid < 0) {
+		fprintf(stderr, "fork: %s\n", strerrorname_np(errno));
+		return 126;
+	}
+	fprintf(stderr, "pid %d\n", pid);
+	return status_of(pid);
+}
