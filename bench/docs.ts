@@ -8,7 +8,7 @@ import { filled } from '../specs/support/marked.js';
 import { PICTURE, picture, pictureReference } from './picture.js';
 import { storedSchema } from './store.js';
 import type { Run } from './store.js';
-import { comparisonTable, growthTable, headlineTable, summary } from './summary.js';
+import { comparisonTable, growthTable, summary } from './summary.js';
 
 /** The runs whose figures are published, the oldest first; the last is what the documents tell of. */
 const RECORD = join(repository, 'docs/benchmarks.json');
@@ -61,7 +61,6 @@ function parts(run: Run, titles: Readonly<Record<string, string>>): Record<strin
     ...(drawn && { picture: drawn }),
     ...Object.fromEntries(compared.flatMap(([name, text]) => (text ? [[name, text]] : []))),
     growth: growthTable(run, titles) ?? `Of very many agents nothing was measured in the run of ${when}.`,
-    headline: headlineTable(run) ?? `No figure of the run of ${when} has a target.`,
   };
 }
 
@@ -75,7 +74,7 @@ export function generated(text: string, run: Run, titles: Readonly<Record<string
 }
 
 /** Documents that have marks, beside the summary. */
-export const MARKED = ['README.md', 'SPECIFICATION.md'].map((name) => join(repository, name));
+export const MARKED = [join(repository, 'README.md')];
 
 /** The whole summary. */
 const SUMMARY = join(repository, 'docs/benchmarks.md');

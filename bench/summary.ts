@@ -29,7 +29,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 /** Targets against what was measured; nothing if no figure has a target. */
-export function headlineTable(run: Run): string | undefined {
+function headlineTable(run: Run): string | undefined {
   const names = kernelsOf(run);
   const rows = rowsOf(run.results, names).filter(({ figure }) => figure.target !== undefined);
   if (rows.length === 0) return undefined;

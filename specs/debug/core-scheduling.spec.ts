@@ -12,7 +12,7 @@ const cookie = (stdout: string, who: 'outside' | 'inside') =>
   new RegExp(`^${who} (\\w+)$`, 'm').exec(stdout)?.[1];
 
 for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
-  test(`by ${via} an agent gets a cookie of its own if its launcher has one, so they share no core`, async ({
+  test(`BIRTH-16: by ${via} an agent gets a cookie of its own if its launcher has one, so they share no core`, async ({
     loaded,
   }) => {
     const under = 'inherit cookie';
@@ -29,7 +29,7 @@ for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
   });
 }
 
-test('an agent whose launcher has no cookie has none', async ({ loaded }) => {
+test('BIRTH-17: an agent whose launcher has no cookie has none', async ({ loaded }) => {
   expect((await loaded.swarm.launch({}, COOKIE)).stdout).toBe('inside 0\n');
   await expectActive(loaded, 0);
 });

@@ -14,28 +14,28 @@ const RULES = { exec_paths: ['/usr/local/bin/'], devices: ['c 1:3 rwm', 'c 1:9 r
 const ADOPTED = { ...PIDS, privileged: true, namespace_flags: 0 };
 
 /**
- * The operations of vm-images/guest/stress/fault.c: an agent to do them on, and how many allocations and how many
- * refusals there are at least.
+ * The operations of vm-images/guest/stress/fault.c: the promise's id, an agent to do them on, and how many
+ * allocations and how many refusals there are at least.
  */
-const OPERATIONS: Record<string, [object, number, number]> = {
-  create: [{ ...LIMITS, ...NAMESPACES, ...RULES }, 10, 5],
-  arm: [{ ...LIMITS, ...NAMESPACES, ...RULES }, 100, 50],
-  adopt: [ADOPTED, 30, 15],
-  spawn: [{ ...PIDS, ...NAMESPACES }, 100, 50],
-  birth: [{ ...LIMITS, ...NAMESPACES }, 10, 5],
-  fork: [{ ...PIDS, ...NAMESPACES }, 50, 20],
-  exec: [{ ...PIDS, ...NAMESPACES, ...RULES }, 50, 20],
-  attach: [ADOPTED, 5, 3],
-  inspect: [{ ...PIDS, ...NAMESPACES }, 3, 2],
-  destroy: [{ ...LIMITS, ...NAMESPACES }, 4, 2],
-  removal: [{ ...PIDS, ...NAMESPACES }, 3, 0],
+const OPERATIONS: Record<string, [id: string, agent: object, fewest: number, fewestRefused: number]> = {
+  create: ['DEBUG-09', { ...LIMITS, ...NAMESPACES, ...RULES }, 10, 5],
+  arm: ['DEBUG-10', { ...LIMITS, ...NAMESPACES, ...RULES }, 100, 50],
+  adopt: ['DEBUG-11', ADOPTED, 30, 15],
+  spawn: ['DEBUG-13', { ...PIDS, ...NAMESPACES }, 100, 50],
+  birth: ['DEBUG-14', { ...LIMITS, ...NAMESPACES }, 10, 5],
+  fork: ['DEBUG-15', { ...PIDS, ...NAMESPACES }, 50, 20],
+  exec: ['DEBUG-16', { ...PIDS, ...NAMESPACES, ...RULES }, 50, 20],
+  attach: ['DEBUG-12', ADOPTED, 5, 3],
+  inspect: ['DEBUG-17', { ...PIDS, ...NAMESPACES }, 3, 2],
+  destroy: ['DEBUG-18', { ...LIMITS, ...NAMESPACES }, 4, 2],
+  removal: ['DEBUG-19', { ...PIDS, ...NAMESPACES }, 3, 0],
 };
 
 /** The output of `fault` about an operation that went through. */
 const walked = z.object({ allocations: z.number(), refused: z.number() });
 
-for (const [operation, [agent, fewest, fewestRefused]] of Object.entries(OPERATIONS)) {
-  test(`every allocation of ${operation} fails once`, async ({ booted, stage }) => {
+for (const [operation, [id, agent, fewest, fewestRefused]] of Object.entries(OPERATIONS)) {
+  test(`${id}: every allocation of ${operation} fails once`, async ({ booted, stage }) => {
     const { ko, oracle } = await buildModule(stage.kernel, ['SWARM_FAULTS=y']);
     if ((await booted.exec('[ -e /proc/swarm_oracle ]')).code !== 0) await loadOracle(booted, oracle);
     const guest = await load(booted, ko);

@@ -5,13 +5,13 @@ import { expect, test } from '../support/fixtures.js';
 import { withBug } from '../support/planted.js';
 
 const FOUND = {
-  uaf: ['a use after free', /BUG: KASAN: slab-use-after-free in \w+.* \[swarm_guard\]/],
-  inversion: ['a lock inversion', /WARNING: possible circular locking dependency detected/],
-  sleep: ['a sleep in atomic', /BUG: sleeping function called from invalid context/],
+  uaf: ['DEBUG-02', 'a use after free', /BUG: KASAN: slab-use-after-free in \w+.* \[swarm_guard\]/],
+  inversion: ['DEBUG-03', 'a lock inversion', /WARNING: possible circular locking dependency detected/],
+  sleep: ['DEBUG-04', 'a sleep in atomic', /BUG: sleeping function called from invalid context/],
 } as const;
 
-for (const [bug, [title, pattern]] of Object.entries(FOUND)) {
-  test(`${title} is caught`, async ({ stage }) => {
+for (const [bug, [id, title, pattern]] of Object.entries(FOUND)) {
+  test(`${id}: ${title} is caught`, async ({ stage }) => {
     await withBug(stage, bug, async (guest) => {
       const found = complaints(await guest.kernelLog());
       expect(found.join('\n')).toMatch(pattern);
@@ -19,7 +19,7 @@ for (const [bug, [title, pattern]] of Object.entries(FOUND)) {
   });
 }
 
-test('a leak is caught, at the latest when its guest is done with', async ({ stage }) => {
+test('DEBUG-05: a leak is caught, at the latest when its guest is done with', async ({ stage }) => {
   await withBug(stage, 'leak', async () => {
     const said = String(await stage.leave().catch(String));
     expect(said).toMatch(/in the guest of planted leak:\nunreferenced object/);
@@ -27,7 +27,9 @@ test('a leak is caught, at the latest when its guest is done with', async ({ sta
   });
 });
 
-test('a kernel whose lockdep has switched itself off is not taken for a clean one', async ({ stage }) => {
+test('DEBUG-06: a kernel whose lockdep has switched itself off is not taken for a clean one', async ({
+  stage,
+}) => {
   await withBug(stage, 'inversion', async (guest) => {
     await guest.sh('dmesg -C');
     expect(await checksOff(guest, 'debug')).toEqual(['lockdep is off']);

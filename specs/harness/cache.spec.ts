@@ -27,7 +27,7 @@ const entry = (key: string, build: (dir: string) => Promise<void>) => ({
   build,
 });
 
-test('what is cached is built once for each content of its key', async () => {
+test('HARNESS-01: what is cached is built once for each content of its key', async () => {
   let builds = 0;
   const build = async (to: string) => {
     builds += 1;
@@ -40,7 +40,7 @@ test('what is cached is built once for each content of its key', async () => {
   expect(builds).toBe(2);
 });
 
-test('a build that fails leaves nothing, and of two at once one builds and the other waits', async () => {
+test('HARNESS-02: a build that fails leaves nothing, and of two at once one builds and the other waits', async () => {
   await expect(cached(entry('a', () => Promise.reject(new Error('no'))))).rejects.toThrow('no');
   expect(await readdir(join(dir, 'things'))).toEqual([]);
   let builds = 0;
@@ -55,7 +55,7 @@ test('a build that fails leaves nothing, and of two at once one builds and the o
   expect(await readdir(join(dir, 'things'))).toHaveLength(1);
 });
 
-test('what a builder that has died had locked is built by the next', async () => {
+test('HARNESS-03: what a builder that has died had locked is built by the next', async () => {
   const path = await cached(entry('a', () => Promise.resolve()));
   await rm(path, { recursive: true });
   await mkdir(`${path}.lock`);
@@ -65,7 +65,7 @@ test('what a builder that has died had locked is built by the next', async () =>
   expect(await readdir(join(dir, 'things'))).toEqual([basename(path)]);
 });
 
-test('old entries go, and so does what a dead process was building', async () => {
+test('HARNESS-04: old entries go, and so does what a dead process was building', async () => {
   const build = () => Promise.resolve();
   const paths: string[] = [];
   for (const key of ['a', 'b', 'c']) paths.push(await cached({ ...entry(key, build), keep: 2 }));

@@ -10,7 +10,7 @@ import { provideKernel } from '../../harness/kernels/provide.js';
 import { packTree, treeRelease, treeSource } from '../../harness/kernels/tree.js';
 import { repository } from '../../harness.config.js';
 
-test('a catalogue that names no kernel, two alike, or an unknown key is refused', () => {
+test('KERNEL-15: a catalogue that names no kernel, two alike, or an unknown key is refused', () => {
   const entry = {
     name: 'a',
     series: '7.3',
@@ -30,7 +30,7 @@ test('a catalogue that names no kernel, two alike, or an unknown key is refused'
   expect(parse('a', { ...entry, headers: { from: 'source', config: 'c' } })).toThrow(/there is no entry c/);
 });
 
-test('everything that is built here is locked: release, packages, and the source where headers are prepared', async () => {
+test('KERNEL-16: everything that is built here is locked: release, packages, and the source where headers are prepared', async () => {
   const [{ entries }, lock] = [await readCatalogue(), await readLock()];
   for (const { name, series, headers } of entries) {
     const locked = lock[name];
@@ -41,14 +41,14 @@ test('everything that is built here is locked: release, packages, and the source
   expect(Object.keys(lock).filter((name) => !entries.some((entry) => entry.name === name))).toEqual([]);
 });
 
-test('kernels built here have what specs look at in every guest, and no device that others have not', async () => {
+test('KERNEL-21: kernels built here have what specs look at in every guest, and no device that others have not', async () => {
   const own = await readFile(join(repository, 'vm-images/kernels/own.config'), 'utf8');
   // Each is merged into tinyconfig, whose allocator has no files, and whose IPv6 brings a tunnel on older series.
   for (const line of ['SLUB_TINY=n', 'SLUB_DEBUG=y', 'IPV6=y', 'IPV6_SIT=n', 'USER_NS=y', 'MEMCG=y'])
     expect(own.split('\n')).toContain(`CONFIG_${line}`);
 });
 
-test('an option that the configuration of a kernel built here does not keep is named', async () => {
+test('DEBUG-01: an option that the configuration of a kernel built here does not keep is named', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-kept-'));
   const kept = async (fragment: string, config: string) => {
     await writeFile(join(dir, 'fragment'), fragment);
@@ -73,7 +73,7 @@ test('an option that the configuration of a kernel built here does not keep is n
   }
 });
 
-test('a source of one’s own is known by what is in it, and calls itself what its files say', async () => {
+test('KERNEL-09: a source of one’s own is known by what is in it, and calls itself what its files say', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-source-'));
   const [tree, copy] = [join(dir, 'linux'), join(dir, 'copy')];
   const key = async (path: string) => (await treeSource(path)).key;
@@ -104,7 +104,7 @@ test('a source of one’s own is known by what is in it, and calls itself what i
   }
 });
 
-test('docs/kernels.md tells of every entry, and of the newest what make probe answers', async () => {
+test('KERNEL-17: docs/kernels.md tells of every entry, and of the newest what make probe answers', async () => {
   const [{ newest, entries }, lock] = [await readCatalogue(), await readLock()];
   const rows = (await readFile(join(repository, 'docs/kernels.md'), 'utf8'))
     .split('\n')

@@ -15,7 +15,7 @@ function doctor(path: string) {
   });
 }
 
-test('a machine that has everything is told so, with what was found', async () => {
+test('GUEST-15: a machine that has everything is told so, with what was found', async () => {
   const { exitCode, stdout } = await doctor(process.env['PATH'] ?? '');
   expect(stdout).toMatch(/^✔ mmdebstrap +is installed$/m);
   expect(stdout).toMatch(/^✔ disk +[\d.]+ GiB free in \//m);
@@ -23,7 +23,7 @@ test('a machine that has everything is told so, with what was found', async () =
   expect(exitCode).toBe(0);
 });
 
-test('what is missing is named, with the package that has it, and ends with 1', async () => {
+test('GUEST-16: what is missing is named, with the package that has it, and ends with 1', async () => {
   const { exitCode, stdout } = await doctor('/nonexistent');
   expect(stdout).toMatch(/^✘ mmdebstrap +apt-get install mmdebstrap$/m);
   expect(stdout).toMatch(/^✘ ps +apt-get install procps$/m);

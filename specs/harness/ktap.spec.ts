@@ -28,7 +28,7 @@ ok 3 selftests: exec: binfmt_script.py # SKIP
 
 const results = (lines: Record<string, Outcome>) => new Map(Object.entries(lines));
 
-test('results are read by name, with subtests, and without what differs from run to run', () => {
+test('SYSTEM-06: results are read by name, with subtests, and without what differs from run to run', () => {
   const read = parseKtap(PRINTED);
   expect(Object.fromEntries(read)).toEqual({
     'pidfd:pidfd_test › pidfd_send_signal send SIGUSR1': 'ok',
@@ -44,7 +44,7 @@ test('results are read by name, with subtests, and without what differs from run
   expect(summary(read)).toBe('5 ok, 2 not ok, 2 skip');
 });
 
-test('a comparison of results finds what changed, what is missing and what is new', () => {
+test('SYSTEM-07: a comparison of results finds what changed, what is missing and what is new', () => {
   const without = results({ a: 'ok', b: 'not ok', c: 'ok', d: 'skip' });
   expect(compare([without, without], [without])).toEqual({ changed: [], flaky: [] });
   const withIt = results({ a: 'not ok', b: 'not ok', d: 'ok', e: 'ok' });
@@ -55,7 +55,7 @@ test('a comparison of results finds what changed, what is missing and what is ne
   );
 });
 
-test('a test that varies by itself is flaky, one that varies more with the module is changed', () => {
+test('SYSTEM-08: a test that varies by itself is flaky, one that varies more with the module is changed', () => {
   const runs = (often: number, seldom: number): Outcome[] => [
     ...Array<Outcome>(often).fill('ok'),
     ...Array<Outcome>(seldom).fill('not ok'),
@@ -78,7 +78,7 @@ test('a test that varies by itself is flaky, one that varies more with the modul
   expect(verdict(runs(14, 4), runs(4, 13))).toBe('changed');
 });
 
-test('the probability that a difference is chance is that of the exact test', () => {
+test('SYSTEM-09: the probability that a difference is chance is that of the exact test', () => {
   const outcomes = (odd: number, of: number): Outcome[] =>
     Array.from({ length: of }, (_, run) => (run < odd ? 'skip' : 'ok'));
   const of = (a: number, n: number, b: number, m: number) =>

@@ -36,7 +36,7 @@ test.afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-test('the package holds what the harness needs, and nothing of SwarmGuard', async () => {
+test('HARNESS-11: the package holds what the harness needs, and nothing of SwarmGuard', async () => {
   const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {
     cwd: harnessDir,
   });
@@ -63,7 +63,7 @@ test('the package holds what the harness needs, and nothing of SwarmGuard', asyn
   expect(installed.exitCode, installed.all).toBe(0);
 });
 
-test('in an empty project the types of the example hold, and its specs pass in real guests', async () => {
+test('HARNESS-12: in an empty project the types of the example hold, and its specs pass in real guests', async () => {
   const types = await inProject('npx', ['tsc', '--noEmit']);
   expect(types.exitCode, types.all).toBe(0);
   const { all, exitCode } = await inProject('npx', ['playwright', 'test']);
@@ -76,7 +76,7 @@ test('in an empty project the types of the example hold, and its specs pass in r
   );
 });
 
-test('a call of the example that costs more than its budget fails, and says how to record it', async () => {
+test('HARNESS-13: a call of the example that costs more than its budget fails, and says how to record it', async () => {
   const file = join(project, 'budgets.json');
   const text = await readFile(file, 'utf8');
   await writeFile(file, text.replace(/"read": \d+/, '"read": 10'));

@@ -35,7 +35,7 @@ for (const [when, answers] of [
   ['before it has answered anything', 0],
   ['later', 1],
 ] as const) {
-  test(`a QEMU that dies ${when} is an error of the command, and of every later one`, async () => {
+  test(`GUEST-02: a QEMU that dies ${when} is an error of the command, and of every later one`, async () => {
     const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
     const server = await dying(join(dir, 'qmp'), answers);
     try {
@@ -52,7 +52,7 @@ for (const [when, answers] of [
   });
 }
 
-test('where a QEMU is that dies, or hangs, is told all the same', async () => {
+test('GUEST-09: where a QEMU is that dies, or hangs, is told all the same', async () => {
   for (const [end, said] of [
     ['dies', 'QEMU closed its control socket'],
     ['hangs', 'QEMU has not answered for 5 s'],
@@ -67,7 +67,7 @@ test('where a QEMU is that dies, or hangs, is told all the same', async () => {
   }
 });
 
-test('a QEMU that dies in the middle of a message ends its commands, and nothing else', async () => {
+test('GUEST-03: a QEMU that dies in the middle of a message ends its commands, and nothing else', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
   let asked = 0;
   const server = createServer((socket: Socket) => {

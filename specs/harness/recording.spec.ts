@@ -20,7 +20,7 @@ test.afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-test('a recording goes if QEMU does not start', async () => {
+test('REPLAY-07: a recording goes if QEMU does not start', async () => {
   const image = join(dir, 'vmlinuz');
   await writeFile(image, 'no kernel');
   const kernel = { ...(await provideKernel()), image };

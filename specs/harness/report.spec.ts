@@ -48,7 +48,7 @@ const results = z.array(
   }),
 );
 
-test('two shards in files of one name become one report: counts, logs and attachments, JSON, JUnit and pages', async () => {
+test('RESULT-10: two shards in files of one name become one report: counts, logs and attachments, JSON, JUnit and pages', async () => {
   await shard(1);
   await shard(2);
   const { all, exitCode } = await execa('npx', ['tsx', 'scripts/report-merge.ts', dir], {
@@ -87,7 +87,7 @@ test('two shards in files of one name become one report: counts, logs and attach
   );
 });
 
-test('a run of some files or titles is told from one of the whole suite', () => {
+test('RESULT-12: a run of some files or titles is told from one of the whole suite', () => {
   const files = ['a.spec.ts', 'b.spec.ts', 'c.spec.ts'];
   const ran = (...names: string[]) => ({
     tests: names.map((name) => ({
@@ -99,7 +99,7 @@ test('a run of some files or titles is told from one of the whole suite', () => 
   expect(partOf(ran('a', 'b', 'c'), files, /leak/)).toBe('what matches /leak/');
 });
 
-test('what was done is kept when a run does not come to its end', async () => {
+test('RESULT-13: what was done is kept when a run does not come to its end', async () => {
   const config = '--config=specs/selftest/playwright.config.ts';
   const reporter = `--reporter=${join(repository, 'harness/playwright/results.ts')}`;
   const args = ['test', config, reporter, 'verdicts', 'endless'];
@@ -130,7 +130,7 @@ function passedCell(name: string, files: ReadonlyMap<string, readonly string[]>,
   };
 }
 
-test('with --resume, files that have passed are not run again, unless something they depend on has changed', async () => {
+test('RESULT-14: with --resume, files that have passed are not run again, unless something they depend on has changed', async () => {
   const copy = await committedCopy(join(dir, 'copy'));
   const commit = await cleanCommit(copy);
   const vmTest = (...args: string[]) =>
@@ -189,7 +189,7 @@ test('with --resume, files that have passed are not run again, unless something 
   ]);
 });
 
-test('a result stands until what it depends on is committed anew', async () => {
+test('RESULT-15: a result stands until what it depends on is committed anew', async () => {
   const copy = await committedCopy(join(dir, 'copy'));
   const commit = (await cleanCommit(copy)) ?? '';
   const git = (...words: string[]) =>
@@ -221,7 +221,7 @@ test('a result stands until what it depends on is committed anew', async () => {
   ).toBe(false);
 });
 
-test('of each test the newest outcome counts, and what is kept takes its share of the time', () => {
+test('RESULT-17: of each test the newest outcome counts, and what is kept takes its share of the time', () => {
   const files = new Map([
     ['a', ['1', '2']],
     ['b', ['1']],
@@ -270,7 +270,7 @@ const TWO_SUITES = {
     });`,
 };
 
-test('a result is of no commit when another was made before it was done', async () => {
+test('RESULT-16: a result is of no commit when another was made before it was done', async () => {
   const copy = await committedCopy(join(dir, 'copy'), TWO_SUITES);
   const before = await cleanCommit(copy);
   const commit = 'git -c user.name=x -c user.email=x commit -qam x';
@@ -290,7 +290,7 @@ test('a result is of no commit when another was made before it was done', async 
   ]);
 });
 
-test('a run that goes on with others is the whole, with what they have left', async () => {
+test('RESULT-18: a run that goes on with others is the whole, with what they have left', async () => {
   const copy = await committedCopy(join(dir, 'copy'), TWO_SUITES);
   const kept = [
     { ...passedCell('second', new Map([['specs/selftest/kept.spec.ts', ['ran']]]), 'x'), ms: 5000 },
@@ -312,7 +312,7 @@ test('a run that goes on with others is the whole, with what they have left', as
   expect(second?.ms).toBeLessThan(60_000);
 });
 
-test('of each kernel and suite the newest run is shown, trouble with the machinery as such', async () => {
+test('RESULT-11: of each kernel and suite the newest run is shown, trouble with the machinery as such', async () => {
   const cell = (kernel: string, day: number, verdict: string) => ({
     suite: 'vm',
     kernel,
@@ -346,7 +346,7 @@ test('of each kernel and suite the newest run is shown, trouble with the machine
   expect(html).not.toMatch(/https?:|<link[^>]+stylesheet|<script[^>]+src/);
 });
 
-test('what failed on several kernels, or for one reason, is told once, and an assertion with what it compared', () => {
+test('RESULT-04: what failed on several kernels, or for one reason, is told once, and an assertion with what it compared', () => {
   const log = 'Error: expect(received).toBe(expected)\n\nExpected: 3\nReceived: 4\n    at x.spec.ts';
   const of = (kernel: string, failed: Record<string, string> = {}): Cell => ({
     ...{ suite: 'vm', kernel, release: '', startedAt: '2026-01-01T00:00:00.000Z' },

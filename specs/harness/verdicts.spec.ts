@@ -26,7 +26,7 @@ const selftest = (...args: string[]) =>
     },
   );
 
-test('passed, failed, skipped and infrastructure are counted apart, and the counts come last', async () => {
+test('HARNESS-05: passed, failed, skipped and infrastructure are counted apart, and the counts come last', async () => {
   const { all, exitCode } = await selftest('verdicts');
   expect(all).toMatch(/^✔ 1\/4 selftest .* › passes /m);
   expect(all).toMatch(/^✘ 2\/4 selftest .* › fails /m);
@@ -40,7 +40,7 @@ test('passed, failed, skipped and infrastructure are counted apart, and the coun
   expect(exitCode).not.toBe(0);
 });
 
-test('a mirror that is down is trouble with the machinery, and no kernel is broken by it', async () => {
+test('HARNESS-14: a mirror that is down is trouble with the machinery, and no kernel is broken by it', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'mirror-down-'));
   try {
     const [file, ...words] = PLAYWRIGHT;
@@ -71,7 +71,7 @@ test('a mirror that is down is trouble with the machinery, and no kernel is brok
   }
 });
 
-test('a module that does not compile is told once, counts against the kernel, and its specs are not run', async () => {
+test('HARNESS-15: a module that does not compile is told once, counts against the kernel, and its specs are not run', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'broken-module-'));
   try {
     const copy = await committedCopy(join(dir, 'copy'), {
@@ -96,13 +96,13 @@ test('a module that does not compile is told once, counts against the kernel, an
   }
 });
 
-test('a run without a single spec is no success', async () => {
+test('HARNESS-06: a run without a single spec is no success', async () => {
   const { all, exitCode } = await selftest('--pass-with-no-tests', 'no-such-file');
   expect(all).toMatch(/0 passed, 0 failed$/);
   expect(exitCode).not.toBe(0);
 });
 
-test('a complaint in the kernel log fails a spec, a panic ends its wait at once, and the next guest is pristine', async () => {
+test('HARNESS-07: a complaint in the kernel log fails a spec, a panic ends its wait at once, and the next guest is pristine', async () => {
   const { all, exitCode } = await selftest('kernel-log');
   expect(all).toMatch(
     /✘ 1\/3 .*\n +Error: the kernel complains:\n +.*BUG: KFENCE: use-after-free read in planted/,
@@ -116,7 +116,7 @@ test('a complaint in the kernel log fails a spec, a panic ends its wait at once,
   expect(exitCode).not.toBe(0);
 });
 
-test('the kernel log is searched for every kind of complaint, and a clean one has none', () => {
+test('HARNESS-08: the kernel log is searched for every kind of complaint, and a clean one has none', () => {
   const bad = [
     '[    1.0] WARNING: CPU: 0 PID: 1 at kernel/fork.c:1 copy_process+0x1/0x2',
     '[    1.0] BUG: unable to handle page fault for address: 0000000000000008',
@@ -167,7 +167,7 @@ async function descendants(root: number): Promise<number[]> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
-  test(`nothing is left running after ${signal}`, async () => {
+  test(`HARNESS-09: nothing is left running after ${signal}`, async () => {
     const run = selftest('endless');
     let printed = '';
     run.all.on('data', (text: Buffer) => (printed += text.toString()));
@@ -183,7 +183,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
   });
 }
 
-test('a run whose starter is killed ends, and leaves nothing running', async () => {
+test('HARNESS-10: a run whose starter is killed ends, and leaves nothing running', async () => {
   const config = '--config=specs/selftest/playwright.config.ts';
   // A shell that waits for it, as npm's scripts do.
   const starter = execa('sh', ['-c', '"$@"; true', 'sh', ...PLAYWRIGHT, config, 'endless'], {

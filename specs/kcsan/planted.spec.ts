@@ -4,7 +4,7 @@ import { checksOff } from '../../harness/guest/self-checks.js';
 import { expect, test } from '../support/fixtures.js';
 import { withBug } from '../support/planted.js';
 
-test('a data race is caught', async ({ stage }) => {
+test('DEBUG-07: a data race is caught', async ({ stage }) => {
   await withBug(stage, 'race', async (guest) => {
     const log = await guest.kernelLog();
     expect(complaints(log).join('\n')).toMatch(/BUG: KCSAN: data-race in race_in \[swarm_guard\]/);
@@ -14,7 +14,7 @@ test('a data race is caught', async ({ stage }) => {
   });
 });
 
-test('a kernel whose KCSAN is switched off is not taken for a clean one', async ({ stage }) => {
+test('DEBUG-08: a kernel whose KCSAN is switched off is not taken for a clean one', async ({ stage }) => {
   await withBug(stage, 'sleep', async (guest) => {
     await guest.sh('echo off >/sys/kernel/debug/kcsan');
     expect(await checksOff(guest, 'kcsan')).toEqual(['KCSAN is off']);

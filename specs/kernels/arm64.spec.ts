@@ -11,7 +11,7 @@ test.describe.configure({ timeout: 900_000 });
 const machineOf = async (path: string) => (await readFile(path)).readUInt16LE(18);
 const AARCH64 = 183;
 
-test('for arm64 all modules are cross-compiled without a warning, with the structures of the image', async () => {
+test('KERNEL-12: for arm64 all modules are cross-compiled without a warning, with the structures of the image', async () => {
   const { ko, oracle, integrationTest, log } = await buildModule(await provideKernel('arm64'));
   const modules = [ko, oracle, integrationTest];
   for (const path of modules) expect(await machineOf(path), path).toBe(AARCH64);
@@ -19,7 +19,7 @@ test('for arm64 all modules are cross-compiled without a warning, with the struc
   expect(audits).toHaveLength(modules.length);
 });
 
-test('a policy core that uses the vector registers of arm64 fails the build', async () => {
+test('KERNEL-13: a policy core that uses the vector registers of arm64 fails the build', async () => {
   // The target of user space, which copies with them.
   const prepare = async (dir: string) => {
     const path = join(dir, 'Kbuild');

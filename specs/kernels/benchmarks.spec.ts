@@ -50,7 +50,7 @@ interface Shown {
   href: string;
 }
 
-test('every figure of the published run is on the page as the JSON has it, and leads to its raw data', async () => {
+test('BENCH-22: every figure of the published run is on the page as the JSON has it, and leads to its raw data', async () => {
   const { page, said } = await open('light');
   const seen = await page.locator('td[data-figure]').evaluateAll((cells): Shown[] =>
     cells.map((cell) => ({
@@ -106,7 +106,7 @@ function expectLengths(bars: readonly Bar[], lengths: ReadonlyMap<string, number
     expect(Math.abs((lengths.get(label) ?? NaN) - Math.abs(figure.value) * unit), label).toBeLessThan(2.5);
 }
 
-test('five figures stand on the first screen, each with a bar beside its peers and with its target', async () => {
+test('BENCH-25: five figures stand on the first screen, each with a bar beside its peers and with its target', async () => {
   const { page } = await open('light');
   await page.setViewportSize({ width: 1200, height: 800 });
   const answers = headlineOf(latest);
@@ -166,7 +166,7 @@ function unreadable(chart: SVGElement | HTMLElement): string[] {
   return [...overlaps, ...cut.map(({ text }) => `${where}: ${text} is cut off`)];
 }
 
-test('a chart stands for each comparison, with a bar and its number for each who is compared', async () => {
+test('BENCH-23: a chart stands for each comparison, with a bar and its number for each who is compared', async () => {
   const { page } = await open('dark');
   await page.setViewportSize({ width: 1200, height: 800 });
   await unfold(page);
@@ -189,7 +189,7 @@ test('a chart stands for each comparison, with a bar and its number for each who
   await page.context().close();
 });
 
-test('the tables are folded; everything is reached by keyboard and shows it, and every fold opens', async () => {
+test('BENCH-27: the tables are folded; everything is reached by keyboard and shows it, and every fold opens', async () => {
   const { page } = await open('dark');
   expect(await page.locator('details[open]').count()).toBe(0);
   const stops = await tabThrough(page);
@@ -200,7 +200,7 @@ test('the tables are folded; everything is reached by keyboard and shows it, and
   await page.context().close();
 });
 
-test('hostile titles, notes and raw data are shown as text', async () => {
+test('BENCH-28: hostile titles, notes and raw data are shown as text', async () => {
   const evil = '</pre></style><script>window.hostile = 1</script><img src=x onerror="hostile=1">';
   const results = latest.results.map((result) => ({
     ...result,
@@ -229,7 +229,7 @@ test('hostile titles, notes and raw data are shown as text', async () => {
   await page.context().close();
 });
 
-test('the page keeps to light and dark, can be read in both, and nothing is wider than it', async ({}, info) => {
+test('BENCH-24: the page keeps to light and dark, can be read in both, and nothing is wider than it', async ({}, info) => {
   for (const scheme of ['light', 'dark'] as const) {
     const { page, said } = await open(scheme);
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -73,7 +73,7 @@ const open = (colorScheme: 'light' | 'dark', name = 'index.html') =>
 const kernels = (page: Page) =>
   page.locator('tbody tr:visible').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-kernel')));
 
-test('failures stand first in the matrix, with their reasons before it', async () => {
+test('RESULT-03: failures stand first in the matrix, with their reasons before it', async () => {
   const { page, said } = await open('light');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('The matrix');
   expect(await kernels(page)).toEqual(['7.2', '6.18', '6.17', '7.3', 'no kernel']);
@@ -93,7 +93,7 @@ test('failures stand first in the matrix, with their reasons before it', async (
   await page.context().close();
 });
 
-test('figures of the matrix can be read from two metres, and marks tell what colours do', async () => {
+test('RESULT-05: figures of the matrix can be read from two metres, and marks tell what colours do', async () => {
   const { page } = await open('light');
   const figures = await page.locator('td:not(.none) .figures > a').evaluateAll((all) =>
     all.map((each) => ({
@@ -113,7 +113,7 @@ test('figures of the matrix can be read from two metres, and marks tell what col
   await page.context().close();
 });
 
-test('each cell shows how its earlier runs went, the newest on the right, and its page lists them', async () => {
+test('RESULT-06: each cell shows how its earlier runs went, the newest on the right, and its page lists them', async () => {
   const { page } = await open('light');
   const history = page.getByRole('link', { name: 'vm on 7.3: history of 3 runs' });
   await expect(history).toHaveText('✘!✔');
@@ -135,7 +135,7 @@ test('each cell shows how its earlier runs went, the newest on the right, and it
   await page.context().close();
 });
 
-test('the results are sorted, filtered and opened, by keyboard too, with no word on the console', async () => {
+test('RESULT-01: the results are sorted, filtered and opened, by keyboard too, with no word on the console', async () => {
   const { page, said } = await open('light');
   await expect(page.locator('tr[data-kernel="6.18"] time')).toHaveText('1 d ago');
   await expect(page.locator('tr[data-kernel="6.17"] td.infrastructure')).toHaveText(
@@ -165,7 +165,7 @@ test('the results are sorted, filtered and opened, by keyboard too, with no word
   await page.context().close();
 });
 
-test('everything on the results’ pages is reached by keyboard, shows it, and every fold opens', async () => {
+test('RESULT-07: everything on the results’ pages is reached by keyboard, shows it, and every fold opens', async () => {
   for (const name of ['index.html', 'cells/vm-6.18.html']) {
     const { page } = await open('dark', name);
     const stops = await tabThrough(page);
@@ -177,7 +177,7 @@ test('everything on the results’ pages is reached by keyboard, shows it, and e
   }
 });
 
-test('a hostile name, title or log is shown as text', async () => {
+test('RESULT-08: a hostile name, title or log is shown as text', async () => {
   const evil = '</pre></title><script>window.hostile = 1</script><img src=x onerror="hostile=1">\'"&lt;';
   const hostile = await mkdtemp(join(dir, 'hostile-'));
   const { tests, ...rest } = cell('../<b>vm', evil, 1, 'failed');
@@ -202,7 +202,7 @@ test('a hostile name, title or log is shown as text', async () => {
 });
 
 for (const scheme of ['light', 'dark'] as const) {
-  test(`the results can be read in ${scheme} colours`, async ({}, info) => {
+  test(`RESULT-02: the results can be read in ${scheme} colours`, async ({}, info) => {
     for (const name of ['index.html', 'cells/vm-6.18.html']) {
       const { page } = await open(scheme, name);
       const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -219,7 +219,7 @@ for (const scheme of ['light', 'dark'] as const) {
   });
 }
 
-test('nothing on the results’ pages is wider than the screen, at 1200 pixels and at 700', async () => {
+test('RESULT-09: nothing on the results’ pages is wider than the screen, at 1200 pixels and at 700', async () => {
   for (const name of ['index.html', 'cells/vm-6.18.html', 'cells/vm-7.3.html']) {
     const { page } = await open('light', name);
     await openFolds(page);

@@ -16,7 +16,7 @@ async function refusedKernel() {
   return provideKernel(entry?.name ?? 'none is marked as refused');
 }
 
-test('building for a kernel below 6.14 is refused with what is needed, and leaves no module', async () => {
+test('KERNEL-01: building for a kernel below 6.14 is refused with what is needed, and leaves no module', async () => {
   const kernel = await refusedKernel();
   const line = 'make; status=$?; ls *.ko 2>/dev/null; exit $status';
   const { exitCode, output } = await inModule({
@@ -29,7 +29,7 @@ test('building for a kernel below 6.14 is refused with what is needed, and leave
   expect(output).not.toMatch(/\.ko$/m);
 });
 
-test('a module built for another kernel does not load there, and nothing is left of it', async () => {
+test('KERNEL-02: a module built for another kernel does not load there, and nothing is left of it', async () => {
   const kernel = await refusedKernel();
   const { ko } = await buildModule(await provideKernel());
   const guest = await Guest.create({ kernel, initrd: await guestInitrd(kernel) });

@@ -25,7 +25,7 @@ const LATER = {
 
 const later = async () => (await unpack({ ...LATER, packages: [...LATER.packages] })).image;
 
-test('what an image exports is read from it as the header package lists it, line by line', async () => {
+test('KERNEL-03: what an image exports is read from it as the header package lists it, line by line', async () => {
   const kernel = await provideKernel('7.3');
   const host = kernel.headers.find(({ inside }) => `/${inside}` === kernel.kdir)?.host ?? '';
   const listed = await readFile(join(host, 'Module.symvers'), 'utf8');
@@ -35,7 +35,7 @@ test('what an image exports is read from it as the header package lists it, line
   expect((await readFile(symvers, 'utf8')).split('\n').filter(Boolean).sort()).toEqual(own.sort());
 });
 
-test('make audit: with the kernel’s own headers nothing differs, with almost the right ones it says what does', async () => {
+test('KERNEL-04: make audit: with the kernel’s own headers nothing differs, with almost the right ones it says what does', async () => {
   const kernel = await provideKernel('6.19');
   expect(kernel.release, 'the headers under test').toMatch(/^6\.19\.11\+/);
   const audit = async (image: string) => {
@@ -55,7 +55,7 @@ test('make audit: with the kernel’s own headers nothing differs, with almost t
   expect(wrong.exitCode).not.toBe(0);
 });
 
-test('building for such a kernel stops with the list, and caches no module', async () => {
+test('KERNEL-05: building for such a kernel stops with the list, and caches no module', async () => {
   const kernel = { ...(await provideKernel('6.19')), image: await later() };
   for (const attempt of ['first', 'second']) {
     const building = buildModule(kernel);

@@ -35,14 +35,14 @@ async function birth(name: string): Promise<string[]> {
   }
 }
 
-test('--kernel-tree with a directory in which a kernel is installed', async () => {
+test('KERNEL-06: --kernel-tree with a directory in which a kernel is installed', async () => {
   const { '7.2': locked } = await readLock();
   if (!locked) throw new Error('7.2 is not locked');
   changeRun({ trees: parseTrees([`6.15=${(await unpack(locked)).dir}`]) });
   expect(await birth('6.15')).toEqual([locked.release, '1']);
 });
 
-test('--kernel-tree with a tree that a kernel was built in', async () => {
+test('KERNEL-07: --kernel-tree with a tree that a kernel was built in', async () => {
   const built = await provideKernel('6.18');
   const [headers] = built.headers;
   const tree = join(dir, 'linux-6.14');
@@ -60,7 +60,7 @@ test('--kernel-tree with a tree that a kernel was built in', async () => {
   expect(await birth('6.14')).toEqual([built.release, '1']);
 });
 
-test('without a tree, or with one that is none, it is said what is needed', async () => {
+test('KERNEL-10: without a tree, or with one that is none, it is said what is needed', async () => {
   await expect(provideKernel('6.14')).rejects.toThrow(/in no form.*\n.*--kernel-tree 6\.14=PATH/);
   changeRun({ trees: parseTrees([`6.14=${dir}`]) });
   await expect(provideKernel('6.14')).rejects.toThrow(/is none of these: a kernel's source; a tree/);
@@ -68,7 +68,7 @@ test('without a tree, or with one that is none, it is said what is needed', asyn
   expect(() => parseTrees(['6.14=/no/where'])).toThrow(/there is no \/no\/where/);
 });
 
-test('vm:test runs what it is asked for, and says what it does not run and why', async () => {
+test('KERNEL-11: vm:test runs what it is asked for, and says what it does not run and why', async () => {
   const run = (...args: string[]) =>
     execa('npx', ['tsx', 'scripts/vm-test.ts', '--list', ...args], {
       cwd: repository,
@@ -79,7 +79,7 @@ test('vm:test runs what it is asked for, and says what it does not run and why',
     [...new Set([...text.matchAll(/^ +\[([^\]]+)\]/gm)].map(([, name]) => name))].sort();
   const two = await run('--kernel', '6.18', '--kernel', 'rt');
   expect(projects(two.all)).toEqual(['vm-6.18', 'vm-rt']);
-  const all = await run('--all', '--grep', 'the files of /proc/swarm|refused');
+  const all = await run('--all', '--grep', 'LOAD-01|KERNEL-01');
   expect(projects(all.all)).toEqual(
     expect.arrayContaining(['vm-7.3', 'vm-6.17', 'vm-plain', 'refused-6.12']),
   );
@@ -95,7 +95,7 @@ test('vm:test runs what it is asked for, and says what it does not run and why',
   }
 });
 
-test('a locked version that has left the archive is a message that says what to do', async () => {
+test('KERNEL-14: a locked version that has left the archive is a message that says what to do', async () => {
   const { '7.3': locked } = await readLock();
   if (!locked) throw new Error('7.3 is not locked');
   const [first] = locked.packages;

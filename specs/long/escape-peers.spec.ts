@@ -27,7 +27,7 @@ async function write(change: (run: Recorded) => void): Promise<void> {
 }
 
 for (const peer of PEERS) {
-  test(`the table of attempts to escape says what ${peer} does`, async ({ loaded, stage }) => {
+  test(`ESCAPE-02: the table of attempts to escape says what ${peer} does`, async ({ loaded, stage }) => {
     await loadDrivers(loaded, stage.kernel);
     await preparePeers(loaded);
     const versions = await peerVersions(loaded);

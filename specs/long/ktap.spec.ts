@@ -36,7 +36,7 @@ const CELLS: Cell[] = [
   },
 ];
 
-test("results as KTAP are read by the kernel's own parser, with every test and its end", async () => {
+test("RESULT-19: results as KTAP are read by the kernel's own parser, with every test and its end", async () => {
   const { kunit } = await kernelScripts();
   const lines = [
     'import sys; from kunit_parser import parse_run_tests; from kunit_printer import Printer',

@@ -54,7 +54,7 @@ for (const [what, request] of Object.entries({
   'without limits': {},
   'with limits': { memory_limit: 1 << 25, pids_limit: 20, cpu_quota: 50 },
 })) {
-  test(`memory that runs out at every point of a spawn ${what} is ENOMEM or a birth that never ran`, async ({
+  test(`ROBUST-05: memory that runs out at every point of a spawn ${what} is ENOMEM or a birth that never ran`, async ({
     booted,
     module,
   }, info) => {
@@ -75,7 +75,7 @@ for (const [what, request] of Object.entries({
   });
 }
 
-test('the OOM killer takes launchers at every point of a spawn, and nothing is left of their agents', async ({
+test('ROBUST-06: the OOM killer takes launchers at every point of a spawn, and nothing is left of their agents', async ({
   booted,
   module,
 }) => {
@@ -89,7 +89,7 @@ test('the OOM killer takes launchers at every point of a spawn, and nothing is l
   await expectNothingLeft(guest);
 });
 
-test("a limit on the parent of all agents' cgroups is met: ENOMEM, and nothing is left", async ({
+test("ROBUST-08: a limit on the parent of all agents' cgroups is met: ENOMEM, and nothing is left", async ({
   booted,
   module,
 }) => {
@@ -101,7 +101,7 @@ test("a limit on the parent of all agents' cgroups is met: ENOMEM, and nothing i
   await expectNothingLeft(guest);
 });
 
-test('while the whole machine runs out of memory agents are born or refused, and nothing is left', async ({
+test('ROBUST-07: while the whole machine runs out of memory agents are born or refused, and nothing is left', async ({
   booted,
   module,
 }) => {

@@ -14,33 +14,35 @@ test.beforeEach(() => {
   test.setTimeout(3_600_000);
 });
 
-test('create, spawn, adopt, destroy, exit and read race for minutes and leave nothing', async ({
+test('RACE-02: create, spawn, adopt, destroy, exit and read race for minutes and leave nothing', async ({
   loaded,
 }) => {
   await churn(loaded, 16, 100);
 });
 
-test('the same with CPUs going offline and online for minutes leaves nothing', async ({ loaded }) => {
+test('RACE-04: orders race while CPUs go offline and online for minutes and leave nothing', async ({
+  loaded,
+}) => {
   await churnWithHotplug(loaded, 8, 150);
 });
 
-test('hundreds of launchers that are killed leave nothing', async ({ loaded }) => {
+test('RACE-06: hundreds of launchers that are killed leave nothing', async ({ loaded }) => {
   await killLaunchers(loaded, 300);
 });
 
-test('the module is unloaded or refuses, dozens of times', async ({ loaded }) => {
+test('RACE-08: the module is unloaded or refuses, dozens of times', async ({ loaded }) => {
   await unloadAgainstAll(loaded, 40);
 });
 
-test('signals make thousands of reads and writes short, never wrong', async ({ loaded }) => {
+test('RACE-10: signals make thousands of reads and writes short, never wrong', async ({ loaded }) => {
   await signals(loaded, 20_000);
 });
 
-test('a member stays one through a hundred execves of threads', async ({ loaded }) => {
+test('RACE-12: a member stays one through a hundred execves of threads', async ({ loaded }) => {
   await execByThreads(loaded, 100);
 });
 
-test('fork bombs of thousands end with their agents', async ({ loaded }) => {
+test('RACE-16: fork bombs of thousands end with their agents', async ({ loaded }) => {
   for (const request of [{}, { namespace_flags: 126 }, { pids_limit: 3000 }, { memory_limit: 1 << 28 }])
     await forkBomb(loaded, request, 1000);
 });

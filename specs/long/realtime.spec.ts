@@ -66,7 +66,7 @@ async function stress(guest: LoadedGuest): Promise<void> {
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 }
 
-test('a real-time kernel: everything is enforced, and many at once bring no complaint', async ({
+test('ROBUST-09: a real-time kernel: everything is enforced, and many at once bring no complaint', async ({
   loaded,
 }) => {
   test.setTimeout(600_000);
@@ -75,7 +75,7 @@ test('a real-time kernel: everything is enforced, and many at once bring no comp
   await stress(loaded);
 });
 
-test('with a second function tracer on the hooked functions as well, traced before loading and after', async ({
+test('ROBUST-10: with a second function tracer on the hooked functions as well, traced before loading and after', async ({
   booted,
   module,
 }) => {

@@ -57,7 +57,7 @@ async function altered(
   return copy;
 }
 
-test('a spec that fails in a recorded guest names its recording, and one that passes leaves none', async ({
+test('REPLAY-01: a spec that fails in a recorded guest names its recording, and one that passes leaves none', async ({
   kernelName,
 }) => {
   const config = '--config=specs/selftest/playwright.config.ts';
@@ -76,7 +76,7 @@ test('a spec that fails in a recorded guest names its recording, and one that pa
   expect((await readdir(dir)).sort()).toEqual(named);
 });
 
-test('a race that was met once is met again: the same panic, with the same times and addresses', async () => {
+test('REPLAY-02: a race that was met once is met again: the same panic, with the same times and addresses', async () => {
   const { exitCode, stdout, stderr } = await replay(race);
   expect(stderr).toMatch(/^reproduced: \[ *\d+\.\d+\] WARNING: .*planted_write\+0x/m);
   expect(exitCode).toBe(0);
@@ -87,7 +87,7 @@ test('a race that was met once is met again: the same panic, with the same times
   expect(stdout.split('\n')).toEqual(expect.arrayContaining(lines));
 });
 
-test('gdb stops a replay where it is told to, by the name of a function', async () => {
+test('REPLAY-03: gdb stops a replay where it is told to, by the name of a function', async () => {
   const { failed } = await execa('gdb', ['--version'], { reject: false });
   test.skip(failed, 'gdb is not installed');
   const orders = ['break vpanic', 'continue', 'info registers rip'].flatMap((order) => ['-ex', order]);
@@ -98,14 +98,14 @@ test('gdb stops a replay where it is told to, by the name of a function', async 
   expect(exitCode).toBe(0);
 });
 
-test('a spec that failed in a guest that went on is seen again to where it failed', async () => {
+test('REPLAY-04: a spec that failed in a guest that went on is seen again to where it failed', async () => {
   const { exitCode, stdout, stderr } = await replay(expectation);
   expect(stdout).toMatch(/^\[ *\d+\.\d+\] here the spec has failed\n$/m);
   expect(stderr).toMatch(/^reproduced: .* here the spec has failed$/m);
   expect(exitCode).toBe(0);
 });
 
-test('a recording that was changed is refused', async () => {
+test('REPLAY-05: a recording that was changed is refused', async () => {
   const flip = (data: Buffer) => {
     data[1000] = (data[1000] ?? 0) ^ 1;
     return data;
@@ -118,7 +118,7 @@ test('a recording that was changed is refused', async () => {
   expect([exitCode, all]).toEqual([2, expect.stringContaining('there is no recording')]);
 });
 
-test('a recording whose log ends too soon, or says what did not happen, is not reproduced', async () => {
+test('REPLAY-06: a recording whose log ends too soon, or says what did not happen, is not reproduced', async () => {
   const half = (data: Buffer) => data.subarray(0, data.length / 2);
   const cut = await replay(await altered(expectation, 'log', half, true));
   expect([cut.exitCode, cut.stderr]).toEqual([1, expect.stringContaining('not reproduced: ')]);

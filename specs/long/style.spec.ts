@@ -18,13 +18,13 @@ async function style(plant = ''): Promise<{ exitCode: number; output: string }> 
   });
 }
 
-test('checkpatch finds nothing', async () => {
+test('BUILD-05: checkpatch finds nothing', async () => {
   const { exitCode, output } = await style();
   expect(output).toMatch(/^style: \d{2,} files, clean$/m);
   expect(exitCode).toBe(0);
 });
 
-test('checkpatch finds what is planted', async () => {
+test('BUILD-06: checkpatch finds what is planted', async () => {
   const { exitCode, output } = await style('\nint swarm_planted( void );\n');
   expect(output).toMatch(/module\/json\.c:\d+: ERROR:SPACING/);
   expect(exitCode).not.toBe(0);

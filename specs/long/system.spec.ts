@@ -120,14 +120,16 @@ async function changes(
 
 const loadFrom = (stage: Stage) => (guest: BootedGuest) => load(guest, stage.module.ko);
 
-test("the kernel's own tests and stress-ng have the same results with the module loaded", async ({
+test("SYSTEM-01: the kernel's own tests and stress-ng have the same results with the module loaded", async ({
   stage,
 }) => {
   for (const [pattern, why] of LEFT_OUT) console.log(`not run: ${pattern.source}: ${why}`);
   expect(await changes('module loaded', stage, loadFrom(stage), (guest) => guest.unload())).toEqual([]);
 });
 
-test("the kernel's own tests and stress-ng have the same results while agents run", async ({ stage }) => {
+test("SYSTEM-02: the kernel's own tests and stress-ng have the same results while agents run", async ({
+  stage,
+}) => {
   const enter = async (guest: BootedGuest) => {
     const loaded = await loadFrom(stage)(guest);
     await runAgents(loaded);

@@ -56,7 +56,7 @@ async function expectEnforced(guest: LoadedGuest, under = ''): Promise<void> {
 
 const options = (guest: BootedGuest) => guest.sh('grep cgroup2 /proc/mounts');
 
-test('the documented unit gives the module a delegated cgroup; agents have their limits there', async ({
+test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents have their limits there', async ({
   booted,
   module,
 }) => {
@@ -90,7 +90,7 @@ test('the documented unit gives the module a delegated cgroup; agents have their
   expect(await options(guest)).toBe(before);
 });
 
-test("the launcher's scope stopped: an agent with limits goes on, one without ends, both cleanly", async ({
+test("CGROUP-17: the launcher's scope stopped: an agent with limits goes on, one without ends, both cleanly", async ({
   booted,
   module,
 }) => {
@@ -116,7 +116,7 @@ test("the launcher's scope stopped: an agent with limits goes on, one without en
   await guest.sh(`systemctl stop ${UNIT}`);
 });
 
-test('where an ancestor holds processes loading fails with EBUSY and names it', async ({
+test('CGROUP-18: where an ancestor holds processes loading fails with EBUSY and names it', async ({
   booted,
   module,
 }) => {
@@ -130,7 +130,7 @@ test('where an ancestor holds processes loading fails with EBUSY and names it', 
   expect((await booted.exec('ls -d /proc/swarm')).stdout).toBe('');
 });
 
-test("loaded by root's user session, with its default parent: agents work, and systemd goes on as before", async ({
+test("CGROUP-19: loaded by root's user session, with its default parent: agents work, and systemd goes on as before", async ({
   booted,
   module,
 }) => {

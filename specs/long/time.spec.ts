@@ -7,7 +7,7 @@ test.describe.configure({ timeout: 1_800_000 });
 
 const quiet = () => undefined;
 
-test('on an emulated processor no time is measured, and the report says why', async () => {
+test('BENCH-18: on an emulated processor no time is measured, and the report says why', async () => {
   const { newest } = await readCatalogue();
   const { figures, missing, machine } = await timeIn({ boots: 1, rounds: 2 }).measure(newest, quiet);
   test.skip(machine['method']?.startsWith('kvm') === true, 'the processor is a real one here');
@@ -21,7 +21,7 @@ test('on an emulated processor no time is measured, and the report says why', as
   expect(time.name).toBe('time');
 });
 
-test('times are those of each call without the module, with it and inside an agent, in turn', async () => {
+test('BENCH-19: times are those of each call without the module, with it and inside an agent, in turn', async () => {
   const { newest } = await readCatalogue();
   const boots: string[] = [];
   const result = await timeIn({ boots: 2, rounds: 3, evenEmulated: true }).measure(newest, (step) => {

@@ -21,7 +21,7 @@ test.afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-test('--kernel-tree with a source that no kernel was built in', async () => {
+test('KERNEL-08: --kernel-tree with a source that no kernel was built in', async () => {
   const source = (await readLock())['6.17']?.source;
   if (!source) throw new Error('the source of 6.17 is not locked');
   const tree = join(dir, 'linux');

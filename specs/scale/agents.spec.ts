@@ -41,7 +41,7 @@ async function register(guest: LoadedGuest, count: number, limit = '268435456'):
   );
 }
 
-test('a registered agent costs less than 512 bytes in all, its record at most 256', async ({
+test('SCALE-01: a registered agent costs less than 512 bytes in all, its record at most 256', async ({
   booted,
   module,
 }) => {
@@ -84,7 +84,7 @@ test('a registered agent costs less than 512 bytes in all, its record at most 25
   await guest.unload();
 });
 
-test('equal policies are shared: an agent pays for a policy only if nobody else has it', async ({
+test('SCALE-02: equal policies are shared: an agent pays for a policy only if nobody else has it', async ({
   loaded,
 }) => {
   const COUNT = 20_000;
@@ -113,7 +113,7 @@ test('equal policies are shared: an agent pays for a policy only if nobody else 
   expect(kept, 'slab that policies without agents leave').toBeLessThan(8);
 });
 
-test('every agent that lives through a read of agents appears in it exactly once, among 200,000', async ({
+test('SCALE-03: every agent that lives through a read of agents appears in it exactly once, among 200,000', async ({
   booted,
   module,
 }) => {
@@ -134,7 +134,7 @@ test('every agent that lives through a read of agents appears in it exactly once
   await guest.unload();
 });
 
-test('a reader of 200,000 agents holds no more memory than a reader of ten', async ({ loaded }) => {
+test('SCALE-04: a reader of 200,000 agents holds no more memory than a reader of ten', async ({ loaded }) => {
   const READERS = 50;
   // Each has begun to read and goes on holding its descriptor while memory is looked at.
   const held = async () => {

@@ -17,7 +17,7 @@ import { PAGES, documents } from '../support/abi/documents.js';
 import { readPublished } from '../support/abi/published.js';
 import { TABLES } from '../support/abi/tables.js';
 
-test('what the kernel prints may grow: a client ignores what it does not know, the strict form refuses it', async () => {
+test('ABI-10: what the kernel prints may grow: a client ignores what it does not know, the strict form refuses it', async () => {
   const published = await readPublished();
   const told = '{"seq":3,"time":9,"event":"destroyed","agent":1,"reason":"exit","violations":1}';
   const event = JSON.parse(told) as object;
@@ -84,7 +84,7 @@ async function sources(): Promise<string> {
   return (await Promise.all(files.map((name) => readFile(join(dir, name), 'utf8')))).join('\n');
 }
 
-test('every key that the module refuses for is one of create or attach, every errno is documented', async () => {
+test('ABI-11: every key that the module refuses for is one of create or attach, every errno is documented', async () => {
   const text = await sources();
   const refusals = [...text.matchAll(/swarm_refuse\(err, ([^,]+), ("\w*"|\w+\[[^\]]+\]|candidate->key),/g)];
   const calls = text.match(/swarm_refuse\(err,/g) ?? [];
@@ -101,7 +101,7 @@ test('every key that the module refuses for is one of create or attach, every er
   for (const errno of errnos) expect(Object.keys(ERRORS)).toContain(errno);
 });
 
-test('the documents are what npm run docs:abi writes', async () => {
+test('DOCS-01: the documents are what npm run docs:abi writes', async () => {
   const all = await documents();
   expect(all.size).toBeGreaterThan(SCHEMAS.length + 8);
   for (const [path, text] of all) expect(await readFile(path, 'utf8'), path).toBe(text);
@@ -110,7 +110,7 @@ test('the documents are what npm run docs:abi writes', async () => {
   expect(new Set(tables).size).toBe(Object.keys(TABLES).length);
 });
 
-test('every page has its file with its mode, and what it shows is what is printed', async () => {
+test('DOCS-02: every page has its file with its mode, and what it shows is what is printed', async () => {
   const published = await readPublished();
   const pages = (await readdir(PAGES)).filter((name) => name.endsWith('.md') && name !== 'README.md');
   expect(pages.sort()).toEqual(

@@ -70,7 +70,7 @@ function expectRefused(value: object, key: string, at: unknown, message: RegExp 
   if (answered.kind === 'refused') expect(answered.message, text).toMatch(message);
 }
 
-test('every name that the core has is in the schema, and every one of the schema in the core, by the same numbers', () => {
+test('ABI-01: every name that the core has is in the schema, and every one of the schema in the core, by the same numbers', () => {
   const { keys, ...lists } = core.names();
   // No number of a key is seen outside, so these may stand in any order.
   expect(keys.sort()).toEqual(Object.keys(createRequest.shape).sort());
@@ -93,7 +93,7 @@ test('every name that the core has is in the schema, and every one of the schema
   );
 });
 
-test('numbers: both accept the least and the most of each, both refuse what is beyond, and the core names both ends', () => {
+test('ABI-02: numbers: both accept the least and the most of each, both refuse what is beyond, and the core names both ends', () => {
   const numbers = Object.entries(properties(jsonSchema('create'))).filter(
     ([, { type }]) => type === 'integer',
   );
@@ -128,7 +128,7 @@ test('numbers: both accept the least and the most of each, both refuse what is b
   expect(createRequest.safeParse(JSON.parse(text)).success).toBe(false);
 });
 
-test('counts and lengths: both accept as much as there may be, both refuse one more, and the core names the limit', () => {
+test('ABI-03: counts and lengths: both accept as much as there may be, both refuse one more, and the core names the limit', () => {
   const { object, devices, execPaths, name } = core.limits();
   expect({ object, devices, execPaths, name }).toEqual({
     object: limits.OBJECT_MAX,
@@ -168,7 +168,7 @@ test('counts and lengths: both accept as much as there may be, both refuse one m
   });
 });
 
-test('names: both accept each value, both refuse any other, and the core lists those that there are', () => {
+test('ABI-04: names: both accept each value, both refuse any other, and the core lists those that there are', () => {
   const quoted = (message: string) => [...message.matchAll(/'(\w+)'/g)].map(([, name]) => name);
   const lists: [key: string, list: names.Names, of: (value: string) => object][] = [
     ...namesOf(names.SYSCALLS).map((rule): [string, names.Names, (value: string) => object] => [
@@ -195,7 +195,7 @@ test('names: both accept each value, both refuse any other, and the core lists t
   for (const key of ['memory', 'Name', 'spawn_', 'id']) expectRefused({ [key]: 1 }, key, key, 'unknown key');
 });
 
-test('without a key both mean the same', () => {
+test('ABI-05: without a key both mean the same', () => {
   const empty = parse({});
   if (empty.kind === 'refused') throw new Error(empty.message);
   const fallbacks = Object.entries(properties(jsonSchema('create'))).flatMap(([key, schema]) =>
@@ -233,7 +233,7 @@ test('without a key both mean the same', () => {
   expect([empty.pid, empty.name, empty.exec_paths]).toEqual([0, '', []]);
 });
 
-test('attach and ids: both accept the least and the most, and refuse what is beyond, missing or unknown', () => {
+test('ABI-06: attach and ids: both accept the least and the most, and refuse what is beyond, missing or unknown', () => {
   const { DESCRIPTOR_MAX, ID_MAX, PIDS_MAX } = limits;
   const good: { id: number; pid?: number; pidfd?: number; after_exec?: boolean }[] = [
     { id: 1, pid: 1 },
@@ -321,7 +321,7 @@ const request = drawn(schemaHere()).filter(
   (value) => createRequest.safeParse(value).success && bytesOf(value).length <= limits.OBJECT_MAX,
 );
 
-test('every request that is drawn from the schema is accepted by the core', () => {
+test('ABI-08: every request that is drawn from the schema is accepted by the core', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(request, (value) => {
@@ -344,7 +344,7 @@ function undecided(value: unknown): boolean {
   );
 }
 
-test('a request that is changed in one place is refused by both for the same key, or accepted by both', () => {
+test('ABI-09: a request that is changed in one place is refused by both for the same key, or accepted by both', () => {
   const counts = { accepted: 0, refused: 0 };
   const faults = new Set<string>();
   const pairs = request.chain((value) => changed(value)).filter((value) => !undecided(value));
@@ -374,7 +374,7 @@ test('a request that is changed in one place is refused by both for the same key
   expect([...faults], 'every key was at fault').toEqual(expect.arrayContaining(core.names().keys));
 });
 
-test('what no single key shows is refused by both: spawn with pid, and bits that keys need', () => {
+test('ABI-07: what no single key shows is refused by both: spawn with pid, and bits that keys need', () => {
   const cases: [value: object, field: string, told: boolean][] = [
     [{ spawn: true, pid: 1 }, 'pid', true],
     [{ spawn: true, pidfd: 3 }, 'pidfd', true],

@@ -25,7 +25,7 @@ console.log(JSON.stringify(parseAnswer('{"id":7}')));
 console.log(parseEvent('{"seq":1,"time":2,"event":"of a later version","agent":3}').event);
 `;
 
-test('installed in an empty project, the package types and parses what /proc/swarm tells', async () => {
+test('ABI-20: installed in an empty project, the package types and parses what /proc/swarm tells', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'client-package-'));
   try {
     const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {

@@ -17,7 +17,7 @@ async function run(script: string, ...args: string[]) {
   return { exitCode, stdout, stderr };
 }
 
-test('every command says with --help what it takes, under the name that npm knows it by', async () => {
+test('REPO-08: every command says with --help what it takes, under the name that npm knows it by', async () => {
   test.setTimeout(120_000);
   const { scripts } = packageFile.parse(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')));
   const files = (await readdir(join(repository, 'scripts'))).filter((name) => name.endsWith('.ts'));
@@ -31,7 +31,7 @@ test('every command says with --help what it takes, under the name that npm know
   }
 });
 
-test('what a command does not take is named, with what it takes, and no stack', async () => {
+test('REPO-09: what a command does not take is named, with what it takes, and no stack', async () => {
   test.setTimeout(60_000);
   for (const [script, args, code, message] of [
     [

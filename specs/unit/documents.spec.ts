@@ -55,13 +55,13 @@ function broken(pages: ReadonlyMap<string, string>, isFile: (path: string) => bo
   );
 }
 
-test('every link and anchor of the documents leads somewhere', async () => {
+test('DOCS-04: every link and anchor of the documents leads somewhere', async () => {
   const pages = await tracked('.md');
   expect(pages.size).toBeGreaterThan(20);
   expect(broken(pages, (path) => existsSync(join(repository, path)))).toEqual([]);
 });
 
-test('a link to a file or a heading that is not there is found', () => {
+test('DOCS-05: a link to a file or a heading that is not there is found', () => {
   const pages = new Map([
     ['a.md', '# One, two\n\n[good](b/c.md#more-1) [bad](b/d.md) [worse](#three) [code](`x`)'],
     [
@@ -74,7 +74,7 @@ test('a link to a file or a heading that is not there is found', () => {
   ]);
 });
 
-test('every page that code or a comment names exists', async () => {
+test('DOCS-06: every page that code or a comment names exists', async () => {
   const sources = await tracked('.ts', '.c', '.h', '.rs', '.sh', '.yml');
   const named = [...sources].flatMap(([source, text]) =>
     [...text.matchAll(/\b(?:docs|specs|bench|harness|module|vm-images)\/[\w/.-]+\.md\b/g)].map(
@@ -85,7 +85,7 @@ test('every page that code or a comment names exists', async () => {
   expect(named.filter(([, page]) => !existsSync(join(repository, page)))).toEqual([]);
 });
 
-test('every npm command that the documents name exists', async () => {
+test('DOCS-07: every npm command that the documents name exists', async () => {
   const text = await readFile(join(repository, 'package.json'), 'utf8');
   const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(text));
   const named = [...(await tracked('.md'))].flatMap(([page, text]) =>
@@ -95,7 +95,7 @@ test('every npm command that the documents name exists', async () => {
   expect(named.filter(({ name }) => !(name in scripts))).toEqual([]);
 });
 
-test('every npm command has its row in scripts/README.md', async () => {
+test('DOCS-08: every npm command has its row in scripts/README.md', async () => {
   const text = await readFile(join(repository, 'package.json'), 'utf8');
   const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(text));
   const page = await readFile(join(repository, 'scripts/README.md'), 'utf8');
@@ -105,7 +105,7 @@ test('every npm command has its row in scripts/README.md', async () => {
   expect(rows.sort()).toEqual(Object.keys(scripts).sort());
 });
 
-test('the README shows the examples as they are in docs/examples, and links the others', async () => {
+test('DOCS-03: the README shows the examples as they are in docs/examples, and links the others', async () => {
   const readme = await readFile(join(repository, 'README.md'), 'utf8');
   const shown = [...readme.matchAll(/^```(sh|ts|py|go|c)\n([^]*?)^```$/gm)];
   expect(shown.map(([, language]) => language)).toEqual(['sh', 'ts']);
@@ -116,7 +116,7 @@ test('the README shows the examples as they are in docs/examples, and links the 
   }
 });
 
-test('the changelog begins with what is not released yet, and then has this version or none', async () => {
+test('DOCS-09: the changelog begins with what is not released yet, and then has this version or none', async () => {
   const text = await readFile(join(repository, 'package.json'), 'utf8');
   const { version } = z.object({ version: z.string() }).parse(JSON.parse(text));
   const page = await readFile(join(repository, 'CHANGELOG.md'), 'utf8');

@@ -9,7 +9,7 @@ import { repository } from '../../harness.config.js';
 
 const threatModel = () => readFile(join(repository, 'docs/threat-model.md'), 'utf8');
 
-test('the table of attempts to escape is what the corpus and the recorded run say', async () => {
+test('ESCAPE-03: the table of attempts to escape is what the corpus and the recorded run say', async () => {
   const record = await readRecord();
   expect(await readFile(TABLE, 'utf8'), 'npm run docs:escapes writes it').toBe(page(record));
   for (const { id, without = [] } of ATTEMPTS) {
@@ -19,7 +19,7 @@ test('the table of attempts to escape is what the corpus and the recorded run sa
   expect(Object.keys(record.results).filter((id) => !ATTEMPTS.some((each) => each.id === id))).toEqual([]);
 });
 
-test('the threat model names every attempt that succeeds, under the heading that the table links', async () => {
+test('ESCAPE-04: the threat model names every attempt that succeeds, under the heading that the table links', async () => {
   const sections = (await threatModel()).split(/^###? /m);
   for (const { id, ours } of ATTEMPTS) {
     for (const each of ours) {
@@ -31,7 +31,7 @@ test('the threat model names every attempt that succeeds, under the heading that
   }
 });
 
-test('every attempt that the threat model names exists', async () => {
+test('ESCAPE-05: every attempt that the threat model names exists', async () => {
   const text = await threatModel();
   const groups = [...text.matchAll(/\(((?:`[\w*-]+`(?:, )?)+)\)/g)].map(([, group]) => group ?? '');
   const named = groups.flatMap((group) => [...group.matchAll(/`([\w*-]+)`/g)].map(([, name]) => name ?? ''));

@@ -42,7 +42,7 @@ async function complaint(planted: Record<string, string>): Promise<string> {
   return stripVTControlCharacters(all);
 }
 
-test('imports against the arrows are found', async () => {
+test('REPO-01: imports against the arrows are found', async () => {
   const all = await complaint({
     'harness/util/xml.ts': "import '../guest/keys.js';",
     'harness/guest/keys.ts': "import '../../client/events.js';",
@@ -57,7 +57,7 @@ test('imports against the arrows are found', async () => {
   expect(all).toMatch(/nobody-uses-scripts: bench\/numbers\.ts/);
 });
 
-test('an export that nobody uses is found', async () => {
+test('REPO-02: an export that nobody uses is found', async () => {
   const all = await complaint({ 'harness/util/xml.ts': 'export const planted = 1;' });
   expect(all).toMatch(/Unused exports \(1\)\n.*planted .*harness\/util\/xml\.ts/);
 });

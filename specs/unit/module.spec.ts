@@ -10,7 +10,7 @@ import { inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 300_000 });
 
-test('make test passes: C structures with threads, the core through its C interface, cargo test', async () => {
+test('BUILD-01: make test passes: C structures with threads, the core through its C interface, cargo test', async () => {
   const { exitCode, output } = await inModule({ command: ['make', 'test'] });
   expect(output).toMatch(/module tests: [1-9]\d* passed, none failed$/m);
   expect(output).not.toMatch(/skipped,|^not ok/m);
@@ -18,7 +18,7 @@ test('make test passes: C structures with threads, the core through its C interf
   expect(exitCode).toBe(0);
 });
 
-test('the test command of the specification works as typed', async () => {
+test('BUILD-02: the test command of the specification works as typed', async () => {
   const line = 'gcc -o test_main tests/test_main.c -lpthread && ./test_main';
   const { exitCode, output } = await inModule({ command: ['sh', '-c', line] });
   expect(output).toMatch(/^1\.\.[1-9]\d*$/m);
@@ -26,14 +26,14 @@ test('the test command of the specification works as typed', async () => {
   expect(exitCode).toBe(0);
 });
 
-test('sparse finds nothing, and neither does the compiler with W=1', async () => {
+test('BUILD-03: sparse finds nothing, and neither does the compiler with W=1', async () => {
   const { exitCode, output } = await inModule({ command: ['make', 'check'], kernel: await provideKernel() });
   expect(output.match(/^ {2}CHECK {3}/gm)?.length).toBeGreaterThan(25);
   expect(output).not.toMatch(/warning:|error:/i);
   expect(exitCode).toBe(0);
 });
 
-test('sparse finds what is planted: a user address that is followed', async () => {
+test('BUILD-04: sparse finds what is planted: a user address that is followed', async () => {
   const { output } = await inModule({
     command: ['make', 'check'],
     kernel: await provideKernel(),
@@ -46,7 +46,7 @@ test('sparse finds what is planted: a user address that is followed', async () =
   expect(output).toMatch(/json\.c:\d+:\d+: warning: dereference of noderef expression/);
 });
 
-test('the module builds with clang and its linker for a kernel that they have built', async () => {
+test('BUILD-07: the module builds with clang and its linker for a kernel that they have built', async () => {
   const log = await buildWithClang(await provideKernel());
   expect(log).toMatch(/^ {2}LD \[M\] +swarm_guard\.ko$/m);
   expect(log).not.toMatch(/warning:|error:/i);
@@ -54,7 +54,7 @@ test('the module builds with clang and its linker for a kernel that they have bu
   expect(log).not.toMatch(/\] +GCC: /);
 });
 
-test('no object of the module is traced: none carries a call that -pg makes', async () => {
+test('BUILD-16: no object of the module is traced: none carries a call that -pg makes', async () => {
   const look =
     'make && ls *.o compat/*.o | wc -l && for o in *.o compat/*.o; do nm $o | grep -E " U (__fentry__|mcount)"; done; true';
   const kernel = await provideKernel();
@@ -68,7 +68,7 @@ test('no object of the module is traced: none carries a call that -pg makes', as
   expect(exitCode).toBe(0);
 });
 
-test('make probe answers every question of compat', async () => {
+test('BUILD-17: make probe answers every question of compat', async () => {
   const { exitCode, output } = await inModule({
     command: ['make', '-s', 'probe'],
     kernel: await provideKernel(),
@@ -79,7 +79,7 @@ test('make probe answers every question of compat', async () => {
   expect(exitCode).toBe(0);
 });
 
-test('make install puts the module where modprobe finds it, and no other', async () => {
+test('BUILD-18: make install puts the module where modprobe finds it, and no other', async () => {
   const kernel = await provideKernel();
   const look =
     'make oracle install INSTALL_MOD_PATH=/build/root && cd /build/root/lib/modules/* && find . -name "*.ko*" && cat modules.dep';
@@ -95,7 +95,7 @@ test('make install puts the module where modprobe finds it, and no other', async
   expect(exitCode).toBe(0);
 });
 
-test('one version everywhere, and dkms knows from which kernel on', async () => {
+test('BUILD-19: one version everywhere, and dkms knows from which kernel on', async () => {
   const { output } = await inModule({
     command: [
       'sh',
@@ -116,7 +116,7 @@ test('one version everywhere, and dkms knows from which kernel on', async () => 
   ]);
 });
 
-test('a panic that the optimiser cannot remove fails the build of the core', async () => {
+test('BUILD-20: a panic that the optimiser cannot remove fails the build of the core', async () => {
   const { exitCode, output } = await inModule({
     command: ['make'],
     kernel: await provideKernel(),
@@ -129,7 +129,7 @@ test('a panic that the optimiser cannot remove fails the build of the core', asy
   expect(output).toMatch(/policy_core\.o.*panic/s);
 });
 
-test('without headers, for an old kernel and without compilers the build says what to do', async () => {
+test('BUILD-21: without headers, for an old kernel and without compilers the build says what to do', async () => {
   const missing = await inModule({ command: ['make', 'KDIR=/nowhere'] });
   expect(missing.exitCode).not.toBe(0);
   expect(missing.output).toMatch(/no kernel headers in \/nowhere.*apt-get install linux-headers-/s);

@@ -158,7 +158,7 @@ function allows(rule: string, type: 'b' | 'c', major: number, minor: number, let
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-test('every valid object is understood as it is meant, and printed and read again is the same', () => {
+test('CORE-01: every valid object is understood as it is meant, and printed and read again is the same', () => {
   fc.assert(
     fc.property(
       request.chain((object) => fc.tuple(fc.constant(object), loose(object))),
@@ -266,7 +266,7 @@ function mutate(
   }
 }
 
-test('a changed object is refused at a byte of it, or means what JSON.parse says', () => {
+test('CORE-02: a changed object is refused at a byte of it, or means what JSON.parse says', () => {
   const counts = { accepted: 0, refused: 0 };
   fc.assert(
     fc.property(request, fc.array(mutation, { minLength: 1, maxLength: 2 }), (object, mutations) => {
@@ -289,7 +289,7 @@ test('a changed object is refused at a byte of it, or means what JSON.parse says
   expect(counts.refused, 'changes that do not').toBeGreaterThan(RUNS / 20);
 });
 
-test('any bytes at all are refused within them, and frames end within them', () => {
+test('CORE-03: any bytes at all are refused within them, and frames end within them', () => {
   const soup = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc
@@ -332,7 +332,7 @@ function shortest(works: (() => unknown)[]): number[] {
   return best;
 }
 
-test('eight times the bytes take eight times as long, whatever they are', () => {
+test('CORE-04: eight times the bytes take eight times as long, whatever they are', () => {
   const fill = (head: string, unit: string, size: number) =>
     bytesOf(head + unit.repeat(Math.ceil(size / unit.length))).subarray(0, size);
   const worst: [head: string, unit: string][] = [
@@ -360,7 +360,7 @@ test('eight times the bytes take eight times as long, whatever they are', () => 
   }
 });
 
-test('device rules allow what a naive model of them allows', () => {
+test('CORE-05: device rules allow what a naive model of them allows', () => {
   const near = fc.record({
     type: fc.constantFrom('b' as const, 'c' as const),
     major: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 4095 })),
@@ -393,7 +393,7 @@ test('device rules allow what a naive model of them allows', () => {
   expect(Math.min(answers.true, answers.false), 'both answers were asked for').toBeGreaterThan(RUNS / 10);
 });
 
-test('an addon that is not built, or cannot be loaded, says what to do', async ({}, info) => {
+test('CORE-06: an addon that is not built, or cannot be loaded, says what to do', async ({}, info) => {
   expect(() => PolicyCore.load('/nonexistent/swarm_policy.node')).toThrow(/npm run native builds it/);
   const garbage = info.outputPath('swarm_policy.node');
   await writeFile(garbage, 'not an addon');

@@ -59,7 +59,7 @@ const GCC = 'CONFIG_CC_VERSION_TEXT=gcc-14 (Debian 14.2.0-19) 14.2.0\nCONFIG_GCC
 const CLANG =
   'CONFIG_CC_VERSION_TEXT=Debian clang version 19.1.7 (3+b1)\nCONFIG_CC_IS_CLANG=y\nCONFIG_CLANG_VERSION=190107\nCONFIG_LD_IS_LLD=y\n';
 
-test('the compiler is the one that the kernel names, whatever it calls itself', async () => {
+test('BUILD-08: the compiler is the one that the kernel names, whatever it calls itself', async () => {
   const clang19 = { clang: 'Debian clang version 19.1.7 (3+b1)' };
   for (const [text, programs, tools] of [
     ['gcc-14 (Debian 14.2.0-19) 14.2.0', ['gcc', 'gcc-14', 'clang'], "CC='gcc-14'"],
@@ -95,13 +95,13 @@ test('the compiler is the one that the kernel names, whatever it calls itself', 
   }
 });
 
-test('a kernel that clang built and GNU ld linked is built for in the same way', async () => {
+test('BUILD-09: a kernel that clang built and GNU ld linked is built for in the same way', async () => {
   const config = CLANG.replace('LLD', 'BFD');
   expect((await preflight('tools', { config, programs: ['clang'] })).stdout).toBe("CC='clang'");
   expect((await preflight('check', { config, programs: ['clang', 'rustc'] })).exitCode).toBe(0);
 });
 
-test('what the user says of compilers wins, and a cross-compiler is one of the prefix', async () => {
+test('BUILD-10: what the user says of compilers wins, and a cross-compiler is one of the prefix', async () => {
   const tools = async (config: string, env: Record<string, string>, programs: string[] = []) =>
     (await preflight('tools', { config, env, programs })).stdout;
   expect(await tools(GCC, { LLVM: '1' })).toBe("CC='clang' LLVM='1'");
@@ -119,7 +119,7 @@ test('what the user says of compilers wins, and a cross-compiler is one of the p
   expect(await tools(GCC, cross, ['gcc', 'gcc-14'])).toBe("CC='aarch64-linux-gnu-gcc-14'");
 });
 
-test('headers without .config are as good as others, and a tree that is not prepared is named', async () => {
+test('BUILD-11: headers without .config are as good as others, and a tree that is not prepared is named', async () => {
   const programs = ['gcc-14', 'rustc'];
   expect(await preflight('check', { config: GCC, programs })).toEqual({
     exitCode: 0,
@@ -145,7 +145,7 @@ test('headers without .config are as good as others, and a tree that is not prep
   expect([symvers.exitCode, symvers.stderr]).toEqual([1, expect.stringContaining('no Module.symvers')]);
 });
 
-test('every check that cannot be made says so', async () => {
+test('BUILD-12: every check that cannot be made says so', async () => {
   const programs = ['gcc', 'rustc'];
   const bare = await preflight('check', { programs });
   expect([bare.exitCode, bare.stdout]).toEqual([0, '']);
@@ -168,7 +168,7 @@ test('every check that cannot be made says so', async () => {
   }
 });
 
-test('what is missing is named, with the package that has it, whatever else is missing', async () => {
+test('BUILD-13: what is missing is named, with the package that has it, whatever else is missing', async () => {
   const clang19 = {
     clang: 'Debian clang version 19.1.7',
     rustc: '',
@@ -226,7 +226,7 @@ test('what is missing is named, with the package that has it, whatever else is m
   }
 });
 
-test('probes are compiled with what the module is built with, and anew when that is another', async () => {
+test('BUILD-14: probes are compiled with what the module is built with, and anew when that is another', async () => {
   await cp(compat, join(dir, 'compat'), { recursive: true });
   await rm(join(dir, 'compat/generated'), { recursive: true, force: true });
   await write('tree/include/config/kernel.release', '7.3.4-made-up\n');
@@ -267,7 +267,7 @@ modules:
 	@$(if $(cmd_checkdoc),$(cmd_checkdoc),:)
 `;
 
-test('kbuild is told the compiler, for probes and module alike, and checks no comments', async () => {
+test('BUILD-15: kbuild is told the compiler, for probes and module alike, and checks no comments', async () => {
   await mkdir(join(dir, 'module'));
   await copyModule(join(dir, 'module'));
   for (const name of ['clang', 'rustc', ...LLVM]) await write(`bin/${name}`, '#!/bin/sh\n', 0o755);

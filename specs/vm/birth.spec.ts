@@ -4,7 +4,7 @@ import { background, expectActive, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES
 import { load } from '../support/loaded-guest.js';
 
 for (const via of LAUNCH_CALLS) {
-  test(`a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {
+  test(`BIRTH-01: a process born by ${via} is root of its own seven namespaces`, async ({ loaded }) => {
     const { code, stdout } = await loaded.swarm.run(
       { pids_limit: 50 },
       `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`,
@@ -20,7 +20,7 @@ for (const via of LAUNCH_CALLS) {
   });
 }
 
-test('namespace_flags choose the namespaces, each by its own inode', async ({ loaded }) => {
+test('BIRTH-02: namespace_flags choose the namespaces, each by its own inode', async ({ loaded }) => {
   const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
   for (const [name, bit] of Object.entries(NAMESPACES)) {
     const { stdout } = await loaded.swarm.run({ namespace_flags: bit | NAMESPACES.user }, SHOW_NAMESPACES);
@@ -32,7 +32,7 @@ test('namespace_flags choose the namespaces, each by its own inode', async ({ lo
   expect(stdout.split('\n').filter((each) => outside.includes(each))).toEqual([]);
 });
 
-test('each namespace is one by effect', async ({ loaded }) => {
+test('BIRTH-03: each namespace is one by effect', async ({ loaded }) => {
   const sleeper = await background(loaded, 'sleep 60');
   await loaded.sh('ipcmk -M 4096');
   const { stdout } = await loaded.swarm.run(
@@ -59,7 +59,9 @@ test('each namespace is one by effect', async ({ loaded }) => {
   await loaded.sh(`kill ${sleeper}; rmdir /tmp/inner; ipcrm -a`);
 });
 
-test('its ids are its own: root inside, nobody outside, and no two agents the same', async ({ loaded }) => {
+test('BIRTH-04: its ids are its own: root inside, nobody outside, and no two agents the same', async ({
+  loaded,
+}) => {
   const agents = await Promise.all(
     [1, 2].map(() => loaded.swarm.run({}, 'id -G; grep ^Cap /proc/self/status; sleep 2')),
   );
@@ -84,7 +86,9 @@ test('its ids are its own: root inside, nobody outside, and no two agents the sa
   expect(Math.abs(Number(first?.[1]) - Number(second?.[1]))).toBeGreaterThanOrEqual(1024);
 });
 
-test('without a user namespace it needs "privileged", and is then root outside too', async ({ loaded }) => {
+test('BIRTH-06: without a user namespace it needs "privileged", and is then root outside too', async ({
+  loaded,
+}) => {
   const refused = await loaded.swarm.tryLaunch({ namespace_flags: 95 }, ['/bin/true']);
   expect(refused.code).toBe(125);
   expect(refused.stderr).toContain('"error":"EINVAL","field":"namespace_flags"');
@@ -102,14 +106,14 @@ for (const [name, flags] of Object.entries({
   CLONE_SYSVSEM: '40000',
   CLONE_IO: '80000000',
 })) {
-  test(`a launcher cannot keep ${name} with its agent, and stays armed`, async ({ loaded }) => {
+  test(`BIRTH-07: a launcher cannot keep ${name} with its agent, and stays armed`, async ({ loaded }) => {
     const { stdout, stderr } = await loaded.swarm.run({}, 'echo $$', { first: flags });
     expect(stderr).toContain('first EINVAL');
     expect(stdout).toBe('1\n');
   });
 }
 
-test('a chrooted launcher is refused and nothing is left', async ({ loaded }) => {
+test('BIRTH-08: a chrooted launcher is refused and nothing is left', async ({ loaded }) => {
   await loaded.sh('mkdir -p /tmp/jail && mount --rbind / /tmp/jail');
   const { code, stderr } = await loaded.swarm.tryLaunch({}, ['/bin/true'], { under: 'chroot /tmp/jail' });
   await loaded.sh('umount -l /tmp/jail && rmdir /tmp/jail');
@@ -118,7 +122,7 @@ test('a chrooted launcher is refused and nothing is left', async ({ loaded }) =>
   await expectActive(loaded, 0);
 });
 
-test('it leaves its session and terminal, real-time scheduling, priority and OOM protection behind', async ({
+test('BIRTH-09: it leaves its session and terminal, real-time scheduling, priority and OOM protection behind', async ({
   loaded,
 }) => {
   const look = 'cut -d" " -f6,7 /proc/self/stat; chrt -p $$ | head -1; nice; cat /proc/self/oom_score_adj';
@@ -140,7 +144,7 @@ test('it leaves its session and terminal, real-time scheduling, priority and OOM
   }
 });
 
-test('the two lines work at the prompt of an interactive shell', async ({ loaded }) => {
+test('BIRTH-10: the two lines work at the prompt of an interactive shell', async ({ loaded }) => {
   const terminal = await loaded.terminal();
   expect(await terminal.type('echo \'{"memory_limit":268435456,"spawn":true}\' > /proc/swarm/create')).toBe(
     '',
@@ -151,13 +155,13 @@ test('the two lines work at the prompt of an interactive shell', async ({ loaded
   await expectActive(loaded, 0);
 });
 
-test('only the armed thread gives birth', async ({ loaded }) => {
+test('BIRTH-11: only the armed thread gives birth', async ({ loaded }) => {
   const line = `exec 3<>/proc/swarm/create; echo '{"spawn":true}' >&3; read -r answer <&3; `;
   const twice = await loaded.sh(`${line} sh -c 'echo $$'; sh -c 'test $$ = 1 || echo free'`);
   expect(twice).toBe('1\nfree');
 });
 
-test('ranges of ids are given back, the longest unused first, and running out is an error that says so', async ({
+test('BIRTH-05: ranges of ids are given back, the longest unused first, and running out is an error that says so', async ({
   booted,
   module,
 }) => {

@@ -99,7 +99,7 @@ async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: 
 
 for (const { step, error, ...redirection } of STEPS) {
   const how = `${redirection.function} answers ${redirection.answer}`;
-  test(`a birth fails at ${step}, ${how}: the child never runs, an event and the log say why, nothing is left`, async ({
+  test(`BIRTH-27: a birth fails at ${step}, ${how}: the child never runs, an event and the log say why, nothing is left`, async ({
     booted,
     module,
     stage,
@@ -127,7 +127,7 @@ for (const held of [
   // It goes on as if nothing were wrong.
   { function: 'ksys_setsid', answer: 1 },
 ]) {
-  test(`an agent destroyed while its birth is in ${held.function} never runs`, async ({
+  test(`BIRTH-28: an agent destroyed while its birth is in ${held.function} never runs`, async ({
     booted,
     module,
     stage,
@@ -154,7 +154,10 @@ for (const held of [
   });
 }
 
-test('a birth whose directory root has removed fails at joining its cgroup', async ({ booted, module }) => {
+test('BIRTH-29: a birth whose directory root has removed fails at joining its cgroup', async ({
+  booted,
+  module,
+}) => {
   const guest = await load(booted, module.ko, THREE_RANGES);
   const terminal = await guest.terminal();
   await terminal.type(`echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`);

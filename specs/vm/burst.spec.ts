@@ -16,7 +16,7 @@ async function lost(guest: LoadedGuest): Promise<number> {
   return (await parseMetrics(await guest.swarm.metrics())).get('swarm_guard_events_lost_total') ?? NaN;
 }
 
-test('a burst of 100,000 events loses none in a ring sized for it, whenever it is read', async ({
+test('EVENT-18: a burst of 100,000 events loses none in a ring sized for it, whenever it is read', async ({
   booted,
   module,
 }) => {
@@ -38,7 +38,10 @@ test('a burst of 100,000 events loses none in a ring sized for it, whenever it i
   await guest.unload();
 });
 
-test('a reader of a ring that is too small is told exactly how many it lost', async ({ booted, module }) => {
+test('EVENT-19: a reader of a ring that is too small is told exactly how many it lost', async ({
+  booted,
+  module,
+}) => {
   const size = 1024;
   const guest = await load(booted, module.ko, { event_buffer: 2 * size - 10, event_rate: 0 });
   const script = [

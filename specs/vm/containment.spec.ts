@@ -2,7 +2,7 @@
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, violationsDuring } from '../support/guest.js';
 
-test("root's files are closed to it", async ({ loaded }) => {
+test("CONTAIN-01: root's files are closed to it", async ({ loaded }) => {
   await loaded.sh(
     'cd /srv && echo secret >closed && chmod 600 closed && echo text >readable && chmod 644 readable',
   );
@@ -15,7 +15,7 @@ test("root's files are closed to it", async ({ loaded }) => {
   await loaded.sh('rm /srv/closed /srv/readable');
 });
 
-test('the switches of the kernel are closed to it', async ({ loaded }) => {
+test('CONTAIN-02: the switches of the kernel are closed to it', async ({ loaded }) => {
   const switches = {
     '/proc/sys/kernel/core_pattern': '|/bin/x',
     '/proc/sys/kernel/modprobe': '/bin/x',
@@ -51,7 +51,7 @@ test('the switches of the kernel are closed to it', async ({ loaded }) => {
   expect(after).toBe(before);
 });
 
-test('its own limits and other cgroups are closed to it', async ({ loaded }) => {
+test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ loaded }) => {
   const agent = await loaded.swarm.run(
     { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20 },
     [
@@ -69,7 +69,7 @@ test('its own limits and other cgroups are closed to it', async ({ loaded }) => 
   for (const result of results) expect(result).toMatch(/^(write E(ACCES|PERM)|refused)$/);
 });
 
-test('processes outside are out of its reach', async ({ loaded }) => {
+test('CONTAIN-04: processes outside are out of its reach', async ({ loaded }) => {
   const sleeper = await background(loaded, 'sleep 60');
   const shared = await loaded.swarm.run(
     { namespace_flags: 126 },
@@ -84,7 +84,9 @@ test('processes outside are out of its reach', async ({ loaded }) => {
   await loaded.sh(`kill ${sleeper}`);
 });
 
-test('the machine is out of its reach: clock, modules, devices, disks, host name', async ({ loaded }) => {
+test('CONTAIN-05: the machine is out of its reach: clock, modules, devices, disks, host name', async ({
+  loaded,
+}) => {
   const { stdout } = await loaded.swarm.run(
     {},
     [
@@ -109,7 +111,7 @@ test('the machine is out of its reach: clock, modules, devices, disks, host name
   expect(Number(await loaded.sh('date +%s'))).toBeGreaterThan(1e9);
 });
 
-test('it gives no orders through /proc/swarm, not even with a descriptor that root opened', async ({
+test('CONTAIN-06: it gives no orders through /proc/swarm, not even with a descriptor that root opened', async ({
   loaded,
 }) => {
   const line = "attempt write /proc/swarm/create; echo '{}' >&9; echo 1 >&8";
@@ -130,7 +132,9 @@ test('it gives no orders through /proc/swarm, not even with a descriptor that ro
   await expectActive(loaded, 0);
 });
 
-test('inside it, /proc/swarm shows that agent alone, with its own process ids', async ({ loaded }) => {
+test('CONTAIN-07: inside it, /proc/swarm shows that agent alone, with its own process ids', async ({
+  loaded,
+}) => {
   const other = await loaded.swarm.create({ name: 'other' });
   const { stdout, id } = await loaded.swarm.run(
     { cpu_quota: 50 },

@@ -8,7 +8,7 @@ import { expect, test } from '../support/fixtures.js';
 test.use({ guestExtras: { mode: 'counted' } });
 test.describe.configure({ timeout: 1_200_000 });
 
-test('hooks, lookups, the life of an agent and reading keep within their budgets of instructions', async ({
+test('COST-01, COST-02, COST-03, COST-04, COST-05, COST-06: hooks, lookups, the life of an agent and reading keep within their budgets of instructions', async ({
   kernelName,
 }) => {
   const kernel = kernelName || (await readCatalogue()).newest;
@@ -29,7 +29,9 @@ test('hooks, lookups, the life of an agent and reading keep within their budgets
   expect(missed.map(({ id }) => id).filter((id) => !(id in entry.unreached))).toEqual([]);
 });
 
-test('reading metrics and status costs the same whatever the number of agents', async ({ loaded }) => {
+test('COST-07: reading metrics and status costs the same whatever the number of agents', async ({
+  loaded,
+}) => {
   const agents = 5000;
   const read = async (file: string) =>
     parseCounts(await loaded.sh(`cost read 50 /proc/swarm/${file}`)).get('read')?.least ?? NaN;

@@ -18,7 +18,7 @@ async function nextId(guest: LoadedGuest): Promise<number> {
   return (await guest.swarm.create({})) + 1;
 }
 
-test('one object makes one agent', async ({ loaded }) => {
+test('ORDER-01: one object makes one agent', async ({ loaded }) => {
   const before = await loaded.swarm.status();
   const { writes, answers } = await loaded.swarm.write('{}');
   expect([writes, answers.map(({ kind }) => kind)]).toEqual([[2], ['created']]);
@@ -42,7 +42,7 @@ for (const [layout, text] of Object.entries({
   'any white space': `\r\n\t ${A}\n \t${B.replaceAll(':', '\t:\r\n ')}\t\n${C.replaceAll(',', '\n,\t')}\n\n `,
   'over several lines': THREE.map((object) => JSON.stringify(object, null, 2)).join('\n'),
 })) {
-  test(`three objects make three agents: ${layout}`, async ({ loaded }) => {
+  test(`ORDER-02: three objects make three agents: ${layout}`, async ({ loaded }) => {
     const next = await nextId(loaded);
     expect(await loaded.swarm.write(text)).toEqual({ writes: [text.length], answers: created(next, 3) });
     const { writes, answers } = await loaded.swarm.write(text, 1);
@@ -64,7 +64,7 @@ for (const [text, answer] of [
   ],
   ['{"cpu_quota":1, "name":"\\ud83d"}', '{"error":"EINVAL","field":"name","offset":24,'],
 ] as const) {
-  test(`cut at any byte between two writes the answer is the same: ${text}`, async ({ loaded }) => {
+  test(`ORDER-03: cut at any byte between two writes the answer is the same: ${text}`, async ({ loaded }) => {
     const before = (await loaded.swarm.status()).created;
     const { stdout } = await loaded.exec(
       `text=${quoted(text)}; exec 3<>/proc/swarm/create 2>/dev/null
@@ -81,7 +81,9 @@ for (const [text, answer] of [
   });
 }
 
-test('a refused object among others, byte by byte, fails the write that ends it', async ({ loaded }) => {
+test('ORDER-04: a refused object among others, byte by byte, fails the write that ends it', async ({
+  loaded,
+}) => {
   const text = `${A}\n{"cpu_quota":99999}\n${B}`;
   const failing = text.indexOf('}', A.length);
   const next = await nextId(loaded);
@@ -91,7 +93,7 @@ test('a refused object among others, byte by byte, fails the write that ends it'
   expect(answers).toEqual([...created(next, 1), refused, ...created(next + 1, 1)]);
 });
 
-test('a write returns the bytes up to the last object that succeeded and answers to each', async ({
+test('ORDER-05: a write returns the bytes up to the last object that succeeded and answers to each', async ({
   loaded,
 }) => {
   const rows: [text: string, returned: number | 'EINVAL', outcome: string][] = [
@@ -118,7 +120,7 @@ test('a write returns the bytes up to the last object that succeeded and answers
   }
 });
 
-test('ids rise by one and are never used again', async ({ loaded }) => {
+test('ORDER-06: ids rise by one and are never used again', async ({ loaded }) => {
   const first = await nextId(loaded);
   expect(await loaded.swarm.create({})).toBe(first);
   expect(await loaded.swarm.destroy(first)).toEqual([`${first}\n`.length]);
@@ -130,7 +132,7 @@ test('ids rise by one and are never used again', async ({ loaded }) => {
   expect(await loaded.swarm.create({}), 'after one that has ended by itself').toBe(first + 4);
 });
 
-test('2,000 objects in one write make 2,000 agents', async ({ loaded }) => {
+test('ORDER-07: 2,000 objects in one write make 2,000 agents', async ({ loaded }) => {
   const next = await nextId(loaded);
   const text = '{"name":"one-of-many","cpu_quota":7}\n'.repeat(2000);
   expect(await loaded.swarm.write(text)).toEqual({ writes: [text.length], answers: created(next, 2000) });
@@ -138,7 +140,9 @@ test('2,000 objects in one write make 2,000 agents', async ({ loaded }) => {
   expect(agents.map(({ id }) => id)).toEqual(upFrom(next, 2000));
 });
 
-test('the read-back holds 64 KiB; then a write answers EAGAIN and does nothing', async ({ loaded }) => {
+test('ORDER-08: the read-back holds 64 KiB; then a write answers EAGAIN and does nothing', async ({
+  loaded,
+}) => {
   const { writes, answers } = await loaded.swarm.write(REFUSED.repeat(1200), REFUSED.length);
   const taken = answers.length;
   expect(writes).toEqual(upFrom(0, 1200).map((index) => (index < taken ? 'EINVAL' : 'EAGAIN')));
@@ -149,7 +153,9 @@ test('the read-back holds 64 KiB; then a write answers EAGAIN and does nothing',
   expect(bytes, 'less is free than the longest answer needs').toBeGreaterThan(READBACK - 512);
 });
 
-test('a write ends where the read-back is full, having created what it tells of', async ({ loaded }) => {
+test('ORDER-09: a write ends where the read-back is full, having created what it tells of', async ({
+  loaded,
+}) => {
   const before = (await loaded.swarm.status()).created;
   const { writes, answers } = await loaded.swarm.write('{}'.repeat(9000));
   expect(answers.length).toBeGreaterThan(READBACK / 16);
@@ -157,7 +163,9 @@ test('a write ends where the read-back is full, having created what it tells of'
   expect((await loaded.swarm.status()).created - before).toBe(answers.length);
 });
 
-test('a full descriptor goes on once it is read; one that only writes never fills', async ({ loaded }) => {
+test('ORDER-10: a full descriptor goes on once it is read; one that only writes never fills', async ({
+  loaded,
+}) => {
   const next = await nextId(loaded);
   const { stdout, stderr } = await loaded.exec(
     `exec 3<>/proc/swarm/create 4>/proc/swarm/create
@@ -175,14 +183,14 @@ test('a full descriptor goes on once it is read; one that only writes never fill
   expect(await nextId(loaded)).toBe(next + 4);
 });
 
-test('a shell reads the answers line by line', async ({ loaded }) => {
+test('ORDER-11: a shell reads the answers line by line', async ({ loaded }) => {
   const next = await nextId(loaded);
   const read = 'while read -r line <&3; do echo "$line"; done';
   const lines = await loaded.sh(`exec 3<>/proc/swarm/create; printf '{}{}{}' >&3; ${read}`);
   expect(lines.split('\n')).toEqual(upFrom(next, 3).map((id) => `{"id":${id}}`));
 });
 
-test('an unfinished object at close is discarded and logged', async ({ loaded }) => {
+test('ORDER-12: an unfinished object at close is discarded and logged', async ({ loaded }) => {
   const next = await nextId(loaded);
   await loaded.sh('dmesg -C');
   expect(await loaded.swarm.write('{} {"name":"x"')).toEqual({ writes: [14], answers: created(next, 1) });
@@ -197,7 +205,7 @@ test('an unfinished object at close is discarded and logged', async ({ loaded })
   expect(await loaded.sh('dmesg'), 'nothing unfinished').not.toContain('closed in the middle');
 });
 
-test('agents shows each limit in its unit, line by line', async ({ loaded }) => {
+test('ORDER-13: agents shows each limit in its unit, line by line', async ({ loaded }) => {
   const rows = {
     '{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":63}':
       'Memory: 256MB, CPU: 25%, Namespaces: 0x3F',
@@ -225,7 +233,7 @@ test('agents shows each limit in its unit, line by line', async ({ loaded }) => 
   );
 });
 
-test('every key is accepted, to the edge of its range, and equal names are', async ({ loaded }) => {
+test('ORDER-14: every key is accepted, to the edge of its range, and equal names are', async ({ loaded }) => {
   const objects = [
     ...['a', '0', '.', '_', '-', 'A-Za-z0-9._-', 'x'.repeat(31), 'a'].map((name) => ({ name })),
     { devices: [] },
@@ -238,7 +246,7 @@ test('every key is accepted, to the edge of its range, and equal names are', asy
   expect(answers).toEqual(created(next, objects.length));
 });
 
-test('with max_agents active the next is refused; after a destroy there is room', async ({
+test('ORDER-18: with max_agents active the next is refused; after a destroy there is room', async ({
   booted,
   module,
 }) => {

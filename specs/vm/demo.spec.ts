@@ -9,7 +9,7 @@ import { expect, test } from '../support/fixtures.js';
 
 const tsx = ['--import', 'tsx'];
 
-test('the demonstration exits 0: everything that it shows is as expected', async ({ stage }) => {
+test('DEMO-03: the demonstration exits 0: everything that it shows is as expected', async ({ stage }) => {
   const { all, exitCode } = await execa('node', [...tsx, 'scripts/demo.ts', '--kernel', stage.kernel.name], {
     cwd: repository,
     all: true,
@@ -23,7 +23,7 @@ test('the demonstration exits 0: everything that it shows is as expected', async
   expect(exitCode).toBe(0);
 });
 
-test('the demonstration counts what differs', async ({ booted, module }) => {
+test('DEMO-04: the demonstration counts what differs', async ({ booted, module }) => {
   // A guest whose device looks open, although it is not.
   await booted.writeFile('/usr/local/bin/attempt', '#!/bin/sh\necho $1 ok\n', '755');
   let shown = '';
@@ -41,7 +41,7 @@ test('the demonstration counts what differs', async ({ booted, module }) => {
   expect(shown).toMatch(/[1-9] differences from what was expected: 11 steps in \d+ s\n$/);
 });
 
-test('npm run vm:shell opens a shell with the module loaded', async ({ stage }) => {
+test('GUEST-01: npm run vm:shell opens a shell with the module loaded', async ({ stage }) => {
   const { stdout, exitCode } = await execa(
     'node',
     [...tsx, 'scripts/vm-shell.ts', '--kernel', stage.kernel.name],

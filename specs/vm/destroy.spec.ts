@@ -4,7 +4,7 @@ import { background, expectActive } from '../support/guest.js';
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';
 
-test('a registered agent is gone at once', async ({ loaded }) => {
+test('ORDER-26: a registered agent is gone at once', async ({ loaded }) => {
   const [kept, id] = [await loaded.swarm.create({}), await loaded.swarm.create({ memory_limit: 1 << 26 })];
   const before = await loaded.swarm.status();
   expect(await loaded.swarm.destroy(id)).toEqual([`${id}\n`.length]);
@@ -16,7 +16,7 @@ test('a registered agent is gone at once', async ({ loaded }) => {
   expect(await loaded.swarm.agents(), 'by echo').toEqual([]);
 });
 
-test('many are destroyed in one write, and in a list that takes several', async ({ loaded }) => {
+test('ORDER-27: many are destroyed in one write, and in a list that takes several', async ({ loaded }) => {
   const { answers } = await loaded.swarm.write('{}'.repeat(2500));
   const ids = answers.map((answer) => (answer.kind === 'created' ? answer.id : 0));
   const few = ids.filter((_, index) => index % 5 === 0);
@@ -30,7 +30,7 @@ test('many are destroyed in one write, and in a list that takes several', async 
   await loaded.swarm.destroy(last);
 });
 
-test('an id that is cut between two writes is never taken for another', async ({ loaded }) => {
+test('ORDER-28: an id that is cut between two writes is never taken for another', async ({ loaded }) => {
   const kept = await loaded.swarm.create({});
   const list = (text: string, piece: number) =>
     loaded.exec(`swarmio /proc/swarm/destroy ${piece}`, { stdin: text });
@@ -44,7 +44,7 @@ test('an id that is cut between two writes is never taken for another', async ({
   await loaded.swarm.destroy(kept);
 });
 
-test('what is no id is refused and destroys nothing', async ({ loaded }) => {
+test('ORDER-29: what is no id is refused and destroys nothing', async ({ loaded }) => {
   const id = await loaded.swarm.create({});
   const status = await loaded.swarm.status();
   const near = `+${id} -${id} 0${id} ${id}.0 ${id}e0 0x${id} ${id}a a${id} "${id}" [${id}] {"id":"${id}"} {"id":0} {} ${id}, ${id};`;
@@ -68,7 +68,9 @@ test('what is no id is refused and destroys nothing', async ({ loaded }) => {
   await loaded.swarm.destroy(id);
 });
 
-test('blank lines are skipped, and a write goes on behind a line that fails', async ({ loaded }) => {
+test('ORDER-30: blank lines are skipped, and a write goes on behind a line that fails', async ({
+  loaded,
+}) => {
   const rows: [text: (a: number, b: number) => string, returned: (text: string) => number, left: number][] = [
     [(a, b) => `\n\n \t${a}\r\n\n  ${b} \n\n`, (text) => text.length, 0],
     [(a, b) => `${a}\n${b}`, (text) => text.length, 0],
@@ -89,7 +91,7 @@ test('blank lines are skipped, and a write goes on behind a line that fails', as
   }
 });
 
-test('objects and ids, one a line, are answered alike, a line for each, on the same descriptor', async ({
+test('ORDER-41: objects and ids, one a line, are answered alike, a line for each, on the same descriptor', async ({
   loaded,
 }) => {
   const [a, b, c, d] = [
@@ -118,7 +120,9 @@ test('objects and ids, one a line, are answered alike, a line for each, on the s
   }
 });
 
-test('a running agent dies by SIGKILL with all its processes, and its cgroup goes', async ({ loaded }) => {
+test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its cgroup goes', async ({
+  loaded,
+}) => {
   const launcher = loaded.swarm.run(
     { memory_limit: 1 << 26, pids_limit: 20 },
     'trap "" TERM INT HUP; consume wait & consume wait & consume wait',
@@ -137,7 +141,7 @@ test('a running agent dies by SIGKILL with all its processes, and its cgroup goe
   expect(await loaded.swarm.destroy(id)).toEqual(['ESRCH']);
 });
 
-test('all of very many processes die, those that fork meanwhile and their children too', async ({
+test('ORDER-32: all of very many processes die, those that fork meanwhile and their children too', async ({
   loaded,
 }) => {
   test.setTimeout(400_000);
@@ -156,7 +160,7 @@ test('all of very many processes die, those that fork meanwhile and their childr
   expect(await loaded.sh('pgrep -x handed || true; rm /run/many')).toBe('');
 });
 
-test('an adopted process and its later children die, and nobody else', async ({ loaded }) => {
+test('ORDER-33: an adopted process and its later children die, and nobody else', async ({ loaded }) => {
   const bystander = await background(loaded, 'consume wait');
   await loaded.sh('mkfifo /tmp/go');
   const parent = await background(loaded, `sh -c 'read go </tmp/go; consume wait & consume wait & wait'`);
@@ -175,7 +179,9 @@ test('an adopted process and its later children die, and nobody else', async ({ 
   await loaded.sh(`kill ${bystander}`);
 });
 
-test('files have their modes: anybody reads status and agents, nobody writes them', async ({ loaded }) => {
+test('ORDER-36: files have their modes: anybody reads status and agents, nobody writes them', async ({
+  loaded,
+}) => {
   expect(await loaded.sh('cd /proc/swarm; stat -c "%n %a %u %g" status agents create destroy')).toBe(
     'status 444 0 0\nagents 444 0 0\ncreate 600 0 0\ndestroy 600 0 0',
   );
@@ -188,7 +194,7 @@ test('files have their modes: anybody reads status and agents, nobody writes the
   await loaded.swarm.destroy(id);
 });
 
-test('only CAP_SYS_ADMIN in the initial user namespace gives orders', async ({ loaded }) => {
+test('ORDER-37: only CAP_SYS_ADMIN in the initial user namespace gives orders', async ({ loaded }) => {
   const id = await loaded.swarm.create({});
   const status = await loaded.swarm.status();
   const rows: [who: string, launcher: string, error: string][] = [

@@ -3,7 +3,7 @@ import { attempts, violationsDuring } from '../support/guest.js';
 
 const PRIVILEGED = { namespace_flags: 95, privileged: true };
 
-test('by default an agent has null, zero, full, random, urandom, tty, ptmx and pts, and no other', async ({
+test('DEVICE-01: by default an agent has null, zero, full, random, urandom, tty, ptmx and pts, and no other', async ({
   loaded,
 }) => {
   const violations = await violationsDuring(loaded, async () => {
@@ -20,7 +20,7 @@ test('by default an agent has null, zero, full, random, urandom, tty, ptmx and p
   expect(terminal.stdout).not.toContain('EPERM');
 });
 
-test('an unlisted device is closed to reading, writing, both and by O_PATH, each counted', async ({
+test('DEVICE-02: an unlisted device is closed to reading, writing, both and by O_PATH, each counted', async ({
   loaded,
 }) => {
   const violations = await violationsDuring(loaded, async () => {
@@ -35,7 +35,7 @@ test('an unlisted device is closed to reading, writing, both and by O_PATH, each
   expect(attempts(unprivileged.stdout)).toEqual(['read EPERM']);
 });
 
-test('a rule allows just its accesses', async ({ loaded }) => {
+test('DEVICE-03: a rule allows just its accesses', async ({ loaded }) => {
   const tries = 'attempt read /dev/kmsg -- write /dev/kmsg x -- rdwr /dev/kmsg -- mknod /tmp/node c 1 11';
   const expected = {
     'c 1:11 r': ['read ok', 'write EPERM', 'rdwr EPERM', 'mknod EPERM'],
@@ -55,13 +55,13 @@ test('a rule allows just its accesses', async ({ loaded }) => {
   }
 });
 
-test('two rules together allow what neither does alone', async ({ loaded }) => {
+test('DEVICE-04: two rules together allow what neither does alone', async ({ loaded }) => {
   const request = { ...PRIVILEGED, devices: ['c 1:3 rw', 'c 1:11 r', 'c 1:11 w'] };
   const { stdout } = await loaded.swarm.run(request, 'attempt rdwr /dev/kmsg');
   expect(attempts(stdout)).toEqual(['rdwr ok']);
 });
 
-test('an empty list closes every device', async ({ loaded }) => {
+test('DEVICE-05: an empty list closes every device', async ({ loaded }) => {
   const { stdout } = await loaded.swarm.run(
     { devices: [] },
     'attempt read /dev/null -- write /dev/zero -- read /dev/urandom',
@@ -69,7 +69,7 @@ test('an empty list closes every device', async ({ loaded }) => {
   expect(attempts(stdout)).toEqual(['read EPERM', 'write EPERM', 'read EPERM']);
 });
 
-test('block devices are told apart by number', async ({ loaded }) => {
+test('DEVICE-06: block devices are told apart by number', async ({ loaded }) => {
   const request = { ...PRIVILEGED, devices: ['c 1:3 rw', 'b 7:0 m'] };
   const violations = await violationsDuring(loaded, async () => {
     const { stdout } = await loaded.swarm.run(
@@ -82,7 +82,7 @@ test('block devices are told apart by number', async ({ loaded }) => {
   await loaded.sh('rm -f /tmp/a');
 });
 
-test('another path to a device changes nothing', async ({ loaded }) => {
+test('DEVICE-08: another path to a device changes nothing', async ({ loaded }) => {
   await loaded.sh('mknod /srv/other c 1 11 && chmod 666 /srv/other');
   const { stdout } = await loaded.swarm.run(
     {},
@@ -92,7 +92,9 @@ test('another path to a device changes nothing', async ({ loaded }) => {
   await loaded.sh('rm -f /srv/other');
 });
 
-test('a terminal that is not listed stays closed to TIOCGPTPEER of a master that is', async ({ loaded }) => {
+test('DEVICE-07: a terminal that is not listed stays closed to TIOCGPTPEER of a master that is', async ({
+  loaded,
+}) => {
   const tries = 'attempt pty-peer -- rdwr /dev/ptmx';
   for (const [devices, seen, count] of [
     [['c 5:2 rw'], ['pty-peer EPERM', 'rdwr ok'], 1],

@@ -9,7 +9,7 @@ async function cgroupOf(guest: LoadedGuest): Promise<string> {
   return (await guest.swarm.inspect(agent?.id ?? 0)).cgroup ?? '';
 }
 
-test('a redirection on the second of the two lines is opened by the agent, one before it by root', async ({
+test('LIFE-12: a redirection on the second of the two lines is opened by the agent, one before it by root', async ({
   loaded,
 }) => {
   await loaded.sh('mkdir -m 700 -p /srv/roots');
@@ -23,7 +23,7 @@ test('a redirection on the second of the two lines is opened by the agent, one b
   await expectActive(loaded, 0);
 });
 
-test("a limit moves an agent out of its launcher's cgroup, with swap off and one end for all", async ({
+test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap off and one end for all", async ({
   loaded,
 }) => {
   const { line, release } = hold(loaded);
@@ -48,13 +48,13 @@ test("a limit moves an agent out of its launcher's cgroup, with swap off and one
   await expect.poll(async () => (await loaded.exec(`rmdir ${top}/launcher`)).code).toBe(0);
 });
 
-test('zombies count against pids_limit until process 1 waits for them', async ({ loaded }) => {
+test('LIFE-14: zombies count against pids_limit until process 1 waits for them', async ({ loaded }) => {
   const { stdout } = await loaded.swarm.launch({ pids_limit: 6 }, ['/usr/local/bin/moment', 'zombies']);
   expect(stdout).toBe('zombies 5, then EAGAIN\n');
   await expectActive(loaded, 0);
 });
 
-test('process 1 of an agent ignores SIGTERM unless it handles it', async ({ loaded }) => {
+test('LIFE-15: process 1 of an agent ignores SIGTERM unless it handles it', async ({ loaded }) => {
   const ends = async (program: string) => {
     await background(loaded, `launch '{"spawn":true}' ${program}`);
     await expectBorn(loaded, 1);
@@ -69,7 +69,7 @@ test('process 1 of an agent ignores SIGTERM unless it handles it', async ({ load
   expect(await ends(`/bin/sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'`), 'with one').toBe(true);
 });
 
-test("the smallest memory_limit starts no program, and a listed link lists all of a program's names", async ({
+test("LIFE-16, LIFE-17: the smallest memory_limit starts no program, and a listed link lists all of a program's names", async ({
   loaded,
 }) => {
   const { code } = await loaded.swarm.tryLaunch({ memory_limit: 65536 }, ['/bin/true']);

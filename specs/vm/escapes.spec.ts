@@ -8,7 +8,7 @@ import { expect, test } from '../support/fixtures.js';
 test.setTimeout(600_000);
 
 for (const [group, attempts] of Object.entries(CORPUS)) {
-  test(`attempts to escape end as the table says: ${group}`, async ({ loaded, stage }) => {
+  test(`ESCAPE-01: attempts to escape end as the table says: ${group}`, async ({ loaded, stage }) => {
     await loadDrivers(loaded, stage.kernel);
     for (const attempt of attempts) {
       if (attempt.arch && attempt.arch !== stage.kernel.arch) {

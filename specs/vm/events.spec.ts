@@ -26,7 +26,7 @@ const DENIED = `launch '{"spawn":true}' /usr/local/bin/attempt setns /proc/self/
 const EVENTS_OF_DENIED = 4;
 const TOGETHER = 100;
 
-test("an agent's life is told in order, numbered without gaps, on the monotonic clock", async ({
+test("EVENT-01: an agent's life is told in order, numbered without gaps, on the monotonic clock", async ({
   loaded,
 }) => {
   const before = Number((await loaded.sh('cat /proc/uptime')).split(' ')[0]);
@@ -64,7 +64,7 @@ test("an agent's life is told in order, numbered without gaps, on the monotonic 
   });
 });
 
-test('a violation says what it was about: the device and its access, the file, the rule', async ({
+test('EVENT-02: a violation says what it was about: the device and its access, the file, the rule', async ({
   loaded,
 }) => {
   // Root outside too: nothing but the rules denies.
@@ -88,7 +88,7 @@ test('a violation says what it was about: the device and its access, the file, t
   expect(forks).toMatchObject(Array(2).fill({ action: 'audit', rule: 'audit' }));
 });
 
-test('it says why an agent has gone', async ({ loaded }) => {
+test('EVENT-03: it says why an agent has gone', async ({ loaded }) => {
   const events = await loaded.swarm.eventsDuring(async () => {
     const id = await loaded.swarm.create({});
     await loaded.swarm.destroy(id);
@@ -108,7 +108,7 @@ test('it says why an agent has gone', async ({ loaded }) => {
   expect(origins).toEqual(['spawn', 'pid']);
 });
 
-test('a birth that fails is told with its step and its error', async ({ loaded }) => {
+test('EVENT-04: a birth that fails is told with its step and its error', async ({ loaded }) => {
   const events = await loaded.swarm.eventsDuring(async () => {
     const terminal = await loaded.terminal();
     await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
@@ -124,7 +124,7 @@ test('a birth that fails is told with its step and its error', async ({ loaded }
   });
 });
 
-test('names that a process chose itself are escaped: each line is JSON', async ({ loaded }) => {
+test('EVENT-05: names that a process chose itself are escaped: each line is JSON', async ({ loaded }) => {
   const name = 'a"b\\c\nd\té';
   await loaded.writeFile('/tmp/name', name);
   const events = await loaded.swarm.eventsDuring(() =>
@@ -139,18 +139,20 @@ test('names that a process chose itself are escaped: each line is JSON', async (
 });
 
 for (const how of ['poll', 'epoll']) {
-  test(`${how} waits for an event, and without one for its time`, async ({ loaded }) => {
+  test(`EVENT-06: ${how} waits for an event, and without one for its time`, async ({ loaded }) => {
     expect(await watching(loaded, `${how} 30000`, DENIED)).toEqual(['ready']);
     expect(await watching(loaded, `${how} 100`, '')).toEqual(['timeout']);
   });
 }
 
-test('a read without waiting is EAGAIN, one interrupted by a signal EINTR', async ({ loaded }) => {
+test('EVENT-07: a read without waiting is EAGAIN, one interrupted by a signal EINTR', async ({ loaded }) => {
   expect(await loaded.sh('events nonblock')).toBe('EAGAIN');
   expect(await watching(loaded, 'signal 100', '')).toEqual(['EINTR']);
 });
 
-test('every reader sees every event, each once and in order, and waits for it', async ({ loaded }) => {
+test('EVENT-08: every reader sees every event, each once and in order, and waits for it', async ({
+  loaded,
+}) => {
   const rounds = 25;
   const seen = await watching(
     loaded,
@@ -160,27 +162,31 @@ test('every reader sees every event, each once and in order, and waits for it', 
   expect(seen).toEqual(Array(4).fill(`${rounds * EVENTS_OF_DENIED} lines, 0 gaps, 0 lost`));
 });
 
-test('threads that share a descriptor share its events', async ({ loaded }) => {
+test('EVENT-09: threads that share a descriptor share its events', async ({ loaded }) => {
   const rounds = TOGETHER / EVENTS_OF_DENIED;
   expect(
     await watching(loaded, `shared 4 ${TOGETHER}`, `for i in $(seq ${rounds}); do ${DENIED}; done`),
   ).toEqual([`${TOGETHER} lines`]);
 });
 
-test('a reader begins with the oldest event that is kept, in pieces of any size', async ({ loaded }) => {
+test('EVENT-10: a reader begins with the oldest event that is kept, in pieces of any size', async ({
+  loaded,
+}) => {
   const whole = await loaded.sh('events pieces 65536');
   expect(whole.split('\n').length).toBeGreaterThan(TOGETHER);
   for (const size of [1, 7, 200, 1000]) expect(await loaded.sh(`events pieces ${size}`)).toBe(whole);
 });
 
-test('an open events file holds the module', async ({ loaded }) => {
+test('EVENT-11: an open events file holds the module', async ({ loaded }) => {
   const { stdout } = await loaded.exec(
     'exec 4</proc/swarm/events; rmmod swarm_guard 2>&1; exec 4<&-; echo closed',
   );
   expect(stdout).toMatch(/in use\nclosed\n$/);
 });
 
-test('a privileged agent sees its own events alone, with its own process ids', async ({ loaded }) => {
+test('EVENT-12: a privileged agent sees its own events alone, with its own process ids', async ({
+  loaded,
+}) => {
   await loaded.swarm.run({}, 'attempt setns /proc/self/ns/uts');
   const { stdout, id } = await loaded.swarm.run(
     { privileged: true, namespace_flags: 127 - 32 },
@@ -193,7 +199,7 @@ test('a privileged agent sees its own events alone, with its own process ids', a
   expect(lines[2]).toMatch(/"pid":\d,/);
 });
 
-test('inherited from root, an events file shows an agent nothing of others', async ({ loaded }) => {
+test('EVENT-13: inherited from root, an events file shows an agent nothing of others', async ({ loaded }) => {
   const other = await loaded.swarm.create({ name: 'secret' });
   const { stdout } = await loaded.swarm.run(
     {},

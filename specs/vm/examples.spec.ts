@@ -17,7 +17,7 @@ const ENDED = {
 };
 
 for (const [name, ended] of Object.entries(ENDED)) {
-  test(`docs/examples/${name} starts an agent with a limit, shows it and ends it`, async ({
+  test(`DEMO-05: docs/examples/${name} starts an agent with a limit, shows it and ends it`, async ({
     loaded,
     stage,
   }) => {
@@ -42,6 +42,6 @@ for (const [name, ended] of Object.entries(ENDED)) {
   });
 }
 
-test('every example is run', async () => {
+test('DEMO-06: every example is run', async () => {
   expect((await readdir(EXAMPLES)).sort()).toEqual(Object.keys(ENDED).sort());
 });

@@ -41,7 +41,7 @@ async function insert(guest: BootedGuest, stage: Stage, name: string): Promise<v
   await guest.sh('insmod /tmp/inserted.ko');
 }
 
-test('an agent executes what is listed and nothing else, by every call', async ({ loaded }) => {
+test('EXEC-01: an agent executes what is listed and nothing else, by every call', async ({ loaded }) => {
   const tries = [
     ...EXEC.slice(0, 3).map((how) => `${how} /bin/true`),
     ...EXEC.map((how) => `${how} /bin/echo`),
@@ -53,7 +53,7 @@ test('an agent executes what is listed and nothing else, by every call', async (
   expect(any, 'an empty list is none').toEqual({ seen: ['execve ok'], violations: 0 });
 });
 
-test('the execve that starts the program counts', async ({ loaded }) => {
+test('EXEC-02: the execve that starts the program counts', async ({ loaded }) => {
   for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
     const violations = await violationsDuring(loaded, async () => {
       const { code, stderr } = await loaded.swarm.tryLaunch(
@@ -71,7 +71,7 @@ test('the execve that starts the program counts', async ({ loaded }) => {
   }
 });
 
-test('a path that ends in / means the tree under it, on its file system', async ({ loaded }) => {
+test('EXEC-03: a path that ends in / means the tree under it, on its file system', async ({ loaded }) => {
   await prepare(loaded);
   await loaded.sh(`cd /srv/x && mkdir -p tree/a/b tree/m tree-2 && cp program tree/a/b/p && cp program tree/p
     cp program tree-2/p && mount -t tmpfs tmpfs tree/m && cp program tree/m/p`);
@@ -103,7 +103,9 @@ test('a path that ends in / means the tree under it, on its file system', async 
   await loaded.sh('umount /srv/x/tree/m');
 });
 
-test('a script needs its interpreter, and an interpreter its script, on the list', async ({ loaded }) => {
+test('EXEC-04: a script needs its interpreter, and an interpreter its script, on the list', async ({
+  loaded,
+}) => {
   await prepare(loaded);
   await loaded.writeFile('/srv/x/script', '#!/bin/sh\nexit 0\n', '755');
   await loaded.writeFile('/srv/x/env', '#!/usr/bin/env sh\nexit 0\n', '755');
@@ -125,7 +127,10 @@ test('a script needs its interpreter, and an interpreter its script, on the list
   expect(read.violations).toBe(0);
 });
 
-test('binfmt_misc: both the file and its interpreter have to be listed', async ({ loaded, stage }) => {
+test('EXEC-05: binfmt_misc: both the file and its interpreter have to be listed', async ({
+  loaded,
+  stage,
+}) => {
   await prepare(loaded);
   await insert(loaded, stage, 'fs/binfmt_misc');
   await loaded.sh(`mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
@@ -146,7 +151,7 @@ test('binfmt_misc: both the file and its interpreter have to be listed', async (
   );
 });
 
-test('by a descriptor it is the same file; a memfd and what has no name are never listed', async ({
+test('EXEC-06: by a descriptor it is the same file; a memfd and what has no name are never listed', async ({
   loaded,
 }) => {
   await prepare(loaded);
@@ -167,7 +172,7 @@ test('by a descriptor it is the same file; a memfd and what has no name are neve
   expect((await under(loaded, request, EXECFD, 'unlinked /srv/x/program')).seen).toEqual(['unlinked ok']);
 });
 
-test('hard links, symlinks and bind mounts lead to the same file', async ({ loaded }) => {
+test('EXEC-07: hard links, symlinks and bind mounts lead to the same file', async ({ loaded }) => {
   await prepare(loaded);
   await loaded.sh(`cd /srv/x && mkdir -p tree outside bound && cp program tree/p && cp program outside/p
     ln program hard && ln -s program soft && ln -s tree dir && touch over && mount --bind program over
@@ -198,7 +203,7 @@ test('hard links, symlinks and bind mounts lead to the same file', async ({ load
   await loaded.sh('umount /srv/x/over /srv/x/bound /srv/x/tree/in');
 });
 
-test('files are the ones there were when the agent was created', async ({ loaded }) => {
+test('EXEC-08: files are the ones there were when the agent was created', async ({ loaded }) => {
   await prepare(loaded);
   await loaded.sh(
     'cd /srv/x && mkdir -m 777 tree && cp program tree/p && cp program other && cp program another',
@@ -221,7 +226,10 @@ test('files are the ones there were when the agent was created', async ({ loaded
   ]);
 });
 
-test('overlayfs: the file of the mount that was named, not those below it', async ({ loaded, stage }) => {
+test('EXEC-09: overlayfs: the file of the mount that was named, not those below it', async ({
+  loaded,
+  stage,
+}) => {
   await prepare(loaded);
   await insert(loaded, stage, 'fs/overlayfs/overlay');
   // One with a dynamic loader, and so with more than itself to map.
@@ -246,7 +254,9 @@ test('overlayfs: the file of the mount that was named, not those below it', asyn
   await loaded.sh('umount /srv/x/merged /srv/x/up && rmmod overlay');
 });
 
-test('a path that names no file, or the wrong kind, is refused and creates nothing', async ({ loaded }) => {
+test('EXEC-14: a path that names no file, or the wrong kind, is refused and creates nothing', async ({
+  loaded,
+}) => {
   await loaded.sh('ln -sfn /nowhere /tmp/dangling; ln -sfn loop /tmp/loop');
   const before = await loaded.swarm.status();
   const rows: [paths: string[], message: RegExp][] = [
@@ -271,7 +281,7 @@ test('a path that names no file, or the wrong kind, is refused and creates nothi
   expect(await loaded.swarm.status()).toEqual(before);
 });
 
-test('paths are followed as the writer sees them', async ({ loaded }) => {
+test('EXEC-15: paths are followed as the writer sees them', async ({ loaded }) => {
   await prepare(loaded);
   const inside = `mount -t tmpfs tmpfs /srv/x && cp ${EXECFD} /srv/x/program && launch '${JSON.stringify({
     spawn: true,
@@ -290,7 +300,7 @@ const inUse = async (guest: LoadedGuest) => {
   return Number(await guest.sh(lines.join('\n')));
 };
 
-test('agents with the same list share one, in whatever order it was given', async ({ loaded }) => {
+test('EXEC-16: agents with the same list share one, in whatever order it was given', async ({ loaded }) => {
   const lists = [
     ['/bin/true', '/bin/sh', '/usr/local/'],
     ['/usr/local/', '/usr/bin/true', '/bin/dash', '/usr/bin/sh'],
@@ -312,7 +322,7 @@ test('agents with the same list share one, in whatever order it was given', asyn
   await expect.poll(() => inUse(loaded), 'and all is given back').toBeLessThan(before + 200);
 });
 
-test('a listed file keeps its file system mounted until the agent is gone, or the module', async ({
+test('EXEC-17: a listed file keeps its file system mounted until the agent is gone, or the module', async ({
   loaded,
 }) => {
   const mounted = async (request: AgentRequest, guest = loaded) => {
@@ -335,7 +345,7 @@ test('a listed file keeps its file system mounted until the agent is gone, or th
   await again.swarm.destroy(id);
 });
 
-test('renaming directories meanwhile neither denies nor allows', async ({ loaded }) => {
+test('EXEC-18: renaming directories meanwhile neither denies nor allows', async ({ loaded }) => {
   await prepare(loaded);
   await loaded.sh(
     'cd /srv/x && mkdir -p deep/1/2/3/4/5 other storm/a storm/b && cp program deep/1/2/3/4/5/p && cp program other/p',
@@ -353,7 +363,7 @@ test('renaming directories meanwhile neither denies nor allows', async ({ loaded
   );
 });
 
-test('execveat with AT_EXECVE_CHECK is answered as execve would be, and ends no birth', async ({
+test('EXEC-11: execveat with AT_EXECVE_CHECK is answered as execve would be, and ends no birth', async ({
   loaded,
 }) => {
   const seen = await listed(loaded, ['/bin/true'], 'check /bin/true', 'check /bin/echo', 'execve /bin/echo');
@@ -364,7 +374,7 @@ test('execveat with AT_EXECVE_CHECK is answered as execve would be, and ends no 
   expect(any).toEqual({ seen: ['check ok', 'check EACCES'], violations: 0 });
 });
 
-test('the rule on execve and exec_paths are asked apart, and "unlisted" is what becomes of other files', async ({
+test('EXEC-10: the rule on execve and exec_paths are asked apart, and "unlisted" is what becomes of other files', async ({
   loaded,
 }) => {
   const rows: [AgentRequest, seen: string[], violations: number][] = [
@@ -392,7 +402,7 @@ test('the rule on execve and exec_paths are asked apart, and "unlisted" is what 
   await expectActive(loaded, 0);
 });
 
-test('a file in the place of the dynamic loader that a listed program names is an unlisted one', async ({
+test('EXEC-12: a file in the place of the dynamic loader that a listed program names is an unlisted one', async ({
   loaded,
 }) => {
   await prepare(loaded);
@@ -416,7 +426,7 @@ test('a file in the place of the dynamic loader that a listed program names is a
   await expectActive(loaded, 0);
 });
 
-test('equal files through two mounts are two lists: each tells its own, and keeps its own mount', async ({
+test('EXEC-13: equal files through two mounts are two lists: each tells its own, and keeps its own mount', async ({
   loaded,
 }) => {
   await prepare(loaded);

@@ -34,7 +34,9 @@ for (const [how, threads] of [
   ['one thread', 1],
   ['four threads', 4],
 ] as const)
-  test(`a flood of violations by ${how} is told at a rate, and summed up exactly`, async ({ loaded }) => {
+  test(`EVENT-14: a flood of violations by ${how} is told at a rate, and summed up exactly`, async ({
+    loaded,
+  }) => {
     const COUNT = 20_000;
     let seconds = 0;
     const events = await loaded.swarm.eventsDuring(async () => {
@@ -58,7 +60,9 @@ for (const [how, threads] of [
     });
   });
 
-test('the sum is told soon after a flood, though the agent lives on and does nothing', async ({ loaded }) => {
+test('EVENT-15: the sum is told soon after a flood, though the agent lives on and does nothing', async ({
+  loaded,
+}) => {
   const COUNT = 5000;
   const { line, release } = hold(loaded);
   const before = (await loaded.swarm.events()).at(-1)?.seq ?? 0;
@@ -76,7 +80,7 @@ test('the sum is told soon after a flood, though the agent lives on and does not
   await expectActive(loaded, 0);
 });
 
-test('a flood overwrites nothing that is told of the life of agents, and what is lost is known', async ({
+test('EVENT-16: a flood overwrites nothing that is told of the life of agents, and what is lost is known', async ({
   booted,
   module,
 }) => {
@@ -114,7 +118,7 @@ test('a flood overwrites nothing that is told of the life of agents, and what is
   await guest.unload();
 });
 
-test('the module is unloaded while a sum waits to be told', async ({ booted, module }) => {
+test('EVENT-17: the module is unloaded while a sum waits to be told', async ({ booted, module }) => {
   const guest = await load(booted, module.ko);
   for (let round = 0; round < 3; round++) {
     // Registered again when its process has gone, so that nothing of it is told.

@@ -5,17 +5,20 @@ import { GuestCommandError } from '../../harness/guest/errors.js';
 import { InfrastructureError } from '../../harness/util/errors.js';
 import { Stage } from '../support/stage.js';
 
-test('how guests are run is found out by trying, and said with its reason', ({ stage }) => {
+test('GUEST-04: how guests are run is found out by trying, and said with its reason', ({ stage }) => {
   expect(stage.acceleration).toMatch(/^(kvm: a stock kernel boots under KVM|tcg: .*KVM.*)$/);
 });
 
-test('it runs the kernel that was asked for, with what finds memory errors', async ({ booted, stage }) => {
+test('GUEST-05: it runs the kernel that was asked for, with what finds memory errors', async ({
+  booted,
+  stage,
+}) => {
   expect(await booted.sh('uname -r')).toBe(stage.kernel.release);
   const finders = stage.kernel.checks === 'debug' ? '' : '.*slub_debug=FZPU.*kfence\\.sample_interval=1';
   expect(await booted.sh('cat /proc/cmdline')).toMatch(new RegExp(`panic_on_warn=1${finders}`));
 });
 
-test('a guest that does not come up is trouble with the machinery, told with what its console said', async ({
+test('GUEST-07: a guest that does not come up is trouble with the machinery, told with what its console said', async ({
   stage,
 }) => {
   const lost = await Stage.prepare(stage.kernel.name, { append: 'rdinit=/nowhere' });
@@ -27,7 +30,7 @@ test('a guest that does not come up is trouble with the machinery, told with wha
   );
 });
 
-test('… and where its CPUs are, when it does nothing', async ({ stage }) => {
+test('GUEST-08: the error of a guest that hangs says where its CPUs are', async ({ stage }) => {
   const idle = await Stage.prepare(stage.kernel.name, { append: 'rdinit=/bin/sleep -- 3600', bootMs: 5_000 });
   const error = await idle.rebooted('idle').catch((thrown: unknown) => thrown);
   await idle.discard();
@@ -37,7 +40,7 @@ test('… and where its CPUs are, when it does nothing', async ({ stage }) => {
   );
 });
 
-test('two guests from one snapshot draw different random numbers and know the time', async ({
+test('GUEST-10: two guests from one snapshot draw different random numbers and know the time', async ({
   booted,
   stage,
 }) => {
@@ -52,7 +55,7 @@ test('two guests from one snapshot draw different random numbers and know the ti
   }
 });
 
-test('a command tells its exit status, its signal and both outputs, and does not wait for ever', async ({
+test('GUEST-11: a command tells its exit status, its signal and both outputs, and does not wait for ever', async ({
   booted,
 }) => {
   expect(await booted.exec('cat; echo oops >&2; exit 3', { stdin: 'in\n' })).toMatchObject({
@@ -66,7 +69,7 @@ test('a command tells its exit status, its signal and both outputs, and does not
   await booted.sh('pkill sleep -n; true');
 });
 
-test('a command may be of any length, and still reads what it is given', async ({ booted }) => {
+test('GUEST-13: a command may be of any length, and still reads what it is given', async ({ booted }) => {
   for (const length of [8_000, 9_500, 200_000]) {
     const text = 'x'.repeat(length);
     const line = `read -r line; text=${text}; echo "$line \${#text} $0"; ls /run | grep -c ^command- >&2; exit 4`;
@@ -78,7 +81,7 @@ test('a command may be of any length, and still reads what it is given', async (
   }
 });
 
-test('a command is heard while it runs, and spoken to', async ({ booted }) => {
+test('GUEST-20: a command is heard while it runs, and spoken to', async ({ booted }) => {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const heard = (stream: PassThrough) =>
     new Promise<string>((resolve) =>
@@ -97,7 +100,7 @@ test('a command is heard while it runs, and spoken to', async ({ booted }) => {
   expect(await done).toMatchObject({ code: 5, stdout: '', stderr: '' });
 });
 
-test('a command that a signal ends has its number, and one that is given up says what it printed', async ({
+test('GUEST-12: a command that a signal ends has its number, and one that is given up says what it printed', async ({
   booted,
 }) => {
   for (const [signal, code] of [
@@ -118,13 +121,15 @@ test('a command that a signal ends has its number, and one that is given up says
   await booted.sh('pkill sleep -n; true');
 });
 
-test('a program is run with its arguments as they are given, whatever is in them', async ({ booted }) => {
+test('GUEST-17: a program is run with its arguments as they are given, whatever is in them', async ({
+  booted,
+}) => {
   const words = ['', "it's", '$HOME `id` "*"', 'a\nb', '\\'];
   const { stdout } = await booted.exec(['printf', '[%s]', ...words]);
   expect(stdout).toBe(words.map((word) => `[${word}]`).join(''));
 });
 
-test('a command is given up when the caller says so, and the guest goes on', async ({ booted }) => {
+test('GUEST-18: a command is given up when the caller says so, and the guest goes on', async ({ booted }) => {
   const late = new AbortController();
   const running = booted.exec(['sleep', '60'], { signal: late.signal });
   setTimeout(() => {
@@ -137,7 +142,7 @@ test('a command is given up when the caller says so, and the guest goes on', asy
   await expect(booted.exec('true', { signal: late.signal })).rejects.toThrow('no longer wanted');
 });
 
-test('an error says what the command was, how it ended and what it printed; the guest knows its last commands', async ({
+test('GUEST-19: an error says what the command was, how it ended and what it printed; the guest knows its last commands', async ({
   booted,
 }) => {
   const line = 'echo out; echo err >&2; exit 3';
@@ -153,14 +158,18 @@ test('an error says what the command was, how it ended and what it printed; the 
   ]);
 });
 
-test('a terminal whose shell has ended says so, rather than waiting for a prompt', async ({ booted }) => {
+test('GUEST-14: a terminal whose shell has ended says so, rather than waiting for a prompt', async ({
+  booted,
+}) => {
   const terminal = await booted.terminal();
   await expect(terminal.type('echo bye; exit')).rejects.toThrow(
     /^the shell of this terminal has ended, before a prompt came: echo bye; exit\nbye/,
   );
 });
 
-test('a guest is as specs expect it, whatever its kernel is configured with', async ({ booted }) => {
+test('GUEST-06: a guest is as specs expect it, whatever its kernel is configured with', async ({
+  booted,
+}) => {
   expect(await booted.sh('cat /proc/sys/fs/protected_hardlinks')).toBe('1');
   expect(await booted.sh('ls /sys/kernel/slab /proc/slabinfo | wc -l').then(Number)).toBeGreaterThan(50);
   const devices = await booted.sh("unshare --net sh -c 'sed 1,2d /proc/self/net/dev' | cut -d: -f1");

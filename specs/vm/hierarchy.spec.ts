@@ -33,7 +33,7 @@ async function expectLimitsWork(guest: LoadedGuest): Promise<void> {
   await expectActive(guest, 0);
 }
 
-test('cgroup2 remounted with other options: agents have their limits, and the options stay', async ({
+test('CGROUP-01: cgroup2 remounted with other options: agents have their limits, and the options stay', async ({
   booted,
   module,
 }) => {
@@ -57,7 +57,7 @@ for (const [how, hide, show] of [
   ['unmounted', `umount ${TOP}`, `mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 ${TOP}`],
   ['mounted over', `mount -t tmpfs none ${TOP}`, `umount ${TOP}`],
 ] as const) {
-  test(`cgroup2 ${how}: agents have their limits, whether loaded before or after`, async ({
+  test(`CGROUP-02: cgroup2 ${how}: agents have their limits, whether loaded before or after`, async ({
     booted,
     module,
   }) => {
@@ -73,14 +73,16 @@ for (const [how, hide, show] of [
   });
 }
 
-test('a launcher in a mount namespace without cgroup2 starts agents with limits', async ({ loaded }) => {
+test('CGROUP-03: a launcher in a mount namespace without cgroup2 starts agents with limits', async ({
+  loaded,
+}) => {
   const under = `unshare --mount sh -c 'umount -l ${TOP}; exec "$@"' sh`;
   const forks = ['/usr/local/bin/consume', 'processes', '50'];
   expect((await loaded.swarm.launch({ pids_limit: 10 }, forks, { under })).stdout).toBe('9 EAGAIN\n');
   await expectGone(loaded);
 });
 
-test("a running agent's directory removed by root: it goes on under its other rules, and ends cleanly", async ({
+test("CGROUP-04: a running agent's directory removed by root: it goes on under its other rules, and ends cleanly", async ({
   loaded,
 }) => {
   const agent = await start(loaded, LIMITED, 'while attempt setns /proc/self/ns/uts; do sleep 0.2; done');
@@ -96,7 +98,7 @@ test("a running agent's directory removed by root: it goes on under its other ru
   expect(await loaded.kernelLog()).not.toContain('swarm_guard');
 });
 
-test('the parents of the directories removed by root: an error that says so, agents without limits work', async ({
+test('CGROUP-05: the parents of the directories removed by root: an error that says so, agents without limits work', async ({
   booted,
   module,
 }) => {
@@ -123,7 +125,7 @@ test('the parents of the directories removed by root: an error that says so, age
   await again.unload();
 });
 
-test('controllers switched off all the way up: EOPNOTSUPP with field and controller, and on again', async ({
+test('CGROUP-06: controllers switched off all the way up: EOPNOTSUPP with field and controller, and on again', async ({
   loaded,
 }) => {
   const files = (parent: string) => [
@@ -151,7 +153,7 @@ test('controllers switched off all the way up: EOPNOTSUPP with field and control
   await expectLimitsWork(loaded);
 });
 
-test('a frozen agent is destroyed', async ({ loaded }) => {
+test('CGROUP-07: a frozen agent is destroyed', async ({ loaded }) => {
   const agent = await start(loaded, LIMITED, 'consume wait & consume wait');
   await loaded.sh(`echo 1 >${agent.dir}/cgroup.freeze`);
   await expect.poll(() => loaded.sh(`cat ${agent.dir}/cgroup.events`)).toContain('frozen 1');
@@ -160,7 +162,7 @@ test('a frozen agent is destroyed', async ({ loaded }) => {
   await expectGone(loaded);
 });
 
-test('born into a frozen cgroup it does not run until it is thawed, nor once it is destroyed', async ({
+test('CGROUP-08: born into a frozen cgroup it does not run until it is thawed, nor once it is destroyed', async ({
   loaded,
 }) => {
   for (const thaw of [true, false]) {
@@ -184,7 +186,7 @@ test('born into a frozen cgroup it does not run until it is thawed, nor once it 
   }
 });
 
-test('cgroups that a privileged agent makes below its own go with it', async ({ loaded }) => {
+test('CGROUP-09: cgroups that a privileged agent makes below its own go with it', async ({ loaded }) => {
   const line = [
     `mount -t cgroup2 none ${TOP}`,
     `mkdir -p ${TOP}/a/b/c ${TOP}/a/d ${TOP}/e ${TOP}/a/.f/.g`,
@@ -203,7 +205,7 @@ for (const [how, end] of [
   ['is destroyed', (guest: LoadedGuest, agent: { id: number }) => guest.swarm.destroy(agent.id)],
   ['ends by itself', (guest: LoadedGuest, agent: { pid: number }) => guest.sh(`kill -9 ${agent.pid}`)],
 ] as const) {
-  test(`processes that root has put into an agent's cgroup, or below, are killed when the agent ${how}`, async ({
+  test(`CGROUP-10: processes that root has put into an agent's cgroup, or below, are killed when the agent ${how}`, async ({
     loaded,
   }) => {
     const agent = await start(loaded);
@@ -221,7 +223,7 @@ for (const [how, end] of [
   });
 }
 
-test("a process in an agent's cgroup that cannot be killed keeps the directory, not the agent; after loading again its name is passed over", async ({
+test("CGROUP-11: a process in an agent's cgroup that cannot be killed keeps the directory, not the agent; after loading again its name is passed over", async ({
   booted,
   module,
 }) => {
@@ -258,7 +260,7 @@ test("a process in an agent's cgroup that cannot be killed keeps the directory, 
   await booted.sh(`rmdir ${TOP}/swarm; echo -memory -cpu -pids >${TOP}/cgroup.subtree_control`);
 });
 
-test('unloading disables the controllers that loading has enabled, unless another cgroup may use them', async ({
+test('CGROUP-12: unloading disables the controllers that loading has enabled, unless another cgroup may use them', async ({
   booted,
   module,
 }) => {

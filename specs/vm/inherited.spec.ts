@@ -49,7 +49,9 @@ function seen(stdout: string): Record<string, string> {
 }
 
 for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
-  test(`by ${via} a launcher's privileges are reset and what only restricts is kept`, async ({ loaded }) => {
+  test(`BIRTH-12: by ${via} a launcher's privileges are reset and what only restricts is kept`, async ({
+    loaded,
+  }) => {
     const outside = seen(await loaded.sh('inherit set inherit look'));
     expect(outside, 'what is set is there').toMatchObject({ ...KEPT, 'ioprio class': '1', flusher: '1' });
     // READ_IMPLIES_EXEC does not outlast the execve of a program that says otherwise.
@@ -61,13 +63,13 @@ for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
   });
 }
 
-test('a privileged agent keeps securebits alone of these', async ({ loaded }) => {
+test('BIRTH-13: a privileged agent keeps securebits alone of these', async ({ loaded }) => {
   const request = { namespace_flags: 95, privileged: true };
   const { stdout } = await loaded.swarm.launch(request, LOOK, { under: 'inherit set' });
   expect(seen(stdout)).toEqual({ ...RESET, ...KEPT, securebits: '0x44' });
 });
 
-test('a launcher is as dumpable after a birth as before it, also after one that fails', async ({
+test('BIRTH-14: a launcher is as dumpable after a birth as before it, also after one that fails', async ({
   booted,
   module,
   stage,
@@ -98,7 +100,11 @@ test('a launcher is as dumpable after a birth as before it, also after one that 
   await guest.unload();
 });
 
-test('real-time scheduling is dropped before the cgroup is joined', async ({ booted, module, stage }) => {
+test('BIRTH-18: real-time scheduling is dropped before the cgroup is joined', async ({
+  booted,
+  module,
+  stage,
+}) => {
   const guest = await load(booted, module.ko);
   await guest.upload(
     join(await buildTestModules(stage.kernel, 'rivals'), 'swarm_redirect.ko'),
@@ -117,7 +123,7 @@ test('real-time scheduling is dropped before the cgroup is joined', async ({ boo
   await guest.unload();
 });
 
-test('the authority over a key that is asked for, and the keyring that has it, stay with the launcher', async ({
+test('BIRTH-15: the authority over a key that is asked for, and the keyring that has it, stay with the launcher', async ({
   loaded,
 }) => {
   const inherit = '/usr/local/bin/inherit';

@@ -124,7 +124,7 @@ const TABLES: Record<string, Row[]> = {
 const kinds = (answers: Answer[]) => answers.map(({ kind }) => kind);
 
 for (const [what, rows] of Object.entries(TABLES)) {
-  test(`${rows.length} wrong ${what} are refused, each at its byte`, async ({ loaded }) => {
+  test(`ORDER-19: ${rows.length} wrong ${what} are refused, each at its byte`, async ({ loaded }) => {
     const before = await loaded.swarm.status();
     for (const [name, input, field = ''] of rows) {
       const text = input.replace('▲', '');
@@ -139,7 +139,7 @@ for (const [what, rows] of Object.entries(TABLES)) {
   });
 }
 
-test('what is no whole object yet is neither refused nor created', async ({ loaded }) => {
+test('ORDER-20: what is no whole object yet is neither refused nor created', async ({ loaded }) => {
   const before = await loaded.swarm.status();
   const starts = [
     '{',
@@ -160,7 +160,9 @@ test('what is no whole object yet is neither refused nor created', async ({ load
   expect(await loaded.swarm.status()).toEqual(before);
 });
 
-test('an object may have 4,096 bytes; a longer one is E2BIG, whatever it holds', async ({ loaded }) => {
+test('ORDER-21: an object may have 4,096 bytes; a longer one is E2BIG, whatever it holds', async ({
+  loaded,
+}) => {
   const padded = (length: number) => `{${' '.repeat(length - 2)}}`;
   const fits = await loaded.swarm.write(`\n${padded(4096)}`);
   expect([fits.writes, kinds(fits.answers)]).toEqual([[4097], ['created']]);
@@ -179,7 +181,7 @@ test('an object may have 4,096 bytes; a longer one is E2BIG, whatever it holds',
   expect(kinds(among.answers)).toEqual(['created', 'refused', 'created']);
 });
 
-test('a later write on the same descriptor works after any error', async ({ loaded }) => {
+test('ORDER-22: a later write on the same descriptor works after any error', async ({ loaded }) => {
   const long = `{"name":"${'x'.repeat(9000)}"}`;
   const controls = ['{"name":"a\0b"}', '{"name":"a\nb"}', '{"name":"a\\\tb"}'];
   for (const bad of ['{"x":1}', ...controls, '\xff{"', '}}', `${DEEP}{`, '["', long, long.slice(0, -2)]) {
@@ -192,14 +194,16 @@ test('a later write on the same descriptor works after any error', async ({ load
   }
 });
 
-test('garbage among objects costs the rest of its line', async ({ loaded }) => {
+test('ORDER-23: garbage among objects costs the rest of its line', async ({ loaded }) => {
   for (const bad of ['garbage', '{"name":"a\tb"}', `${DEEP}{`, '\0', '}']) {
     const { answers } = await loaded.swarm.write(`{}${bad} {}\n{}\n`);
     expect({ bad, kinds: kinds(answers) }).toEqual({ bad, kinds: ['created', 'refused', 'created'] });
   }
 });
 
-test('what cannot be done now has an error of its own and leaves nothing behind', async ({ loaded }) => {
+test('ORDER-24: what cannot be done now has an error of its own and leaves nothing behind', async ({
+  loaded,
+}) => {
   const pid = await background(loaded, 'sleep 60');
   const before = await loaded.swarm.status();
   const rows: [name: string, error: string, pid: number][] = [
@@ -219,7 +223,7 @@ test('what cannot be done now has an error of its own and leaves nothing behind'
   await loaded.sh(`kill ${pid}`);
 });
 
-test('a thread that is armed cannot be armed again', async ({ loaded }) => {
+test('ORDER-25: a thread that is armed cannot be armed again', async ({ loaded }) => {
   const before = (await loaded.swarm.status()).created;
   const { writes, answers } = await loaded.swarm.write('{"spawn":true}'.repeat(2), 14);
   expect(writes).toEqual([14, 'EBUSY']);

@@ -20,7 +20,7 @@ const DEFAULTS = {
   devpts: true,
 };
 
-test('a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
+test('INSPECT-01: a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
   const id = await loaded.swarm.create({});
   expect(await loaded.swarm.inspect(id)).toEqual({
     id,
@@ -37,7 +37,9 @@ test('a registered agent is told with its policy, defaults filled in', async ({ 
   await loaded.swarm.destroy(id);
 });
 
-test('what is printed makes an equal agent: every key comes back as it was given', async ({ loaded }) => {
+test('INSPECT-02: what is printed makes an equal agent: every key comes back as it was given', async ({
+  loaded,
+}) => {
   const policy = {
     memory_limit: 65537,
     cpu_quota: 150,
@@ -69,7 +71,9 @@ test('what is printed makes an equal agent: every key comes back as it was given
   await loaded.swarm.destroy(id, again);
 });
 
-test('a running agent is told with its members, namespaces, cgroup, ids and counters', async ({ loaded }) => {
+test('INSPECT-03: a running agent is told with its members, namespaces, cgroup, ids and counters', async ({
+  loaded,
+}) => {
   const running = loaded.swarm.run(
     { memory_limit: 1 << 26, pids_limit: 20, syscalls: { thread: 'audit' } },
     'attempt setns /proc/self/ns/uts -- setns /proc/self/ns/net -- thread; sleep 100 & wait',
@@ -95,7 +99,7 @@ test('a running agent is told with its members, namespaces, cgroup, ids and coun
   await expectActive(loaded, 0);
 });
 
-test('an armed agent says so', async ({ loaded }) => {
+test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
   const terminal = await loaded.terminal();
   await terminal.type(`echo '{"spawn":true,"cpu_quota":5}' >/proc/swarm/create`);
   const [{ id } = { id: 0 }] = await loaded.swarm.agents();
@@ -109,7 +113,7 @@ test('an armed agent says so', async ({ loaded }) => {
   await expectActive(loaded, 0);
 });
 
-test('a hundred members are told whole, in pieces of any size', async ({ loaded }) => {
+test('INSPECT-05: a hundred members are told whole, in pieces of any size', async ({ loaded }) => {
   const running = loaded.swarm.run({}, 'for i in $(seq 100); do sleep 100 & done; wait');
   await expect
     .poll(async () => {
@@ -125,7 +129,9 @@ test('a hundred members are told whole, in pieces of any size', async ({ loaded 
   await running;
 });
 
-test('what is no id, or nobody’s, is refused, and the answer before stays', async ({ loaded }) => {
+test('INSPECT-06: what is no id, or nobody’s, is refused, and the answer before stays', async ({
+  loaded,
+}) => {
   const id = await loaded.swarm.create({});
   const ask = async (text: string) =>
     (await loaded.exec('swarmio /proc/swarm/inspect', { stdin: text })).stderr.trim();
@@ -144,7 +150,9 @@ test('what is no id, or nobody’s, is refused, and the answer before stays', as
   await loaded.swarm.destroy(id);
 });
 
-test('it is for who may give orders, and no member may, whoever opened it', async ({ loaded }) => {
+test('INSPECT-07: it is for who may give orders, and no member may, whoever opened it', async ({
+  loaded,
+}) => {
   const id = await loaded.swarm.create({});
   const { stdout, stderr } = await loaded.swarm.launch(
     {},

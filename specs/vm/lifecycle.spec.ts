@@ -5,7 +5,7 @@ import { reload } from '../support/loaded-guest.js';
 /** Without a pid namespace, children outlive the first process. */
 const SHARED_PIDS = 126;
 
-test('an agent ends with its last process, not with its first', async ({ loaded }) => {
+test('LIFE-01: an agent ends with its last process, not with its first', async ({ loaded }) => {
   const before = await loaded.swarm.status();
   const { id } = await loaded.swarm.run(
     { namespace_flags: SHARED_PIDS },
@@ -22,13 +22,13 @@ test('an agent ends with its last process, not with its first', async ({ loaded 
   expect(after.destroyed - before.destroyed).toBe(1);
 });
 
-test('with a pid namespace everything ends with its first process', async ({ loaded }) => {
+test('LIFE-02: with a pid namespace everything ends with its first process', async ({ loaded }) => {
   await loaded.swarm.run({}, '(setsid sleep 1000 >/dev/null 2>&1 &)');
   await expectActive(loaded, 0);
   await expect.poll(() => loaded.sh('pgrep -fx "sleep 1000" || true')).toBe('');
 });
 
-test('an armed thread that exits without forking takes its agent with it', async ({ loaded }) => {
+test('LIFE-03: an armed thread that exits without forking takes its agent with it', async ({ loaded }) => {
   const before = await loaded.swarm.status();
   await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
   await expectActive(loaded, 0);
@@ -36,7 +36,7 @@ test('an armed thread that exits without forking takes its agent with it', async
   expect([after.created - before.created, after.destroyed - before.destroyed]).toEqual([1, 1]);
 });
 
-test('a launcher killed between arming and forking takes its agent with it', async ({ loaded }) => {
+test('LIFE-10: a launcher killed between arming and forking takes its agent with it', async ({ loaded }) => {
   const terminal = await loaded.terminal();
   const pid = await terminal.type('echo $$');
   await terminal.type(`echo '{"spawn":true,"memory_limit":1048576}' >/proc/swarm/create`);
@@ -46,7 +46,7 @@ test('a launcher killed between arming and forking takes its agent with it', asy
   await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });
 
-test('registering needs no cgroup and ends only on request', async ({ loaded }) => {
+test('LIFE-11: registering needs no cgroup and ends only on request', async ({ loaded }) => {
   const ids = [
     await loaded.swarm.create({ memory_limit: 65536 }),
     await loaded.swarm.create({ cpu_quota: 10 }),
@@ -57,7 +57,7 @@ test('registering needs no cgroup and ends only on request', async ({ loaded }) 
   await expectActive(loaded, 0);
 });
 
-test('"persist" returns an agent to registered when its last process exits', async ({ loaded }) => {
+test('LIFE-18: "persist" returns an agent to registered when its last process exits', async ({ loaded }) => {
   const { id } = await loaded.swarm.run({ persist: true, cpu_quota: 30 }, 'exit 3');
   await expect
     .poll(async () => (await loaded.swarm.agents()).map((each) => [each.id, each.pid]))
@@ -66,7 +66,7 @@ test('"persist" returns an agent to registered when its last process exits', asy
   await expectActive(loaded, 0);
 });
 
-test('the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({
+test('LOAD-07: the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({
   loaded,
 }) => {
   const { line, release } = hold(loaded);
@@ -89,7 +89,7 @@ test('the module cannot be unloaded while an agent is armed or runs, and can whi
   await reload(loaded);
 });
 
-test('a running process is adopted, with its later children', async ({ loaded }) => {
+test('LIFE-19: a running process is adopted, with its later children', async ({ loaded }) => {
   const unshare =
     'unshare --user --map-root-user --net --mount --uts --ipc --cgroup --pid --fork --kill-child';
   await background(loaded, `${unshare} sh -c "while sleep 1; do attempt setns /proc/self/ns/uts; done"`);
@@ -108,7 +108,9 @@ test('a running process is adopted, with its later children', async ({ loaded })
   expect((await loaded.exec(`kill -0 ${pid}`)).code).not.toBe(0);
 });
 
-test('a process in an initial namespace is not adopted, and that is a violation', async ({ loaded }) => {
+test('LIFE-20: a process in an initial namespace is not adopted, and that is a violation', async ({
+  loaded,
+}) => {
   const pid = await background(loaded, 'sleep 60');
   const before = (await loaded.swarm.status()).violations;
   const { answers, writes } = await loaded.swarm.write(JSON.stringify({ pid, memory_limit: 1 << 20 }));

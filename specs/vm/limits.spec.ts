@@ -3,7 +3,7 @@ import { background, expectActive, expectBorn, hold } from '../support/guest.js'
 
 const MiB = 1 << 20;
 
-test('limits become files of the cgroup, exactly', async ({ loaded }) => {
+test('LIMIT-01: limits become files of the cgroup, exactly', async ({ loaded }) => {
   const request = { memory_limit: 256 * MiB, cpu_quota: 25, pids_limit: 77, spawn: true };
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run(request, line);
@@ -22,7 +22,7 @@ test('limits become files of the cgroup, exactly', async ({ loaded }) => {
   await expect.poll(() => loaded.sh(`test -e ${dir} && echo there || echo gone`)).toBe('gone');
 });
 
-test('an agent without a memory limit uses no memory cgroup, one without limits no cgroup', async ({
+test('LIMIT-02: an agent without a memory limit uses no memory cgroup, one without limits no cgroup', async ({
   loaded,
 }) => {
   const look = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d | cut -d/ -f6';
@@ -42,7 +42,7 @@ test('an agent without a memory limit uses no memory cgroup, one without limits 
   await none;
 });
 
-test('too much memory kills the agent, all of it, and nothing outside', async ({ loaded }) => {
+test('LIMIT-03: too much memory kills the agent, all of it, and nothing outside', async ({ loaded }) => {
   const outside = await background(loaded, 'sleep 60');
   const { code, stdout, id } = await loaded.swarm.run(
     { memory_limit: 64 * MiB },
@@ -59,7 +59,7 @@ test('too much memory kills the agent, all of it, and nothing outside', async ({
   await expectActive(loaded, 0);
 });
 
-test('a spinning loop is held to its quota, and cpu.stat says how', async ({ loaded }) => {
+test('LIMIT-04: a spinning loop is held to its quota, and cpu.stat says how', async ({ loaded }) => {
   const running = loaded.swarm.run({ cpu_quota: 25 }, 'consume cpu 600');
   await expectActive(loaded, 1);
   const [agent] = await loaded.swarm.agents();
@@ -81,7 +81,7 @@ test('a spinning loop is held to its quota, and cpu.stat says how', async ({ loa
   expect(last.throttled - first.throttled).toBeGreaterThan(10);
 });
 
-test('fork fails at pids_limit, threads count too', async ({ loaded }) => {
+test('LIMIT-06: fork fails at pids_limit, threads count too', async ({ loaded }) => {
   const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, [
     '/usr/local/bin/consume',
     'processes',
@@ -99,7 +99,7 @@ test('fork fails at pids_limit, threads count too', async ({ loaded }) => {
   expect(one.stdout).toBe('thread EAGAIN\nfork EAGAIN\n');
 });
 
-test('a controller that is switched off later is an error, never a silent lack of a limit', async ({
+test('LIMIT-05: a controller that is switched off later is an error, never a silent lack of a limit', async ({
   loaded,
 }) => {
   for (const [controller, request, parent] of [

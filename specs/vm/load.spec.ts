@@ -4,7 +4,9 @@ import { load, reload } from '../support/loaded-guest.js';
 
 test.setTimeout(400_000);
 
-test('the files of /proc/swarm have their modes, and the counters start at zero', async ({ loaded }) => {
+test('LOAD-01: the files of /proc/swarm have their modes, and the counters start at zero', async ({
+  loaded,
+}) => {
   expect(await loaded.sh("stat -c '%n %a' /proc/swarm/* | sed 's,.*/,,'")).toBe(
     'agents 444\nattach 200\ncreate 600\ndestroy 200\nevents 400\ninspect 600\nmetrics 444\nstatus 444',
   );
@@ -13,7 +15,7 @@ test('the files of /proc/swarm have their modes, and the counters start at zero'
   expect((await loaded.exec('cat /proc/swarm/agents')).stdout).toBe('');
 });
 
-test('the parameters have their defaults and can be given', async ({ booted, module }) => {
+test('LOAD-02: the parameters have their defaults and can be given', async ({ booted, module }) => {
   const show = 'cd /sys/module/swarm_guard/parameters && grep . * | sort';
   const defaults = await load(booted, module.ko);
   expect(await defaults.sh(show)).toBe(
@@ -49,7 +51,10 @@ for (const [parameter, message] of Object.entries({
   'cgroup_parent=/absolute': /cgroup_parent/,
   'cgroup_parent=../up': /cgroup_parent/,
 })) {
-  test(`${parameter} is refused, with the reason in the log and nothing left`, async ({ booted, module }) => {
+  test(`LOAD-03: ${parameter} is refused, with the reason in the log and nothing left`, async ({
+    booted,
+    module,
+  }) => {
     await booted.upload(module.ko, '/root/swarm_guard.ko');
     const { code } = await booted.exec(`insmod /root/swarm_guard.ko ${parameter}`);
     expect(code).not.toBe(0);
@@ -58,7 +63,10 @@ for (const [parameter, message] of Object.entries({
   });
 }
 
-test('loading changes no mount and no cgroup option, and unloading neither', async ({ booted, module }) => {
+test('LOAD-04: loading changes no mount and no cgroup option, and unloading neither', async ({
+  booted,
+  module,
+}) => {
   const look =
     'cat /proc/mounts; cat /sys/fs/cgroup/cgroup.subtree_control /sys/fs/cgroup/cgroup.controllers';
   const before = await booted.sh('cat /proc/mounts');
@@ -73,7 +81,7 @@ test('loading changes no mount and no cgroup option, and unloading neither', asy
   expect(await guest.sh('cat /proc/mounts')).toBe(before);
 });
 
-test('it does not load from a cgroup namespace other than the first, and says so', async ({
+test('LOAD-05: it does not load from a cgroup namespace other than the first, and says so', async ({
   booted,
   module,
 }) => {
@@ -87,7 +95,7 @@ test('it does not load from a cgroup namespace other than the first, and says so
   expect(await booted.kernelLog()).toMatch(/swarm_guard: .*cgroup namespace/);
 });
 
-test('twenty times loaded, used and unloaded leave nothing in the slab caches', async ({
+test('LOAD-06: twenty times loaded, used and unloaded leave nothing in the slab caches', async ({
   booted,
   module,
 }) => {

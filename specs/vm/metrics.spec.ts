@@ -4,7 +4,7 @@ import { parseMetrics } from '../support/metrics.js';
 import { expectActive, hold } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 
-test('metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
+test('METRIC-01: metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
   const text = await loaded.swarm.metrics();
   expect(text.endsWith('\n# EOF\n')).toBe(true);
   const samples = await parseMetrics(text);
@@ -18,7 +18,7 @@ test('metrics is OpenMetrics, as an independent parser reads it', async ({ loade
   await expect(parseMetrics(text.replace('agents_created_total', 'agents_created'))).rejects.toThrow();
 });
 
-test('gauges and counters follow what happens', async ({ loaded, stage }) => {
+test('METRIC-02: gauges and counters follow what happens', async ({ loaded, stage }) => {
   const { syscall } = ARCHITECTURES[stage.kernel.arch];
   const before = await parseMetrics(await loaded.swarm.metrics());
   const registered = await loaded.swarm.create({ name: 'registered' });
@@ -77,7 +77,7 @@ test('gauges and counters follow what happens', async ({ loaded, stage }) => {
   ).toBe(3);
 });
 
-test('the lines of status and the metrics agree', async ({ loaded }) => {
+test('METRIC-03: the lines of status and the metrics agree', async ({ loaded }) => {
   await loaded.swarm.run({}, 'attempt setns /proc/self/ns/uts');
   await expectActive(loaded, 0);
   const samples = await parseMetrics(await loaded.swarm.metrics());
@@ -93,7 +93,7 @@ test('the lines of status and the metrics agree', async ({ loaded }) => {
   }).toEqual(status);
 });
 
-test('inside an agent metrics tells of that agent alone', async ({ loaded }) => {
+test('METRIC-04: inside an agent metrics tells of that agent alone', async ({ loaded }) => {
   const others = [await loaded.swarm.create({}), await loaded.swarm.create({})];
   const { stdout } = await loaded.swarm.run(
     {},
@@ -109,7 +109,7 @@ test('inside an agent metrics tells of that agent alone', async ({ loaded }) => 
   await loaded.swarm.destroy(...others);
 });
 
-test('with enforce=0 births are whole, and denials become reports', async ({ booted, module }) => {
+test('METRIC-05: with enforce=0 births are whole, and denials become reports', async ({ booted, module }) => {
   const guest = await load(booted, module.ko, { enforce: 0 });
   expect(await guest.kernelLog()).toContain('policies are only reported on, not enforced');
   const events = await guest.swarm.eventsDuring(async () => {

@@ -2,7 +2,7 @@
 import { test } from '../support/fixtures.js';
 import { runModel } from '../support/model/run.js';
 
-test('whatever sequence of orders is given, counters, agents, processes and the oracle are as the model says', async ({
+test('ORACLE-09: whatever sequence of orders is given, counters, agents, processes and the oracle are as the model says', async ({
   loaded,
   stage,
 }) => {

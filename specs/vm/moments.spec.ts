@@ -35,7 +35,7 @@ async function delayed<T>(
   return result;
 }
 
-test("a process that is adopted while it is being forked belongs to its parent's agent alone", async ({
+test("LIFE-07: a process that is adopted while it is being forked belongs to its parent's agent alone", async ({
   loaded,
   stage,
 }) => {
@@ -47,7 +47,7 @@ test("a process that is adopted while it is being forked belongs to its parent's
   await expectNothingLeft(loaded);
 });
 
-test('an agent destroyed between its arming and the end of a fork has no child outside', async ({
+test('ORDER-35: an agent destroyed between its arming and the end of a fork has no child outside', async ({
   loaded,
 }) => {
   const { refused = 0, died = 0 } = await moment(loaded, 'canceled 300 6000');
@@ -57,7 +57,7 @@ test('an agent destroyed between its arming and the end of a fork has no child o
   await expectNothingLeft(loaded);
 });
 
-test("an agent that is destroyed while armed goes with its thread's next fork, exit or arming", async ({
+test("ORDER-34: an agent that is destroyed while armed goes with its thread's next fork, exit or arming", async ({
   loaded,
 }) => {
   const terminal = await loaded.terminal();
@@ -99,11 +99,11 @@ async function holder(guest: LoadedGuest): Promise<number> {
   return (await guest.swarm.agents())[0]?.id ?? 0;
 }
 
-for (const [who, comm] of [
-  ['its process', undefined],
-  ['a thread of it that is slower than the last', 'slow'],
+for (const [promise, who, comm] of [
+  ['LIFE-04', 'its process', undefined],
+  ['LIFE-05', 'a thread of it that is slower than the last', 'slow'],
 ] as const)
-  test(`"destroyed" is told when ${who} has let go of its files`, async ({ loaded, stage }) => {
+  test(`${promise}: "destroyed" is told when ${who} has let go of its files`, async ({ loaded, stage }) => {
     const id = await holder(loaded);
     const slow = { function: 'exit_files', ms: 100, ...(comm ? { comm } : {}) };
     const counts = await delayed(loaded, stage, slow, () => moment(loaded, `let-go /srv/held ${id}`));
@@ -111,7 +111,7 @@ for (const [who, comm] of [
     await expectNothingLeft(loaded);
   });
 
-test('the module stays while a thread that has something reserved is between its end and being told', async ({
+test('LIFE-06: the module stays while a thread that has something reserved is between its end and being told', async ({
   loaded,
   stage,
 }) => {
@@ -141,7 +141,7 @@ async function forksSeen(guest: LoadedGuest): Promise<number> {
   return Number(/hook_runs_total\{function="kernel_clone"\} (\d+)/.exec(metrics)?.[1]);
 }
 
-test('a fork that finds no entry for its child, and starts anew, is counted and told once', async ({
+test('LIFE-08: a fork that finds no entry for its child, and starts anew, is counted and told once', async ({
   loaded,
   stage,
 }) => {
@@ -170,7 +170,7 @@ test('a fork that finds no entry for its child, and starts anew, is counted and 
   await expectNothingLeft(loaded);
 });
 
-test('no file that gives orders can be opened before the module is loaded whole', async ({
+test('LIFE-09: no file that gives orders can be opened before the module is loaded whole', async ({
   loaded,
   stage,
 }) => {

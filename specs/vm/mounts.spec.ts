@@ -34,7 +34,7 @@ async function resident(guest: LoadedGuest, request: AgentRequest, line: string,
 
 for (const [who, request] of Object.entries({ 'an agent': {}, 'a privileged agent': PRIVILEGED })) {
   for (const via of ['fork', 'vfork'] as const) {
-    test(`the host's later mounts are neither seen by nor cost ${who} born by ${via}, and it keeps what is unmounted`, async ({
+    test(`BIRTH-19: the host's later mounts are neither seen by nor cost ${who} born by ${via}, and it keeps what is unmounted`, async ({
       loaded,
     }) => {
       await shared(loaded, async () => {
@@ -56,7 +56,7 @@ for (const [who, request] of Object.entries({ 'an agent': {}, 'a privileged agen
     });
   }
 
-  test(`${who} that is to be a slave sees them, and its working directory makes the host's umount busy`, async ({
+  test(`BIRTH-20: ${who} that is to be a slave sees them, and its working directory makes the host's umount busy`, async ({
     loaded,
   }) => {
     await shared(loaded, async () => {
@@ -73,7 +73,7 @@ for (const [who, request] of Object.entries({ 'an agent': {}, 'a privileged agen
   });
 }
 
-test('what a privileged agent mounts does not reach the host', async ({ loaded }) => {
+test('BIRTH-21: what a privileged agent mounts does not reach the host', async ({ loaded }) => {
   await shared(loaded, async () => {
     const { stdout } = await loaded.swarm.run(
       PRIVILEGED,
@@ -84,7 +84,7 @@ test('what a privileged agent mounts does not reach the host', async ({ loaded }
   });
 });
 
-test('a chrooted launcher is refused for a privileged agent with mounts of its own too', async ({
+test('BIRTH-22: a chrooted launcher is refused for a privileged agent with mounts of its own too', async ({
   loaded,
 }) => {
   await loaded.sh('mkdir -p /tmp/jail && mount --rbind / /tmp/jail');
@@ -100,7 +100,7 @@ test('a chrooted launcher is refused for a privileged agent with mounts of its o
 /** Opens a terminal, says how that went, and what there is in /dev/pts meanwhile. */
 const OPEN = '{ (sleep 0.5; ls /dev/pts | xargs >&3) | usage terminals 1; } 3>&1';
 
-test('its terminals are its own, and what they cover stays covered', async ({ loaded }) => {
+test('BIRTH-23: its terminals are its own, and what they cover stays covered', async ({ loaded }) => {
   const { line, release } = hold(loaded);
   const hosts = loaded.sh(`(${line}) | usage terminals 2`);
   const others = loaded.swarm.run({}, `(${line}) | usage terminals 3`);
@@ -136,7 +136,7 @@ test('its terminals are its own, and what they cover stays covered', async ({ lo
   await expectActive(loaded, 0);
 });
 
-test('with "devpts":false, and where there is no /dev/pts, none is mounted', async ({ loaded }) => {
+test('BIRTH-24: with "devpts":false, and where there is no /dev/pts, none is mounted', async ({ loaded }) => {
   const count = 'grep -c " /dev/pts " /proc/self/mountinfo';
   expect((await loaded.swarm.run({}, count)).stdout).toBe('2\n');
   expect((await loaded.swarm.run({ devpts: false }, count)).stdout).toBe('1\n');
@@ -146,7 +146,9 @@ test('with "devpts":false, and where there is no /dev/pts, none is mounted', asy
   expect([code, stdout]).toEqual([0, '']);
 });
 
-test('a Landlock domain of its launcher does not keep an agent from being born', async ({ loaded }) => {
+test('BIRTH-25: a Landlock domain of its launcher does not keep an agent from being born', async ({
+  loaded,
+}) => {
   const landlock = /\blandlock\b/.test(await loaded.sh('cat /sys/kernel/security/lsm'));
   test.skip(!landlock, 'this kernel is built without CONFIG_SECURITY_LANDLOCK');
   for (const via of ['fork', 'vfork']) {
@@ -157,7 +159,9 @@ test('a Landlock domain of its launcher does not keep an agent from being born',
   await expectActive(loaded, 0);
 });
 
-test("a limit on its launcher's memory does not keep an agent from being born", async ({ loaded }) => {
+test("BIRTH-26: a limit on its launcher's memory does not keep an agent from being born", async ({
+  loaded,
+}) => {
   // Less than the shell has already: its child does not grow before its execve.
   const limited = `echo '{"spawn":true}' >/proc/swarm/create; ulimit -v 1500; attempt fork; true`;
   expect(await loaded.sh(limited)).toBe('fork ok');

@@ -4,7 +4,7 @@ import { expectActive, hold } from '../support/guest.js';
 
 test.use({ guestExtras: { append: 'cgroup_disable=memory,pids' } });
 
-test('a limit whose controller the kernel was booted without is EOPNOTSUPP, with field and controller', async ({
+test('CGROUP-14: a limit whose controller the kernel was booted without is EOPNOTSUPP, with field and controller', async ({
   loaded,
 }) => {
   expect(await loaded.sh('cat /sys/fs/cgroup/cgroup.controllers')).not.toMatch(/memory|pids/);
@@ -21,7 +21,7 @@ test('a limit whose controller the kernel was booted without is EOPNOTSUPP, with
   expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });
 
-test('without that limit agents work there, the other limits too', async ({ loaded }) => {
+test('CGROUP-15: without that limit agents work there, the other limits too', async ({ loaded }) => {
   const none = await loaded.swarm.run({}, 'cat /proc/self/cgroup; attempt setns /proc/self/ns/uts');
   expect(none.stdout).toBe('0::/\nsetns EPERM\n');
   const { line, release } = hold(loaded);

@@ -27,7 +27,7 @@ async function destroyAll(guest: LoadedGuest): Promise<void> {
 
 const asked = (guest: LoadedGuest) => guest.sh(`cat ${ORACLE}`);
 
-test('the oracle counts agents and members of every kind', async ({ loaded }) => {
+test('ORACLE-01: the oracle counts agents and members of every kind', async ({ loaded }) => {
   expect(await asked(loaded)).toBe('ok 0 agents 0 members');
   await loaded.swarm.create({});
   await start(loaded, { cpu_quota: 50 }, 'sleep 1000 & (sleep 1000 & sleep 1000 & wait) & wait');
@@ -40,13 +40,13 @@ test('the oracle counts agents and members of every kind', async ({ loaded }) =>
   await expect.poll(() => asked(loaded)).toBe('ok 0 agents 0 members');
 });
 
-test('the oracle finds nothing while processes come and go', async ({ loaded }) => {
+test('ORACLE-02: the oracle finds nothing while processes come and go', async ({ loaded }) => {
   const line = 'for i in 1 2 3 4 5 6; do (true; sh -c true & sh -c "exec true" & wait) & done; wait';
   const { samples } = await watched(loaded, () => loaded.swarm.run({ pids_limit: 500 }, line));
   expect(samples).toBeGreaterThan(1);
 });
 
-test('the oracle finds a member that root takes out of its cgroup', async ({ loaded }) => {
+test('ORACLE-03: the oracle finds a member that root takes out of its cgroup', async ({ loaded }) => {
   expectFindings('root moves a member into another cgroup');
   const { id, pid } = await start(loaded, { pids_limit: 9 }, 'sleep 1000 & wait');
   await loaded.sh(`echo ${pid} >/sys/fs/cgroup/cgroup.procs`);
@@ -56,7 +56,9 @@ test('the oracle finds a member that root takes out of its cgroup', async ({ loa
   await destroyAll(loaded);
 });
 
-test('the oracle finds a process that is lost from the table, and its children', async ({ loaded }) => {
+test('ORACLE-04: the oracle finds a process that is lost from the table, and its children', async ({
+  loaded,
+}) => {
   expectFindings('a member is unlinked from the table');
   const { id, pid } = await start(loaded, { namespace_flags: 126 }, 'while sleep 0.2; do :; done');
   await loaded.sh(`echo hide ${pid} >${ORACLE}`);
@@ -71,7 +73,7 @@ test('the oracle finds a process that is lost from the table, and its children',
   await destroyAll(loaded);
 });
 
-test('the oracle finds a member that descends from no agent', async ({ loaded }) => {
+test('ORACLE-05: the oracle finds a member that descends from no agent', async ({ loaded }) => {
   expectFindings('a process outside is put into the table');
   const { id } = await start(loaded, { pids_limit: 9 }, 'sleep 1000');
   const stranger = await background(loaded, 'sleep 1000');
@@ -89,7 +91,7 @@ test('the oracle finds a member that descends from no agent', async ({ loaded })
   await destroyAll(loaded);
 });
 
-test('the oracle finds a process that has two entries', async ({ loaded }) => {
+test('ORACLE-06: the oracle finds a process that has two entries', async ({ loaded }) => {
   expectFindings('a member is put into the table once more');
   const { id, pid } = await start(loaded, {}, 'exec sleep 1000');
   await loaded.sh(`echo forge ${id} ${pid} >${ORACLE}`);
@@ -99,7 +101,7 @@ test('the oracle finds a process that has two entries', async ({ loaded }) => {
   await destroyAll(loaded);
 });
 
-test("the oracle finds a member of the wrong agent, and one that has left its agent's namespaces", async ({
+test("ORACLE-07: the oracle finds a member of the wrong agent, and one that has left its agent's namespaces", async ({
   loaded,
 }) => {
   expectFindings('what the oracle knows is changed');
@@ -116,7 +118,7 @@ test("the oracle finds a member of the wrong agent, and one that has left its ag
   await destroyAll(loaded);
 });
 
-test('the module is unloaded and loaded again under the oracle', async ({ loaded }) => {
+test('ORACLE-08: the module is unloaded and loaded again under the oracle', async ({ loaded }) => {
   await loaded.unload();
   expect(await asked(loaded)).toBe('ok 0 agents 0 members');
   const again = await reload(loaded);

@@ -4,7 +4,7 @@ import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 import { expectActive } from '../support/guest.js';
 
-test('tests/e2e_test.sh passes', async ({ loaded }) => {
+test('DEMO-01: tests/e2e_test.sh passes', async ({ loaded }) => {
   await loaded.upload(join(repository, 'module/tests/e2e_test.sh'), '/tmp/e2e_test.sh', '755');
   const { code, stdout, stderr } = await loaded.exec('/tmp/e2e_test.sh', { timeoutMs: 120_000 });
   expect(stdout + stderr).not.toMatch(/^not ok/m);
@@ -15,7 +15,7 @@ test('tests/e2e_test.sh passes', async ({ loaded }) => {
   await expectActive(loaded, 0);
 });
 
-test('cargo test --features integration -- --ignored passes', async ({ loaded, module }) => {
+test('DEMO-02: cargo test --features integration -- --ignored passes', async ({ loaded, module }) => {
   await loaded.upload(module.integrationTest, '/tmp/integration', '755');
   const { code, stdout } = await loaded.exec('/tmp/integration --ignored --test-threads=1', {
     timeoutMs: 120_000,

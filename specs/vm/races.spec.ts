@@ -14,46 +14,49 @@ import {
 import { background, expectActive } from '../support/guest.js';
 import { buildTestModules } from '../support/module.js';
 
-test('create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
+test('RACE-01: create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
   loaded,
 }) => {
   await churn(loaded, 6, 12);
 });
 
-test('the same while a CPU goes offline and online leaves nothing', async ({ loaded }) => {
+test('RACE-03: orders race while a CPU goes offline and online and leave nothing', async ({ loaded }) => {
   await churnWithHotplug(loaded, 4, 8);
 });
 
-test('launchers that are killed at any moment leave nothing, by whatever call they launch', async ({
+test('RACE-05: launchers that are killed at any moment leave nothing, by whatever call they launch', async ({
   loaded,
 }) => {
   await killLaunchers(loaded, 20);
 });
 
-test('the module is unloaded or refuses, whatever happens at the same time', async ({ loaded }) => {
+test('RACE-07: the module is unloaded or refuses, whatever happens at the same time', async ({ loaded }) => {
   await unloadAgainstAll(loaded, 2);
 });
 
-test('signals make reads and writes short, never wrong, and a killed writer leaves whole agents', async ({
+test('RACE-09: signals make reads and writes short, never wrong, and a killed writer leaves whole agents', async ({
   loaded,
 }) => {
   await signals(loaded, 500);
 });
 
-test('a member stays one when a thread that is not its first calls execve', async ({ loaded }) => {
+test('RACE-11: a member stays one when a thread that is not its first calls execve', async ({ loaded }) => {
   await execByThreads(loaded, 5);
 });
 
-test('a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded, stage }) => {
+test('RACE-13: a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded, stage }) => {
   await forkBomb(loaded, { pids_limit: 40 }, 40, stage.kernel.slower);
 });
 
-test('a fork bomb without a limit ends with its agent', async ({ loaded, stage }) => {
+test('RACE-14: a fork bomb without a limit ends with its agent', async ({ loaded, stage }) => {
   // Without a pid namespace, whose end would end all of them, each process has to be met.
   await forkBomb(loaded, { namespace_flags: 126 }, 100, stage.kernel.slower);
 });
 
-test('a child that is being forked while its agent is destroyed dies with it', async ({ loaded, stage }) => {
+test('RACE-15: a child that is being forked while its agent is destroyed dies with it', async ({
+  loaded,
+  stage,
+}) => {
   const dir = await buildTestModules(stage.kernel, 'rivals');
   await loaded.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
   // Behind the kernel's last look at its parent's signals, before it becomes a member.
@@ -63,7 +66,7 @@ test('a child that is being forked while its agent is destroyed dies with it', a
   expect(hits, 'forks that were slow').toBeGreaterThan(20);
 });
 
-test('destroying an agent that sleeps uninterruptibly returns at once, and it ends when it wakes', async ({
+test('RACE-17: destroying an agent that sleeps uninterruptibly returns at once, and it ends when it wakes', async ({
   loaded,
 }) => {
   // The kernel waits for this helper, in a sleep that not even SIGKILL ends.

@@ -33,7 +33,9 @@ const BEGUN = [
   'for fd in 4 5 6 7 8; do echo "== begun-$fd"; handed read $fd 9; echo; done',
 ];
 
-test('a member gets nothing of what was begun for root, and takes nothing of it', async ({ loaded }) => {
+test('READER-01: a member gets nothing of what was begun for root, and takes nothing of it', async ({
+  loaded,
+}) => {
   const secrets = [await loaded.swarm.create({ name: 'secret-1', memory_limit: 12_345_678 })];
   await loaded.swarm.create({});
   const { active, violations } = await loaded.swarm.status();
@@ -80,7 +82,7 @@ test('a member gets nothing of what was begun for root, and takes nothing of it'
   await destroyAll(loaded);
 });
 
-test('root gets nothing more of a descriptor that a member opened', async ({ loaded }) => {
+test('READER-02: root gets nothing more of a descriptor that a member opened', async ({ loaded }) => {
   await loaded.swarm.create({ name: 'secret-3' });
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run(
@@ -97,7 +99,7 @@ test('root gets nothing more of a descriptor that a member opened', async ({ loa
   await destroyAll(loaded);
 });
 
-test('a process that becomes a member between two reads sees its own agent from then on', async ({
+test('READER-03: a process that becomes a member between two reads sees its own agent from then on', async ({
   loaded,
 }) => {
   const other = await loaded.swarm.create({ name: 'secret-4' });
@@ -126,7 +128,7 @@ test('a process that becomes a member between two reads sees its own agent from 
   await destroyAll(loaded);
 });
 
-test("a member's reader is not woken for good by events of others", async ({ loaded }) => {
+test("READER-04: a member's reader is not woken for good by events of others", async ({ loaded }) => {
   const { stdout } = await loaded.swarm.run(
     { privileged: true, namespace_flags: 0 },
     [
@@ -151,7 +153,7 @@ for (const [what, enter] of [
   ['pid', 'unshare --pid --fork --mount-proc'],
   ['user', 'unshare --user --map-root-user'],
 ] as const)
-  test(`in another ${what} namespace than the initial one nobody sees agents but their members`, async ({
+  test(`READER-05: in another ${what} namespace than the initial one nobody sees agents but their members`, async ({
     loaded,
   }) => {
     const id = await loaded.swarm.create({ memory_limit: 12_345_678 });
@@ -186,7 +188,9 @@ for (const [what, enter] of [
     await destroyAll(loaded);
   });
 
-test('a reader that was opened in another namespace sees no agents anywhere', async ({ loaded }) => {
+test('READER-06: a reader that was opened in another namespace sees no agents anywhere', async ({
+  loaded,
+}) => {
   const id = await loaded.swarm.create({});
   const inner = 'exec 6</proc/swarm/status 7</proc/swarm/agents; touch /run/opened; exec sleep 1000';
   const pid = await background(loaded, `unshare --user --map-root-user sh -c '${inner}'`);
@@ -204,7 +208,7 @@ async function create(guest: LoadedGuest, count: number): Promise<void> {
 /** Milliseconds that the longest read and the longest grace period took. */
 const longest = z.object({ read: z.number(), grace: z.number() });
 
-test('whoever reads the end of agents keeps no grace period from ending', async ({ loaded }) => {
+test('READER-07: whoever reads the end of agents keeps no grace period from ending', async ({ loaded }) => {
   test.setTimeout(400_000);
   await create(loaded, 150_000);
   const printed = await loaded.sh('setpriv --reuid 1000 --clear-groups handed grace /proc/swarm/agents 8', {
@@ -218,7 +222,7 @@ test('whoever reads the end of agents keeps no grace period from ending', async 
   await expectActive(loaded, 0);
 });
 
-test('over a thousand members are told, oldest first', async ({ loaded, stage }) => {
+test('READER-08: over a thousand members are told, oldest first', async ({ loaded, stage }) => {
   test.setTimeout(400_000);
   const CHILDREN = 1100;
   const { line, release } = hold(loaded);
@@ -239,7 +243,9 @@ test('over a thousand members are told, oldest first', async ({ loaded, stage })
   await expectActive(loaded, 0);
 });
 
-test('the counters of an agent go on beyond 32 bits, wherever they are shown', async ({ loaded }) => {
+test('READER-09: the counters of an agent go on beyond 32 bits, wherever they are shown', async ({
+  loaded,
+}) => {
   const events = '/sys/kernel/tracing/events/swarm_guard/agent_destroy/enable';
   const { line, release } = hold(loaded);
   const many = 2 ** 32 - 1;
@@ -270,7 +276,7 @@ test('the counters of an agent go on beyond 32 bits, wherever they are shown', a
   );
 });
 
-test("an agent's cgroup is told in full, however long its path", async ({ booted, module }) => {
+test("READER-10: an agent's cgroup is told in full, however long its path", async ({ booted, module }) => {
   const parent = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(240)).join('/');
   const guest = await load(booted, module.ko, { cgroup_parent: parent });
   const terminal = await guest.terminal();

@@ -31,7 +31,7 @@ async function run(guest: LoadedGuest, line: string): Promise<void> {
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm/memory -mindepth 1 -type d')).toBe('');
 }
 
-test('a page in a shared file keeps no more of a gone agent than is documented, and only as long as it is there', async ({
+test('USAGE-05: a page in a shared file keeps no more of a gone agent than is documented, and only as long as it is there', async ({
   loaded,
 }) => {
   test.setTimeout(400_000);

@@ -53,7 +53,7 @@ async function upload(guest: BootedGuest, stage: Stage): Promise<void> {
   await guest.upload(stage.module.ko, '/root/swarm_guard.ko');
 }
 
-test('sysctl kernel.ftrace_enabled=0 is refused while the module is loaded, and enforcement stays', async ({
+test('ROBUST-01: sysctl kernel.ftrace_enabled=0 is refused while the module is loaded, and enforcement stays', async ({
   loaded,
 }) => {
   const { code } = await loaded.exec('sysctl -w kernel.ftrace_enabled=0');
@@ -62,7 +62,10 @@ test('sysctl kernel.ftrace_enabled=0 is refused while the module is loaded, and 
   await expectEnforced(loaded);
 });
 
-test('with kernel.ftrace_enabled=0 loading fails and says how to switch it on', async ({ booted, stage }) => {
+test('ROBUST-02: with kernel.ftrace_enabled=0 loading fails and says how to switch it on', async ({
+  booted,
+  stage,
+}) => {
   await upload(booted, stage);
   const { code, stderr } = await booted.exec('sysctl -w kernel.ftrace_enabled=0');
   test.skip(code !== 0, `this kernel never switches it off: ${stderr.trim()}`);
@@ -72,7 +75,7 @@ test('with kernel.ftrace_enabled=0 loading fails and says how to switch it on', 
   await expectEnforced(guest);
 });
 
-test('where another module redirects a hooked function loading fails and names it, and the reverse', async ({
+test('ROBUST-03: where another module redirects a hooked function loading fails and names it, and the reverse', async ({
   booted,
   stage,
 }) => {
@@ -97,7 +100,7 @@ test('where another module redirects a hooked function loading fails and names i
   }
 });
 
-test('under a live patch of a hooked function loading fails and names it, and the reverse', async ({
+test('ROBUST-04: under a live patch of a hooked function loading fails and names it, and the reverse', async ({
   booted,
   stage,
 }) => {

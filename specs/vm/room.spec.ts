@@ -10,7 +10,7 @@ for (const [cgroup, dir, request] of [
   ['/swarm/plain', `${SWARM}/plain`, LIMITED],
   ['/swarm/memory', `${SWARM}/memory`, { memory_limit: 1 << 25 }],
 ] as const) {
-  test(`pids.max of ${cgroup}: arming beyond it is refused, and names it`, async ({ loaded }) => {
+  test(`LIMIT-07: pids.max of ${cgroup}: arming beyond it is refused, and names it`, async ({ loaded }) => {
     await loaded.sh(`echo 1 >${dir}/pids.max`);
     await background(
       loaded,
@@ -32,7 +32,7 @@ for (const [cgroup, dir, request] of [
   });
 }
 
-test('a birth that is beyond pids.max of a cgroup above when it comes to it fails, unrun, and says why', async ({
+test('LIMIT-08: a birth that is beyond pids.max of a cgroup above when it comes to it fails, unrun, and says why', async ({
   loaded,
 }) => {
   const terminal = await loaded.terminal();
@@ -63,7 +63,7 @@ for (const [file, value, cgroup] of [
   ['cgroup.max.depth', 0, '/swarm/plain'],
   ['cgroup.max.depth', 1, '/swarm'],
 ] as const) {
-  test(`${file} ${value} of ${cgroup}: no agent with limits, ENOSPC that names it, others work`, async ({
+  test(`LIMIT-09: ${file} ${value} of ${cgroup}: no agent with limits, ENOSPC that names it, others work`, async ({
     loaded,
   }) => {
     const path = `/sys/fs/cgroup${cgroup}/${file}`;

@@ -11,7 +11,9 @@ function run(kernel: string, ...words: string[]) {
   return execa(process.execPath, [...script, ...words], { cwd: repository, reject: false });
 }
 
-test('vm:run prints what a command prints as it comes, and passes on what it is told', async ({ stage }) => {
+test('GUEST-21: vm:run prints what a command prints as it comes, and passes on what it is told', async ({
+  stage,
+}) => {
   const command = 'echo ready; read -r line; echo "told $line"; cat >&2; exit 3';
   const running = run(stage.kernel.name, command);
   const ready = new Promise<void>((resolve) => {
@@ -28,13 +30,15 @@ test('vm:run prints what a command prints as it comes, and passes on what it is 
   expect(stderr).toMatch(/the rest$/);
 });
 
-test('vm:run takes a program with arguments as they are, options of its own included', async ({ stage }) => {
+test('GUEST-22: vm:run takes a program with arguments as they are, options of its own included', async ({
+  stage,
+}) => {
   const words = ['two words', '$HOME', "it's", '--log', '', '*'];
   const { exitCode, stdout } = await run(stage.kernel.name, 'printf', '[%s]', ...words);
   expect([exitCode, stdout]).toEqual([0, words.map((word) => `[${word}]`).join('')]);
 });
 
-test('vm:run ends with 125 where the guest panics, after what was printed before, however long the command', async ({
+test('GUEST-23: vm:run ends with 125 where the guest panics, after what was printed before, however long the command', async ({
   stage,
 }) => {
   const line = `: ${'x'.repeat(20_000)}; echo printed; echo c >/proc/sysrq-trigger; sleep 60`;

@@ -44,7 +44,7 @@ async function start(guest: LoadedGuest, request: AgentRequest = {}, program = '
 const join = (guest: LoadedGuest, { id, pid }: { id: number; pid: number }, line: string, options = '') =>
   guest.exec(`join ${options} ${id} ${pid} /bin/sh -c ${quoted(line)}`);
 
-test('an agent that is registered gets its first process, in fresh namespaces, by a write of its id', async ({
+test('SPAWN-01: an agent that is registered gets its first process, in fresh namespaces, by a write of its id', async ({
   loaded,
 }) => {
   const id = await loaded.swarm.create({ name: 'later', pids_limit: 20 });
@@ -64,7 +64,7 @@ test('an agent that is registered gets its first process, in fresh namespaces, b
   ]);
 });
 
-test('an agent that persists is run again and again under its id, with its ids and limits', async ({
+test('SPAWN-02: an agent that persists is run again and again under its id, with its ids and limits', async ({
   loaded,
 }) => {
   const id = await loaded.swarm.create({ persist: true, memory_limit: 1 << 26 });
@@ -87,7 +87,7 @@ test('an agent that persists is run again and again under its id, with its ids a
   await expectActive(loaded, 0);
 });
 
-test('what cannot be armed has an answer that says why, and leaves the agent as it was', async ({
+test('SPAWN-03: what cannot be armed has an answer that says why, and leaves the agent as it was', async ({
   loaded,
 }) => {
   const id = await loaded.swarm.create({ memory_limit: 1 << 26 });
@@ -117,7 +117,7 @@ test('what cannot be armed has an answer that says why, and leaves the agent as 
   await expectActive(loaded, 0);
 });
 
-test('one more process is a member, in the cgroup, in the namespaces; rules count; it ends with the agent', async ({
+test('SPAWN-04: one more process is a member, in the cgroup, in the namespaces; rules count; it ends with the agent', async ({
   loaded,
 }) => {
   const agent = await start(loaded, { pids_limit: 20 });
@@ -156,7 +156,7 @@ test('one more process is a member, in the cgroup, in the namespaces; rules coun
   await expect.poll(() => loaded.sh('pgrep -x "consume|join" || true')).toBe('');
 });
 
-test('a rule on execve counts from the first program that it executes, exec_paths for that one', async ({
+test('SPAWN-05: a rule on execve counts from the first program that it executes, exec_paths for that one', async ({
   loaded,
 }) => {
   const agent = await start(loaded, {
@@ -172,7 +172,7 @@ test('a rule on execve counts from the first program that it executes, exec_path
   await expectActive(loaded, 0);
 });
 
-test('a process that is not in each of the agent’s namespaces, with its ids, is killed at its execve', async ({
+test('SPAWN-06: a process that is not in each of the agent’s namespaces, with its ids, is killed at its execve', async ({
   loaded,
 }) => {
   const agent = await start(loaded);
@@ -203,7 +203,7 @@ test('a process that is not in each of the agent’s namespaces, with its ids, i
   await expectActive(loaded, 0);
 });
 
-test('a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
+test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
   loaded,
 }) => {
   const agent = await start(loaded);
@@ -223,7 +223,7 @@ test('a fork that shares with its launcher, or makes namespaces, fails with EINV
   await expectActive(loaded, 0);
 });
 
-test('an agent that ends while a thread is armed to join it: the fork fails with ECANCELED', async ({
+test('SPAWN-08: an agent that ends while a thread is armed to join it: the fork fails with ECANCELED', async ({
   loaded,
 }) => {
   for (const [how, reason] of [
@@ -248,7 +248,7 @@ test('an agent that ends while a thread is armed to join it: the fork fails with
   }
 });
 
-test('an armed thread that exits leaves the agent as it was; a process that ends before its execve, too', async ({
+test('SPAWN-09: an armed thread that exits leaves the agent as it was; a process that ends before its execve, too', async ({
   loaded,
 }) => {
   const agent = await start(loaded);
@@ -260,7 +260,7 @@ test('an armed thread that exits leaves the agent as it was; a process that ends
   await expectActive(loaded, 0);
 });
 
-test('limits that leave no room for one more are told at arming', async ({ loaded }) => {
+test('SPAWN-10: limits that leave no room for one more are told at arming', async ({ loaded }) => {
   const agent = await start(loaded, { pids_limit: 1 });
   const { code, stderr } = await join(loaded, agent, 'true');
   expect(code).toBe(125);
@@ -273,7 +273,7 @@ test('limits that leave no room for one more are told at arming', async ({ loade
   await expectActive(loaded, 0);
 });
 
-test('a hostile agent that waits for the process can neither look into it, nor take from it, nor seize it', async ({
+test('SPAWN-11: a hostile agent that waits for the process can neither look into it, nor take from it, nor seize it', async ({
   loaded,
 }) => {
   // Started in the foreground of a shell that keeps what it prints.

@@ -30,33 +30,35 @@ async function under(guest: LoadedGuest, syscalls: AgentRequest['syscalls'], ...
 
 const all = (names: string[], how: string) => names.map((name) => `${name} ${how}`);
 
-test('by default an agent may fork by every call, make threads and execute', async ({ loaded }) => {
+test('SYSCALL-01: by default an agent may fork by every call, make threads and execute', async ({
+  loaded,
+}) => {
   const exec = EXEC.map((name) => `${name} /bin/true`);
   const { seen, violations } = await under(loaded, undefined, ...NEW_PROCESS, 'thread', ...exec);
   expect(seen).toEqual(all([...NEW_PROCESS, 'thread', ...EXEC], 'ok'));
   expect(violations).toBe(0);
 });
 
-test('"fork":"deny" denies a new process by every call, and no thread', async ({ loaded }) => {
+test('SYSCALL-02: "fork":"deny" denies a new process by every call, and no thread', async ({ loaded }) => {
   const { seen, violations } = await under(loaded, { fork: 'deny' }, ...NEW_PROCESS, 'thread');
   expect(seen).toEqual([...all(NEW_PROCESS, 'EPERM'), 'thread ok']);
   expect(violations).toBe(NEW_PROCESS.length);
 });
 
-test('"thread":"deny" denies threads, and no process', async ({ loaded }) => {
+test('SYSCALL-03: "thread":"deny" denies threads, and no process', async ({ loaded }) => {
   const { seen, violations } = await under(loaded, { thread: 'deny' }, 'thread', ...NEW_PROCESS);
   expect(seen).toEqual(['thread EPERM', ...all(NEW_PROCESS, 'ok')]);
   expect(violations).toBe(1);
 });
 
-test('"execve":"deny" means this program and nothing else', async ({ loaded }) => {
+test('SYSCALL-04: "execve":"deny" means this program and nothing else', async ({ loaded }) => {
   const tries = [...EXEC, 'exec-here'].map((name) => `${name} /bin/true`);
   const { seen, violations } = await under(loaded, { execve: 'deny' }, ...tries, 'fork');
   expect(seen).toEqual([...all([...EXEC, 'exec-here'], 'EPERM'), 'fork ok']);
   expect(violations).toBe(4);
 });
 
-test('a script counts once, with its interpreter', async ({ loaded }) => {
+test('SYSCALL-05: a script counts once, with its interpreter', async ({ loaded }) => {
   await loaded.writeFile('/srv/script', '#!/bin/sh\nexit 0\n', '755');
   const { seen, violations } = await under(loaded, { execve: 'deny' }, 'execve /srv/script');
   expect(seen).toEqual(['execve EPERM']);
@@ -69,7 +71,9 @@ test('a script counts once, with its interpreter', async ({ loaded }) => {
   expect((await loaded.kernelLog()).match(/: execve by process/g)).toHaveLength(1);
 });
 
-test('by default no namespace can be made, by unshare or by clone, nor entered', async ({ loaded }) => {
+test('SYSCALL-06: by default no namespace can be made, by unshare or by clone, nor entered', async ({
+  loaded,
+}) => {
   const flags = Object.values(CLONE_NEW);
   const unshare = await under(loaded, undefined, ...flags.map((flag) => `unshare ${flag}`));
   expect(unshare.seen).toEqual(flags.map(() => 'unshare EPERM'));
@@ -97,7 +101,7 @@ test('by default no namespace can be made, by unshare or by clone, nor entered',
   expect(tree.violations + empty.violations, 'counted where the kernel knows it').toBe(known.length);
 });
 
-test('a bit that means a namespace to one call means none to another', async ({ loaded }) => {
+test('SYSCALL-07: a bit that means a namespace to one call means none to another', async ({ loaded }) => {
   // CLONE_PARENT_SETTID, which is unshare's UNSHARE_EMPTY_MNTNS.
   const clone = await under(loaded, undefined, 'clone-flags 100000');
   expect(clone).toEqual({ seen: ['clone-flags ok'], violations: 0 });
@@ -106,13 +110,13 @@ test('a bit that means a namespace to one call means none to another', async ({ 
   expect(unshare).toEqual({ seen: ['unshare EINVAL'], violations: 0 });
 });
 
-test('unsharing files, fs and semaphores alone stays allowed', async ({ loaded }) => {
+test('SYSCALL-08: unsharing files, fs and semaphores alone stays allowed', async ({ loaded }) => {
   const { seen, violations } = await under(loaded, undefined, 'unshare 400', 'unshare 200', 'unshare 40000');
   expect(seen).toEqual(all(['unshare', 'unshare', 'unshare'], 'ok'));
   expect(violations).toBe(0);
 });
 
-test('"allow" allows what the kernel itself allows, and tracking goes on', async ({ loaded }) => {
+test('SYSCALL-09: "allow" allows what the kernel itself allows, and tracking goes on', async ({ loaded }) => {
   const nested = await under(
     loaded,
     { unshare: 'allow' },
@@ -131,7 +135,7 @@ test('"allow" allows what the kernel itself allows, and tracking goes on', async
   await expectActive(loaded, 0);
 });
 
-test('"kill" kills the process that tries', async ({ loaded }) => {
+test('SYSCALL-10: "kill" kills the process that tries', async ({ loaded }) => {
   for (const [rule, line] of Object.entries({
     fork: 'attempt fork',
     thread: 'attempt thread',
@@ -150,7 +154,7 @@ test('"kill" kills the process that tries', async ({ loaded }) => {
   }
 });
 
-test('"audit" allows, and is no violation', async ({ loaded }) => {
+test('SYSCALL-11: "audit" allows, and is no violation', async ({ loaded }) => {
   const rules = {
     fork: 'audit',
     thread: 'audit',
@@ -164,7 +168,7 @@ test('"audit" allows, and is no violation', async ({ loaded }) => {
   expect(violations).toBe(0);
 });
 
-test('descendants of every kind are under the same rules', async ({ loaded }) => {
+test('SYSCALL-12: descendants of every kind are under the same rules', async ({ loaded }) => {
   const line = [
     'sh -c "sh -c \\"attempt setns /proc/self/ns/uts\\""',
     '(setsid sh -c "sleep 0.3; attempt setns /proc/self/ns/uts; echo orphan; touch /tmp/orphan" &)',
@@ -178,7 +182,7 @@ test('descendants of every kind are under the same rules', async ({ loaded }) =>
   expect(violations).toBe(2);
 });
 
-test('a process outside is under no rule while agents run', async ({ loaded }) => {
+test('SYSCALL-13: a process outside is under no rule while agents run', async ({ loaded }) => {
   const agent = loaded.swarm.run(
     { syscalls: { fork: 'deny', execve: 'deny' } },
     'sleep() { read -r x; }; sleep </dev/tty; while :; do :; done',

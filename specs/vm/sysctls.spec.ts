@@ -15,7 +15,7 @@ const arm = (file: string, meanwhile: string) => `
   echo $before >${file}
   echo "$answer"`;
 
-test('each of user.max_*_namespaces that is 0 is named when a thread is armed, and nothing is left', async ({
+test('LIMIT-10: each of user.max_*_namespaces that is 0 is named when a thread is armed, and nothing is left', async ({
   loaded,
 }) => {
   const status = await loaded.swarm.status();
@@ -30,7 +30,9 @@ test('each of user.max_*_namespaces that is 0 is named when a thread is armed, a
   await expectActive(loaded, 0);
 });
 
-test('so are kernel.pid_max and kernel.threads-max when nothing is left of them', async ({ loaded }) => {
+test('LIMIT-11: kernel.pid_max and kernel.threads-max are named when nothing is left of them', async ({
+  loaded,
+}) => {
   const status = await loaded.swarm.status();
   // Behind the numbers of the boot the lowest that is given again is 300.
   const last = 'echo 1000 >/proc/sys/kernel/ns_last_pid; true & wait $!; echo 301 >/proc/sys/kernel/pid_max';
@@ -47,7 +49,9 @@ test('so are kernel.pid_max and kernel.threads-max when nothing is left of them'
   await expectActive(loaded, 0);
 });
 
-test('a birth is not refused for a number that was given last, however high that is', async ({ loaded }) => {
+test('LIMIT-14: a birth is not refused for a number that was given last, however high that is', async ({
+  loaded,
+}) => {
   const line = [
     'threads=$(cat /proc/sys/kernel/threads-max)',
     '[ $((threads + 200)) -lt $(cat /proc/sys/kernel/pid_max) ] || exit 9',
@@ -58,7 +62,9 @@ test('a birth is not refused for a number that was given last, however high that
   await expectActive(loaded, 0);
 });
 
-test('so are the limits of kernel.keys where the launcher has a session keyring', async ({ loaded }) => {
+test('LIMIT-12: the limits of kernel.keys are named where the launcher has a session keyring', async ({
+  loaded,
+}) => {
   const { created } = await loaded.swarm.status();
   const rootful = JSON.stringify({ spawn: true, namespace_flags: 1, privileged: true });
   await loaded.sh('echo 1 >/sys/module/swarm_guard/parameters/debug');
@@ -84,7 +90,7 @@ test('so are the limits of kernel.keys where the launcher has a session keyring'
   await expectActive(loaded, 0);
 });
 
-test('loading tells in one line what keeps max_agents from being reached, and is silent where nothing does', async ({
+test('LIMIT-13: loading tells in one line what keeps max_agents from being reached, and is silent where nothing does', async ({
   booted,
   module,
 }) => {

@@ -24,14 +24,16 @@ const TESTS = [
 
 let baseline: Results = new Map();
 
-test("some of the kernel's own tests run without the module", async ({ booted, stage }) => {
+test("SYSTEM-03: some of the kernel's own tests run without the module", async ({ booted, stage }) => {
   await installSelftests(booted, stage.kernel);
   baseline = await runSelftests(booted, TESTS, SECONDS);
   for (const name of TESTS) expect(baseline.get(name), name).toBe('ok');
   expect(baseline.size, 'with their subtests').toBeGreaterThan(3 * TESTS.length);
 });
 
-test("some of the kernel's own tests have the same results while agents run", async ({ loaded }) => {
+test("SYSTEM-04: some of the kernel's own tests have the same results while agents run", async ({
+  loaded,
+}) => {
   await runAgents(loaded);
   const withIt = [await runSelftests(loaded, TESTS, SECONDS)];
   const changes = await confirmedChanges('agents running', { without: [baseline], withIt }, async (tests) => {
@@ -45,7 +47,7 @@ test("some of the kernel's own tests have the same results while agents run", as
   await expectActive(loaded, 0);
 });
 
-test("inside an agent that may do less, the same comparison tells which of the kernel's tests fail", async ({
+test("SYSTEM-05: inside an agent that may do less, the same comparison tells which of the kernel's tests fail", async ({
   loaded,
 }) => {
   const { stdout } = await loaded.swarm.run(

@@ -6,7 +6,7 @@ test.use({ guestExtras: { packages: ['linux-perf'], memoryMb: 3072 } });
 
 const EVENTS = '/sys/kernel/tracing/events/swarm_guard';
 
-test('tracefs tells of an agent from creation to end', async ({ loaded }) => {
+test('TRACE-01: tracefs tells of an agent from creation to end', async ({ loaded }) => {
   expect(await loaded.sh(`ls -d ${EVENTS}/*/ | xargs -n1 basename`)).toBe(
     'agent_create\nagent_destroy\nagent_spawn\nviolation',
   );
@@ -30,7 +30,7 @@ test('tracefs tells of an agent from creation to end', async ({ loaded }) => {
   ]);
 });
 
-test('a filter of tracefs chooses by field', async ({ loaded }) => {
+test('TRACE-02: a filter of tracefs chooses by field', async ({ loaded }) => {
   await loaded.sh(`echo 'kind == "device"' >${EVENTS}/violation/filter; echo 1 >${EVENTS}/violation/enable`);
   await loaded.sh('echo >/sys/kernel/tracing/trace');
   await loaded.swarm.run({}, 'attempt setns /proc/self/ns/uts -- read /dev/kmsg');
@@ -40,7 +40,7 @@ test('a filter of tracefs chooses by field', async ({ loaded }) => {
   await loaded.sh(`echo 0 >${EVENTS}/violation/filter`);
 });
 
-test('perf counts them', async ({ loaded }) => {
+test('TRACE-03: perf counts them', async ({ loaded }) => {
   const denied = `launch '{"spawn":true}' /usr/local/bin/attempt setns /proc/self/ns/uts -- setns /proc/self/ns/net`;
   const counted = await loaded.sh(
     `perf stat -x, -a -e swarm_guard:violation -e swarm_guard:agent_create -- sh -c "${denied.replaceAll('"', '\\"')}" 2>&1 >/dev/null | grep swarm_guard`,
@@ -53,7 +53,7 @@ test('perf counts them', async ({ loaded }) => {
   await expectActive(loaded, 0);
 });
 
-test('the module is unloaded with its tracepoints enabled', async ({ loaded }) => {
+test('TRACE-04: the module is unloaded with its tracepoints enabled', async ({ loaded }) => {
   await loaded.sh(`echo 1 >${EVENTS}/enable`);
   await loaded.unload();
   expect((await loaded.exec(`ls ${EVENTS}`)).code).not.toBe(0);

@@ -78,8 +78,9 @@ async function withSysctls(
 }
 
 for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUMBERS) {
+  const promise = shared ? 'USAGE-02' : 'USAGE-01';
   const others = shared ? 'root its own' : 'root and another agent theirs';
-  test(`an agent that uses up ${what} leaves ${others}`, async ({ loaded }) => {
+  test(`${promise}: an agent that uses up ${what} leaves ${others}`, async ({ loaded }) => {
     const under = limit ? `prlimit ${limit} --` : '';
     await withSysctls(loaded, sysctl, async () => {
       await loaded.sh(': >/run/used && chmod 666 /run/used');
@@ -102,7 +103,7 @@ for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUM
   });
 }
 
-test('more agents are born than a user may have namespaces of each kind', async ({ loaded }) => {
+test('USAGE-03: more agents are born than a user may have namespaces of each kind', async ({ loaded }) => {
   const kinds = ['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup'];
   const few = Object.fromEntries(kinds.map((kind) => [`user.max_${kind}_namespaces`, 3]));
   await withSysctls(loaded, few, async () => {
@@ -115,7 +116,7 @@ test('more agents are born than a user may have namespaces of each kind', async 
   await destroyAll(loaded);
 });
 
-test('an armed thread cannot make a user namespace for itself, and an unarmed one can', async ({
+test('USAGE-04: an armed thread cannot make a user namespace for itself, and an unarmed one can', async ({
   loaded,
 }) => {
   const arm = `echo '{"spawn":true}' >/proc/swarm/create`;

@@ -12,12 +12,12 @@ async function pass(guest: LoadedGuest, how: string, file: string, text: string)
   return attempts(await guest.sh(`pass ${how} /proc/swarm/${file} ${quoted(text)}`));
 }
 
-test('by write(2) the writing thread is armed', async ({ loaded }) => {
+test('ORDER-38: by write(2) the writing thread is armed', async ({ loaded }) => {
   expect(await pass(loaded, 'write', 'create', SPAWN)).toEqual([`write ${SPAWN.length}`, 'child inside']);
   await expectActive(loaded, 0);
 });
 
-test("a write that one of the kernel's workers makes is EINVAL, arms nothing, orders nothing, and is logged", async ({
+test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms nothing, orders nothing, and is logged", async ({
   loaded,
 }) => {
   const probe = await pass(loaded, 'uring', 'destroy', '1000000\n');
@@ -45,7 +45,7 @@ test("a write that one of the kernel's workers makes is EINVAL, arms nothing, or
   await reload(loaded);
 });
 
-test('a write that is passed on by splice, sendfile or aio is EINVAL and arms nothing', async ({
+test('ORDER-40: a write that is passed on by splice, sendfile or aio is EINVAL and arms nothing', async ({
   loaded,
 }) => {
   const { created } = await loaded.swarm.status();
