@@ -29,16 +29,17 @@ export const FILES = {
   attach: {
     mode: 0o600,
     description:
-      'write `{"id":7,"pid":1234}`: one more process, already in the agent\'s namespaces, into an agent that runs; answers as `create`',
+      'write `{"id":7,"pid":1234}`: adds a running process, which must be in the agent\'s namespaces already, to an agent that runs; answers as `create`',
   },
   destroy: {
     mode: 0o600,
-    description: 'write `{"id":7}`, or ids, one a line, each with its newline; answers as `create`',
+    description:
+      'write `{"id":7}`, or ids, one a line: kills every process of these agents; answers as `create`',
   },
   status: { mode: 0o444, description: counted.join(', ') },
   agents: {
     mode: 0o444,
-    description: 'a line each: `ID: 1, PID: 1234, Memory: 256MB, CPU: 25%, Namespaces: 0x7F`',
+    description: 'a line for each agent: `ID: 1, PID: 1234, Memory: 256MB, CPU: 25%, Namespaces: 0x7F`',
   },
   inspect: {
     mode: 0o600,
@@ -46,7 +47,7 @@ export const FILES = {
   },
   events: {
     mode: 0o400,
-    description: `JSON lines as things happen: ${told.join(', ')}; blocking, and to be polled`,
+    description: `a JSON line for each event: ${told.join(', ')}; a read waits for the next one, and poll(2) works`,
   },
   metrics: { mode: 0o444, description: 'OpenMetrics text for Prometheus' },
 } as const satisfies Readonly<Record<string, SwarmFile>>;

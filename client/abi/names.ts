@@ -93,7 +93,7 @@ export const REASONS = {
 
 /** The states of an agent. */
 export const STATES = {
-  registered: 'no process, and none to come',
+  registered: 'no process; a write to `spawn` gives it one',
   armed: "a thread's next fork becomes its first process",
   running: 'it has processes',
   dying: 'destroyed, with processes left, or with a thread that was armed for it and has not forked since',

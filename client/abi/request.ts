@@ -99,11 +99,11 @@ const object = z.strictObject({
     default: 0,
   }),
   namespace_flags: key(z.int().min(0).max(NAMESPACES_ALL), {
-    description: `bits: ${namespaceBits}`,
+    description: `the namespaces of its own, as a sum: ${namespaceBits}`,
     default: NAMESPACES_DEFAULT,
   }),
   devices: key(z.array(device).max(DEVICES_MAX), {
-    title: `up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, with \`*\` for any number`,
+    title: `the devices that it may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, for type (c or b), major:minor (\`*\` for any) and read, write, mknod`,
     description: `up to ${DEVICES_MAX} rules in the kernel's form, \`"c 1:3 rwm"\`: \`*\` for any number, \`a\` for any type`,
     default: Object.values(DEFAULT_DEVICES),
   }),
@@ -115,8 +115,7 @@ const object = z.strictObject({
     description: `up to ${EXEC_PATHS_MAX} absolute paths, the only files it may execute; one that ends in \`/\` means the tree under it`,
   }),
   unlisted: key(z.enum(namesOf(REFUSALS)), {
-    title: `what becomes of any other file: ${alternatives(REFUSALS)}`,
-    description: `what becomes of the execve of a file outside \`exec_paths\`: ${alternatives(REFUSALS)}`,
+    description: `what happens to an execve of a file outside \`exec_paths\`: ${alternatives(REFUSALS)}`,
     default: 'deny',
   }),
   name: key(z.string().regex(new RegExp(`^[A-Za-z0-9._-]{1,${NAME_MAX}}$`)), {
@@ -129,7 +128,8 @@ const object = z.strictObject({
     default: false,
   }),
   pid: key(pid, {
-    title: 'adopt a running process that is in namespaces of its own',
+    title:
+      'adopt this running process; it must have left the initial namespace of each kind in `namespace_flags`',
     description: `the running process to adopt, 1 to ${PIDS_MAX}, in the writer's pid namespace`,
   }),
   pidfd: key(pidfd, {
@@ -144,22 +144,24 @@ const object = z.strictObject({
     default: false,
   }),
   persist: key(z.boolean(), {
-    title: 'stay when the last process exits',
+    title: 'true: when its last process exits, the agent is registered again rather than gone',
     description: 'true: the agent is registered again when its last process exits',
     default: false,
   }),
   privileged: key(z.boolean(), {
-    title: 'allow an agent without a user namespace, which is as powerful as its launcher',
-    description: 'true: allows an agent without the user bit, which is as powerful as its launcher',
+    title:
+      "true: allow `namespace_flags` without the user bit; such an agent keeps its launcher's ids and is as powerful as its launcher",
+    description:
+      "true: allows `namespace_flags` without the user bit; such an agent keeps its launcher's ids and is as powerful as its launcher",
     default: false,
   }),
   propagation: key(z.enum(namesOf(PROPAGATIONS)), {
-    title: `${alternatives(PROPAGATIONS)}: does it see what the host mounts later`,
+    title: '`private`: it does not see what the host mounts later; `slave`: it does',
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
   devpts: key(z.boolean(), {
-    title: 'terminals of its own on /dev/pts; needs the mnt and user bits',
+    title: 'true: it has terminals of its own on /dev/pts; needs the mnt and user bits',
     description:
       "true: a birth mounts a devpts of the agent's own on /dev/pts, if that directory exists. Needs the mnt and user bits",
   }),
@@ -167,7 +169,7 @@ const object = z.strictObject({
 
 /** Defaults in words, for keys whose default is not one short value. */
 export const DEFAULTS_IN_WORDS = {
-  devices: Object.keys(DEFAULT_DEVICES).join(' '),
+  devices: Object.keys(DEFAULT_DEVICES).join(', '),
   syscalls: 'deny for `unshare` and `setns`, allow for the others',
   exec_paths: 'any',
   devpts: 'true with these bits',

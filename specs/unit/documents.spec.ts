@@ -116,6 +116,19 @@ test('DOCS-03: the README shows the examples as they are in docs/examples, and l
   }
 });
 
+test("DOCS-10: the harness's README shows its example as it is", async () => {
+  const readme = await readFile(join(repository, 'harness/README.md'), 'utf8');
+  const shown = [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = '']) => code);
+  const sources = await tracked('.ts');
+  const example = [...sources].filter(([path]) => path.startsWith('harness/example/'));
+  expect(shown.length).toBeGreaterThan(3);
+  for (const code of shown)
+    expect(
+      example.filter(([, text]) => text.includes(code)),
+      code,
+    ).toHaveLength(1);
+});
+
 test('DOCS-09: the changelog begins with what is not released yet, and then has this version or none', async () => {
   const text = await readFile(join(repository, 'package.json'), 'utf8');
   const { version } = z.object({ version: z.string() }).parse(JSON.parse(text));

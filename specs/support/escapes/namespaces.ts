@@ -220,7 +220,7 @@ export const namespaces: readonly Attempt[] = [
     inside: 'escape mount tmpfs m tmpfs',
     escaped: REMOUNTED,
     after: 'umount -q m; mount --make-rprivate /',
-    ours: [{ outcome: 'denied', by: 'user namespace: its mounts are slaves' }],
+    ours: [{ outcome: 'denied', by: 'user namespace: its mounts are private' }],
   },
   {
     id: 'uncover',
