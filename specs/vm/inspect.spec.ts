@@ -33,6 +33,7 @@ test('INSPECT-01: a registered agent is told with its policy, defaults filled in
     namespaces: null,
     policy: DEFAULTS,
     members: [],
+    joining: [],
   });
   await loaded.swarm.destroy(id);
 });
@@ -107,6 +108,7 @@ test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
     state: 'armed',
     cgroup: `/swarm/plain/${id}`,
     members: [],
+    joining: [],
     namespaces: null,
   });
   terminal.close();
