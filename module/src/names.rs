@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 15] = [
+pub const KEYS: [Name; 16] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -26,6 +26,7 @@ pub const KEYS: [Name; 15] = [
     c"propagation",
     c"devpts",
     c"unlisted",
+    c"oom_group",
 ];
 
 /// The keys of an object of `attach`.

@@ -105,8 +105,7 @@ pub struct Rules {
     devpts: u8,
     /// An [`Action`] for a file outside `exec_paths`; never [`Action::Allow`].
     pub unlisted: u8,
-    /// Explicit, so that equal rules are equal byte for byte.
-    pad: [u8; 1],
+    oom_group: u8,
     /// What `devices` speaks of.
     named: Named,
 }
@@ -126,7 +125,7 @@ impl Default for Rules {
             propagation: 0,
             devpts: 0,
             unlisted: 0,
-            pad: [0; 1],
+            oom_group: 0,
             named: Named::NONE,
         };
         rules.reset();
@@ -155,6 +154,11 @@ impl Rules {
         self.devpts != 0
     }
 
+    /// Does memory beyond the limit end the whole agent?
+    pub fn oom_group(&self) -> bool {
+        self.oom_group != 0
+    }
+
     /// Sets what holds unless a request says otherwise, field by field, since a copy of it all costs more.
     fn reset(&mut self) {
         self.memory_limit = 0;
@@ -177,7 +181,7 @@ impl Rules {
         self.propagation = Propagation::Private as u8;
         self.devpts = 1;
         self.unlisted = Action::Deny as u8;
-        self.pad = [0; 1];
+        self.oom_group = 1;
         self.named = DEVICES_NAMED;
     }
 
@@ -544,7 +548,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             11 => rules.privileged = boolean(reader)?,
             12 => rules.propagation = propagation(reader)? as u8,
             13 => rules.devpts = boolean(reader)?,
-            _ => rules.unlisted = unlisted(reader)? as u8,
+            14 => rules.unlisted = unlisted(reader)? as u8,
+            _ => rules.oom_group = boolean(reader)?,
         }
         Ok(())
     })?;

@@ -205,6 +205,7 @@ test('without a key both mean the same', () => {
     persist: empty.persist,
     privileged: empty.privileged,
     propagation: namesOf(names.PROPAGATIONS)[empty.propagation],
+    oom_group: empty.oom_group,
   };
   expect(understood).toEqual(rest);
   // What is not told one by one: all of it makes the same rules, byte for byte.
