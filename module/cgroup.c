@@ -131,7 +131,8 @@ static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_ru
 		*at = MEMORY;
 		snprintf(text, sizeof(text), "%llu", rules->memory_limit);
 		err = write_limit(cgroup, "memory.max", text) ?:
-		      write_limit(cgroup, "memory.oom.group", "1");
+		      write_limit(cgroup, "memory.oom.group",
+				  rules->oom_group ? "1" : "0");
 		if (err)
 			return err;
 		/* There is none without swap accounting, and then nothing to limit. */

@@ -80,7 +80,7 @@ struct swarm_rules {
 	u8 propagation;			/* enum swarm_propagation */
 	u8 devpts;			/* 0 or 1; 1 only with the mnt and user bits */
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
-	u8 pad[1];
+	u8 oom_group;			/* 0 or 1 */
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 };
 

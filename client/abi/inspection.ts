@@ -34,6 +34,7 @@ function policy(form: Form) {
     privileged: z.boolean(),
     propagation: oneOf(PROPAGATIONS).optional(),
     devpts: z.boolean(),
+    oom_group: z.boolean(),
     exec_paths: z.array(z.string()).optional(),
     unlisted: oneOf(REFUSALS).optional(),
   } satisfies Record<Exclude<keyof AgentRequest, Unprinted>, z.ZodType>);

@@ -165,6 +165,12 @@ const object = z.strictObject({
     description:
       "true: a birth mounts a devpts of the agent's own on /dev/pts, if that directory exists. Needs the mnt and user bits",
   }),
+  oom_group: key(z.boolean(), {
+    title: 'memory beyond `memory_limit` ends the whole agent',
+    description:
+      'true: memory beyond `memory_limit` ends the whole agent; false: only the process that the kernel chooses',
+    default: true,
+  }),
 });
 
 /** Defaults in words, for keys whose default is not one short value. */

@@ -49,6 +49,7 @@ Napi::Value parse(const Napi::CallbackInfo &info)
 	out["persist"] = Napi::Boolean::New(env, rules.persist);
 	out["propagation"] = Napi::Number::New(env, rules.propagation);
 	out["devpts"] = Napi::Boolean::New(env, rules.devpts);
+	out["oom_group"] = Napi::Boolean::New(env, rules.oom_group);
 	out["spawn"] = Napi::Boolean::New(env, request.spawn);
 	out["pid"] = Napi::Number::New(env, request.pid);
 	out["pidfd"] = Napi::Number::New(env, request.pidfd);

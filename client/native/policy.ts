@@ -18,6 +18,7 @@ const request = z.strictObject({
   persist: z.boolean(),
   propagation: z.number(),
   devpts: z.boolean(),
+  oom_group: z.boolean(),
   spawn: z.boolean(),
   pid: z.number(),
   pidfd: z.number(),

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 17] = [
+pub const KEYS: [Name; 18] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -28,6 +28,7 @@ pub const KEYS: [Name; 17] = [
     c"unlisted",
     c"pidfd",
     c"after_exec",
+    c"oom_group",
 ];
 
 /// The keys of an object of `attach`.

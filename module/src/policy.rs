@@ -110,8 +110,7 @@ pub struct Rules {
     devpts: u8,
     /// An [`Action`] for a file outside `exec_paths`; never [`Action::Allow`].
     pub unlisted: u8,
-    /// Explicit, so that equal rules are equal byte for byte.
-    pad: [u8; 1],
+    oom_group: u8,
     /// What `devices` speaks of.
     named: Named,
 }
@@ -131,7 +130,7 @@ impl Default for Rules {
             propagation: 0,
             devpts: 0,
             unlisted: 0,
-            pad: [0; 1],
+            oom_group: 0,
             named: Named::NONE,
         };
         rules.reset();
@@ -160,6 +159,11 @@ impl Rules {
         self.devpts != 0
     }
 
+    /// Does memory beyond the limit end the whole agent?
+    pub fn oom_group(&self) -> bool {
+        self.oom_group != 0
+    }
+
     /// Sets what holds unless a request says otherwise, field by field, since a copy of it all costs more.
     fn reset(&mut self) {
         self.memory_limit = 0;
@@ -182,7 +186,7 @@ impl Rules {
         self.propagation = Propagation::Private as u8;
         self.devpts = 1;
         self.unlisted = Action::Deny as u8;
-        self.pad = [0; 1];
+        self.oom_group = 1;
         self.named = DEVICES_NAMED;
     }
 
@@ -598,7 +602,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             13 => rules.devpts = boolean(reader)?,
             14 => rules.unlisted = unlisted(reader)? as u8,
             15 => request.pidfd = descriptor(reader)?,
-            _ => request.after_exec = boolean(reader)?,
+            16 => request.after_exec = boolean(reader)?,
+            _ => rules.oom_group = boolean(reader)?,
         }
         Ok(())
     })?;

@@ -42,6 +42,7 @@ _Static_assert(offsetof(struct swarm_rules, devices) == 28, "devices");
 _Static_assert(offsetof(struct swarm_rules, propagation) == 220, "propagation");
 _Static_assert(offsetof(struct swarm_rules, devpts) == 221, "devpts");
 _Static_assert(offsetof(struct swarm_rules, unlisted) == 222, "unlisted");
+_Static_assert(offsetof(struct swarm_rules, oom_group) == 223, "oom_group");
 _Static_assert(offsetof(struct swarm_rules, named) == 224, "named");
 
 _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.rs has");
@@ -367,6 +368,9 @@ static const struct {
 	{ "{'propagation':'slave'}", MEMBER(rules.propagation), SWARM_SLAVE },
 	{ "{'devpts':true}", MEMBER(rules.devpts), 1 },
 	{ "{'devpts':false}", MEMBER(rules.devpts), 0 },
+	{ "{}", MEMBER(rules.oom_group), 1 },
+	{ "{'oom_group':true}", MEMBER(rules.oom_group), 1 },
+	{ "{'oom_group':false}", MEMBER(rules.oom_group), 0 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
 	{ "{'spawn':false}", MEMBER(spawn), 0 },
 	{ "{'pid':1}", MEMBER(pid), 1 },
@@ -482,7 +486,8 @@ static void test_cpus(void)
 
 static void test_booleans(void)
 {
-	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts" };
+	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts",
+					    "oom_group" };
 	static const char * const values[] = {
 		"1", "0", "'true'", "null", "True", "tru}", "{}", "[]", "}", "fals",
 	};
@@ -530,6 +535,8 @@ static void test_combinations(void)
 		"{'namespace_flags':32,'privileged':false}",
 		"{'spawn':true,'persist':true}",
 		"{'namespace_flags':123,'devpts':false}",
+		"{'oom_group':false}",
+		"{'oom_group':true,'memory_limit':0}",
 		"{'namespace_flags':4,'privileged':true,'propagation':'slave'}",
 		"{'pid':1,'persist':true,'privileged':true}",
 		"{'pidfd':0,'after_exec':true}",
@@ -907,6 +914,7 @@ static const struct {
 	{ "propagation", "propagatio\\u006e", "'slave'" },
 	{ "devpts", "dev\\u0070ts", "true" },
 	{ "unlisted", "\\u0075nlisted", "'deny'" },
+	{ "oom_group", "oom\\u005fgroup", "false" },
 };
 
 static void test_repeated_keys(void)
@@ -1783,7 +1791,7 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->namespaces <= SWARM_NS_ALL, "namespace_flags %u", rules->namespaces);
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
 	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
-	       rules->devpts <= 1, "booleans");
+	       rules->devpts <= 1 && rules->oom_group <= 1, "booleans");
 	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
 	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
 	       "a devpts without mounts or ids of its own");

@@ -216,6 +216,7 @@ test('ABI-05: without a key both mean the same', () => {
     privileged: empty.privileged,
     after_exec: empty.after_exec,
     propagation: namesOf(names.PROPAGATIONS)[empty.propagation],
+    oom_group: empty.oom_group,
   };
   expect(understood).toEqual(rest);
   // What is not told one by one: all of it makes the same rules, byte for byte.

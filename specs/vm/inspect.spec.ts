@@ -18,6 +18,7 @@ const DEFAULTS = {
   privileged: false,
   propagation: 'private',
   devpts: true,
+  oom_group: true,
 };
 
 test('INSPECT-01: a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
@@ -53,6 +54,7 @@ test('INSPECT-02: what is printed makes an equal agent: every key comes back as 
     privileged: true,
     propagation: 'slave',
     devpts: false,
+    oom_group: false,
   } as const;
   const { devices, exec_paths } = policy;
   const id = await loaded.swarm.create({
