@@ -53,8 +53,8 @@ for (const [how, threads] of [
     expect(told + summed).toBe(COUNT);
     expect(told).toBeLessThanOrEqual(RATE * (Math.ceil(seconds) + 1));
     expect(told).toBeGreaterThanOrEqual(RATE);
-    // The last sum comes before the end of its agent.
-    expect(events.at(-2)).toMatchObject({ event: 'suppressed' });
+    // Sums come before the end of their agent. A slow guest's last second may be told in full.
+    expect(events.slice(0, -1).map(({ event }) => event)).toContain('suppressed');
     events.forEach((event, index) => {
       expect(event.seq).toBe((events[0]?.seq ?? 0) + index);
     });
