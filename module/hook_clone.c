@@ -72,24 +72,23 @@ static unsigned long reserve(const struct swarm_member *parent, const struct ftr
 {
 	struct swarm_member *member = swarm_reserved_find(current);
 
-	/* One left from a fork that failed later. */
-	if (member && member->agent == parent->agent)
-		goto found;
-	/* Armed, then adopted by another agent: that one it cannot leave. */
-	if (member)
+	/* Armed, then adopted: whatever it was armed for, it is a member now. */
+	if (unlikely(member) && member->flags & SWARM_MEMBER_SPAWNED) {
 		swarm_reserved_cancel(current);
-
-	member = swarm_member_from_pool();
-	if (unlikely(!member)) {
-		swarm_uncount_run(ops);
-		return swarm_verdict_refill();
+		member = NULL;
 	}
-	member->agent = parent->agent;
-	swarm_reserved_add(member, current);
-found:
+	/* If there is one, it is left from a fork that failed later. */
+	if (likely(!member)) {
+		member = swarm_member_from_pool();
+		if (unlikely(!member)) {
+			swarm_uncount_run(ops);
+			return swarm_verdict_refill();
+		}
+		member->agent = parent->agent;
+		swarm_reserved_add(member, current);
+	}
 	/* The child runs what its parent does, until its own execve. */
-	if (!(member->flags & SWARM_MEMBER_SPAWNED))
-		member->flags = parent->flags & SWARM_MEMBER_HEREDITARY;
+	member->flags = parent->flags & SWARM_MEMBER_HEREDITARY;
 	return SWARM_PASS;
 }
 

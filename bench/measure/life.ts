@@ -7,7 +7,14 @@ import { load } from '../../specs/support/loaded-guest.js';
 import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 
 /** The targets that the project promises. */
-const TARGETS = { register: 4000, batch: 2500, adopt: 10_000, birthPercent: 10 } as const;
+const TARGETS = {
+  register: 4000,
+  batch: 2500,
+  adopt: 10_000,
+  arm: 20_000,
+  join: 20_000,
+  birthPercent: 10,
+} as const;
 
 const BATCH = 100;
 /** Births of a turn, and turns. */
@@ -113,6 +120,8 @@ async function read(guest: LoadedGuest, progress: (step: string) => void): Promi
     batch: await run(guest, `life batch 20 {} ${BATCH}`),
     destroy: await run(guest, 'life destroy 200'),
     adopt: await run(guest, `life adopt 200 ${quoted(ADOPTION)}`),
+    arm: await run(guest, `life arm 200 ${quoted('{"persist":true}')}`),
+    join: await run(guest, `life join 200 ${quoted('{"spawn":true}')}`),
   };
   await guest.sh(CGROUPS);
   const birth = `life birth ${BIRTHS} ${quoted(JSON.stringify({ spawn: true, ...LIMITS }))}`;
@@ -148,6 +157,14 @@ function figuresOf(raw: Record<string, string>): Figure[] {
     figure('life/adopt', 'Adopting a process, without limits', of('adopt'), {
       target: TARGETS.adopt,
       note: 'the whole system call',
+    }),
+    figure('life/spawn/first', 'Arming by spawn, for the first process of a registered agent', of('arm'), {
+      target: TARGETS.arm,
+      note: 'the whole system call; the agent has no limits',
+    }),
+    figure('life/spawn/join', 'Arming by spawn, for one more process of an agent', of('join'), {
+      target: TARGETS.join,
+      note: 'the whole system call; the agent has no limits',
     }),
     ...births(raw),
   ];

@@ -8,6 +8,9 @@
  *   batch ROUNDS OBJECT COUNT      one write of so many
  *   destroy ROUNDS                 one write of one id, of a registered agent
  *   adopt ROUNDS OBJECT            OBJECT has %d where the process's id goes
+ *   arm ROUNDS OBJECT              one write to spawn, for the agent of OBJECT, which is
+ *                                  registered and persists
+ *   join ROUNDS OBJECT             the same for one that runs, which OBJECT spawns
  *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
  *                                  instruction; "whole" is all of it
  *   into ROUNDS                    the same namespaces, mounts and limits by hand:
@@ -231,6 +234,48 @@ static void adopting(int nr, const char *object)
 	report("adopt", counts[0], nr, NULL);
 }
 
+/*
+ * Arms a thread for an agent and lets it exit, which disarms it: each time another, since
+ * a thread that is armed cannot be armed again.
+ */
+static void arming(const char *name, int nr, const char *object, int running)
+{
+	char line[32];
+	pid_t first = 0;
+	u64 id;
+	int i;
+
+	if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
+		die("create");
+	id = last_id();
+	if (running)
+		first = raw_fork();
+	if (running && !first) {
+		pause();
+		_exit(0);
+	}
+	if (first < 0)
+		die("fork");
+	snprintf(line, sizeof(line), "{\"id\":%llu}", id);
+	for (i = 0; i < nr; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			int fd = open_or_die("/proc/swarm/spawn", O_WRONLY);
+
+			shared->born = timed_write(fd, line, strlen(line));
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			die("fork");
+		counts[0][i] = shared->born;
+	}
+	destroy_range(id, id);
+	if (first)
+		waitpid(first, NULL, 0);
+	report(name, counts[0], nr, NULL);
+}
+
 /* The phases of one birth, with what was waited in each taken off. */
 struct mark {
 	u64 at;
@@ -424,6 +469,8 @@ static int run(int argc, char **argv)
 			destroying(nr);
 		else if (!strcmp(what, "adopt"))
 			adopting(nr, object);
+		else if (!strcmp(what, "arm") || !strcmp(what, "join"))
+			arming(what, nr, object, !strcmp(what, "join"));
 		else if (!strcmp(what, "birth")) {
 			start_waiter();
 			stay_in_front();
