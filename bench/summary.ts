@@ -1,4 +1,5 @@
 /** The report's figures as Markdown, for a README, a comment of CI and the documents. */
+import { table } from '../harness/util/markdown.js';
 import { DERIVED, derivedTime, ofTarget, shown, shownSpread, unitName } from './numbers.js';
 import type { Figure } from './figures.js';
 import { byBenchmark, groupsOf, growthsOf, kernelsOf, rowsOf } from './select.js';
@@ -20,13 +21,6 @@ const GROWTH_COLUMNS = [
 /** The allocations that these bytes count. */
 export const GROWTH_NOTE =
   'An agent’s bytes are all that the kernel allocates for it, including its process, namespaces and cgroup if it has them.';
-
-const cell = (text: string) => text.replaceAll('|', '\\|');
-const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
-}
 
 /** Targets against what was measured; nothing if no figure has a target. */
 function headlineTable(run: Run): string | undefined {

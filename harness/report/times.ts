@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { table } from '../util/markdown.js';
 import { elapsed } from './kept.js';
 import type { Cell } from './runs.js';
 
@@ -61,6 +62,5 @@ export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]):
     ];
   });
   const head = ['kernel', 'release', ...STEPS.map(([name]) => name), 'boot', 'quick', 'all', 'specs'];
-  const line = (columns: readonly string[]) => `| ${columns.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  return table(head, rows, { aligned: true });
 }

@@ -5,6 +5,7 @@ import type { CatalogueEntry, LockedKernel } from '../../harness/kernels/catalog
 import { provideKernel } from '../../harness/kernels/provide.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { kernelTrees } from '../../harness/kernels/tree.js';
+import { table } from '../../harness/util/markdown.js';
 
 /** An answer to a question of module/compat. */
 export interface Answer {
@@ -41,12 +42,6 @@ function headersOf({ headers, refused }: CatalogueEntry, locked: LockedKernel | 
   }
 }
 
-const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
-
-function table(head: string[], rows: string[][]): string[] {
-  return [row(head), row(head.map(() => '---')), ...rows.map(row)];
-}
-
 /** The page's text. */
 export async function kernelsPage(): Promise<string> {
   const [{ entries }, lock] = [await readCatalogue(), await readLock()];
@@ -61,7 +56,7 @@ export async function kernelsPage(): Promise<string> {
   });
   const probes = questions.map(({ name, question }) => [
     `\`${name}\``,
-    question.replaceAll('|', '\\|'),
+    question,
     ...built.map((kernel) =>
       answers.get(kernel.name)?.find((each) => each.name === name)?.yes ? 'yes' : 'no',
     ),
@@ -71,13 +66,13 @@ export async function kernelsPage(): Promise<string> {
     '',
     'Written by `npm run kernels:probe`. Releases are those of `vm-images/kernels/lock.json`; `npm run vm:test -- --kernel NAME` runs the specs on one.',
     '',
-    ...table(['name', 'release', 'why it is there', 'headers'], kernels),
+    table(['name', 'release', 'why it is there', 'headers'], kernels),
     '',
     '## How they differ',
     '',
     'The questions of `module/compat/probes`, answered by compiling against each kernel.',
     '',
-    ...table(['probe', 'question', ...built.map(({ name }) => name)], probes),
+    table(['probe', 'question', ...built.map(({ name }) => name)], probes),
     '',
   ].join('\n');
 }

@@ -204,9 +204,9 @@ test('BENCH-06: a difference that repetitions put on both sides of nothing is no
       ...(spread && { spread }),
     },
   });
-  const bars = [bar('one', 432, [-360, 538]), bar('two', 522, [167, 631]), bar('three', -5)];
+  const bars = [bar('one', 432, [-360, 538]), bar('two|2', 522, [167, 631]), bar('three', -5)];
   expect(comparison([{ id: 'x', title: 'added', unit: 'instructions', bars }]).split('\n')).toEqual([
-    '|  | one | two | three |',
+    '|  | one | two\\|2 | three |',
     '| --- | --- | --- | --- |',
     '| added (instructions) | none seen (-360 to 538) | 522 (167 to 631) | -5 |',
   ]);

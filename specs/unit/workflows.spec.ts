@@ -120,9 +120,9 @@ test('REPO-07: a run of several kernels says how long each took to fetch, prepar
     step('Building kernel 7.3.4-debug', 1_200_000, 'debug'),
   ];
   expect(timesTable(steps, cells).split('\n')).toEqual([
-    '| kernel | release | fetch | headers | build | boot | quick | all | specs |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    '| 6.18 | 6.18.15 | 30.0 s | – | 20.0 s | 9.5 s | 2.5 min | 5.8 min | 1 passed, 1 failed, 1 skipped |',
-    '| debug | 7.3.4-own | – | 20.0 min | – | – | 2.5 min | 22.5 min | 1 passed, 0 failed, 0 skipped |',
+    '| kernel | release   | fetch  | headers  | build  | boot  | quick   | all      | specs                         |',
+    '| ------ | --------- | ------ | -------- | ------ | ----- | ------- | -------- | ----------------------------- |',
+    '| 6.18   | 6.18.15   | 30.0 s | –        | 20.0 s | 9.5 s | 2.5 min | 5.8 min  | 1 passed, 1 failed, 1 skipped |',
+    '| debug  | 7.3.4-own | –      | 20.0 min | –      | –     | 2.5 min | 22.5 min | 1 passed, 0 failed, 0 skipped |',
   ]);
 });

@@ -15,13 +15,9 @@ import {
   createRequest,
   spawnRequest,
 } from '../../../client/abi/request.js';
+import { table } from '../../../harness/util/markdown.js';
 
 const code = (text: string) => `\`${text}\``;
-
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [columns, columns.map(() => '---'), ...rows].map(line).join('\n');
-}
 
 /** Names with what they mean. */
 const meanings = (column: string, list: Readonly<Record<string, string>>, what = 'description') =>

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { NAMESPACES, bitOf, namesOf } from '../../../client/abi/names.js';
 import type { AgentRequest } from '../../../client/client.js';
 import { repository } from '../../../harness.config.js';
+import { table } from '../../../harness/util/markdown.js';
 import { PEERS } from './attempt.js';
 import type { Attempt, Case, Peer } from './attempt.js';
 import { CORPUS } from './corpus.js';
@@ -23,6 +24,8 @@ export type Recorded = z.infer<typeof recorded>;
 /** The file of the last run that was agreed to, and the page that is made of it. */
 export const RECORD = join(repository, 'docs/escapes.json');
 export const TABLE = join(repository, 'docs/escapes.md');
+
+const COLUMNS = ['attempt', 'SwarmGuard', 'crun', 'runc', 'bubblewrap', 'unshare(1)'];
 
 /** Reads a run. */
 export async function readRecord(path = RECORD): Promise<Recorded> {
@@ -66,26 +69,40 @@ function peerCell(attempt: Attempt, peer: Peer, { results }: Recorded): string {
   return result === 'succeeds' ? '**succeeds**' : (result ?? 'not run');
 }
 
-function row(attempt: Attempt, record: Recorded): string {
-  const cells = [
+function row(attempt: Attempt, record: Recorded): string[] {
+  return [
     `\`${attempt.id}\` ${attempt.title}`,
     attempt.ours.map(cell).join('<br>'),
     ...PEERS.map((peer) => peerCell(attempt, peer, record)),
   ];
-  return `| ${cells.join(' | ')} |`;
+}
+
+/** Who was run, in which version, and how. */
+function runners({ versions }: Recorded): string[][] {
+  return [
+    [
+      ...['SwarmGuard', 'this one'],
+      'the default policy if the table says nothing else; no program has to cooperate',
+    ],
+    [
+      ...['crun, runc', `${versions.crun}, ${versions.runc}`],
+      "the configuration that `crun spec` and `runc spec` write, without a terminal, on a bind mount of the guest's root, with /srv/escape, 16 MiB of memory and 100 processes; no user namespace",
+    ],
+    ['bubblewrap', versions.bwrap, `\`${COMMAND_LINES.bwrap}\``],
+    ['unshare(1)', versions.unshare, `\`${COMMAND_LINES.unshare}\``],
+  ];
 }
 
 /** The whole page. */
 export function page(record: Recorded): string {
-  const { versions } = record;
   const tables = Object.entries(CORPUS).map(([group, attempts]) =>
     [
       `## ${group}`,
-      '',
-      '| attempt | SwarmGuard | crun | runc | bubblewrap | unshare(1) |',
-      '| --- | --- | --- | --- | --- | --- |',
-      ...attempts.map((attempt) => row(attempt, record)),
-    ].join('\n'),
+      table(
+        COLUMNS,
+        attempts.map((attempt) => row(attempt, record)),
+      ),
+    ].join('\n\n'),
   );
   return `# Attempts to escape
 
@@ -93,12 +110,7 @@ Written by \`npm run docs:escapes\` from \`specs/support/escapes\` and a run of 
 
 Root runs each of them with its defaults, without a seccomp profile or a profile of a security module; no such module is loaded in the guest. All of them can be made stricter. Docker, for one, adds a seccomp profile to runc that denies nested user namespaces, io_uring and keyrings; \`--new-session\` keeps bubblewrap's programs from typing into the terminal. None of the others counts what it denies.
 
-| | version | how it is run |
-| --- | --- | --- |
-| SwarmGuard | this one | the default policy if the table says nothing else; no program has to cooperate |
-| crun, runc | ${versions.crun}, ${versions.runc} | the configuration that \`crun spec\` and \`runc spec\` write, without a terminal, on a bind mount of the guest's root, with /srv/escape, 16 MiB of memory and 100 processes; no user namespace |
-| bubblewrap | ${versions.bwrap} | \`${COMMAND_LINES.bwrap}\` |
-| unshare(1) | ${versions.unshare} | \`${COMMAND_LINES.unshare}\` |
+${table(['', 'version', 'how it is run'], runners(record))}
 
 "Nothing of the kind" means that there is no rule or limit to get around.
 
