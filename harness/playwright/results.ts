@@ -1,6 +1,7 @@
 /** The reporter that writes results for machines and for the page: as the run says, or `report` in the project. */
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
@@ -23,8 +24,6 @@ async function textOf({ path, body }: TestResult['attachments'][number]): Promis
 
 /** What Playwright itself attaches to a test that failed: the same error once more. */
 const CONTEXT = 'error-context';
-
-const COLOURS = /\x1b\[[0-9;]*m/g;
 
 /**
  * A path in the project, as seen from its root.
@@ -57,7 +56,7 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
     title: test.titlePath().slice(3).join(' › '),
     verdict,
     ms: result.duration,
-    log: [...errors, ...texts].join('\n').replace(COLOURS, ''),
+    log: stripVTControlCharacters([...errors, ...texts].join('\n')),
     ...(verdict === 'skipped' && {
       reason: result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given',
     }),

@@ -1,6 +1,6 @@
 /** The reporter: a line for each spec as it ends, what failed and why, and the counts. */
 import { relative } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import type {
   FullConfig,
   FullResult,
@@ -14,15 +14,12 @@ import { harness } from '../util/config.js';
 
 type Verdict = 'passed' | 'failed' | 'skipped' | 'infrastructure';
 
-const MARKS: Record<Verdict, [string, string]> = {
-  passed: ['✔', '32'],
-  failed: ['✘', '31'],
-  skipped: ['-', '33'],
-  infrastructure: ['!', '35'],
-};
-
-const colours = process.stdout.isTTY && !process.env['NO_COLOR'];
-const paint = (text: string, colour: string) => (colours ? `\x1b[${colour}m${text}\x1b[0m` : text);
+const MARKS = {
+  passed: ['✔', 'green'],
+  failed: ['✘', 'red'],
+  skipped: ['-', 'yellow'],
+  infrastructure: ['!', 'magenta'],
+} as const;
 
 /** Says whether an error is trouble with the machinery: Playwright hands over its name in front of its message. */
 const isInfrastructure = ({ message, stack }: TestError) =>
@@ -79,7 +76,8 @@ export default class Verdicts implements Reporter {
     const file = relative(harness().root, test.location.file).replace(/^specs\/(vm|unit)\//, '');
     const seconds = (result.duration / 1000).toFixed(1);
     const title = `${project} ${file} › ${test.title}`;
-    console.log(`${paint(mark, colour)} ${this.#done}/${this.#total} ${title} ${paint(`${seconds} s`, '2')}`);
+    const time = styleText('dim', `${seconds} s`);
+    console.log(`${styleText(colour, mark)} ${this.#done}/${this.#total} ${title} ${time}`);
     if (verdict === 'failed' || verdict === 'infrastructure') {
       for (const error of result.errors) console.log(text(error));
       for (const { name, path, body } of result.attachments) {

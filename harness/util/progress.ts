@@ -1,5 +1,6 @@
 /** Progress for people: what is being done, and for how long. */
 import { appendFileSync } from 'node:fs';
+import { clearLine, cursorTo } from 'node:readline';
 import { run } from './run.js';
 
 const QUIET_MS = 2000;
@@ -23,6 +24,12 @@ function seconds(start: number): string {
   return `${((performance.now() - start) / 1000).toFixed(1)} s`;
 }
 
+/** Empties the line of the terminal, to be written anew. */
+function eraseLine(): void {
+  cursorTo(process.stderr, 0);
+  clearLine(process.stderr, 0);
+}
+
 /**
  * Runs a step and shows it on standard error: on a terminal a line that counts the seconds, elsewhere
  * one line when it begins to take long and one at its end. A step of under two seconds shows nothing
@@ -31,11 +38,14 @@ function seconds(start: number): string {
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const tty = process.stderr.isTTY;
-  const announce = () => process.stderr.write(tty ? `\r\x1b[K… ${title} ${seconds(start)}` : `… ${title}\n`);
+  const announce = () => {
+    if (tty) eraseLine();
+    process.stderr.write(tty ? `… ${title} ${seconds(start)}` : `… ${title}\n`);
+  };
   const timer = tty ? setInterval(announce, 500) : setTimeout(announce, QUIET_MS);
   const clear = () => {
     clearInterval(timer);
-    if (tty) process.stderr.write('\r\x1b[K');
+    if (tty) eraseLine();
   };
   try {
     const result = await work();

@@ -1,16 +1,17 @@
 /** The output of the demonstration: what is typed, what was expected, what was seen. */
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { styleText } from 'node:util';
 
-const tty = process.stdout.isTTY && !process.env['NO_COLOR'];
-const colour = tty || ['1', '2', '3'].includes(process.env['FORCE_COLOR'] ?? '');
-const paint = (code: number) => (text: string) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
-const bold = paint(1);
-const dim = paint(2);
-const red = paint(31);
-const green = paint(32);
-const yellow = paint(33);
-const cyan = paint(36);
+const tty = process.stdout.isTTY;
+// One format at a time: given several, Node 20 does not ask whether there is a terminal.
+const paint = (format: Parameters<typeof styleText>[0] & string) => (text: string) => styleText(format, text);
+const bold = paint('bold');
+const dim = paint('dim');
+const red = paint('red');
+const green = paint('green');
+const yellow = paint('yellow');
+const cyan = paint('cyan');
 
 /** The time that typing a character takes, in milliseconds. */
 const TYPING_MS = tty ? 6 : 0;
