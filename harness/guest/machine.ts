@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import pWaitFor from 'p-wait-for';
 import type { Root } from '../archive/tool-root.js';
 import type { Architecture } from '../util/architecture.js';
 import { sweep, temporaryName } from '../util/cache.js';
@@ -288,7 +289,10 @@ export class Machine {
 
   /** Waits up to 3 s for the machine to die, and throws the reason if it does. */
   async throwIfDying(): Promise<void> {
-    for (let waited = 0; waited < 3000 && !this.death.aborted; waited += 50) await sleep(50);
+    await pWaitFor(() => this.death.aborted, {
+      interval: 50,
+      timeout: { milliseconds: 3000, fallback: () => undefined },
+    });
     if (this.death.aborted) throw this.death.reason;
   }
 
@@ -311,25 +315,26 @@ export class Machine {
     await this.qmp.command('stop');
     await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
     await this.qmp.command('migrate', { uri: `file:${path}` });
-    for (;;) {
+    await pWaitFor(async () => {
       const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<
         string,
         unknown
       >;
-      if (status === 'completed') return;
       if (status === 'failed')
         throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
-      await sleep(20);
-    }
+      return status === 'completed';
+    });
   }
 
   /** Lets a guest that was started with `incoming` run, as soon as all of its state has been read. */
   async resume(): Promise<void> {
-    for (;;) {
-      const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
-      if (status !== 'inmigrate') break;
-      await sleep(5);
-    }
+    await pWaitFor(
+      async () => {
+        const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
+        return status !== 'inmigrate';
+      },
+      { interval: 5 },
+    );
     await this.qmp.command('cont');
   }
 

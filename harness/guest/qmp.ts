@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
+import pWaitFor from 'p-wait-for';
 import { z } from 'zod';
 
 const message = z.union([
@@ -23,20 +23,22 @@ function parsed(line: string): z.infer<typeof message> | undefined {
 
 /** Connects to a socket that another process is about to make. */
 async function connectSoon(path: string, signal: AbortSignal): Promise<Socket> {
-  for (;;) {
-    signal.throwIfAborted();
-    const socket = connect(path);
-    const connected = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => {
-        resolve(true);
+  return pWaitFor<Socket>(
+    async () => {
+      signal.throwIfAborted();
+      const socket = connect(path);
+      const connected = await new Promise<boolean>((resolve) => {
+        socket.once('connect', () => {
+          resolve(true);
+        });
+        socket.once('error', () => {
+          resolve(false);
+        });
       });
-      socket.once('error', () => {
-        resolve(false);
-      });
-    });
-    if (connected) return socket;
-    await sleep(10, undefined, { signal });
-  }
+      return connected && pWaitFor.resolveWith(socket);
+    },
+    { interval: 10 },
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 /** How a guest says that it has booted: it writes a line to a port of its own. */
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import pWaitFor from 'p-wait-for';
 
 /** QEMU's end of that port, and the news from it. */
 export interface Readiness {
@@ -51,9 +51,10 @@ export const fileReadiness: ReadinessStrategy = {
   open: (path) =>
     Promise.resolve({
       chardev: `file,path=${path}`,
-      ready: async (death) => {
-        while (!death.aborted && !(await stat(path).catch(() => undefined))?.size) await sleep(50);
-      },
+      ready: (death) =>
+        pWaitFor(async () => death.aborted || Boolean((await stat(path).catch(() => undefined))?.size), {
+          interval: 50,
+        }),
       close: () => Promise.resolve(),
     }),
 };

@@ -1,5 +1,6 @@
 /** The demonstration, step by step, in a guest that has booted. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import pWaitFor from 'p-wait-for';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Terminal } from '../../../harness/guest/terminal.js';
 import type { Show } from './show.js';
@@ -12,6 +13,9 @@ const CREATE =
   'echo \'{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":127,"spawn":true}\' > /proc/swarm/create';
 const EXECVE_DENIED = 'echo \'{"spawn":true,"syscalls":{"execve":"deny"}}\' > /proc/swarm/create';
 const CGROUP = '/sys/fs/cgroup/swarm/memory';
+
+/** The longest that agents take to be gone, in ms, on a machine that is busy with other things. */
+const GONE_MS = 15_000;
 
 /** For {@link Show.check}: the reason at the end of what was printed, and the one expected. */
 function refused(printed: string, reason: string): [seen: string, expected: string] {
@@ -50,12 +54,12 @@ class Demo {
 
   /** Waits for the agents to be gone, which takes no longer than their last process. */
   async #active(count: number): Promise<number> {
-    for (let tries = 0; tries < 50; tries++) {
-      const { active } = await this.#guest.swarm.status();
-      if (active === count) return active;
-      await sleep(100);
-    }
-    return (await this.#guest.swarm.status()).active;
+    const active = async () => (await this.#guest.swarm.status()).active;
+    await pWaitFor(async () => (await active()) === count, {
+      interval: 100,
+      timeout: { milliseconds: GONE_MS, fallback: () => undefined },
+    });
+    return active();
   }
 
   async birth(): Promise<void> {
