@@ -22,5 +22,6 @@ defineHarness({
     ...['package-lock.json', 'playwright.config.ts', 'harness.config.ts'],
   ],
   // What only starts runs, writes down what came of them, or explains; specs read what docs/abi explains.
-  reporting: /^(scripts\/vm-test\.ts|harness\/report\/.*|harness\/playwright\/results\.ts|(?!docs\/).*\.md)$/,
+  reporting:
+    /^(scripts\/vm-test\.ts|harness\/(report\/.*|playwright\/(results|resume|run-specs)\.ts|util\/command\.ts)|(?!docs\/).*\.md)$/,
 });

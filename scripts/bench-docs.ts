@@ -6,11 +6,10 @@ import { TITLES } from '../bench/report.js';
 import { readRuns } from '../bench/store.js';
 import { command } from '../harness/util/command.js';
 
-const USAGE = `npm run docs:bench
-
-Publishes the latest complete run: writes docs/benchmarks.json, and everything that is generated from it.`;
-
-command(USAGE, {});
+command(
+  'docs:bench',
+  'Publishes the latest complete run: writes docs/benchmarks.json, and everything that is generated from it.',
+).parse();
 
 const latest = publishable(
   await readRuns(),

@@ -5,33 +5,29 @@ import { writeReport } from '../bench/report.js';
 import { runBenchmarks } from '../bench/run.js';
 import { readRuns } from '../bench/store.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
-import { command } from '../harness/util/command.js';
+import { command, several } from '../harness/util/command.js';
 
-const USAGE = `npm run bench -- [--kernel NAME]... [--compare NAME]... [--only NAME]... [--fresh] [--report]
-
-Measures, and writes the report. --only scale stands for all of scale-.... On kernels to --compare with,
-only figures that have a budget are measured. A run that was interrupted goes on where it was; --fresh
-begins anew, --report only writes the report.`;
-
-const { values } = command(USAGE, {
-  options: {
-    kernel: { type: 'string', multiple: true },
-    compare: { type: 'string', multiple: true },
-    only: { type: 'string', multiple: true },
-    fresh: { type: 'boolean', default: false },
-    report: { type: 'boolean', default: false },
-  },
-});
+const options = command(
+  'bench',
+  `Measures, and writes the report. A run that was interrupted goes on where it was.`,
+)
+  .option('--kernel <name>', 'a kernel to measure on, may be repeated; the newest by default', several)
+  .option('--compare <name>', 'a kernel to measure what has a budget on, may be repeated', several)
+  .option('--only <benchmark>', 'measure this one, may be repeated; scale stands for all of scale-…', several)
+  .option('--fresh', 'begin anew')
+  .option('--report', 'write the report of what has been measured before')
+  .parse()
+  .opts();
 
 const { newest } = await readCatalogue();
-const { only, kernel: kernels = [newest], compare = [] } = values;
+const { only, kernel: kernels = [newest], compare = [], fresh = false } = options;
 const benchmarks = measuredOn(kernels, only);
 
-if (!values.report) {
+if (!options.report) {
   await runBenchmarks({
     kernels: [...kernels, ...compare],
     benchmarks,
-    fresh: values.fresh,
+    fresh,
     say: (line) => {
       console.error(line);
     },

@@ -4,12 +4,14 @@ import { Show } from '../specs/support/demo/show.js';
 import { command } from '../harness/util/command.js';
 import { Stage } from '../specs/support/stage.js';
 
-const USAGE = `npm run demo -- [--kernel NAME]
-
-Builds the module, boots a guest and shows live what the kernel enforces.`;
-
-const { values } = command(USAGE, { options: { kernel: { type: 'string' } } });
-const stage = await Stage.prepare(values.kernel);
+const { kernel: name } = command(
+  'demo',
+  'Builds the module, boots a guest and shows live what the kernel enforces.',
+)
+  .option('--kernel <name>', 'a kernel of the catalogue; the newest by default')
+  .parse()
+  .opts();
+const stage = await Stage.prepare(name);
 console.log(`Kernel ${stage.kernel.release}, ${stage.acceleration}`);
 const show = new Show();
 const guest = await stage.booted('demo');

@@ -2,14 +2,13 @@ import '../harness.config.js';
 import { doctor } from '../harness/guest/doctor.js';
 import { command } from '../harness/util/command.js';
 
-const USAGE = `npm run doctor
-
-Says what this machine lacks for building the module and running guests, and what to do about it.
-Ends with 1 if anything is missing.`;
-
 const MARKS = { ok: '✔', slow: '-', missing: '✘' } as const;
 
-command(USAGE, {});
+command(
+  'doctor',
+  `Says what this machine lacks for building the module and running guests, and what to do about it.
+Ends with 1 if anything is missing.`,
+).parse();
 const findings = await doctor();
 const width = Math.max(...findings.map(({ what }) => what.length));
 for (const { what, verdict, detail } of findings)

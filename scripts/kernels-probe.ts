@@ -4,10 +4,6 @@ import { kernelsPage } from '../specs/support/kernels-page.js';
 import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 
-const USAGE = `npm run kernels:probe
-
-Writes docs/kernels.md: the kernels under test, and how they differ.`;
-
-command(USAGE, {});
+command('kernels:probe', 'Writes docs/kernels.md: the kernels under test, and how they differ.').parse();
 
 await writeFile(join(repository, 'docs/kernels.md'), await kernelsPage());

@@ -6,11 +6,13 @@ import { countNative } from '../bench/native/instructions.js';
 import { step } from '../harness/util/progress.js';
 import { command } from '../harness/util/command.js';
 
-const USAGE = `npm run native:bench -- [--json]
-
-Measures the time of the policy core's calls from Node on this machine.`;
-
-const { values } = command(USAGE, { options: { json: { type: 'boolean', default: false } } });
+const { json } = command(
+  'native:bench',
+  "Measures the time of the policy core's calls from Node on this machine.",
+)
+  .option('--json', 'print JSON')
+  .parse()
+  .opts();
 const path = await buildNative();
 const timed = await timeNative(path);
 const counts = await step('Counting instructions with valgrind', () => countNative(path));
@@ -18,7 +20,7 @@ const rows = timed.map((each) => ({
   ...each,
   ...(typeof counts !== 'string' && { instructions: counts.get(each.name) }),
 }));
-if (values.json) console.log(JSON.stringify(rows, null, 2));
+if (json) console.log(JSON.stringify(rows, null, 2));
 else {
   console.log(
     `nanoseconds a call, on ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.version}; ` +

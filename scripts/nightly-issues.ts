@@ -3,21 +3,20 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { brokenKernels } from '../harness/report/broken.js';
 import { readRuns, reportDir } from '../harness/report/runs.js';
-import { command, refuse } from '../harness/util/command.js';
-
-const USAGE = `npm run nightly:issues -- PAGE
-
-Opens an issue for each kernel that report/ shows as broken, or adds a comment to the one that is open,
-with GitHub's command gh; PAGE is the address of the run.`;
+import { command } from '../harness/util/command.js';
 
 /** The most that an issue's body holds. */
 const BODY_MAX = 60_000;
 
 const open = z.array(z.object({ number: z.number(), title: z.string() }));
 
-const { positionals } = command(USAGE, { allowPositionals: true });
-const [page] = positionals;
-if (page === undefined) refuse(`say where the run can be looked at\n\n${USAGE}`);
+const [page] = command(
+  'nightly:issues',
+  `Opens an issue for each kernel that report/ shows as broken, or adds a comment to the one that is open,
+with GitHub's command gh.`,
+)
+  .argument('<page>', 'the address of the run, where it can be looked at')
+  .parse().processedArgs;
 for (const { title, body } of brokenKernels(await readRuns(reportDir()), page)) {
   const { stdout } = await execa('gh', [
     ...['issue', 'list', '--state', 'open', '--search', `in:title "${title}"`, '--json', 'number,title'],

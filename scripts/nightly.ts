@@ -2,12 +2,11 @@ import { execa } from 'execa';
 import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 
-const USAGE = `npm run nightly
-
-Does what the nightly workflow does, on one machine and one after the other: the specs on every kernel
-that can be had, then the suites that take long, the budgets and very many agents on the newest. Takes hours.`;
-
-command(USAGE, {});
+command(
+  'nightly',
+  `Does what the nightly workflow does, on one machine and one after the other: the specs on every kernel
+that can be had, then the suites that take long, the budgets and very many agents on the newest. Takes hours.`,
+).parse();
 
 /** Arguments of npm, in the order in which a failure says most. */
 const PARTS = [

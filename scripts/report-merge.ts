@@ -3,23 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { repository } from '../harness.config.js';
-import { command, refuse } from '../harness/util/command.js';
+import { command } from '../harness/util/command.js';
+import { UsageError } from '../harness/util/errors.js';
 import { runEnvironment } from '../harness/util/run.js';
-
-const USAGE = `npm run report:merge -- DIRECTORY|FILE.zip...
-
-Makes one report of what several shards or machines ran.`;
 
 /** Every blob below a path. */
 async function blobs(path: string): Promise<string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
+  const there = await stat(path).catch(() => undefined);
+  if (!there) throw new UsageError(`there is no ${path}`);
+  if (!there.isDirectory()) return [path];
   const names = await readdir(path, { recursive: true });
   return names.filter((name) => name.endsWith('.zip')).map((name) => join(path, name));
 }
 
-const { positionals } = command(USAGE, { allowPositionals: true });
-const found = (await Promise.all(positionals.map(blobs))).flat().sort();
-if (found.length === 0) refuse(`no blob of a shard is there\n\n${USAGE}`);
+const [paths] = command('report:merge', 'Makes one report of what several shards or machines ran.')
+  .argument('<path...>', 'a .zip that vm:test has left, or a directory with some')
+  .parse().processedArgs;
+const found = (await Promise.all(paths.map(blobs))).flat().sort();
+if (found.length === 0) throw new UsageError(`there is no .zip of a run in ${paths.join(', ')}`);
 const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-merge-'));
 try {
   // Machines name their files alike; Playwright takes one directory of files.

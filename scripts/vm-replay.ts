@@ -4,18 +4,20 @@ import { RecordingError, openRecording, readMeta, recordings } from '../harness/
 import { replay } from '../harness/guest/replay.js';
 import { command } from '../harness/util/command.js';
 
-const USAGE = `npm run vm:replay -- [ID [--gdb [-- ARGUMENT OF GDB...]]]
-
-Runs a recorded guest again, exactly as it ran, and says whether the failure came again: exit status 0 if
-so, 1 if not, 2 if the recording cannot be replayed. Without ID it lists the recordings. With --gdb it waits
-for gdb before its first instruction, and runs gdb if it is installed. The guest's console is on standard
-error then, apart from what gdb prints.`;
-
-const { values, positionals } = command(USAGE, {
-  options: { gdb: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
-const [id, ...gdbArguments] = positionals;
+const program = command(
+  'vm:replay',
+  `Runs a recorded guest again, exactly as it ran, and says whether the failure came again: exit status 0 if
+so, 1 if not, 2 if the recording cannot be replayed.`,
+)
+  .argument('[id]', 'the recording; without it, all are listed')
+  .argument('[gdb arguments...]', 'behind --: handed to gdb')
+  .option(
+    '--gdb',
+    'wait for gdb before the first instruction, and run gdb if it is installed; the console is on standard error then',
+  )
+  .parse();
+const [id, gdbArguments] = program.processedArgs;
+const { gdb } = program.opts();
 const echo = (text: string) => process.stdout.write(text);
 
 async function list(): Promise<void> {
@@ -28,7 +30,7 @@ async function list(): Promise<void> {
 async function run(name: string): Promise<number> {
   const recording = await openRecording(name);
   console.error(`replaying ${name}: ${recording.meta.spec}, ${recording.meta.release}`);
-  if (values.gdb) return debug(recording, gdbArguments, (text) => process.stderr.write(text));
+  if (gdb) return debug(recording, gdbArguments, (text) => process.stderr.write(text));
   const { reproduced, message } = await replay(recording, echo);
   console.error(message);
   return reproduced ? 0 : 1;

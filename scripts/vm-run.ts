@@ -1,37 +1,35 @@
 import '../harness.config.js';
 import { shellLine } from '../harness/guest/ssh.js';
-import { command, explain, refuse } from '../harness/util/command.js';
+import { command, explain, number } from '../harness/util/command.js';
 import { Stage } from '../specs/support/stage.js';
 
 /** The exit status of trouble, which is none of the command's. */
 const TROUBLE = 125;
 const SIGPIPE = 13;
 
-const USAGE = `npm run vm:run -- [--kernel NAME] [--log] [--timeout SECONDS] COMMAND [ARGUMENT...]
-
-Runs a command in a fresh guest with the module loaded. A single word is a shell line; several are a
+const program = command(
+  'vm:run',
+  `Runs a command in a fresh guest with the module loaded. A single word is a shell line; several are a
 program and its arguments, which no shell changes. Options come before the command.
-
-  --kernel NAME      a kernel of the catalogue; the newest by default
-  --log              print the kernel's log on standard error when the command has ended
-  --timeout SECONDS  give the command up after this time; 600 by default, 0 for never
 
 Standard input goes to the command (</dev/null keeps yours), and its output comes as it is printed.
 The exit status is the command's, 128 and the number of the signal that killed it, or ${TROUBLE} if the
-guest panics, does not come up or is lost, or the command is given up.`;
-
-const { values, positionals } = command(
-  USAGE,
-  {
-    options: { kernel: { type: 'string' }, log: { type: 'boolean' }, timeout: { type: 'string' } },
-    allowPositionals: true,
-  },
-  { trouble: TROUBLE, wraps: true },
-);
-const [line] = positionals;
-if (line === undefined) refuse(`say what to run\n\n${USAGE}`);
-const seconds = Number(values.timeout ?? 600);
-if (!(seconds >= 0)) refuse(`--timeout takes seconds, not ${values.timeout ?? ''}\n\n${USAGE}`);
+guest panics, does not come up or is lost, or the command is given up.`,
+  { trouble: TROUBLE },
+)
+  .argument('<command...>', 'what to run')
+  .option('--kernel <name>', 'a kernel of the catalogue; the newest by default')
+  .option('--log', "print the kernel's log on standard error when the command has ended")
+  .option(
+    '--timeout <seconds>',
+    'give the command up after this time; 0 for never',
+    number('0 or more', (value) => value >= 0),
+    600,
+  )
+  .passThroughOptions()
+  .parse();
+const [words] = program.processedArgs;
+const { kernel, log, timeout } = program.opts();
 
 const { stdin, stdout, stderr } = process;
 // Whoever reads our output has seen enough; the guest ends with us.
@@ -39,14 +37,14 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(128 + SIGPIPE);
 });
-const stage = await Stage.prepare(values.kernel);
+const stage = await Stage.prepare(kernel);
 try {
   const guest = await stage.loaded('run');
-  const { code } = await guest.exec(positionals.length > 1 ? shellLine(positionals) : line, {
+  const { code } = await guest.exec(words.length > 1 ? shellLine(words) : (words[0] ?? ''), {
     ...{ stdin, output: { stdout, stderr } },
-    timeoutMs: seconds > 0 ? seconds * 1000 : Infinity,
+    timeoutMs: timeout > 0 ? timeout * 1000 : Infinity,
   });
-  if (values.log) stderr.write(await guest.kernelLog());
+  if (log) stderr.write(await guest.kernelLog());
   process.exitCode = code;
 } catch (error) {
   explain(error);

@@ -2,12 +2,11 @@ import '../harness.config.js';
 import { command } from '../harness/util/command.js';
 import { Stage } from '../specs/support/stage.js';
 
-const USAGE = `npm run vm:shell -- [--kernel NAME]
-
-Opens a shell in a fresh guest with the module loaded.`;
-
-const { values } = command(USAGE, { options: { kernel: { type: 'string' } } });
-const stage = await Stage.prepare(values.kernel);
+const { kernel: name } = command('vm:shell', 'Opens a shell in a fresh guest with the module loaded.')
+  .option('--kernel <name>', 'a kernel of the catalogue; the newest by default')
+  .parse()
+  .opts();
+const stage = await Stage.prepare(name);
 const guest = await stage.loaded('shell');
 try {
   console.log(`Kernel ${stage.kernel.release}, ${stage.acceleration}`);

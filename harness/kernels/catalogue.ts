@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { archivePackage, archiveSource } from '../archive/debian.js';
 import { harness } from '../util/config.js';
+import { UsageError } from '../util/errors.js';
 
 /** The origin of the files that a module is built with. */
 const prepared = {
@@ -105,14 +106,16 @@ export async function writeLock(kernels: Record<string, LockedKernel>): Promise<
 
 /**
  * The entry of a name; without one, the newest.
- * @throws if there is none, naming those there are.
+ * @throws {UsageError} if there is none, naming those there are.
  */
 export async function findEntry(name?: string): Promise<CatalogueEntry> {
   const { newest, entries } = await readCatalogue();
   const wanted = name ?? newest;
   const found = entries.find((candidate) => candidate.name === wanted);
   if (found) return found;
-  throw new Error(`there is no kernel ${wanted}; there are ${entries.map((each) => each.name).join(', ')}`);
+  throw new UsageError(
+    `there is no kernel ${wanted}; there are ${entries.map((each) => each.name).join(', ')}`,
+  );
 }
 
 /**

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import type { Bind } from '../archive/tool-root.js';
 import { hashOf } from '../util/cache.js';
+import { UsageError } from '../util/errors.js';
 import { run } from '../util/run.js';
 import type { CatalogueEntry } from './catalogue.js';
 import type { HeaderSource } from './prepared.js';
@@ -13,14 +14,14 @@ import type { Kernel } from './kernel.js';
 /**
  * Reads what follows `--kernel-tree`, NAME=PATH, once for each.
  * @returns absolute paths, by the names of the entries that they stand for
- * @throws if one has another form, or names nothing.
+ * @throws {UsageError} if one has another form, or names nothing.
  */
 export function parseTrees(options: readonly string[]): Record<string, string> {
   const trees = options.map((option) => {
     const [name, path] = [option.split('=', 1)[0] ?? '', option.slice(option.indexOf('=') + 1)];
     if (!option.includes('=') || !name || !path)
-      throw new Error(`--kernel-tree takes NAME=PATH, such as 6.14=/usr/src/linux-6.14, not ${option}`);
-    if (!existsSync(path)) throw new Error(`--kernel-tree ${option}: there is no ${path}`);
+      throw new UsageError(`--kernel-tree takes NAME=PATH, such as 6.14=/usr/src/linux-6.14, not ${option}`);
+    if (!existsSync(path)) throw new UsageError(`--kernel-tree ${option}: there is no ${path}`);
     return [name, resolve(path)];
   });
   return Object.fromEntries(trees) as Record<string, string>;

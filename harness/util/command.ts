@@ -1,15 +1,15 @@
 /** Arguments, --help and error messages, for all commands of scripts/. */
-import { parseArgs } from 'node:util';
-import type { ParseArgsConfig } from 'node:util';
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import { UsageError } from './errors.js';
 
 /** Errors whose message says all there is to say; of others the place in the code is wanted as well. */
 const UNEXPECTED = [TypeError, RangeError, ReferenceError, SyntaxError];
 
-/** Says what is wrong with what was asked for, and ends the command with 2. */
-export function refuse(message: string): never {
-  console.error(message);
-  process.exit(2);
-}
+/** The exit status of a command that was asked for what it does not do. */
+const USAGE = 2;
+
+/** The most that --help is wide, in columns. */
+const WIDTH = 100;
 
 /** Prints an error: its message, and for an unexpected one the place in the code too. */
 export function explain(error: unknown): void {
@@ -17,50 +17,52 @@ export function explain(error: unknown): void {
   console.error(known ? error.message : error);
 }
 
-/** The words of a command line that ends in a command of its own, which has options of its own. */
-function ownWords(
-  words: string[],
-  options: ParseArgsConfig['options'] = {},
-): [own: string[], rest: string[]] {
-  const { tokens } = parseArgs({ args: words, options, strict: false, allowPositionals: true, tokens: true });
-  const end = tokens.find(({ kind }) => kind !== 'option');
-  if (!end) return [words, []];
-  return [words.slice(0, end.index), words.slice(end.kind === 'positional' ? end.index : end.index + 1)];
+/**
+ * A command of scripts/. Its options and arguments are added to it; then `parse()` reads those of this process.
+ * With --help it prints what it accepts, and ends. What it does not accept is named, and ends it with 2, as a
+ * {@link UsageError} does. An error that is not caught later is told without a stack, and ends it with 1.
+ * @param name by which `npm run` knows it
+ * @param description paragraphs, whose lines --help breaks anew
+ * @param trouble the exit status if anything fails later, instead of these
+ */
+export function command(name: string, description: string, { trouble }: { trouble?: number } = {}) {
+  process.on('uncaughtException', (error) => {
+    explain(error);
+    process.exit(trouble ?? (error instanceof UsageError ? USAGE : 1));
+  });
+  const width = ({ columns }: { columns?: number }) => Math.min(columns ?? WIDTH, WIDTH);
+  return new Command(`npm run ${name} --`)
+    .description(description.replace(/(?<!\n)\n(?!\n)/g, ' '))
+    .helpOption('--help', 'print this')
+    .configureOutput({
+      getOutHelpWidth: () => width(process.stdout),
+      getErrHelpWidth: () => width(process.stderr),
+    })
+    .showHelpAfterError(`\`npm run ${name} -- --help\` lists what it accepts.`)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
 }
 
-interface CommandOptions {
-  /** The exit status if something fails. */
-  trouble?: number;
-  /** A command with options of its own follows the options. */
-  wraps?: boolean;
+/** For an option that may be given more than once: all of its values. */
+export function several(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/** For an option that may be given more than once, each time with one of these names: all of its values. */
+export function someOf(names: readonly string[]) {
+  return (value: string, before: string[] | undefined): string[] => {
+    if (!names.includes(value)) throw new InvalidArgumentError(`There are ${names.join(', ')}.`);
+    return several(value, before);
+  };
 }
 
 /**
- * The arguments of the running command. With --help it prints its usage and ends; with arguments that it
- * does not take, it says which and ends with 2. An error that it does not catch later is told without a
- * stack, and ends it with 1.
- * @param usage what --help prints: the command with its arguments, and what it does
- * @param config what the command takes, as util.parseArgs does
+ * For an option that is a number.
+ * @param what it has to be, for the error's message
+ * @param fits says whether it is
  */
-export function command<T extends ParseArgsConfig>(
-  usage: string,
-  config: T,
-  { trouble = 1, wraps = false }: CommandOptions = {},
-): ReturnType<typeof parseArgs<T>> {
-  process.on('uncaughtException', (error) => {
-    explain(error);
-    process.exit(trouble);
-  });
-  const words = process.argv.slice(2);
-  const end = words.indexOf('--');
-  const [own, rest] = wraps ? ownWords(words, config.options) : [words, []];
-  if ((wraps ? own : end < 0 ? words : words.slice(0, end)).includes('--help')) {
-    console.log(usage);
-    process.exit(0);
-  }
-  try {
-    return parseArgs(wraps ? { ...config, args: [...own, '--', ...rest] } : config);
-  } catch (error) {
-    return refuse(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
-  }
+export function number(what: string, fits: (value: number) => boolean) {
+  return (value: string): number => {
+    if (value.trim() === '' || !fits(Number(value))) throw new InvalidArgumentError(`It has to be ${what}.`);
+    return Number(value);
+  };
 }

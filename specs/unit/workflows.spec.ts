@@ -111,7 +111,7 @@ test('REPO-06: a kernel that is broken opens an issue, or adds to the one that i
     const refused = await execa('npx', args.slice(0, 2), { cwd: repository, env, reject: false });
     expect([refused.exitCode, refused.stderr]).toEqual([
       2,
-      expect.stringContaining('say where'),
+      expect.stringContaining("missing required argument 'page'"),
     ]);
   } finally {
     await rm(dir, { recursive: true });
