@@ -20,8 +20,19 @@ shell: host
 module:
 	$(MAKE) -C module
 
-host:
-	@scripts/install-host.sh $(MAKECMDGOALS)
+# What this machine needs for all of it, announced and installed.
+host: packages
+	@npm run --silent host -- $(MAKECMDGOALS)
 
-.PHONY: demo test test-all shell module host
+packages: node
+	@cmp -s package-lock.json node_modules/.installed-lock || { \
+		echo 'Installing with npm: the packages of package-lock.json, into node_modules' && \
+		npm ci --loglevel=error && cp package-lock.json node_modules/.installed-lock; }
+
+node:
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || \
+		{ echo 'Node.js 20.19 or later is needed, with npm; Debian 13 has both: apt-get install nodejs npm' >&2; exit 1; }
+	@[ "$$(id -u)" -eq 0 ] || { echo 'run this as root, which making Debian roots takes: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
+
+.PHONY: demo test test-all shell module host packages node
 .DEFAULT_GOAL := demo

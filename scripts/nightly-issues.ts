@@ -1,9 +1,12 @@
 import '../harness.config.js';
-import { execa } from 'execa';
 import { z } from 'zod';
+import { $ } from 'zx';
 import { brokenKernels } from '../harness/report/broken.js';
 import { readRuns, reportDir } from '../harness/report/runs.js';
 import { command } from '../harness/util/command.js';
+
+/** Its errors tell what gh has printed. */
+const gh = $({ quiet: true });
 
 /** The most that an issue's body holds. */
 const BODY_MAX = 60_000;
@@ -18,12 +21,11 @@ with GitHub's command gh.`,
   .argument('<page>', 'the address of the run, where it can be looked at')
   .parse().processedArgs;
 for (const { title, body } of brokenKernels(await readRuns(reportDir()), page)) {
-  const { stdout } = await execa('gh', [
-    ...['issue', 'list', '--state', 'open', '--search', `in:title "${title}"`, '--json', 'number,title'],
-  ]);
+  const search = `in:title "${title}"`;
+  const found = await gh`gh issue list --state open --search ${search} --json number,title`;
   // The search finds titles that are like it, too.
-  const known = open.parse(JSON.parse(stdout)).find((issue) => issue.title === title);
+  const known = open.parse(found.json()).find((issue) => issue.title === title);
   const what = known ? ['comment', String(known.number)] : ['create', '--title', title];
-  await execa('gh', ['issue', ...what, '--body-file', '-'], { input: `${body.slice(0, BODY_MAX)}\n` });
+  await gh({ input: `${body.slice(0, BODY_MAX)}\n` })`gh issue ${what} --body-file -`;
   console.log(`${title}: ${known ? `issue ${known.number} updated` : 'issue opened'}`);
 }

@@ -1,4 +1,4 @@
-import { execa } from 'execa';
+import { $ } from 'zx';
 import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 
@@ -22,13 +22,9 @@ for (const args of PARTS) {
   const name = `npm ${args.join(' ')}`;
   console.log(`== ${name}`);
   const start = performance.now();
-  const { exitCode, stdout } = await execa('npm', args, {
-    cwd: repository,
-    stdin: 'inherit',
-    stdout: ['inherit', 'pipe'],
-    stderr: 'inherit',
-    reject: false,
-  });
+  const part = $({ cwd: repository, nothrow: true, stdio: ['inherit', 'pipe', 'inherit'] })`npm ${args}`;
+  part.pipe(process.stdout);
+  const { exitCode, stdout } = await part;
   const counts = /^\d+ passed, \d+ failed$/gm;
   const last = stdout.trim().split('\n').at(-1) ?? '';
   const summary = [...stdout.matchAll(counts)].at(-1)?.[0] ?? last;

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
+import { $ } from 'zx';
 import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 import { UsageError } from '../harness/util/errors.js';
@@ -28,18 +28,14 @@ try {
   const reporters = ['verdicts', 'results'].map((name) =>
     join(repository, 'specs/support/merged', `${name}.ts`),
   );
-  const { exitCode, stdout } = await execa(
-    'npx',
-    ['playwright', 'merge-reports', `--reporter=${reporters.join(',')}`, dir],
-    {
-      cwd: repository,
-      env: runEnvironment({ merged: true }),
-      stdin: 'ignore',
-      stdout: ['inherit', 'pipe'],
-      stderr: 'inherit',
-      reject: false,
-    },
-  );
+  const merging = $({
+    cwd: repository,
+    env: { ...process.env, ...runEnvironment({ merged: true }) },
+    nothrow: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })`npx playwright merge-reports --reporter=${reporters.join(',')} ${dir}`;
+  merging.pipe(process.stdout);
+  const { exitCode, stdout } = await merging;
   // Playwright itself is content with having merged.
   const well = /^[1-9]\d* passed, 0 failed$/m.test(stdout) && !/^\d+ infrastructure: /m.test(stdout);
   process.exitCode = exitCode === 0 && !well ? 1 : (exitCode ?? 1);

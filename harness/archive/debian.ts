@@ -49,9 +49,7 @@ function explained(error: unknown): string {
  */
 export async function debootstrap(root: string, options: readonly string[]): Promise<void> {
   if (!existsSync('/usr/bin/mmdebstrap'))
-    throw new InfrastructureError(
-      'mmdebstrap is missing; scripts/install-host.sh installs it (apt-get install mmdebstrap)',
-    );
+    throw new InfrastructureError('mmdebstrap is missing: apt-get install mmdebstrap');
   await execa('mmdebstrap', [...options, SUITE, root, await source(SUITE)]).catch((error: unknown) => {
     throw new InfrastructureError(`mmdebstrap fails: ${explained(error)}`, '', { cause: error });
   });

@@ -14,7 +14,8 @@ const WIDTH = 100;
 /** Prints an error: its message, and for an unexpected one the place in the code too. */
 export function explain(error: unknown): void {
   const known = error instanceof Error && !UNEXPECTED.some((each) => error instanceof each);
-  console.error(known ? error.message : error);
+  // zx puts places in the code into its messages.
+  console.error(known ? error.message.replace(/^ +at .*\n/gm, '') : error);
 }
 
 /**

@@ -66,6 +66,7 @@ test('REPO-05: the nightly workflow has a job for every kernel that can be run',
 
 /** A `gh` that keeps what it is told, and knows of one open issue. */
 const GH = `#!/bin/sh
+[ -z "$GH_FAILS" ] || { echo "gh: not logged in" >&2; exit 4; }
 echo "gh $*" >>"$GH_TOLD"
 case "$1 $2" in
 'issue list') echo '[{"number": 7, "title": "Kernel 6.18 is broken"}, {"number": 8, "title": "Kernel rt is broken, too"}]' ;;
@@ -108,6 +109,16 @@ test('REPO-06: a kernel that is broken opens an issue, or adds to the one that i
     );
     expect(told).toMatch(/^gh issue create --title Kernel rt is broken --body-file -$/m);
     expect(told).not.toContain('y holds');
+    const failed = await execa('npx', args, {
+      cwd: repository,
+      env: { ...env, GH_FAILS: '1' },
+      reject: false,
+    });
+    expect([failed.exitCode, failed.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^gh: not logged in\n[^]*exit code: 4/),
+    ]);
+    expect(failed.stderr).not.toMatch(/^ +at /m);
     const refused = await execa('npx', args.slice(0, 2), { cwd: repository, env, reject: false });
     expect([refused.exitCode, refused.stderr]).toEqual([
       2,
