@@ -32,12 +32,17 @@ export function command(name: string, description: string, { trouble }: { troubl
     process.exit(trouble ?? (error instanceof UsageError ? USAGE : 1));
   });
   const width = ({ columns }: { columns?: number }) => Math.min(columns ?? WIDTH, WIDTH);
-  return new Command(`npm run ${name} --`)
+  const program = new Command(`npm run ${name} --`);
+  return program
     .description(description.replace(/(?<!\n)\n(?!\n)/g, ' '))
     .helpOption('--help', 'print this')
     .configureOutput({
       getOutHelpWidth: () => width(process.stdout),
       getErrHelpWidth: () => width(process.stderr),
+      outputError: (text, write) => {
+        const extra = program.args.slice(program.registeredArguments.length).join(' ');
+        write(text.replace(/too many arguments\. .*/, `there is no place for the argument '${extra}'`));
+      },
     })
     .showHelpAfterError(`\`npm run ${name} -- --help\` lists what it accepts.`)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
