@@ -220,7 +220,8 @@ static int check_same(struct swarm_agent *agent, const struct swarm_candidate *c
  * @member: its entry
  *
  * It must be in each of the namespaces that the agent's first process is in, those that
- * the policy does not name too, and have ids of the agent's if that has a user namespace.
+ * the policy does not name too, with none prepared for what it executes or forks; have
+ * ids of the agent's if that has a user namespace; and be in the agent's cgroup still.
  * Under rcu_read_lock(), and where locks may sleep.
  *
  * Return: 0; -EPERM where it is not; -ESRCH where the agent has no other process;
@@ -236,7 +237,8 @@ int swarm_joined(const struct swarm_member *member)
 	err = look_at_first(member->agent, &first, &unused);
 	if (err)
 		return err;
-	if (!swarm_namespaces_of(current, &own))
+	if (!swarm_namespaces_of(current, &own) || swarm_namespaces_prepared() ||
+	    !swarm_cgroup_holds(READ_ONCE(member->agent->cgroup)))
 		return -EPERM;
 	err = look_at_first(member->agent, &again, &unused);
 	if (err)

@@ -508,6 +508,27 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 	return err;
 }
 
+/**
+ * swarm_cgroup_holds - is the calling process in an agent's cgroup, or below it?
+ * @cgroup: which; NULL holds everybody
+ *
+ * Under rcu_read_lock(). The directory's inode number is the cgroup's id (kernfs_ino()),
+ * and lasts as long as the file in it is open.
+ */
+bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup)
+{
+	const struct cgroup *at;
+	u64 id;
+
+	if (!cgroup)
+		return true;
+	id = d_inode(cgroup->procs->f_path.dentry->d_parent)->i_ino;
+	for (at = task_dfl_cgroup(current); at; at = cgroup_parent((struct cgroup *)at))
+		if (cgroup_id(at) == id)
+			return true;
+	return false;
+}
+
 static int remove(void *data)
 {
 	struct swarm_cgroup *cgroup = data;

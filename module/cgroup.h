@@ -19,6 +19,7 @@ void swarm_cgroup_exit(void);
 
 unsigned int swarm_cgroup_count(void);
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err);
+bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup);
 int swarm_cgroup_join(struct swarm_cgroup *cgroup, bool more);
 int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
 		       const struct task_struct *leader);

@@ -52,3 +52,18 @@ bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *name
 	task_unlock(task);
 	return own;
 }
+
+/**
+ * swarm_namespaces_prepared - does the calling process enter other ones with its next step?
+ *
+ * A time namespace that is to be its children's is its own from an execve on, and both
+ * that and a pid namespace are those of what it forks.
+ */
+bool swarm_namespaces_prepared(void)
+{
+	/* Only the task itself replaces it. */
+	const struct nsproxy *own = current->nsproxy;
+
+	return own->time_ns_for_children != own->time_ns ||
+	       own->pid_ns_for_children != task_active_pid_ns(current);
+}

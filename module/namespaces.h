@@ -22,6 +22,7 @@ struct swarm_namespaces {
 	u32 inums[SWARM_NR_NAMESPACES];
 };
 
+bool swarm_namespaces_prepared(void);
 bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *namespaces);
 
 #endif

@@ -175,7 +175,7 @@ test('SPAWN-05: a rule on execve counts from the first program that it executes,
 test('SPAWN-06: a process that is not in each of the agent’s namespaces, with its ids, is killed at its execve', async ({
   loaded,
 }) => {
-  const agent = await start(loaded);
+  const agent = await start(loaded, { pids_limit: 20 });
   const other = await start(loaded);
   const killed = async (what: string, options: string, target = agent) => {
     const events = await loaded.swarm.eventsDuring(async () => {
@@ -197,6 +197,9 @@ test('SPAWN-06: a process that is not in each of the agent’s namespaces, with 
   await killed('none', '--ids -1 --enter 0');
   await killed('ids of the host', '--ids -1');
   await killed("another agent's", '', other);
+  await killed('a time namespace that it would execute in', '--unshare 80');
+  await killed('a pid namespace that it would fork into', '--unshare 20000000');
+  await killed('another cgroup', '--leave /sys/fs/cgroup/cgroup.procs');
   expect((await join(loaded, agent, 'echo ran')).stdout, 'all of them').toBe('ran\n');
   expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ members: [agent.pid], joining: [] });
   await loaded.swarm.destroy(agent.id, other.id);

@@ -15,6 +15,8 @@
  *   --late 1      the child enters the pid namespace as well, and forks once more
  *   --wait MS     before the fork
  *   --pause MS    before the child executes
+ *   --unshare HEX what the child unshares before that
+ *   --leave FILE  a cgroup.procs that it writes itself to, before it enters anything
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +38,8 @@
 #define ALL	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
 		 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
-static unsigned long long entered = ALL, flags, first;
+static unsigned long long entered = ALL, flags, first, unshared;
+static const char *left_for;
 static long ids, late, before_fork, before_exec;
 
 static int status_of(pid_t pid)
@@ -60,6 +63,8 @@ static void execute(int pidfd, char **argv)
 {
 	int others = entered & ~CLONE_NEWPID;
 
+	if (left_for)
+		write_file(left_for, "0");
 	if (others && setns(pidfd, others))
 		die("setns");
 	if (late && entered & CLONE_NEWPID) {
@@ -72,6 +77,8 @@ static void execute(int pidfd, char **argv)
 			_exit(pid < 0 ? 126 : status_of(pid));
 	}
 	take_ids();
+	if (unshared && unshare(unshared))
+		die("unshare");
 	/* Readable by whoever could look into this process; see trap. */
 	close(pidfd);
 	pause_us(before_exec * 1000);
@@ -87,10 +94,13 @@ static void options(char ***argv)
 	};
 	static const struct { const char *name; unsigned long long *value; } masks[] = {
 		{ "--enter", &entered }, { "--flags", &flags }, { "--first", &first },
+		{ "--unshare", &unshared },
 	};
 	size_t i;
 
 	for (; **argv && !strncmp(**argv, "--", 2) && (*argv)[1]; *argv += 2) {
+		if (!strcmp(**argv, "--leave"))
+			left_for = (*argv)[1];
 		for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 			if (!strcmp(**argv, numbers[i].name))
 				*numbers[i].value = atol((*argv)[1]);
