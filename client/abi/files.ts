@@ -34,7 +34,7 @@ export const FILES = {
   destroy: {
     mode: 0o600,
     description:
-      'write `{"id":7}`, or ids, one a line: kills every process of these agents; answers as `create`',
+      'write `{"id":7}`, or one id per line: ends these agents and kills all their processes; answers as `create`',
   },
   status: { mode: 0o444, description: counted.join(', ') },
   agents: {

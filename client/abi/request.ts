@@ -103,8 +103,8 @@ const object = z.strictObject({
     default: NAMESPACES_DEFAULT,
   }),
   devices: key(z.array(device).max(DEVICES_MAX), {
-    title: `the devices that it may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, for type (c or b), major:minor (\`*\` for any) and read, write, mknod`,
-    description: `up to ${DEVICES_MAX} rules in the kernel's form, \`"c 1:3 rwm"\`: \`*\` for any number, \`a\` for any type`,
+    title: `the devices that it may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, for type (c, b, or a for both), major:minor (\`*\` for any) and read, write, mknod`,
+    description: `up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`: type c, b or a (both), major:minor (\`*\` for any), and some of read, write, mknod. \`"a"\` alone allows every device, an empty list none`,
     default: Object.values(DEFAULT_DEVICES),
   }),
   syscalls: key(syscalls, {
@@ -112,7 +112,7 @@ const object = z.strictObject({
     default: ANSWERS,
   }),
   exec_paths: key(z.array(path).max(EXEC_PATHS_MAX), {
-    description: `up to ${EXEC_PATHS_MAX} absolute paths, the only files it may execute; one that ends in \`/\` means the tree under it`,
+    description: `up to ${EXEC_PATHS_MAX} absolute paths, the only files it may execute; one that ends in \`/\` means the tree under it; an empty list means any file`,
   }),
   unlisted: key(z.enum(namesOf(REFUSALS)), {
     description: `what happens to an execve of a file outside \`exec_paths\`: ${alternatives(REFUSALS)}`,
@@ -129,22 +129,23 @@ const object = z.strictObject({
   }),
   pid: key(pid, {
     title:
-      'adopt this running process; it must have left the initial namespace of each kind in `namespace_flags`',
+      "make this running process the agent's first; for each kind in `namespace_flags` it must be in another namespace than the machine booted with",
     description: `the running process to adopt, 1 to ${PIDS_MAX}, in the writer's pid namespace`,
   }),
   pidfd: key(pidfd, {
-    title: "the same by a descriptor of the writer's",
+    title: 'the process to adopt, as a pidfd that is open in the writer',
     description:
-      "the same by a pidfd, a descriptor of the writer's, which cannot come to mean another process as a number can",
+      'the process to adopt, as a pidfd that is open in the writer. Unlike a number, it never comes to mean another process',
   }),
   after_exec: key(z.boolean(), {
-    title: "true: rules count from the adopted process's next execve on",
+    title:
+      "true: `syscalls` and `devices` rules begin after the adopted process's next execve; `exec_paths` apply to it",
     description:
-      "true: the rules of `syscalls` and `devices` count from the adopted process's next completed execve on; `exec_paths` count for that execve. What it forks before is held to the same",
+      "true: `syscalls` and `devices` rules apply only after the adopted process's next execve has completed; `exec_paths` apply to that execve already. For a child that it forks before, they begin after the child's own execve",
     default: false,
   }),
   persist: key(z.boolean(), {
-    title: 'true: when its last process exits, the agent is registered again rather than gone',
+    title: 'true: when its last process exits, the agent stays, without a process, and can be started again',
     description: 'true: the agent is registered again when its last process exits',
     default: false,
   }),
@@ -156,7 +157,8 @@ const object = z.strictObject({
     default: false,
   }),
   propagation: key(z.enum(namesOf(PROPAGATIONS)), {
-    title: '`private`: it does not see what the host mounts later; `slave`: it does',
+    title:
+      '`private`: it does not see what the host mounts later; `slave`: it does, below shared mounts; needs the mnt bit',
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
@@ -166,7 +168,7 @@ const object = z.strictObject({
       "true: a birth mounts a devpts of the agent's own on /dev/pts, if that directory exists. Needs the mnt and user bits",
   }),
   oom_group: key(z.boolean(), {
-    title: 'memory beyond `memory_limit` ends the whole agent',
+    title: 'true: exceeding `memory_limit` kills the whole agent; false: one process',
     description:
       'true: memory beyond `memory_limit` ends the whole agent; false: only the process that the kernel chooses',
     default: true,
@@ -270,9 +272,13 @@ export const attachRequest = z
     pid: pid
       .optional()
       .meta({ description: `the running process that joins it, in the writer's pid namespace` }),
-    pidfd: pidfd.optional().meta({ description: "the same by a pidfd, a descriptor of the writer's" }),
+    pidfd: pidfd.optional().meta({
+      description:
+        'the process, as a pidfd that is open in the writer. Unlike a number, it never comes to mean another process',
+    }),
     after_exec: z.boolean().optional().meta({
-      description: 'true: as in [create](create.md)',
+      description:
+        'true: `syscalls` and `devices` rules apply only after the next execve of the process has completed; `exec_paths` apply to that execve already',
       default: false,
     }),
   })

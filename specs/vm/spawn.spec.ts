@@ -281,7 +281,7 @@ test('SPAWN-11: a hostile agent that waits for the process can neither look into
 }) => {
   // Started in the foreground of a shell that keeps what it prints.
   await loaded.sh(
-    `setsid launch '{"spawn":true}' /usr/local/bin/trap join 20000 >/tmp/trapped 2>&1 </dev/null & sleep 0.1`,
+    `setsid launch '{"spawn":true}' /usr/local/bin/trap join 3000 >/tmp/trapped 2>&1 </dev/null & sleep 0.1`,
   );
   await expect.poll(() => loaded.sh('cat /tmp/trapped')).toContain('ready');
   const agent = (await loaded.swarm.agents()).at(-1) ?? { id: 0, pid: 0 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * trap NAME MS — as root of an agent, waits for a process of this name to come into its
- * pid namespace, and tries for so long to look into it, take from it and seize it:
- * a line for each way, "ok" if it ever succeeded, or the errno's name of the last try.
- * Says "ready" first.
+ * pid namespace, and from then on tries for so long to look into it, take from it and
+ * seize it; then lets it go on, and ends once it is alone: a line for each way, "ok" if it
+ * ever succeeded, or the errno's name of the last try. Says "ready" first, and waits for
+ * a minute at most.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -178,8 +179,7 @@ static bool go_at(pid_t pid, const char *name)
 
 int main(int argc, char **argv)
 {
-	bool met = false;
-	long until;
+	long met = 0, until = now_us() + 60 * 1000000L;
 	size_t i;
 
 	if (argc < 3)
@@ -188,18 +188,27 @@ int main(int argc, char **argv)
 		die("mount");
 	puts("ready");
 	fflush(stdout);
-	for (until = now_us() + atol(argv[2]) * 1000; now_us() < until;) {
+	while (now_us() < until) {
+		bool attacks = !met || now_us() < met + atol(argv[2]) * 1000;
 		DIR *processes = opendir("/proc");
 		struct dirent *entry;
+		bool alone = true;
 
 		while (processes && (entry = readdir(processes))) {
 			pid_t pid = atoi(entry->d_name);
 
-			if (pid > 1 && pid != getpid() && go_at(pid, argv[1]))
-				met = true;
+			if (pid < 1 || pid == getpid())
+				continue;
+			alone = false;
+			if (attacks && go_at(pid, argv[1]) && !met)
+				met = now_us();
 		}
 		if (processes)
 			closedir(processes);
+		if (met && alone)
+			break;
+		if (!attacks)
+			pause_us(10000);
 	}
 	puts(met ? "met" : "nobody came");
 	for (i = 0; i < NR_WAYS; i++)
