@@ -87,7 +87,8 @@ function births(raw: Record<string, string>): Figure[] {
       note: "six namespaces and that of cgroups, three limits; to the child's first instruction, without waits; by hand without ids and without leaving the session",
     }),
   ]);
-  const whole = new Map(all.map(([name, counts]) => [name, countOf(counts, 'whole').median]));
+  // The least of all rounds: what disturbs a round only adds instructions, and to a share more than to a count.
+  const whole = new Map(all.map(([name, counts]) => [name, countOf(counts, 'whole').least]));
   const birth = whole.get('birth') ?? NaN;
   const added = (floor: 'into' | 'procs'): Figure => ({
     id: `life/birth/added-${floor}`,
@@ -95,7 +96,7 @@ function births(raw: Record<string, string>): Figure[] {
     unit: 'percent',
     value: Math.round(((birth - (whole.get(floor) ?? NaN)) / birth) * 1000) / 10,
     target: TARGETS.birthPercent,
-    note: 'of the whole; it has given the agent ids of its own and left the session besides',
+    note: 'of the whole, by the least of all rounds; it has given the agent ids of its own and left the session besides',
   });
   return [...figures, added('into'), added('procs')];
 }

@@ -22,11 +22,15 @@ test('COST-01, COST-02, COST-03, COST-04, COST-05, COST-06: hooks, lookups, the 
   console.log(costs.figures.map((figure) => lineOf(figure, entry?.budgets[figure.id])).join('\n'));
   test.skip(!entry, `there are no budgets for ${costs.compiler} in bench/budgets.json`);
   if (!entry) return;
-  const grown = judge(costs.figures, entry).filter(({ excess }) => excess);
-  expect(grown.map(({ figure, budget }) => lineOf(figure, budget))).toEqual([]);
+  const grown = judge(costs.figures, entry)
+    .filter(({ excess }) => excess)
+    .map(({ figure, budget }) => lineOf(figure, budget).replaceAll(/ +/g, ' '));
+  expect(grown, `above their budgets: ${grown.join('; ')}`).toEqual([]);
   // What is promised is kept, but for what is known not to be.
-  const missed = costs.figures.filter(({ value, target }) => target !== undefined && value > target);
-  expect(missed.map(({ id }) => id).filter((id) => !(id in entry.unreached))).toEqual([]);
+  const missed = costs.figures
+    .filter(({ id, value, target }) => target !== undefined && value > target && !(id in entry.unreached))
+    .map((figure) => lineOf(figure).replaceAll(/ +/g, ' '));
+  expect(missed, `above what is promised: ${missed.join('; ')}`).toEqual([]);
 });
 
 test('COST-07: reading metrics and status costs the same whatever the number of agents', async ({
