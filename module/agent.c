@@ -6,12 +6,17 @@
  * Everything that ends an agent may happen in a hook that must not sleep; what
  * sleeps (its cgroup, the index) is left to the reaper, which runs on
  * swarm_workqueue and is the only one to touch an agent that is gone.
+ *
+ * The end of an agent is told with what its cgroup has counted. So an agent that has
+ * one stays listed, and active, until a worker has read that; one that has none is told
+ * of at once. Telling waits for no removal: it has a work item of its own.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -23,6 +28,7 @@
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
+#include "usage.h"
 
 struct swarm_totals swarm_totals;
 struct workqueue_struct *swarm_workqueue;
@@ -36,7 +42,10 @@ static DEFINE_MUTEX(ranges_lock);
 static struct swarm_idrange ranges;
 static u32 *ranges_storage;
 
-/* Agents that are gone, and those whose cgroup still empties. */
+/* Agents whose end is to be told, those that are gone, and those whose cgroup still empties. */
+static LLIST_HEAD(untold);
+static void tell_ends(struct work_struct *work);
+static DECLARE_WORK(tell_work, tell_ends);
 static LLIST_HEAD(gone);
 static LLIST_HEAD(gone_busy);
 static void reap(struct work_struct *work);
@@ -118,6 +127,13 @@ static void put_range(struct swarm_agent *agent)
 	agent->range = SWARM_NO_RANGE;
 }
 
+/* To the reaper, which is the only one to touch it from now on. */
+static void hand_over(struct swarm_agent *agent)
+{
+	if (llist_add(&agent->reap, &gone))
+		queue_work(swarm_workqueue, &reap_work);
+}
+
 static void free_agent(struct rcu_head *rcu)
 {
 	struct swarm_agent *agent = container_of(rcu, struct swarm_agent, rcu);
@@ -142,8 +158,7 @@ void swarm_agent_discard(struct swarm_agent *agent)
 	if (swarm_cgroup_remove(agent->cgroup) == -EBUSY) {
 		/* The directory keeps its name, so nobody else may have it. */
 		WRITE_ONCE(next_id, next_id + 1);
-		if (llist_add(&agent->reap, &gone))
-			queue_work(swarm_workqueue, &reap_work);
+		hand_over(agent);
 		return;
 	}
 	put_range(agent);
@@ -164,11 +179,11 @@ void swarm_agent_skip_id(void)
 static bool known(const struct swarm_agent *agent)
 {
 	/* Pairs with swarm_agent_publish(). */
-	return smp_load_acquire(&agent->listed) && READ_ONCE(agent->state) != SWARM_GONE;
+	return smp_load_acquire(&agent->listed) && !READ_ONCE(agent->retired);
 }
 
 /**
- * swarm_agent_find - the agent with this id, unless it is gone
+ * swarm_agent_find - the agent with this id, unless its end is told
  *
  * Under rcu_read_lock(), which keeps the agent's memory but not its state.
  *
@@ -183,7 +198,7 @@ struct swarm_agent *swarm_agent_find(u64 id)
 }
 
 /**
- * swarm_agent_next - the first agent with at least this id that is not gone
+ * swarm_agent_next - the first agent with at least this id, unless its end is told
  * @id: where to start; set to the id of the agent found
  *
  * Under rcu_read_lock(). Walking the ids upward meets every agent that lives
@@ -259,6 +274,10 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 	if (!err) {
 		agent->pinned = true;
 		agent->uses++;
+		if (agent->state == SWARM_REGISTERED) {
+			agent->life = (struct swarm_life){};
+			atomic64_set(&agent->oom_kills, 0);
+		}
 		if (agent->state < state)
 			agent->state = state;
 	}
@@ -345,6 +364,11 @@ int swarm_agent_use_running(struct swarm_agent *agent)
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member)
 {
 	lockdep_assert_held(&agent->lock);
+	if (!agent->life.began) {
+		agent->life.began = ktime_get_ns();
+		member->flags |= SWARM_MEMBER_FIRST;
+	}
+	agent->life.ended = 0;
 	member->nr = agent->joined++;
 	WRITE_ONCE(agent->nr_members, agent->nr_members + 1);
 	list_add_tail_rcu(&member->link, &agent->members);
@@ -392,23 +416,68 @@ static bool last_use(struct swarm_agent *agent)
 	return true;
 }
 
-static void gone_now(struct swarm_agent *agent)
+/**
+ * swarm_agent_retire - an agent is listed and counted as active no more
+ *
+ * Called with the lock of the events held, by which its end is told.
+ */
+void swarm_agent_retire(struct swarm_agent *agent)
 {
 	atomic64_dec(&swarm_totals.active);
 	atomic64_inc(&swarm_totals.destroyed);
-	swarm_event_destroyed(agent);
-	if (llist_add(&agent->reap, &gone))
-		queue_work(swarm_workqueue, &reap_work);
+	WRITE_ONCE(agent->retired, true);
 }
 
-/* Give up one use, and with it the place among the members that @link is, if any. */
-static __always_inline void give_up(struct swarm_agent *agent, struct list_head *link)
+static void tell_ends(struct work_struct *work)
+{
+	/* In the order in which they have ended. */
+	struct llist_node *list = llist_reverse_order(llist_del_all(&untold));
+	struct swarm_agent *agent, *next;
+	struct swarm_usage usage;
+
+	llist_for_each_entry_safe(agent, next, list, reap) {
+		swarm_usage_at_end(agent, &usage);
+		swarm_event_destroyed(agent, &usage);
+		hand_over(agent);
+		cond_resched();
+	}
+}
+
+static void gone_now(struct swarm_agent *agent)
+{
+	/* Nobody gives it one any more. */
+	if (!agent->cgroup) {
+		swarm_event_destroyed(agent, NULL);
+		hand_over(agent);
+	} else if (llist_add(&agent->reap, &untold)) {
+		queue_work(swarm_workqueue, &tell_work);
+	}
+}
+
+/* A process takes what is known of it out of the agent. */
+static void end_membership(struct swarm_agent *agent, struct swarm_member *member, u64 cpu)
+{
+	struct swarm_life *life = &agent->life;
+
+	swarm_agent_unlist(agent, member);
+	life->cpu += cpu;
+	if (!life->first_left)
+		life->status = member->status;
+	if (member->flags & SWARM_MEMBER_FIRST)
+		life->first_left = true;
+	if (!agent->nr_members)
+		life->ended = ktime_get_ns();
+}
+
+/* Give up one use, and with it the place among the members that @member has, if any. */
+static __always_inline void give_up(struct swarm_agent *agent, struct swarm_member *member,
+				    u64 cpu)
 {
 	bool ends = false, unpin = false;
 
 	raw_spin_lock(&agent->lock);
-	if (link)
-		swarm_agent_unlist(agent, list_entry(link, struct swarm_member, link));
+	if (member)
+		end_membership(agent, member, cpu);
 	if (!--agent->uses) {
 		ends = last_use(agent);
 		unpin = agent->pinned;
@@ -434,18 +503,36 @@ static __always_inline void give_up(struct swarm_agent *agent, struct list_head 
  */
 void swarm_agent_unuse(struct swarm_agent *agent)
 {
-	give_up(agent, NULL);
+	give_up(agent, NULL, 0);
 }
 
 /**
  * swarm_agent_leave - a process is a member no more; gives up its use
- * @link: its entry of the agent's members
+ * @member: its entry
+ * @cpu: how long it ran as a member, in nanoseconds
  *
  * As swarm_agent_unuse().
  */
-void swarm_agent_leave(struct swarm_agent *agent, struct list_head *link)
+void swarm_agent_leave(struct swarm_agent *agent, struct swarm_member *member, u64 cpu)
 {
-	give_up(agent, link);
+	give_up(agent, member, cpu);
+}
+
+/**
+ * swarm_agent_life - what is known of the processes that an agent has had
+ * @life: set to it
+ *
+ * Return: how many have left it, ever.
+ */
+u64 swarm_agent_life(struct swarm_agent *agent, struct swarm_life *life)
+{
+	u64 left;
+
+	raw_spin_lock(&agent->lock);
+	*life = agent->life;
+	left = agent->joined - agent->nr_members;
+	raw_spin_unlock(&agent->lock);
+	return left;
 }
 
 static int kill_member(struct swarm_member *member, void *data)
@@ -534,6 +621,35 @@ void swarm_agent_unforked(struct swarm_agent *agent)
 }
 
 /**
+ * swarm_agent_keep - take one use of an agent, even of one that is dying
+ * @id: the agent's
+ *
+ * Neither it nor its cgroup can go until swarm_agent_unuse().
+ *
+ * Return: the agent; -EBUSY where it is gone and its end is about to be told; -ESRCH
+ * where there is none.
+ */
+struct swarm_agent *swarm_agent_keep(u64 id)
+{
+	struct swarm_agent *agent;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent) {
+		raw_spin_lock(&agent->lock);
+		err = -EBUSY;
+		if (agent->state != SWARM_GONE) {
+			agent->uses++;
+			err = 0;
+		}
+		raw_spin_unlock(&agent->lock);
+	}
+	rcu_read_unlock();
+	return err ? ERR_PTR(err) : agent;
+}
+
+/**
  * swarm_agent_destroy - end an agent on request
  *
  * A registered agent is gone at once, one with processes as soon as the last of them
@@ -545,26 +661,22 @@ void swarm_agent_unforked(struct swarm_agent *agent)
  */
 int swarm_agent_destroy(u64 id)
 {
-	struct swarm_agent *agent;
-	int err = -ESRCH;
+	/* A use of our own, so that the agent cannot go between two steps. */
+	struct swarm_agent *agent = swarm_agent_keep(id);
+	bool told_later;
 
-	rcu_read_lock();
-	agent = swarm_agent_find(id);
-	if (agent) {
-		/* A use of our own, so that the agent cannot go between two steps. */
-		raw_spin_lock(&agent->lock);
-		if (agent->state != SWARM_GONE) {
-			agent->uses++;
-			err = 0;
-		}
-		raw_spin_unlock(&agent->lock);
-	}
-	rcu_read_unlock();
-	if (err)
-		return err;
+	/* It is still listed, so this is no mistake of the caller's. */
+	if (agent == ERR_PTR(-EBUSY))
+		return 0;
+	if (IS_ERR(agent))
+		return PTR_ERR(agent);
 
+	/* One that persists has kept its cgroup; one that was not armed in the end has it, too. */
+	told_later = READ_ONCE(agent->state) == SWARM_REGISTERED && READ_ONCE(agent->cgroup);
 	swarm_agent_doom(agent, SWARM_END_REQUEST);
 	swarm_agent_unuse(agent);
+	if (told_later)
+		flush_work(&tell_work);
 	return 0;
 }
 
@@ -705,6 +817,7 @@ void swarm_agents_clear(void)
 	struct swarm_agent *agent, *next;
 	unsigned long index;
 
+	flush_work(&tell_work);
 	flush_work(&reap_work);
 	cancel_delayed_work_sync(&reap_again_work);
 

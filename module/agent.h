@@ -25,12 +25,28 @@ struct workqueue_struct;
 #define SWARM_ID_MAX		((1ULL << 53) - 1)
 
 /**
+ * struct swarm_life - the processes that an agent has had since it was last registered
+ * @began: when the first became its own, CLOCK_MONOTONIC in nanoseconds; 0: it had none
+ * @ended: when the last one left; 0 while it has any
+ * @cpu: how long those that have left ran as its own, in nanoseconds
+ * @status: how the first ended, as wait(2) has it, or until then the one that left last
+ * @first_left: has the first?
+ */
+struct swarm_life {
+	u64 began;
+	u64 ended;
+	u64 cpu;
+	int status;
+	bool first_left;
+};
+
+/**
  * struct swarm_agent - one agent
  * @id: its id, never reused
  * @policy: its rules, shared with agents whose rules are equal
  * @cgroup: its cgroup, NULL until it is needed and for agents without limits
- * @lock: protects @state, @uses, @pinned and the membership of @members. Taken in
- *	  hooks, hence raw, but never in an interrupt.
+ * @lock: protects @state, @uses, @pinned, @life and the membership of @members. Taken
+ *	  in hooks, hence raw, but never in an interrupt.
  * @state: where in its life it is, enum swarm_state
  * @pinned: it holds a reference on the module
  * @listed: it is complete, and may be found by its id
@@ -39,6 +55,7 @@ struct workqueue_struct;
  *	  (or is registered again if it persists)
  * @members: its processes, oldest first; walked under RCU
  * @range: index of its range of user and group ids, or SWARM_NO_RANGE
+ * @retired: its end is told, and it is found no more
  * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
  * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
  * @failed_step: ... of this step
@@ -46,6 +63,8 @@ struct workqueue_struct;
  * @joined: how many have joined in all; under @lock
  * @violations: calls denied or killed
  * @audited: calls audited, or only reported because the module does not enforce
+ * @oom_kills: its processes that the OOM killer has killed, in this life
+ * @life: its processes so far
  * @flood: which of them are told as events (event.c)
  * @reap: entry of the reaper's list
  * @rcu: frees it; hooks reach an agent through its members under RCU
@@ -59,6 +78,7 @@ struct swarm_agent {
 	u8 state;
 	bool pinned;
 	bool listed;
+	bool retired;
 	u8 end;
 	u32 uses;
 	u32 nr_members;
@@ -69,13 +89,16 @@ struct swarm_agent {
 	const char *failed_step;
 	atomic64_t violations;
 	atomic64_t audited;
+	atomic64_t oom_kills;
+	struct swarm_life life;
 	struct swarm_flood flood;
 	struct llist_node reap;
 	struct rcu_head rcu;
 	char name[SWARM_NAME_MAX + 1];
 };
 
-static_assert(sizeof(struct swarm_agent) <= 256);
+/* Without what a kernel that checks its locks has in each. */
+static_assert(sizeof(struct swarm_agent) - sizeof(raw_spinlock_t) + sizeof(arch_spinlock_t) <= 256);
 
 /* Totals of the module, for "status" and "metrics". */
 struct swarm_totals {
@@ -109,8 +132,11 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed);
+struct swarm_agent *swarm_agent_keep(u64 id);
 void swarm_agent_unuse(struct swarm_agent *agent);
-void swarm_agent_leave(struct swarm_agent *agent, struct list_head *link);
+void swarm_agent_leave(struct swarm_agent *agent, struct swarm_member *member, u64 cpu);
+u64 swarm_agent_life(struct swarm_agent *agent, struct swarm_life *life);
+void swarm_agent_retire(struct swarm_agent *agent);
 void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end);
 void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err);
 void swarm_agent_unforked(struct swarm_agent *agent);

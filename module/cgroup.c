@@ -29,6 +29,7 @@
 #include "policy_table.h"
 #include "refuse.h"
 #include "room.h"
+#include "usage.h"
 
 /* Length of a cgroup file's name behind an agent's id. */
 #define FILE_NAME_MAX	48
@@ -58,6 +59,7 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
  * @parent: the directory it is in
  * @procs: its cgroup.procs, open for writing with the kernel's credentials
  * @busy_since: when its removal first found processes in it, in jiffies; 0: never
+ * @mark: where the counting of its agent's life begins
  * @name: its name, the agent's id
  */
 struct swarm_cgroup {
@@ -65,6 +67,7 @@ struct swarm_cgroup {
 	const struct path *parent;
 	struct file *procs;
 	unsigned long busy_since;
+	struct swarm_usage_mark mark;
 	char name[24];
 };
 
@@ -345,7 +348,7 @@ static int explain(const struct creation *creation, int ret, struct swarm_policy
 /**
  * swarm_cgroup_create - give an agent the cgroup that its limits need
  *
- * Does nothing for an agent without limits, and for one that has its cgroup.
+ * Does nothing for an agent without limits. One that has its cgroup begins to count anew.
  *
  * Return: 0; -EOPNOTSUPP where a controller or the parent directory is missing, or
  * cgroup v2 refuses for another reason; -EBUSY where the directory is left from
@@ -359,6 +362,8 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	struct swarm_cgroup *cgroup;
 	int ret;
 
+	if (agent->cgroup)
+		swarm_usage_begin(agent);
 	if (agent->cgroup || !limited(rules))
 		return 0;
 	ret = missing_controller(rules, err);
@@ -499,7 +504,7 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 		return 0;
 	if (!agent->cgroup)
 		return swarm_room_for_processes(parent_of(rules), more, leader, full);
-	err = swarm_find_dir(agent->cgroup->parent, agent->cgroup->name, &own);
+	err = swarm_cgroup_find(agent->cgroup, &own);
 	/* Removed by an administrator: joining it will fail, and say so. */
 	if (err)
 		return err == -ENOENT ? 0 : err;
@@ -551,6 +556,7 @@ static int remove(void *data)
 		pr_warn_ratelimited("cgroup %s could not be removed (%d)\n", cgroup->name, err);
 	atomic_dec(&nr_cgroups);
 	filp_close(cgroup->procs, NULL);
+	swarm_usage_forget(&cgroup->mark);
 	kfree(cgroup);
 	return 0;
 }
@@ -576,6 +582,7 @@ static int abandon(void *data)
 		cgroup->name);
 	atomic_dec(&nr_cgroups);
 	filp_close(cgroup->procs, NULL);
+	swarm_usage_forget(&cgroup->mark);
 	kfree(cgroup);
 	return 0;
 }
@@ -594,6 +601,27 @@ void swarm_cgroup_abandon(struct swarm_cgroup *cgroup)
 unsigned int swarm_cgroup_count(void)
 {
 	return atomic_read(&nr_cgroups);
+}
+
+/**
+ * swarm_cgroup_find - the directory of a cgroup
+ * @cgroup: whose agent stays while this runs; NULL for none
+ * @dir: set to it; the caller puts it
+ *
+ * Return: 0; -ENOENT where there is none, or an administrator has removed it; another
+ * negative errno.
+ */
+int swarm_cgroup_find(const struct swarm_cgroup *cgroup, struct path *dir)
+{
+	return cgroup ? swarm_find_dir(cgroup->parent, cgroup->name, dir) : -ENOENT;
+}
+
+/**
+ * swarm_cgroup_mark - where the counting of a cgroup begins; lasts as long as that does
+ */
+struct swarm_usage_mark *swarm_cgroup_mark(struct swarm_cgroup *cgroup)
+{
+	return &cgroup->mark;
 }
 
 /**

@@ -8,10 +8,12 @@
 
 #include "policy.h"
 
+struct path;
 struct pid;
 struct swarm_agent;
 struct swarm_cgroup;
 struct swarm_full;
+struct swarm_usage_mark;
 struct task_struct;
 
 int __init swarm_cgroup_init(void);
@@ -27,6 +29,8 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 		      struct swarm_full *full);
 int swarm_cgroup_remove(struct swarm_cgroup *cgroup);
 void swarm_cgroup_abandon(struct swarm_cgroup *cgroup);
+int swarm_cgroup_find(const struct swarm_cgroup *cgroup, struct path *dir);
+struct swarm_usage_mark *swarm_cgroup_mark(struct swarm_cgroup *cgroup);
 int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size);
 
 #endif

@@ -132,6 +132,21 @@ ssize_t swarm_read(struct file *file, char *text, size_t size)
 }
 
 /**
+ * swarm_open_file - open a file, given by its name, with the kernel's credentials
+ * @flags: O_*
+ *
+ * Return: the file, which filp_close() closes, or a negative errno.
+ */
+struct file *swarm_open_file(const struct path *dir, const char *name, int flags)
+{
+	const struct cred *own = override_creds(kernel_creds);
+	struct file *file = file_open_root(dir, name, flags, 0);
+
+	revert_creds(own);
+	return file;
+}
+
+/**
  * swarm_read_file - read a small file, given by its name, likewise
  */
 ssize_t swarm_read_file(const struct path *dir, const char *name, char *text, size_t size)

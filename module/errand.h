@@ -18,6 +18,7 @@ int swarm_find_dir(const struct path *dir, const char *name, struct path *found)
 ssize_t swarm_write(struct file *file, const char *text);
 int swarm_write_file(const struct path *dir, const char *name, const char *text);
 ssize_t swarm_read(struct file *file, char *text, size_t size);
+struct file *swarm_open_file(const struct path *dir, const char *name, int flags);
 ssize_t swarm_read_file(const struct path *dir, const char *name, char *text, size_t size);
 
 #endif

@@ -10,6 +10,8 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bitfield.h>
+#include <linux/bits.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
@@ -23,6 +25,8 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/threads.h>
+#include <linux/time64.h>
 #include <linux/timekeeping.h>
 #include <linux/unaligned.h>
 #include <linux/vmalloc.h>
@@ -32,6 +36,7 @@
 #include "agent.h"
 #include "event.h"
 #include "params.h"
+#include "usage.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -247,29 +252,80 @@ bool swarm_event_next(struct swarm_cursor *cursor, struct swarm_event *event, u6
 
 /*
  * Floods: of each agent, event_rate violations in a second are told. Those beyond are
- * counted by one atomic addition, and the sum is told once the second is over: by the
- * next violation, by the worker where there is none, or by the agent's end.
+ * counted by one atomic addition and leave themselves as the last one, by plain stores;
+ * the sum is told once the second is over: by the next violation, by the worker where
+ * there is none, or by the agent's end.
  */
 
 /* As many as event_rate; that is 0 where all are to be told. */
-static unsigned int told_max __ro_after_init;
+static u64 told_max __ro_after_init;
+
+/* The last one that was not told, so that no two of them mix: flood.last */
+#define LAST_PID	GENMASK_ULL(21, 0)
+#define LAST_VPID	GENMASK_ULL(43, 22)
+#define LAST_KIND	GENMASK_ULL(51, 44)
+#define LAST_OUTCOME	GENMASK_ULL(57, 52)
+#define LAST_RULE	GENMASK_ULL(63, 58)
+
+static_assert(PID_MAX_LIMIT <= 1 << 22);
+
+/* But for its process. @kind: enum swarm_kind; or SWARM_KIND_OOM, which has no others */
+static __always_inline u64 example_of(u32 kind, enum swarm_action rule, enum swarm_outcome outcome)
+{
+	return FIELD_PREP(LAST_KIND, kind) | FIELD_PREP(LAST_OUTCOME, outcome) |
+	       FIELD_PREP(LAST_RULE, rule);
+}
+
+/*
+ * The namespace is a word of its own: where members are in several, it may be that of
+ * another violation, and a reader in there gets a number that means nothing to it.
+ */
+static void keep_example(struct swarm_flood *flood, u64 example, const struct pid *pid)
+{
+	const struct upid *own = &pid->numbers[pid->level];
+
+	if (READ_ONCE(flood->pid_ns) != own->ns->ns.inum)
+		WRITE_ONCE(flood->pid_ns, own->ns->ns.inum);
+	WRITE_ONCE(flood->last, example | FIELD_PREP(LAST_PID, pid->numbers[0].nr) |
+				FIELD_PREP(LAST_VPID, own->nr));
+}
+
+static void tell_example(struct swarm_event *event, const struct swarm_flood *flood)
+{
+	u64 last = READ_ONCE(flood->last);
+
+	event->what = FIELD_GET(LAST_KIND, last);
+	event->outcome = FIELD_GET(LAST_OUTCOME, last);
+	event->rule = FIELD_GET(LAST_RULE, last);
+	event->pid = FIELD_GET(LAST_PID, last);
+	event->vpid = FIELD_GET(LAST_VPID, last);
+	event->pid_ns = READ_ONCE(flood->pid_ns);
+}
 
 static void tell_sums(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sum_work, tell_sums);
 
-/* Tell the sum of what was not told, if anything, and count from 0 again. */
+/*
+ * Tell the sum of what was not told, if anything, and count from 0 again. Where the first
+ * of them is on its way to begin_flood(), and has not left itself as an example yet, it
+ * waits for another second.
+ */
 static void end_second(struct swarm_agent *agent)
 {
 	struct swarm_flood *flood = &agent->flood;
-	unsigned int nr = atomic_xchg(&flood->told, 0);
 	struct swarm_event *event;
+	u64 nr;
 
 	lockdep_assert_held(&ring.lock);
+	if (list_empty(&flood->link) && atomic64_read(&flood->told) > told_max)
+		return;
+	nr = atomic64_xchg(&flood->told, 0);
 	list_del_init(&flood->link);
 	if (nr <= told_max)
 		return;
 	event = get_event(SWARM_EVENT_SUPPRESSED, SWARM_SHARE_VIOLATIONS, agent->id);
 	event->count = nr - told_max;
+	tell_example(event, flood);
 	put_event(SWARM_SHARE_VIOLATIONS);
 }
 
@@ -289,12 +345,13 @@ static noinline void begin_second(struct swarm_agent *agent)
 }
 
 /* The first violation that is not told: somebody has to come back for the sum. */
-static noinline void begin_flood(struct swarm_agent *agent)
+static void begin_flood(struct swarm_agent *agent, u64 example, const struct pid *pid)
 {
 	struct swarm_flood *flood = &agent->flood;
 	bool waits = false;
 
 	raw_spin_lock(&ring.lock);
+	keep_example(flood, example, pid);
 	if (!flood->ended && list_empty(&flood->link)) {
 		list_add_tail(&flood->link, &ring.floods);
 		waits = true;
@@ -304,18 +361,27 @@ static noinline void begin_flood(struct swarm_agent *agent)
 		queue_delayed_work(swarm_workqueue, &sum_work, HZ);
 }
 
-/* Counts a violation against the rate. Is it to be told? */
-static __always_inline bool within_rate(struct swarm_agent *agent)
+static noinline void suppress(struct swarm_agent *agent, u64 example,
+			      struct task_struct *task, bool first)
 {
-	unsigned int nr;
+	if (first)
+		begin_flood(agent, example, task_tgid(task));
+	else
+		keep_example(&agent->flood, example, task_tgid(task));
+}
+
+/* Counts what a task did, or was done to it, against the rate. Is it to be told? */
+static __always_inline bool within_rate(struct swarm_agent *agent, u64 example,
+					struct task_struct *task)
+{
+	u64 nr;
 
 	if (unlikely(second_over(&agent->flood)))
 		begin_second(agent);
-	nr = atomic_fetch_inc(&agent->flood.told);
+	nr = atomic64_fetch_inc(&agent->flood.told);
 	if (likely(nr < told_max))
 		return true;
-	if (nr == told_max)
-		begin_flood(agent);
+	suppress(agent, example, task, nr == told_max);
 	return false;
 }
 
@@ -338,6 +404,12 @@ static void tell_sums(struct work_struct *work)
 		queue_delayed_work(swarm_workqueue, &sum_work, HZ / 10 + 1);
 }
 
+static void forget(struct swarm_agent *agent)
+{
+	end_second(agent);
+	agent->flood.ended = true;
+}
+
 /**
  * swarm_event_forget - tell the last sum of an agent that goes
  *
@@ -346,8 +418,7 @@ static void tell_sums(struct work_struct *work)
 void swarm_event_forget(struct swarm_agent *agent)
 {
 	raw_spin_lock(&ring.lock);
-	end_second(agent);
-	agent->flood.ended = true;
+	forget(agent);
 	unlock_and_wake();
 }
 
@@ -403,28 +474,70 @@ void swarm_event_stillborn(const struct swarm_agent *agent)
 			    agent->id, agent->failed_step, agent->failed_error);
 }
 
+/* What an agent has used up, whose last process is gone. */
+static void set_life(struct swarm_event *event, const struct swarm_agent *agent,
+		     const struct swarm_usage *usage)
+{
+	const struct swarm_life *life = &agent->life;
+
+	event->runtime_usec = SWARM_UNKNOWN;
+	if (!life->began)
+		return;
+	event->status = life->status;
+	event->oom_kills = atomic64_read(&agent->oom_kills);
+	event->cpu_usec = swarm_usage_cpu(usage, life->cpu);
+	event->memory_peak = usage ? usage->memory_peak : SWARM_UNKNOWN;
+	event->runtime_usec = div_u64(life->ended - life->began, NSEC_PER_USEC);
+}
+
 /**
  * swarm_event_destroyed - an agent is gone
+ * @usage: what its cgroup has counted; NULL where it has none
  *
- * Nothing of it is told after this, and no list of the events holds it.
+ * It is in none of the lists of agents, and not counted as active, from the moment on at
+ * which this can be read: whoever has seen one of these sees the others too. Nothing of
+ * it is told after this, and no list of the events holds it.
  */
-void swarm_event_destroyed(struct swarm_agent *agent)
+void swarm_event_destroyed(struct swarm_agent *agent, const struct swarm_usage *usage)
 {
 	u64 violations = atomic64_read(&agent->violations);
 	bool unborn = agent->end == SWARM_END_BIRTH;
 	struct swarm_event *event;
 
-	swarm_event_forget(agent);
-	event = begin_event(SWARM_EVENT_DESTROYED, SWARM_SHARE_LIFE, agent->id);
+	raw_spin_lock(&ring.lock);
+	forget(agent);
+	swarm_agent_retire(agent);
+	event = get_event(SWARM_EVENT_DESTROYED, SWARM_SHARE_LIFE, agent->id);
 	event->what = agent->end;
 	event->count = violations;
+	event->audited = atomic64_read(&agent->audited);
 	event->error = unborn ? -agent->failed_error : 0;
-	event->text[0] = '\0';
 	if (unborn)
 		strscpy(event->text, agent->failed_step);
+	else
+		set_life(event, agent, usage);
 	end_event(SWARM_SHARE_LIFE);
 	trace_agent_destroy(agent->id, swarm_end_name(agent->end), violations);
 	swarm_dbg("agent %llu destroyed\n", agent->id);
+}
+
+/**
+ * swarm_event_oom - the kernel kills a member, to have its memory
+ * @victim: a thread of it, whose name lasts for as long as this takes
+ */
+void swarm_event_oom(struct swarm_agent *agent, struct task_struct *victim)
+{
+	struct swarm_event *event;
+
+	if (within_rate(agent, example_of(SWARM_KIND_OOM, 0, 0), victim)) {
+		event = begin_event(SWARM_EVENT_OOM, SWARM_SHARE_VIOLATIONS, agent->id);
+		set_process(event, task_tgid(victim));
+		memcpy(event->comm, victim->comm, sizeof(event->comm));
+		end_event(SWARM_SHARE_VIOLATIONS);
+	}
+	trace_agent_oom(agent->id, task_tgid_nr(victim), victim->comm);
+	swarm_dbg("agent %llu: process %d is killed for memory\n", agent->id,
+		  task_tgid_nr(victim));
 }
 
 /*
@@ -463,7 +576,7 @@ static noinline void tell_violation(const struct swarm_agent *agent, enum swarm_
 
 /* Counts a violation. Is it to be told? */
 static __always_inline bool count_violation(struct swarm_agent *agent, enum swarm_kind kind,
-					    enum swarm_outcome outcome)
+					    enum swarm_action rule, enum swarm_outcome outcome)
 {
 	atomic64_inc(&swarm_outcomes[kind][outcome]);
 	/* What is audited or reported was allowed. */
@@ -473,7 +586,7 @@ static __always_inline bool count_violation(struct swarm_agent *agent, enum swar
 	} else {
 		atomic64_inc(&agent->audited);
 	}
-	return within_rate(agent);
+	return within_rate(agent, example_of(kind, rule, outcome), current);
 }
 
 /* Begins the event of a violation; each kind adds what only it has. */
@@ -518,7 +631,7 @@ static __always_inline void trace_it(const struct swarm_agent *agent, enum swarm
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome)
 {
-	if (count_violation(agent, kind, outcome)) {
+	if (count_violation(agent, kind, rule, outcome)) {
 		begin_violation(agent, kind, rule, outcome);
 		end_violation();
 	}
@@ -535,7 +648,7 @@ void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
 			enum swarm_outcome outcome, const char *file)
 {
-	if (count_violation(agent, SWARM_KIND_EXECVE, outcome)) {
+	if (count_violation(agent, SWARM_KIND_EXECVE, rule, outcome)) {
 		set_text(begin_violation(agent, SWARM_KIND_EXECVE, rule, outcome), file);
 		end_violation();
 	}
@@ -556,7 +669,7 @@ void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u
 {
 	struct swarm_event *event;
 
-	if (count_violation(agent, SWARM_KIND_DEVICE, outcome)) {
+	if (count_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome)) {
 		event = begin_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome);
 		event->device_type = type;
 		event->major = major;
@@ -578,7 +691,7 @@ int __init swarm_events_init(void)
 	for (i = 0; i < SWARM_NR_SHARES; i++)
 		ring.shares[i].events = events + i * size;
 	ring.mask = size - 1;
-	told_max = swarm_event_rate ?: U32_MAX;
+	told_max = swarm_event_rate ?: U64_MAX;
 	return 0;
 }
 
@@ -593,8 +706,11 @@ void swarm_events_stop(void)
 	struct swarm_agent *agent, *next;
 
 	cancel_delayed_work_sync(&sum_work);
+	/* The end of others is still being told. */
+	raw_spin_lock(&ring.lock);
 	list_for_each_entry_safe(agent, next, &ring.floods, flood.link)
 		list_del_init(&agent->flood.link);
+	raw_spin_unlock(&ring.lock);
 }
 
 /* Nothing records an event any more, and an open events file holds the module. */

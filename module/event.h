@@ -19,6 +19,8 @@
 
 struct pid;
 struct swarm_agent;
+struct swarm_usage;
+struct task_struct;
 
 #define SWARM_EVENT_TEXT	64
 #define SWARM_EVENT_COMM	16
@@ -33,17 +35,26 @@ struct swarm_agent;
  * @pid_ns: inode number of that namespace; the namespace itself may be gone when
  *	    the record is read
  * @type: enum swarm_event_type, never SWARM_EVENT_LOST
- * @what: enum swarm_kind, swarm_origin or swarm_end
- * @outcome: violation: enum swarm_outcome
- * @rule: violation: enum swarm_action, what the policy says
+ * @what: enum swarm_kind, swarm_origin or swarm_end; suppressed: SWARM_KIND_OOM, too
+ * @outcome: violation, suppressed: enum swarm_outcome
+ * @rule: violation, suppressed: enum swarm_action, what the policy says
  * @major: violation of a device
  * @minor: the same
  * @device_type: the same; SWARM_DEV_*
  * @access: the same; SWARM_ACC_*
  * @count: destroyed: how many violations there were; suppressed: how many were not told
  * @error: destroyed: errno of the birth's step that failed
+ * @status: destroyed: of its first process, as wait(2) has it
  * @comm: the process's name, not NUL-terminated when it is full
+ * @audited: destroyed: how many calls were audited or only reported
+ * @oom_kills: destroyed: how many processes the OOM killer has killed
  * @text: created: the name; execve: the file; destroyed: the birth's step. Likewise.
+ * @cpu_usec: destroyed: how long its processes ran
+ * @memory_peak: destroyed: the most memory it had, or SWARM_UNKNOWN
+ * @runtime_usec: destroyed: how long there were any
+ *
+ * @status and all behind @audited but @text are those of an agent that has run: of
+ * "destroyed" without a birth that failed, if @runtime_usec is not SWARM_UNKNOWN.
  */
 struct swarm_event {
 	u64 seq;
@@ -66,18 +77,35 @@ struct swarm_event {
 		struct {
 			u64 count;
 			u32 error;
+			s32 status;
 		};
 	};
-	char comm[SWARM_EVENT_COMM];
-	char text[SWARM_EVENT_TEXT];
+	union {
+		char comm[SWARM_EVENT_COMM];
+		struct {
+			u64 audited;
+			u64 oom_kills;
+		};
+	};
+	union {
+		char text[SWARM_EVENT_TEXT];
+		struct {
+			u64 cpu_usec;
+			u64 memory_peak;
+			u64 runtime_usec;
+		};
+	};
 };
 
 static_assert(sizeof(struct swarm_event) <= 136);
 
+/* What "suppressed" calls a process that was killed for memory, which is no violation. */
+#define SWARM_KIND_OOM		SWARM_NR_KINDS
+
 /* Two kinds of events, each with a half of what is kept, so that neither evicts the other. */
 enum swarm_event_share {
 	SWARM_SHARE_LIFE,	/* what becomes of agents */
-	SWARM_SHARE_VIOLATIONS,
+	SWARM_SHARE_VIOLATIONS,	/* what their members do, as often as they like: "oom" too */
 	SWARM_NR_SHARES,
 };
 
@@ -98,12 +126,19 @@ struct swarm_cursor {
  * @until: when the second that is being counted ends, in jiffies
  * @link: entry of the agents that were not told all of; under the lock of the events
  * @told: violations in this second; those beyond event_rate are only counted here
+ * @last: the last one beyond it, in one word (event.c)
+ * @pid_ns: inode number of the pid namespace of its process
  * @ended: the agent is gone, and its last sum told; under the lock of the events
+ *
+ * A process that is killed for memory counts as a violation does: an agent can have
+ * that happen as often as it likes.
  */
 struct swarm_flood {
 	unsigned long until;
 	struct list_head link;
-	atomic_t told;
+	atomic64_t told;
+	u64 last;
+	u32 pid_ns;
 	bool ended;
 };
 
@@ -111,7 +146,9 @@ static inline void swarm_flood_init(struct swarm_flood *flood)
 {
 	flood->until = jiffies;
 	INIT_LIST_HEAD(&flood->link);
-	atomic_set(&flood->told, 0);
+	atomic64_set(&flood->told, 0);
+	flood->last = 0;
+	flood->pid_ns = 0;
 	flood->ended = false;
 }
 
@@ -124,7 +161,8 @@ void swarm_event_created(const struct swarm_agent *agent);
 void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,
 			 struct pid *pid);
 void swarm_event_stillborn(const struct swarm_agent *agent);
-void swarm_event_destroyed(struct swarm_agent *agent);
+void swarm_event_destroyed(struct swarm_agent *agent, const struct swarm_usage *usage);
+void swarm_event_oom(struct swarm_agent *agent, struct task_struct *victim);
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome);
 void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,

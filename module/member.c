@@ -18,6 +18,7 @@
 #include "agent.h"
 #include "member.h"
 #include "params.h"
+#include "usage.h"
 
 #define LOCK_BITS	8
 #define RESERVED_BITS	10
@@ -160,7 +161,7 @@ raw_spinlock_t *swarm_member_lock(const struct signal_struct *signal)
  *	    use of the agent for it, which becomes the entry's
  * @leader: the process; it cannot be freed during the call
  *
- * From any context.
+ * From a process's context.
  *
  * Return: 0; -EBUSY where it is a member already; -ESRCH where it has exited. The
  * entry and the use are the caller's again after an error.
@@ -174,6 +175,7 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader)
 
 	member->signal = signal;
 	member->pid = get_pid(task_tgid(leader));
+	member->cpu_before = swarm_usage_cpu_of(leader);
 
 	raw_spin_lock(lock);
 	if (swarm_member_find(signal)) {
@@ -260,13 +262,14 @@ struct swarm_member *swarm_member_remove(const struct signal_struct *signal)
 /**
  * swarm_member_leave - a process that has exited leaves its agent
  * @member: what swarm_member_remove() returned; freed
+ * @task: a thread of the process, held, or the calling one
  *
  * Never sleeps. The agent may go with it, and let go of the module: see
  * swarm_agent_unuse().
  */
-void swarm_member_leave(struct swarm_member *member)
+void swarm_member_leave(struct swarm_member *member, struct task_struct *task)
 {
-	swarm_agent_leave(member->agent, &member->link);
+	swarm_agent_leave(member->agent, member, swarm_usage_cpu_of_member(member, task));
 	swarm_member_free(member);
 }
 

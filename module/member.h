@@ -32,6 +32,8 @@ struct swarm_agent;
 #define SWARM_MEMBER_JOINING	0x10
 /* What a process that has yet to execute hands on to its children. */
 #define SWARM_MEMBER_HEREDITARY	(SWARM_MEMBER_PENDING | SWARM_MEMBER_JOINING)
+/* The first process of its agent since that was last registered; its end is the agent's. */
+#define SWARM_MEMBER_FIRST	0x20
 
 /* The most of an agent's members that are looked at in its list in one go. */
 #define SWARM_LISTED_MAX	1024
@@ -58,7 +60,10 @@ enum swarm_exec {
  * @task: the thread that reserved the entry for its next fork; a key as well. Of a
  *	  process that has exited, its last thread, held (track.c).
  * @flags: SWARM_MEMBER_*, written by the process itself
+ * @status: how it has ended, as wait(2) has it; of one that has exited (track.c)
  * @exec: enum swarm_exec; under the process's cred_guard_mutex
+ * @oom_killed: the OOM killer has killed it; 0 or 1, changed once
+ * @cpu_before: how long it had run when it was adopted, in nanoseconds
  * @work: what the process does before its first user instruction (spawn.c), and what
  *	  it does last before it is a zombie (track.c)
  * @pooled: entry of the pool
@@ -78,7 +83,10 @@ struct swarm_member {
 	struct pid *pid;
 	struct task_struct *task;
 	u32 flags;
+	int status;
 	u8 exec;
+	u8 oom_killed;
+	u64 cpu_before;
 	union {
 		struct callback_head work;
 		struct llist_node pooled;
@@ -167,7 +175,7 @@ raw_spinlock_t *swarm_member_lock(const struct signal_struct *signal);
 int swarm_member_add(struct swarm_member *member, struct task_struct *leader);
 void swarm_member_add_child(struct swarm_member *member, struct task_struct *child, bool armed);
 struct swarm_member *swarm_member_remove(const struct signal_struct *signal);
-void swarm_member_leave(struct swarm_member *member);
+void swarm_member_leave(struct swarm_member *member, struct task_struct *task);
 int swarm_members_of(u64 id, int (*visit)(struct swarm_member *member, void *data), void *data);
 
 struct swarm_member *swarm_reserved_find(const struct task_struct *task);

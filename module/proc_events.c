@@ -25,6 +25,7 @@
 #include "json.h"
 #include "proc.h"
 #include "refuse.h"
+#include "usage.h"
 #include "viewer.h"
 
 /* The longest line: every byte of the texts may take six when escaped. */
@@ -92,14 +93,24 @@ static void put_text(struct seq_buf *out, const char *key, const struct swarm_ev
 	swarm_json_string(out, event->text, sizeof(event->text));
 }
 
-static void put_violation(struct seq_buf *out, const struct swarm_event *event)
+static void put_comm(struct seq_buf *out, const struct swarm_event *event)
+{
+	seq_buf_puts(out, ",\"comm\":");
+	swarm_json_string(out, event->comm, sizeof(event->comm));
+}
+
+static void put_deed(struct seq_buf *out, const struct swarm_event *event)
 {
 	seq_buf_printf(out, ",\"kind\":\"%s\",\"action\":\"%s\",\"rule\":\"%s\"",
 		       swarm_kind_name(event->what), swarm_outcome_name(event->outcome),
 		       swarm_action_name(event->rule));
+}
+
+static void put_violation(struct seq_buf *out, const struct swarm_event *event)
+{
+	put_deed(out, event);
 	put_process(out, event);
-	seq_buf_puts(out, ",\"comm\":");
-	swarm_json_string(out, event->comm, sizeof(event->comm));
+	put_comm(out, event);
 	if (event->what == SWARM_KIND_EXECVE)
 		put_text(out, "file", event);
 	if (event->what == SWARM_KIND_DEVICE)
@@ -111,14 +122,42 @@ static void put_violation(struct seq_buf *out, const struct swarm_event *event)
 			       event->access & SWARM_ACC_MKNOD ? "m" : "");
 }
 
+static void put_suppressed(struct seq_buf *out, const struct swarm_event *event)
+{
+	seq_buf_printf(out, ",\"count\":%llu", event->count);
+	if (event->what == SWARM_KIND_OOM)
+		seq_buf_printf(out, ",\"kind\":\"%s\"", swarm_event_name(SWARM_EVENT_OOM));
+	else
+		put_deed(out, event);
+	put_process(out, event);
+}
+
+/* How the first process of an agent has ended, and what all of them used. */
+static void put_life(struct seq_buf *out, const struct swarm_event *event)
+{
+	int signal = event->status & 0x7f;
+
+	if (signal)
+		seq_buf_printf(out, ",\"signal\":%d", signal);
+	else
+		seq_buf_printf(out, ",\"exit\":%d", event->status >> 8 & 0xff);
+	seq_buf_printf(out, ",\"oom_kills\":%llu,\"cpu_usec\":%llu", event->oom_kills,
+		       event->cpu_usec);
+	if (event->memory_peak != SWARM_UNKNOWN)
+		seq_buf_printf(out, ",\"memory_peak\":%llu", event->memory_peak);
+	seq_buf_printf(out, ",\"runtime_usec\":%llu", event->runtime_usec);
+}
+
 static void put_destroyed(struct seq_buf *out, const struct swarm_event *event)
 {
-	seq_buf_printf(out, ",\"reason\":\"%s\",\"violations\":%llu",
-		       swarm_end_name(event->what), event->count);
-	if (event->what != SWARM_END_BIRTH)
-		return;
-	put_text(out, "step", event);
-	seq_buf_printf(out, ",\"error\":\"%s\"", swarm_errno_name(-(int)event->error));
+	seq_buf_printf(out, ",\"reason\":\"%s\",\"violations\":%llu,\"audited\":%llu",
+		       swarm_end_name(event->what), event->count, event->audited);
+	if (event->what == SWARM_END_BIRTH) {
+		put_text(out, "step", event);
+		seq_buf_printf(out, ",\"error\":\"%s\"", swarm_errno_name(-(int)event->error));
+	} else if (event->runtime_usec != SWARM_UNKNOWN) {
+		put_life(out, event);
+	}
 }
 
 static void put_event(struct seq_buf *out, const struct swarm_event *event)
@@ -138,7 +177,11 @@ static void put_event(struct seq_buf *out, const struct swarm_event *event)
 		put_violation(out, event);
 		break;
 	case SWARM_EVENT_SUPPRESSED:
-		seq_buf_printf(out, ",\"count\":%llu", event->count);
+		put_suppressed(out, event);
+		break;
+	case SWARM_EVENT_OOM:
+		put_process(out, event);
+		put_comm(out, event);
 		break;
 	case SWARM_EVENT_DESTROYED:
 		put_destroyed(out, event);

@@ -32,6 +32,7 @@
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
+#include "usage.h"
 
 /* The longest request: an id and some white space. */
 #define REQUEST_MAX	64
@@ -39,6 +40,8 @@
 #define TEXT_BASE	SZ_8K
 #define TEXT_BASE_MAX	SZ_1M
 #define TEXT_MEMBER	24
+/* How often figures are taken anew because a process has left meanwhile. */
+#define TAKES_MAX	4
 /* As many members as Linux has process ids. */
 #define MEMBERS_MAX	PID_MAX_LIMIT
 
@@ -73,11 +76,17 @@ struct found {
  * @found: them, oldest first
  * @size: how many there is room for
  * @nr: how many there are
+ * @live: what they use
+ * @life: what is known of the agent's processes, those that have left it too
+ * @usage: what its cgroup has counted
  */
 struct gathered {
 	struct found *found;
 	size_t size;
 	size_t nr;
+	struct swarm_live_usage live;
+	struct swarm_life life;
+	struct swarm_usage usage;
 };
 
 static void put_number(struct seq_buf *out, u32 number)
@@ -196,6 +205,8 @@ static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 /* Under rcu_read_lock(). Returns false where there is no more room. */
 static bool gather_one(struct gathered *gathered, const struct swarm_member *member)
 {
+	struct task_struct *task = pid_task(member->pid, PIDTYPE_TGID);
+
 	if (gathered->nr == gathered->size)
 		return false;
 	gathered->found[gathered->nr++] = (struct found){
@@ -203,6 +214,10 @@ static bool gather_one(struct gathered *gathered, const struct swarm_member *mem
 		.pid = pid_nr_ns(member->pid, task_active_pid_ns(current)),
 		.joining = READ_ONCE(member->flags) & SWARM_MEMBER_JOINING,
 	};
+	if (task) {
+		gathered->live.cpu += swarm_usage_cpu_of_member(member, task);
+		gathered->live.threads += get_nr_threads(task);
+	}
 	return true;
 }
 
@@ -238,6 +253,7 @@ static int gather(u64 id, struct gathered *gathered)
 	int err = 0;
 
 	gathered->nr = 0;
+	gathered->live = (struct swarm_live_usage){};
 	rcu_read_lock();
 	agent = swarm_agent_find(id);
 	if (!agent)
@@ -327,8 +343,9 @@ static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent, cha
 		swarm_json_string(out, path, PATH_MAX);
 }
 
-/* All but its members. @name: PATH_MAX bytes, for paths */
-static void put_agent(struct seq_buf *out, struct swarm_agent *agent, char *name)
+/* All but its members' ids. @name: PATH_MAX bytes, for paths */
+static void put_agent(struct seq_buf *out, struct swarm_agent *agent,
+		      const struct gathered *members, char *name)
 {
 	seq_buf_printf(out, "{\"id\":%llu,\"name\":", agent->id);
 	if (agent->name[0])
@@ -347,6 +364,8 @@ static void put_agent(struct seq_buf *out, struct swarm_agent *agent, char *name
 	put_cgroup(out, agent, name);
 	seq_buf_putc(out, ',');
 	put_namespaces(out, agent);
+	seq_buf_puts(out, ",\"usage\":");
+	swarm_usage_put(out, agent, &members->life, &members->live, &members->usage);
 	seq_buf_putc(out, ',');
 	put_policy(out, agent->policy, name);
 	seq_buf_putc(out, ',');
@@ -363,7 +382,7 @@ static ssize_t describe(u64 id, const struct gathered *members, char *text, size
 	rcu_read_lock();
 	agent = swarm_agent_find(id);
 	if (agent)
-		put_agent(&out, agent, name);
+		put_agent(&out, agent, members, name);
 	rcu_read_unlock();
 	if (!agent)
 		return -ESRCH;
@@ -404,13 +423,52 @@ static int describe_into(struct inspector *inspector, u64 id, const struct gathe
 	return 0;
 }
 
+/* Returns how many processes have left the agent, which is known of if there is one. */
+static u64 look_at_life(u64 id, struct swarm_life *life)
+{
+	struct swarm_agent *agent;
+	u64 left = 0;
+
+	rcu_read_lock();
+	agent = swarm_agent_find(id);
+	if (agent)
+		left = swarm_agent_life(agent, life);
+	rcu_read_unlock();
+	return left;
+}
+
+/*
+ * What processes use is what those that have left had used, and what the others do now:
+ * one that leaves between the two looks would be in both, or in none.
+ */
+static int gather_with_life(u64 id, struct gathered *gathered)
+{
+	struct swarm_life later = {};
+	int takes = 0, err;
+	u64 left;
+
+	do {
+		left = look_at_life(id, &gathered->life);
+		err = gather_all(id, gathered);
+	} while (!err && left != look_at_life(id, &later) && ++takes < TAKES_MAX);
+	return err;
+}
+
 static int inspect(struct inspector *inspector, u64 id)
 {
+	struct swarm_agent *agent = swarm_agent_keep(id);
 	struct gathered members = {};
-	int err = gather_all(id, &members);
+	int err;
 
+	/* One that is gone is known until its end is told; its cgroup may be on its way. */
+	if (IS_ERR(agent) && PTR_ERR(agent) != -EBUSY)
+		return PTR_ERR(agent);
+	swarm_usage_now(IS_ERR(agent) ? NULL : agent, &members.usage);
+	err = gather_with_life(id, &members);
 	if (!err)
 		err = describe_into(inspector, id, &members);
+	if (!IS_ERR(agent))
+		swarm_agent_unuse(agent);
 	kvfree(members.found);
 	return err;
 }

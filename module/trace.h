@@ -57,6 +57,22 @@ TRACE_EVENT(agent_destroy,
 		  __entry->violations)
 );
 
+TRACE_EVENT(agent_oom,
+	TP_PROTO(u64 id, pid_t pid, const char *comm),
+	TP_ARGS(id, pid, comm),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(pid_t, pid)
+		__string(comm, comm)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->pid = pid;
+		__assign_str(comm);
+	),
+	TP_printk("id=%llu pid=%d comm=%s", __entry->id, __entry->pid, __get_str(comm))
+);
+
 TRACE_EVENT(violation,
 	TP_PROTO(u64 id, pid_t pid, const char *kind, const char *action),
 	TP_ARGS(id, pid, kind, action),

@@ -3,7 +3,9 @@
  * Following processes: a child is its parent's agent's before it can run, and
  * an agent ends with its last process. The callbacks never sleep.
  */
+#include <linux/atomic.h>
 #include <linux/llist.h>
+#include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -14,6 +16,7 @@
 
 #include "agent.h"
 #include "compat/compat.h"
+#include "event.h"
 #include "member.h"
 #include "spawn.h"
 #include "track.h"
@@ -117,7 +120,7 @@ static void leave_when_let_go(struct work_struct *work)
 			leave_later(member, delay);
 			continue;
 		}
-		swarm_member_leave(member);
+		swarm_member_leave(member, task);
 		put_task_struct(task);
 		any = true;
 	}
@@ -137,11 +140,27 @@ static void leave(struct callback_head *work)
 	if ((work->next || swarm_has_task_work(current)) && !swarm_add_task_work(current, work))
 		return;
 	if (let_go(current, current)) {
-		swarm_member_leave(member);
+		swarm_member_leave(member, current);
 		return;
 	}
 	member->task = get_task_struct(current);
 	leave_later(member, LEAVING_DELAY);
+}
+
+/*
+ * How a process ends whose last thread exits, as its parent will learn: what that thread,
+ * exit_group(2) or a fatal signal has left for all of them, with the bit that says whether
+ * there is a core; nobody changes it any more. Only process 1 of a pid namespace that has
+ * called reboot(2) ends in another way, which the kernel sees to later.
+ */
+static int status_of(struct task_struct *task)
+{
+	const struct pid_namespace *ns = task_active_pid_ns(task);
+	int reboot = ns ? READ_ONCE(ns->reboot) : 0;
+
+	if (unlikely(reboot) && ns->child_reaper->signal == task->signal)
+		return reboot;
+	return READ_ONCE(task->signal->group_exit_code);
 }
 
 static void on_exit(struct task_struct *task)
@@ -156,6 +175,7 @@ static void on_exit(struct task_struct *task)
 	member = swarm_member_remove(task->signal);
 	if (!member)
 		return;
+	member->status = status_of(task);
 	init_task_work(&member->work, leave);
 	if (!swarm_add_task_work(task, &member->work))
 		return;
@@ -163,11 +183,41 @@ static void on_exit(struct task_struct *task)
 	leave_later(member, LEAVING_DELAY);
 }
 
+/*
+ * The OOM killer has chosen a process. Each of its threads may come by here, and so may
+ * a process that is dying for another reason and needs memory for that. What the killer
+ * kills has been sent SIGKILL just before, which has become how it ends: one that ends in
+ * another way was not killed by it, nor were those of an agent that is being destroyed.
+ *
+ * The process has its memory while this runs, so it has not left its agent, whose end is
+ * not told yet: the caller holds the lock of the task, or is the task.
+ */
+static void on_oom(struct task_struct *task)
+{
+	const struct signal_struct *signal = task->signal;
+	struct swarm_member *member;
+
+	/* Quick return while no agent runs. */
+	if (likely(!atomic_read(&swarm_nr_members)))
+		return;
+	if (!(READ_ONCE(signal->flags) & SIGNAL_GROUP_EXIT) ||
+	    READ_ONCE(signal->group_exit_code) != SIGKILL)
+		return;
+	rcu_read_lock();
+	member = swarm_member_find(signal);
+	if (member && !swarm_agent_dying(member->agent) && !xchg(&member->oom_killed, 1)) {
+		atomic64_inc(&member->agent->oom_kills);
+		swarm_event_oom(member->agent, task);
+	}
+	rcu_read_unlock();
+}
+
 const struct swarm_task_callbacks swarm_track_callbacks = {
 	.priority = TRACEPOINT_DEFAULT_PRIO,
 	.fork = on_fork,
 	.exec = on_exec,
 	.exit = on_exit,
+	.oom = on_oom,
 };
 
 int __init swarm_track_init(void)

@@ -9,6 +9,9 @@ import { alternatives, explained, listed } from './text.js';
 
 const { report, ...done } = OUTCOMES;
 const { fork, thread, execve, unshare, setns, ...others } = KINDS;
+const kinds = `a rule of \`syscalls\` (${listed({ fork, thread, execve, unshare, setns })}), or ${explained(others)}`;
+const actions = `what was done: ${alternatives(done)}, as the rule says; ${explained({ report })}`;
+const rules = `what the policy says: ${alternatives(REFUSALS)}`;
 
 const seq = z.int().min(1).meta({
   description: "the event's number, rising by one, from 1 at loading; of `lost`, that of the last one lost",
@@ -23,10 +26,14 @@ const pid = z.int().min(0).meta({
   description:
     "the process, as the reader's pid namespace has it; for `adopt` the writer. A member's reader gets 0 for a process that is in another pid namespace than its own",
 });
+const comm = z.string().meta({ description: 'the name of the process that did it, or was killed' });
 const violations = z.int().min(0).meta({ description: 'how many there were' });
 
 const named = <T extends EventName>(event: T) => z.literal(event).meta({ description: 'what has happened' });
 const text = (description: string) => z.string().optional().meta({ description });
+
+/** A figure of an agent that has run; without a process, and after a birth that failed, there is none. */
+const figure = (description: string, least = 0) => z.int().min(least).optional().meta({ description });
 
 /** The events, each with its fields. */
 export function events(form: Form) {
@@ -46,17 +53,11 @@ export function events(form: Form) {
     violation: form.object({
       ...head('violation'),
       agent: adopter,
-      kind: form.oneOf(namesOf(KINDS)).meta({
-        description: `a rule of \`syscalls\` (${listed({ fork, thread, execve, unshare, setns })}), or ${explained(others)}`,
-      }),
-      action: form.oneOf(namesOf(OUTCOMES)).meta({
-        description: `what was done: ${alternatives(done)}, as the rule says; ${explained({ report })}`,
-      }),
-      rule: form
-        .oneOf(namesOf(REFUSALS))
-        .meta({ description: `what the policy says: ${alternatives(REFUSALS)}` }),
+      kind: form.oneOf(namesOf(KINDS)).meta({ description: kinds }),
+      action: form.oneOf(namesOf(OUTCOMES)).meta({ description: actions }),
+      rule: form.oneOf(namesOf(REFUSALS)).meta({ description: rules }),
       pid,
-      comm: z.string().meta({ description: 'the name of the process that did it' }),
+      comm,
       file: text('of `execve`: the path as it was given, its first 63 bytes'),
       device: z
         .string()
@@ -67,13 +68,31 @@ export function events(form: Form) {
     suppressed: form.object({
       ...head('suppressed'),
       agent: adopter,
-      count: z.int().min(1).meta({ description: 'how many violations were not told' }),
+      count: z.int().min(1).meta({ description: 'how many events of this agent were not told' }),
+      kind: form.oneOf([...namesOf(KINDS), 'oom'] as const).meta({
+        description:
+          'of the last of them: as of a violation; or `oom`, which has neither `action` nor `rule`',
+      }),
+      action: form.oneOf(namesOf(OUTCOMES)).optional().meta({ description: actions }),
+      rule: form.oneOf(namesOf(REFUSALS)).optional().meta({ description: rules }),
+      pid,
     }),
+    oom: form.object({ ...head('oom'), agent, pid, comm }),
     destroyed: form.object({
       ...head('destroyed'),
       agent,
       reason: form.oneOf(namesOf(REASONS)).meta({ description: explained(REASONS) }),
+      exit: figure('the exit status of its first process, if that exited'),
+      signal: figure('the number of the signal that killed its first process, if one did', 1),
       violations,
+      audited: z
+        .int()
+        .min(0)
+        .meta({ description: 'how many calls were audited, or only reported because of `enforce=0`' }),
+      oom_kills: figure('how many of its processes the kernel killed because memory ran out'),
+      cpu_usec: figure('microseconds of CPU time that its processes used'),
+      memory_peak: figure('the most bytes of memory that it had at a time, if it has a `memory_limit`'),
+      runtime_usec: figure('microseconds from the birth of its first process to the end of its last'),
       step: text('of `birth`: the step that failed'),
       error: text('of `birth`: the name of its errno'),
     }),
@@ -86,8 +105,8 @@ export function events(form: Form) {
 
 /** Any event that this version knows. */
 export function knownEvent(form: Form) {
-  const { created, spawned, violation, suppressed, destroyed, lost } = events(form);
-  return z.discriminatedUnion('event', [created, spawned, violation, suppressed, destroyed, lost]);
+  const { created, spawned, violation, suppressed, oom, destroyed, lost } = events(form);
+  return z.discriminatedUnion('event', [created, spawned, violation, suppressed, oom, destroyed, lost]);
 }
 
 /** One that it does not. */

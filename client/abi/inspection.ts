@@ -40,6 +40,41 @@ function policy(form: Form) {
   } satisfies Record<Exclude<keyof AgentRequest, Unprinted>, z.ZodType>);
 }
 
+/** The time that tasks waited for something: some of them, or all at once. */
+function pressure(form: Form) {
+  const waiting = form.object({ avg10: z.number().min(0), total_usec: count });
+  return form.object({ some: waiting, full: waiting }).optional();
+}
+
+/** A figure that only a cgroup counts. */
+const counted = (description: string) => count.optional().meta({ description });
+
+/** The figures of what an agent uses. */
+export function usages(form: Form) {
+  return form.object({
+    pids: count.meta({ description: 'processes and threads' }),
+    oom_kills: count.meta({ description: 'processes that the kernel killed because memory ran out' }),
+    runtime_usec: count.meta({
+      description:
+        'microseconds since the birth of its first process; without a process, until the end of the last',
+    }),
+    cpu_usec: count.meta({ description: 'microseconds of CPU time' }),
+    user_usec: counted('of these, outside the kernel; with a cgroup'),
+    system_usec: counted('of these, inside the kernel; with a cgroup'),
+    nr_throttled: counted('periods of 100 ms in which `cpu_quota` held it back; with any of the limits'),
+    throttled_usec: counted('microseconds for which it did'),
+    memory: counted('bytes of memory; with `memory_limit`'),
+    memory_peak: counted('the most bytes of memory at a time; with `memory_limit`'),
+    pressure: form
+      .object({ cpu: pressure(form), memory: pressure(form) })
+      .optional()
+      .meta({
+        description:
+          'how long `some` of its tasks, or all of them at once (`full`), waited for `cpu` and for `memory`: `avg10`, percent of the last ten seconds, and `total_usec`, microseconds in all; with a cgroup, if the kernel measures it (PSI)',
+      }),
+  });
+}
+
 /** Everything about one agent. */
 export function inspections(form: Form) {
   return form.object({
@@ -62,6 +97,10 @@ export function inspections(form: Form) {
         description:
           "the inode numbers of its first process's namespaces, as in /proc/PID/ns; null without a process",
       }),
+    usage: usages(form).meta({
+      description:
+        'what it uses; for an agent that persists and has no process, what it used last. The table below has the figures',
+    }),
     policy: policy(form).meta({
       description:
         'the keys of [create](create.md) that are its policy, with their defaults filled in; `propagation` only with the mnt bit, `exec_paths` and `unlisted` only where there are any: what they led to, as the writer of the id would name it now',

@@ -27,7 +27,7 @@ export const METRICS = {
   swarm_guard_hook_runs: { type: 'counter', description: 'calls by anybody, by hooked `function`' },
   swarm_guard_events: {
     type: 'counter',
-    description: 'events recorded; of violations beyond `event_rate`, only the sums',
+    description: 'events recorded; of those beyond `event_rate`, only the sums',
   },
   swarm_guard_events_lost: {
     type: 'counter',
@@ -41,5 +41,6 @@ export const TRACEPOINTS = {
   agent_create: ['id', 'name'],
   agent_spawn: ['id', 'pid', 'by'],
   agent_destroy: ['id', 'reason', 'violations'],
+  agent_oom: ['id', 'pid', 'comm'],
   violation: ['id', 'pid', 'kind', 'action'],
 } as const;

@@ -105,7 +105,8 @@ export const EVENTS = {
   created: 'an agent was registered',
   spawned: "a process became an agent's, other than by the fork of a member",
   violation: 'a member did what a rule denies, kills for or audits',
-  suppressed: 'a member did so more often than `event_rate` allows to be told',
+  suppressed: 'members did so, or were killed for memory, more often than `event_rate` allows to be told',
+  oom: 'the kernel killed a member because memory ran out: the memory of its agent, or of the machine',
   destroyed: 'an agent is gone',
   lost: 'events were overwritten before this reader came to them',
 } as const;

@@ -144,12 +144,13 @@ struct mnt_namespace;
 void __init swarm_namespaces_init(void);
 u32 swarm_mnt_ns_inum(const struct mnt_namespace *ns);
 
-/* tracepoint.c: callbacks on the scheduler's tracepoints, the highest priority first */
+/* tracepoint.c: callbacks on the kernel's tracepoints, the highest priority first */
 struct swarm_task_callbacks {
 	int priority;
 	void (*fork)(struct task_struct *parent, struct task_struct *child);
 	void (*exec)(struct task_struct *task);
 	void (*exit)(struct task_struct *task);
+	void (*oom)(struct task_struct *task);	/* chosen by the OOM killer; or NULL */
 };
 
 int __init swarm_tracepoints_init(const struct swarm_task_callbacks *callbacks);

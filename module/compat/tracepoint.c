@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * The scheduler's tracepoints: not exported by name, and sched_process_exit
- * gained an argument. Callbacks may run with preemption off (before 7.0) or on.
+ * Tracepoints of the scheduler and of the OOM killer: not exported by name, and
+ * sched_process_exit gained an argument. Callbacks may run with preemption off (before
+ * 7.0) or on.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -9,6 +10,7 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
+#include <linux/types.h>
 
 #include "compat/compat.h"
 
@@ -34,6 +36,12 @@ static void on_exit(void *data, struct task_struct *task)
 	callbacks->exit(task);
 }
 
+static void on_mark_victim(void *data, struct task_struct *task, uid_t uid)
+{
+	if (callbacks->oom)
+		callbacks->oom(task);
+}
+
 static struct {
 	const char *name;
 	void *callback;
@@ -42,6 +50,7 @@ static struct {
 	{ "sched_process_fork", on_fork },
 	{ "sched_process_exec", on_exec },
 	{ "sched_process_exit", on_exit },
+	{ "mark_victim", on_mark_victim },
 };
 
 static void __init find(struct tracepoint *tracepoint, void *data)

@@ -71,7 +71,8 @@ pub const ENDS: [Name; 4] = [c"exit", c"request", c"birth", c"unforked"];
 pub const STATES: [Name; 5] = [c"registered", c"armed", c"running", c"dying", c"gone"];
 
 /// What has happened.
-pub const EVENTS: [Name; 6] = [c"created", c"spawned", c"violation", c"suppressed", c"destroyed", c"lost"];
+pub const EVENTS: [Name; 7] =
+    [c"created", c"spawned", c"violation", c"suppressed", c"oom", c"destroyed", c"lost"];
 
 /// Namespaces, by bit of `namespace_flags`; as in /proc/PID/ns.
 pub const NAMESPACES: [Name; 8] = [c"pid", c"net", c"mnt", c"uts", c"ipc", c"user", c"cgroup", c"time"];

@@ -1933,6 +1933,7 @@ static void test_names_by_number(void)
 			[SWARM_EVENT_SPAWNED] = "spawned",
 			[SWARM_EVENT_VIOLATION] = "violation",
 			[SWARM_EVENT_SUPPRESSED] = "suppressed",
+			[SWARM_EVENT_OOM] = "oom",
 			[SWARM_EVENT_DESTROYED] = "destroyed",
 			[SWARM_EVENT_LOST] = "lost",
 		} },

@@ -19,16 +19,17 @@ import { TABLES } from '../support/abi/tables.js';
 
 test('ABI-10: what the kernel prints may grow: a client ignores what it does not know, the strict form refuses it', async () => {
   const published = await readPublished();
-  const told = '{"seq":3,"time":9,"event":"destroyed","agent":1,"reason":"exit","violations":1}';
+  const told =
+    '{"seq":3,"time":9,"event":"destroyed","agent":1,"reason":"exit","exit":0,"violations":1,"audited":0,"oom_kills":0,"cpu_usec":1,"runtime_usec":2}';
   const event = JSON.parse(told) as object;
   const strict = knownEvent(STRICT);
   expect(parseEvent(told)).toEqual(strict.parse(event));
-  const grown = { ...event, reason: 'eaten', oom_kills: 2 };
+  const grown = { ...event, reason: 'eaten', io_bytes: 2 };
   expect(parseEvent(JSON.stringify(grown))).toEqual({ ...event, reason: 'eaten' });
   expect(published.event(grown)).toBe(true);
   for (const value of [
     { ...event, reason: 'eaten' },
-    { ...event, oom_kills: 2 },
+    { ...event, io_bytes: 2 },
   ])
     expect(strict.safeParse(value).success).toBe(false);
   const updated = { seq: 4, time: 10, event: 'updated', agent: 7 };
@@ -56,13 +57,14 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
     ...{ persist: false, privileged: false, devpts: true, oom_group: true },
     syscalls: Object.fromEntries(namesOf(SYSCALLS).map((rule) => [rule, 'deny'])),
   };
+  const usage = { pids: 1, oom_kills: 0, runtime_usec: 9, cpu_usec: 8 };
   const agent = {
     ...{ id: 7, name: null, state: 'running', violations: 2, audited: 0, ids: { first: 1, count: 1 } },
-    ...{ cgroup: null, namespaces, policy, members: [1], joining: [] },
+    ...{ cgroup: null, namespaces, usage, policy, members: [1], joining: [] },
   };
   expect(inspections(STRICT).parse(agent)).toEqual(agent);
   const later = [
-    { ...agent, usage: {} },
+    { ...agent, usage: { ...usage, io_bytes: 2 } },
     { ...agent, state: 'frozen' },
     { ...agent, ids: { first: 1, count: 1, map: 0 } },
     { ...agent, namespaces: { ...namespaces, dream: 1 } },

@@ -91,6 +91,7 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
   );
   await swarm.run({ syscalls: { setns: 'kill' } }, 'attempt setns /proc/self/ns/uts');
   await swarm.run({ privileged: true, namespace_flags: 95 }, 'attempt write /proc/swarm/create');
+  await swarm.run({ memory_limit: 1 << 25 }, `consume memory ${1 << 26}`);
 
   const stranger = await background(loaded, 'sleep 1000');
   expect((await swarm.write(`{"pid":${stranger}}`)).answers).toMatchObject([{ error: 'EPERM' }]);
@@ -129,11 +130,15 @@ test('ABI-16: every event is printed, those that tell of others too, and reports
   const guest = await load(booted, module.ko, { enforce: 0, event_buffer: 16, event_rate: 10 });
   await guest.swarm.run({}, `attempt ${Array(20).fill('read /dev/kmsg').join(' -- ')}`);
   await expectActive(guest, 0);
+  await guest.swarm.run({ memory_limit: 1 << 25, oom_group: false }, `consume memory ${1 << 26}; true`);
+  await expectActive(guest, 0);
   const all = await printed(guest);
-  // A half of 16 for violations: of 10 that are told and the sum of the others three are overwritten.
+  // A half of 16: of 10 violations that are told, the sum of the others and a victim four are overwritten.
   expect(set(all.map((each) => each.event))).toEqual(set(namesOf(EVENTS)));
-  expect(all.filter((each) => each.event === 'lost')).toMatchObject([{ count: 3 }]);
-  expect(all.filter((each) => each.event === 'suppressed')).toMatchObject([{ count: 10 }]);
+  expect(all.filter((each) => each.event === 'lost')).toMatchObject([{ count: 4 }]);
+  expect(all.filter((each) => each.event === 'suppressed')).toMatchObject([
+    { count: 10, kind: 'device', action: 'report', rule: 'deny' },
+  ]);
   const violations = all.filter((each) => each.event === 'violation');
   expect(set(violations.map(({ action, rule }) => `${rule} ${action}`))).toEqual(['deny report']);
   await guest.unload();
@@ -179,7 +184,10 @@ test('ABI-19: every field of inspect and every state is printed under its name',
   await expectActive(loaded, 0);
 
   const { line, release } = hold(loaded);
-  const running = swarm.run({ pids_limit: 9, exec_paths: ['/usr/bin/', '/bin/'] }, line);
+  const running = swarm.run(
+    { memory_limit: 1 << 26, pids_limit: 9, exec_paths: ['/usr/bin/', '/bin/'] },
+    line,
+  );
   await expectBorn(loaded, 1);
   const [{ id } = { id: 0 }] = await swarm.agents();
   const agent = await inspected(loaded, id);
@@ -187,6 +195,9 @@ test('ABI-19: every field of inspect and every state is printed under its name',
   expect(Object.keys(agent)).toEqual(Object.keys(inspection.shape));
   expect(set(Object.keys(agent.policy))).toEqual(set(Object.keys(inspection.shape.policy.shape)));
   expect([agent.ids, agent.cgroup, agent.namespaces]).not.toContain(null);
+  // Without PSI there is no pressure.
+  const figures = Object.keys(inspection.shape.usage.shape).filter((key) => key !== 'pressure');
+  expect(Object.keys(agent.usage).filter((key) => key !== 'pressure')).toEqual(figures);
   await release();
   await running;
   // An agent that is gone is found no more, but for a moment that nobody can wait for.

@@ -8,7 +8,7 @@ const EVENTS = '/sys/kernel/tracing/events/swarm_guard';
 
 test('TRACE-01: tracefs tells of an agent from creation to end', async ({ loaded }) => {
   expect(await loaded.sh(`ls -d ${EVENTS}/*/ | xargs -n1 basename`)).toBe(
-    'agent_create\nagent_destroy\nagent_spawn\nviolation',
+    'agent_create\nagent_destroy\nagent_oom\nagent_spawn\nviolation',
   );
   await loaded.sh(`echo 1 >${EVENTS}/enable; echo >/sys/kernel/tracing/trace`);
   const { id, pid } = await loaded.swarm.launch({ name: 'traced' }, [

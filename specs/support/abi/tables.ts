@@ -5,7 +5,7 @@ import { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS } from '../../../client/abi/errors.
 import { events } from '../../../client/abi/event.js';
 import { FILES } from '../../../client/abi/files.js';
 import { STRICT } from '../../../client/abi/form.js';
-import { inspection } from '../../../client/abi/inspection.js';
+import { inspection, usages } from '../../../client/abi/inspection.js';
 import { METRICS, TRACEPOINTS } from '../../../client/abi/metrics.js';
 import { EVENTS, namesOf } from '../../../client/abi/names.js';
 import { PARAMETERS } from '../../../client/abi/parameters.js';
@@ -148,5 +148,6 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   fields,
   tracepoints,
   inspection: () => described('field', inspection.shape),
+  usage: () => described('figure', usages(STRICT).shape),
   metrics,
 };

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * What agents use up.
+ *
+ * What cgroup v2 counts is read from its files, which sleeps: by the worker that tells
+ * of an agent's end, and by whoever asks with "inspect". How long a process ran is known
+ * without a cgroup, too.
+ */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/kconfig.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/path.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_buf.h>
+#include <linux/seqlock.h>
+#include <linux/string.h>
+#include <linux/time64.h>
+#include <linux/timekeeping.h>
+#include <asm/barrier.h>
+
+#include "agent.h"
+#include "cgroup.h"
+#include "errand.h"
+#include "member.h"
+#include "usage.h"
+
+/* More than any of the files has: cpu.stat has ten lines of at most forty bytes. */
+#define FILE_MAX_BYTES	512
+
+/* What is read of a cgroup */
+
+/* The number behind a label, which begins a line or stands behind a space; or unknown. */
+static u64 number_behind(const char *text, const char *label)
+{
+	const char *at = text;
+	u64 value = 0;
+
+	while ((at = strstr(at, label)) && at != text && at[-1] != '\n' && at[-1] != ' ')
+		at++;
+	if (!at)
+		return SWARM_UNKNOWN;
+	at += strlen(label);
+	if (*at < '0' || *at > '9')
+		return SWARM_UNKNOWN;
+	for (; *at >= '0' && *at <= '9'; at++)
+		value = 10 * value + (*at - '0');
+	return value;
+}
+
+static bool read_text(const struct path *dir, const char *file, char text[FILE_MAX_BYTES])
+{
+	return swarm_read_file(dir, file, text, FILE_MAX_BYTES) > 0;
+}
+
+static u64 read_number(const struct path *dir, const char *file, char text[FILE_MAX_BYTES])
+{
+	return read_text(dir, file, text) ? number_behind(text, "") : SWARM_UNKNOWN;
+}
+
+static void read_cpu(const struct path *dir, struct swarm_usage *usage, char text[FILE_MAX_BYTES])
+{
+	if (!read_text(dir, "cpu.stat", text))
+		return;
+	usage->cpu_usec = number_behind(text, "usage_usec ");
+	usage->user_usec = number_behind(text, "user_usec ");
+	usage->system_usec = number_behind(text, "system_usec ");
+	usage->nr_throttled = number_behind(text, "nr_throttled ");
+	usage->throttled_usec = number_behind(text, "throttled_usec ");
+}
+
+/* "some avg10=0.12 avg60=0.00 avg300=0.00 total=1234", and the same of "full". */
+static void read_pressure(const struct path *dir, const char *file,
+			  struct swarm_pressure pressure[SWARM_NR_WAITING],
+			  char text[FILE_MAX_BYTES])
+{
+	static const char *const lines[SWARM_NR_WAITING] = {
+		[SWARM_WAITING_SOME] = "some ",
+		[SWARM_WAITING_FULL] = "full ",
+	};
+	const char *line, *point;
+	int i;
+
+	if (!read_text(dir, file, text))
+		return;
+	for (i = 0; i < SWARM_NR_WAITING; i++) {
+		line = strstr(text, lines[i]);
+		if (!line)
+			continue;
+		point = strchr(line, '.');
+		if (!point)
+			continue;
+		pressure[i].avg10 = 100 * number_behind(line, "avg10=") +
+				    number_behind(point, ".");
+		pressure[i].total_usec = number_behind(line, "total=");
+	}
+}
+
+static void forget_all(struct swarm_usage *usage)
+{
+	static_assert(SWARM_UNKNOWN == U64_MAX);
+	memset(usage, 0xff, sizeof(*usage));
+}
+
+/* What was counted since @before; a figure that was unknown then counts as 0. */
+static void subtract(u64 *value, u64 before)
+{
+	if (*value != SWARM_UNKNOWN && before != SWARM_UNKNOWN)
+		*value -= min(*value, before);
+}
+
+static void subtract_all(struct swarm_usage *usage, const struct swarm_usage *before)
+{
+	int i, j;
+
+	subtract(&usage->cpu_usec, before->cpu_usec);
+	subtract(&usage->user_usec, before->user_usec);
+	subtract(&usage->system_usec, before->system_usec);
+	subtract(&usage->nr_throttled, before->nr_throttled);
+	subtract(&usage->throttled_usec, before->throttled_usec);
+	for (i = 0; i < SWARM_NR_PRESSED; i++)
+		for (j = 0; j < SWARM_NR_WAITING; j++)
+			subtract(&usage->pressure[i][j].total_usec,
+				 before->pressure[i][j].total_usec);
+}
+
+static u64 read_peak(const struct path *dir, const struct swarm_usage_mark *mark,
+		     char text[FILE_MAX_BYTES])
+{
+	/* Pairs with swarm_usage_begin(). */
+	struct file *peak = smp_load_acquire(&mark->peak);
+
+	if (!peak)
+		return read_number(dir, "memory.peak", text);
+	return swarm_read(peak, text, FILE_MAX_BYTES) > 0 ? number_behind(text, "") : SWARM_UNKNOWN;
+}
+
+static void read_counters(const struct path *dir, struct swarm_usage *usage,
+			  char text[FILE_MAX_BYTES])
+{
+	read_cpu(dir, usage, text);
+	read_pressure(dir, "cpu.pressure", usage->pressure[SWARM_PRESSED_CPU], text);
+	read_pressure(dir, "memory.pressure", usage->pressure[SWARM_PRESSED_MEMORY], text);
+}
+
+/**
+ * swarm_usage_begin - an agent that has its cgroup already begins another life
+ *
+ * Sleeps. The caller has a use of the agent and is the only one to do this. What cannot
+ * be read or opened, for want of memory too, goes on counting.
+ */
+void swarm_usage_begin(struct swarm_agent *agent)
+{
+	struct swarm_usage_mark *mark = swarm_cgroup_mark(agent->cgroup);
+	char text[FILE_MAX_BYTES];
+	struct path dir;
+
+	if (swarm_cgroup_find(agent->cgroup, &dir))
+		return;
+	forget_all(&mark->before);
+	read_counters(&dir, &mark->before, text);
+	if (!mark->peak) {
+		struct file *peak = swarm_open_file(&dir, "memory.peak", O_RDWR);
+
+		/* Whoever inspects the agent may come across it at once. */
+		if (!IS_ERR(peak))
+			smp_store_release(&mark->peak, peak);
+	}
+	/* Whatever is written makes what is read by this file start from now. */
+	if (mark->peak)
+		swarm_write(mark->peak, "reset");
+	path_put(&dir);
+}
+
+/**
+ * swarm_usage_forget - a cgroup goes that was counted in
+ */
+void swarm_usage_forget(struct swarm_usage_mark *mark)
+{
+	if (mark->peak)
+		filp_close(mark->peak, NULL);
+}
+
+/**
+ * swarm_usage_at_end - what the cgroup of an agent has counted whose processes are gone
+ * @usage: set to the CPU time and the most memory, if it has a memory limit
+ *
+ * Sleeps. Nobody but the caller ends the agent's use of its cgroup.
+ */
+void swarm_usage_at_end(const struct swarm_agent *agent, struct swarm_usage *usage)
+{
+	char text[FILE_MAX_BYTES];
+	struct path dir;
+
+	forget_all(usage);
+	if (swarm_cgroup_find(agent->cgroup, &dir))
+		return;
+	read_cpu(&dir, usage, text);
+	usage->memory_peak = read_peak(&dir, swarm_cgroup_mark(agent->cgroup), text);
+	subtract_all(usage, &swarm_cgroup_mark(agent->cgroup)->before);
+	path_put(&dir);
+}
+
+/**
+ * swarm_usage_now - all that the cgroup of an agent has counted so far
+ * @agent: the caller has a use of it; NULL for none
+ * @usage: set to it
+ *
+ * Sleeps.
+ */
+void swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage)
+{
+	struct swarm_cgroup *cgroup = agent ? READ_ONCE(agent->cgroup) : NULL;
+	char text[FILE_MAX_BYTES];
+	struct path dir;
+
+	forget_all(usage);
+	if (swarm_cgroup_find(cgroup, &dir))
+		return;
+	read_counters(&dir, usage, text);
+	usage->memory = read_number(&dir, "memory.current", text);
+	usage->memory_peak = read_peak(&dir, swarm_cgroup_mark(cgroup), text);
+	usage->pids = read_number(&dir, "pids.current", text);
+	subtract_all(usage, &swarm_cgroup_mark(cgroup)->before);
+	path_put(&dir);
+}
+
+/* What is known without a cgroup */
+
+/*
+ * How long the calling thread has run. The scheduler adds what it ran only now and then,
+ * so that a short process would have run for no time at all: the rest is what its clock
+ * says since. That is the clock of the scheduler's own time, unless time spent in
+ * interrupts, or stolen by a hypervisor, is taken out of it.
+ */
+static u64 own_cpu(void)
+{
+	const struct sched_entity *entity = &current->se;
+	u64 sum, start, now;
+
+	do {
+		sum = READ_ONCE(entity->sum_exec_runtime);
+		start = READ_ONCE(entity->exec_start);
+		now = local_clock();
+	} while (sum != READ_ONCE(entity->sum_exec_runtime));
+	if (IS_ENABLED(CONFIG_IRQ_TIME_ACCOUNTING) || IS_ENABLED(CONFIG_PARAVIRT_TIME_ACCOUNTING) ||
+	    now < start)
+		return sum;
+	return sum + (now - start);
+}
+
+/**
+ * swarm_usage_cpu_of - how long a process has run, all its threads, those that are gone too
+ * @task: any of them, held, or under rcu_read_lock()
+ *
+ * As far as the scheduler has looked, but for the calling thread.
+ *
+ * Return: nanoseconds.
+ */
+u64 swarm_usage_cpu_of(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	const struct task_struct *thread;
+	unsigned int seq;
+	u64 sum;
+
+	rcu_read_lock();
+	do {
+		/* A thread that is reaped goes from the list into the sum. */
+		seq = read_seqbegin(&signal->stats_lock);
+		sum = signal->sum_sched_runtime;
+		__for_each_thread(signal, thread)
+			sum += thread == current ? own_cpu() :
+						   READ_ONCE(thread->se.sum_exec_runtime);
+	} while (read_seqretry(&signal->stats_lock, seq));
+	rcu_read_unlock();
+	return sum;
+}
+
+/**
+ * swarm_usage_cpu_of_member - how long a process has run since it became a member
+ * @task: as swarm_usage_cpu_of()
+ *
+ * Return: nanoseconds.
+ */
+u64 swarm_usage_cpu_of_member(const struct swarm_member *member, struct task_struct *task)
+{
+	u64 cpu = swarm_usage_cpu_of(task);
+
+	return cpu - min(cpu, member->cpu_before);
+}
+
+/**
+ * swarm_usage_cpu - how long an agent's processes have run
+ * @usage: what its cgroup has counted
+ * @cpu: what is known of the processes themselves, in nanoseconds
+ *
+ * Both may be short of it: a cgroup learns of what the last process ran only when that
+ * has left the processor, but knows of processes that were never members.
+ *
+ * Return: microseconds.
+ */
+u64 swarm_usage_cpu(const struct swarm_usage *usage, u64 cpu)
+{
+	u64 cpu_usec = div_u64(cpu, NSEC_PER_USEC);
+
+	if (usage && usage->cpu_usec != SWARM_UNKNOWN)
+		return max(usage->cpu_usec, cpu_usec);
+	return cpu_usec;
+}
+
+/* What is told of it */
+
+static void put_known(struct seq_buf *out, const char *key, u64 value)
+{
+	if (value != SWARM_UNKNOWN)
+		seq_buf_printf(out, ",\"%s\":%llu", key, value);
+}
+
+static void put_waiting(struct seq_buf *out, char before, const char *key,
+			const struct swarm_pressure *pressure)
+{
+	seq_buf_printf(out, "%c\"%s\":{\"avg10\":%llu.%02llu,\"total_usec\":%llu}", before, key,
+		       pressure->avg10 / 100, pressure->avg10 % 100, pressure->total_usec);
+}
+
+static void put_pressure(struct seq_buf *out, const struct swarm_usage *usage)
+{
+	static const char *const pressed[SWARM_NR_PRESSED] = {
+		[SWARM_PRESSED_CPU] = "cpu",
+		[SWARM_PRESSED_MEMORY] = "memory",
+	};
+	static const char *const waiting[SWARM_NR_WAITING] = {
+		[SWARM_WAITING_SOME] = "some",
+		[SWARM_WAITING_FULL] = "full",
+	};
+	bool any = false;
+	int i, j;
+
+	for (i = 0; i < SWARM_NR_PRESSED; i++) {
+		const struct swarm_pressure *pressure = usage->pressure[i];
+
+		/* Both lines are there, or neither is. */
+		if (pressure[SWARM_WAITING_SOME].total_usec == SWARM_UNKNOWN ||
+		    pressure[SWARM_WAITING_FULL].total_usec == SWARM_UNKNOWN)
+			continue;
+		seq_buf_printf(out, "%s\"%s\":", any ? "," : ",\"pressure\":{", pressed[i]);
+		for (j = 0; j < SWARM_NR_WAITING; j++)
+			put_waiting(out, j ? ',' : '{', waiting[j], &pressure[j]);
+		seq_buf_putc(out, '}');
+		any = true;
+	}
+	if (any)
+		seq_buf_putc(out, '}');
+}
+
+/**
+ * swarm_usage_put - print what an agent uses, as an object of JSON
+ * @life: what is known of its processes
+ * @live: what those of them use that have not left it
+ * @usage: what its cgroup has counted
+ */
+void swarm_usage_put(struct seq_buf *out, const struct swarm_agent *agent,
+		     const struct swarm_life *life, const struct swarm_live_usage *live,
+		     const struct swarm_usage *usage)
+{
+	u64 end = life->ended ?: ktime_get_ns();
+
+	seq_buf_printf(out, "{\"pids\":%llu,\"oom_kills\":%llu,\"runtime_usec\":%llu,\"cpu_usec\":%llu",
+		       usage->pids == SWARM_UNKNOWN ? live->threads : usage->pids,
+		       (u64)atomic64_read(&agent->oom_kills),
+		       life->began ? div_u64(end - life->began, NSEC_PER_USEC) : 0,
+		       swarm_usage_cpu(usage, life->cpu + live->cpu));
+	put_known(out, "user_usec", usage->user_usec);
+	put_known(out, "system_usec", usage->system_usec);
+	put_known(out, "nr_throttled", usage->nr_throttled);
+	put_known(out, "throttled_usec", usage->throttled_usec);
+	put_known(out, "memory", usage->memory);
+	put_known(out, "memory_peak", usage->memory_peak);
+	put_pressure(out, usage);
+	seq_buf_putc(out, '}');
+}
