@@ -3,7 +3,7 @@ import { parseAnswer } from './abi/answer.js';
 import type { Answer } from './abi/answer.js';
 import { parseAgentLine, parseStatus } from './abi/listing.js';
 import type { AgentLine, Status } from './abi/listing.js';
-import type { AgentRequest } from './abi/request.js';
+import type { AgentRequest, UpdateRequest } from './abi/request.js';
 import { parseEvents } from './events.js';
 import type { SwarmEvent } from './events.js';
 import { parseInspection } from './inspect.js';
@@ -12,7 +12,7 @@ import type { Inspection } from './inspect.js';
 export type { Answer } from './abi/answer.js';
 export type { AgentLine, Status } from './abi/listing.js';
 export type { Action } from './abi/names.js';
-export type { AgentRequest } from './abi/request.js';
+export type { AgentRequest, UpdateRequest } from './abi/request.js';
 
 /** A shell on the machine whose /proc/swarm is used. */
 export interface Shell {
@@ -28,7 +28,7 @@ export interface Shell {
 }
 
 /** The files that take orders, and answer each with a line. */
-export type OrderFile = 'create' | 'spawn' | 'attach' | 'destroy';
+export type OrderFile = 'create' | 'spawn' | 'update' | 'attach' | 'destroy';
 
 /** The results of writing orders. */
 export interface Written {
@@ -161,6 +161,16 @@ export class SwarmClient {
     const answer = answers[0];
     if (answer?.kind !== 'created') throw new Error(`refused: ${JSON.stringify(answer)}`);
     return answer.id;
+  }
+
+  /**
+   * Gives an agent other limits or rules, stops its processes or lets them run.
+   * @throws with the kernel's answer if it is refused; then nothing has changed.
+   */
+  async update(request: UpdateRequest): Promise<void> {
+    const { answers } = await this.write(JSON.stringify(request), undefined, 'update');
+    const answer = answers[0];
+    if (answer?.kind !== 'created') throw new Error(`refused: ${JSON.stringify(answer)}`);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** swarm-guard: the interface of /proc/swarm, as schemas and types, with what parses it. */
 export { answer, parseAnswer } from './abi/answer.js';
 export type { Answer } from './abi/answer.js';
-export { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS } from './abi/errors.js';
+export { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS, UPDATE_ERRORS } from './abi/errors.js';
 export { eventLine, parseEvent } from './abi/event.js';
 export type { SwarmEvent } from './abi/event.js';
 export { FILES } from './abi/files.js';
@@ -15,6 +15,7 @@ export { METRICS, TRACEPOINTS } from './abi/metrics.js';
 export {
   ACTIONS,
   EVENTS,
+  FREEZES,
   KINDS,
   NAMESPACES,
   ORIGINS,
@@ -27,7 +28,7 @@ export {
 } from './abi/names.js';
 export type { Action, EventName, Kind, Namespace, Syscall } from './abi/names.js';
 export { PARAMETERS } from './abi/parameters.js';
-export { DEFAULT_DEVICES, agentId, attachRequest, createRequest } from './abi/request.js';
-export type { AgentRequest } from './abi/request.js';
+export { DEFAULT_DEVICES, agentId, attachRequest, createRequest, updateRequest } from './abi/request.js';
+export type { AgentRequest, UpdateRequest } from './abi/request.js';
 export { parseEvents } from './events.js';
 export { parseInspection } from './inspect.js';

@@ -99,7 +99,7 @@ static int check_left_initial(struct swarm_agent *agent, const struct swarm_cand
 		if (swarm_namespaces_of(thread, &own))
 			in |= shared(&own, &initial);
 	rcu_read_unlock();
-	in &= swarm_policy_rules(agent->policy)->namespaces;
+	in &= swarm_namespaces_of_policy(agent);
 	if (!in)
 		return 0;
 	swarm_event_violation(&nobody, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
@@ -179,7 +179,7 @@ static int look_at_first(struct swarm_agent *agent, struct swarm_namespaces *see
 static int check_same(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		      struct task_struct *leader, struct swarm_policy_error *err)
 {
-	u32 required = swarm_policy_rules(agent->policy)->namespaces;
+	u32 required = swarm_namespaces_of_policy(agent);
 	struct swarm_namespaces first, again, own;
 	struct task_struct *thread;
 	bool mapped = true;
@@ -229,7 +229,7 @@ static int check_same(struct swarm_agent *agent, const struct swarm_candidate *c
  */
 int swarm_joined(const struct swarm_member *member)
 {
-	u32 required = swarm_policy_rules(member->agent->policy)->namespaces;
+	u32 required = swarm_namespaces_of_policy(member->agent);
 	struct swarm_namespaces first, again, own;
 	struct swarm_policy_error unused;
 	int err;
@@ -238,7 +238,7 @@ int swarm_joined(const struct swarm_member *member)
 	if (err)
 		return err;
 	if (!swarm_namespaces_of(current, &own) || swarm_namespaces_prepared() ||
-	    !swarm_cgroup_holds(READ_ONCE(member->agent->cgroup)))
+	    !swarm_cgroup_holds(READ_ONCE(member->agent->cgroup), current))
 		return -EPERM;
 	err = look_at_first(member->agent, &again, &unused);
 	if (err)
@@ -250,8 +250,14 @@ int swarm_joined(const struct swarm_member *member)
 
 /* Limits */
 
-/* What no reclaim takes from it: RssAnon, RssShmem and VmSwap of /proc/PID/status. */
-static u64 memory_of(struct task_struct *leader)
+/**
+ * swarm_memory_of - what no reclaim takes from a process
+ *
+ * RssAnon, RssShmem and VmSwap of /proc/PID/status.
+ *
+ * Return: bytes.
+ */
+u64 swarm_memory_of(struct task_struct *leader)
 {
 	static const int kinds[] = { MM_ANONPAGES, MM_SHMEMPAGES, MM_SWAPENTS };
 	struct task_struct *thread;
@@ -283,11 +289,14 @@ static u64 memory_of(struct task_struct *leader)
 static int check_limits(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 			struct task_struct *leader, struct swarm_policy_error *err)
 {
-	u64 limit = swarm_policy_rules(agent->policy)->memory_limit;
-	u64 memory = limit ? memory_of(leader) : 0;
 	struct swarm_full full;
+	u64 limit, memory;
 	int ret;
 
+	rcu_read_lock();
+	limit = swarm_rules_of(agent)->memory_limit;
+	rcu_read_unlock();
+	memory = limit ? swarm_memory_of(leader) : 0;
 	if (memory > limit)
 		return swarm_refuse(err, -ENOSPC, candidate->key,
 				    "the process has %llu bytes already, which no limit would cover; raise memory_limit, or use spawn",
@@ -544,12 +553,19 @@ int swarm_attach(u64 id, const struct swarm_candidate *candidate,
 	ret = PTR_ERR_OR_ZERO(leader);
 	if (ret)
 		goto unuse;
+	ret = swarm_orders_lock(agent);
+	if (ret) {
+		swarm_refuse(err, ret, "", "interrupted");
+		goto put;
+	}
 	if (mutex_lock_killable(&adoptions)) {
 		ret = swarm_refuse(err, -EINTR, "", "interrupted");
 	} else {
 		ret = attach(agent, candidate, leader, err);
 		mutex_unlock(&adoptions);
 	}
+	swarm_orders_unlock(agent);
+put:
 	put_task_struct(leader);
 unuse:
 	swarm_agent_unuse(agent);

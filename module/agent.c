@@ -13,6 +13,7 @@
  */
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -42,6 +43,12 @@ static DEFINE_MUTEX(ranges_lock);
 static struct swarm_idrange ranges;
 static u32 *ranges_storage;
 
+/*
+ * Orders that change what an agent is, or give it processes, come one at a time; one
+ * lock for many agents. Destroying takes none, and so waits for nothing.
+ */
+static struct mutex orders[64];
+
 /* Agents whose end is to be told, those that are gone, and those whose cgroup still empties. */
 static LLIST_HEAD(untold);
 static void tell_ends(struct work_struct *work);
@@ -52,6 +59,30 @@ static void reap(struct work_struct *work);
 static DECLARE_WORK(reap_work, reap);
 static void reap_again(struct work_struct *work);
 static DECLARE_DELAYED_WORK(reap_again_work, reap_again);
+
+static struct mutex *orders_of(const struct swarm_agent *agent)
+{
+	return &orders[agent->id % ARRAY_SIZE(orders)];
+}
+
+/**
+ * swarm_orders_lock - let no other order change an agent, or give it processes
+ * @agent: the caller holds a use
+ *
+ * Return: 0, or -EINTR where the caller is being killed.
+ */
+int swarm_orders_lock(const struct swarm_agent *agent)
+{
+	return mutex_lock_killable(orders_of(agent));
+}
+
+/**
+ * swarm_orders_unlock - the reverse
+ */
+void swarm_orders_unlock(const struct swarm_agent *agent)
+{
+	mutex_unlock(orders_of(agent));
+}
 
 /**
  * swarm_agent_alloc - make an agent that nothing knows of yet
@@ -79,7 +110,7 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
 
 	*agent = (struct swarm_agent){
 		.id = next_id,
-		.policy = policy,
+		.policy = RCU_INITIALIZER(policy),
 		.range = SWARM_NO_RANGE,
 		.uses = 1,
 		.members = LIST_HEAD_INIT(agent->members),
@@ -138,7 +169,8 @@ static void free_agent(struct rcu_head *rcu)
 {
 	struct swarm_agent *agent = container_of(rcu, struct swarm_agent, rcu);
 
-	swarm_policy_put(agent->policy);
+	/* Nobody else can find it any more. */
+	swarm_policy_put(rcu_dereference_protected(agent->policy, true));
 	kmem_cache_free(agent_cache, agent);
 }
 
@@ -402,14 +434,61 @@ void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool ar
 	raw_spin_unlock(&agent->lock);
 }
 
+static bool persists(const struct swarm_agent *agent)
+{
+	bool answer;
+
+	rcu_read_lock();
+	answer = swarm_rules_of(agent)->persist;
+	rcu_read_unlock();
+	return answer;
+}
+
+static void set_frozen(struct swarm_agent *agent, bool frozen)
+{
+	lockdep_assert_held(&agent->lock);
+	if (agent->frozen == frozen)
+		return;
+	WRITE_ONCE(agent->frozen, frozen);
+	atomic64_add(frozen ? 1 : -1, &swarm_totals.frozen);
+}
+
+/**
+ * swarm_agent_set_frozen - remember whether an agent's processes are to be stopped
+ *
+ * An agent without processes has none to stop.
+ */
+void swarm_agent_set_frozen(struct swarm_agent *agent, bool frozen)
+{
+	raw_spin_lock(&agent->lock);
+	set_frozen(agent, frozen && agent->state == SWARM_RUNNING);
+	raw_spin_unlock(&agent->lock);
+}
+
+/**
+ * swarm_agent_set_policy - give an agent other rules
+ * @policy: the rules; the reference becomes the agent's
+ *
+ * By whoever holds its orders. All its processes have the new rules at one instant: a
+ * call that has looked at the old ones is decided on by those.
+ */
+void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy)
+{
+	lockdep_assert_held(orders_of(agent));
+	policy = rcu_replace_pointer(agent->policy, policy, lockdep_is_held(orders_of(agent)));
+	swarm_policy_put(policy);
+}
+
 /* The last use has gone: the agent goes too, or is registered again. */
 static bool last_use(struct swarm_agent *agent)
 {
 	lockdep_assert_held(&agent->lock);
 	if (agent->state == SWARM_REGISTERED)
 		return false;
-	if (agent->state != SWARM_DYING && swarm_policy_rules(agent->policy)->persist) {
+	if (agent->state != SWARM_DYING && persists(agent)) {
 		agent->state = SWARM_REGISTERED;
+		/* Whoever comes next runs (swarm_cgroup_create()). */
+		set_frozen(agent, false);
 		return false;
 	}
 	agent->state = SWARM_GONE;
@@ -425,6 +504,8 @@ void swarm_agent_retire(struct swarm_agent *agent)
 {
 	atomic64_dec(&swarm_totals.active);
 	atomic64_inc(&swarm_totals.destroyed);
+	if (agent->frozen)
+		atomic64_dec(&swarm_totals.frozen);
 	WRITE_ONCE(agent->retired, true);
 }
 
@@ -770,7 +851,10 @@ static u32 range_total(void)
 int __init swarm_agents_init(void)
 {
 	u32 total = range_total();
+	int i;
 
+	for (i = 0; i < ARRAY_SIZE(orders); i++)
+		mutex_init(&orders[i]);
 	ranges_storage = vmalloc_array(total, sizeof(*ranges_storage));
 	if (!ranges_storage)
 		return -ENOMEM;
@@ -837,7 +921,8 @@ void swarm_agents_clear(void)
 
 void swarm_agents_exit(void)
 {
-	/* Agents on their way out. The last of a policy leaves its files to a worker. */
+	/* Agents on their way out, then policies. The last of one leaves its files to a worker. */
+	rcu_barrier();
 	rcu_barrier();
 	destroy_workqueue(swarm_workqueue);
 	kmem_cache_destroy(agent_cache);

@@ -43,8 +43,9 @@ struct swarm_life {
 /**
  * struct swarm_agent - one agent
  * @id: its id, never reused
- * @policy: its rules, shared with agents whose rules are equal
- * @cgroup: its cgroup, NULL until it is needed and for agents without limits
+ * @policy: its rules, shared with agents whose rules are equal; replaced as a whole, by
+ *	    whoever holds the agent's orders (swarm_orders_lock())
+ * @cgroup: its cgroup, NULL until it is needed and for agents without limits; likewise
  * @lock: protects @state, @uses, @pinned, @life and the membership of @members. Taken
  *	  in hooks, hence raw, but never in an interrupt.
  * @state: where in its life it is, enum swarm_state
@@ -56,6 +57,9 @@ struct swarm_life {
  * @members: its processes, oldest first; walked under RCU
  * @range: index of its range of user and group ids, or SWARM_NO_RANGE
  * @retired: its end is told, and it is found no more
+ * @frozen: "update" has asked for its processes to be stopped; under @lock
+ * @regrouped: it got its cgroup while it had processes, and one that is forked
+ *	       meanwhile may be outside; set once
  * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
  * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
  * @failed_step: ... of this step
@@ -72,13 +76,15 @@ struct swarm_life {
  */
 struct swarm_agent {
 	u64 id;
-	struct swarm_policy *policy;
+	struct swarm_policy __rcu *policy;
 	struct swarm_cgroup *cgroup;
 	raw_spinlock_t lock;
 	u8 state;
 	bool pinned;
 	bool listed;
 	bool retired;
+	bool frozen;
+	bool regrouped;
 	u8 end;
 	u32 uses;
 	u32 nr_members;
@@ -106,6 +112,7 @@ struct swarm_totals {
 	atomic64_t created;
 	atomic64_t destroyed;
 	atomic64_t violations;
+	atomic64_t frozen;
 };
 
 extern struct swarm_totals swarm_totals;
@@ -127,6 +134,10 @@ u64 swarm_agents_end(void);
 
 struct swarm_agent *swarm_agent_enter(u64 id);
 struct swarm_agent *swarm_agent_hold(u64 id);
+int swarm_orders_lock(const struct swarm_agent *agent);
+void swarm_orders_unlock(const struct swarm_agent *agent);
+void swarm_agent_set_frozen(struct swarm_agent *agent, bool frozen);
+void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy);
 int swarm_agent_use_running(struct swarm_agent *agent);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member);

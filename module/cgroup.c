@@ -15,7 +15,10 @@
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/mount.h>
+#include <linux/mutex.h>
 #include <linux/nsproxy.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -56,22 +59,34 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
 /**
  * struct swarm_cgroup - an agent's cgroup
  * @agent: whose it is; outlives it
+ * @former: the one that the agent had before it needed this one, empty; or NULL
+ * @refs: the agent, and those who look at it without holding the agent's orders
+ * @rcu: frees it
  * @parent: the directory it is in
  * @procs: its cgroup.procs, open for writing with the kernel's credentials
+ * @id: its number in cgroup v2
+ * @chilled: it was frozen for the agent, perhaps for a life of it that is over
  * @busy_since: when its removal first found processes in it, in jiffies; 0: never
  * @mark: where the counting of its agent's life begins
  * @name: its name, the agent's id
  */
 struct swarm_cgroup {
 	const struct swarm_agent *agent;
+	struct swarm_cgroup *former;
+	refcount_t refs;
+	struct rcu_head rcu;
 	const struct path *parent;
 	struct file *procs;
+	u64 id;
+	bool chilled;
 	unsigned long busy_since;
 	struct swarm_usage_mark mark;
 	char name[24];
 };
 
 static struct vfsmount *mount;
+/* Moves of other processes, of which the hook on cgroup_attach_task knows one at a time. */
+static DEFINE_MUTEX(moves);
 /* cgroup_parent, and below it the parents of agents' directories. */
 static struct path base, memory_parent, plain_parent;
 static bool offered[NR_CONTROLLERS];
@@ -110,9 +125,26 @@ static bool limited(const struct swarm_rules *rules)
 	return rules->memory_limit || rules->cpu_quota || rules->pids_limit;
 }
 
-static const char *parent_name(const struct swarm_rules *rules)
+static const char *parent_name(const struct swarm_cgroup *cgroup)
 {
-	return rules->memory_limit ? "memory" : "plain";
+	return cgroup->parent == &memory_parent ? "memory" : "plain";
+}
+
+/* The limits that rules have, as bits. */
+static unsigned int limits_in(const struct swarm_rules *rules)
+{
+	return (rules->memory_limit ? BIT(MEMORY) : 0) | (rules->cpu_quota ? BIT(CPU) : 0) |
+	       (rules->pids_limit ? BIT(PIDS) : 0);
+}
+
+/* Those that differ, likewise. */
+static unsigned int limits_between(const struct swarm_rules *from, const struct swarm_rules *to)
+{
+	bool group = (from->memory_limit || to->memory_limit) && from->oom_group != to->oom_group;
+
+	return (from->memory_limit != to->memory_limit || group ? BIT(MEMORY) : 0) |
+	       (from->cpu_quota != to->cpu_quota ? BIT(CPU) : 0) |
+	       (from->pids_limit != to->pids_limit ? BIT(PIDS) : 0);
 }
 
 static int write_limit(const struct swarm_cgroup *cgroup, const char *file, const char *text)
@@ -123,38 +155,71 @@ static int write_limit(const struct swarm_cgroup *cgroup, const char *file, cons
 	return swarm_write_file(cgroup->parent, path, text);
 }
 
-/* Also tells which controller the last limit that was written is of. */
-static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
-			enum controller *at)
+/* A limit that is 0 is lifted. */
+static void put_limit(char *text, size_t size, u64 limit)
 {
-	char text[48];
+	if (limit)
+		snprintf(text, size, "%llu", limit);
+	else
+		strscpy(text, "max", size);
+}
+
+static int write_memory(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
+{
+	char text[24];
+	int err;
+
+	/* There is none without swap accounting, and then nothing to limit. */
+	err = write_limit(cgroup, "memory.swap.max", rules->memory_limit ? "0" : "max");
+	if (err && err != -ENOENT)
+		return err;
+	put_limit(text, sizeof(text), rules->memory_limit);
+	/* Last: where it is below what is in use, memory is reclaimed, and then killed for. */
+	return write_limit(cgroup, "memory.oom.group", rules->oom_group ? "1" : "0") ?:
+	       write_limit(cgroup, "memory.max", text);
+}
+
+static int write_cpu(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
+{
+	char quota[24], text[48];
+
+	put_limit(quota, sizeof(quota), (u64)rules->cpu_quota * (CPU_PERIOD_US / 100));
+	snprintf(text, sizeof(text), "%s %u", quota, CPU_PERIOD_US);
+	return write_limit(cgroup, "cpu.max", text);
+}
+
+static int write_pids(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
+{
+	char text[24];
+
+	put_limit(text, sizeof(text), rules->pids_limit);
+	return write_limit(cgroup, "pids.max", text);
+}
+
+/* Those of @which, bits. Also tells which controller the last one that was written is of. */
+static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
+			unsigned int which, enum controller *at)
+{
 	int err = 0;
 
-	if (rules->memory_limit) {
-		*at = MEMORY;
-		snprintf(text, sizeof(text), "%llu", rules->memory_limit);
-		err = write_limit(cgroup, "memory.max", text) ?:
-		      write_limit(cgroup, "memory.oom.group",
-				  rules->oom_group ? "1" : "0");
-		if (err)
-			return err;
-		/* There is none without swap accounting, and then nothing to limit. */
-		err = write_limit(cgroup, "memory.swap.max", "0");
-		if (err == -ENOENT)
-			err = 0;
-	}
-	if (!err && rules->cpu_quota) {
+	if (which & BIT(CPU)) {
 		*at = CPU;
-		snprintf(text, sizeof(text), "%llu %u",
-			 (u64)rules->cpu_quota * (CPU_PERIOD_US / 100), CPU_PERIOD_US);
-		err = write_limit(cgroup, "cpu.max", text);
+		err = write_cpu(cgroup, rules);
 	}
-	if (!err && rules->pids_limit) {
+	if (!err && which & BIT(PIDS)) {
 		*at = PIDS;
-		snprintf(text, sizeof(text), "%u", rules->pids_limit);
-		err = write_limit(cgroup, "pids.max", text);
+		err = write_pids(cgroup, rules);
+	}
+	if (!err && which & BIT(MEMORY)) {
+		*at = MEMORY;
+		err = write_memory(cgroup, rules);
 	}
 	return err;
+}
+
+static int write_frozen(const struct swarm_cgroup *cgroup, bool frozen)
+{
+	return write_limit(cgroup, "cgroup.freeze", frozen ? "1" : "0");
 }
 
 /* The first directory that is met. */
@@ -243,6 +308,7 @@ static int remove_tree(const struct swarm_cgroup *cgroup)
  * struct creation - a cgroup that is being made
  * @cgroup: which
  * @rules: its agent's
+ * @frozen: whoever is moved into it is to be stopped
  * @no_directory: it failed with the directory, rather than with its files
  * @at: the controller whose limit was written last
  * @full: where another limit leaves no room for the directory, which
@@ -250,6 +316,7 @@ static int remove_tree(const struct swarm_cgroup *cgroup)
 struct creation {
 	struct swarm_cgroup *cgroup;
 	const struct swarm_rules *rules;
+	bool frozen;
 	bool no_directory;
 	enum controller at;
 	struct swarm_full full;
@@ -272,7 +339,9 @@ static int create(void *data)
 			swarm_room_for_cgroup(cgroup->parent, &creation->full);
 		return err;
 	}
-	err = write_limits(cgroup, creation->rules, &creation->at);
+	err = write_limits(cgroup, creation->rules, limits_in(creation->rules), &creation->at);
+	if (!err && creation->frozen)
+		err = write_frozen(cgroup, true);
 	if (err)
 		goto remove;
 
@@ -281,6 +350,8 @@ static int create(void *data)
 	err = PTR_ERR_OR_ZERO(cgroup->procs);
 	if (err)
 		goto remove;
+	/* kernfs_ino() */
+	cgroup->id = d_inode(cgroup->procs->f_path.dentry->d_parent)->i_ino;
 	return 0;
 
 remove:
@@ -309,7 +380,7 @@ static int missing_controller(const struct swarm_rules *rules, struct swarm_poli
 static int explain(const struct creation *creation, int ret, struct swarm_policy_error *err)
 {
 	const struct swarm_rules *rules = creation->rules;
-	const char *name = creation->cgroup->name, *parent = parent_name(rules);
+	const char *name = creation->cgroup->name, *parent = parent_name(creation->cgroup);
 	bool gone = ret == -ENOENT || ret == -ENODEV;
 
 	if (ret == -ENOMEM)
@@ -346,34 +417,34 @@ static int explain(const struct creation *creation, int ret, struct swarm_policy
 }
 
 /**
- * swarm_cgroup_create - give an agent the cgroup that its limits need
+ * swarm_cgroup_make - make a cgroup for an agent
+ * @agent: whose; the caller holds its orders, or is its creator
+ * @rules: the limits it is to have
+ * @frozen: whoever is moved into it is to be stopped
+ * @err: filled after an error
  *
- * Does nothing for an agent without limits. One that has its cgroup begins to count anew.
- *
- * Return: 0; -EOPNOTSUPP where a controller or the parent directory is missing, or
+ * Return: the cgroup; -EOPNOTSUPP where a controller or the parent directory is missing, or
  * cgroup v2 refuses for another reason; -EBUSY where the directory is left from
  * before and holds processes; -ENOSPC where Linux has no memory cgroup id left, or
  * a limit on the number or depth of cgroups leaves no room; -ENOMEM.
  */
-int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err)
+struct swarm_cgroup *swarm_cgroup_make(struct swarm_agent *agent, const struct swarm_rules *rules,
+				       bool frozen, struct swarm_policy_error *err)
 {
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
-	struct creation creation = { .rules = rules };
+	struct creation creation = { .rules = rules, .frozen = frozen };
 	struct swarm_cgroup *cgroup;
 	int ret;
 
-	if (agent->cgroup)
-		swarm_usage_begin(agent);
-	if (agent->cgroup || !limited(rules))
-		return 0;
 	ret = missing_controller(rules, err);
 	if (ret)
-		return ret;
+		return ERR_PTR(ret);
 
 	cgroup = kzalloc(sizeof(*cgroup), GFP_KERNEL_ACCOUNT);
 	if (!cgroup)
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+		return ERR_PTR(swarm_refuse(err, -ENOMEM, "", "out of memory"));
 	cgroup->agent = agent;
+	refcount_set(&cgroup->refs, 1);
+	cgroup->chilled = frozen;
 	cgroup->parent = parent_of(rules);
 	snprintf(cgroup->name, sizeof(cgroup->name), "%llu", agent->id);
 
@@ -385,41 +456,259 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 			swarm_agent_skip_id();
 		ret = explain(&creation, ret, err);
 		kfree(cgroup);
-		return ret;
+		return ERR_PTR(ret);
 	}
 	atomic_inc(&nr_cgroups);
-	WRITE_ONCE(agent->cgroup, cgroup);
+	return cgroup;
+}
+
+static int thaw(void *data)
+{
+	return write_frozen(data, false);
+}
+
+/**
+ * swarm_cgroup_create - give an agent the cgroup that its limits need
+ * @agent: the caller holds its orders, or is its creator
+ * @err: filled after an error
+ *
+ * Does nothing for an agent without limits. One that has its cgroup begins to count anew,
+ * and runs, even if it ended frozen.
+ *
+ * Return: 0; a negative errno as swarm_cgroup_make().
+ */
+int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err)
+{
+	struct swarm_cgroup *cgroup = agent->cgroup;
+	struct swarm_rules rules;
+
+	if (cgroup) {
+		swarm_usage_begin(agent);
+		/* Removed by an administrator: joining it will fail, and say so. */
+		if (cgroup->chilled)
+			swarm_as_kernel(thaw, cgroup);
+		cgroup->chilled = false;
+		return 0;
+	}
+	swarm_copy_rules(agent, &rules);
+	if (!limited(&rules))
+		return 0;
+	cgroup = swarm_cgroup_make(agent, &rules, false, err);
+	if (IS_ERR(cgroup))
+		return PTR_ERR(cgroup);
+	swarm_cgroup_install(agent, cgroup);
 	return 0;
 }
 
-static int join(const struct swarm_cgroup *cgroup, pid_t pid)
+/**
+ * swarm_cgroup_install - let a cgroup be an agent's from now on
+ *
+ * What it had before stays, for those whose fork began there, until the agent goes.
+ */
+void swarm_cgroup_install(struct swarm_agent *agent, struct swarm_cgroup *cgroup)
+{
+	cgroup->former = agent->cgroup;
+	WRITE_ONCE(agent->cgroup, cgroup);
+}
+
+/**
+ * swarm_cgroup_uninstall - undo swarm_cgroup_install()
+ * Return: what was installed, the caller's now.
+ */
+struct swarm_cgroup *swarm_cgroup_uninstall(struct swarm_agent *agent)
+{
+	struct swarm_cgroup *cgroup = agent->cgroup;
+
+	WRITE_ONCE(agent->cgroup, cgroup->former);
+	cgroup->former = NULL;
+	return cgroup;
+}
+
+/**
+ * swarm_cgroup_former - what an agent had before @cgroup; NULL for nothing
+ */
+struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup)
+{
+	return cgroup->former;
+}
+
+/**
+ * swarm_cgroup_serves - is a cgroup where one with these rules is to be?
+ *
+ * One that has had a memory limit stays where it can have one again.
+ */
+bool swarm_cgroup_serves(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
+{
+	return cgroup->parent == &memory_parent || !rules->memory_limit;
+}
+
+/**
+ * swarm_cgroup_get - an agent's cgroup, for those who do not hold its orders
+ * @agent: which cannot go meanwhile
+ *
+ * Return: the cgroup, which the caller puts; or NULL.
+ */
+struct swarm_cgroup *swarm_cgroup_get(const struct swarm_agent *agent)
+{
+	struct swarm_cgroup *cgroup;
+
+	rcu_read_lock();
+	cgroup = READ_ONCE(agent->cgroup);
+	if (cgroup && !refcount_inc_not_zero(&cgroup->refs))
+		cgroup = NULL;
+	rcu_read_unlock();
+	return cgroup;
+}
+
+/**
+ * swarm_cgroup_put - the reverse; may sleep; NULL does nothing
+ */
+void swarm_cgroup_put(struct swarm_cgroup *cgroup)
+{
+	if (!cgroup || !refcount_dec_and_test(&cgroup->refs))
+		return;
+	filp_close(cgroup->procs, NULL);
+	swarm_usage_forget(&cgroup->mark);
+	kfree_rcu(cgroup, rcu);
+}
+
+/* What is changed of a cgroup, and how far that came. */
+struct change {
+	struct creation at;
+	const struct swarm_rules *from;
+	int frozen;
+};
+
+static int change(void *data)
+{
+	struct change *change = data;
+	struct swarm_cgroup *cgroup = change->at.cgroup;
+	const struct swarm_rules *to = change->at.rules;
+	unsigned int which = limits_between(change->from, to);
+	enum controller unused;
+	int err = 0;
+
+	/* Limits last, since what the one on memory does cannot be undone. */
+	if (change->frozen >= 0)
+		err = write_frozen(cgroup, change->frozen);
+	if (!err)
+		err = write_limits(cgroup, to, which, &change->at.at);
+	if (!err)
+		return 0;
+	write_limits(cgroup, change->from, which, &unused);
+	if (change->frozen >= 0)
+		write_frozen(cgroup, cgroup->agent->frozen);
+	return err;
+}
+
+/**
+ * swarm_cgroup_change - give an agent's cgroup other limits, stop its processes or let them run
+ * @agent: which has one; the caller holds its orders
+ * @from: the rules with the limits that it has
+ * @to: the rules with those that it is to have; it serves them
+ * @frozen: 1 to stop the processes; 0 to let them run; negative to leave that as it is
+ * @err: filled after an error, and then nothing has changed
+ *
+ * Return: 0; a negative errno as swarm_cgroup_make().
+ */
+int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *from,
+			const struct swarm_rules *to, int frozen, struct swarm_policy_error *err)
+{
+	struct change data = {
+		.at = { .cgroup = agent->cgroup, .rules = to },
+		.from = from,
+		.frozen = frozen,
+	};
+	int ret = missing_controller(to, err);
+
+	if (ret)
+		return ret;
+	ret = swarm_as_kernel(change, &data);
+	if (ret)
+		return explain(&data.at, ret, err);
+	if (frozen >= 0)
+		agent->cgroup->chilled = frozen;
+	return 0;
+}
+
+/**
+ * swarm_cgroup_freeze - are an agent's processes stopped, and by whom?
+ * @agent: which cannot go meanwhile
+ *
+ * Sleeps.
+ */
+enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent)
+{
+	struct swarm_cgroup *cgroup = swarm_cgroup_get(agent);
+	enum swarm_freeze freeze = SWARM_FREEZE_NONE;
+	bool asked = READ_ONCE(agent->frozen), own, all;
+	struct path dir;
+	char text[128];
+
+	if (swarm_cgroup_find(cgroup, &dir))
+		goto put;
+	own = swarm_read_file(&dir, "cgroup.freeze", text, sizeof(text)) > 0 && text[0] == '1';
+	/* It says so for whatever reason, a cgroup above that is frozen too. */
+	all = swarm_read_file(&dir, "cgroup.events", text, sizeof(text)) > 0 &&
+	      strstr(text, "frozen 1");
+	if (asked && own)
+		freeze = all ? SWARM_FREEZE_UPDATE : SWARM_FREEZE_BEGUN;
+	else if (own || all)
+		freeze = SWARM_FREEZE_OTHERS;
+	path_put(&dir);
+put:
+	swarm_cgroup_put(cgroup);
+	return freeze;
+}
+
+static int join(struct file *procs, pid_t pid)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d\n", pid);
-	return swarm_write(cgroup->procs, text);
+	return swarm_write(procs, text);
+}
+
+/* Once more where the agent got another cgroup meanwhile: whoever moves all may have passed. */
+static int join_cgroup_of(struct swarm_agent *agent, int (*into)(struct swarm_cgroup *cgroup))
+{
+	struct swarm_cgroup *cgroup;
+	bool again;
+	int err;
+
+	do {
+		cgroup = swarm_cgroup_get(agent);
+		err = cgroup ? into(cgroup) : 0;
+		again = READ_ONCE(agent->cgroup) != cgroup;
+		swarm_cgroup_put(cgroup);
+	} while (again);
+	return err;
+}
+
+static int follow(struct swarm_cgroup *cgroup)
+{
+	return join(cgroup->procs, 0);
 }
 
 /**
- * swarm_cgroup_join - move the calling process into an agent's cgroup
- * @cgroup: where to; NULL does nothing
- * @more: it is not the first one in there
+ * swarm_cgroup_follow - move the calling process to where its agent is
  *
- * cgroup v2 lets a process that is moved pass pids.max. As in a fork, it is counted
- * first: those that are beyond it together may all be told so.
+ * It was counted where it comes from, and is one of those that were there.
  *
- * Return: 0; -ENOSPC where pids.max of a cgroup above, or with @more of its own, is
- * exceeded; another negative errno.
+ * Return: 0, or a negative errno.
  */
-int swarm_cgroup_join(struct swarm_cgroup *cgroup, bool more)
+int swarm_cgroup_follow(struct swarm_agent *agent)
+{
+	return join_cgroup_of(agent, follow);
+}
+
+static int join_with_room(struct swarm_cgroup *cgroup, bool more)
 {
 	struct swarm_full full;
 	struct path own;
 	int err;
 
-	if (!cgroup)
-		return 0;
-	err = join(cgroup, 0);
+	err = join(cgroup->procs, 0);
 	if (err)
 		return err;
 	if (more) {
@@ -438,9 +727,34 @@ int swarm_cgroup_join(struct swarm_cgroup *cgroup, bool more)
 	return err;
 }
 
+static int join_first(struct swarm_cgroup *cgroup)
+{
+	return join_with_room(cgroup, false);
+}
+
+static int join_more(struct swarm_cgroup *cgroup)
+{
+	return join_with_room(cgroup, true);
+}
+
+/**
+ * swarm_cgroup_join - move the calling process into its agent's cgroup, if that has one
+ * @more: it is not the first one in there
+ *
+ * cgroup v2 lets a process that is moved pass pids.max. As in a fork, it is counted
+ * first: those that are beyond it together may all be told so.
+ *
+ * Return: 0; -ENOSPC where pids.max of a cgroup above, or with @more of its own, is
+ * exceeded; another negative errno.
+ */
+int swarm_cgroup_join(struct swarm_agent *agent, bool more)
+{
+	return join_cgroup_of(agent, more ? join_more : join_first);
+}
+
 /* A process that is to be moved, and its number in the pid namespace of whoever moves it. */
 struct move {
-	const struct swarm_cgroup *cgroup;
+	struct file *procs;
 	const struct task_struct *leader;
 	pid_t nr;
 };
@@ -451,14 +765,14 @@ static int move(void *data)
 	int err;
 
 	swarm_hook_attach_expect(move->leader->signal);
-	err = join(move->cgroup, move->nr);
+	err = join(move->procs, move->nr);
 	swarm_hook_attach_expect(NULL);
 	return err;
 }
 
 /**
- * swarm_cgroup_adopt - move a process, with all its threads, into an agent's cgroup
- * @cgroup: where to; NULL does nothing
+ * swarm_cgroup_move - move a process, with all its threads, into a cgroup
+ * @procs: cgroup.procs of where to, open for writing
  * @pid: of the process
  * @leader: the process; the caller holds a reference
  *
@@ -468,17 +782,49 @@ static int move(void *data)
  *
  * Return: 0; -ESRCH where the process is gone; another negative errno.
  */
+int swarm_cgroup_move(struct file *procs, struct pid *pid, const struct task_struct *leader)
+{
+	struct move data = { .procs = procs, .leader = leader, .nr = pid_vnr(pid) };
+	int err;
+
+	mutex_lock(&moves);
+	if (data.nr) {
+		err = move(&data);
+	} else {
+		data.nr = pid_nr(pid);
+		err = swarm_as_kernel(move, &data);
+	}
+	mutex_unlock(&moves);
+	return err;
+}
+
+/**
+ * swarm_cgroup_adopt - move a process into an agent's cgroup, likewise
+ * @cgroup: where to; NULL does nothing
+ */
 int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
 		       const struct task_struct *leader)
 {
-	struct move data = { .cgroup = cgroup, .leader = leader, .nr = pid_vnr(pid) };
+	return cgroup ? swarm_cgroup_move(cgroup->procs, pid, leader) : 0;
+}
 
-	if (!cgroup)
-		return 0;
-	if (data.nr)
-		return move(&data);
-	data.nr = pid_nr(pid);
-	return swarm_as_kernel(move, &data);
+/**
+ * swarm_cgroup_open_procs - open cgroup.procs of any cgroup for writing
+ * @path: of the cgroup, below the root of cgroup v2
+ *
+ * Return: the file, or a negative errno.
+ */
+struct file *swarm_cgroup_open_procs(const char *path)
+{
+	struct path root = { .mnt = mount, .dentry = mount->mnt_root };
+	char *name = kasprintf(GFP_KERNEL, "./%s/cgroup.procs", path);
+	struct file *file;
+
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	file = swarm_open_file(&root, name, O_WRONLY);
+	kfree(name);
+	return file;
 }
 
 /**
@@ -495,15 +841,15 @@ int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
 int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leader,
 		      struct swarm_full *full)
 {
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
 	unsigned int more = leader ? get_nr_threads(leader) : 1;
+	struct swarm_rules rules;
 	struct path own;
 	int err;
 
-	if (!limited(rules))
-		return 0;
+	swarm_copy_rules(agent, &rules);
 	if (!agent->cgroup)
-		return swarm_room_for_processes(parent_of(rules), more, leader, full);
+		return limited(&rules) ? swarm_room_for_processes(parent_of(&rules), more, leader,
+								  full) : 0;
 	err = swarm_cgroup_find(agent->cgroup, &own);
 	/* Removed by an administrator: joining it will fail, and say so. */
 	if (err)
@@ -514,22 +860,20 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 }
 
 /**
- * swarm_cgroup_holds - is the calling process in an agent's cgroup, or below it?
+ * swarm_cgroup_holds - is a task in an agent's cgroup, or below it?
  * @cgroup: which; NULL holds everybody
+ * @task: a thread
  *
- * Under rcu_read_lock(). The directory's inode number is the cgroup's id (kernfs_ino()),
- * and lasts as long as the file in it is open.
+ * Under rcu_read_lock(). The number lasts as long as the file in the directory is open.
  */
-bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup)
+bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *task)
 {
 	const struct cgroup *at;
-	u64 id;
 
 	if (!cgroup)
 		return true;
-	id = d_inode(cgroup->procs->f_path.dentry->d_parent)->i_ino;
-	for (at = task_dfl_cgroup(current); at; at = cgroup_parent((struct cgroup *)at))
-		if (cgroup_id(at) == id)
+	for (at = task_dfl_cgroup(task); at; at = cgroup_parent((struct cgroup *)at))
+		if (cgroup_id(at) == cgroup->id)
 			return true;
 	return false;
 }
@@ -555,9 +899,7 @@ static int remove(void *data)
 	if (err && err != -ENOENT)
 		pr_warn_ratelimited("cgroup %s could not be removed (%d)\n", cgroup->name, err);
 	atomic_dec(&nr_cgroups);
-	filp_close(cgroup->procs, NULL);
-	swarm_usage_forget(&cgroup->mark);
-	kfree(cgroup);
+	swarm_cgroup_put(cgroup);
 	return 0;
 }
 
@@ -571,19 +913,29 @@ static int remove(void *data)
  */
 int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
 {
-	return cgroup ? swarm_as_kernel(remove, cgroup) : 0;
+	int err;
+
+	if (!cgroup)
+		return 0;
+	if (cgroup->former) {
+		err = swarm_as_kernel(remove, cgroup->former);
+		if (err)
+			return err;
+		cgroup->former = NULL;
+	}
+	return swarm_as_kernel(remove, cgroup);
 }
 
 static int abandon(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
 
+	if (cgroup->former)
+		abandon(cgroup->former);
 	pr_warn("cgroup %s stays behind: it holds processes that are nobody's agents\n",
 		cgroup->name);
 	atomic_dec(&nr_cgroups);
-	filp_close(cgroup->procs, NULL);
-	swarm_usage_forget(&cgroup->mark);
-	kfree(cgroup);
+	swarm_cgroup_put(cgroup);
 	return 0;
 }
 
@@ -635,13 +987,13 @@ struct swarm_usage_mark *swarm_cgroup_mark(struct swarm_cgroup *cgroup)
  */
 int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size)
 {
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+	const struct swarm_cgroup *cgroup = READ_ONCE(agent->cgroup);
 
 	text[0] = '\0';
-	if (!READ_ONCE(agent->cgroup))
+	if (!cgroup)
 		return 0;
-	return snprintf(text, size, "/%s/%s/%llu", swarm_cgroup_parent,
-			rules->memory_limit ? "memory" : "plain", agent->id);
+	return snprintf(text, size, "/%s/%s/%llu", swarm_cgroup_parent, parent_name(cgroup),
+			agent->id);
 }
 
 /* The parents of agents' directories */

@@ -8,6 +8,7 @@
 
 #include "policy.h"
 
+struct file;
 struct path;
 struct pid;
 struct swarm_agent;
@@ -21,8 +22,22 @@ void swarm_cgroup_exit(void);
 
 unsigned int swarm_cgroup_count(void);
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err);
-bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup);
-int swarm_cgroup_join(struct swarm_cgroup *cgroup, bool more);
+struct swarm_cgroup *swarm_cgroup_make(struct swarm_agent *agent, const struct swarm_rules *rules,
+				       bool frozen, struct swarm_policy_error *err);
+int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *from,
+			const struct swarm_rules *to, int frozen, struct swarm_policy_error *err);
+void swarm_cgroup_install(struct swarm_agent *agent, struct swarm_cgroup *cgroup);
+struct swarm_cgroup *swarm_cgroup_uninstall(struct swarm_agent *agent);
+bool swarm_cgroup_serves(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules);
+struct swarm_cgroup *swarm_cgroup_get(const struct swarm_agent *agent);
+void swarm_cgroup_put(struct swarm_cgroup *cgroup);
+struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup);
+struct file *swarm_cgroup_open_procs(const char *path);
+enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent);
+bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *task);
+int swarm_cgroup_join(struct swarm_agent *agent, bool more);
+int swarm_cgroup_follow(struct swarm_agent *agent);
+int swarm_cgroup_move(struct file *procs, struct pid *pid, const struct task_struct *leader);
 int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
 		       const struct task_struct *leader);
 int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leader,

@@ -474,6 +474,21 @@ void swarm_event_stillborn(const struct swarm_agent *agent)
 			    agent->id, agent->failed_step, agent->failed_error);
 }
 
+/**
+ * swarm_event_updated - an agent has other limits or rules, or was stopped or let run
+ * @keys: bits, enum swarm_update_key
+ */
+void swarm_event_updated(const struct swarm_agent *agent, u32 keys)
+{
+	struct swarm_event *event;
+
+	event = begin_event(SWARM_EVENT_UPDATED, SWARM_SHARE_LIFE, agent->id);
+	event->count = keys;
+	end_event(SWARM_SHARE_LIFE);
+	trace_agent_update(agent->id, keys);
+	swarm_dbg("agent %llu updated, keys %#x\n", agent->id, keys);
+}
+
 /* What an agent has used up, whose last process is gone. */
 static void set_life(struct swarm_event *event, const struct swarm_agent *agent,
 		     const struct swarm_usage *usage)

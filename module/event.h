@@ -42,7 +42,8 @@ struct task_struct;
  * @minor: the same
  * @device_type: the same; SWARM_DEV_*
  * @access: the same; SWARM_ACC_*
- * @count: destroyed: how many violations there were; suppressed: how many were not told
+ * @count: destroyed: how many violations there were; suppressed: how many were not told;
+ *	   updated: bits, enum swarm_update_key
  * @error: destroyed: errno of the birth's step that failed
  * @status: destroyed: of its first process, as wait(2) has it
  * @comm: the process's name, not NUL-terminated when it is full
@@ -162,6 +163,7 @@ void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin orig
 			 struct pid *pid);
 void swarm_event_stillborn(const struct swarm_agent *agent);
 void swarm_event_destroyed(struct swarm_agent *agent, const struct swarm_usage *usage);
+void swarm_event_updated(const struct swarm_agent *agent, u32 keys);
 void swarm_event_oom(struct swarm_agent *agent, struct task_struct *victim);
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome);

@@ -294,6 +294,32 @@ struct swarm_exec_paths *swarm_exec_paths_resolve(const struct swarm_request *re
 	return paths;
 }
 
+/**
+ * swarm_exec_paths_copy - the same files, for another policy
+ * @paths: which; they last as long as this takes; NULL for any file
+ *
+ * Return: the copy; NULL of NULL; -ENOMEM.
+ */
+struct swarm_exec_paths *swarm_exec_paths_copy(const struct swarm_exec_paths *paths)
+{
+	struct swarm_exec_paths *copy;
+	u32 i, nr;
+
+	if (!paths)
+		return NULL;
+	nr = paths->nr + paths->nr_interpreters;
+	copy = kzalloc(struct_size(copy, paths, nr), GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	copy->nr = paths->nr;
+	copy->nr_interpreters = paths->nr_interpreters;
+	for (i = 0; i < nr; i++) {
+		copy->paths[i] = paths->paths[i];
+		path_get(&copy->paths[i]);
+	}
+	return copy;
+}
+
 /* Letting go */
 
 /**

@@ -42,6 +42,7 @@ enum swarm_listed {
 struct swarm_exec_paths *swarm_exec_paths_resolve(const struct swarm_request *request,
 						  const u8 *text,
 						  struct swarm_policy_error *err);
+struct swarm_exec_paths *swarm_exec_paths_copy(const struct swarm_exec_paths *paths);
 void swarm_exec_paths_free(struct swarm_exec_paths *paths);
 void swarm_exec_paths_drop(struct swarm_exec_paths *paths);
 

@@ -47,7 +47,7 @@ static unsigned long launch(const struct swarm_member *reservation,
 			    struct kernel_clone_args *args)
 {
 	const struct swarm_agent *agent = reservation->agent;
-	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	u32 namespaces = swarm_rules_of(agent)->namespaces;
 
 	if (args->flags & CLONE_THREAD)
 		return SWARM_PASS;
@@ -107,7 +107,7 @@ static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_
 		return member ? launch(member, args) : SWARM_PASS;
 	}
 
-	rules = swarm_policy_rules(member->agent->policy);
+	rules = swarm_rules_of(member->agent);
 	rule = args->flags & CLONE_THREAD ? SWARM_SYS_THREAD : SWARM_SYS_FORK;
 	action = swarm_rule(member, rules, rule);
 	separating = args->flags & SEPARATING ? swarm_rule(member, rules, SWARM_SYS_UNSHARE) :

@@ -8,7 +8,8 @@
  *   would_dump			    for the interpreter of an ELF program
  *   begin_new_exec		    the last place that can refuse
  *
- * A process has one execve at a time, under its cred_guard_mutex.
+ * A process has one execve at a time, under its cred_guard_mutex. If its agent is given
+ * another policy on the way, the execve starts anew, so that one policy decides on it all.
  */
 #include <linux/binfmts.h>
 #include <linux/fs.h>
@@ -109,12 +110,17 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
-	policy = member->agent->policy;
-	rules = swarm_policy_rules(policy);
+	policy = swarm_policy_of(member->agent);
+	rules = &policy->rules;
 	/* Before anything is counted: a call that starts anew comes by here again. */
+	if (first && !check) {
+		member->exec = SWARM_EXEC_LISTED;
+		member->exec_serial = policy->serial;
+	} else if (unlikely(!check && member->exec_serial != policy->serial)) {
+		swarm_uncount_run(ops);
+		return swarm_verdict_restart();
+	}
 	if (unlikely(policy->exec_paths)) {
-		if (first)
-			member->exec = SWARM_EXEC_LISTED;
 		listed = find(policy->exec_paths, bprm->file);
 		if (listed == SWARM_LISTED_UNKNOWN) {
 			swarm_uncount_run(ops);
@@ -185,7 +191,7 @@ void notrace swarm_hook_exec_check(unsigned long ip, unsigned long parent_ip,
 static void decide_interpreter(struct swarm_member *member, const struct swarm_policy *policy,
 			       const struct file *file)
 {
-	enum swarm_action action = swarm_policy_rules(policy)->unlisted;
+	enum swarm_action action = policy->rules.unlisted;
 
 	/* That of a program that is not listed was told of with the program. */
 	if (member->exec == SWARM_EXEC_TOLD ||
@@ -215,6 +221,7 @@ static noinline void answer_interpreter(struct ftrace_regs *regs)
 {
 	const struct linux_binprm *bprm = (void *)ftrace_regs_get_argument(regs, 0);
 	const struct file *file = (void *)ftrace_regs_get_argument(regs, 1);
+	const struct swarm_policy *policy;
 	struct swarm_member *member;
 
 	/* Called again, later, about what security_bprm_check has been asked about. */
@@ -222,8 +229,12 @@ static noinline void answer_interpreter(struct ftrace_regs *regs)
 		return;
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
-	if (member && member->agent->policy->exec_paths)
-		decide_interpreter(member, member->agent->policy, file);
+	if (member) {
+		policy = swarm_policy_of(member->agent);
+		/* Otherwise begin_new_exec() has it start anew. */
+		if (policy->exec_paths && policy->serial == member->exec_serial)
+			decide_interpreter(member, policy, file);
+	}
 	swarm_hook_leave();
 }
 
@@ -248,8 +259,9 @@ static noinline void answer_new_exec(struct ftrace_regs *regs, const struct ftra
 
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
-	if (member && member->agent->policy->exec_paths) {
-		if (member->exec == SWARM_EXEC_UNKNOWN) {
+	if (member) {
+		if (member->exec == SWARM_EXEC_UNKNOWN ||
+		    member->exec_serial != swarm_policy_of(member->agent)->serial) {
 			swarm_uncount_run(ops);
 			swarm_answer(regs, swarm_verdict_restart());
 		} else if (member->exec == SWARM_EXEC_DENIED || member->exec == SWARM_EXEC_KILLED) {

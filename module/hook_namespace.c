@@ -17,7 +17,7 @@ static unsigned long decide(enum swarm_syscall rule)
 	if (!member)
 		return SWARM_PASS;
 	return swarm_enforce(member, (enum swarm_kind)rule,
-			     swarm_policy_rules(member->agent->policy)->syscalls[rule]);
+			     swarm_rules_of(member->agent)->syscalls[rule]);
 }
 
 /* Apart, so that the quick return saves no register. */

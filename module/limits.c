@@ -215,7 +215,7 @@ static int check_room(const struct swarm_agent *agent, struct swarm_policy_error
  */
 int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	u32 namespaces = swarm_namespaces_of_policy(agent);
 	int ret;
 
 	ret = check_namespaces(namespaces, err) ?:

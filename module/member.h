@@ -62,6 +62,7 @@ enum swarm_exec {
  * @flags: SWARM_MEMBER_*, written by the process itself
  * @status: how it has ended, as wait(2) has it; of one that has exited (track.c)
  * @exec: enum swarm_exec; under the process's cred_guard_mutex
+ * @exec_serial: of the policy that the execve under way began under; likewise
  * @oom_killed: the OOM killer has killed it; 0 or 1, changed once
  * @cpu_before: how long it had run when it was adopted, in nanoseconds
  * @work: what the process does before its first user instruction (spawn.c), and what
@@ -86,6 +87,7 @@ struct swarm_member {
 	int status;
 	u8 exec;
 	u8 oom_killed;
+	u32 exec_serial;
 	u64 cpu_before;
 	union {
 		struct callback_head work;

@@ -81,7 +81,32 @@ enum swarm_state {
 	SWARM_RUNNING,		/* has processes */
 	SWARM_DYING,		/* being destroyed, processes left */
 	SWARM_GONE,		/* no longer listed; only the reaper still touches it */
+	SWARM_FROZEN,		/* how one that runs is told of whose processes are stopped */
 	SWARM_NR_STATES,
+};
+
+/* Whether an agent's processes are stopped, and by whom. */
+enum swarm_freeze {
+	SWARM_FREEZE_NONE,	/* they run */
+	SWARM_FREEZE_BEGUN,	/* "update" has asked for it, and some still run */
+	SWARM_FREEZE_UPDATE,	/* "update" has stopped them */
+	SWARM_FREEZE_OTHERS,	/* somebody else has, or is about to */
+	SWARM_NR_FREEZES,
+};
+
+/* The keys of "update", behind the id; bits of struct swarm_update.keys. */
+enum swarm_update_key {
+	SWARM_UPDATE_ID,
+	SWARM_UPDATE_MEMORY_LIMIT,
+	SWARM_UPDATE_CPU_QUOTA,
+	SWARM_UPDATE_PIDS_LIMIT,
+	SWARM_UPDATE_DEVICES,
+	SWARM_UPDATE_SYSCALLS,
+	SWARM_UPDATE_EXEC_PATHS,
+	SWARM_UPDATE_UNLISTED,
+	SWARM_UPDATE_OOM_GROUP,
+	SWARM_UPDATE_FROZEN,
+	SWARM_NR_UPDATE_KEYS,
 };
 
 /* What has happened. */
@@ -91,6 +116,7 @@ enum swarm_event_type {
 	SWARM_EVENT_VIOLATION,
 	SWARM_EVENT_SUPPRESSED,
 	SWARM_EVENT_OOM,
+	SWARM_EVENT_UPDATED,
 	SWARM_EVENT_DESTROYED,
 	SWARM_EVENT_LOST,	/* told to a reader, never recorded */
 	SWARM_NR_EVENTS,
@@ -108,6 +134,8 @@ const char *swarm_origin_name(__u32 origin);
 const char *swarm_end_name(__u32 end);
 const char *swarm_state_name(__u32 state);
 const char *swarm_event_name(__u32 type);
+const char *swarm_freeze_name(__u32 freeze);
+const char *swarm_update_key_name(__u32 key);
 
 /**
  * swarm_namespace_name - the name of a namespace as in /proc/PID/ns

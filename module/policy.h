@@ -103,6 +103,16 @@ struct swarm_request {
 	char name[SWARM_NAME_MAX + 1];	/* NUL-padded, empty: none */
 };
 
+/* One object written to "update". */
+struct swarm_update {
+	u64 id;
+	u16 keys;			/* bits: enum swarm_update_key */
+	u8 syscalls;			/* bits: enum swarm_syscall, the rules that are named */
+	u8 frozen;			/* 0 or 1 */
+	u8 pad[4];
+	struct swarm_request request;	/* the values: of which rules and exec_paths count */
+};
+
 /* Why an object was refused; texts are NUL-terminated printable ASCII. */
 struct swarm_policy_error {
 	s32 error;			/* positive errno: EINVAL (22) or E2BIG (7) */
@@ -182,6 +192,19 @@ s32 swarm_request_parse(const u8 *buf, size_t len, u32 nr_cpus, struct swarm_req
 			u8 *paths, size_t paths_len, struct swarm_policy_error *err);
 
 /**
+ * swarm_update_parse - parse and validate one object of "update"
+ *
+ * As swarm_request_parse().
+ */
+s32 swarm_update_parse(const u8 *buf, size_t len, u32 nr_cpus, struct swarm_update *out,
+		       u8 *paths, size_t paths_len, struct swarm_policy_error *err);
+
+/**
+ * swarm_update_apply - change rules as an update says; what it does not name stays
+ */
+void swarm_update_apply(const struct swarm_update *update, struct swarm_rules *rules);
+
+/**
  * swarm_attach_parse - parse and validate one object of "attach"
  * Return: 0, or a negative errno.
  */
@@ -220,6 +243,7 @@ u64 swarm_clone_flags(u32 namespaces);
 static_assert(sizeof(struct swarm_device_rule) == 12);
 static_assert(sizeof(struct swarm_rules) == 240);
 static_assert(sizeof(struct swarm_request) == 352);
+static_assert(sizeof(struct swarm_update) == 368);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

@@ -17,6 +17,8 @@
 static DEFINE_SPINLOCK(lock);
 static DEFINE_HASHTABLE(policies, 10);
 static struct kmem_cache *policy_cache;
+/* Of the last policy that was made. They do not come round within a call. */
+static u32 last_serial;
 
 /* Rules are whole words, all of whose bytes are set; most agents' are equal. */
 static_assert(sizeof(struct swarm_rules) % sizeof(u64) == 0);
@@ -92,6 +94,7 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	policy = find(rules, exec_paths, hash);
 	if (!policy) {
 		policy = fresh;
+		policy->serial = ++last_serial;
 		hash_add(policies, &policy->node, hash);
 	}
 	spin_unlock_bh(&lock);
@@ -104,22 +107,31 @@ free:
 	return policy;
 }
 
+static void free_policy(struct rcu_head *rcu)
+{
+	struct swarm_policy *policy = container_of(rcu, struct swarm_policy, rcu);
+
+	swarm_exec_paths_drop(policy->exec_paths);
+	kmem_cache_free(policy_cache, policy);
+}
+
 /**
  * swarm_policy_put - give up a reference
  *
- * From any context that an RCU callback may be in. The last one frees the policy:
- * hooks read it through an agent, and an agent gives up its reference only after
- * a grace period.
+ * From any context that an RCU callback may be in. The last one frees the policy, after
+ * a grace period: a hook may have found it just before its agent got another.
  */
 void swarm_policy_put(struct swarm_policy *policy)
 {
+	bool last;
+
 	spin_lock_bh(&lock);
-	if (refcount_dec_and_test(&policy->refs)) {
+	last = refcount_dec_and_test(&policy->refs);
+	if (last)
 		hash_del(&policy->node);
-		swarm_exec_paths_drop(policy->exec_paths);
-		kmem_cache_free(policy_cache, policy);
-	}
 	spin_unlock_bh(&lock);
+	if (last)
+		call_rcu(&policy->rcu, free_policy);
 }
 
 int __init swarm_policies_init(void)
@@ -128,7 +140,7 @@ int __init swarm_policies_init(void)
 	return policy_cache ? 0 : -ENOMEM;
 }
 
-/* Every agent has gone, and with the last one the last policy. */
+/* Every agent has gone, and with the last one the last policy; see swarm_agents_exit(). */
 void swarm_policies_exit(void)
 {
 	kmem_cache_destroy(policy_cache);

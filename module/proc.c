@@ -144,6 +144,7 @@ static const struct {
 	{ "agents", 0444, &swarm_proc_agents_ops },
 	{ "create", 0600, &swarm_proc_create_ops },
 	{ "spawn", 0600, &swarm_proc_spawn_ops },
+	{ "update", 0600, &swarm_proc_update_ops },
 	{ "attach", 0600, &swarm_proc_attach_ops },
 	{ "destroy", 0600, &swarm_proc_destroy_ops },
 	{ "inspect", 0600, &swarm_proc_inspect_ops },

@@ -12,6 +12,7 @@ struct file;
 extern const struct proc_ops swarm_proc_agents_ops;
 extern const struct proc_ops swarm_proc_create_ops;
 extern const struct proc_ops swarm_proc_spawn_ops;
+extern const struct proc_ops swarm_proc_update_ops;
 extern const struct proc_ops swarm_proc_attach_ops;
 extern const struct proc_ops swarm_proc_destroy_ops;
 extern const struct proc_ops swarm_proc_events_ops;

@@ -79,7 +79,7 @@ static int put_memory(char *text, size_t size, u64 bytes)
 /* Under rcu_read_lock(). Returns the length of the line. */
 static size_t put_line(char line[LINE_MAX_BYTES], struct swarm_agent *agent)
 {
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+	const struct swarm_rules *rules = swarm_rules_of(agent);
 	size_t at = scnprintf(line, LINE_MAX_BYTES, "ID: %llu, PID: %d, Memory: ", agent->id,
 			      first_pid(agent));
 

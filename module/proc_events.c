@@ -122,6 +122,20 @@ static void put_violation(struct seq_buf *out, const struct swarm_event *event)
 			       event->access & SWARM_ACC_MKNOD ? "m" : "");
 }
 
+static void put_updated(struct seq_buf *out, const struct swarm_event *event)
+{
+	const char *before = ",\"keys\":[";
+	u32 key;
+
+	for (key = 0; key < SWARM_NR_UPDATE_KEYS; key++) {
+		if (!(event->count & BIT(key)))
+			continue;
+		seq_buf_printf(out, "%s\"%s\"", before, swarm_update_key_name(key));
+		before = ",";
+	}
+	seq_buf_putc(out, ']');
+}
+
 static void put_suppressed(struct seq_buf *out, const struct swarm_event *event)
 {
 	seq_buf_printf(out, ",\"count\":%llu", event->count);
@@ -182,6 +196,9 @@ static void put_event(struct seq_buf *out, const struct swarm_event *event)
 	case SWARM_EVENT_OOM:
 		put_process(out, event);
 		put_comm(out, event);
+		break;
+	case SWARM_EVENT_UPDATED:
+		put_updated(out, event);
 		break;
 	case SWARM_EVENT_DESTROYED:
 		put_destroyed(out, event);

@@ -79,6 +79,7 @@ struct found {
  * @live: what they use
  * @life: what is known of the agent's processes, those that have left it too
  * @usage: what its cgroup has counted
+ * @freeze: are its processes stopped?
  */
 struct gathered {
 	struct found *found;
@@ -87,6 +88,7 @@ struct gathered {
 	struct swarm_live_usage live;
 	struct swarm_life life;
 	struct swarm_usage usage;
+	enum swarm_freeze freeze;
 };
 
 static void put_number(struct seq_buf *out, u32 number)
@@ -141,7 +143,7 @@ static void put_exec_paths(struct seq_buf *out, const struct swarm_exec_paths *p
 
 static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, char *name)
 {
-	const struct swarm_rules *rules = swarm_policy_rules(policy);
+	const struct swarm_rules *rules = &policy->rules;
 	int i;
 
 	seq_buf_printf(out, "\"policy\":{\"memory_limit\":%llu,\"cpu_quota\":%u,\"pids_limit\":%u,\"namespace_flags\":%u,\"devices\":[",
@@ -343,6 +345,14 @@ static void put_cgroup(struct seq_buf *out, const struct swarm_agent *agent, cha
 		swarm_json_string(out, path, PATH_MAX);
 }
 
+static enum swarm_state state_shown(const struct swarm_agent *agent, enum swarm_freeze freeze)
+{
+	enum swarm_state state = READ_ONCE(agent->state);
+	bool stopped = freeze == SWARM_FREEZE_UPDATE || freeze == SWARM_FREEZE_OTHERS;
+
+	return state == SWARM_RUNNING && stopped ? SWARM_FROZEN : state;
+}
+
 /* All but its members' ids. @name: PATH_MAX bytes, for paths */
 static void put_agent(struct seq_buf *out, struct swarm_agent *agent,
 		      const struct gathered *members, char *name)
@@ -352,8 +362,9 @@ static void put_agent(struct seq_buf *out, struct swarm_agent *agent,
 		swarm_json_string(out, agent->name, sizeof(agent->name));
 	else
 		seq_buf_puts(out, "null");
-	seq_buf_printf(out, ",\"state\":\"%s\",\"violations\":%llu,\"audited\":%llu,",
-		       swarm_state_name(READ_ONCE(agent->state)),
+	seq_buf_printf(out, ",\"state\":\"%s\",\"frozen\":\"%s\",\"violations\":%llu,\"audited\":%llu,",
+		       swarm_state_name(state_shown(agent, members->freeze)),
+		       swarm_freeze_name(members->freeze),
 		       (u64)atomic64_read(&agent->violations),
 		       (u64)atomic64_read(&agent->audited));
 	if (READ_ONCE(agent->range) == SWARM_NO_RANGE)
@@ -367,7 +378,7 @@ static void put_agent(struct seq_buf *out, struct swarm_agent *agent,
 	seq_buf_puts(out, ",\"usage\":");
 	swarm_usage_put(out, agent, &members->life, &members->live, &members->usage);
 	seq_buf_putc(out, ',');
-	put_policy(out, agent->policy, name);
+	put_policy(out, swarm_policy_of(agent), name);
 	seq_buf_putc(out, ',');
 }
 
@@ -464,6 +475,8 @@ static int inspect(struct inspector *inspector, u64 id)
 	if (IS_ERR(agent) && PTR_ERR(agent) != -EBUSY)
 		return PTR_ERR(agent);
 	swarm_usage_now(IS_ERR(agent) ? NULL : agent, &members.usage);
+	if (!IS_ERR(agent))
+		members.freeze = swarm_cgroup_freeze(agent);
 	err = gather_with_life(id, &members);
 	if (!err)
 		err = describe_into(inspector, id, &members);

@@ -84,6 +84,8 @@ static void show_all(struct seq_file *seq)
 {
 	show_agents(seq, atomic64_read(&swarm_totals.active), atomic64_read(&swarm_totals.created),
 		    atomic64_read(&swarm_totals.destroyed));
+	family(seq, "agents_frozen", "gauge", "Agents whose processes are stopped by update.");
+	gauge(seq, "agents_frozen", atomic64_read(&swarm_totals.frozen));
 	family(seq, "members", "gauge", "Processes of agents.");
 	gauge(seq, "members", atomic_read(&swarm_nr_members));
 	family(seq, "armed", "gauge", "Threads whose next fork becomes an agent.");

@@ -6,7 +6,6 @@
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
-#include <linux/mutex.h>
 
 #include "agent.h"
 #include "cgroup.h"
@@ -15,9 +14,6 @@
 #include "proc_objects.h"
 #include "refuse.h"
 #include "spawn.h"
-
-/* Serialises orders that may give a listed agent a cgroup or a range of ids. */
-static DEFINE_MUTEX(arming);
 
 static int arm_first(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
@@ -29,6 +25,11 @@ static int arm_first(struct swarm_agent *agent, struct swarm_policy_error *err)
 
 static int arm_joining(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
+	/* It would stop before its first instruction, and a launcher that waits with it. */
+	if (READ_ONCE(agent->frozen))
+		return swarm_refuse(err, -EBUSY, "id",
+				    "agent %llu is frozen; write {'id':%llu,'frozen':false} to update first",
+				    agent->id, agent->id);
 	return swarm_limits_join(agent, err) ?: swarm_spawn_arm_joining(agent, err);
 }
 
@@ -60,11 +61,12 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 	if (IS_ERR(agent))
 		return swarm_refuse(err, PTR_ERR(agent), "id",
 				    "there is no agent %llu, or it is being destroyed", *id);
-	if (mutex_lock_killable(&arming)) {
-		ret = swarm_refuse(err, -EINTR, "", "interrupted");
+	ret = swarm_orders_lock(agent);
+	if (ret) {
+		swarm_refuse(err, ret, "", "interrupted");
 	} else {
 		ret = arm(agent, err);
-		mutex_unlock(&arming);
+		swarm_orders_unlock(agent);
 	}
 	swarm_agent_unuse(agent);
 	return ret;

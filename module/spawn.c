@@ -96,7 +96,7 @@ static int check_armed(struct swarm_policy_error *err)
  */
 int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	u32 namespaces = swarm_policy_rules(agent->policy)->namespaces;
+	u32 namespaces = swarm_namespaces_of_policy(agent);
 	bool own_ids = namespaces & SWARM_NS_USER;
 	bool own_mounts = namespaces & SWARM_NS_MNT;
 	int ret = check_armed(err);
@@ -260,9 +260,12 @@ void swarm_spawn_execed(void)
 
 static int be_born(struct swarm_agent *agent, const char **step)
 {
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
-	u32 namespaces = rules->namespaces;
+	struct swarm_rules rules;
+	u32 namespaces;
 	int err;
+
+	swarm_copy_rules(agent, &rules);
+	namespaces = rules.namespaces;
 
 	*step = "taking its identity";
 	err = namespaces & SWARM_NS_USER ? take_identity(agent) : 0;
@@ -272,11 +275,11 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	err = swarm_inherit_drop();
 	if (err)
 		return err;
-	err = swarm_mounts_isolate(rules, step);
+	err = swarm_mounts_isolate(&rules, step);
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	err = swarm_cgroup_join(agent->cgroup, false);
+	err = swarm_cgroup_join(agent, false);
 	if (err)
 		return err;
 	*step = "making its cgroup namespace";
@@ -304,12 +307,22 @@ static int join_running(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	err = swarm_cgroup_join(agent->cgroup, true);
+	err = swarm_cgroup_join(agent, true);
 	if (err)
 		return err;
 	swarm_set_dumpable(SWARM_NOT_DUMPABLE);
 	*step = "leaving its session";
 	return leave_session();
+}
+
+/*
+ * A member's child was forked outside the cgroup that its agent got meanwhile. Its parent
+ * has been moved there, or is about to be.
+ */
+static void catch_up(struct swarm_agent *agent)
+{
+	if (swarm_cgroup_follow(agent))
+		send_sig(SIGKILL, current, 1);
 }
 
 /* Runs in the child before its first user instruction; its last chance to die unrun. */
@@ -323,6 +336,10 @@ static void first_work(struct callback_head *work)
 
 	if (swarm_agent_dying(agent)) {
 		send_sig(SIGKILL, current, 1);
+		return;
+	}
+	if (!(member->flags & SWARM_MEMBER_NEWBORN)) {
+		catch_up(agent);
 		return;
 	}
 	swarm_faults_begin(SWARM_FAULTY_BIRTH);
@@ -341,6 +358,20 @@ static void first_work(struct callback_head *work)
 	}
 	WRITE_ONCE(member->flags, member->flags & ~SWARM_MEMBER_NEWBORN);
 	swarm_event_spawned(agent, SWARM_BY_SPAWN, task_tgid(current));
+}
+
+/* Is a child that was forked by a member not in its agent's cgroup, which is new? */
+static bool left_behind(const struct swarm_agent *agent, struct task_struct *child)
+{
+	bool behind;
+
+	/* Pairs with swarm_regroup(): the list of members is searched after this is set. */
+	if (likely(!READ_ONCE(agent->regrouped)))
+		return false;
+	rcu_read_lock();
+	behind = !swarm_cgroup_holds(READ_ONCE(agent->cgroup), child);
+	rcu_read_unlock();
+	return behind;
 }
 
 /**
@@ -366,7 +397,10 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 		child->flags &= ~PF_FORKNOEXEC;
 	/* An armed thread's use becomes its child's. */
 	swarm_member_add_child(member, child, newborn);
-	/* Destroyed while this fork was under way: seen here, or the child is seen there. */
-	if (newborn || swarm_agent_dying(agent))
+	/*
+	 * Destroyed, or given a cgroup, while this fork was under way: seen here, or the
+	 * child is seen there.
+	 */
+	if (newborn || swarm_agent_dying(agent) || left_behind(agent, child))
 		swarm_before_user(child, &member->work, first_work);
 }

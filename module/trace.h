@@ -40,6 +40,30 @@ TRACE_EVENT(agent_spawn,
 	TP_printk("id=%llu pid=%d by=%s", __entry->id, __entry->pid, __get_str(by))
 );
 
+TRACE_EVENT(agent_update,
+	TP_PROTO(u64 id, u32 keys),
+	TP_ARGS(id, keys),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u32, keys)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->keys = keys;
+	),
+	TP_printk("id=%llu keys=%s", __entry->id,
+		  __print_flags(__entry->keys, "|",
+				{ BIT(SWARM_UPDATE_MEMORY_LIMIT), "memory_limit" },
+				{ BIT(SWARM_UPDATE_CPU_QUOTA), "cpu_quota" },
+				{ BIT(SWARM_UPDATE_PIDS_LIMIT), "pids_limit" },
+				{ BIT(SWARM_UPDATE_DEVICES), "devices" },
+				{ BIT(SWARM_UPDATE_SYSCALLS), "syscalls" },
+				{ BIT(SWARM_UPDATE_EXEC_PATHS), "exec_paths" },
+				{ BIT(SWARM_UPDATE_UNLISTED), "unlisted" },
+				{ BIT(SWARM_UPDATE_OOM_GROUP), "oom_group" },
+				{ BIT(SWARM_UPDATE_FROZEN), "frozen" }))
+);
+
 TRACE_EVENT(agent_destroy,
 	TP_PROTO(u64 id, const char *reason, u64 violations),
 	TP_ARGS(id, reason, violations),

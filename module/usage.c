@@ -128,6 +128,28 @@ static void subtract_all(struct swarm_usage *usage, const struct swarm_usage *be
 				 before->pressure[i][j].total_usec);
 }
 
+/* What an agent used in the cgroup that it had before: a figure that nothing counted adds none. */
+static void add(u64 *value, u64 former)
+{
+	if (former != SWARM_UNKNOWN)
+		*value = former + (*value == SWARM_UNKNOWN ? 0 : *value);
+}
+
+static void add_all(struct swarm_usage *usage, const struct swarm_usage *former)
+{
+	int i, j;
+
+	add(&usage->cpu_usec, former->cpu_usec);
+	add(&usage->user_usec, former->user_usec);
+	add(&usage->system_usec, former->system_usec);
+	add(&usage->nr_throttled, former->nr_throttled);
+	add(&usage->throttled_usec, former->throttled_usec);
+	for (i = 0; i < SWARM_NR_PRESSED; i++)
+		for (j = 0; j < SWARM_NR_WAITING; j++)
+			add(&usage->pressure[i][j].total_usec,
+			    former->pressure[i][j].total_usec);
+}
+
 static u64 read_peak(const struct path *dir, const struct swarm_usage_mark *mark,
 		     char text[FILE_MAX_BYTES])
 {
@@ -147,19 +169,13 @@ static void read_counters(const struct path *dir, struct swarm_usage *usage,
 	read_pressure(dir, "memory.pressure", usage->pressure[SWARM_PRESSED_MEMORY], text);
 }
 
-/**
- * swarm_usage_begin - an agent that has its cgroup already begins another life
- *
- * Sleeps. The caller has a use of the agent and is the only one to do this. What cannot
- * be read or opened, for want of memory too, goes on counting.
- */
-void swarm_usage_begin(struct swarm_agent *agent)
+static void begin_in(struct swarm_cgroup *cgroup)
 {
-	struct swarm_usage_mark *mark = swarm_cgroup_mark(agent->cgroup);
+	struct swarm_usage_mark *mark = swarm_cgroup_mark(cgroup);
 	char text[FILE_MAX_BYTES];
 	struct path dir;
 
-	if (swarm_cgroup_find(agent->cgroup, &dir))
+	if (swarm_cgroup_find(cgroup, &dir))
 		return;
 	forget_all(&mark->before);
 	read_counters(&dir, &mark->before, text);
@@ -177,12 +193,40 @@ void swarm_usage_begin(struct swarm_agent *agent)
 }
 
 /**
+ * swarm_usage_begin - an agent that has its cgroup already begins another life
+ *
+ * Sleeps. The caller holds the agent's orders. What cannot be read or opened, for want of
+ * memory too, goes on counting.
+ */
+void swarm_usage_begin(struct swarm_agent *agent)
+{
+	struct swarm_cgroup *cgroup;
+
+	for (cgroup = agent->cgroup; cgroup; cgroup = swarm_cgroup_former(cgroup))
+		begin_in(cgroup);
+}
+
+/**
  * swarm_usage_forget - a cgroup goes that was counted in
  */
 void swarm_usage_forget(struct swarm_usage_mark *mark)
 {
 	if (mark->peak)
 		filp_close(mark->peak, NULL);
+}
+
+static void read_at_end(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
+{
+	char text[FILE_MAX_BYTES];
+	struct path dir;
+
+	forget_all(usage);
+	if (swarm_cgroup_find(cgroup, &dir))
+		return;
+	read_cpu(&dir, usage, text);
+	usage->memory_peak = read_peak(&dir, swarm_cgroup_mark(cgroup), text);
+	subtract_all(usage, &swarm_cgroup_mark(cgroup)->before);
+	path_put(&dir);
 }
 
 /**
@@ -193,28 +237,19 @@ void swarm_usage_forget(struct swarm_usage_mark *mark)
  */
 void swarm_usage_at_end(const struct swarm_agent *agent, struct swarm_usage *usage)
 {
-	char text[FILE_MAX_BYTES];
-	struct path dir;
+	struct swarm_cgroup *cgroup = agent->cgroup;
+	struct swarm_cgroup *former = swarm_cgroup_former(cgroup);
+	struct swarm_usage before;
 
-	forget_all(usage);
-	if (swarm_cgroup_find(agent->cgroup, &dir))
+	read_at_end(cgroup, usage);
+	if (!former)
 		return;
-	read_cpu(&dir, usage, text);
-	usage->memory_peak = read_peak(&dir, swarm_cgroup_mark(agent->cgroup), text);
-	subtract_all(usage, &swarm_cgroup_mark(agent->cgroup)->before);
-	path_put(&dir);
+	read_at_end(former, &before);
+	add_all(usage, &before);
 }
 
-/**
- * swarm_usage_now - all that the cgroup of an agent has counted so far
- * @agent: the caller has a use of it; NULL for none
- * @usage: set to it
- *
- * Sleeps.
- */
-void swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage)
+static void read_now(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
 {
-	struct swarm_cgroup *cgroup = agent ? READ_ONCE(agent->cgroup) : NULL;
 	char text[FILE_MAX_BYTES];
 	struct path dir;
 
@@ -227,6 +262,28 @@ void swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage)
 	usage->pids = read_number(&dir, "pids.current", text);
 	subtract_all(usage, &swarm_cgroup_mark(cgroup)->before);
 	path_put(&dir);
+}
+
+/**
+ * swarm_usage_now - all that the cgroup of an agent has counted so far
+ * @agent: the caller has a use of it; NULL for none
+ * @usage: set to it
+ *
+ * Sleeps.
+ */
+void swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage)
+{
+	struct swarm_cgroup *cgroup = agent ? swarm_cgroup_get(agent) : NULL;
+	struct swarm_cgroup *former = cgroup ? swarm_cgroup_former(cgroup) : NULL;
+	struct swarm_usage before;
+
+	read_now(cgroup, usage);
+	/* Memory and pids of the former one are nobody's any more. */
+	if (former) {
+		read_now(former, &before);
+		add_all(usage, &before);
+	}
+	swarm_cgroup_put(cgroup);
 }
 
 /* What is known without a cgroup */

@@ -41,6 +41,21 @@ export const ATTACH_ERRORS = {
   ENOMEM: ERRORS.ENOMEM,
 } as const satisfies Partial<Record<keyof typeof ERRORS, string>>;
 
+/** The errors of a write to update. */
+export const UPDATE_ERRORS = {
+  EINVAL: 'malformed, or a path of `exec_paths` cannot be followed',
+  E2BIG: ERRORS.E2BIG,
+  ESRCH: 'no such agent, or one that is being destroyed',
+  EBUSY:
+    '`frozen` for an agent that has no process; or a process of the agent cannot be moved into the cgroup that the limits need',
+  EPERM: 'the writer lacks CAP_SYS_ADMIN or belongs to an agent',
+  ENOSPC:
+    'the agent has had no `memory_limit` and has more memory than the new one; or a limit leaves no room for a cgroup, as in [create](create.md)',
+  EOPNOTSUPP: ERRORS.EOPNOTSUPP,
+  EINTR: ERRORS.EINTR,
+  ENOMEM: ERRORS.ENOMEM,
+} as const satisfies Partial<Record<keyof typeof ERRORS, string>>;
+
 /** The errors of a write to spawn. */
 export const SPAWN_ERRORS = {
   EINVAL: 'malformed',

@@ -4,7 +4,7 @@ import { TOLERANT } from './form.js';
 import type { Form } from './form.js';
 import { EVENTS, KINDS, ORIGINS, OUTCOMES, REASONS, REFUSALS, namesOf } from './names.js';
 import type { EventName } from './names.js';
-import { agentId } from './request.js';
+import { agentId, updateRequest } from './request.js';
 import { alternatives, explained, listed } from './text.js';
 
 const { report, ...done } = OUTCOMES;
@@ -34,6 +34,9 @@ const text = (description: string) => z.string().optional().meta({ description }
 
 /** A figure of an agent that has run; without a process, and after a birth that failed, there is none. */
 const figure = (description: string, least = 0) => z.int().min(least).optional().meta({ description });
+
+type UpdateKey = Exclude<keyof typeof updateRequest.shape, 'id'>;
+const UPDATE_KEYS = Object.keys(updateRequest.shape).filter((key): key is UpdateKey => key !== 'id');
 
 /** The events, each with its fields. */
 export function events(form: Form) {
@@ -78,6 +81,14 @@ export function events(form: Form) {
       pid,
     }),
     oom: form.object({ ...head('oom'), agent, pid, comm }),
+    updated: form.object({
+      ...head('updated'),
+      agent,
+      keys: z
+        .array(form.oneOf(UPDATE_KEYS))
+        .min(1)
+        .meta({ description: 'the keys that the object named, beside `id`' }),
+    }),
     destroyed: form.object({
       ...head('destroyed'),
       agent,
@@ -105,8 +116,17 @@ export function events(form: Form) {
 
 /** Any event that this version knows. */
 export function knownEvent(form: Form) {
-  const { created, spawned, violation, suppressed, oom, destroyed, lost } = events(form);
-  return z.discriminatedUnion('event', [created, spawned, violation, suppressed, oom, destroyed, lost]);
+  const { created, spawned, violation, suppressed, oom, updated, destroyed, lost } = events(form);
+  return z.discriminatedUnion('event', [
+    created,
+    spawned,
+    violation,
+    suppressed,
+    oom,
+    updated,
+    destroyed,
+    lost,
+  ]);
 }
 
 /** One that it does not. */

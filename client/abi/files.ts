@@ -26,6 +26,11 @@ export const FILES = {
     description:
       'write `{"id":7}`: the writing thread\'s next fork gives that agent a process, its first or one more; answers as `create`',
   },
+  update: {
+    mode: 0o600,
+    description:
+      'write `{"id":7,"pids_limit":100}`: gives an agent other limits or rules, stops its processes or lets them run; answers as `create`',
+  },
   attach: {
     mode: 0o600,
     description:

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { TOLERANT } from './form.js';
 import type { Form } from './form.js';
-import { ACTIONS, NAMESPACES, PROPAGATIONS, REFUSALS, STATES, SYSCALLS, namesOf } from './names.js';
+import { ACTIONS, FREEZES, NAMESPACES, PROPAGATIONS, REFUSALS, STATES, SYSCALLS, namesOf } from './names.js';
 import type { Namespace, Names, Syscall } from './names.js';
 import { agentId } from './request.js';
 import type { AgentRequest } from './request.js';
@@ -81,6 +81,7 @@ export function inspections(form: Form) {
     id: agentId.meta({ description: "the agent's id" }),
     name: z.string().nullable().meta({ description: 'its name, or null' }),
     state: form.oneOf(namesOf(STATES)).meta({ description: explained(STATES) }),
+    frozen: form.oneOf(namesOf(FREEZES)).meta({ description: explained(FREEZES) }),
     violations: count.meta({ description: 'calls denied or killed for' }),
     audited: count.meta({ description: 'calls audited, or only reported because of `enforce=0`' }),
     ids: form.object({ first: count, count }).nullable().meta({

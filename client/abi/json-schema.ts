@@ -3,12 +3,13 @@ import { z } from 'zod';
 import { answer } from './answer.js';
 import { eventLine } from './event.js';
 import { inspection } from './inspection.js';
-import { attachRequest, createRequest, destroyRequest, spawnRequest } from './request.js';
+import { attachRequest, createRequest, destroyRequest, spawnRequest, updateRequest } from './request.js';
 
 /** The schemas in zod, by name. */
 const DESCRIBED = {
   create: createRequest,
   spawn: spawnRequest,
+  update: updateRequest,
   attach: attachRequest,
   destroy: destroyRequest,
   answer,

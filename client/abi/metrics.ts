@@ -16,6 +16,7 @@ export const METRICS = {
   swarm_guard_agents: { type: 'gauge', description: 'agents that are listed' },
   swarm_guard_agents_created: { type: 'counter', description: 'agents that were registered' },
   swarm_guard_agents_destroyed: { type: 'counter', description: 'agents that are gone' },
+  swarm_guard_agents_frozen: { type: 'gauge', description: 'agents whose processes `update` has stopped' },
   swarm_guard_members: { type: 'gauge', description: 'processes of agents' },
   swarm_guard_armed: { type: 'gauge', description: 'threads whose next fork becomes an agent' },
   swarm_guard_cgroups: { type: 'gauge', description: 'cgroups made for agents and not removed yet' },
@@ -41,6 +42,7 @@ export const TRACEPOINTS = {
   agent_create: ['id', 'name'],
   agent_spawn: ['id', 'pid', 'by'],
   agent_destroy: ['id', 'reason', 'violations'],
+  agent_update: ['id', 'keys'],
   agent_oom: ['id', 'pid', 'comm'],
   violation: ['id', 'pid', 'kind', 'action'],
 } as const;

@@ -98,6 +98,16 @@ export const STATES = {
   running: 'it has processes',
   dying: 'destroyed, with processes left, or with a thread that was armed for it and has not forked since',
   gone: 'being removed at this moment',
+  frozen: 'it has processes, and they are stopped; `frozen` says by whom',
+} as const;
+
+/** Whether the processes of an agent are stopped, and by whom. */
+export const FREEZES = {
+  no: 'its processes run, if it has any',
+  freezing: 'a write to `update` has asked for it, and some of them still run',
+  update: 'a write to `update` has stopped them',
+  others:
+    "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, or a cgroup above it is frozen",
 } as const;
 
 /** The events. */
@@ -107,6 +117,7 @@ export const EVENTS = {
   violation: 'a member did what a rule denies, kills for or audits',
   suppressed: 'members did so, or were killed for memory, more often than `event_rate` allows to be told',
   oom: 'the kernel killed a member because memory ran out: the memory of its agent, or of the machine',
+  updated: 'an agent has other limits or rules, or was stopped or let run',
   destroyed: 'an agent is gone',
   lost: 'events were overwritten before this reader came to them',
 } as const;

@@ -1,4 +1,4 @@
-/** The objects written to create, spawn, attach and destroy. Unknown keys are errors here, as in the kernel. */
+/** The objects written to create, spawn, update, attach and destroy. Unknown keys are errors here, as in the kernel. */
 import { z } from 'zod';
 import {
   DESCRIPTOR_MAX,
@@ -304,6 +304,58 @@ const target = (file: string, what: string) =>
 
 /** An object of spawn. */
 export const spawnRequest = target('spawn', 'the agent that is to get a process');
+
+const {
+  memory_limit,
+  cpu_quota,
+  pids_limit,
+  devices,
+  syscalls: rules,
+  exec_paths,
+  unlisted,
+  oom_group,
+} = object.shape;
+
+/** A key of create in an update: what it says replaces what the agent has, so it has no default. */
+function changed<T extends z.ZodType>(value: T, description: string) {
+  return value.meta({ title: undefined, default: undefined, description });
+}
+
+const UPDATED = {
+  memory_limit: changed(
+    memory_limit,
+    'as in `create`. Below what the agent has, the kernel reclaims memory and then kills, as when the limit is exceeded. An agent that has had no memory limit must have less',
+  ),
+  cpu_quota: changed(cpu_quota, 'as in `create`'),
+  pids_limit: changed(
+    pids_limit,
+    'as in `create`. Below what the agent has, only forks fail until enough have exited',
+  ),
+  devices: changed(devices, 'all rules, in the place of those that the agent has'),
+  syscalls: changed(rules, 'the rules that are named; the others stay'),
+  exec_paths: changed(
+    exec_paths,
+    'all paths, in the place of those that the agent has; an empty list means any file',
+  ),
+  unlisted: changed(unlisted, 'as in `create`'),
+  oom_group: changed(oom_group, 'as in `create`'),
+  frozen: z.boolean().optional().meta({
+    description: 'true: stop all processes of the agent; false: let them run',
+  }),
+};
+
+/** An object of update. */
+export const updateRequest = z
+  .strictObject({ id: agentId.meta({ description: 'the agent that is to change' }), ...UPDATED })
+  .refine((request) => Object.keys(request).length > 1, 'nothing is to be changed')
+  .meta({
+    title: 'An object written to /proc/swarm/update',
+    description: `At most ${OBJECT_MAX} bytes. At least one key beside id is needed; what is not named stays as it is.`,
+    minProperties: 2,
+  });
+
+/** The object that is written to update. */
+export type UpdateRequest = z.input<typeof updateRequest>;
 
 /** An object of destroy. */
 export const destroyRequest = target('destroy', 'the agent that is to end');

@@ -26,19 +26,9 @@ Napi::Value refusal(Napi::Env env, const swarm_policy_error &error)
 	return out;
 }
 
-// parse(bytes, cpus): what create makes of one object.
-Napi::Value parse(const Napi::CallbackInfo &info)
+// An object of create as the core reads it.
+Napi::Object read(Napi::Env env, const swarm_request &request, const std::vector<u8> &paths)
 {
-	Napi::Env env = info.Env();
-	Bytes bytes = info[0].As<Bytes>();
-	swarm_policy_error error = {};
-	swarm_request request = {};
-	std::vector<u8> paths(SWARM_OBJECT_MAX);
-
-	if (swarm_request_parse(bytes.Data(), bytes.ByteLength(), info[1].As<Napi::Number>().Uint32Value(), &request,
-				paths.data(), paths.size(), &error))
-		return refusal(env, error);
-
 	const swarm_rules &rules = request.rules;
 	Napi::Object out = Napi::Object::New(env);
 	out["memory_limit"] = Napi::BigInt::New(env, static_cast<uint64_t>(rules.memory_limit));
@@ -66,6 +56,48 @@ Napi::Value parse(const Napi::CallbackInfo &info)
 	}
 	out["exec_paths"] = list;
 	out["rules"] = Napi::Buffer<u8>::Copy(env, reinterpret_cast<const u8 *>(&rules), sizeof(rules));
+	return out;
+}
+
+// parse(bytes, cpus): what create makes of one object.
+Napi::Value parse(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Bytes bytes = info[0].As<Bytes>();
+	swarm_policy_error error = {};
+	swarm_request request = {};
+	std::vector<u8> paths(SWARM_OBJECT_MAX);
+
+	if (swarm_request_parse(bytes.Data(), bytes.ByteLength(), info[1].As<Napi::Number>().Uint32Value(), &request,
+				paths.data(), paths.size(), &error))
+		return refusal(env, error);
+
+	return read(env, request, paths);
+}
+
+// parseUpdate(bytes, cpus): what update makes of one object, and the rules of another one after it.
+Napi::Value parse_update(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Bytes bytes = info[0].As<Bytes>();
+	Bytes before = info[2].As<Bytes>();
+	swarm_policy_error error = {};
+	swarm_update update = {};
+	swarm_request request = {};
+	std::vector<u8> paths(SWARM_OBJECT_MAX);
+	u32 cpus = info[1].As<Napi::Number>().Uint32Value();
+
+	if (swarm_update_parse(bytes.Data(), bytes.ByteLength(), cpus, &update, paths.data(), paths.size(), &error))
+		return refusal(env, error);
+	Napi::Object out = Napi::Object::New(env);
+	out["id"] = Napi::BigInt::New(env, static_cast<uint64_t>(update.id));
+	out["keys"] = Napi::Number::New(env, update.keys);
+	out["frozen"] = Napi::Boolean::New(env, update.frozen);
+	out["request"] = read(env, update.request, paths);
+	if (swarm_request_parse(before.Data(), before.ByteLength(), cpus, &request, paths.data(), paths.size(), &error))
+		return refusal(env, error);
+	swarm_update_apply(&update, &request.rules);
+	out["after"] = read(env, request, paths);
 	return out;
 }
 
@@ -134,6 +166,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 		{ "keys", swarm_key_name },
 		{ "attachKeys", swarm_attach_key_name },
 		{ "targetKeys", swarm_target_key_name },
+		{ "updateKeys", swarm_update_key_name },
 		{ "actions", swarm_action_name },
 		{ "propagations", swarm_propagation_name },
 		{ "kinds", swarm_kind_name },
@@ -142,6 +175,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 		{ "reasons", swarm_end_name },
 		{ "states", swarm_state_name },
 		{ "events", swarm_event_name },
+		{ "freezes", swarm_freeze_name },
 		{ "namespaces", namespace_of_index },
 	};
 	Napi::Env env = info.Env();
@@ -226,6 +260,7 @@ Napi::Value frames(const Napi::CallbackInfo &info)
 Napi::Object init(Napi::Env env, Napi::Object exports)
 {
 	exports["parse"] = Napi::Function::New(env, parse);
+	exports["parseUpdate"] = Napi::Function::New(env, parse_update);
 	exports["parseAttach"] = Napi::Function::New(env, parse_attach);
 	exports["parseTarget"] = Napi::Function::New(env, parse_target);
 	exports["parseId"] = Napi::Function::New(env, parse_id);

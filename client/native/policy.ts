@@ -34,6 +34,13 @@ const attach = z.strictObject({
   pidfd: z.number(),
   after_exec: z.boolean(),
 });
+const update = z.strictObject({
+  id: z.bigint(),
+  keys: z.number(),
+  frozen: z.boolean(),
+  request,
+  after: request,
+});
 const target = z.strictObject({ id: z.bigint() });
 const line = z.strictObject({ id: z.bigint(), taken: z.number() });
 const list = z.array(z.string());
@@ -41,6 +48,7 @@ const names = z.strictObject({
   keys: list,
   attachKeys: list,
   targetKeys: list,
+  updateKeys: list,
   actions: list,
   propagations: list,
   kinds: list,
@@ -49,6 +57,7 @@ const names = z.strictObject({
   reasons: list,
   states: list,
   events: list,
+  freezes: list,
   namespaces: list,
 });
 const limits = z.strictObject({
@@ -79,6 +88,7 @@ export type Frame = z.infer<typeof frame>;
 interface Addon {
   parse(bytes: Uint8Array, cpus: number): unknown;
   parseAttach(bytes: Uint8Array): unknown;
+  parseUpdate(bytes: Uint8Array, cpus: number, before: Uint8Array): unknown;
   parseTarget(bytes: Uint8Array): unknown;
   parseId(bytes: Uint8Array): unknown;
   names(): unknown;
@@ -123,6 +133,18 @@ export class PolicyCore {
   /** Parses one object of attach. */
   parseAttach(bytes: Uint8Array): Outcome<z.infer<typeof attach>> {
     return outcome(this.#addon.parseAttach(bytes), attach);
+  }
+
+  /**
+   * Parses one object of update, on a machine with so many processors.
+   * @param before an object of create: the answer's `after` is how the core reads it, changed by the update
+   */
+  parseUpdate(
+    bytes: Uint8Array,
+    before: Uint8Array = new TextEncoder().encode('{}'),
+    cpus = 4,
+  ): Outcome<z.infer<typeof update>> {
+    return outcome(this.#addon.parseUpdate(bytes, cpus, before), update);
   }
 
   /** Parses one object of spawn or destroy. */

@@ -12,12 +12,15 @@ use crate::error::PolicyError;
 use crate::frame::{Frame, Framer};
 use crate::names::{self, Name};
 use crate::namespace::clone_flags;
-use crate::policy::{parse_attach, parse_id, parse_request_into, parse_target, Attach, Request, Rules};
+use crate::policy::{
+    parse_attach, parse_id, parse_request_into, parse_target, parse_update_into, Attach, Request, Rules, Update,
+};
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
 const _: () = assert!(size_of::<Rules>() == 240);
 const _: () = assert!(size_of::<Request>() == 352);
+const _: () = assert!(size_of::<Update>() == 368);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);
@@ -98,6 +101,42 @@ pub unsafe extern "C" fn swarm_request_parse(
             error.error.wrapping_neg()
         }
     }
+}
+
+/// # Safety
+/// As of [`swarm_request_parse`].
+#[no_mangle]
+pub unsafe extern "C" fn swarm_update_parse(
+    buf: *const u8,
+    len: usize,
+    nr_cpus: u32,
+    out: *mut Update,
+    paths: *mut u8,
+    paths_len: usize,
+    err: *mut PolicyError,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    let (bytes, paths) =
+        unsafe { (slice::from_raw_parts(buf, len), slice::from_raw_parts_mut(paths, paths_len)) };
+    // SAFETY: promised by the caller; an update is plain numbers, so whatever is there is one.
+    let update = unsafe { &mut *out };
+    match parse_update_into(bytes, nr_cpus, paths, update) {
+        Ok(()) => 0,
+        Err(error) => {
+            // SAFETY: promised by the caller.
+            unsafe { err.write(error) };
+            error.error.wrapping_neg()
+        }
+    }
+}
+
+/// # Safety
+/// `update` must be valid for reading, `rules` for reading and writing.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_update_apply(update: *const Update, rules: *mut Rules) {
+    // SAFETY: promised by the caller.
+    let (update, rules) = unsafe { (&*update, &mut *rules) };
+    update.apply(rules);
 }
 
 /// # Safety
@@ -220,6 +259,10 @@ name_functions! {
     swarm_state_name: STATES,
     /// Of [`names::EVENTS`].
     swarm_event_name: EVENTS,
+    /// Of [`names::FREEZES`].
+    swarm_freeze_name: FREEZES,
+    /// Of [`names::UPDATE_KEYS`].
+    swarm_update_key_name: UPDATE_KEYS,
 }
 
 /// The name of one bit of `namespace_flags`, or null where it is none.

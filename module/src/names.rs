@@ -37,6 +37,11 @@ pub const ATTACH_KEYS: [Name; 4] = [c"id", KEYS[9], KEYS[15], KEYS[16]];
 /// The keys of an object that names an agent, of `spawn` and `destroy`.
 pub const TARGET_KEYS: [Name; 1] = [c"id"];
 
+/// The keys of an object of `update`, in the order of `enum swarm_update_key` of names.h.
+pub const UPDATE_KEYS: [Name; 10] = [
+    c"id", KEYS[0], KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[14], KEYS[17], c"frozen",
+];
+
 /// What a rule on a system call answers.
 pub const ACTIONS: [Name; 4] = [c"allow", c"deny", c"kill", c"audit"];
 
@@ -68,11 +73,22 @@ pub const ORIGINS: [Name; 3] = [c"spawn", c"pid", c"attach"];
 pub const ENDS: [Name; 4] = [c"exit", c"request", c"birth", c"unforked"];
 
 /// Where an agent is in its life.
-pub const STATES: [Name; 5] = [c"registered", c"armed", c"running", c"dying", c"gone"];
+pub const STATES: [Name; 6] = [c"registered", c"armed", c"running", c"dying", c"gone", c"frozen"];
 
 /// What has happened.
-pub const EVENTS: [Name; 7] =
-    [c"created", c"spawned", c"violation", c"suppressed", c"oom", c"destroyed", c"lost"];
+pub const EVENTS: [Name; 8] = [
+    c"created",
+    c"spawned",
+    c"violation",
+    c"suppressed",
+    c"oom",
+    c"updated",
+    c"destroyed",
+    c"lost",
+];
+
+/// Whether an agent's processes are stopped, and by whom.
+pub const FREEZES: [Name; 4] = [c"no", c"freezing", c"update", c"others"];
 
 /// Namespaces, by bit of `namespace_flags`; as in /proc/PID/ns.
 pub const NAMESPACES: [Name; 8] = [c"pid", c"net", c"mnt", c"uts", c"ipc", c"user", c"cgroup", c"time"];

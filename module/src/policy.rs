@@ -63,6 +63,7 @@ impl Propagation {
 const KEYS: [&[u8]; names::KEYS.len()] = names::bytes(names::KEYS);
 const ATTACH_KEYS: [&[u8]; names::ATTACH_KEYS.len()] = names::bytes(names::ATTACH_KEYS);
 const TARGET_KEYS: [&[u8]; names::TARGET_KEYS.len()] = names::bytes(names::TARGET_KEYS);
+const UPDATE_KEYS: [&[u8]; names::UPDATE_KEYS.len()] = names::bytes(names::UPDATE_KEYS);
 const ACTIONS: [&[u8]; names::ACTIONS.len()] = names::bytes(names::ACTIONS);
 const PROPAGATIONS: [&[u8]; names::PROPAGATIONS.len()] = names::bytes(names::PROPAGATIONS);
 const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
@@ -409,28 +410,40 @@ fn action(reader: &mut Reader<'_>) -> Result<Action> {
         .ok_or_else(|| at(&string, MESSAGE))
 }
 
-fn syscalls(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<()> {
+/// Sets the rules that are named; a bit for each of them.
+fn syscalls(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<u8> {
     reader.expect(b'{', "expected an object such as {'execve':'deny'}")?;
-    let mut seen = [false; RULES];
+    let mut seen = 0u8;
     each(reader, b'}', "expected , or } behind a rule", |reader| {
         let key = reader.string("expected the name of a rule")?;
         let index = SYSCALLS
             .iter()
             .position(|name| key.is(name))
             .ok_or_else(|| at(&key, "unknown rule; there are fork, thread, execve, unshare and setns"))?;
-        if let Some(seen) = seen.get_mut(index) {
-            if *seen {
-                return Err(at(&key, "the rule is given twice"));
-            }
-            *seen = true;
+        let bit = 1u8.wrapping_shl(u32::try_from(index).unwrap_or(0));
+        if seen & bit != 0 {
+            return Err(at(&key, "the rule is given twice"));
         }
+        seen |= bit;
         reader.expect(b':', "expected : behind the name of a rule")?;
         let action = action(reader)?;
         if let Some(slot) = rules.syscalls.get_mut(index) {
             *slot = action as u8;
         }
         Ok(())
-    })
+    })?;
+    Ok(seen)
+}
+
+fn cpu_quota(reader: &mut Reader<'_>, cpus: u32) -> Result<u32> {
+    let max = u64::from(cpus).saturating_mul(100);
+    let quota = uint(reader, 0, max, " (percent of one CPU; 100 for each CPU online)")?;
+    Ok(u32::try_from(quota).unwrap_or(u32::MAX))
+}
+
+fn pids_limit(reader: &mut Reader<'_>) -> Result<u32> {
+    let limit = uint(reader, 0, PIDS_MAX, " (processes and threads)")?;
+    Ok(u32::try_from(limit).unwrap_or(u32::MAX))
 }
 
 fn exec_paths(reader: &mut Reader<'_>, request: &mut Request, buffer: &mut [u8]) -> Result<()> {
@@ -577,21 +590,14 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
         let rules = &mut request.rules;
         match index {
             0 => rules.memory_limit = memory_limit(reader)?,
-            1 => {
-                let max = u64::from(cpus).saturating_mul(100);
-                let quota = uint(reader, 0, max, " (percent of one CPU; 100 for each CPU online)")?;
-                rules.cpu_quota = u32::try_from(quota).unwrap_or(u32::MAX);
-            }
-            2 => {
-                let limit = uint(reader, 0, PIDS_MAX, " (processes and threads)")?;
-                rules.pids_limit = u32::try_from(limit).unwrap_or(u32::MAX);
-            }
+            1 => rules.cpu_quota = cpu_quota(reader, cpus)?,
+            2 => rules.pids_limit = pids_limit(reader)?,
             3 => {
                 let flags = uint(reader, 0, u64::from(NS_ALL), " (bits: 1 pid 2 net 4 mnt 8 uts 16 ipc 32 user 64 cgroup 128 time)")?;
                 rules.namespaces = u32::try_from(flags).unwrap_or(NS_ALL);
             }
             4 => devices(reader, rules)?,
-            5 => syscalls(reader, rules)?,
+            5 => drop(syscalls(reader, rules)?),
             6 => exec_paths(reader, request, paths)?,
             7 => request.name = name(reader)?,
             8 => request.spawn = boolean(reader)?,
@@ -640,6 +646,135 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
             return Err(PolicyError::new(EINVAL, offset(13), message).of(b"devpts"));
         }
         request.rules.devpts = 0;
+    }
+    Ok(())
+}
+
+/// One object written to `update`; `struct swarm_update`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The agent.
+    pub id: u64,
+    /// Bit n: `UPDATE_KEYS[n]` is given.
+    keys: u16,
+    /// Bit n: `SYSCALLS[n]` is named.
+    syscalls: u8,
+    frozen: u8,
+    pad: [u8; 4],
+    /// The values of the keys that are given; `rules` and `exec_paths` of it have a meaning.
+    pub request: Request,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        Self { id: 0, keys: 0, syscalls: 0, frozen: 0, pad: [0; 4], request: Request::default() }
+    }
+}
+
+impl Update {
+    /// Is this key of [`names::UPDATE_KEYS`] given?
+    pub fn has(&self, key: usize) -> bool {
+        u32::try_from(key).is_ok_and(|key| u32::from(self.keys).checked_shr(key).is_some_and(|bits| bits & 1 != 0))
+    }
+
+    /// Are the agent's processes to be stopped, if that key is given?
+    pub fn frozen(&self) -> bool {
+        self.frozen != 0
+    }
+
+    /// Changes the rules as the update says; what it does not name stays as it is.
+    ///
+    /// Of `syscalls` that is each rule that it does not name; `devices` are replaced as a whole.
+    pub fn apply(&self, rules: &mut Rules) {
+        let new = &self.request.rules;
+        if self.has(1) {
+            rules.memory_limit = new.memory_limit;
+        }
+        if self.has(2) {
+            rules.cpu_quota = new.cpu_quota;
+        }
+        if self.has(3) {
+            rules.pids_limit = new.pids_limit;
+        }
+        if self.has(4) {
+            rules.nr_devices = new.nr_devices;
+            rules.devices = new.devices;
+            rules.named = new.named;
+        }
+        let slots = rules.syscalls.iter_mut().zip(new.syscalls);
+        for (index, (slot, action)) in slots.enumerate() {
+            if usize::from(self.syscalls) & 1usize.wrapping_shl(u32::try_from(index).unwrap_or(0)) != 0 {
+                *slot = action;
+            }
+        }
+        if self.has(7) {
+            rules.unlisted = new.unlisted;
+        }
+        if self.has(8) {
+            rules.oom_group = new.oom_group;
+        }
+    }
+}
+
+/// Parses and validates one object of `update`, `{"id":7,"pids_limit":100}`.
+///
+/// # Errors
+/// As [`parse_request`].
+///
+/// ```
+/// use swarm_policy::{parse_request, parse_update};
+/// let mut paths = [0; 4096];
+/// let mut rules = parse_request(br#"{"pids_limit":5,"syscalls":{"fork":"deny"}}"#, 2, &mut paths).unwrap().rules;
+/// let update = parse_update(br#"{"id":7,"pids_limit":100,"syscalls":{"execve":"kill"}}"#, 2, &mut paths).unwrap();
+/// update.apply(&mut rules);
+/// assert_eq!(rules.pids_limit, 100);
+/// assert_eq!(rules.syscalls, [1, 0, 2, 1, 1]);
+/// ```
+pub fn parse_update(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Update> {
+    let mut update = Update::default();
+    parse_update_into(bytes, cpus, paths, &mut update)?;
+    Ok(update)
+}
+
+/// As [`parse_update`], with the update where it is to be.
+///
+/// # Errors
+/// As [`parse_request`].
+pub fn parse_update_into(bytes: &[u8], cpus: u32, paths: &mut [u8], update: &mut Update) -> Result<()> {
+    update.id = 0;
+    update.keys = 0;
+    update.syscalls = 0;
+    update.frozen = 0;
+    update.pad = [0; 4];
+    update.request.reset();
+    let mut offsets = [None; UPDATE_KEYS.len()];
+    object(bytes, &UPDATE_KEYS, &mut offsets, |reader, index| {
+        let request = &mut update.request;
+        match index {
+            0 => update.id = agent_id(reader)?,
+            1 => request.rules.memory_limit = memory_limit(reader)?,
+            2 => request.rules.cpu_quota = cpu_quota(reader, cpus)?,
+            3 => request.rules.pids_limit = pids_limit(reader)?,
+            4 => devices(reader, &mut request.rules)?,
+            5 => update.syscalls = syscalls(reader, &mut request.rules)?,
+            6 => exec_paths(reader, request, paths)?,
+            7 => request.rules.unlisted = unlisted(reader)? as u8,
+            8 => request.rules.oom_group = boolean(reader)?,
+            _ => update.frozen = boolean(reader)?,
+        }
+        Ok(())
+    })?;
+    for (index, offset) in offsets.iter().enumerate() {
+        if offset.is_some() {
+            update.keys |= 1u16.wrapping_shl(u32::try_from(index).unwrap_or(0));
+        }
+    }
+    if update.id == 0 {
+        return Err(PolicyError::new(EINVAL, 0, "the key is missing").of(b"id"));
+    }
+    if update.keys == 1 {
+        return Err(PolicyError::new(EINVAL, 0, "nothing is to be changed: name what is, such as 'pids_limit'"));
     }
     Ok(())
 }

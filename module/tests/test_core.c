@@ -71,6 +71,12 @@ _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
 _Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
 _Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
 
+_Static_assert(sizeof(struct swarm_update) == 368, "the layout that src/policy.rs has");
+_Static_assert(offsetof(struct swarm_update, keys) == 8, "keys");
+_Static_assert(offsetof(struct swarm_update, syscalls) == 10, "syscalls");
+_Static_assert(offsetof(struct swarm_update, frozen) == 11, "frozen");
+_Static_assert(offsetof(struct swarm_update, request) == 16, "request");
+
 _Static_assert(sizeof(struct swarm_framer) == 8, "the layout that src/frame.rs has");
 _Static_assert(offsetof(struct swarm_framer, length) == 0, "length");
 _Static_assert(offsetof(struct swarm_framer, depth) == 4, "depth");
@@ -1624,6 +1630,93 @@ static void test_attach(void)
 	expect_error(parse_attach(&text, &attach, &err), &err, E2BIG, "", &text);
 }
 
+/* update */
+
+static u8 update_paths[SWARM_OBJECT_MAX];
+
+static s32 parse_update(const struct text *text, struct swarm_update *out,
+			struct swarm_policy_error *err)
+{
+	s32 ret;
+
+	memset(err, UNTOUCHED, sizeof(*err));
+	ret = swarm_update_parse(readable(text->bytes, text->length), text->length, 2, out,
+				 update_paths, sizeof(update_paths), err);
+	if (ret)
+		check_error(err);
+	return ret;
+}
+
+#define KEY(name)	(1U << SWARM_UPDATE_##name)
+
+static void test_update(void)
+{
+	static const struct {
+		const char *object;
+		u16 keys;
+		u8 syscalls;
+		u8 frozen;
+	} objects[] = {
+		{ "{'id':7,'pids_limit':5}", KEY(ID) | KEY(PIDS_LIMIT), 0, 0 },
+		{ "{'frozen':true,'id':7}", KEY(ID) | KEY(FROZEN), 0, 1 },
+		{ "{'id':7,'frozen':false}", KEY(ID) | KEY(FROZEN), 0, 0 },
+		{ "{'id':7,'syscalls':{}}", KEY(ID) | KEY(SYSCALLS), 0, 0 },
+		{ "{'id':7,'syscalls':{'setns':'kill','fork':'deny'}}", KEY(ID) | KEY(SYSCALLS),
+		  1U << SWARM_SYS_SETNS | 1U << SWARM_SYS_FORK, 0 },
+		{ "{'id':7,'memory_limit':0,'cpu_quota':1,'devices':[],'exec_paths':['/'],'unlisted':'kill','oom_group':false}",
+		  KEY(ID) | KEY(MEMORY_LIMIT) | KEY(CPU_QUOTA) | KEY(DEVICES) | KEY(EXEC_PATHS) |
+		  KEY(UNLISTED) | KEY(OOM_GROUP), 0, 0 },
+	};
+	static const struct refusal refusals[] = {
+		{ "`{}", "id" },
+		{ "`{'id':7}", "" },
+		{ "`{'pids_limit':5}", "id" },
+		{ "{'id':`0,'frozen':true}", "id" },
+		{ "{'id':7,`'name':'x'}", "name" },
+		{ "{'id':7,`'persist':true}", "persist" },
+		{ "{'id':7,'frozen':`1}", "frozen" },
+		{ "{'id':7,'frozen':true,`'frozen':true}", "frozen" },
+		{ "{'id':7,'cpu_quota':`201}", "cpu_quota" },
+		{ "{'id':7,'memory_limit':`65535}", "memory_limit" },
+		{ "{'id':7,'unlisted':`'allow'}", "unlisted" },
+		{ "{'id':7,'syscalls':{'fork':'deny',`'fork':'deny'}}", "syscalls" },
+	};
+	struct swarm_policy_error err;
+	struct swarm_update update;
+	struct swarm_rules rules, before;
+	struct text text;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		/* Whatever was there has no effect. */
+		memset(&update, UNTOUCHED, sizeof(update));
+		text = text_of(objects[i].object);
+		expect(!parse_update(&text, &update, &err), "refused: %s", objects[i].object);
+		expect(update.id == 7 && update.keys == objects[i].keys &&
+		       update.syscalls == objects[i].syscalls &&
+		       update.frozen == objects[i].frozen, "%s", objects[i].object);
+	}
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		text = text_of(refusals[i].object);
+		expect_error(parse_update(&text, &update, &err), &err, EINVAL,
+			     refusals[i].field, &text);
+	}
+
+	/* What is not named stays, whatever it is. */
+	memset(&before, UNTOUCHED, sizeof(before));
+	rules = before;
+	text = text_of("{'id':7,'frozen':true}");
+	expect(!parse_update(&text, &update, &err), "refused");
+	swarm_update_apply(&update, &rules);
+	expect(!memcmp(&rules, &before, sizeof(rules)), "nothing was named, and the rules changed");
+	text = text_of("{'id':7,'pids_limit':5,'syscalls':{'execve':'audit'}}");
+	expect(!parse_update(&text, &update, &err), "refused");
+	swarm_update_apply(&update, &rules);
+	before.pids_limit = 5;
+	before.syscalls[SWARM_SYS_EXECVE] = SWARM_AUDIT;
+	expect(!memcmp(&rules, &before, sizeof(rules)), "more changed than was named");
+}
+
 /* destroy and inspect */
 
 static void test_ids(void)
@@ -1882,7 +1975,7 @@ static void test_names_by_number(void)
 	static const struct {
 		const char *(*name)(u32 number);
 		u32 count;
-		const char *names[SWARM_NR_KINDS];
+		const char *names[SWARM_NR_UPDATE_KEYS];
 	} lists[] = {
 		{ swarm_action_name, SWARM_NR_ACTIONS, {
 			[SWARM_ALLOW] = "allow",
@@ -1927,6 +2020,7 @@ static void test_names_by_number(void)
 			[SWARM_RUNNING] = "running",
 			[SWARM_DYING] = "dying",
 			[SWARM_GONE] = "gone",
+			[SWARM_FROZEN] = "frozen",
 		} },
 		{ swarm_event_name, SWARM_NR_EVENTS, {
 			[SWARM_EVENT_CREATED] = "created",
@@ -1934,8 +2028,27 @@ static void test_names_by_number(void)
 			[SWARM_EVENT_VIOLATION] = "violation",
 			[SWARM_EVENT_SUPPRESSED] = "suppressed",
 			[SWARM_EVENT_OOM] = "oom",
+			[SWARM_EVENT_UPDATED] = "updated",
 			[SWARM_EVENT_DESTROYED] = "destroyed",
 			[SWARM_EVENT_LOST] = "lost",
+		} },
+		{ swarm_freeze_name, SWARM_NR_FREEZES, {
+			[SWARM_FREEZE_NONE] = "no",
+			[SWARM_FREEZE_BEGUN] = "freezing",
+			[SWARM_FREEZE_UPDATE] = "update",
+			[SWARM_FREEZE_OTHERS] = "others",
+		} },
+		{ swarm_update_key_name, SWARM_NR_UPDATE_KEYS, {
+			[SWARM_UPDATE_ID] = "id",
+			[SWARM_UPDATE_MEMORY_LIMIT] = "memory_limit",
+			[SWARM_UPDATE_CPU_QUOTA] = "cpu_quota",
+			[SWARM_UPDATE_PIDS_LIMIT] = "pids_limit",
+			[SWARM_UPDATE_DEVICES] = "devices",
+			[SWARM_UPDATE_SYSCALLS] = "syscalls",
+			[SWARM_UPDATE_EXEC_PATHS] = "exec_paths",
+			[SWARM_UPDATE_UNLISTED] = "unlisted",
+			[SWARM_UPDATE_OOM_GROUP] = "oom_group",
+			[SWARM_UPDATE_FROZEN] = "frozen",
 		} },
 	};
 	static const struct {
@@ -2008,6 +2121,7 @@ static const struct test tests[] = {
 	{ "framing: lines that stand for objects, and the end of a stream", test_framing_lines },
 	{ "several objects in one write", test_several_objects },
 	{ "attach", test_attach },
+	{ "update", test_update },
 	{ "ids, one a line", test_ids },
 	{ "device accesses", test_device_allowed },
 	{ "device accesses that do not exist", test_device_access_bits },

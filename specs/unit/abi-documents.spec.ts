@@ -11,7 +11,7 @@ import { STRICT } from '../../client/abi/form.js';
 import { inspection, inspections } from '../../client/abi/inspection.js';
 import { SCHEMAS } from '../../client/abi/json-schema.js';
 import { NAMESPACES, SYSCALLS, namesOf } from '../../client/abi/names.js';
-import { attachRequest, createRequest } from '../../client/abi/request.js';
+import { attachRequest, createRequest, updateRequest } from '../../client/abi/request.js';
 import { repository } from '../../harness.config.js';
 import { PAGES, documents } from '../support/abi/documents.js';
 import { readPublished } from '../support/abi/published.js';
@@ -32,10 +32,10 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
     { ...event, io_bytes: 2 },
   ])
     expect(strict.safeParse(value).success).toBe(false);
-  const updated = { seq: 4, time: 10, event: 'updated', agent: 7 };
-  expect(published.event(updated)).toBe(true);
-  expect(parseEvent(JSON.stringify(updated))).toEqual({
-    ...{ seq: 4, time: 10, event: 'other', name: 'updated' },
+  const paused = { seq: 4, time: 10, event: 'paused', agent: 7 };
+  expect(published.event(paused)).toBe(true);
+  expect(parseEvent(JSON.stringify(paused))).toEqual({
+    ...{ seq: 4, time: 10, event: 'other', name: 'paused' },
     fields: { agent: 7 },
   });
   // But what is known has to be whole.
@@ -60,12 +60,12 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
   const usage = { pids: 1, oom_kills: 0, runtime_usec: 9, cpu_usec: 8 };
   const agent = {
     ...{ id: 7, name: null, state: 'running', violations: 2, audited: 0, ids: { first: 1, count: 1 } },
-    ...{ cgroup: null, namespaces, usage, policy, members: [1], joining: [] },
+    ...{ frozen: 'no', cgroup: null, namespaces, usage, policy, members: [1], joining: [] },
   };
   expect(inspections(STRICT).parse(agent)).toEqual(agent);
   const later = [
     { ...agent, usage: { ...usage, io_bytes: 2 } },
-    { ...agent, state: 'frozen' },
+    { ...agent, state: 'paused' },
     { ...agent, ids: { first: 1, count: 1, map: 0 } },
     { ...agent, namespaces: { ...namespaces, dream: 1 } },
     { ...agent, policy: { ...policy, network: 'own' } },
@@ -86,7 +86,7 @@ async function sources(): Promise<string> {
   return (await Promise.all(files.map((name) => readFile(join(dir, name), 'utf8')))).join('\n');
 }
 
-test('ABI-11: every key that the module refuses for is one of create or attach, every errno is documented', async () => {
+test('ABI-11: every key that the module refuses for is one of create, update or attach, every errno is documented', async () => {
   const text = await sources();
   const refusals = [...text.matchAll(/swarm_refuse\(err, ([^,]+), ("\w*"|\w+\[[^\]]+\]|candidate->key),/g)];
   const calls = text.match(/swarm_refuse\(err,/g) ?? [];
@@ -96,7 +96,7 @@ test('ABI-11: every key that the module refuses for is one of create or attach, 
   const table = /controller_fields\[NR_CONTROLLERS\] = \{([^}]+)\}/.exec(text)?.[1] ?? '';
   const controllers = [...table.matchAll(/"(\w+)"/g)].map(([, field = '']) => field);
   expect(controllers).toHaveLength(3);
-  const keys = [createRequest, attachRequest].flatMap(({ shape }) => Object.keys(shape));
+  const keys = [createRequest, updateRequest, attachRequest].flatMap(({ shape }) => Object.keys(shape));
   for (const field of [...fields, ...controllers]) expect(keys).toContain(field);
   const errnos = refusals.flatMap(([, errno = '']) => errno.match(/\bE[A-Z0-9]{2,}\b/g) ?? []);
   expect(errnos.length).toBeGreaterThan(20);

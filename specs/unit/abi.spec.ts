@@ -16,7 +16,9 @@ import {
   createRequest,
   destroyRequest,
   spawnRequest,
+  updateRequest,
 } from '../../client/abi/request.js';
+import type { AgentRequest, UpdateRequest } from '../../client/abi/request.js';
 import { PolicyCore } from '../../client/native/policy.js';
 import { changed, drawn, properties } from '../support/abi/draw.js';
 import { readPublished } from '../support/abi/published.js';
@@ -77,6 +79,7 @@ test('ABI-01: every name that the core has is in the schema, and every one of th
   expect(lists).toEqual({
     attachKeys: Object.keys(attachRequest.shape),
     targetKeys: Object.keys(spawnRequest.shape),
+    updateKeys: Object.keys(updateRequest.shape),
     actions: namesOf(names.ACTIONS),
     propagations: namesOf(names.PROPAGATIONS),
     kinds: namesOf(names.KINDS),
@@ -85,6 +88,7 @@ test('ABI-01: every name that the core has is in the schema, and every one of th
     reasons: namesOf(names.REASONS),
     states: namesOf(names.STATES),
     events: namesOf(names.EVENTS),
+    freezes: namesOf(names.FREEZES),
     namespaces: namesOf(names.NAMESPACES),
   });
   expect(lists.kinds.slice(0, core.limits().syscalls)).toEqual(namesOf(names.SYSCALLS));
@@ -344,6 +348,54 @@ function undecided(value: unknown): boolean {
     (typeof memory_limit === 'number' && memory_limit > Number.MAX_SAFE_INTEGER)
   );
 }
+
+const update = drawn(jsonSchema('update')).filter(
+  (value) => Object.keys(value as object).length > 1 && !undecided(value),
+);
+
+test('ABI-21: an update that is drawn from the schema is accepted by the core, and changes what it names and nothing else', () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(request, update, (before, value) => {
+      fc.pre(bytesOf(value).length <= limits.OBJECT_MAX && !undecided(before));
+      assert(published.update(value), JSON.stringify(published.update.errors));
+      const parsed = core.parseUpdate(bytesOf(value), bytesOf(before), CPUS);
+      assert(parsed.kind === 'accepted', inspect(parsed));
+      for (const key of Object.keys(value as object)) seen.add(key);
+      const { id, frozen, exec_paths, ...rules } = value as UpdateRequest;
+      assert.equal(parsed.id, BigInt(id));
+      assert.equal(parsed.frozen, frozen ?? false);
+      const { syscalls, devices, ...others } = before as AgentRequest;
+      // What create makes of all of it at once, but for the paths, which no rule has.
+      const whole = {
+        ...others,
+        ...rules,
+        ...((rules.devices ?? devices) ? { devices: rules.devices ?? devices } : {}),
+        syscalls: { ...syscalls, ...rules.syscalls },
+      };
+      fc.pre(bytesOf(whole).length <= limits.OBJECT_MAX);
+      const expected = parse(whole);
+      assert(expected.kind === 'accepted', inspect(expected));
+      assert.deepEqual(parsed.after.rules, expected.rules);
+      assert.equal(parsed.request.exec_paths.length, exec_paths?.length ?? 0);
+    }),
+    { numRuns: RUNS, includeErrorInReport: true },
+  );
+  expect([...seen].sort(), 'every key was drawn').toEqual(core.names().updateKeys.sort());
+  const rows: [value: object, field: string][] = [
+    [{ pids_limit: 5 }, 'id'],
+    [{ id: 7 }, ''],
+    [{ id: 7, name: 'x' }, 'name'],
+    [{ id: 7, frozen: 1 }, 'frozen'],
+    [{ id: 7, namespace_flags: 0 }, 'namespace_flags'],
+    [{ id: 7, syscalls: { fork: 'no' } }, 'syscalls'],
+  ];
+  for (const [value, field] of rows) {
+    expect(updateRequest.safeParse(value).success, JSON.stringify(value)).toBe(false);
+    expect(published.update(value), JSON.stringify(value)).toBe(false);
+    expect(core.parseUpdate(bytesOf(value)), JSON.stringify(value)).toMatchObject({ errno: EINVAL, field });
+  }
+});
 
 test('ABI-09: a request that is changed in one place is refused by both for the same key, or accepted by both', () => {
   const counts = { accepted: 0, refused: 0 };

@@ -97,6 +97,7 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
   expect((await swarm.write(`{"pid":${stranger}}`)).answers).toMatchObject([{ error: 'EPERM' }]);
   const shared = { privileged: true, namespace_flags: 0 } as const;
   const id = await swarm.create({ ...shared, pid: stranger });
+  await swarm.update({ id, pids_limit: 20 });
   await swarm.attach(id, await background(loaded, 'sleep 1000'));
   await swarm.destroy(id);
 
@@ -132,6 +133,9 @@ test('ABI-16: every event is printed, those that tell of others too, and reports
   await expectActive(guest, 0);
   await guest.swarm.run({ memory_limit: 1 << 25, oom_group: false }, `consume memory ${1 << 26}; true`);
   await expectActive(guest, 0);
+  const registered = await guest.swarm.create({});
+  await guest.swarm.update({ id: registered, pids_limit: 5 });
+  await guest.swarm.destroy(registered);
   const all = await printed(guest);
   // A half of 16: of 10 violations that are told, the sum of the others and a victim four are overwritten.
   expect(set(all.map((each) => each.event))).toEqual(set(namesOf(EVENTS)));
@@ -198,9 +202,12 @@ test('ABI-19: every field of inspect and every state is printed under its name',
   // Without PSI there is no pressure.
   const figures = Object.keys(inspection.shape.usage.shape).filter((key) => key !== 'pressure');
   expect(Object.keys(agent.usage).filter((key) => key !== 'pressure')).toEqual(figures);
+  await swarm.update({ id, frozen: true });
+  await expect.poll(async () => (await inspected(loaded, id)).state).toBe('frozen');
+  await swarm.update({ id, frozen: false });
   await release();
   await running;
   // An agent that is gone is found no more, but for a moment that nobody can wait for.
-  expect(set(['registered', 'gone', ...states])).toEqual(set(namesOf(STATES)));
+  expect(set(['registered', 'gone', 'frozen', ...states])).toEqual(set(namesOf(STATES)));
   await expectActive(loaded, 0);
 });

@@ -146,13 +146,17 @@ static void check_members(struct pass *pass, const struct swarm_view *view)
 
 static bool in_cgroup(struct task_struct *thread, const struct swarm_agent *agent)
 {
+	const struct swarm_rules *rules = swarm_rules_of(agent);
 	char name[32];
 
 	cgroup_path(task_dfl_cgroup(thread), path, sizeof(path) - 1);
 	strlcat(path, "/", sizeof(path));
-	snprintf(name, sizeof(name), "/%s/%llu/",
-		 swarm_policy_rules(agent->policy)->memory_limit ? "memory" : "plain", agent->id);
-	return strstr(path, name);
+	snprintf(name, sizeof(name), "/memory/%llu/", agent->id);
+	if (strstr(path, name))
+		return true;
+	/* One whose limit on memory was lifted stays where it is. */
+	snprintf(name, sizeof(name), "/plain/%llu/", agent->id);
+	return !rules->memory_limit && strstr(path, name);
 }
 
 static bool own_id(const struct swarm_view *view, const struct swarm_agent *agent, u32 id)
@@ -220,7 +224,7 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 			 const struct oracle_record *record)
 {
 	const struct swarm_agent *agent = member->agent;
-	const struct swarm_rules *rules = swarm_policy_rules(agent->policy);
+	const struct swarm_rules *rules = swarm_rules_of(agent);
 	const struct pid_namespace *pid_ns = task_active_pid_ns(thread);
 	const struct cred *cred = __task_cred(thread);
 	const struct signal_struct *signal = thread->signal;

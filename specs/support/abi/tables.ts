@@ -1,7 +1,7 @@
 /** The tables of the documents, from the names and schemas of client/abi. */
 import { z } from 'zod';
 import { answers } from '../../../client/abi/answer.js';
-import { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS } from '../../../client/abi/errors.js';
+import { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS, UPDATE_ERRORS } from '../../../client/abi/errors.js';
 import { events } from '../../../client/abi/event.js';
 import { FILES } from '../../../client/abi/files.js';
 import { STRICT } from '../../../client/abi/form.js';
@@ -14,6 +14,7 @@ import {
   attachRequest,
   createRequest,
   spawnRequest,
+  updateRequest,
 } from '../../../client/abi/request.js';
 import { table } from '../../../harness/util/markdown.js';
 
@@ -139,9 +140,11 @@ export const TABLES: Readonly<Record<string, () => string>> = {
     return described('field', { ...created.shape, ...refused.shape });
   },
   'spawn-keys': () => described('key', spawnRequest.shape),
+  'update-keys': () => described('key', updateRequest.shape),
   'attach-keys': () => described('key', attachRequest.shape),
   errors: () => meanings('errno', ERRORS, 'when'),
   'spawn-errors': () => meanings('errno', SPAWN_ERRORS, 'when'),
+  'update-errors': () => meanings('errno', UPDATE_ERRORS, 'when'),
   'attach-errors': () => meanings('errno', ATTACH_ERRORS, 'when'),
   parameters,
   events: () => meanings('event', EVENTS, 'what has happened'),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * consume memory BYTES | cpu SECONDS | processes N | wait
+ * consume memory BYTES | keep BYTES | cpu SECONDS | processes N | wait
  *
  * memory: touch BYTES, print "touched" and exit 0; cpu: spin for SECONDS of wall
  * time; processes: fork up to N children that wait, print how many there were and
@@ -31,6 +31,15 @@ static int memory(char **arguments)
 	memset(p, 1, bytes);
 	puts("touched");
 	return 0;
+}
+
+static int keep(char **arguments)
+{
+	int err = memory(arguments);
+
+	while (!err)
+		pause();
+	return err;
 }
 
 static int cpu(char **arguments)
@@ -79,6 +88,7 @@ static int wait_for_good(char **unused)
 
 static const struct word words[] = {
 	{ "memory", 1, memory, "BYTES" },
+	{ "keep", 1, keep, "BYTES" },
 	{ "cpu", 1, cpu, "SECONDS" },
 	{ "processes", 1, processes, "N" },
 	{ "wait", 0, wait_for_good, NULL },

@@ -1,0 +1,393 @@
+/** /proc/swarm/update: other limits and rules for an agent that exists, and stopping its processes. */
+import type { AgentRequest, UpdateRequest } from '../../client/client.js';
+import { quoted } from '../../client/client.js';
+import type { SwarmEvent } from '../../client/events.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, background, expectActive } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+
+const MiB = 1 << 20;
+const ROOT = '/sys/fs/cgroup';
+
+/** A file of an agent's cgroup. */
+const file = async (guest: LoadedGuest, id: number, name: string) =>
+  (await guest.sh(`cat ${ROOT}${(await guest.swarm.inspect(id)).cgroup ?? ''}/${name}`)).trim();
+
+/** Starts an agent that carries out what is written to its input, a line of a shell at a time. */
+async function start(guest: LoadedGuest, request: AgentRequest = {}) {
+  const input = `/run/input-${Math.random().toString(36).slice(2)}`;
+  const known = new Set((await guest.swarm.agents()).map(({ id }) => id));
+  const object = JSON.stringify({ spawn: true, ...request });
+  await guest.sh(`mkfifo -m 666 ${input} && touch ${input}.out && chmod 666 ${input}.out`);
+  // Whoever holds it open for reading and writing keeps the agent from reading its end.
+  await background(guest, `sh -c 'exec 9<>${input}; sleep 1000'`);
+  await background(
+    guest,
+    `sh -c ${quoted(`launch ${quoted(object)} /bin/sh <${input} >>${input}.out 2>&1`)}`,
+  );
+  const found = async () => (await guest.swarm.agents()).find(({ id, pid }) => !known.has(id) && pid > 0);
+  await expect.poll(found).toBeTruthy();
+  const { id = 0, pid = 0 } = (await found()) ?? {};
+  const say = (line: string) => guest.sh(`echo ${quoted(line)} >${input}`);
+  let words = 0;
+  /** Has the agent run a line, and returns what that has printed. */
+  const run = async (line: string) => {
+    const end = `end-${++words}`;
+    await guest.sh(`: >${input}.out`);
+    await say(`${line}; echo ${end}`);
+    await expect.poll(() => guest.sh(`cat ${input}.out`), { timeout: 30_000 }).toContain(end);
+    return (await guest.sh(`cat ${input}.out`)).replace(end, '').trim();
+  };
+  return { id, pid, say, run };
+}
+
+/** The state of an update's refusal: the errno, the key and the message. */
+async function refused(guest: LoadedGuest, request: UpdateRequest | string) {
+  const text = typeof request === 'string' ? request : JSON.stringify(request);
+  const { answers } = await guest.swarm.write(text, undefined, 'update');
+  expect(answers).toHaveLength(1);
+  return answers[0];
+}
+
+test('UPDATE-01: limits change while an agent runs, are lifted by 0, and an event names the keys', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded, { memory_limit: 64 * MiB, cpu_quota: 50, pids_limit: 20 });
+  const { id } = agent;
+  const events = await swarm.eventsDuring(async () => {
+    await swarm.update({ id, memory_limit: 32 * MiB, cpu_quota: 25, pids_limit: 2 });
+    await swarm.update({ id, oom_group: false });
+  });
+  expect(events).toMatchObject([
+    { event: 'updated', agent: id, keys: ['memory_limit', 'cpu_quota', 'pids_limit'] },
+    { event: 'updated', agent: id, keys: ['oom_group'] },
+  ]);
+  const files = async () =>
+    Promise.all(
+      ['memory.max', 'memory.swap.max', 'memory.oom.group', 'cpu.max', 'pids.max'].map(
+        async (name) => (await file(loaded, id, name)).split(' ')[0],
+      ),
+    );
+  expect(await files()).toEqual([`${32 * MiB}`, '0', '0', '25000', '2']);
+  expect((await swarm.inspect(id)).policy).toMatchObject({
+    ...{ memory_limit: 32 * MiB, cpu_quota: 25, pids_limit: 2, oom_group: false },
+    syscalls: { fork: 'allow', setns: 'deny' },
+  });
+  // By effect: one child of the shell is one too many with another of its own.
+  const fork = 'attempt fork; (attempt fork; true)';
+  expect(await agent.run(fork)).toMatch(/^fork EAGAIN\n.*Cannot fork$/);
+  await swarm.update({ id, pids_limit: 20 });
+  expect(await agent.run(fork)).toBe('fork ok\nfork ok');
+  // The one that the kernel chooses is killed, and the shell goes on.
+  expect(await agent.run(`consume memory ${64 * MiB} >/dev/null; echo $?`)).toMatch(/137$/);
+  await swarm.update({ id, memory_limit: 0, cpu_quota: 0, pids_limit: 0 });
+  expect(await files()).toEqual(['max', 'max', '0', 'max', 'max']);
+  expect(await agent.run(`consume memory ${64 * MiB} >/dev/null; echo $?`)).toBe('0');
+  await swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('UPDATE-02: an agent without a cgroup gets one with all its processes, those that it forks meanwhile too', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  for (let round = 0; round < 5; round++) {
+    const agent = await start(loaded, round % 2 === 0 ? {} : { namespace_flags: 126 });
+    const { id } = agent;
+    expect((await swarm.inspect(id)).cgroup).toBeNull();
+    // Many parents that fork as fast as they can.
+    await agent.say('for i in 1 2 3 4; do (while :; do (:); (: & wait); done) & done');
+    await agent.run('true');
+    await swarm.update({ id, pids_limit: 500, memory_limit: 256 * MiB });
+    expect((await swarm.inspect(id)).cgroup).toBe(`/swarm/memory/${id}`);
+    expect(await file(loaded, id, 'pids.max')).toBe('500');
+    // Whoever is a member is in there, however often one looks; the oracle says the same at the end.
+    for (let look = 0; look < 5; look++) {
+      const { members } = await swarm.inspect(id);
+      const { stdout } = await loaded.exec(
+        `for p in ${members.join(' ')}; do cat /proc/$p/cgroup 2>/dev/null; done | sort -u`,
+      );
+      expect(stdout.trim()).toBe(`0::/swarm/memory/${id}`);
+    }
+    await swarm.destroy(id);
+    await expectActive(loaded, 0);
+  }
+});
+
+test('UPDATE-03: a memory limit for an agent that had others moves it to another cgroup, and its figures go on', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded, { cpu_quota: 100 });
+  const { id } = agent;
+  expect((await swarm.inspect(id)).cgroup).toBe(`/swarm/plain/${id}`);
+  await agent.run('/usr/local/bin/ending burn 500');
+  const before = (await swarm.inspect(id)).usage;
+  await swarm.update({ id, memory_limit: 64 * MiB });
+  const after = await swarm.inspect(id);
+  expect(after.cgroup).toBe(`/swarm/memory/${id}`);
+  expect(await file(loaded, id, 'cpu.max')).toBe('100000 100000');
+  expect(after.usage.cpu_usec).toBeGreaterThanOrEqual(before.cpu_usec);
+  expect(before.cpu_usec).toBeGreaterThan(500_000);
+  const { user_usec = NaN, system_usec = NaN } = after.usage;
+  expect(user_usec + system_usec).toBeGreaterThan(500_000);
+  // More than the limit leaves no room for.
+  const many = await start(loaded, { cpu_quota: 100 });
+  await many.say(`consume keep ${64 * MiB}`);
+  await expect.poll(async () => (await swarm.inspect(many.id)).members.length).toBe(2);
+  await expect
+    .poll(() => refused(loaded, { id: many.id, memory_limit: 16 * MiB }))
+    .toMatchObject({ error: 'ENOSPC', field: 'memory_limit' });
+  expect((await swarm.inspect(many.id)).cgroup).toBe(`/swarm/plain/${many.id}`);
+  const events = await swarm.eventsDuring(async () => {
+    await swarm.destroy(id, many.id);
+    await expectActive(loaded, 0);
+  });
+  const end = events.find(
+    (each): each is Extract<SwarmEvent, { event: 'destroyed' }> =>
+      each.event === 'destroyed' && each.agent === id,
+  );
+  expect(end?.cpu_usec).toBeGreaterThanOrEqual(before.cpu_usec);
+  expect(await loaded.sh(`ls -d ${ROOT}/swarm/*/[0-9]* 2>/dev/null; true`)).toBe('');
+});
+
+test('UPDATE-04: rules on calls, devices and files hold at once for every process of the agent', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded);
+  const { id } = agent;
+  const tried = async () =>
+    attempts(await agent.run('attempt fork -- unshare 4000000 -- read /dev/zero -- read /dev/null')).map(
+      (each) => each.replace(/.* /, ''),
+    );
+  expect(await tried()).toEqual(['ok', 'EPERM', 'ok', 'ok']);
+  await swarm.update({ id, syscalls: { unshare: 'allow' }, devices: ['c 1:3 rw'] });
+  expect(await tried()).toEqual(['ok', 'ok', 'EPERM', 'ok']);
+  expect((await swarm.inspect(id)).policy).toMatchObject({
+    devices: ['c 1:3 rw'],
+    syscalls: { fork: 'allow', thread: 'allow', execve: 'allow', unshare: 'allow', setns: 'deny' },
+  });
+  await swarm.update({ id, exec_paths: ['/usr/bin/true'] });
+  expect(await agent.run('/usr/bin/true && echo yes; /usr/bin/id || echo no')).toMatch(/^yes\n[^]*no$/);
+  // Rules that are not named keep the files, and files the rules.
+  await swarm.update({ id, syscalls: { setns: 'audit' } });
+  expect((await swarm.inspect(id)).policy).toMatchObject({
+    exec_paths: [expect.stringMatching(/true$/)],
+    unlisted: 'deny',
+    syscalls: { setns: 'audit', unshare: 'allow' },
+  });
+  await swarm.update({ id, unlisted: 'audit' });
+  expect(await agent.run('/usr/bin/id -u')).toBe('0');
+  await swarm.update({ id, exec_paths: [] });
+  expect((await swarm.inspect(id)).policy.exec_paths).toBeUndefined();
+  await swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('UPDATE-05: an update that is refused says why and changes nothing', async ({ loaded }) => {
+  const { swarm } = loaded;
+  const { id } = await start(loaded, { pids_limit: 20 });
+  const registered = await swarm.create({});
+  const before = await swarm.inspect(id);
+  const rows: [request: string, error: string, field: string, message: RegExp][] = [
+    ['{}', 'EINVAL', 'id', /missing/],
+    [`{"id":${id}}`, 'EINVAL', '', /nothing is to be changed/],
+    [`{"id":${id},"name":"x"}`, 'EINVAL', 'name', /unknown key/],
+    [`{"id":${id},"pids_limit":5,"pids_limit":6}`, 'EINVAL', 'pids_limit', /twice/],
+    [`{"id":${id},"pids_limit":5,"cpu_quota":100000}`, 'EINVAL', 'cpu_quota', /from 0/],
+    [`{"id":${id},"pids_limit":5,"syscalls":{"fork":"no"}}`, 'EINVAL', 'syscalls', /expected 'allow'/],
+    [`{"id":${id},"pids_limit":5,"exec_paths":["/nowhere"]}`, 'EINVAL', 'exec_paths', /does not exist/],
+    [`{"id":${id},"pids_limit":5,"memory_limit":65536,"frozen":1}`, 'EINVAL', 'frozen', /true or false/],
+    [`{"id":${registered + 100},"pids_limit":5}`, 'ESRCH', 'id', /there is no agent/],
+    [`{"id":${registered},"frozen":true}`, 'EBUSY', 'frozen', /no process/],
+  ];
+  for (const [request, error, field, message] of rows)
+    expect
+      .soft(await refused(loaded, request), request)
+      .toMatchObject({ error, field, message: expect.stringMatching(message) });
+  // Where cgroup v2 refuses a part, the rest is undone.
+  const path = `${ROOT}${before.cgroup ?? ''}`;
+  await loaded.sh(`echo -pids >${ROOT}/swarm/plain/cgroup.subtree_control`);
+  expect(
+    await refused(loaded, { id, cpu_quota: 10, pids_limit: 5, syscalls: { fork: 'deny' }, frozen: true }),
+  ).toMatchObject({ error: 'EOPNOTSUPP', field: 'pids_limit' });
+  expect((await loaded.sh(`cat ${path}/cpu.max ${path}/cgroup.freeze`)).split('\n')).toEqual([
+    'max 100000',
+    '0',
+  ]);
+  await loaded.sh(`echo +pids >${ROOT}/swarm/plain/cgroup.subtree_control`);
+  // Where no cgroup can be made, the agent stays where it was.
+  await loaded.sh(`echo 0 >${ROOT}/swarm/memory/cgroup.max.descendants`);
+  expect(await refused(loaded, { id, memory_limit: 64 * MiB })).toMatchObject({ error: 'ENOSPC' });
+  await loaded.sh(`echo max >${ROOT}/swarm/memory/cgroup.max.descendants`);
+  expect(await swarm.inspect(id)).toEqual({ ...before, usage: expect.anything() });
+  await swarm.destroy(id, registered);
+  await expectActive(loaded, 0);
+});
+
+test('UPDATE-06: an agent without a process has its new limits and rules when it gets one', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const id = await swarm.create({ persist: true });
+  const run = (line: string) => loaded.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c ${quoted(line)}`);
+  await swarm.update({ id, pids_limit: 7, syscalls: { thread: 'deny' } });
+  expect((await swarm.inspect(id)).cgroup).toBeNull();
+  await run('true');
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  expect(await file(loaded, id, 'pids.max')).toBe('7');
+  await swarm.update({ id, pids_limit: 9, memory_limit: 64 * MiB });
+  expect((await run('exit 3')).code).toBe(3);
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  expect(await file(loaded, id, 'memory.max')).toBe(`${64 * MiB}`);
+  expect(await file(loaded, id, 'pids.max')).toBe('9');
+  await swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('UPDATE-07: an execve that a change meets half-way is decided on by one policy, the old one or the new', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await loaded.sh(
+    'mkdir -p /srv/mix && cp /bin/true /srv/mix/interpreter && printf "#!/srv/mix/interpreter\\n" >/srv/mix/script && chmod 755 /srv/mix/script',
+  );
+  const agent = await start(loaded);
+  const { id } = agent;
+  const [script, interpreter] = ['/srv/mix/script', '/srv/mix/interpreter'];
+  const lists = (paths: string[]) => JSON.stringify({ id, exec_paths: paths });
+  await swarm.update({ id, exec_paths: [script, interpreter] });
+  expect(await agent.run(`${script} && echo both`)).toBe('both');
+  // Either list lacks one of the two, so no execve of the script may succeed.
+  await swarm.update({ id, exec_paths: [script] });
+  const changes = `while [ ! -e /run/mixed ]; do echo '${lists([interpreter])}'; echo '${lists([script])}'; done >/proc/swarm/update`;
+  await background(loaded, `bash -c ${quoted(changes)}`);
+  await agent.say(
+    `tries=0; while [ ! -e /run/mixed ]; do if ${script} 2>/dev/null; then : >/tmp/mixture; fi; tries=$((tries+1)); done; echo tries $tries`,
+  );
+  await loaded.sh('sleep 8; touch /run/mixed');
+  await agent.run('echo said');
+  expect(await loaded.sh('ls /tmp/mixture 2>/dev/null; true')).toBe('');
+  const events = await swarm.events();
+  expect(events.filter((each) => each.event === 'updated').length).toBeGreaterThan(100);
+  expect(events.filter((each) => each.event === 'violation').length).toBeGreaterThan(20);
+  await swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('UPDATE-08: changes beside births, joins, forks and ends leave nothing behind', async ({ loaded }) => {
+  const { swarm } = loaded;
+  const loops = [
+    // Limits come and go, and with them cgroups; agents are stopped and go on.
+    `while [ ! -e /run/stormed ]; do for i in $(sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents); do echo "{\"id\":$i,\"pids_limit\":$((RANDOM % 50 + 20))}"; echo "{\"id\":$i,\"memory_limit\":268435456,\"frozen\":true}"; echo "{\"id\":$i,\"memory_limit\":0,\"frozen\":false,\"syscalls\":{\"thread\":\"deny\"}}"; done; done >/proc/swarm/update 2>/dev/null`,
+    `while [ ! -e /run/stormed ]; do launch '{"spawn":true}' /bin/sh -c 'for i in 1 2 3; do (:); done'; done`,
+    `while [ ! -e /run/stormed ]; do launch '{"spawn":true,"cpu_quota":50}' /bin/sh -c '(: & : & wait)'; done`,
+    `while [ ! -e /run/stormed ]; do for i in $(sed 's/^ID: \\([0-9]*\\), PID: \\([0-9]*\\),.*/\\1:\\2/' /proc/swarm/agents); do join \${i%:*} \${i#*:} /bin/true; done; done`,
+    `while [ ! -e /run/stormed ]; do sleep 0.3; for i in $(sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents); do echo $i; done; done >/proc/swarm/destroy`,
+  ];
+  for (const line of loops) await background(loaded, `bash -c ${quoted(`${line} 2>/dev/null`)}`);
+  await loaded.sh('sleep 15; touch /run/stormed', { timeoutMs: 60_000 });
+  await expect
+    .poll(() => loaded.sh(`pgrep -f '[s]tormed' >/dev/null && echo busy || echo done`), { timeout: 30_000 })
+    .toBe('done');
+  await swarm.destroy(...(await swarm.agents()).map(({ id }) => id));
+  await expectActive(loaded, 0);
+  expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
+  await expect
+    .poll(() => loaded.sh(`ls -d ${ROOT}/swarm/*/[0-9]* 2>/dev/null; true`), { timeout: 20_000 })
+    .toBe('');
+  const created = await swarm.create({});
+  expect(created, 'so many were there').toBeGreaterThan(20);
+  await swarm.destroy(created);
+});
+
+test('FREEZE-01: a frozen agent does not run, and runs on when it is thawed', async ({ loaded }) => {
+  const { swarm } = loaded;
+  for (const limits of [{}, { pids_limit: 20 }]) {
+    const agent = await start(loaded, limits);
+    const { id } = agent;
+    await agent.say(`while :; do n=$((n+1)); echo $n >/tmp/count-${id}; done`);
+    const count = async () => Number(await loaded.sh(`cat /tmp/count-${id} 2>/dev/null || echo 0`));
+    await expect.poll(count).toBeGreaterThan(0);
+    await swarm.update({ id, frozen: true });
+    await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('update');
+    expect((await swarm.inspect(id)).state).toBe('frozen');
+    expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 1\n');
+    const stopped = await count();
+    await loaded.sh('sleep 0.5');
+    expect(await count()).toBe(stopped);
+    await swarm.update({ id, frozen: false });
+    expect(await swarm.inspect(id)).toMatchObject({ state: 'running', frozen: 'no' });
+    expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
+    await expect.poll(count).toBeGreaterThan(stopped);
+    await swarm.destroy(id);
+    await expectActive(loaded, 0);
+  }
+});
+
+test('FREEZE-02: a frozen agent gets no process by spawn; one that is attached stops; limits change; it is destroyed', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const shared = { privileged: true, namespace_flags: 0 } as const;
+  const { id } = await start(loaded, shared);
+  await swarm.update({ id, frozen: true });
+  const { answers } = await swarm.write(`{"id":${id}}`, undefined, 'spawn');
+  expect(answers).toMatchObject([{ error: 'EBUSY', field: 'id', message: expect.stringMatching(/frozen/) }]);
+  const other = await background(loaded, 'sh -c "while :; do :; done"');
+  await swarm.attach(id, other);
+  await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('update');
+  await swarm.update({ id, cpu_quota: 10, pids_limit: 3 });
+  expect(await file(loaded, id, 'cpu.max')).toBe('10000 100000');
+  // To another cgroup, where it stays frozen.
+  await swarm.update({ id, memory_limit: 64 * MiB });
+  await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('update');
+  const events = await swarm.eventsDuring(async () => {
+    await swarm.destroy(id);
+    await expectActive(loaded, 0);
+  });
+  expect(events).toMatchObject([{ event: 'destroyed', agent: id, reason: 'request', signal: 9 }]);
+  expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
+});
+
+test('FREEZE-03: memory beyond the limit kills a frozen agent; one that persists runs in its next life', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded, { persist: true, memory_limit: 128 * MiB });
+  const { id } = agent;
+  await agent.say(`consume keep ${64 * MiB}`);
+  await expect.poll(async () => (await swarm.inspect(id)).usage.memory ?? 0).toBeGreaterThan(60 * MiB);
+  await swarm.update({ id, frozen: true });
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('frozen');
+  await swarm.update({ id, memory_limit: 8 * MiB });
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  expect((await swarm.inspect(id)).usage.oom_kills).toBeGreaterThan(0);
+  expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
+  const again = await loaded.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c 'exit 5'`);
+  expect(again.code).toBe(5);
+  await swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('FREEZE-04: an agent that others have frozen says so', async ({ loaded }) => {
+  const { swarm } = loaded;
+  const { id } = await start(loaded, { pids_limit: 20 });
+  const frozen = async () => (await swarm.inspect(id)).frozen;
+  await loaded.sh(`echo 1 >${ROOT}/swarm/plain/cgroup.freeze`);
+  await expect.poll(frozen).toBe('others');
+  expect((await swarm.inspect(id)).state).toBe('frozen');
+  // What others have asked for, update does not take back.
+  await swarm.update({ id, frozen: false });
+  expect(await frozen()).toBe('others');
+  await loaded.sh(`echo 0 >${ROOT}/swarm/plain/cgroup.freeze`);
+  await expect.poll(frozen).toBe('no');
+  await loaded.sh(`echo 1 >${ROOT}/swarm/plain/${id}/cgroup.freeze`);
+  await expect.poll(frozen).toBe('others');
+  await swarm.update({ id, frozen: false });
+  await expect.poll(frozen).toBe('no');
+  await swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
