@@ -2,10 +2,10 @@
 /*
  * Writing objects to a file of /proc/swarm, and reading back what came of them.
  *
- * Objects may be cut anywhere between writes. Every object that ends within a
- * write is carried out; the write returns the bytes up to the end of the last
- * one that succeeded. If its first object fails, the write fails with that
- * error and nothing behind that object is looked at.
+ * An object may span several writes. A write carries out every object that ends
+ * in it, and returns the bytes that it took. If the last of them fails, it returns
+ * the bytes up to the end of the last one that succeeded, and what it took after
+ * that is forgotten. If the first one fails, it stops there with that error.
  *
  * Each object is answered by a line of JSON on the same descriptor.
  */
@@ -131,7 +131,7 @@ static void finish_object(struct swarm_objects *objects, struct progress *progre
 	objects->framer.length = 0;
 }
 
-/* Takes @length bytes of chunk[]; stops early at the first error, or without room. */
+/* Takes @length bytes of chunk[]; stops early if the first object fails, or without room. */
 static void take_chunk(struct swarm_objects *objects, struct progress *progress, size_t length)
 {
 	struct swarm_policy_error err = {};
@@ -163,9 +163,13 @@ static void take_chunk(struct swarm_objects *objects, struct progress *progress,
  * @length: bytes of it
  * @pos: not used
  *
- * Return: bytes taken, up to the end of the last object that succeeded where a later
- * one failed; the errno of the first object where that failed; -EPERM; -EAGAIN
- * without room for one more object; -EINTR; -EFAULT.
+ * It stops early, with fewer bytes taken, without room for one more answer, at a fatal
+ * signal, and at memory that cannot be read.
+ *
+ * Return: bytes taken; where the last object that ended has failed, only those up to the
+ * end of the last one that succeeded; the errno of the first object where that failed;
+ * -EPERM; -EINVAL where a kernel worker writes; where nothing was taken: -EAGAIN without
+ * room for an answer; -EINTR; -EFAULT.
  */
 ssize_t swarm_objects_write(struct file *file, const char __user *buf, size_t length,
 			    loff_t *pos)

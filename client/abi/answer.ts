@@ -12,8 +12,11 @@ export function answers(form: Form) {
       .string()
       .regex(/^E[A-Z0-9]+$/)
       .meta({ description: "the errno's name" }),
-    field: z.string().meta({ description: 'the key at fault, empty if none is' }),
-    offset: z.int().min(0).meta({ description: 'the byte of the object at fault, from 0' }),
+    field: z.string().meta({ description: 'the key at fault, empty if there is none' }),
+    offset: z
+      .int()
+      .min(0)
+      .meta({ description: 'the position of the byte at fault: the first byte of the object is 0' }),
     message: z.string().min(1).meta({ description: 'what is wrong and what to do' }),
   });
   return { created, refused };

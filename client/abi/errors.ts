@@ -8,7 +8,8 @@ export const ERRORS = {
   E2BIG: `an object of over ${OBJECT_MAX} bytes`,
   ENOSPC:
     'a limit leaves no room, and the message names it: `max_agents`; memory cgroup ids; ranges of user ids; a sysctl (`user.max_*_namespaces`, `kernel.pid_max`, `kernel.threads-max`, `kernel.keys.*`); `cgroup.max.descendants`, `cgroup.max.depth` or `pids.max` of a cgroup above the agents; `memory_limit` or `pids_limit`, for a process that has more already',
-  EPERM: 'the writer or the reader lacks the right, or the process may not be adopted',
+  EPERM:
+    'the writer or the reader lacks the right, the process may not be adopted or attached, or the thread may not be armed',
   ESRCH: 'no such agent or process',
   EBADF: '`pidfd` is no descriptor of a process',
   EBUSY:
@@ -18,8 +19,9 @@ export const ERRORS = {
   ENODEV: '(of open) the module is being loaded; try again',
   EOPNOTSUPP:
     'the kernel lacks, or a setting switches off, something that the policy needs; or cgroup v2 refused the cgroup for another reason (the message has its errno)',
-  EAGAIN: 'the read-back is full: read first; or no event yet for a reader that does not wait',
-  ENODATA: 'nothing was asked yet of `inspect`',
+  EAGAIN:
+    'there is no room for another answer until you read; or there is no event yet, for a reader that does not wait',
+  ENODATA: 'no id has been written to `inspect` yet',
   EINTR: 'a signal ended the call while it waited',
   ENOMEM: 'out of memory',
 } as const;

@@ -20,13 +20,13 @@ const time = z.int().min(1).meta({ description: 'CLOCK_MONOTONIC, nanoseconds' }
 const agent = agentId.meta({ description: "the agent's id" });
 const adopter = z.int().min(0).meta({
   description:
-    "the agent's id; 0 in a violation of `adopt` that made `create` refuse the agent, which then never was",
+    "the agent's id; 0 in a violation of kind `adopt` for which `create` refused the agent, so that it has no id",
 });
 const pid = z.int().min(0).meta({
   description:
     "the process, as the reader's pid namespace has it; for `adopt` the writer. A member's reader gets 0 for a process that is in another pid namespace than its own",
 });
-const comm = z.string().meta({ description: 'the name of the process that did it, or was killed' });
+const comm = z.string().meta({ description: 'the name of the process that did it or was killed' });
 const violations = z.int().min(0).meta({ description: 'how many there were' });
 
 const named = <T extends EventName>(event: T) => z.literal(event).meta({ description: 'what has happened' });
@@ -61,7 +61,9 @@ export function events(form: Form) {
       rule: form.oneOf(namesOf(REFUSALS)).meta({ description: rules }),
       pid,
       comm,
-      file: text('of `execve`: the path as it was given, its first 63 bytes'),
+      file: text(
+        'of `execve`: the path of the file that was to be executed, as it was given, at most 63 bytes; of an interpreter, as the script names it; of an ELF loader, only the last part of its name',
+      ),
       device: z
         .string()
         .regex(/^[bc] [0-9]+:[0-9]+ r?w?m?$/)
@@ -71,10 +73,13 @@ export function events(form: Form) {
     suppressed: form.object({
       ...head('suppressed'),
       agent: adopter,
-      count: z.int().min(1).meta({ description: 'how many events of this agent were not told' }),
+      count: z
+        .int()
+        .min(1)
+        .meta({ description: 'how many events of this agent were not reported one by one' }),
       kind: form.oneOf([...namesOf(KINDS), 'oom'] as const).meta({
         description:
-          'of the last of them: as of a violation; or `oom`, which has neither `action` nor `rule`',
+          'of `suppressed`: the kind of the last of them, or `oom`, which has neither `action` nor `rule`',
       }),
       action: form.oneOf(namesOf(OUTCOMES)).optional().meta({ description: actions }),
       rule: form.oneOf(namesOf(REFUSALS)).optional().meta({ description: rules }),
@@ -102,7 +107,7 @@ export function events(form: Form) {
         .meta({ description: 'how many calls were audited, or only reported because of `enforce=0`' }),
       oom_kills: figure('how many of its processes the kernel killed because memory ran out'),
       cpu_usec: figure('microseconds of CPU time that its processes used'),
-      memory_peak: figure('the most bytes of memory that it had at a time, if it has a `memory_limit`'),
+      memory_peak: figure('the most bytes of memory that it had at one time, if it has a `memory_limit`'),
       runtime_usec: figure('microseconds from the birth of its first process to the end of its last'),
       step: text('of `birth`: the step that failed'),
       error: text('of `birth`: the name of its errno'),

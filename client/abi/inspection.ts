@@ -56,7 +56,7 @@ export function usages(form: Form) {
     oom_kills: count.meta({ description: 'processes that the kernel killed because memory ran out' }),
     runtime_usec: count.meta({
       description:
-        'microseconds since the birth of its first process; without a process, until the end of the last',
+        'microseconds since the birth of its first process; if no process is left, until the end of the last one',
     }),
     cpu_usec: count.meta({ description: 'microseconds of CPU time' }),
     user_usec: counted('of these, outside the kernel; with a cgroup'),
@@ -104,11 +104,12 @@ export function inspections(form: Form) {
     }),
     policy: policy(form).meta({
       description:
-        'the keys of [create](create.md) that are its policy, with their defaults filled in; `propagation` only with the mnt bit, `exec_paths` and `unlisted` only where there are any: what they led to, as the writer of the id would name it now',
+        'the keys of [create](create.md) that are its policy, with their defaults filled in; `propagation` only with the mnt bit; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
     }),
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
     joining: z.array(count).meta({
-      description: 'those of them that were forked to join it and have not executed a program yet',
+      description:
+        'those of its processes that were forked by way of `spawn` to join it and have not executed a program yet',
     }),
   });
 }

@@ -14,26 +14,26 @@ export const METRICS = {
     description: '`enforce`, or `report` if the module was loaded with `enforce=0`',
   },
   swarm_guard_agents: { type: 'gauge', description: 'agents that are listed' },
-  swarm_guard_agents_created: { type: 'counter', description: 'agents that were registered' },
+  swarm_guard_agents_created: { type: 'counter', description: 'agents that were made' },
   swarm_guard_agents_destroyed: { type: 'counter', description: 'agents that are gone' },
   swarm_guard_agents_frozen: { type: 'gauge', description: 'agents whose processes `update` has stopped' },
   swarm_guard_members: { type: 'gauge', description: 'processes of agents' },
-  swarm_guard_armed: { type: 'gauge', description: 'threads whose next fork becomes an agent' },
+  swarm_guard_armed: { type: 'gauge', description: 'threads whose next fork gives an agent a process' },
   swarm_guard_cgroups: { type: 'gauge', description: 'cgroups made for agents and not removed yet' },
   swarm_guard_violations: {
     type: 'counter',
     description:
-      'by `kind` and `action` as in [events](events.md); what `status` counts are those of `deny` and `kill`',
+      'by `kind` and `action` as in [events](events.md); `status` counts those whose action is `deny` or `kill`',
   },
   swarm_guard_hook_runs: { type: 'counter', description: 'calls by anybody, by hooked `function`' },
   swarm_guard_events: {
     type: 'counter',
-    description: 'events recorded; of those beyond `event_rate`, only the sums',
+    description: 'events recorded; beyond `event_rate` only the events `suppressed` are counted here',
   },
   swarm_guard_events_lost: {
     type: 'counter',
     description:
-      'events overwritten before a reader came to them, summed over the readers; those that are older than the reader are not counted',
+      'events overwritten before a reader came to them, summed over all readers; events that are older than the reader are not counted',
   },
 } as const satisfies Readonly<Record<string, Metric>>;
 

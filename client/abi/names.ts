@@ -35,8 +35,8 @@ export const OUTCOMES = {
 
 /** The kinds of propagation of mounts that the host makes after an agent's birth. */
 export const PROPAGATIONS = {
-  private: 'the agent sees nothing that the host mounts or unmounts after its birth',
-  slave: 'it does, below mounts that were shared',
+  private: 'the agent sees nothing that the host mounts or unmounts after the agent has started',
+  slave: 'it does, below mounts that are shared',
 } as const;
 
 /** The rules of `syscalls`. */
@@ -44,7 +44,7 @@ export const SYSCALLS = {
   fork: 'a new process, by any call',
   thread: 'a new thread',
   execve: 'execve and execveat',
-  unshare: 'unshare, and clone with namespaces of its own',
+  unshare: 'unshare, clone with new namespaces or into another cgroup, and mount calls that make a namespace',
   setns: 'setns',
 } as const;
 export type Syscall = keyof typeof SYSCALLS;
@@ -54,7 +54,7 @@ export const KINDS = {
   ...SYSCALLS,
   device: 'opening or making a device',
   control: 'writing to /proc/swarm',
-  adopt: 'a process outside the namespaces that the policy names was to join',
+  adopt: "a process was to become the agent's that was not in the namespaces that the policy asks for",
 } as const;
 export type Kind = keyof typeof KINDS;
 
@@ -78,16 +78,16 @@ export function bitOf(namespace: Namespace): number {
 
 /** The ways in which a process joins an agent, other than by the fork of a member. */
 export const ORIGINS = {
-  spawn: 'born of the armed thread',
+  spawn: 'forked by an armed thread',
   pid: 'adopted by the key `pid` of `create`',
-  attach: 'adopted by a write to `attach`',
+  attach: 'added by a write to `attach`',
 } as const;
 
 /** The reasons why an agent is gone. */
 export const REASONS = {
   exit: 'its last process exited',
   request: 'its id was written to `destroy`',
-  birth: 'its first process could not be born and was killed before it ran',
+  birth: 'its first process could not be confined and was killed before it ran',
   unforked: 'the armed thread exited without forking',
 } as const;
 
@@ -96,7 +96,7 @@ export const STATES = {
   registered: 'no process; a write to `spawn` gives it one',
   armed: "a thread's next fork becomes its first process",
   running: 'it has processes',
-  dying: 'destroyed, with processes left, or with a thread that was armed for it and has not forked since',
+  dying: 'destroyed, but processes are left, or a thread that was armed for it has not forked yet',
   gone: 'being removed at this moment',
   frozen: 'it has processes, and they are stopped; `frozen` says by whom',
 } as const;
@@ -112,10 +112,11 @@ export const FREEZES = {
 
 /** The events. */
 export const EVENTS = {
-  created: 'an agent was registered',
-  spawned: "a process became an agent's, other than by the fork of a member",
+  created: 'an agent was made',
+  spawned: "a process became an agent's, other than by being forked inside the agent",
   violation: 'a member did what a rule denies, kills for or audits',
-  suppressed: 'members did so, or were killed for memory, more often than `event_rate` allows to be told',
+  suppressed:
+    'there were more violations and kills for memory than `event_rate` allows to be reported one by one',
   oom: 'the kernel killed a member because memory ran out: the memory of its agent, or of the machine',
   updated: 'an agent has other limits or rules, or was stopped or let run',
   destroyed: 'an agent is gone',

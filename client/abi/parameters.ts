@@ -13,17 +13,17 @@ export const PARAMETERS = {
   enforce: {
     default: '1',
     description:
-      'with 0 only report what policies deny: births, limits and namespaces stay as they are, and so does who may give orders',
+      '0: what policies deny is only reported. Births, limits and namespaces stay as they are, and so do the rights to write to /proc/swarm',
   },
   event_buffer: {
     default: '8192',
     description:
-      'how many events are kept for readers, 16 to 4194304, rounded up to a power of two; half of them tell what becomes of agents, the other half what agents violate; 136 bytes each',
+      'how many events are kept for readers, 16 to 4194304, rounded up to a power of two; half of them tell what becomes of agents, the other half what their processes do; 136 bytes each',
   },
   event_rate: {
     default: '100',
     description:
-      'how many violations of an agent are told as events in a second; the others are counted and summed up; 0 tells all',
+      'how many violations and kills for memory of an agent are reported one by one in a second; the others are counted and summed up; 0 reports all',
   },
   debug: { default: '0', description: 'log every event; writable at run time' },
   cgroup_parent: {

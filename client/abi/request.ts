@@ -103,7 +103,7 @@ const object = z.strictObject({
     default: NAMESPACES_DEFAULT,
   }),
   devices: key(z.array(device).max(DEVICES_MAX), {
-    title: `the devices that it may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, for type (c, b, or a for both), major:minor (\`*\` for any) and read, write, mknod`,
+    title: `the devices that it may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, for type (c, b, or a for both), major:minor (\`*\` for any) and read, write, mknod; an empty list means none`,
     description: `up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`: type c, b or a (both), major:minor (\`*\` for any), and some of read, write, mknod. \`"a"\` alone allows every device, an empty list none`,
     default: Object.values(DEFAULT_DEVICES),
   }),
@@ -129,11 +129,11 @@ const object = z.strictObject({
   }),
   pid: key(pid, {
     title:
-      "make this running process the agent's first; for each kind in `namespace_flags` it must be in another namespace than the machine booted with",
+      "make this running process the agent's first; for each kind in `namespace_flags` it must be in another namespace than the one the machine booted with",
     description: `the running process to adopt, 1 to ${PIDS_MAX}, in the writer's pid namespace`,
   }),
   pidfd: key(pidfd, {
-    title: 'the process to adopt, as a pidfd that is open in the writer',
+    title: 'the same as `pid`, but names the process by a pidfd that is open in the writer',
     description:
       'the process to adopt, as a pidfd that is open in the writer. Unlike a number, it never comes to mean another process',
   }),
@@ -146,7 +146,8 @@ const object = z.strictObject({
   }),
   persist: key(z.boolean(), {
     title: 'true: when its last process exits, the agent stays, without a process, and can be started again',
-    description: 'true: the agent is registered again when its last process exits',
+    description:
+      'true: when its last process exits, the agent is registered again: it stays, without a process',
     default: false,
   }),
   privileged: key(z.boolean(), {
@@ -165,12 +166,12 @@ const object = z.strictObject({
   devpts: key(z.boolean(), {
     title: 'true: it has terminals of its own on /dev/pts; needs the mnt and user bits',
     description:
-      "true: a birth mounts a devpts of the agent's own on /dev/pts, if that directory exists. Needs the mnt and user bits",
+      'true: before its first process runs, a devpts (pseudo-terminals) of its own is mounted on /dev/pts, if that directory exists. Needs the mnt and user bits',
   }),
   oom_group: key(z.boolean(), {
     title: 'true: exceeding `memory_limit` kills the whole agent; false: one process',
     description:
-      'true: memory beyond `memory_limit` ends the whole agent; false: only the process that the kernel chooses',
+      'true: exceeding `memory_limit` kills the whole agent; false: only the process that the kernel chooses',
     default: true,
   }),
 });
