@@ -29,6 +29,9 @@ const OPERATIONS: Record<string, [id: string, agent: object, fewest: number, few
   inspect: ['DEBUG-17', { ...PIDS, ...NAMESPACES }, 3, 2],
   destroy: ['DEBUG-18', { ...LIMITS, ...NAMESPACES }, 4, 2],
   removal: ['DEBUG-19', { ...PIDS, ...NAMESPACES }, 3, 0],
+  join: ['DEBUG-20', { ...PIDS, ...NAMESPACES }, 3, 2],
+  update: ['DEBUG-21', { ...NAMESPACES }, 30, 15],
+  move: ['DEBUG-22', { ...PIDS, ...NAMESPACES }, 30, 15],
 };
 
 /** The output of `fault` about an operation that went through. */

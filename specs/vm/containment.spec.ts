@@ -114,21 +114,26 @@ test('CONTAIN-05: the machine is out of its reach: clock, modules, devices, disk
 test('CONTAIN-06: it gives no orders through /proc/swarm, not even with a descriptor that root opened', async ({
   loaded,
 }) => {
-  const line = "attempt write /proc/swarm/create; echo '{}' >&9; echo 1 >&8";
-  const under = 'exec 9<>/proc/swarm/create 8>/proc/swarm/destroy;';
+  const other = await loaded.swarm.create({ pids_limit: 5 });
+  const orders = `echo '{}' >&9; echo ${other} >&8; echo '{"id":${other},"pids_limit":0}' >&7; echo '{"id":${other}}' >&6; echo '{"id":${other},"pid":1}' >&5`;
+  const line = `attempt write /proc/swarm/create; ${orders}`;
+  const under =
+    'exec 9<>/proc/swarm/create 8>/proc/swarm/destroy 7>/proc/swarm/update 6>/proc/swarm/spawn 5>/proc/swarm/attach;';
   const before = (await loaded.swarm.status()).created;
   const violations = await violationsDuring(loaded, async () => {
     const { stdout, stderr } = await loaded.swarm.launch({}, ['/bin/bash', '-c', line], { under });
     expect(attempts(stdout)).toEqual(['write EACCES']);
-    expect(stderr.match(/Operation not permitted/g)).toHaveLength(2);
+    expect(stderr.match(/Operation not permitted/g)).toHaveLength(5);
   });
-  expect(violations, 'the open is refused by its mode already').toBe(2);
+  expect(violations, 'the open is refused by its mode already').toBe(5);
   const privileged = await violationsDuring(loaded, async () => {
     const { stdout } = await loaded.swarm.run({ namespace_flags: 95, privileged: true }, line, { under });
     expect(attempts(stdout)).toEqual(['write EPERM']);
   });
-  expect(privileged).toBe(3);
+  expect(privileged).toBe(6);
   expect((await loaded.swarm.status()).created).toBe(before + 2);
+  expect((await loaded.swarm.inspect(other)).policy.pids_limit).toBe(5);
+  await loaded.swarm.destroy(other);
   await expectActive(loaded, 0);
 });
 

@@ -27,6 +27,7 @@ test('INSPECT-01: a registered agent is told with its policy, defaults filled in
     id,
     name: null,
     state: 'registered',
+    frozen: 'no',
     violations: 0,
     audited: 0,
     ids: null,

@@ -8,9 +8,12 @@ const EVENTS = '/sys/kernel/tracing/events/swarm_guard';
 
 test('TRACE-01: tracefs tells of an agent from creation to end', async ({ loaded }) => {
   expect(await loaded.sh(`ls -d ${EVENTS}/*/ | xargs -n1 basename`)).toBe(
-    'agent_create\nagent_destroy\nagent_oom\nagent_spawn\nviolation',
+    'agent_create\nagent_destroy\nagent_oom\nagent_spawn\nagent_update\nviolation',
   );
   await loaded.sh(`echo 1 >${EVENTS}/enable; echo >/sys/kernel/tracing/trace`);
+  const other = await loaded.swarm.create({});
+  await loaded.swarm.update({ id: other, pids_limit: 5, syscalls: { fork: 'deny' } });
+  await loaded.swarm.destroy(other);
   const { id, pid } = await loaded.swarm.launch({ name: 'traced' }, [
     '/usr/local/bin/attempt',
     'setns',
@@ -23,6 +26,9 @@ test('TRACE-01: tracefs tells of an agent from creation to end', async ({ loaded
     .filter((line) => line && !line.startsWith('#'))
     .map((line) => line.replace(/^.*?: /, ''));
   expect(lines).toEqual([
+    `agent_create: id=${other} name=`,
+    `agent_update: id=${other} keys=pids_limit|syscalls`,
+    `agent_destroy: id=${other} reason=request violations=0`,
     `agent_create: id=${id} name=traced`,
     `agent_spawn: id=${id} pid=${pid} by=spawn`,
     `violation: id=${id} pid=${pid} kind=setns action=deny`,

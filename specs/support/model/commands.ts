@@ -24,6 +24,11 @@ function pick<T>(from: readonly T[], which: Pick): T | undefined {
   return from[which % Math.max(from.length, 1)];
 }
 
+/** The changes of a policy, as they are written to update. */
+function updateOf(id: number, { fork, thread, execve, memory, cpu }: Partial<Policy>): string {
+  return JSON.stringify({ id, syscalls: { fork, thread, execve }, memory_limit: memory, cpu_quota: cpu });
+}
+
 function requestOf(policy: Policy, more: AgentRequest): string {
   const { namespaces, fork, thread, execve, persist, memory, cpu } = policy;
   const request: AgentRequest = {
@@ -84,8 +89,9 @@ class OrderCommand<T> implements AsyncCommand<Model, Real> {
   }
 }
 
-const anybody = (world: World) => world.puppets;
-const parents = (world: World) => (world.room ? world.puppets : []);
+/** Those of a frozen agent would not answer. */
+const anybody = (world: World) => world.puppets.filter(({ agent }) => !agent?.frozen);
+const parents = (world: World) => (world.room ? anybody(world) : []);
 const outside = (world: World) => world.puppets.filter(({ agent }) => !agent);
 const nobody = (world: World) => [world];
 
@@ -184,6 +190,33 @@ const attach = fc.tuple(which, which).map(
     }),
 );
 
+const changes: fc.Arbitrary<Partial<Policy>> = fc.record(
+  {
+    ...{ fork: rule, thread: rule, execve: rule },
+    memory: fc.constantFrom(0, 67108864, 134217728),
+    cpu: fc.constantFrom(0, 50, 100),
+  },
+  { requiredKeys: [] },
+);
+
+const update = fc.tuple(which, changes).map(
+  ([which, policy]) =>
+    new OrderCommand<ModelAgent>({
+      ...{ name: `update ${JSON.stringify(policy)}`, which, among: (world) => world.agents },
+      command: ({ id }) => `update ${updateOf(id, policy)}`,
+      outcome: (agent, world) => world.update(agent, policy),
+    }),
+);
+
+const freeze = fc.tuple(which, fc.boolean()).map(
+  ([which, frozen]) =>
+    new OrderCommand<ModelAgent>({
+      ...{ name: `freeze ${frozen}`, which, among: (world) => world.agents },
+      command: ({ id }) => `update {"id":${id},"frozen":${frozen}}`,
+      outcome: (agent, world) => world.freeze(agent, frozen),
+    }),
+);
+
 /** Every kind of order, likelier the more it does. */
 export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
   hatch,
@@ -193,6 +226,8 @@ export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
   adopt,
   attach,
   attach,
+  update,
+  freeze,
   destroy,
   destroyNothing,
   toPuppet(

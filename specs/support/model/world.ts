@@ -33,7 +33,9 @@ export interface Puppet {
 
 export interface ModelAgent {
   readonly id: number;
-  readonly policy: Policy;
+  policy: Policy;
+  /** Its processes do nothing that they are told. */
+  frozen: boolean;
   /** Oldest first. */
   members: Puppet[];
   /** Destroyed, but a thread that was armed for it has not been told. */
@@ -121,6 +123,19 @@ export class World {
     }
     target.agent = agent;
     agent.members.push(target);
+    return { answer: '0', deaths: [] };
+  }
+
+  update(agent: ModelAgent, changes: Partial<Policy>): Outcome {
+    if (agent.dying) return { answer: 'ESRCH', deaths: [] };
+    agent.policy = { ...agent.policy, ...changes };
+    return { answer: '0', deaths: [] };
+  }
+
+  freeze(agent: ModelAgent, frozen: boolean): Outcome {
+    if (agent.dying) return { answer: 'ESRCH', deaths: [] };
+    if (frozen && agent.members.length === 0) return { answer: 'EBUSY', deaths: [] };
+    agent.frozen = frozen;
     return { answer: '0', deaths: [] };
   }
 
@@ -219,7 +234,7 @@ export class World {
   #agent(policy: Policy): string {
     const id = ++this.#ids;
     this.created++;
-    this.agents.push({ id, policy, members: [], dying: false });
+    this.agents.push({ id, policy, members: [], dying: false, frozen: false });
     return `{"id":${id}}`;
   }
 
@@ -255,7 +270,9 @@ export class World {
     const left = new Set(deaths.flatMap(({ agent }) => agent ?? []));
     for (const agent of left) {
       agent.members = agent.members.filter((each) => !deaths.includes(each));
-      if (agent.members.length === 0 && !destroyed) this.#over(agent);
+      if (agent.members.length > 0) continue;
+      agent.frozen = false;
+      if (!destroyed) this.#over(agent);
     }
     for (const puppet of deaths) this.#disarm(puppet);
     return deaths;

@@ -14,7 +14,9 @@
  *   adopt    ... with "pid"		attach   one more process for an agent
  *   spawn    the fork that is born	destroy  what the writer does of it
  *   birth    what the child does then	removal  what a worker does of it
- *   inspect  read what there is to tell
+ *   inspect  read what there is to tell	join     "spawn" of one that runs
+ *   update   other rules, and limits for one without a cgroup
+ *   move     a memory limit for one that has had others
  *
  * Prints {"allocations":N,"refused":N} and exits 0, or says what is wrong.
  * fork and exec fail for their process to see; birth and removal need a module built
@@ -419,6 +421,69 @@ static bool do_attach(void)
 	return hit;
 }
 
+/* A refused one leaves all as it was, and can be given again. */
+static bool change(const char *what, unsigned int before, unsigned int after)
+{
+	pid_t pid = born();
+	unsigned long long id = id_answered();
+	char text[256];
+	bool hit;
+	int err;
+
+	snprintf(text, sizeof(text), "{\"id\":%llu,%s}", id, what);
+	set_fault(nth);
+	err = order("update", true, text);
+	hit = fault_hit();
+	weigh(err, hit);
+	if (err) {
+		expect(1, before);
+		must_be_in_swarm(pid, before);
+		must(order("update", true, text), "updating, and again");
+	}
+	expect(1, after);
+	must_be_in_swarm(pid, true);
+	end(pid);
+	return hit;
+}
+
+static bool do_update(void)
+{
+	return change("\"pids_limit\":40,\"frozen\":false,\"exec_paths\":[\"/usr/local/bin/\"]", 0, 1);
+}
+
+/* The cgroup that it had stays until the agent goes. */
+static bool do_move(void)
+{
+	return change("\"memory_limit\":67108864", 1, 2);
+}
+
+static bool do_join(void)
+{
+	pid_t first = born(), pid;
+	char text[32];
+	int err, status;
+	bool hit;
+
+	snprintf(text, sizeof(text), "{\"id\":%llu}", id_answered());
+	set_fault(nth);
+	err = order("spawn", true, text);
+	hit = fault_hit();
+	weigh(err, hit);
+	if (err)
+		must(order("spawn", true, text), "arming, and again");
+	pid = fork();
+	if (pid == 0)
+		_exit(7);
+	if (pid < 0)
+		wrong("fork: %s", strerrorname_np(errno));
+	status = reap(pid);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+		wrong("the child ended with status %x", status);
+	expect(1, 1);
+	end(first);
+	return hit;
+}
+
 static bool do_destroy(void)
 {
 	pid_t pid = born();
@@ -615,6 +680,9 @@ static const struct {
 	{ "destroy", do_destroy, NULL },
 	{ "removal", do_removal, NULL },
 	{ "inspect", do_inspect, NULL },
+	{ "join", do_join, NULL },
+	{ "update", do_update, NULL },
+	{ "move", do_move, NULL },
 };
 
 /* Which allocations may fail at all: all of them, also those that may sleep. */

@@ -10,7 +10,8 @@
  *   order SLOT WHAT...     an order to a puppet:
  *       fork SLOT          exec | thread-exec (by a thread that is not the first)
  *       exit               unshare HEX          create OBJECT
- *   create OBJECT          attach OBJECT        destroy ID           quit
+ *   create OBJECT          attach OBJECT        update OBJECT
+ *   destroy ID             quit
  *
  * and on a second line, the slots of puppets whose end is to be waited for. The
  * answer's first line is "0", an errno's name, "dead" if the puppet died of it, or
@@ -245,9 +246,9 @@ static const char *hatch(int slot)
 
 static const char *give(const char *name, const char *text)
 {
-	char line[128];
+	char line[256];
 
-	snprintf(line, sizeof(line), "%.100s\n", text);
+	snprintf(line, sizeof(line), "%.250s\n", text);
 	return outcome(swarm_order(name, line, NULL, 0));
 }
 
@@ -263,6 +264,8 @@ static const char *obey(char *command)
 		return give("destroy", command + 8);
 	if (!strncmp(command, "attach ", 7))
 		return give("attach", command + 7);
+	if (!strncmp(command, "update ", 7))
+		return give("update", command + 7);
 	return "EINVAL";
 }
 
