@@ -78,6 +78,13 @@ static noinline unsigned long decide_joining(struct swarm_member *member)
 	return swarm_verdict(outcome);
 }
 
+/* Has the execve under way been decided on by this policy so far? */
+static __always_inline bool began_under(const struct swarm_member *member,
+					const struct swarm_policy *policy)
+{
+	return (member->exec & ~SWARM_EXEC_BITS) == policy->serial;
+}
+
 /* Does the execve that starts the program belong to the birth still? */
 static bool being_born(const struct swarm_member *member)
 {
@@ -114,9 +121,8 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 	rules = &policy->rules;
 	/* Before anything is counted: a call that starts anew comes by here again. */
 	if (first && !check) {
-		member->exec = SWARM_EXEC_LISTED;
-		member->exec_serial = policy->serial;
-	} else if (unlikely(!check && member->exec_serial != policy->serial)) {
+		member->exec = policy->serial | SWARM_EXEC_LISTED;
+	} else if (unlikely(!check && !began_under(member, policy))) {
 		swarm_uncount_run(ops);
 		return swarm_verdict_restart();
 	}
@@ -137,7 +143,7 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 		return SWARM_PASS;
 	verdict = enforce(member, rules->unlisted, bprm);
 	if (verdict == SWARM_PASS && !check)
-		member->exec = SWARM_EXEC_TOLD;
+		member->exec = policy->serial | SWARM_EXEC_TOLD;
 	return verdict;
 }
 
@@ -194,7 +200,7 @@ static void decide_interpreter(struct swarm_member *member, const struct swarm_p
 	enum swarm_action action = policy->rules.unlisted;
 
 	/* That of a program that is not listed was told of with the program. */
-	if (member->exec == SWARM_EXEC_TOLD ||
+	if (member->exec == (policy->serial | SWARM_EXEC_TOLD) ||
 	    swarm_exec_paths_interprets(policy->exec_paths, file))
 		return;
 	switch (find(policy->exec_paths, file)) {
@@ -204,16 +210,16 @@ static void decide_interpreter(struct swarm_member *member, const struct swarm_p
 		/* Its name may be changed meanwhile, but is not freed under RCU. */
 		switch (tell(member, action, READ_ONCE(file->f_path.dentry->d_name.name))) {
 		case SWARM_DONE_DENY:
-			member->exec = SWARM_EXEC_DENIED;
+			member->exec = policy->serial | SWARM_EXEC_DENIED;
 			return;
 		case SWARM_DONE_KILL:
-			member->exec = SWARM_EXEC_KILLED;
+			member->exec = policy->serial | SWARM_EXEC_KILLED;
 			return;
 		default:
 			return;
 		}
 	default:
-		member->exec = SWARM_EXEC_UNKNOWN;
+		member->exec = policy->serial | SWARM_EXEC_UNKNOWN;
 	}
 }
 
@@ -232,7 +238,7 @@ static noinline void answer_interpreter(struct ftrace_regs *regs)
 	if (member) {
 		policy = swarm_policy_of(member->agent);
 		/* Otherwise begin_new_exec() has it start anew. */
-		if (policy->exec_paths && policy->serial == member->exec_serial)
+		if (policy->exec_paths && began_under(member, policy))
 			decide_interpreter(member, policy, file);
 	}
 	swarm_hook_leave();
@@ -256,16 +262,18 @@ static noinline void answer_new_exec(struct ftrace_regs *regs, const struct ftra
 		[SWARM_EXEC_KILLED] = SWARM_DONE_KILL,
 	};
 	const struct swarm_member *member;
+	enum swarm_exec exec;
 
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
 	if (member) {
-		if (member->exec == SWARM_EXEC_UNKNOWN ||
-		    member->exec_serial != swarm_policy_of(member->agent)->serial) {
+		exec = member->exec & SWARM_EXEC_BITS;
+		if (exec == SWARM_EXEC_UNKNOWN ||
+		    !began_under(member, swarm_policy_of(member->agent))) {
 			swarm_uncount_run(ops);
 			swarm_answer(regs, swarm_verdict_restart());
-		} else if (member->exec == SWARM_EXEC_DENIED || member->exec == SWARM_EXEC_KILLED) {
-			swarm_answer(regs, swarm_verdict(outcomes[member->exec]));
+		} else if (exec == SWARM_EXEC_DENIED || exec == SWARM_EXEC_KILLED) {
+			swarm_answer(regs, swarm_verdict(outcomes[exec]));
 		}
 	}
 	swarm_hook_leave();

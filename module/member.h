@@ -38,14 +38,19 @@ struct swarm_agent;
 /* The most of an agent's members that are looked at in its list in one go. */
 #define SWARM_LISTED_MAX	1024
 
-/* What the execve under way has come to, under exec_paths (hook_exec.c). */
+/*
+ * What the execve under way has come to, under exec_paths (hook_exec.c): or-ed to the serial
+ * number of the policy that it began under, which has these bits clear.
+ */
 enum swarm_exec {
-	SWARM_EXEC_LISTED,	/* all that it has loaded so far */
-	SWARM_EXEC_TOLD,	/* it goes on with a file that is not listed, as was told */
-	SWARM_EXEC_DENIED,	/* its interpreter is not listed, and it does not go on */
-	SWARM_EXEC_KILLED,	/* nor does its process */
-	SWARM_EXEC_UNKNOWN,	/* that could not be found out: it has to start anew */
+	SWARM_EXEC_LISTED = 0,	/* all that it has loaded so far */
+	SWARM_EXEC_TOLD = 1,	/* it goes on with a file that is not listed, as was told */
+	SWARM_EXEC_DENIED = 2,	/* its interpreter is not listed, and it does not go on */
+	SWARM_EXEC_KILLED = 3,	/* nor does its process */
+	SWARM_EXEC_UNKNOWN = 4,	/* that could not be found out: it has to start anew */
 };
+
+#define SWARM_EXEC_BITS		7U
 
 /**
  * struct swarm_member - a process of an agent, or the promise of one
@@ -61,8 +66,8 @@ enum swarm_exec {
  *	  process that has exited, its last thread, held (track.c).
  * @flags: SWARM_MEMBER_*, written by the process itself
  * @status: how it has ended, as wait(2) has it; of one that has exited (track.c)
- * @exec: enum swarm_exec; under the process's cred_guard_mutex
- * @exec_serial: of the policy that the execve under way began under; likewise
+ * @exec: the execve under way, enum swarm_exec and a policy's serial number; under the
+ *	  process's cred_guard_mutex
  * @oom_killed: the OOM killer has killed it; 0 or 1, changed once
  * @cpu_before: how long it had run when it was adopted, in nanoseconds
  * @work: what the process does before its first user instruction (spawn.c), and what
@@ -85,9 +90,8 @@ struct swarm_member {
 	struct task_struct *task;
 	u32 flags;
 	int status;
-	u8 exec;
+	u32 exec;
 	u8 oom_killed;
-	u32 exec_serial;
 	u64 cpu_before;
 	union {
 		struct callback_head work;

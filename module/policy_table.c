@@ -11,12 +11,15 @@
 #include <linux/spinlock.h>
 
 #include "exec_paths.h"
+#include "member.h"
 #include "policy_table.h"
 
 /* References are dropped by RCU callbacks, hence the _bh variants. */
 static DEFINE_SPINLOCK(lock);
 static DEFINE_HASHTABLE(policies, 10);
 static struct kmem_cache *policy_cache;
+/* The one that was asked for last, which most agents share; without a reference. */
+static struct swarm_policy *recent;
 /* Of the last policy that was made. They do not come round within a call. */
 static u32 last_serial;
 
@@ -45,6 +48,13 @@ static bool equal_rules(const struct swarm_rules *a, const struct swarm_rules *b
 	return true;
 }
 
+static bool is_policy(const struct swarm_policy *policy, const struct swarm_rules *rules,
+		      const struct swarm_exec_paths *exec_paths)
+{
+	return equal_rules(&policy->rules, rules) &&
+	       swarm_exec_paths_equal(policy->exec_paths, exec_paths);
+}
+
 static struct swarm_policy *find(const struct swarm_rules *rules,
 				 const struct swarm_exec_paths *exec_paths, u32 hash)
 {
@@ -52,13 +62,29 @@ static struct swarm_policy *find(const struct swarm_rules *rules,
 
 	lockdep_assert_held(&lock);
 	hash_for_each_possible(policies, policy, node, hash) {
-		if (equal_rules(&policy->rules, rules) &&
-		    swarm_exec_paths_equal(policy->exec_paths, exec_paths)) {
+		if (is_policy(policy, rules, exec_paths)) {
 			refcount_inc(&policy->refs);
+			recent = policy;
 			return policy;
 		}
 	}
 	return NULL;
+}
+
+/* As find(), without a hash, which costs as much as the comparison. */
+static struct swarm_policy *find_recent(const struct swarm_rules *rules,
+					const struct swarm_exec_paths *exec_paths)
+{
+	struct swarm_policy *policy;
+
+	spin_lock_bh(&lock);
+	policy = recent;
+	if (policy && is_policy(policy, rules, exec_paths))
+		refcount_inc(&policy->refs);
+	else
+		policy = NULL;
+	spin_unlock_bh(&lock);
+	return policy;
 }
 
 /**
@@ -72,9 +98,13 @@ static struct swarm_policy *find(const struct swarm_rules *rules,
 struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 				      struct swarm_exec_paths *exec_paths)
 {
-	u32 hash = swarm_exec_paths_hash(exec_paths, hash_rules(rules));
 	struct swarm_policy *policy, *fresh = NULL;
+	u32 hash;
 
+	policy = find_recent(rules, exec_paths);
+	if (policy)
+		goto free;
+	hash = swarm_exec_paths_hash(exec_paths, hash_rules(rules));
 	spin_lock_bh(&lock);
 	policy = find(rules, exec_paths, hash);
 	spin_unlock_bh(&lock);
@@ -94,7 +124,9 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	policy = find(rules, exec_paths, hash);
 	if (!policy) {
 		policy = fresh;
-		policy->serial = ++last_serial;
+		last_serial += SWARM_EXEC_BITS + 1;
+		policy->serial = last_serial;
+		recent = policy;
 		hash_add(policies, &policy->node, hash);
 	}
 	spin_unlock_bh(&lock);
@@ -127,8 +159,11 @@ void swarm_policy_put(struct swarm_policy *policy)
 
 	spin_lock_bh(&lock);
 	last = refcount_dec_and_test(&policy->refs);
-	if (last)
+	if (last) {
 		hash_del(&policy->node);
+		if (recent == policy)
+			recent = NULL;
+	}
 	spin_unlock_bh(&lock);
 	if (last)
 		call_rcu(&policy->rcu, free_policy);

@@ -17,7 +17,7 @@ struct swarm_exec_paths;
  * struct swarm_policy - rules that any number of agents share
  * @node: entry of the table; under its lock
  * @refs: agents, and calls at work with it
- * @serial: no other policy has it, also later
+ * @serial: no other policy has it, also later; SWARM_EXEC_BITS of it are clear
  * @exec_paths: what may be executed; NULL: anything
  * @rcu: frees it
  * @rules: what is enforced; constant, so readers need no lock

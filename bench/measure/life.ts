@@ -13,13 +13,15 @@ const TARGETS = {
   adopt: 10_000,
   arm: 20_000,
   join: 20_000,
+  rules: 10_000,
+  limits: 50_000,
   birthPercent: 10,
 } as const;
 
 const BATCH = 100;
 /** Births of a turn, and turns. */
 const BIRTHS = 8;
-const TURNS = 3;
+const TURNS = 5;
 const LIMITS = { memory_limit: 67_108_864, cpu_quota: 50, pids_limit: 64 };
 const ADOPTION = '{"pid":%d,"namespace_flags":0,"privileged":true}';
 
@@ -54,19 +56,25 @@ const WHO = {
   procs: 'By hand, through cgroup.procs',
 } as const;
 
+/** The counts of each turn. */
+const turns = (raw: Record<string, string>, name: string) =>
+  Array.from({ length: TURNS }, (_, turn) => parseCounts(raw[`${name}-${turn + 1}`] ?? ''));
+
+/** The middle of as many numbers as there are turns. */
+const middle = (numbers: readonly number[]) =>
+  numbers.toSorted((one, other) => one - other)[(TURNS - 1) / 2] ?? NaN;
+
 /** The counts of all turns as one: the middle of their middles. */
 function turnsOf(raw: Record<string, string>, name: string): Map<string, Count> {
-  const turns = Array.from({ length: TURNS }, (_, turn) => parseCounts(raw[`${name}-${turn + 1}`] ?? ''));
   const phases = ['before', 'clone', 'child', 'whole'];
   return new Map(
     phases.map((phase) => {
-      const counts = turns.map((each) => countOf(each, phase));
-      const medians = counts.map(({ median }) => median).sort((one, other) => one - other);
+      const counts = turns(raw, name).map((each) => countOf(each, phase));
       return [
         phase,
         {
           least: Math.min(...counts.map(({ least }) => least)),
-          median: medians[(TURNS - 1) / 2] ?? NaN,
+          median: middle(counts.map(({ median }) => median)),
           most: Math.max(...counts.map(({ most }) => most)),
         },
       ];
@@ -87,17 +95,20 @@ function births(raw: Record<string, string>): Figure[] {
       note: "six namespaces and that of cgroups, three limits; to the child's first instruction, without waits; by hand without ids and without leaving the session",
     }),
   ]);
-  // The least of all rounds: what disturbs a round only adds instructions, and to a share more than to a count.
-  const whole = new Map(all.map(([name, counts]) => [name, countOf(counts, 'whole').least]));
-  const birth = whole.get('birth') ?? NaN;
-  const added = (floor: 'into' | 'procs'): Figure => ({
-    id: `life/birth/added-${floor}`,
-    title: `Birth: what SwarmGuard adds to what is done by hand (${floor === 'into' ? 'CLONE_INTO_CGROUP' : 'cgroup.procs'})`,
-    unit: 'percent',
-    value: Math.round(((birth - (whole.get(floor) ?? NaN)) / birth) * 1000) / 10,
-    target: TARGETS.birthPercent,
-    note: 'of the whole, by the least of all rounds; it has given the agent ids of its own and left the session besides',
-  });
+  const wholes = (name: string) => turns(raw, name).map((each) => countOf(each, 'whole').median);
+  const added = (floor: 'into' | 'procs'): Figure => {
+    // What both cost moves together in the course of a guest's life, so they are compared turn by turn.
+    const [whole, byHand] = [wholes('birth'), wholes(floor)];
+    const shares = whole.map((birth, turn) => ((birth - (byHand[turn] ?? NaN)) / birth) * 100);
+    return {
+      id: `life/birth/added-${floor}`,
+      title: `Birth: what SwarmGuard adds to what is done by hand (${floor === 'into' ? 'CLONE_INTO_CGROUP' : 'cgroup.procs'})`,
+      unit: 'percent',
+      value: Math.round(middle(shares) * 10) / 10,
+      target: TARGETS.birthPercent,
+      note: 'of the whole, the middle of all turns; it has given the agent ids of its own and left the session besides',
+    };
+  };
   return [...figures, added('into'), added('procs')];
 }
 
@@ -123,6 +134,8 @@ async function read(guest: LoadedGuest, progress: (step: string) => void): Promi
     adopt: await run(guest, `life adopt 200 ${quoted(ADOPTION)}`),
     arm: await run(guest, `life arm 200 ${quoted('{"persist":true}')}`),
     join: await run(guest, `life join 200 ${quoted('{"spawn":true}')}`),
+    rules: await run(guest, `life rules 200 ${quoted('{}')}`),
+    limits: await run(guest, `life limits 200 ${quoted('{"spawn":true,"pids_limit":40}')}`),
   };
   await guest.sh(CGROUPS);
   const birth = `life birth ${BIRTHS} ${quoted(JSON.stringify({ spawn: true, ...LIMITS }))}`;
@@ -166,6 +179,14 @@ function figuresOf(raw: Record<string, string>): Figure[] {
     figure('life/spawn/join', 'Arming by spawn, for one more process of an agent', of('join'), {
       target: TARGETS.join,
       note: 'the whole system call; the agent has no limits',
+    }),
+    figure('life/update/rules', 'Updating a rule of an agent', of('rules'), {
+      target: TARGETS.rules,
+      note: 'the whole system call',
+    }),
+    figure('life/update/limits', 'Updating a limit of an agent that runs', of('limits'), {
+      target: TARGETS.limits,
+      note: 'the whole system call, with the switch to the worker that writes to the cgroup',
     }),
     ...births(raw),
   ];

@@ -11,6 +11,10 @@
  *   arm ROUNDS OBJECT              one write to spawn, for the agent of OBJECT, which is
  *                                  registered and persists
  *   join ROUNDS OBJECT             the same for one that runs, which OBJECT spawns
+ *   rules ROUNDS OBJECT            one write to update that changes a rule of the agent of
+ *                                  OBJECT, which is registered
+ *   limits ROUNDS OBJECT           one that changes a limit of it while it runs; OBJECT
+ *                                  spawns it with that limit, pids_limit
  *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
  *                                  instruction; "whole" is all of it
  *   into ROUNDS                    the same namespaces, mounts and limits by hand:
@@ -276,6 +280,54 @@ static void arming(const char *name, int nr, const char *object, int running)
 	report(name, counts[0], nr, NULL);
 }
 
+/* Each write changes what the one before it had changed. */
+static void updating(const char *name, int nr, const char *object, const char *const changes[2],
+		     int running)
+{
+	int update = open_or_die("/proc/swarm/update", O_WRONLY);
+	pid_t first = 0;
+	char line[128];
+	u64 id;
+	int i;
+
+	if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
+		die("create");
+	id = last_id();
+	if (running)
+		first = raw_fork();
+	if (running && !first) {
+		pause();
+		_exit(0);
+	}
+	if (first < 0)
+		die("fork");
+	for (i = 0; i < nr; i++) {
+		snprintf(line, sizeof(line), "{\"id\":%llu,%s}", id, changes[i % 2]);
+		counts[0][i] = timed_write(update, line, strlen(line));
+	}
+	close(update);
+	destroy_range(id, id);
+	if (first)
+		waitpid(first, NULL, 0);
+	report(name, counts[0], nr, NULL);
+}
+
+static void updating_rules(int nr, const char *object)
+{
+	static const char *const changes[2] = {
+		"\"syscalls\":{\"fork\":\"deny\"}", "\"syscalls\":{\"fork\":\"allow\"}",
+	};
+
+	updating("rules", nr, object, changes, 0);
+}
+
+static void updating_limits(int nr, const char *object)
+{
+	static const char *const changes[2] = { "\"pids_limit\":50", "\"pids_limit\":60" };
+
+	updating("limits", nr, object, changes, 1);
+}
+
 /* The phases of one birth, with what was waited in each taken off. */
 struct mark {
 	u64 at;
@@ -471,6 +523,10 @@ static int run(int argc, char **argv)
 			adopting(nr, object);
 		else if (!strcmp(what, "arm") || !strcmp(what, "join"))
 			arming(what, nr, object, !strcmp(what, "join"));
+		else if (!strcmp(what, "rules"))
+			updating_rules(nr, object);
+		else if (!strcmp(what, "limits"))
+			updating_limits(nr, object);
 		else if (!strcmp(what, "birth")) {
 			start_waiter();
 			stay_in_front();
