@@ -508,7 +508,8 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 void swarm_cgroup_install(struct swarm_agent *agent, struct swarm_cgroup *cgroup)
 {
 	cgroup->former = agent->cgroup;
-	WRITE_ONCE(agent->cgroup, cgroup);
+	/* Whoever finds it sees what is in it. */
+	smp_store_release(&agent->cgroup, cgroup);
 }
 
 /**
@@ -520,7 +521,7 @@ struct swarm_cgroup *swarm_cgroup_uninstall(struct swarm_agent *agent)
 	struct swarm_cgroup *cgroup = agent->cgroup;
 
 	WRITE_ONCE(agent->cgroup, cgroup->former);
-	cgroup->former = NULL;
+	WRITE_ONCE(cgroup->former, NULL);
 	return cgroup;
 }
 
@@ -529,7 +530,7 @@ struct swarm_cgroup *swarm_cgroup_uninstall(struct swarm_agent *agent)
  */
 struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup)
 {
-	return cgroup->former;
+	return READ_ONCE(cgroup->former);
 }
 
 /**
