@@ -162,19 +162,14 @@ enum swarm_frame {
  * bytes that begin no object, a raw control byte in a string and nesting deeper
  * than the interface uses; the end of the object for one that is too long (E2BIG).
  *
- * With @framer->lines a line may stand for an object, without its newline; it may have
- * 64 bytes.
+ * With @framer->lines a line may stand for an object, which ends with its newline but is
+ * without it; it may have 64 bytes. @framer->length says whether any of an object or a
+ * line waits for its end.
  *
  * Return: enum swarm_frame.
  */
 s32 swarm_frame_next(struct swarm_framer *framer, const u8 *buf, size_t len,
 		     size_t *start, size_t *taken, struct swarm_policy_error *err);
-
-/**
- * swarm_frame_finish - the stream has ended
- * Return: how many bytes of a line wait for its newline; 0 where none does.
- */
-size_t swarm_frame_finish(struct swarm_framer *framer);
 
 /**
  * swarm_request_parse - parse and validate one object of "create"

@@ -3,9 +3,8 @@
  * /proc/swarm/destroy: {"id":7}, or ids, one a line.
  *
  * Lines may be cut anywhere between writes, and 12 that goes on as 123 must not
- * destroy agent 12: what follows the last newline waits for the rest of its line,
- * or for the descriptor to be closed. An error is told to the write that ends the
- * line, so whoever wants to know of it ends the line.
+ * destroy agent 12: what follows the last newline waits for its own, and is discarded
+ * if the descriptor is closed before. The write that ends a line carries it out.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>

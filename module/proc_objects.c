@@ -286,30 +286,21 @@ int swarm_objects_open(struct inode *inode, struct file *file,
 	return stream_open(inode, file);
 }
 
-/* A line that waits for its newline has ended; an object without its brace has not. */
-static void take_rest(struct swarm_objects *objects)
-{
-	u32 length = objects->framer.length;
-	struct swarm_policy_error err = {};
-
-	if (!length)
-		return;
-	if (!swarm_frame_finish(&objects->framer))
-		pr_notice_ratelimited("%s: closed in the middle of an object; its %u bytes were discarded\n",
-				      objects->ops->name, length);
-	else if (objects->ops->take(objects, length, &(u64){ 0 }, &err))
-		pr_notice_ratelimited("%s: closed behind a line without a newline that was refused: %s\n",
-				      objects->ops->name, err.message);
-}
-
 /**
  * swarm_objects_release - the last descriptor of the file is being closed
+ *
+ * By whoever has it last, maybe by a process that could give no order, and maybe since
+ * the writer was killed in the middle of one: what has not ended is not carried out.
  */
 int swarm_objects_release(struct inode *inode, struct file *file)
 {
 	struct swarm_objects *objects = file->private_data;
 
-	take_rest(objects);
+	if (objects->framer.length)
+		pr_notice_ratelimited("%s: closed in the middle of an object%s; its %u bytes were discarded\n",
+				      objects->ops->name,
+				      objects->ops->lines ? ", or before a line's newline" : "",
+				      objects->framer.length);
 	mutex_destroy(&objects->lock);
 	kvfree(objects->storage);
 	kvfree(objects);

@@ -166,14 +166,6 @@ pub unsafe extern "C" fn swarm_target_parse(
 }
 
 /// # Safety
-/// `framer` must be valid for reading and writing.
-#[no_mangle]
-pub unsafe extern "C" fn swarm_frame_finish(framer: *mut Framer) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { (*framer).finish() }
-}
-
-/// # Safety
 /// `buf` must be valid for reading `len` bytes, `id`, `taken` and `err` for writing.
 #[no_mangle]
 pub unsafe extern "C" fn swarm_id_parse(

@@ -107,14 +107,6 @@ impl Framer {
         Step { frame, start, taken: bytes.len() }
     }
 
-    /// The stream has ended: how many bytes of a line wait for its newline. Nothing waits afterwards.
-    pub fn finish(&mut self) -> usize {
-        let waiting = if self.state == State::Line { self.length() } else { 0 };
-        self.state = State::Between;
-        self.length = 0;
-        waiting
-    }
-
     fn fail(&mut self, byte: u8, error: i32, message: &str) -> Option<PolicyError> {
         let offset = self.length.saturating_sub(1) as usize;
         // The line may end with the very byte that is at fault.
@@ -313,12 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_at_the_end_is_a_line() {
+    fn a_line_waits_for_its_newline() {
         let mut framer = Framer { lines: 1, ..Framer::default() };
         assert_eq!(framer.next(b"5\n12").taken, 2);
-        assert_eq!((framer.next(b"12").frame, framer.finish()), (Frame::More, 2));
-        assert_eq!(framer.finish(), 0);
-        assert_eq!((framer.next(b"{\"id\"").frame, framer.finish()), (Frame::More, 0));
+        assert_eq!((framer.next(b"12").frame, framer.length()), (Frame::More, 2));
+        assert_eq!((framer.next(b"3").frame, framer.length()), (Frame::More, 3));
+        assert_eq!((framer.next(b"\n").frame, framer.length()), (Frame::Object, 3));
     }
 
     #[test]

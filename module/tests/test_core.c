@@ -1437,7 +1437,7 @@ static void test_framing_deep(void)
 	}
 }
 
-/* Where lines may stand for objects, and what waits when the stream ends. */
+/* Where lines may stand for objects, and what waits for its end. */
 static void test_framing_lines(void)
 {
 	static const char * const expected[] = { "7", "{'id':8}", "9 10 ", "11" };
@@ -1459,14 +1459,16 @@ static void test_framing_lines(void)
 	}
 	expect(count == ARRAY_SIZE(expected), "%zu objects", count);
 	expect(swarm_frame_next(&framer, text.bytes + at, text.length - at, &start, &taken,
-				&err) == SWARM_FRAME_MORE, "a line without its newline");
-	expect(swarm_frame_finish(&framer) == 2, "the line that waits");
-	expect(!swarm_frame_finish(&framer), "it waits again");
+				&err) == SWARM_FRAME_MORE && framer.length == 2,
+	       "a line without its newline");
+	text = text_of("3\n");
+	expect(swarm_frame_next(&framer, text.bytes, text.length, &start, &taken, &err) ==
+	       SWARM_FRAME_OBJECT && framer.length == 3, "the rest of it");
 
-	/* An object without its end is none, and without @lines there are none. */
+	/* An object without its end is none, and without @lines there are no lines. */
 	text = text_of("{'id'");
 	expect(swarm_frame_next(&framer, text.bytes, text.length, &start, &taken, &err) ==
-	       SWARM_FRAME_MORE && !swarm_frame_finish(&framer), "half an object");
+	       SWARM_FRAME_MORE && framer.length == 5, "half an object");
 	framer = (struct swarm_framer){};
 	text = text_of("7\n");
 	expect(swarm_frame_next(&framer, text.bytes, text.length, &start, &taken, &err) ==
@@ -2118,7 +2120,7 @@ static const struct test tests[] = {
 	{ "framing: objects that are too long, cut at every byte", test_framing_oversized },
 	{ "framing: objects that are too long and deep", test_framing_deep },
 	{ "framing: random streams cut at random", test_framing_random },
-	{ "framing: lines that stand for objects, and the end of a stream", test_framing_lines },
+	{ "framing: lines that stand for objects, and what waits", test_framing_lines },
 	{ "several objects in one write", test_several_objects },
 	{ "attach", test_attach },
 	{ "update", test_update },

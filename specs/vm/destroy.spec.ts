@@ -73,7 +73,7 @@ test('ORDER-30: blank lines are skipped, and a write goes on behind a line that 
 }) => {
   const rows: [text: (a: number, b: number) => string, returned: (text: string) => number, left: number][] = [
     [(a, b) => `\n\n \t${a}\r\n\n  ${b} \n\n`, (text) => text.length, 0],
-    [(a, b) => `${a}\n${b}`, (text) => text.length, 0],
+    [(a, b) => `${a}\n${b}`, (text) => text.length, 1],
     [() => '\n \r\n\t\n', (text) => text.length, 2],
     [(a, b) => `${a}\nx\n${b}\n`, (text) => text.length, 0],
     [(a, b) => `${a}\n${b}\nx\n`, (text) => text.indexOf('x'), 0],
@@ -118,6 +118,43 @@ test('ORDER-41: objects and ids, one a line, are answered alike, a line for each
       { error: 'EINVAL', message: 'expected one id a line' },
     ]);
   }
+});
+
+test('ORDER-42: an id without its newline, or half an object, is discarded and logged when the last descriptor is closed', async ({
+  loaded,
+}) => {
+  const id = await loaded.swarm.create({});
+  const rest = (bytes: number) =>
+    new RegExp(`destroy: closed in the middle of an object, or before a line's newline; its ${bytes} bytes`);
+  for (const [what, line, bytes] of [
+    ['closed by the writer', `printf ${id} >/proc/swarm/destroy`, String(id).length],
+    ['an object', `printf '{"id":${id}' >/proc/swarm/destroy`, `{"id":${id}`.length],
+    [
+      'the writer is killed in the middle of a longer id',
+      `sh -c 'exec 3>/proc/swarm/destroy; printf ${id} >&3; kill -9 $$'; true`,
+      String(id).length,
+    ],
+  ] as const) {
+    await loaded.sh('dmesg -C');
+    await loaded.exec(line);
+    expect.soft(await loaded.kernelLog(), what).toMatch(rest(bytes));
+    expect
+      .soft(
+        (await loaded.swarm.agents()).map((agent) => agent.id),
+        what,
+      )
+      .toEqual([id]);
+  }
+  // A member, which could give no order, has the descriptor last.
+  await loaded.sh('dmesg -C');
+  await loaded.swarm.run({}, 'exec 3>&-', { under: `exec 3>/proc/swarm/destroy; printf ${id} >&3;` });
+  await expectActive(loaded, 1);
+  expect(await loaded.kernelLog(), 'by a member').toMatch(rest(String(id).length));
+  // An object ends with its brace, and an id with its newline, though that comes by another write.
+  const other = await loaded.swarm.create({});
+  await loaded.sh(`printf '{"id":${other}}' >/proc/swarm/destroy`);
+  await loaded.sh(`exec 3>/proc/swarm/destroy; printf ${id} >&3; echo >&3`);
+  expect(await loaded.swarm.agents()).toEqual([]);
 });
 
 test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its cgroup goes', async ({
