@@ -200,7 +200,7 @@ void swarm_agent_discard(struct swarm_agent *agent)
 /**
  * swarm_agent_skip_id - let no agent have the id that the next one would have had
  *
- * For the creator, which must discard its agent.
+ * For the creator, which serialises creation, and must discard its agent.
  */
 void swarm_agent_skip_id(void)
 {

@@ -397,8 +397,11 @@ static int explain(const struct creation *creation, int ret, struct swarm_policy
 				    swarm_cgroup_parent, parent);
 	if (creation->no_directory && ret == -EEXIST)
 		return swarm_refuse(err, -EBUSY, "",
-				    "the cgroup %s/%s/%s is left from before and holds processes; try again: the next id is used then",
-				    swarm_cgroup_parent, parent, name);
+				    "the cgroup %s/%s/%s is left from before and holds processes; %s",
+				    swarm_cgroup_parent, parent, name,
+				    creation->cgroup->agent->listed ?
+				    "end them first, or create another agent" :
+				    "try again: the next id is used then");
 	if (creation->full.file)
 		return swarm_refuse(err, -ENOSPC, "",
 				    "%s of the cgroup %s is %llu, which leaves no room below it; raise it",
@@ -424,8 +427,8 @@ static int explain(const struct creation *creation, int ret, struct swarm_policy
  * @err: filled after an error
  *
  * Return: the cgroup; -EOPNOTSUPP where a controller or the parent directory is missing, or
- * cgroup v2 refuses for another reason; -EBUSY where the directory is left from
- * before and holds processes; -ENOSPC where Linux has no memory cgroup id left, or
+ * cgroup v2 refuses for another reason; -EBUSY where, and only where, the directory is
+ * left from before and holds processes; -ENOSPC where Linux has no memory cgroup id left, or
  * a limit on the number or depth of cgroups leaves no room; -ENOMEM.
  */
 struct swarm_cgroup *swarm_cgroup_make(struct swarm_agent *agent, const struct swarm_rules *rules,
@@ -451,9 +454,6 @@ struct swarm_cgroup *swarm_cgroup_make(struct swarm_agent *agent, const struct s
 	creation.cgroup = cgroup;
 	ret = swarm_as_kernel(create, &creation);
 	if (ret) {
-		/* Whoever comes back is to have another name. */
-		if (creation.no_directory && ret == -EEXIST)
-			swarm_agent_skip_id();
 		ret = explain(&creation, ret, err);
 		kfree(cgroup);
 		return ERR_PTR(ret);

@@ -42,8 +42,12 @@ static int populate(struct swarm_agent *agent, const struct swarm_request *reque
 
 	if (request->spawn)
 		ret = swarm_spawn_check(agent, err) ?: swarm_limits_arm(agent, err);
-	if (!ret && (request->spawn || candidate->pid))
+	if (!ret && (request->spawn || candidate->pid)) {
 		ret = swarm_cgroup_create(agent, err);
+		/* Its name is taken: whoever comes back is to have another one. */
+		if (ret == -EBUSY)
+			swarm_agent_skip_id();
+	}
 	if (!ret && request->spawn)
 		ret = swarm_spawn_arm(agent, err);
 	if (!ret && candidate->pid)
