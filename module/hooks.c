@@ -45,7 +45,7 @@ long swarm_stub_kill(void)
  * a signal is pending, and a pending signal is what makes the return to user space
  * look at -ERESTARTNOINTR at all; a spurious one is cleared there.
  */
-static noinline long restart(void)
+long swarm_stub_restart(void)
 {
 	set_thread_flag(TIF_SIGPENDING);
 	return -ERESTARTNOINTR;
@@ -54,7 +54,7 @@ static noinline long restart(void)
 /* A fork found no entry for its child. Here, out of the hook, allocating may sleep. */
 static noinline long restart_refilled(void)
 {
-	return swarm_member_refill() ? -ENOMEM : restart();
+	return swarm_member_refill() ? -ENOMEM : swarm_stub_restart();
 }
 
 unsigned long swarm_verdict_einval(void)
@@ -64,7 +64,7 @@ unsigned long swarm_verdict_einval(void)
 
 unsigned long swarm_verdict_restart(void)
 {
-	return (unsigned long)restart;
+	return (unsigned long)swarm_stub_restart;
 }
 
 unsigned long swarm_verdict_refill(void)
@@ -110,6 +110,7 @@ static struct swarm_hook hooks[] = {
 	SWARM_HOOK(SWARM_SYSCALL_COMPAT "setns", swarm_hook_setns),
 #endif
 	SWARM_HOOK("cgroup_attach_task", swarm_hook_attach),
+	SWARM_HOOK("security_ptrace_access_check", swarm_hook_ptrace),
 #ifndef SWARM_BIRTH_BY_TASK_WORK
 	SWARM_HOOK("calculate_sigpending", swarm_hook_newborn),
 #endif

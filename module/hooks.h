@@ -70,6 +70,8 @@ void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_attach(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_ptrace(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
@@ -82,6 +84,7 @@ unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind 
 			     enum swarm_action action);
 long swarm_stub_deny(void);
 long swarm_stub_kill(void);
+long swarm_stub_restart(void);
 unsigned long swarm_verdict_einval(void);
 unsigned long swarm_verdict_refill(void);
 unsigned long swarm_verdict_restart(void);

@@ -227,9 +227,9 @@ int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error 
 }
 
 /*
- * A process that joins an agent is not dumpable, which keeps the agent from tracing it.
- * When it takes the agent's ids the kernel sets that anew, to this sysctl's value
- * (commit_creds()), of which 1 means that it is.
+ * A process that joins an agent is not dumpable, so that its files in /proc are not the
+ * agent's. When it takes the agent's ids the kernel sets that anew, to this sysctl's
+ * value (commit_creds()), of which 1 means that it is.
  */
 static int check_dumpable(struct swarm_policy_error *err)
 {
@@ -238,14 +238,14 @@ static int check_dumpable(struct swarm_policy_error *err)
 	if (value == 0 || value == 2)
 		return 0;
 	return swarm_refuse(err, -EPERM, "",
-			    "the sysctl fs.suid_dumpable is not 0 or 2, so the agent could trace a process that joins it; set it to 0");
+			    "the sysctl fs.suid_dumpable is not 0 or 2, so files of a process that joins would be the agent's in /proc; set it to 0");
 }
 
 /**
  * swarm_limits_join - may the calling thread's next fork join an agent that runs?
  * @err: filled where it may not, with the limit that it would meet
  *
- * Return: as swarm_limits_arm(); -EPERM where the agent could trace the process.
+ * Return: as swarm_limits_arm(); -EPERM where fs.suid_dumpable is 1.
  */
 int swarm_limits_join(const struct swarm_agent *agent, struct swarm_policy_error *err)
 {

@@ -220,6 +220,7 @@ void swarm_member_add_child(struct swarm_member *member, struct task_struct *chi
 
 	member->signal = signal;
 	member->pid = get_pid(task_tgid(child));
+	member->place = 0;
 
 	raw_spin_lock(lock);
 	/* An adoption would have come first only before it was woken, and is refused then. */
@@ -235,8 +236,18 @@ void swarm_member_add_child(struct swarm_member *member, struct task_struct *chi
 	smp_mb__after_atomic();
 }
 
+static void unlink_member(struct swarm_member *member)
+{
+	lockdep_assert_held(swarm_member_lock(member->signal));
+	hlist_del_rcu(&member->node);
+	atomic_dec(&swarm_nr_members);
+}
+
 /**
  * swarm_member_remove - a process has exited: no rule is its any more
+ *
+ * One that was to join its agent has its launcher's files still, and stays in the table,
+ * out of the agent's reach, until swarm_member_leave() (hook_ptrace.c).
  *
  * Harmless when called twice, which some kernels do (two threads of one process
  * may both see themselves as the last). Never sleeps.
@@ -251,11 +262,13 @@ struct swarm_member *swarm_member_remove(const struct signal_struct *signal)
 
 	raw_spin_lock(lock);
 	member = swarm_member_find(signal);
-	if (member)
-		hlist_del_rcu(&member->node);
+	if (member && member->flags & SWARM_MEMBER_EXITED)
+		member = NULL;
+	else if (member && member->flags & SWARM_MEMBER_JOINING)
+		WRITE_ONCE(member->flags, member->flags | SWARM_MEMBER_EXITED);
+	else if (member)
+		unlink_member(member);
 	raw_spin_unlock(lock);
-	if (member)
-		atomic_dec(&swarm_nr_members);
 	return member;
 }
 
@@ -269,6 +282,13 @@ struct swarm_member *swarm_member_remove(const struct signal_struct *signal)
  */
 void swarm_member_leave(struct swarm_member *member, struct task_struct *task)
 {
+	raw_spinlock_t *lock = swarm_member_lock(member->signal);
+
+	if (member->flags & SWARM_MEMBER_EXITED) {
+		raw_spin_lock(lock);
+		unlink_member(member);
+		raw_spin_unlock(lock);
+	}
 	swarm_agent_leave(member->agent, member, swarm_usage_cpu_of_member(member, task));
 	swarm_member_free(member);
 }

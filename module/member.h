@@ -30,10 +30,19 @@ struct swarm_agent;
  * its next execve sees to. Such a process is pending, too.
  */
 #define SWARM_MEMBER_JOINING	0x10
+/*
+ * Was attached with after_exec: that it is still where the agent is, its next execve sees
+ * to. Such a process is pending, too.
+ */
+#define SWARM_MEMBER_ATTACHED	0x40
+/* It may be elsewhere than its agent: neither is it compared with, nor does it execute unseen. */
+#define SWARM_MEMBER_UNPLACED	(SWARM_MEMBER_JOINING | SWARM_MEMBER_ATTACHED)
 /* What a process that has yet to execute hands on to its children. */
-#define SWARM_MEMBER_HEREDITARY	(SWARM_MEMBER_PENDING | SWARM_MEMBER_JOINING)
+#define SWARM_MEMBER_HEREDITARY	(SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED)
 /* The first process of its agent since that was last registered; its end is the agent's. */
 #define SWARM_MEMBER_FIRST	0x20
+/* Its last thread exits. It was to join, so it is found until it has let go of its files. */
+#define SWARM_MEMBER_EXITED	0x80
 
 /* The most of an agent's members that are looked at in its list in one go. */
 #define SWARM_LISTED_MAX	1024
@@ -57,13 +66,16 @@ enum swarm_exec {
  * @node: entry of the table by @signal, or of the pool
  * @reservation: entry of the reservations by @task
  * @signal: the process: one per thread group, stable across exec. A key, valid
- *	    until the last thread has exited, which is when the entry goes.
+ *	    until the last thread has exited, which is when the entry goes, or one
+ *	    that was to join has let go.
  * @agent: its agent, which outlives it
  * @link: entry of the agent's members, oldest first
  * @nr: how many had joined the agent before it
  * @pid: its thread group's id
  * @task: the thread that reserved the entry for its next fork; a key as well. Of a
  *	  process that has exited, its last thread, held (track.c).
+ * @place: of a process, where its thread that executes was seen to be where the agent
+ *	   is: swarm_place_mark(), or 0 (hook_exec.c)
  * @flags: SWARM_MEMBER_*, written by the process itself
  * @status: how it has ended, as wait(2) has it; of one that has exited (track.c)
  * @exec: the execve under way, enum swarm_exec and a policy's serial number; under the
@@ -87,7 +99,10 @@ struct swarm_member {
 	struct list_head link;
 	u64 nr;
 	struct pid *pid;
-	struct task_struct *task;
+	union {
+		struct task_struct *task;
+		unsigned long place;
+	};
 	u32 flags;
 	int status;
 	u32 exec;

@@ -294,9 +294,9 @@ static int be_born(struct swarm_agent *agent, const char **step)
 /*
  * A process joins an agent that runs. Its launcher's program takes it into the agent's
  * namespaces, step by step, and an agent has power over a process that is in its user
- * namespace. So nothing may trace it or look into it, until its execve: with memory that
- * belongs to the initial user namespace and is not dumpable, that takes capabilities
- * there, which no agent has (__ptrace_may_access()).
+ * namespace. So nothing may trace it or look into it, until its execve is over: that is
+ * refused to all members (hook_ptrace.c). What is not dumpable also has files in /proc
+ * that belong to root outside.
  */
 static int join_running(struct swarm_agent *agent, const char **step)
 {

@@ -53,7 +53,9 @@ static void on_exec(struct task_struct *task)
 	member = swarm_member_find(task->signal);
 	if (member && (member->flags & (SWARM_MEMBER_EXECED | SWARM_MEMBER_HEREDITARY)) !=
 		      SWARM_MEMBER_EXECED) {
-		member->flags = (member->flags & ~SWARM_MEMBER_HEREDITARY) | SWARM_MEMBER_EXECED;
+		/* What was close-on-exec is closed: see hook_ptrace.c. */
+		smp_store_release(&member->flags, (member->flags & ~SWARM_MEMBER_HEREDITARY) |
+						  SWARM_MEMBER_EXECED);
 		if (member->flags & SWARM_MEMBER_SPAWNED)
 			swarm_spawn_execed();
 	}
@@ -205,7 +207,8 @@ static void on_oom(struct task_struct *task)
 		return;
 	rcu_read_lock();
 	member = swarm_member_find(signal);
-	if (member && !swarm_agent_dying(member->agent) && !xchg(&member->oom_killed, 1)) {
+	if (member && !(READ_ONCE(member->flags) & SWARM_MEMBER_EXITED) &&
+	    !swarm_agent_dying(member->agent) && !xchg(&member->oom_killed, 1)) {
 		atomic64_inc(&member->agent->oom_kills);
 		swarm_event_oom(member->agent, task);
 	}
