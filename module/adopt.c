@@ -3,8 +3,6 @@
  * Adoption: a running process becomes a member, as the first of a new agent
  * ("pid" in create) or as one more of an agent that runs (attach).
  */
-#include <linux/bitops.h>
-#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -15,8 +13,6 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/string.h>
-#include <linux/uidgid.h>
-#include <linux/user_namespace.h>
 
 #include "adopt.h"
 #include "agent.h"
@@ -25,6 +21,7 @@
 #include "event.h"
 #include "member.h"
 #include "namespaces.h"
+#include "place.h"
 #include "policy_table.h"
 #include "refuse.h"
 #include "room.h"
@@ -47,41 +44,6 @@ static struct swarm_agent nobody = {
 	.flood.link = LIST_HEAD_INIT(nobody.flood.link),
 };
 
-/* Namespaces */
-
-/* Those that are the same in both, as SWARM_NS_*. */
-static u32 shared(const struct swarm_namespaces *a, const struct swarm_namespaces *b)
-{
-	u32 bits = 0;
-	int i;
-
-	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
-		bits |= a->ids[i] == b->ids[i] ? BIT(i) : 0;
-	return bits;
-}
-
-static const char *name_of_first(u32 namespaces)
-{
-	return swarm_namespace_name(namespaces & -namespaces);
-}
-
-/* Are all the ids of a thread ids of its user namespace? */
-static bool ids_mapped(const struct cred *cred)
-{
-	const kuid_t uids[] = { cred->uid, cred->euid, cred->suid, cred->fsuid };
-	const kgid_t gids[] = { cred->gid, cred->egid, cred->sgid, cred->fsgid };
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(uids); i++)
-		if (!kuid_has_mapping(cred->user_ns, uids[i]) ||
-		    !kgid_has_mapping(cred->user_ns, gids[i]))
-			return false;
-	for (i = 0; i < cred->group_info->ngroups; i++)
-		if (!kgid_has_mapping(cred->user_ns, cred->group_info->gid[i]))
-			return false;
-	return true;
-}
-
 /*
  * For a new agent: the process must be in none of the initial namespaces that the
  * policy names. Threads may differ, so each is looked at.
@@ -97,7 +59,7 @@ static int check_left_initial(struct swarm_agent *agent, const struct swarm_cand
 	swarm_namespaces_of(&init_task, &initial);
 	for_each_thread(leader, thread)
 		if (swarm_namespaces_of(thread, &own))
-			in |= shared(&own, &initial);
+			in |= swarm_namespaces_shared(&own, &initial);
 	rcu_read_unlock();
 	in &= swarm_namespaces_of_policy(agent);
 	if (!in)
@@ -105,147 +67,7 @@ static int check_left_initial(struct swarm_agent *agent, const struct swarm_cand
 	swarm_event_violation(&nobody, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
 	return swarm_refuse(err, -EPERM, candidate->key,
 			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
-			    name_of_first(in));
-}
-
-/* The namespaces of a process, which has none any more once all its threads exit. */
-static bool look_at(const struct swarm_member *member, struct swarm_namespaces *seen,
-		    unsigned int *budget)
-{
-	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID), *thread;
-
-	if (!leader) {
-		--*budget;
-		return false;
-	}
-	for_each_thread(leader, thread) {
-		if (swarm_namespaces_of(thread, seen))
-			return true;
-		if (!--*budget)
-			return false;
-	}
-	return false;
-}
-
-/*
- * The namespaces of the agent's first process, or of the oldest one left. Those ahead of
- * it in the list are exiting, and leave it soon: where they are very many, the caller is
- * to try again, rather than to keep a grace period from ending.
- */
-static int look_at_first(struct swarm_agent *agent, struct swarm_namespaces *seen,
-			 struct swarm_policy_error *err)
-{
-	unsigned int budget = SWARM_LISTED_MAX;
-	struct swarm_member *member;
-	int ret = -ESRCH;
-
-	rcu_read_lock();
-	list_for_each_entry_rcu(member, &agent->members, link) {
-		u32 flags = READ_ONCE(member->flags);
-
-		/* Not in the agent's namespaces, or who knows in which. */
-		if (flags & SWARM_MEMBER_JOINING) {
-			if (!--budget)
-				break;
-			continue;
-		}
-		ret = -EBUSY;
-		if (flags & SWARM_MEMBER_NEWBORN)
-			break;
-		if (look_at(member, seen, &budget)) {
-			ret = 0;
-			break;
-		}
-		if (!budget)
-			break;
-		ret = -ESRCH;
-	}
-	rcu_read_unlock();
-	if (!ret)
-		return 0;
-	if (!budget)
-		return swarm_refuse(err, ret, "id",
-				    "the agent's oldest processes are exiting; try again");
-	return swarm_refuse(err, ret, "id", ret == -EBUSY ?
-			    "the agent's first process is still being born; try again" :
-			    "the agent's last process is exiting");
-}
-
-/*
- * For an agent that runs: of the namespaces that the policy names, the process must
- * be in the very ones that the agent's first process is in; and with a user
- * namespace it must have given up ids from outside, as a birth does.
- */
-static int check_same(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-		      struct task_struct *leader, struct swarm_policy_error *err)
-{
-	u32 required = swarm_namespaces_of_policy(agent);
-	struct swarm_namespaces first, again, own;
-	struct task_struct *thread;
-	bool mapped = true;
-	u32 foreign = 0;
-	int ret;
-
-	ret = look_at_first(agent, &first, err);
-	if (ret)
-		return ret;
-	rcu_read_lock();
-	for_each_thread(leader, thread) {
-		if (!swarm_namespaces_of(thread, &own))
-			continue;
-		foreign |= ~shared(&own, &first);
-		mapped &= ids_mapped(__task_cred(thread));
-	}
-	rcu_read_unlock();
-	/* If they were left meanwhile, others may have come to be at the same addresses. */
-	ret = look_at_first(agent, &again, err);
-	if (ret)
-		return ret;
-	foreign |= ~shared(&first, &again);
-
-	foreign &= required;
-	if (!foreign && (mapped || !(required & SWARM_NS_USER)))
-		return 0;
-	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
-	if (foreign)
-		return swarm_refuse(err, -EPERM, candidate->key,
-				    "the process is not in the agent's %s namespace; enter it first (nsenter)",
-				    name_of_first(foreign));
-	return swarm_refuse(err, -EPERM, candidate->key,
-			    "the process has a user or group id that the agent's user namespace does not map; set its ids first");
-}
-
-/**
- * swarm_joined - is the calling process, which was forked to join its agent, in there?
- * @member: its entry
- *
- * It must be in each of the namespaces that the agent's first process is in, those that
- * the policy does not name too, with none prepared for what it executes or forks; have
- * ids of the agent's if that has a user namespace; and be in the agent's cgroup still.
- * Under rcu_read_lock(), and where locks may sleep.
- *
- * Return: 0; -EPERM where it is not; -ESRCH where the agent has no other process;
- * -EBUSY where that cannot be said now.
- */
-int swarm_joined(const struct swarm_member *member)
-{
-	u32 required = swarm_namespaces_of_policy(member->agent);
-	struct swarm_namespaces first, again, own;
-	struct swarm_policy_error unused;
-	int err;
-
-	err = look_at_first(member->agent, &first, &unused);
-	if (err)
-		return err;
-	if (!swarm_namespaces_of(current, &own) || swarm_namespaces_prepared() ||
-	    !swarm_cgroup_holds(READ_ONCE(member->agent->cgroup), current))
-		return -EPERM;
-	err = look_at_first(member->agent, &again, &unused);
-	if (err)
-		return err;
-	if (shared(&own, &first) != SWARM_NS_ALL || shared(&first, &again) != SWARM_NS_ALL)
-		return -EPERM;
-	return required & SWARM_NS_USER && !ids_mapped(current_cred()) ? -EPERM : 0;
+			    swarm_namespace_name(in & -in));
 }
 
 /* Limits */
@@ -352,7 +174,7 @@ static int check_candidate(const struct swarm_candidate *candidate, struct task_
 
 /* The caller has taken a use of the agent for the process. */
 static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-		      struct task_struct *leader, struct swarm_policy_error *err)
+		      struct task_struct *leader, u32 flags, struct swarm_policy_error *err)
 {
 	struct swarm_member *member = swarm_member_alloc(GFP_KERNEL);
 	int ret;
@@ -378,7 +200,7 @@ static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *c
 				    -ret);
 	}
 	member->agent = agent;
-	member->flags = candidate->after_exec ? SWARM_MEMBER_PENDING : 0;
+	member->flags = flags;
 	ret = swarm_member_add(member, leader);
 	if (ret) {
 		swarm_member_free(member);
@@ -390,14 +212,14 @@ static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *c
 }
 
 static int enrol(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-		 struct task_struct *leader, struct swarm_policy_error *err)
+		 struct task_struct *leader, u32 flags, struct swarm_policy_error *err)
 {
 	int ret = swarm_agent_use(agent, SWARM_RUNNING);
 
 	if (ret)
 		return swarm_refuse(err, ret, "",
 				    "the agent is being destroyed, or the module unloaded");
-	ret = enrol_used(agent, candidate, leader, err);
+	ret = enrol_used(agent, candidate, leader, flags, err);
 	if (ret)
 		swarm_agent_unuse(agent);
 	return ret;
@@ -468,10 +290,12 @@ static struct task_struct *process_of(const struct swarm_candidate *candidate,
 static int adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		 struct task_struct *leader, struct swarm_policy_error *err)
 {
+	u32 flags = candidate->after_exec ? SWARM_MEMBER_PENDING : 0;
+
 	return check_candidate(candidate, leader, err) ?:
 	       check_left_initial(agent, candidate, leader, err) ?:
 	       check_limits(agent, candidate, leader, err) ?:
-	       enrol(agent, candidate, leader, err);
+	       enrol(agent, candidate, leader, flags, err);
 }
 
 /**
@@ -509,10 +333,11 @@ int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candida
 static int attach(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		  struct task_struct *leader, struct swarm_policy_error *err)
 {
+	u32 flags = candidate->after_exec ? SWARM_MEMBER_PENDING | SWARM_MEMBER_ATTACHED : 0;
 	int ret = check_candidate(candidate, leader, err) ?:
-		  check_same(agent, candidate, leader, err) ?:
+		  swarm_place_attached(agent, candidate, leader, err) ?:
 		  check_limits(agent, candidate, leader, err) ?:
-		  enrol(agent, candidate, leader, err);
+		  enrol(agent, candidate, leader, flags, err);
 
 	if (ret)
 		return ret;

@@ -9,7 +9,6 @@
 
 struct pid;
 struct swarm_agent;
-struct swarm_member;
 struct task_struct;
 
 /**
@@ -32,7 +31,6 @@ int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candida
 		struct swarm_policy_error *err);
 int swarm_attach(u64 id, const struct swarm_candidate *candidate,
 		 struct swarm_policy_error *err);
-int swarm_joined(const struct swarm_member *member);
 u64 swarm_memory_of(struct task_struct *leader);
 
 #endif

@@ -15,12 +15,13 @@
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 
-#include "adopt.h"
 #include "agent.h"
 #include "exec_paths.h"
 #include "hooks.h"
 #include "member.h"
+#include "place.h"
 #include "policy_table.h"
 
 static enum swarm_outcome tell(const struct swarm_member *member, enum swarm_action action,
@@ -56,26 +57,49 @@ static noinline enum swarm_listed find(const struct swarm_exec_paths *paths,
 }
 
 /*
- * A process that was forked to join an agent executes a program: in the agent's
- * namespaces and with its ids, or not at all. Looking takes locks that may sleep.
+ * A process that was forked to join an agent, or attached to it with after_exec, executes
+ * a program: where the agent is, or not at all. Looking takes locks that may sleep, so
+ * this is a stub. The call then starts anew, and is let pass if the thread is still where
+ * it was seen: the handler of a signal may run in between, or the call fail.
  */
-static noinline unsigned long decide_joining(struct swarm_member *member)
+static noinline long look_at_place(void)
 {
+	struct swarm_member *member;
 	enum swarm_outcome outcome;
 	int err;
 
 	rcu_read_lock();
-	swarm_hook_leave();
-	err = swarm_joined(member);
-	swarm_hook_enter();
+	/* The calling process is a member until it exits. */
+	member = swarm_member_find(current->signal);
 	rcu_read_unlock();
-	if (!err)
-		return SWARM_PASS;
-	if (err == -EBUSY)
-		return swarm_verdict_restart();
-	outcome = swarm_outcome(SWARM_KILL);
-	swarm_event_violation(member->agent, SWARM_KIND_ADOPT, SWARM_KILL, outcome);
-	return swarm_verdict(outcome);
+	for (;;) {
+		err = swarm_place_executing(member);
+		if (err != -EBUSY)
+			break;
+		schedule_timeout_interruptible(1);
+		if (signal_pending(current))
+			return swarm_stub_restart();
+	}
+	if (err) {
+		outcome = swarm_outcome(SWARM_KILL);
+		swarm_event_violation(member->agent, SWARM_KIND_ADOPT, SWARM_KILL, outcome);
+		if (outcome == SWARM_DONE_KILL)
+			return swarm_stub_kill();
+	}
+	member->place = swarm_place_mark();
+	return swarm_stub_restart();
+}
+
+/* Has the calling thread been here before, and been seen to be where it is? */
+static bool seen_in_place(struct swarm_member *member, const struct ftrace_ops *ops)
+{
+	unsigned long place = member->place;
+
+	member->place = 0;
+	if (place != swarm_place_mark())
+		return false;
+	swarm_uncount_run(ops);
+	return true;
 }
 
 /* Has the execve under way been decided on by this policy so far? */
@@ -110,13 +134,9 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 
 	if (!member)
 		return SWARM_PASS;
-	if (unlikely(member->flags & SWARM_MEMBER_JOINING) && first && !check) {
-		verdict = decide_joining(member);
-		if (verdict == swarm_verdict_restart())
-			swarm_uncount_run(ops);
-		if (verdict != SWARM_PASS)
-			return verdict;
-	}
+	if (unlikely(member->flags & SWARM_MEMBER_UNPLACED) && first && !check &&
+	    !seen_in_place(member, ops))
+		return (unsigned long)look_at_place;
 	policy = swarm_policy_of(member->agent);
 	rules = &policy->rules;
 	/* Before anything is counted: a call that starts anew comes by here again. */

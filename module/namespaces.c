@@ -21,6 +21,19 @@ static void set(struct swarm_namespaces *namespaces, u32 bit, const void *id, u3
 }
 
 /**
+ * swarm_namespaces_shared - the namespaces that are the same in both, as SWARM_NS_*
+ */
+u32 swarm_namespaces_shared(const struct swarm_namespaces *a, const struct swarm_namespaces *b)
+{
+	u32 bits = 0;
+	int i;
+
+	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
+		bits |= a->ids[i] == b->ids[i] ? BIT(i) : 0;
+	return bits;
+}
+
+/**
  * swarm_namespaces_of - which namespaces a task is in
  * @namespaces: filled in
  *
@@ -48,22 +61,10 @@ bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *name
 		set(namespaces, SWARM_NS_IPC, own->ipc_ns, own->ipc_ns->ns.inum);
 		set(namespaces, SWARM_NS_CGROUP, own->cgroup_ns, own->cgroup_ns->ns.inum);
 		set(namespaces, SWARM_NS_TIME, own->time_ns, own->time_ns->ns.inum);
+		namespaces->prepared =
+			(own->pid_ns_for_children != pid_ns ? SWARM_NS_PID : 0) |
+			(own->time_ns_for_children != own->time_ns ? SWARM_NS_TIME : 0);
 	}
 	task_unlock(task);
 	return own;
-}
-
-/**
- * swarm_namespaces_prepared - does the calling process enter other ones with its next step?
- *
- * A time namespace that is to be its children's is its own from an execve on, and both
- * that and a pid namespace are those of what it forks.
- */
-bool swarm_namespaces_prepared(void)
-{
-	/* Only the task itself replaces it. */
-	const struct nsproxy *own = current->nsproxy;
-
-	return own->time_ns_for_children != own->time_ns ||
-	       own->pid_ns_for_children != task_active_pid_ns(current);
 }

@@ -16,13 +16,16 @@ struct task_struct;
  * struct swarm_namespaces - the namespaces of a task, by bit of namespace_flags
  * @ids: which; to be compared, never followed
  * @inums: their inode numbers, as in /proc/PID/ns
+ * @prepared: SWARM_NS_PID and SWARM_NS_TIME, where its children get another than its own;
+ *	      what it executes is in that time namespace, too
  */
 struct swarm_namespaces {
 	const void *ids[SWARM_NR_NAMESPACES];
 	u32 inums[SWARM_NR_NAMESPACES];
+	u32 prepared;
 };
 
-bool swarm_namespaces_prepared(void);
+u32 swarm_namespaces_shared(const struct swarm_namespaces *a, const struct swarm_namespaces *b);
 bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *namespaces);
 
 #endif

@@ -34,11 +34,11 @@ export const ATTACH_ERRORS = {
   ESRCH:
     'no such process, or the id of a thread that is not the first of its process; or the agent does not exist, is being destroyed or has no process',
   EBUSY:
-    "the process belongs to an agent already, or is still being forked; cgroup v2 does not move it, for instance because the agent's cgroup was removed; the agent's first process has not been forked yet, or is starting; or more than a thousand of the agent's oldest processes and threads are exiting: try again",
+    "the process belongs to an agent already, or is still being forked; cgroup v2 does not move it, for instance because the agent's cgroup was removed; the agent's first process has not been forked yet, or is starting; or more than a thousand of the agent's oldest processes and threads are exiting or have yet to join it: try again",
   ENOSPC:
     "the process has more memory than `memory_limit` already, or more threads than `pids.max` of the agent's cgroup or of one above leaves room for; see [create](create.md)",
   EPERM:
-    "the process is not in the agent's namespaces, or has an id that they do not map (both count as a violation of the agent); it is process 1 or a kernel thread; or the writer lacks CAP_SYS_ADMIN or belongs to an agent",
+    "the process is not in the agent's namespaces, has prepared others for its children, has an id that they do not map, has another root directory than the agent's process, or a working directory outside that (each counts as a violation of the agent); it is process 1 or a kernel thread; or the writer lacks CAP_SYS_ADMIN or belongs to an agent",
   EINTR: ERRORS.EINTR,
   ENOMEM: ERRORS.ENOMEM,
 } as const satisfies Partial<Record<keyof typeof ERRORS, string>>;
@@ -66,7 +66,7 @@ export const SPAWN_ERRORS = {
   EBUSY:
     "the thread is armed already; another thread is armed for the agent's first process; or the last process of the agent has just exited",
   EPERM:
-    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; for a first process with a user or mount namespace, the thread is chrooted; for one more process, the sysctl `fs.suid_dumpable` is 1, so that the agent could trace it',
+    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; for a first process with a user or mount namespace, the thread is chrooted; for one more process, the sysctl `fs.suid_dumpable` is 1, so that the files of the process in /proc would belong to the agent',
   ENOSPC: 'a limit leaves no room, as for `spawn` in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,

@@ -46,6 +46,12 @@ async function compiled(path: string, arch: Architecture, compiler: Compiler): P
   return { path: join(dir, basename(path, extname(path))), interpreter: '' };
 }
 
+async function compiledC(path: string, arch: Architecture): Promise<Runnable> {
+  const flags = ['-static', '-O2', '-Wall', '-Wextra', '-Werror'];
+  const command = [ARCHITECTURES[arch].cc, ...flags, '-o', '/out/agent', `/src/${basename(path)}`];
+  return compiled(path, arch, { root: await toolRoot(arch), command });
+}
+
 /** Node of Debian 13 does not take the types away by itself yet. */
 async function withoutTypes(path: string): Promise<Runnable> {
   const text = await readFile(path, 'utf8');
@@ -76,11 +82,8 @@ export async function prepareExample(name: string, arch: Architecture): Promise<
       return { path, interpreter: 'python3' };
     case '.ts':
       return withoutTypes(path);
-    case '.c': {
-      const flags = ['-static', '-O2', '-Wall', '-Wextra', '-Werror'];
-      const command = [ARCHITECTURES[arch].cc, ...flags, '-o', '/out/agent', `/src/${name}`];
-      return compiled(path, arch, { root: await toolRoot(arch), command });
-    }
+    case '.c':
+      return compiledC(path, arch);
     case '.go': {
       const command = ['sh', '-c', `go vet /src/${name} && go build -o /out/agent /src/${name}`];
       const env = { GOARCH: arch, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOCACHE: '/tmp/go' };
@@ -89,4 +92,29 @@ export async function prepareExample(name: string, arch: Architecture): Promise<
     default:
       throw new Error(`${name}: no example is written in ${extname(name)}`);
   }
+}
+
+/**
+ * Builds the C program that a page of docs contains as an indented block.
+ * @param page its path below docs
+ * @param first what the program's first line begins with
+ * @param arch of the guest
+ * @throws with the compiler's output if it does not build without a warning.
+ */
+export async function prepareDocumented(page: string, first: string, arch: Architecture): Promise<Runnable> {
+  const lines = (await readFile(join(repository, 'docs', page), 'utf8')).split('\n');
+  const block = lines.slice(lines.findIndex((line) => line.startsWith(`    ${first}`)));
+  const end = block.findIndex((line) => line !== '' && !line.startsWith('    '));
+  const text = block
+    .slice(0, end)
+    .map((line) => line.slice(4))
+    .join('\n');
+  const dir = await cached({
+    kind: 'examples',
+    label: basename(page),
+    key: [text],
+    keep: 2,
+    build: (dir) => writeFile(join(dir, 'agent.c'), text),
+  });
+  return compiledC(join(dir, 'agent.c'), arch);
 }

@@ -1,5 +1,6 @@
 /** /proc/swarm/attach: one more process into an agent that runs. */
 import { join } from 'node:path';
+import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, moduleLog, violationsDuring } from '../support/guest.js';
@@ -319,4 +320,105 @@ test('ATTACH-10: attached while it is destroyed, a process dies or never was a m
   }
   await loaded.unload();
   await reload(loaded);
+});
+
+/** A descriptor 8 of the host's root directory, which the process to attach inherits. */
+const HOST_ROOT = 'exec 8</;';
+
+/** Starts a process in an agent's namespaces by a shell line, whose last command bears the name $NAME. */
+async function enterBy(guest: LoadedGuest, target: number, line: string, before = '') {
+  const name = `entered-${++names}`;
+  const inside = `nsenter --target ${target} --all bash -c ${quoted(`NAME=${name}; ${line}`)}`;
+  await background(guest, `bash -c ${quoted(`${before} ${inside}`)}`);
+  return named(guest, name);
+}
+
+test("ATTACH-13: a process must have the root of the agent's first process, and be in a directory below it", async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded);
+  const waits = 'exec -a $NAME consume wait';
+  for (const [line, before, refused] of [
+    [`mount --rbind / /mnt; chroot /mnt bash -c "${waits}"`, '', true],
+    [`cd -P /proc/self/fd/8; ${waits}`, HOST_ROOT, true],
+    [`cd /usr; ${waits}`, HOST_ROOT, false],
+  ] as const) {
+    const entered = await enterBy(loaded, pid, line, before);
+    const violations = await violationsDuring(loaded, async () => {
+      const { answers } = await loaded.swarm.write(object(id, entered), undefined, 'attach');
+      const expected = refused
+        ? { error: 'EPERM', field: 'pid', message: expect.stringMatching(/another root|outside that root/) }
+        : { id };
+      expect.soft(answers, line).toMatchObject([expected]);
+    });
+    expect.soft(violations, line).toBe(refused ? 1 : 0);
+    await loaded.sh(`kill -9 ${entered}`);
+  }
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('ATTACH-14: a process that has prepared another pid namespace for its children is refused', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded);
+  const entered = await enterBy(loaded, pid, 'unshare --pid bash -c "exec -a $NAME consume wait"');
+  const { answers } = await loaded.swarm.write(object(id, entered), undefined, 'attach');
+  expect(answers).toMatchObject([
+    { error: 'EPERM', message: expect.stringMatching(/prepared another pid namespace/) },
+  ]);
+  await loaded.sh(`kill -9 ${entered}`);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('ATTACH-15: a process that was attached with after_exec, and is elsewhere at its execve, is killed there', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded, { pids_limit: 20 });
+  await loaded.sh('mkfifo -m 666 /run/go');
+  for (const [step, killed] of [
+    ['cd -P /proc/self/fd/8', true],
+    ['echo 0 >&9', true],
+    ['cd /usr', false],
+  ] as const) {
+    await loaded.writeFile('/run/steps', `read go </run/go; ${step}; exec consume wait`);
+    const entered = await enterBy(
+      loaded,
+      pid,
+      'exec -a $NAME bash /run/steps',
+      `${HOST_ROOT} exec 9>/sys/fs/cgroup/cgroup.procs;`,
+    );
+    const text = JSON.stringify({ id, pid: entered, after_exec: true });
+    const violations = await violationsDuring(loaded, async () => {
+      expect(await loaded.swarm.writeAttach(text), step).toEqual([text.length]);
+      await loaded.sh('echo go >/run/go');
+      const program = () => loaded.sh(`cat /proc/${entered}/comm 2>/dev/null || echo gone`);
+      await expect.poll(program, step).toBe(killed ? 'gone' : 'consume');
+    });
+    expect.soft(violations, step).toBe(killed ? 1 : 0);
+    expect.soft((await loaded.swarm.inspect(id)).members, step).toEqual(killed ? [pid] : [pid, entered]);
+  }
+  await loaded.sh('rm /run/go /run/steps');
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+});
+
+test('ATTACH-16: an agent whose oldest processes, over a thousand, have yet to join it is busy', async ({
+  loaded,
+}) => {
+  test.setTimeout(400_000);
+  const { id, pid } = await start(loaded, { namespace_flags: SHARED_PIDS });
+  const [one, two] = [await enter(loaded, pid), await enter(loaded, pid)];
+  await loaded.sh(`join --crowd 1100 ${id} ${pid} none >/tmp/crowd 2>&1 </dev/null & sleep 0.1`);
+  await expect.poll(() => loaded.sh('cat /tmp/crowd'), { timeout: 50_000 }).toContain('gathered');
+  await loaded.swarm.attach(id, one);
+  await loaded.sh(`kill -9 ${pid}; while [ -e /proc/${pid} ]; do sleep 0.1; done`);
+  const { answers } = await loaded.swarm.write(object(id, two), undefined, 'attach');
+  expect(answers).toMatchObject([
+    { error: 'EBUSY', field: 'id', message: expect.stringMatching(/oldest processes .* try again/) },
+  ]);
+  await loaded.swarm.destroy(id);
+  await expectActive(loaded, 0);
+  await loaded.sh(`kill -9 ${two}`);
 });

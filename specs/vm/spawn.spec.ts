@@ -1,6 +1,7 @@
 /** /proc/swarm/spawn: a process for an agent that exists, its first or one more. */
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
+import { prepareDocumented } from '../support/examples.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectActive, SHOW_NAMESPACES } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
@@ -24,21 +25,38 @@ const KILLED = 128 + 9;
 const first = (guest: LoadedGuest, id: number, line: string) =>
   guest.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c ${quoted(line)}`);
 
-/** Starts an agent whose first process waits. */
-async function start(guest: LoadedGuest, request: AgentRequest = {}, program = 'consume wait') {
+/** Starts an agent whose first process waits, by default at once. */
+async function start(
+  guest: LoadedGuest,
+  request: AgentRequest = {},
+  command = '/usr/local/bin/consume wait',
+) {
   const known = new Set((await guest.swarm.agents()).map(({ id }) => id));
   const object = JSON.stringify({ spawn: true, ...request });
-  await background(guest, `launch ${quoted(object)} /usr/local/bin/${program}`);
-  const comm = program.split(' ')[0] ?? '';
+  await background(guest, `launch ${quoted(object)} ${command}`);
   const found = async () => {
     const agent = (await guest.swarm.agents()).find(({ id, pid }) => !known.has(id) && pid > 0);
     const name = agent && (await guest.exec(`cat /proc/${agent.pid}/comm`)).stdout;
-    return name === `${comm}\n` ? agent : undefined;
+    return name === 'consume\n' ? agent : undefined;
   };
   await expect.poll(found).toBeTruthy();
   const { id, pid } = (await found()) ?? { id: 0, pid: 0 };
   return { id, pid };
 }
+
+/** Starts a hostile agent, which says in a file what has come of it. */
+async function startHostile(guest: LoadedGuest, request: AgentRequest, program: string) {
+  const object = JSON.stringify({ spawn: true, ...request });
+  await guest.sh(
+    `setsid launch ${quoted(object)} /usr/local/bin/${program} >/tmp/hostile 2>&1 </dev/null & sleep 0.1`,
+  );
+  await expect.poll(() => guest.sh('cat /tmp/hostile')).toContain('ready');
+  return (await guest.swarm.agents()).at(-1) ?? { id: 0, pid: 0 };
+}
+
+/** An agent that is root outside, too, so that no capability stands between it and a process that joins. */
+const POWERFUL: AgentRequest = { namespace_flags: 0x05, privileged: true };
+const JOIN_POWERFUL = `--ids -1 --enter ${(CLONE.pid + CLONE.mnt).toString(16)}`;
 
 /** Runs a shell line as one more process of an agent, and waits for its end. */
 const join = (guest: LoadedGuest, { id, pid }: { id: number; pid: number }, line: string, options = '') =>
@@ -142,9 +160,9 @@ test('SPAWN-04: one more process is a member, in the cgroup, in the namespaces; 
   expect(events[0]).toMatchObject({ agent: agent.id, by: 'spawn' });
   const after = await loaded.swarm.status();
   expect(after).toEqual({ ...before, violations: before.violations + 1 });
-  // Two that stay, one of which enters the pid namespace late.
+  // Two that stay, one of which enters the pid namespace early.
+  await background(loaded, `join --early 1 ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
   await background(loaded, `join ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
-  await background(loaded, `join --late 1 ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
   await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('3');
   const { members, joining, namespaces } = await loaded.swarm.inspect(agent.id);
   expect(members).toHaveLength(4);
@@ -164,8 +182,8 @@ test('SPAWN-05: a rule on execve counts from the first program that it executes,
     exec_paths: ['/usr/local/bin/', '/bin/sh'],
   });
   // A fork before the execve is the launcher's own affair.
-  const late = await join(loaded, agent, 'echo here; (attempt kill 1); attempt kill 1', '--late 1');
-  expect(late.stdout).toBe('here\n');
+  const joined = await join(loaded, agent, 'echo here; (attempt kill 1); attempt kill 1');
+  expect(joined.stdout).toBe('here\n');
   const unlisted = await loaded.exec(`join ${agent.id} ${agent.pid} /usr/bin/id`);
   expect(unlisted.code, 'not executed').toBe(127);
   await loaded.swarm.destroy(agent.id);
@@ -279,23 +297,131 @@ test('SPAWN-10: limits that leave no room for one more are told at arming', asyn
 test('SPAWN-11: a hostile agent that waits for the process can neither look into it, nor take from it, nor seize it', async ({
   loaded,
 }) => {
-  // Started in the foreground of a shell that keeps what it prints.
-  await loaded.sh(
-    `setsid launch '{"spawn":true}' /usr/local/bin/trap join 3000 >/tmp/trapped 2>&1 </dev/null & sleep 0.1`,
+  for (const [request, options] of [
+    [{}, ''],
+    [{}, '--early 1'],
+    [POWERFUL, JOIN_POWERFUL],
+    [POWERFUL, `--early 1 ${JOIN_POWERFUL}`],
+  ] as const) {
+    const what = `${JSON.stringify(request)} ${options}`;
+    const agent = await startHostile(loaded, request, 'trap join 2000');
+    const ran = await join(loaded, agent, 'echo ran', `${options} --pause 4000`);
+    expect(ran, what).toMatchObject({ code: 0, stdout: 'ran\n' });
+    await expect.poll(() => loaded.sh('cat /tmp/hostile'), { timeout: 60_000 }).toContain('pidfd_getfd');
+    const found = Object.fromEntries(
+      (await loaded.sh('cat /tmp/hostile')).split('\n').map((line) => line.split(' ') as [string, string]),
+    );
+    expect(found, what).toHaveProperty('met');
+    expect(found['stop'], 'signals reach it, and only delay it').toBe('ok');
+    for (const way of ['seize', 'attach', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'])
+      expect.soft(found[way], `${what} ${way}`).toBe('EPERM');
+    // CAP_PERFMON outside reads the environment of any process.
+    for (const way of ['mem', 'fd', 'root', ...(request === POWERFUL ? [] : ['environ'])])
+      expect.soft(found[way], `${what} ${way}`).toMatch(/^(EPERM|EACCES)$/);
+    await expectActive(loaded, 0);
+  }
+});
+
+test('SPAWN-12: neither while it executes nor while it exits does the agent get a descriptor of the process', async ({
+  loaded,
+}) => {
+  test.setTimeout(300_000);
+  for (const [request, options] of [
+    [{}, ''],
+    [POWERFUL, JOIN_POWERFUL],
+  ] as const) {
+    for (const way of ['exec', 'exit']) {
+      const what = `${JSON.stringify(request)} ${way}`;
+      const { id, pid } = await startHostile(loaded, request, `snatch ${way} join 10000`);
+      // Memory takes time to give back, in the middle of an execve and of an exit.
+      await loaded.sh(
+        `until grep -q taken /tmp/hostile; do join --touch 64 --pause 100 ${options} ${id} ${pid} /bin/true; done 2>/dev/null; true`,
+      );
+      expect.soft(await loaded.sh('cat /tmp/hostile'), what).toMatch(/\nready\nmet [1-9]\d* taken 0$/);
+      await expectActive(loaded, 0);
+    }
+  }
+});
+
+test('SPAWN-13: a process that joins has the root of the agent’s first process, and is in a directory below it, or is killed', async ({
+  loaded,
+}) => {
+  await loaded.sh('mount --bind / /mnt');
+  const mounts = `--enter ${(ALL - CLONE.mnt).toString(16)}`;
+  for (const [what, request, command, rows] of [
+    ['mounts of its own', {}, undefined, { '--root /': KILLED, '--cwd /': KILLED, '': 0 }],
+    [
+      'no mounts of its own',
+      { namespace_flags: 0x7b },
+      undefined,
+      {
+        [`${mounts} --root /mnt`]: KILLED,
+        [`${mounts} --root /mnt --cwd /`]: KILLED,
+        [`${mounts} --cwd /root`]: 0,
+      },
+    ],
+    [
+      'a root of its own',
+      {},
+      "/bin/sh -c 'mount --rbind / /mnt && exec chroot /mnt consume wait'",
+      { '--root /': KILLED, '--cwd /': KILLED, '': 0 },
+    ],
+  ] as const) {
+    const agent = await start(loaded, request, command);
+    for (const [options, code] of Object.entries(rows)) {
+      const events = await loaded.swarm.eventsDuring(async () => {
+        const ran = await join(loaded, agent, 'echo ran', options);
+        expect.soft(ran, `${what}: ${options}`).toMatchObject({ code, stdout: code ? '' : 'ran\n' });
+      });
+      const kinds = events.flatMap((event) => (event.event === 'violation' ? [event.kind] : []));
+      expect.soft(kinds, `${what}: ${options}`).toEqual(code ? ['adopt'] : []);
+    }
+    expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ members: [agent.pid], joining: [] });
+    await loaded.swarm.destroy(agent.id);
+    await expectActive(loaded, 0);
+  }
+  await loaded.sh('umount /mnt');
+});
+
+test('SPAWN-14: a directory that is left where the cgroup would be is told; ids of other agents are not skipped for it', async ({
+  loaded,
+}) => {
+  const id = await loaded.swarm.create({ pids_limit: 5 });
+  const left = `/sys/fs/cgroup/swarm/plain/${id}`;
+  await loaded.sh(`mkdir ${left}`);
+  const stranger = await background(loaded, 'consume wait');
+  await loaded.sh(`echo ${stranger} >${left}/cgroup.procs`);
+  for (let round = 0; round < 2; round++) {
+    const { writes, answers } = await loaded.swarm.write(`{"id":${id}}`, undefined, 'spawn');
+    expect(writes).toEqual(['EBUSY']);
+    expect(answers).toMatchObject([
+      { error: 'EBUSY', message: expect.stringMatching(/holds processes; end them first/) },
+    ]);
+  }
+  const next = await loaded.swarm.create({});
+  expect(next).toBe(id + 1);
+  await loaded.sh(`kill -9 ${stranger}; while [ -e /proc/${stranger} ]; do sleep 0.1; done`);
+  expect((await first(loaded, id, 'echo ran')).stdout).toBe('ran\n');
+  await loaded.swarm.destroy(next);
+  await expectActive(loaded, 0);
+});
+
+test('SPAWN-15: the program in docs/abi/spawn.md starts a program as root of an agent, and ends as that does', async ({
+  loaded,
+  stage,
+}) => {
+  const { path } = await prepareDocumented('abi/spawn.md', '/* join ID PID PROGRAM', stage.kernel.arch);
+  await loaded.upload(path, '/root/documented', '755');
+  const agent = await start(loaded);
+  const line = `id -u; echo $(ls /proc/self/fd/ | head -n 3) $(ls /proc/self/fd/7 /proc/self/fd/8 2>/dev/null); ${SHOW_NAMESPACES}; kill -USR1 $$`;
+  const ran = await loaded.exec(
+    `/root/documented ${agent.id} ${agent.pid} /bin/sh -c ${quoted(line)} 7</root 8</usr`,
   );
-  await expect.poll(() => loaded.sh('cat /tmp/trapped')).toContain('ready');
-  const agent = (await loaded.swarm.agents()).at(-1) ?? { id: 0, pid: 0 };
-  const ran = await join(loaded, agent, 'echo ran', '--pause 5000');
-  expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' });
-  await expect.poll(() => loaded.sh('cat /tmp/trapped'), { timeout: 60_000 }).toContain('pidfd_getfd');
-  const found = Object.fromEntries(
-    (await loaded.sh('cat /tmp/trapped')).split('\n').map((line) => line.split(' ') as [string, string]),
+  const inside = await loaded.sh(
+    `for n in pid net mnt uts ipc user cgroup time; do readlink /proc/${agent.pid}/ns/$n; done`,
   );
-  expect(found).toHaveProperty('met');
-  expect(found['stop'], 'signals reach it, and only delay it').toBe('ok');
-  for (const way of ['seize', 'attach', 'process_vm_readv', 'process_vm_writev', 'pidfd_getfd'])
-    expect.soft(found[way], way).toBe('EPERM');
-  for (const way of ['mem', 'fd', 'root', 'environ'])
-    expect.soft(found[way], way).toMatch(/^(EPERM|EACCES)$/);
+  expect(ran.stdout.trim().split('\n')).toEqual(['0', '0 1 2', ...inside.split('\n')]);
+  expect(ran.code).toBe(128 + 10);
+  await loaded.swarm.destroy(agent.id);
   await expectActive(loaded, 0);
 });

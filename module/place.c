@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * Where a process is that comes to an agent that runs: whether that is where the agent
+ * is. What counts is where the agent's first process is, or the oldest one left.
+ *
+ * All of this takes locks that may sleep on a real-time kernel: no hook does it.
+ */
+#include <linux/bitops.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/errno.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/kernel.h>
+#include <linux/mount.h>
+#include <linux/path.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
+
+#include "adopt.h"
+#include "agent.h"
+#include "cgroup.h"
+#include "event.h"
+#include "member.h"
+#include "namespaces.h"
+#include "place.h"
+#include "policy_table.h"
+#include "refuse.h"
+
+/**
+ * struct place - where a process is
+ * @namespaces: its namespaces
+ * @root: its root directory, with a reference
+ */
+struct place {
+	struct swarm_namespaces namespaces;
+	struct path root;
+};
+
+static const char *name_of_first(u32 namespaces)
+{
+	return swarm_namespace_name(namespaces & -namespaces);
+}
+
+/* Are all the ids of a thread ids of its user namespace? */
+static bool ids_mapped(const struct cred *cred)
+{
+	const kuid_t uids[] = { cred->uid, cred->euid, cred->suid, cred->fsuid };
+	const kgid_t gids[] = { cred->gid, cred->egid, cred->sgid, cred->fsgid };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(uids); i++)
+		if (!kuid_has_mapping(cred->user_ns, uids[i]) ||
+		    !kgid_has_mapping(cred->user_ns, gids[i]))
+			return false;
+	for (i = 0; i < cred->group_info->ngroups; i++)
+		if (!kgid_has_mapping(cred->user_ns, cred->group_info->gid[i]))
+			return false;
+	return true;
+}
+
+/* Directories */
+
+/*
+ * The root and the working directory of a process's threads, which need not share them:
+ * the @nr-th pair, where those who share the first thread's have one. Both get a
+ * reference. Return: false where there are no more.
+ */
+static bool directories_of(struct task_struct *leader, unsigned int nr, struct path *root,
+			   struct path *pwd)
+{
+	const struct fs_struct *first = NULL;
+	struct task_struct *thread;
+	bool found = false;
+
+	rcu_read_lock();
+	for_each_thread(leader, thread) {
+		struct fs_struct *fs;
+
+		task_lock(thread);
+		fs = thread->fs;
+		if (fs && fs != first) {
+			first = first ?: fs;
+			found = !nr--;
+		}
+		if (found) {
+			get_fs_root(fs, root);
+			get_fs_pwd(fs, pwd);
+		}
+		task_unlock(thread);
+		if (found)
+			break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/* Are these the root, and something below it? Puts both. */
+static bool within(struct path *own, struct path *pwd, const struct path *root)
+{
+	bool is_within = path_equal(own, root) && path_is_under(pwd, root);
+
+	path_put(pwd);
+	path_put(own);
+	return is_within;
+}
+
+static bool all_within(struct task_struct *leader, const struct path *root)
+{
+	struct path own, pwd;
+	unsigned int nr;
+
+	for (nr = 0; directories_of(leader, nr, &own, &pwd); nr++) {
+		if (!within(&own, &pwd, root))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+static bool current_within(const struct path *root)
+{
+	struct path own, pwd;
+
+	get_fs_root(current->fs, &own);
+	get_fs_pwd(current->fs, &pwd);
+	return within(&own, &pwd, root);
+}
+
+/* The agent's place */
+
+/* That of a thread, which has none any more once it exits. Under rcu_read_lock(). */
+static bool look_at_thread(struct task_struct *thread, struct place *seen)
+{
+	struct fs_struct *fs;
+
+	if (!swarm_namespaces_of(thread, &seen->namespaces))
+		return false;
+	task_lock(thread);
+	fs = thread->fs;
+	if (fs)
+		get_fs_root(fs, &seen->root);
+	task_unlock(thread);
+	return fs;
+}
+
+static bool look_at(const struct swarm_member *member, struct place *seen, unsigned int *budget)
+{
+	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID), *thread;
+
+	if (!leader) {
+		--*budget;
+		return false;
+	}
+	for_each_thread(leader, thread) {
+		if (look_at_thread(thread, seen))
+			return true;
+		if (!--*budget)
+			return false;
+	}
+	return false;
+}
+
+/*
+ * The place of the agent's first process, or of the oldest one left; the caller puts its
+ * root. Those ahead of it in the list are about to join or exiting, and leave it soon:
+ * where they are very many, the caller is to try again, rather than to keep a grace
+ * period from ending.
+ */
+static int look_at_first(struct swarm_agent *agent, struct place *seen,
+			 struct swarm_policy_error *err)
+{
+	unsigned int budget = SWARM_LISTED_MAX;
+	struct swarm_member *member;
+	int ret = -ESRCH;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		u32 flags = READ_ONCE(member->flags);
+
+		if (flags & SWARM_MEMBER_UNPLACED) {
+			--budget;
+		} else if (flags & SWARM_MEMBER_NEWBORN) {
+			ret = -EBUSY;
+			break;
+		} else if (look_at(member, seen, &budget)) {
+			ret = 0;
+			break;
+		}
+		if (!budget) {
+			ret = -EBUSY;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	if (!ret)
+		return 0;
+	if (!budget)
+		return swarm_refuse(err, ret, "id",
+				    "the agent's oldest processes are exiting or have yet to join it; try again");
+	return swarm_refuse(err, ret, "id", ret == -EBUSY ?
+			    "the agent's first process is still being born; try again" :
+			    "the agent has no process to compare with: the last one is exiting, or has yet to join it");
+}
+
+/*
+ * Is the agent where it was? If namespaces were left meanwhile, others may have come to
+ * be at the same addresses.
+ */
+static int look_again(struct swarm_agent *agent, const struct place *first, bool *same,
+		      struct swarm_policy_error *err)
+{
+	struct place again;
+	int ret = look_at_first(agent, &again, err);
+
+	if (ret)
+		return ret;
+	*same = swarm_namespaces_shared(&first->namespaces, &again.namespaces) ==
+		SWARM_NS_ALL &&
+		path_equal(&first->root, &again.root);
+	path_put(&again.root);
+	return 0;
+}
+
+/**
+ * struct difference - in what a process is elsewhere than its agent
+ * @foreign: namespaces that it is not in, as SWARM_NS_*
+ * @prepared: others that it has prepared for what it executes or forks
+ * @unmapped: has it ids that its user namespace does not map?
+ * @outside: is its root another, or its working directory outside of that?
+ */
+struct difference {
+	u32 foreign;
+	u32 prepared;
+	bool unmapped;
+	bool outside;
+};
+
+/* Under rcu_read_lock(). */
+static void compare_thread(struct task_struct *thread, const struct place *first,
+			   struct difference *found)
+{
+	struct swarm_namespaces own;
+
+	if (!swarm_namespaces_of(thread, &own))
+		return;
+	found->foreign |= SWARM_NS_ALL & ~swarm_namespaces_shared(&own, &first->namespaces);
+	found->prepared |= own.prepared;
+	found->unmapped |= !ids_mapped(__task_cred(thread));
+}
+
+/* A process, or the calling thread, which alone outlives its execve. */
+static void compare(struct task_struct *leader, const struct place *first,
+		    struct difference *found)
+{
+	struct task_struct *thread;
+
+	*found = (struct difference){};
+	rcu_read_lock();
+	if (!leader)
+		compare_thread(current, first, found);
+	else
+		for_each_thread(leader, thread)
+			compare_thread(thread, first, found);
+	rcu_read_unlock();
+	found->outside = leader ? !all_within(leader, &first->root) :
+				  !current_within(&first->root);
+}
+
+/*
+ * Where a process differs from its agent's first, of the namespaces that are @required;
+ * without @leader, where the calling thread does.
+ */
+static int find_difference(struct swarm_agent *agent, struct task_struct *leader, u32 required,
+			   struct difference *found, struct swarm_policy_error *err)
+{
+	struct place first;
+	bool same = false;
+	int ret;
+
+	ret = look_at_first(agent, &first, err);
+	if (ret)
+		return ret;
+	compare(leader, &first, found);
+	ret = look_again(agent, &first, &same, err);
+	path_put(&first.root);
+	if (ret)
+		return ret;
+	if (!same)
+		return swarm_refuse(err, -EBUSY, "id",
+				    "the agent's first process has just entered other namespaces, or changed its root; try again");
+	found->foreign &= required;
+	found->prepared &= required;
+	found->unmapped &= !!(swarm_namespaces_of_policy(agent) & SWARM_NS_USER);
+	return 0;
+}
+
+static bool differs(const struct difference *found)
+{
+	return found->foreign || found->prepared || found->unmapped || found->outside;
+}
+
+/**
+ * swarm_place_attached - may a process be attached to an agent that runs, by where it is?
+ * @agent: the caller holds a use
+ * @candidate: the process
+ * @leader: its first thread, which the caller holds
+ * @err: filled after an error
+ *
+ * Each of its threads must be in those of the agent's namespaces that the policy names,
+ * with none other prepared for what it forks; have no ids but the agent's if that has a
+ * user namespace; and have the agent's root, with its working directory below that.
+ *
+ * Return: 0; -EPERM where it is not, which is a violation; -ESRCH where the agent has no
+ * process to compare with; -EBUSY where that cannot be said now.
+ */
+int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+			 struct task_struct *leader, struct swarm_policy_error *err)
+{
+	u32 required = swarm_namespaces_of_policy(agent);
+	struct difference found;
+	int ret = find_difference(agent, leader, required, &found, err);
+
+	if (ret || !differs(&found))
+		return ret;
+	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
+	if (found.foreign)
+		return swarm_refuse(err, -EPERM, candidate->key,
+				    "the process is not in the agent's %s namespace; enter it first (nsenter)",
+				    name_of_first(found.foreign));
+	if (found.prepared)
+		return swarm_refuse(err, -EPERM, candidate->key,
+				    "the process has prepared another %s namespace for its children; attach one that has not",
+				    name_of_first(found.prepared));
+	if (found.unmapped)
+		return swarm_refuse(err, -EPERM, candidate->key,
+				    "the process has a user or group id that the agent's user namespace does not map; set its ids first");
+	return swarm_refuse(err, -EPERM, candidate->key,
+			    "the process has another root than the agent's first process, or its working directory is outside that root; change them first");
+}
+
+/**
+ * swarm_place_executing - may the calling thread execute a program, by where it is?
+ * @member: its process's entry, SWARM_MEMBER_UNPLACED
+ *
+ * One that was forked to join its agent must be in each of the namespaces that the
+ * agent's first process is in, those that the policy does not name too; one that was
+ * attached, in those that it names. For both, as swarm_place_attached(), and they must be
+ * in the agent's cgroup still.
+ *
+ * Return: 0; -EPERM where it may not; -ESRCH where the agent has no other process;
+ * -EBUSY where that cannot be said now.
+ */
+int swarm_place_executing(const struct swarm_member *member)
+{
+	struct swarm_agent *agent = member->agent;
+	struct swarm_policy_error unused;
+	struct difference found;
+	bool in_cgroup;
+	u32 required;
+	int ret;
+
+	required = member->flags & SWARM_MEMBER_JOINING ?
+		SWARM_NS_ALL : swarm_namespaces_of_policy(agent);
+	ret = find_difference(agent, NULL, required, &found, &unused);
+	if (ret)
+		return ret;
+	rcu_read_lock();
+	in_cgroup = swarm_cgroup_holds(READ_ONCE(agent->cgroup), current);
+	rcu_read_unlock();
+	return differs(&found) || !in_cgroup ? -EPERM : 0;
+}
+
+/**
+ * swarm_place_mark - a number that changes as the calling thread goes elsewhere
+ *
+ * Made of what is replaced then, none of which is followed. Never sleeps.
+ *
+ * Return: the number, which is not 0.
+ */
+unsigned long swarm_place_mark(void)
+{
+	const struct fs_struct *fs = current->fs;
+	const void *const parts[] = {
+		current, current->nsproxy, current_cred(), rcu_access_pointer(current->cgroups),
+		READ_ONCE(fs->root.mnt), READ_ONCE(fs->root.dentry),
+		READ_ONCE(fs->pwd.mnt), READ_ONCE(fs->pwd.dentry),
+	};
+	unsigned long mark = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++)
+		mark = (mark + (unsigned long)parts[i]) * SWARM_MEMBER_HASH;
+	return mark | 1;
+}
