@@ -464,6 +464,21 @@ void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin orig
 }
 
 /**
+ * swarm_event_fork_failed - an armed thread, the calling one, has forked in vain; it stays armed
+ * @err: what its fork returns, a negative errno
+ */
+void swarm_event_fork_failed(const struct swarm_agent *agent, int err)
+{
+	struct swarm_event *event;
+
+	event = begin_event(SWARM_EVENT_FORK_FAILED, SWARM_SHARE_LIFE, agent->id);
+	event->error = -err;
+	set_process(event, task_tgid(current));
+	end_event(SWARM_SHARE_LIFE);
+	swarm_dbg("agent %llu: a fork for it failed with %d\n", agent->id, err);
+}
+
+/**
  * swarm_event_stillborn - a birth failed and its process was killed unrun
  *
  * For the log; the event is that of the agent's end, which tells of the step.

@@ -44,7 +44,7 @@ struct task_struct;
  * @access: the same; SWARM_ACC_*
  * @count: destroyed: how many violations there were; suppressed: how many were not told;
  *	   updated: bits, enum swarm_update_key
- * @error: destroyed: errno of the birth's step that failed
+ * @error: destroyed: errno of the birth's step that failed; fork_failed: what it returned
  * @status: destroyed: of its first process, as wait(2) has it
  * @comm: the process's name, not NUL-terminated when it is full
  * @audited: destroyed: how many calls were audited or only reported
@@ -161,6 +161,7 @@ extern wait_queue_head_t swarm_event_waiters;
 void swarm_event_created(const struct swarm_agent *agent);
 void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin origin,
 			 struct pid *pid);
+void swarm_event_fork_failed(const struct swarm_agent *agent, int err);
 void swarm_event_stillborn(const struct swarm_agent *agent);
 void swarm_event_destroyed(struct swarm_agent *agent, const struct swarm_usage *usage);
 void swarm_event_updated(const struct swarm_agent *agent, u32 keys);

@@ -13,6 +13,7 @@
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
+#include "spawn.h"
 
 /* A child outside its parent's namespaces or cgroup. */
 #define SEPARATING	(SWARM_CLONE_NEW_ALL | CLONE_INTO_CGROUP)
@@ -28,9 +29,11 @@ static noinline long disarm_canceled(void)
 }
 
 /* An armed thread forks: its child is to join an agent that runs. */
-static unsigned long launch_joining(const struct swarm_agent *agent,
+static unsigned long launch_joining(struct swarm_member *reservation,
 				    const struct kernel_clone_args *args)
 {
+	const struct swarm_agent *agent = reservation->agent;
+
 	/* Nobody whose namespaces it could enter. What comes later, its execve sees. */
 	if (unlikely(!READ_ONCE(agent->nr_members)))
 		return (unsigned long)disarm_canceled;
@@ -39,11 +42,12 @@ static unsigned long launch_joining(const struct swarm_agent *agent,
 				    agent->id, args->flags);
 		return swarm_verdict_einval();
 	}
+	swarm_spawn_forks(reservation);
 	return SWARM_PASS;
 }
 
 /* An armed thread forks: its child becomes the first process of an agent. */
-static unsigned long launch(const struct swarm_member *reservation,
+static unsigned long launch(struct swarm_member *reservation,
 			    struct kernel_clone_args *args)
 {
 	const struct swarm_agent *agent = reservation->agent;
@@ -55,7 +59,7 @@ static unsigned long launch(const struct swarm_member *reservation,
 	if (unlikely(swarm_agent_dying(agent)))
 		return (unsigned long)disarm_canceled;
 	if (reservation->flags & SWARM_MEMBER_JOINING)
-		return launch_joining(agent, args);
+		return launch_joining(reservation, args);
 	if (args->flags & CONTRADICTING ||
 	    (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))) {
 		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers, semaphores or an I/O context with its launcher\n",
@@ -64,6 +68,7 @@ static unsigned long launch(const struct swarm_member *reservation,
 	}
 	/* The cgroup namespace is made by the birth, once the cgroup is joined. */
 	args->flags |= swarm_clone_flags(namespaces & ~SWARM_NS_CGROUP);
+	swarm_spawn_forks(reservation);
 	return SWARM_PASS;
 }
 

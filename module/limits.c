@@ -63,15 +63,24 @@ static const enum ucount_type counts[SWARM_NR_NAMESPACES] = {
 /* What a session keyring takes of its owner's quota: its name, "_ses". */
 #define KEYRING_BYTES	5
 
-static long value_of(enum source which)
+/* Return: 0; a negative errno where the kernel has none, or it cannot be read. */
+static int read_value(enum source which, long *value)
 {
 	char text[24];
+	ssize_t length;
+
+	if (!sources[which])
+		return -ENOENT;
+	length = swarm_read(sources[which], text, sizeof(text));
+	return length < 0 ? length : kstrtol(text, 10, value);
+}
+
+/* What cannot be read is no limit: the fork itself will meet it. */
+static long value_of(enum source which)
+{
 	long value;
 
-	if (!sources[which] || swarm_read(sources[which], text, sizeof(text)) < 0 ||
-	    kstrtol(text, 10, &value))
-		return LONG_MAX;
-	return value;
+	return read_value(which, &value) ? LONG_MAX : value;
 }
 
 /*
@@ -233,8 +242,11 @@ int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error 
  */
 static int check_dumpable(struct swarm_policy_error *err)
 {
-	long value = value_of(SUID_DUMPABLE);
+	long value;
+	int ret = read_value(SUID_DUMPABLE, &value);
 
+	if (ret)
+		return swarm_refuse(err, ret, "", "the sysctl fs.suid_dumpable cannot be read");
 	if (value == 0 || value == 2)
 		return 0;
 	return swarm_refuse(err, -EPERM, "",

@@ -430,6 +430,8 @@ static void drop_reserved(struct swarm_member *member)
 	struct swarm_agent *agent = member->agent;
 	bool armed = member->flags & SWARM_MEMBER_SPAWNED;
 
+	if (armed)
+		kfree(member->watch);
 	swarm_member_free(member);
 	/* An armed thread holds a use; a member about to fork relies on its own. */
 	if (armed)

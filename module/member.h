@@ -16,6 +16,7 @@
 struct pid;
 struct signal_struct;
 struct swarm_agent;
+struct swarm_watch;
 
 /* Born by "spawn", as opposed to forked by a member or adopted. */
 #define SWARM_MEMBER_SPAWNED	0x1
@@ -71,6 +72,8 @@ enum swarm_exec {
  * @agent: its agent, which outlives it
  * @link: entry of the agent's members, oldest first
  * @nr: how many had joined the agent before it
+ * @watch: of an armed thread's, what it is to do on its way back from its fork; NULL
+ *	   while it is at that, and where the kernel offers no such thing (spawn.c)
  * @pid: its thread group's id
  * @task: the thread that reserved the entry for its next fork; a key as well. Of a
  *	  process that has exited, its last thread, held (track.c).
@@ -97,7 +100,10 @@ struct swarm_member {
 	const struct signal_struct *signal;
 	struct swarm_agent *agent;
 	struct list_head link;
-	u64 nr;
+	union {
+		u64 nr;
+		struct swarm_watch *watch;
+	};
 	struct pid *pid;
 	union {
 		struct task_struct *task;

@@ -197,6 +197,10 @@ static void put_event(struct seq_buf *out, const struct swarm_event *event)
 		put_process(out, event);
 		put_comm(out, event);
 		break;
+	case SWARM_EVENT_FORK_FAILED:
+		put_process(out, event);
+		seq_buf_printf(out, ",\"error\":\"%s\"", swarm_errno_name(-(int)event->error));
+		break;
 	case SWARM_EVENT_UPDATED:
 		put_updated(out, event);
 		break;

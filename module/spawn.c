@@ -13,10 +13,13 @@
 #include <linux/errno.h>
 #include <linux/fs_struct.h>
 #include <linux/mount.h>
+#include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
 #include <linux/user_namespace.h>
 
 #include "agent.h"
@@ -112,6 +115,88 @@ int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
 	return 0;
 }
 
+/*
+ * An armed thread on its way back from its fork
+ *
+ * Nothing tells of a kernel_clone() that fails. So a thread that passes its hook while it
+ * is armed is given something to do before it returns to user space: if it is armed
+ * still, its fork has failed. On kernels without task_work_add nobody is told.
+ */
+
+/**
+ * struct swarm_watch - what such a thread does
+ * @work: its work
+ */
+struct swarm_watch {
+	struct callback_head work;
+};
+
+#ifdef SWARM_BIRTH_BY_TASK_WORK
+/* A call that starts anew has not failed yet. */
+static bool starts_anew(long err)
+{
+	return err <= -ERESTARTSYS;
+}
+
+static void back_from_fork(struct callback_head *work)
+{
+	struct swarm_watch *watch = container_of(work, struct swarm_watch, work);
+	struct swarm_member *reservation;
+	long err;
+
+	rcu_read_lock();
+	/* The calling thread's own, which nobody else takes. */
+	reservation = swarm_reserved_find(current);
+	rcu_read_unlock();
+	if (reservation && reservation->flags & SWARM_MEMBER_SPAWNED && !reservation->watch) {
+		err = syscall_get_error(current, task_pt_regs(current));
+		if (err && !starts_anew(err))
+			swarm_event_fork_failed(reservation->agent, err);
+		reservation->watch = watch;
+	} else {
+		kfree(watch);
+	}
+	/* As in swarm_agent_unuse(): unloading waits for the rest of this. */
+	module_put(THIS_MODULE);
+}
+
+/**
+ * swarm_spawn_forks - an armed thread, the calling one, is about to fork
+ * @reservation: its own
+ *
+ * In a hook, so it never sleeps. The thread's agent holds the module as yet.
+ */
+void swarm_spawn_forks(struct swarm_member *reservation)
+{
+	struct swarm_watch *watch = reservation->watch;
+
+	/* It forks in the place of a call that has not returned: told by that one. */
+	if (!watch)
+		return;
+	init_task_work(&watch->work, back_from_fork);
+	if (task_work_add(current, &watch->work, TWA_RESUME))
+		return;
+	reservation->watch = NULL;
+	__module_get(THIS_MODULE);
+}
+
+static int set_watch(struct swarm_member *member)
+{
+	member->watch = kmalloc(sizeof(*member->watch), GFP_KERNEL_ACCOUNT);
+	return member->watch ? 0 : -ENOMEM;
+}
+#else
+void swarm_spawn_forks(struct swarm_member *reservation)
+{
+}
+
+static int set_watch(struct swarm_member *member)
+{
+	member->watch = NULL;
+	return 0;
+}
+#endif
+
 /* Arm the calling thread, which is not. */
 static int arm(struct swarm_agent *agent, u32 flags, struct swarm_policy_error *err)
 {
@@ -120,9 +205,14 @@ static int arm(struct swarm_agent *agent, u32 flags, struct swarm_policy_error *
 
 	if (!member)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	if (set_watch(member)) {
+		swarm_member_free(member);
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	}
 	ret = flags & SWARM_MEMBER_JOINING ? swarm_agent_use_running(agent) :
 					     swarm_agent_use(agent, SWARM_ARMED);
 	if (ret) {
+		kfree(member->watch);
 		swarm_member_free(member);
 		return swarm_refuse(err, ret, "id", ret == -ESRCH ?
 				    "the agent is being destroyed, or the module unloaded" :

@@ -14,6 +14,7 @@ struct task_struct;
 int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err);
 int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err);
 int swarm_spawn_arm_joining(struct swarm_agent *agent, struct swarm_policy_error *err);
+void swarm_spawn_forks(struct swarm_member *reservation);
 void swarm_spawn_child(struct swarm_member *member, struct task_struct *child);
 void swarm_spawn_execed(void);
 

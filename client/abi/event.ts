@@ -53,6 +53,12 @@ export function events(form: Form) {
       pid,
       by: form.oneOf(namesOf(ORIGINS)).meta({ description: alternatives(ORIGINS) }),
     }),
+    fork_failed: form.object({
+      ...head('fork_failed'),
+      agent,
+      pid,
+      error: z.string().meta({ description: 'the name of the errno that the fork returned' }),
+    }),
     violation: form.object({
       ...head('violation'),
       agent: adopter,
@@ -121,10 +127,11 @@ export function events(form: Form) {
 
 /** Any event that this version knows. */
 export function knownEvent(form: Form) {
-  const { created, spawned, violation, suppressed, oom, updated, destroyed, lost } = events(form);
+  const { created, spawned, fork_failed, violation, suppressed, oom, updated, destroyed, lost } = events(form);
   return z.discriminatedUnion('event', [
     created,
     spawned,
+    fork_failed,
     violation,
     suppressed,
     oom,

@@ -76,9 +76,10 @@ pub const ENDS: [Name; 4] = [c"exit", c"request", c"birth", c"unforked"];
 pub const STATES: [Name; 6] = [c"registered", c"armed", c"running", c"dying", c"gone", c"frozen"];
 
 /// What has happened.
-pub const EVENTS: [Name; 8] = [
+pub const EVENTS: [Name; 9] = [
     c"created",
     c"spawned",
+    c"fork_failed",
     c"violation",
     c"suppressed",
     c"oom",

@@ -2027,6 +2027,7 @@ static void test_names_by_number(void)
 		{ swarm_event_name, SWARM_NR_EVENTS, {
 			[SWARM_EVENT_CREATED] = "created",
 			[SWARM_EVENT_SPAWNED] = "spawned",
+			[SWARM_EVENT_FORK_FAILED] = "fork_failed",
 			[SWARM_EVENT_VIOLATION] = "violation",
 			[SWARM_EVENT_SUPPRESSED] = "suppressed",
 			[SWARM_EVENT_OOM] = "oom",

@@ -84,6 +84,8 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
 }) => {
   const { swarm } = loaded;
   await swarm.destroy(await swarm.create({ name: 'web' }));
+  // CLONE_PIDFD without a place for the descriptor.
+  await swarm.launch({}, ['/bin/true'], { via: 'clone3', first: '1000' });
   await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
   await swarm.run(
     { syscalls: { fork: 'audit', thread: 'audit', execve: 'audit' } },
@@ -132,6 +134,8 @@ test('ABI-16: every event is printed, those that tell of others too, and reports
   await guest.swarm.run({}, `attempt ${Array(20).fill('read /dev/kmsg').join(' -- ')}`);
   await expectActive(guest, 0);
   await guest.swarm.run({ memory_limit: 1 << 25, oom_group: false }, `consume memory ${1 << 26}; true`);
+  await expectActive(guest, 0);
+  await guest.swarm.launch({}, ['/bin/true'], { via: 'clone3', first: '1000' });
   await expectActive(guest, 0);
   const registered = await guest.swarm.create({});
   await guest.swarm.update({ id: registered, pids_limit: 5 });

@@ -22,7 +22,7 @@ const CLONE_VFORK = 0x4000;
 const KILLED = 128 + 9;
 
 /** Starts a first process for an agent that exists, and waits for its end. */
-const first = (guest: LoadedGuest, id: number, line: string) =>
+const begin = (guest: LoadedGuest, id: number, line: string) =>
   guest.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c ${quoted(line)}`);
 
 /** Starts an agent whose first process waits, by default at once. */
@@ -69,7 +69,7 @@ test('SPAWN-01: an agent that is registered gets its first process, in fresh nam
   expect(await loaded.swarm.inspect(id)).toMatchObject({ state: 'registered', cgroup: null, members: [] });
   const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
   const events = await loaded.swarm.eventsDuring(async () => {
-    const ran = await first(loaded, id, `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`);
+    const ran = await begin(loaded, id, `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`);
     expect(ran.stderr).toMatch(new RegExp(`^\\{"id":${id}\\}\npid \\d+\n$`));
     const [pid, uid, cgroup, ...inside] = ran.stdout.split('\n').filter(Boolean);
     expect([pid, uid, cgroup]).toEqual(['1', '0', '0::/']);
@@ -82,6 +82,36 @@ test('SPAWN-01: an agent that is registered gets its first process, in fresh nam
   ]);
 });
 
+test('SPAWN-16: a fork of an armed thread that fails is told with its errno, and the thread stays armed', async ({
+  loaded,
+}) => {
+  const CLONE_PIDFD = 0x1000;
+  // Without a place for the descriptor, behind all that the module looks at.
+  const first = CLONE_PIDFD.toString(16);
+  const known = await loaded.swarm.create({ persist: true });
+  const told = await loaded.swarm.eventsDuring(async () => {
+    const { code } = await loaded.swarm.launch({}, ['/bin/true'], { via: 'clone3', first });
+    expect(code).toBe(0);
+    await expectActive(loaded, 1);
+    // Of one that exists: no room is left in the launcher's own cgroup.
+    await loaded.sh('mkdir /sys/fs/cgroup/tight && echo 1 >/sys/fs/cgroup/tight/pids.max');
+    const tight = `echo $$ >/sys/fs/cgroup/tight/cgroup.procs; exec launch --file spawn '{"id":${known}}' /bin/true`;
+    expect((await loaded.exec(`bash -c ${quoted(tight)}`)).code).toBe(126);
+    await expect.poll(() => loaded.exec('rmdir /sys/fs/cgroup/tight')).toMatchObject({ code: 0 });
+    expect((await begin(loaded, known, 'exit 3')).code).toBe(3);
+  });
+  expect(told).toMatchObject([
+    { event: 'created' },
+    { event: 'fork_failed', agent: known + 1, error: 'EFAULT' },
+    { event: 'spawned', agent: known + 1 },
+    { event: 'destroyed', agent: known + 1, exit: 0 },
+    { event: 'fork_failed', agent: known, error: 'EAGAIN' },
+    { event: 'spawned', agent: known },
+  ]);
+  await loaded.swarm.destroy(known);
+  await expectActive(loaded, 0);
+});
+
 test('SPAWN-02: an agent that persists is run again and again under its id, with its ids and limits', async ({
   loaded,
 }) => {
@@ -89,7 +119,7 @@ test('SPAWN-02: an agent that persists is run again and again under its id, with
   const show = `cat /proc/self/uid_map; ${SHOW_NAMESPACES}`;
   const runs: string[][] = [];
   for (let run = 0; run < 3; run++) {
-    const { code, stdout } = await first(loaded, id, `${show}; exit ${run}`);
+    const { code, stdout } = await begin(loaded, id, `${show}; exit ${run}`);
     expect(code).toBe(run);
     runs.push(stdout.split('\n').filter(Boolean));
     await expect.poll(async () => (await loaded.swarm.inspect(id)).state).toBe('registered');
@@ -401,7 +431,7 @@ test('SPAWN-14: a directory that is left where the cgroup would be is told; ids 
   const next = await loaded.swarm.create({});
   expect(next).toBe(id + 1);
   await loaded.sh(`kill -9 ${stranger}; while [ -e /proc/${stranger} ]; do sleep 0.1; done`);
-  expect((await first(loaded, id, 'echo ran')).stdout).toBe('ran\n');
+  expect((await begin(loaded, id, 'echo ran')).stdout).toBe('ran\n');
   await loaded.swarm.destroy(next);
   await expectActive(loaded, 0);
 });
