@@ -5,7 +5,7 @@ import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js
 import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, expectActive } from '../support/guest.js';
+import { attempts } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { BuiltModule } from '../support/module.js';
@@ -67,7 +67,7 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
   expect(await options(guest)).toBe(before);
   await expectEnforced(guest);
   const running = guest.swarm.run(LIMITED, 'exec consume wait');
-  await expectActive(guest, 1);
+  await expect(guest).toHaveActiveAgents(1);
   const [agent] = await guest.swarm.agents();
   const dir = `${TOP}/system.slice/${UNIT}/plain/${agent?.id ?? 0}`;
   const look = `cat ${dir}/cpu.max ${dir}/pids.max ${dir}/cgroup.procs`;
@@ -102,7 +102,7 @@ test("CGROUP-17: the launcher's scope stopped: an agent with limits goes on, one
     [{}, true],
   ] as const) {
     const running = guest.swarm.run(request, 'exec consume wait', { under });
-    await expectActive(guest, 1);
+    await expect(guest).toHaveActiveAgents(1);
     const [agent] = await guest.swarm.agents();
     await expect.poll(() => guest.sh(`cat /proc/${agent?.pid ?? 0}/comm`)).toBe('consume');
     await guest.sh('systemctl stop session-like.scope');
@@ -111,7 +111,7 @@ test("CGROUP-17: the launcher's scope stopped: an agent with limits goes on, one
       expect((await guest.swarm.agents()).map(({ id }) => id)).toEqual([agent?.id]);
       await guest.swarm.destroy(agent?.id ?? 0);
     }
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
   }
   await guest.sh(`systemctl stop ${UNIT}`);
 });

@@ -5,7 +5,7 @@ import type { LoadedGuest } from './loaded-guest.js';
 import type { BuiltModule } from './module.js';
 import { Stage } from './stage.js';
 
-export { expect } from '../../harness/playwright/expect.js';
+export { expect } from './expect.js';
 
 interface Fixtures {
   /** A guest with the module loaded. */

@@ -1,5 +1,5 @@
 /** Small things that specs share. */
-import { expect } from '@playwright/test';
+import { expect } from './expect.js';
 import { z } from 'zod';
 import { NAMESPACES as NAMES, bitOf, namesOf } from '../../client/abi/names.js';
 import type { Namespace } from '../../client/abi/names.js';
@@ -19,13 +19,6 @@ export const SHOW_NAMESPACES = `for n in ${Object.keys(NAMESPACES).join(' ')}; d
 /** The lines that `attempt` printed: each attempt and its result. */
 export function attempts(stdout: string): string[] {
   return stdout.split('\n').filter(Boolean);
-}
-
-/** Waits until so many agents are active: an agent's end comes a moment after its last process's. */
-export async function expectActive(guest: LoadedGuest, count: number): Promise<void> {
-  await expect
-    .poll(async () => (await guest.swarm.status()).active, { intervals: [50, 100, 200] })
-    .toBe(count);
 }
 
 /** Waits until so many agents have a first process that has been born whole: an active one may have none yet. */

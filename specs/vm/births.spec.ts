@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -82,12 +81,12 @@ printf 123 >&9; wait; cat answers`;
 
 /** No agent, no cgroup, and every range of ids to be had. */
 async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
   await expect
     .poll(async () => (await guest.sh(ARM_THREE)).match(/"id":/g)?.length, { intervals: [100, 500] })
     .toBe(3);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
 }
 
 async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: Stage): Promise<LoadedGuest> {
@@ -144,7 +143,7 @@ for (const held of [
       await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
       const { code, id } = await birth;
       expect(code).toBe(137);
-      await expectActive(guest, 0);
+      await expect(guest).toHaveActiveAgents(0);
       const last = (await guest.swarm.events()).at(-1);
       expect(last).toMatchObject({ event: 'destroyed', agent: id, reason: 'request' });
     });

@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive } from '../support/guest.js';
+import { background } from '../support/guest.js';
 
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';
@@ -134,7 +134,7 @@ test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its 
   const { destroyed } = await loaded.swarm.status();
   expect(await loaded.swarm.destroy(id)).toEqual([`${id}\n`.length]);
   expect((await launcher).code).toBe(128 + 9);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('pgrep -x consume || true')).toBe('');
   expect((await loaded.swarm.status()).destroyed - destroyed).toBe(1);
   await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
@@ -156,7 +156,7 @@ test('ORDER-32: all of very many processes die, those that fork meanwhile and th
   expect((await loaded.swarm.inspect(id)).members.length).toBeGreaterThan(CHILDREN);
   await loaded.swarm.destroy(id);
   expect((await running).code).toBe(128 + 9);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('pgrep -x handed || true; rm /run/many')).toBe('');
 });
 
@@ -172,7 +172,7 @@ test('ORDER-33: an adopted process and its later children die, and nobody else',
   expect(pid).toBe(parent);
   expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/plain/${id}`);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('pgrep -r D,R,S -x consume')).toBe(String(bystander));
   await expect.poll(() => loaded.sh(`ps -o stat= -p ${parent} || true`), 'dead').toMatch(/^(Z.*)?$/);
   await expect.poll(() => loaded.sh(CGROUPS)).toBe('');

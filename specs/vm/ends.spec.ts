@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, hold } from '../support/guest.js';
+import { background, hold } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -26,7 +26,7 @@ function of<T extends SwarmEvent['event']>(event: T, events: readonly SwarmEvent
 async function endOf(guest: LoadedGuest, work: () => Promise<unknown>) {
   const events = await guest.swarm.eventsDuring(async () => {
     await work();
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
   });
   const ends = of('destroyed', events);
   expect(ends).toHaveLength(1);
@@ -286,7 +286,7 @@ async function floodOfVictims(guest: LoadedGuest): Promise<number> {
   for (let birth = 0; birth < BIRTHS; birth++) await guest.swarm.launch({}, ['/bin/true']);
   const { stdout, id } = await greedy;
   expect(stdout).toBe(`${VICTIMS}\n`);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   return id;
 }
 
@@ -372,7 +372,7 @@ test('END-15: inspect tells what a running agent uses, from its cgroup and witho
     const second = (await loaded.swarm.inspect(id)).usage;
     await release();
     await running;
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
     await loaded.sh('rm -f /run/released-*');
     return { first, second };
   };

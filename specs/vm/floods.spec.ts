@@ -2,7 +2,7 @@
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
-import { expectActive, hold } from '../support/guest.js';
+import { hold } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -44,7 +44,7 @@ for (const [how, threads] of [
         await loaded.sh(`launch '${PRIVILEGED}' ${flood(COUNT, threads)} >/dev/null 2>&1`, {
           timeoutMs: 120_000,
         });
-        await expectActive(loaded, 0);
+        await expect(loaded).toHaveActiveAgents(0);
       });
     });
     const last = events.at(-1);
@@ -77,7 +77,7 @@ test('EVENT-15: the sum is told soon after a flood, though the agent lives on an
   expect((await loaded.swarm.events()).at(-1)).toMatchObject({ event: 'suppressed' });
   await release();
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('EVENT-16: a flood overwrites nothing that is told of the life of agents, and what is lost is known', async ({

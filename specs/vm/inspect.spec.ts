@@ -1,6 +1,6 @@
 import { createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
-import { NAMESPACES, expectActive } from '../support/guest.js';
+import { NAMESPACES } from '../support/guest.js';
 
 /** A hundred forks take a while in an emulated guest. */
 const SLOWLY = { timeout: 60_000 };
@@ -101,7 +101,7 @@ test('INSPECT-03: a running agent is told with its members, namespaces, cgroup, 
     );
   await loaded.swarm.destroy(id);
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
@@ -116,7 +116,7 @@ test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
     namespaces: null,
   });
   terminal.close();
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('INSPECT-05: a hundred members are told whole, in pieces of any size', async ({ loaded }) => {

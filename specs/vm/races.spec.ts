@@ -11,7 +11,7 @@ import {
   signals,
   unloadAgainstAll,
 } from '../support/races.js';
-import { background, expectActive } from '../support/guest.js';
+import { background } from '../support/guest.js';
 import { buildTestModules } from '../support/module.js';
 
 test('RACE-01: create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
@@ -82,7 +82,7 @@ test('RACE-17: destroying an agent that sleeps uninterruptibly returns at once, 
   expect((await loaded.exec('rmmod swarm_guard')).code, 'in use').not.toBe(0);
   expect(await loaded.findings()).toEqual([]);
   await loaded.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await state()).toBe('');
   await expectNothingLeft(loaded);
 });

@@ -1,6 +1,6 @@
 /** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive } from '../support/guest.js';
+import { background } from '../support/guest.js';
 
 const SWARM = '/sys/fs/cgroup/swarm';
 const LIMITED = { pids_limit: 20 };
@@ -28,7 +28,7 @@ for (const [cgroup, dir, request] of [
     await loaded.sh(`echo max >${dir}/pids.max`);
     const [agent] = await loaded.swarm.agents();
     await loaded.swarm.destroy(agent?.id ?? 0);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }
 
@@ -42,7 +42,7 @@ test('LIMIT-08: a birth that is beyond pids.max of a cgroup above when it comes 
     );
     await loaded.sh(`echo 0 >${SWARM}/pids.max; dmesg -C`);
     expect(await terminal.type('/bin/touch /tmp/ran; echo $?')).toMatch(/\b137$/);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   await loaded.sh(`echo max >${SWARM}/pids.max`);
   expect(events.at(-1)).toMatchObject({
@@ -75,6 +75,6 @@ for (const [file, value, cgroup] of [
       expect.stringMatching(`"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, `),
     ]);
     expect((await loaded.swarm.run(LIMITED, 'true')).code).toBe(0);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }

@@ -2,7 +2,7 @@
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive, SHOW_NAMESPACES } from '../support/guest.js';
+import { attempts, background, SHOW_NAMESPACES } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Every namespace that a default agent has, as CLONE_NEW*. */
@@ -56,7 +56,7 @@ test('SPAWN-01: an agent that is registered gets its first process, in fresh nam
     const [pid, uid, cgroup, ...inside] = ran.stdout.split('\n').filter(Boolean);
     expect([pid, uid, cgroup]).toEqual(['1', '0', '0::/']);
     expect(inside.filter((each) => outside.includes(each))).toEqual([expect.stringMatching(/^time:/)]);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   expect(events).toMatchObject([
     { event: 'spawned', agent: id, by: 'spawn' },
@@ -84,7 +84,7 @@ test('SPAWN-02: an agent that persists is run again and again under its id, with
   for (const [, ...inside] of runs)
     expect(inside.filter((each) => outside.includes(each))).toEqual([expect.stringMatching(/^time:/)]);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-03: what cannot be armed has an answer that says why, and leaves the agent as it was', async ({
@@ -114,7 +114,7 @@ test('SPAWN-03: what cannot be armed has an answer that says why, and leaves the
   );
   expect(twice.stderr).toContain(`{"id":${id}}`);
   expect(twice.stderr).toMatch(/"error":"EBUSY","field":"id","offset":0,"message":"a thread is armed for/);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-04: one more process is a member, in the cgroup, in the namespaces; rules count; it ends with the agent', async ({
@@ -152,7 +152,7 @@ test('SPAWN-04: one more process is a member, in the cgroup, in the namespaces; 
   expect(joining, 'the one between, which only waits for its child').toHaveLength(1);
   expect(`pid:[${namespaces?.pid ?? 0}]`).toBe(inside[0]);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('pgrep -x "consume|join" || true')).toBe('');
 });
 
@@ -169,7 +169,7 @@ test('SPAWN-05: a rule on execve counts from the first program that it executes,
   const unlisted = await loaded.exec(`join ${agent.id} ${agent.pid} /usr/bin/id`);
   expect(unlisted.code, 'not executed').toBe(127);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-06: a process that is not in each of the agent’s namespaces, with its ids, is killed at its execve', async ({
@@ -203,7 +203,7 @@ test('SPAWN-06: a process that is not in each of the agent’s namespaces, with 
   expect((await join(loaded, agent, 'echo ran')).stdout, 'all of them').toBe('ran\n');
   expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ members: [agent.pid], joining: [] });
   await loaded.swarm.destroy(agent.id, other.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
@@ -223,7 +223,7 @@ test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails
     expect.soft(stdout, what).toBe('ran\n');
   }
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-08: an agent that ends while a thread is armed to join it: the fork fails with ECANCELED', async ({
@@ -245,7 +245,7 @@ test('SPAWN-08: an agent that ends while a thread is armed to join it: the fork 
     const { code, stdout, stderr } = await armed;
     expect.soft(stderr, how).toContain('fork: ECANCELED');
     expect.soft([code, stdout], how).toEqual([126, '']);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
     const ends = (await loaded.swarm.events()).filter(({ event }) => event === 'destroyed');
     expect.soft(ends.at(-1), how).toMatchObject({ agent: agent.id, reason });
   }
@@ -260,7 +260,7 @@ test('SPAWN-09: an armed thread that exits leaves the agent as it was; a process
   expect(missing.code).toBe(127);
   expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ state: 'running', members: [agent.pid] });
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-10: limits that leave no room for one more are told at arming', async ({ loaded }) => {
@@ -273,7 +273,7 @@ test('SPAWN-10: limits that leave no room for one more are told at arming', asyn
   await loaded.sh('echo 0 >/proc/sys/fs/suid_dumpable');
   expect(traceable.stderr).toMatch(/"error":"EPERM".*fs.suid_dumpable/);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-11: a hostile agent that waits for the process can neither look into it, nor take from it, nor seize it', async ({
@@ -297,5 +297,5 @@ test('SPAWN-11: a hostile agent that waits for the process can neither look into
     expect.soft(found[way], way).toBe('EPERM');
   for (const way of ['mem', 'fd', 'root', 'environ'])
     expect.soft(found[way], way).toMatch(/^(EPERM|EACCES)$/);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
