@@ -18,7 +18,7 @@ import {
 import { PARAMETERS } from '../../client/abi/parameters.js';
 import { attachRequest, createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectBorn, hold } from '../support/guest.js';
+import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -180,7 +180,7 @@ test('ABI-19: every field of inspect and every state is printed under its name',
 
   const terminal = await loaded.terminal();
   await terminal.type(`echo '{"spawn":true}' >/proc/swarm/create`);
-  const [{ id: armed } = { id: 0 }] = await swarm.agents();
+  const { id: armed } = await onlyAgent(loaded);
   const states = [(await inspected(loaded, armed)).state];
   await swarm.destroy(armed);
   states.push((await inspected(loaded, armed)).state);
@@ -193,7 +193,7 @@ test('ABI-19: every field of inspect and every state is printed under its name',
     line,
   );
   await expectBorn(loaded, 1);
-  const [{ id } = { id: 0 }] = await swarm.agents();
+  const { id } = await onlyAgent(loaded);
   const agent = await inspected(loaded, id);
   states.push(agent.state);
   expect(Object.keys(agent)).toEqual(Object.keys(inspection.shape));

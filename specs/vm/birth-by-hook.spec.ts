@@ -1,7 +1,7 @@
 /** The way to a birth that kernels without task_work_add take, on this kernel. */
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test as base } from '../support/fixtures.js';
-import { SHOW_NAMESPACES } from '../support/guest.js';
+import { SHOW_NAMESPACES, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildModule } from '../support/module.js';
@@ -49,8 +49,8 @@ test('KERNEL-19: what an agent and everybody else forks goes on as ever, signals
 test('KERNEL-20: a launcher or an agent that is killed takes nothing down with it', async ({ hooked }) => {
   const running = hooked.swarm.run({ persist: true }, 'sleep 60');
   await expect(hooked).toHaveActiveAgents(1);
-  const [agent] = await hooked.swarm.agents();
-  await hooked.sh(`echo ${agent?.id ?? 0} >/proc/swarm/destroy`);
+  const agent = await onlyAgent(hooked);
+  await hooked.sh(`echo ${agent.id} >/proc/swarm/destroy`);
   expect((await running).code).toBe(137);
   await expect(hooked).toHaveActiveAgents(0);
   // Births and destroying them at once: some are seen before they are born, some after.

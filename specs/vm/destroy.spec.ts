@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';
@@ -128,7 +128,7 @@ test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its 
     'trap "" TERM INT HUP; consume wait & consume wait & consume wait',
   );
   await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('3');
-  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  const { id, pid } = await onlyAgent(loaded);
   expect(pid).toBeGreaterThan(0);
   expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/memory/${id}`);
   const { destroyed } = await loaded.swarm.status();
@@ -152,7 +152,7 @@ test('ORDER-32: all of very many processes die, those that fork meanwhile and th
     `handed family ${CHILDREN} >/run/many & handed family 1 & while :; do /bin/true & wait $!; done`,
   );
   await expect.poll(() => loaded.sh('cat /run/many 2>/dev/null || true'), { timeout: 120_000 }).toBe('born');
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const { id } = await onlyAgent(loaded);
   expect((await loaded.swarm.inspect(id)).members.length).toBeGreaterThan(CHILDREN);
   await loaded.swarm.destroy(id);
   expect((await running).code).toBe(128 + 9);
@@ -168,7 +168,7 @@ test('ORDER-33: an adopted process and its later children die, and nobody else',
   expect((await loaded.swarm.write(adopt)).writes).toEqual([adopt.length]);
   await loaded.sh('echo go >/tmp/go; rm /tmp/go');
   await expect.poll(() => loaded.sh('pgrep -c -x consume')).toBe('3');
-  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  const { id, pid } = await onlyAgent(loaded);
   expect(pid).toBe(parent);
   expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/plain/${id}`);
   await loaded.swarm.destroy(id);

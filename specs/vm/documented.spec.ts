@@ -1,12 +1,12 @@
 /** The documents' promises to an operator: each sentence as it is there, by effect. */
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectBorn, hold, violationsDuring } from '../support/guest.js';
+import { attempts, background, expectBorn, hold, onlyAgent, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** The cgroup of the only agent that runs. */
 async function cgroupOf(guest: LoadedGuest): Promise<string> {
-  const [agent] = await guest.swarm.agents();
-  return (await guest.swarm.inspect(agent?.id ?? 0)).cgroup ?? '';
+  const agent = await onlyAgent(guest);
+  return (await guest.swarm.inspect(agent.id)).cgroup ?? '';
 }
 
 test('LIFE-12: a redirection on the second of the two lines is opened by the agent, one before it by root', async ({
@@ -58,10 +58,10 @@ test('LIFE-15: process 1 of an agent ignores SIGTERM unless it handles it', asyn
   const ends = async (program: string) => {
     await background(loaded, `launch '{"spawn":true}' ${program}`);
     await expectBorn(loaded, 1);
-    const [agent] = await loaded.swarm.agents();
-    await loaded.sh(`sleep 0.5; kill -TERM ${agent?.pid ?? 0}; sleep 0.5`);
+    const agent = await onlyAgent(loaded);
+    await loaded.sh(`sleep 0.5; kill -TERM ${agent.pid}; sleep 0.5`);
     const { active } = await loaded.swarm.status();
-    await loaded.swarm.destroy(agent?.id ?? 0).catch(() => undefined);
+    await loaded.swarm.destroy(agent.id).catch(() => undefined);
     await expect(loaded).toHaveActiveAgents(0);
     return active === 0;
   };

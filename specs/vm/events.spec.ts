@@ -1,6 +1,6 @@
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
-import { background } from '../support/guest.js';
+import { background, destroyAll } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** What differs from run to run. */
@@ -175,6 +175,8 @@ test('EVENT-09: threads that share a descriptor share its events', async ({ load
 test('EVENT-10: a reader begins with the oldest event that is kept, in pieces of any size', async ({
   loaded,
 }) => {
+  await loaded.sh(`yes '{}' | head -n ${TOGETHER} >/proc/swarm/create`);
+  await destroyAll(loaded);
   const whole = await loaded.sh('events pieces 65536');
   expect(whole.split('\n').length).toBeGreaterThan(TOGETHER);
   for (const size of [1, 7, 200, 1000]) expect(await loaded.sh(`events pieces ${size}`)).toBe(whole);

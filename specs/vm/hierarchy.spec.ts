@@ -1,6 +1,6 @@
 /** Changes that root makes to the cgroup hierarchy under the module's feet. */
 import { expect, test } from '../support/fixtures.js';
-import { background, moduleLog } from '../support/guest.js';
+import { background, moduleLog, onlyAgent } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -12,8 +12,7 @@ const BOTH = [LIMITED, { memory_limit: 1 << 26 }];
 async function start(guest: LoadedGuest, request: object = LIMITED, line = 'consume wait') {
   const end = guest.swarm.run(request, line);
   await expect(guest).toHaveActiveAgents(1);
-  const [agent] = await guest.swarm.agents();
-  if (!agent) throw new Error('there is no agent');
+  const agent = await onlyAgent(guest);
   await expect.poll(() => guest.sh(`cat /proc/${agent.pid}/comm`)).not.toBe('launch');
   return { id: agent.id, pid: agent.pid, end, dir: `${TOP}/swarm/plain/${agent.id}` };
 }
@@ -170,8 +169,7 @@ test('CGROUP-08: born into a frozen cgroup it does not run until it is thawed, n
     await terminal.type(
       `rm -f /tmp/ran; echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`,
     );
-    const [agent] = await loaded.swarm.agents();
-    if (!agent) throw new Error('there is no agent');
+    const agent = await onlyAgent(loaded);
     const dir = `${TOP}/swarm/plain/${agent.id}`;
     await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
     const done = terminal.type('/bin/touch /tmp/ran; echo $?');

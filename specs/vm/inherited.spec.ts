@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts } from '../support/guest.js';
+import { attempts, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
@@ -114,8 +114,8 @@ test('BIRTH-18: real-time scheduling is dropped before the cgroup is joined', as
   const birth = guest.swarm.launch({ pids_limit: 20 }, ['/bin/true'], { under: 'chrt -f 10' });
   const hits = () => guest.sh('cat /sys/module/swarm_redirect/parameters/hits');
   await expect.poll(hits).toBe('1');
-  const [agent] = await guest.swarm.agents();
-  expect(await guest.sh(`chrt -p ${agent?.pid ?? 0} | head -1`)).toMatch(/SCHED_OTHER$/);
+  const agent = await onlyAgent(guest);
+  expect(await guest.sh(`chrt -p ${agent.pid} | head -1`)).toMatch(/SCHED_OTHER$/);
   await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
   expect((await birth).code).toBe(137);
   await guest.sh('rmmod swarm_redirect');

@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background, hold } from '../support/guest.js';
+import { background, hold, onlyAgent } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 
 /** Without a pid namespace, children outlive the first process. */
@@ -11,11 +11,11 @@ test('LIFE-01: an agent ends with its last process, not with its first', async (
     { namespace_flags: SHARED_PIDS },
     '(setsid sleep 1000 >/dev/null 2>&1 &)',
   );
-  const [agent] = await loaded.swarm.agents();
-  expect(agent?.id).toBe(id);
-  const oldest = () => loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`);
+  const agent = await onlyAgent(loaded);
+  expect(agent.id).toBe(id);
+  const oldest = () => loaded.sh(`cat /proc/${agent.pid}/comm`);
   await expect.poll(oldest, { message: 'the oldest process left' }).toBe('sleep');
-  await loaded.sh(`kill ${agent?.pid ?? 0}`);
+  await loaded.sh(`kill ${agent.pid}`);
   await expect(loaded).toHaveActiveAgents(0);
   const after = await loaded.swarm.status();
   expect(after.created - before.created).toBe(1);
@@ -97,7 +97,7 @@ test('LIFE-19: a running process is adopted, with its later children', async ({ 
   const pid = Number(await loaded.sh('pgrep -f "^sh -c while" | tail -1'));
   const before = (await loaded.swarm.status()).violations;
   const id = await loaded.swarm.create({ pid, cpu_quota: 50 });
-  const [agent] = await loaded.swarm.agents();
+  const agent = await onlyAgent(loaded);
   expect(agent).toMatchObject({ id, pid, cpu: '50%' });
   expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`)).toContain(`${pid}`);
   await expect.poll(async () => (await loaded.swarm.status()).violations).toBeGreaterThan(before);

@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background, expectBorn, hold } from '../support/guest.js';
+import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 
 const MiB = 1 << 20;
 
@@ -8,12 +8,12 @@ test('LIMIT-01: limits become files of the cgroup, exactly', async ({ loaded }) 
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run(request, line);
   await expectBorn(loaded, 1);
-  const [agent] = await loaded.swarm.agents();
-  const dir = `/sys/fs/cgroup/swarm/memory/${agent?.id ?? 0}`;
+  const agent = await onlyAgent(loaded);
+  const dir = `/sys/fs/cgroup/swarm/memory/${agent.id}`;
   const names = ['memory.max', 'memory.oom.group', 'cpu.max', 'pids.max', 'cgroup.procs'];
   const values = await loaded.sh(`cd ${dir} && for f in ${names.join(' ')}; do xargs <$f; done`);
   expect(values.split('\n').slice(0, 4)).toEqual([`${256 * MiB}`, '1', '25000 100000', '77']);
-  expect(values.split('\n')[4]?.split(' ')).toContain(`${agent?.pid ?? 0}`);
+  expect(values.split('\n')[4]?.split(' ')).toContain(`${agent.pid}`);
   const swap = await loaded.exec(`cat ${dir}/memory.swap.max`);
   if (swap.code === 0) expect(swap.stdout).toBe('0\n');
   await release();
@@ -62,9 +62,9 @@ test('LIMIT-03: too much memory kills the agent, all of it, and nothing outside'
 test('LIMIT-04: a spinning loop is held to its quota, and cpu.stat says how', async ({ loaded }) => {
   const running = loaded.swarm.run({ cpu_quota: 25 }, 'consume cpu 600');
   await expect(loaded).toHaveActiveAgents(1);
-  const [agent] = await loaded.swarm.agents();
+  const agent = await onlyAgent(loaded);
   const sample = async () => {
-    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.stat`);
+    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent.id}/cpu.stat`);
     const field = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(text)?.[1]);
     return { used: field('usage_usec'), periods: field('nr_periods'), throttled: field('nr_throttled') };
   };
@@ -72,7 +72,7 @@ test('LIMIT-04: a spinning loop is held to its quota, and cpu.stat says how', as
   const later = async () => (await sample()).periods - first.periods;
   await expect.poll(later, { timeout: 60_000 }).toBeGreaterThan(30);
   const last = await sample();
-  await loaded.swarm.destroy(agent?.id ?? 0);
+  await loaded.swarm.destroy(agent.id);
   await running;
   // Periods are of 100,000 µs; they, and no clock, say how long it was, for a busy machine is late.
   const share = (last.used - first.used) / (100_000 * (last.periods - first.periods));

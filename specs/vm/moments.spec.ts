@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
 import { expectNothingLeft, tallied } from '../support/races.js';
-import { background } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -66,7 +66,7 @@ test("ORDER-34: an agent that is destroyed while armed goes with its thread's ne
     await terminal.type(`printf '{"spawn":true,"memory_limit":67108864}' >&3; read -r answer <&3`);
     await terminal.type('echo "${answer//[^0-9]/}" >/proc/swarm/destroy');
     expect((await loaded.swarm.status()).active, 'not gone yet').toBe(1);
-    expect(await loaded.swarm.inspect((await loaded.swarm.agents())[0]?.id ?? 0)).toMatchObject({
+    expect(await loaded.swarm.inspect((await onlyAgent(loaded)).id)).toMatchObject({
       state: 'dying',
     });
   };
@@ -96,7 +96,7 @@ async function holder(guest: LoadedGuest): Promise<number> {
   );
   await expect.poll(() => guest.sh('cat /srv/out')).toContain('holding');
   await guest.sh(`kill ${reader}`);
-  return (await guest.swarm.agents())[0]?.id ?? 0;
+  return (await onlyAgent(guest)).id;
 }
 
 for (const [promise, who, comm] of [

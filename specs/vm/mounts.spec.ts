@@ -1,7 +1,7 @@
 /** The mounts of an agent: what it shares with the host's after its birth. */
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectBorn, hold } from '../support/guest.js';
+import { expectBorn, hold, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const PRIVILEGED: AgentRequest = { namespace_flags: 95, privileged: true };
@@ -21,7 +21,7 @@ async function resident(guest: LoadedGuest, request: AgentRequest, line: string,
   const held = hold(guest);
   const running = guest.swarm.run(request, `cd /mnt/before; ${held.line}; ${line}`, { via });
   await expectBorn(guest, 1);
-  const pid = (await guest.swarm.agents())[0]?.pid ?? 0;
+  const pid = (await onlyAgent(guest)).pid;
   const mounts = () => guest.sh(`grep -c . /proc/${pid}/mountinfo`);
   const end = async () => {
     await held.release();

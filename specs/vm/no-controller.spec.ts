@@ -1,6 +1,6 @@
 /** A kernel that was booted without two of the controllers. */
 import { expect, test } from '../support/fixtures.js';
-import { hold } from '../support/guest.js';
+import { hold, onlyAgent } from '../support/guest.js';
 
 test.use({ guestExtras: { append: 'cgroup_disable=memory,pids' } });
 
@@ -29,8 +29,8 @@ test('CGROUP-15: without that limit agents work there, the other limits too', as
     under: `${line} |`,
   });
   await expect(loaded).toHaveActiveAgents(1);
-  const [agent] = await loaded.swarm.agents();
-  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.max`)).toBe('25000 100000');
+  const agent = await onlyAgent(loaded);
+  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent.id}/cpu.max`)).toBe('25000 100000');
   await release();
   expect((await running).stdout).toBe('0::/\n');
   await expect(loaded).toHaveActiveAgents(0);

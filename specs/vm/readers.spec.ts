@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseEvents } from '../../client/events.js';
 import { parseInspection } from '../../client/inspect.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, destroyAll, hold } from '../support/guest.js';
+import { background, destroyAll, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { ORACLE, load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -232,7 +232,7 @@ test('READER-08: over a thousand members are told, oldest first', async ({ loade
   );
   const timeout = 120_000 * (stage.kernel.slower ?? 1);
   await expect.poll(() => loaded.sh('cat /run/born 2>/dev/null || true'), { timeout }).toBe('born');
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const { id } = await onlyAgent(loaded);
   const { members, cgroup } = await loaded.swarm.inspect(id);
   expect(members.length).toBeGreaterThan(CHILDREN);
   expect(members).toEqual([...members].sort((one, other) => one - other));
@@ -254,8 +254,8 @@ test('READER-09: the counters of an agent go on beyond 32 bits, wherever they ar
     `until [ -e /run/counted ]; do sleep 0.1; done; attempt setns /proc/self/ns/uts -- thread; cat /proc/swarm/status /proc/swarm/metrics; echo >/dev/null; ${line}`,
   );
   await loaded.sh('rm -f /run/counted');
-  await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  await expectBorn(loaded, 1);
+  const { id } = await onlyAgent(loaded);
   await loaded.sh(
     `echo 1 >${events}; echo "count ${id} ${many}" >${ORACLE}; touch /run/counted; echo >/sys/kernel/tracing/trace`,
   );
@@ -281,7 +281,7 @@ test("READER-10: an agent's cgroup is told in full, however long its path", asyn
   const guest = await load(booted, module.ko, { cgroup_parent: parent });
   const terminal = await guest.terminal();
   await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
-  const [{ id } = { id: 0 }] = await guest.swarm.agents();
+  const { id } = await onlyAgent(guest);
   const { cgroup } = await guest.swarm.inspect(id);
   expect(cgroup).toBe(`/${parent}/plain/${id}`);
   expect(await guest.sh(`cat "/sys/fs/cgroup${cgroup ?? ''}/pids.max"`)).toBe('5');

@@ -1,6 +1,6 @@
 /** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
 import { expect, test } from '../support/fixtures.js';
-import { background } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 
 const SWARM = '/sys/fs/cgroup/swarm';
 const LIMITED = { pids_limit: 20 };
@@ -26,8 +26,9 @@ for (const [cgroup, dir, request] of [
     await loaded.sh(`echo 2 >${dir}/pids.max`);
     expect((await loaded.swarm.run(request, 'true')).code).toBe(0);
     await loaded.sh(`echo max >${dir}/pids.max`);
-    const [agent] = await loaded.swarm.agents();
-    await loaded.swarm.destroy(agent?.id ?? 0);
+    await expect(loaded).toHaveActiveAgents(1);
+    const agent = await onlyAgent(loaded);
+    await loaded.swarm.destroy(agent.id);
     await expect(loaded).toHaveActiveAgents(0);
   });
 }
