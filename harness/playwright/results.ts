@@ -1,7 +1,7 @@
 /** The reporter that writes results for machines and for the page: as the run says, or `report` in the project. */
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
@@ -63,8 +63,21 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
   };
 }
 
-/** The value of `--grep` if it was not given. */
+/** The value of `grep` if it was not given. */
 const EVERYTHING = String(/.*/);
+
+/**
+ * Returns what titles and tags had to match: as the command line says, which Playwright does not write into `grep`, or
+ * else the configuration.
+ */
+export function grepOf({ grep, argv }: Pick<FullConfig, 'grep' | 'argv'>): FullConfig['grep'] {
+  const { values } = parseArgs({
+    args: argv.slice(2),
+    options: { grep: { type: 'string', short: 'g' } },
+    strict: false,
+  });
+  return typeof values.grep === 'string' ? new RegExp(values.grep) : grep;
+}
 
 /**
  * The part of its suite that a cell's tests are, or undefined if they are all of it.
@@ -143,9 +156,9 @@ export default class Results implements Reporter {
     return false;
   }
 
-  onBegin({ grep, rootDir }: FullConfig, { suites }: Suite): void {
-    this.#grep = grep;
-    this.#rootDir = rootDir;
+  onBegin(config: FullConfig, { suites }: Suite): void {
+    this.#grep = grepOf(config);
+    this.#rootDir = config.rootDir;
     this.#commit = commitOf();
     const count = (name: string, tests: readonly TestCase[]) => {
       this.#left.set(name, (this.#left.get(name) ?? 0) + tests.length);

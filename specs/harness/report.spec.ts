@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { parseHTML } from 'linkedom';
 import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
-import { partOf, takesFile } from '../../harness/playwright/results.js';
+import { grepOf, partOf, takesFile } from '../../harness/playwright/results.js';
 import { keptCells, parseListing } from '../../harness/report/kept.js';
 import type { ListedFiles } from '../../harness/report/kept.js';
 import { matrixOf } from '../../harness/report/matrix.js';
@@ -98,6 +98,13 @@ test('RESULT-12: a run of some files or titles is told from one of the whole sui
   expect(partOf(ran('a', 'b', 'b', 'c'), files, /.*/)).toBeUndefined();
   expect(partOf(ran('a', 'b', 'b'), files, /.*/)).toBe('2 of 3 files');
   expect(partOf(ran('a', 'b', 'c'), files, /leak/)).toBe('what matches /leak/');
+  const words = ['node', 'cli.js', 'test', 'specs/vm', '--workers=1'];
+  const asked = (...more: string[]) => grepOf({ grep: /.*/, argv: [...words, ...more] });
+  expect([asked(), asked('--grep=leak'), asked('-g', '@slow', '--list')].map(String)).toEqual([
+    '/.*/',
+    '/leak/',
+    '/@slow/',
+  ]);
 });
 
 test('RESULT-21: a project takes the files whose tags it asks for, and none whose tags it excludes', () => {
