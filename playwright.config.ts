@@ -3,8 +3,9 @@ import { defineConfig } from '@playwright/test';
 import type { Project, ReporterDescription } from '@playwright/test';
 import { readCatalogue } from './harness/kernels/catalogue.js';
 import { fileNames, readKept } from './harness/report/kept.js';
+import { cellId, cellOf } from './harness/report/runs.js';
 import './harness.config.js';
-import { kernelProjects } from './harness/playwright/projects.js';
+import { cellProject, kernelProjects } from './harness/playwright/projects.js';
 import type { KernelOptions } from './harness/playwright/projects.js';
 import { run } from './harness/util/run.js';
 
@@ -22,8 +23,14 @@ const {
 /** Suites that no kernel's guest is given to: they have one project, or get guests of their own. */
 const WITHOUT_KERNEL = ['unit', 'harness', 'kernels'];
 
-/** A kernel that checks itself is no place for a hundred thousand events, nor KCSAN's to count instructions. */
-const NOT_CHECKED = { debug: ['burst.spec.ts'], kcsan: ['burst.spec.ts', 'cost.spec.ts'] };
+/**
+ * Specs by their tags: a kernel that checks itself is no place for a hundred thousand events, nor KCSAN's to count
+ * instructions.
+ */
+const NOT_CHECKED = { debug: /@many-events/, kcsan: /@many-events|@counts-instructions/ };
+
+/** Specs about the kernel that must be refused. */
+const REFUSED = /@refused-kernel/;
 
 /** Suites that check what one kernel looks for, and run beside vm on it. */
 const OF_ONE_KERNEL = ['debug', 'kcsan'];
@@ -39,7 +46,9 @@ const TIMES_EMULATED = { ...TIMES, timeout: record ? 900_000 : 600_000 };
 function projectsOf(kernelName: string): Project<object, KernelOptions>[] {
   const entry = entries.find(({ name }) => name === kernelName);
   if (entry?.refused)
-    return [{ name: `refused-${kernelName}`, testDir: 'specs/kernels', testMatch: 'refused.spec.ts' }];
+    return [
+      { ...cellProject({ suite: 'refused', kernel: kernelName }), testDir: 'specs/kernels', grep: REFUSED },
+    ];
   const { slower, checks } = entry ?? {};
   const own = checks && suites.some((suite) => suite === 'vm' || suite === checks) ? [checks] : [];
   const projects = suites
@@ -50,7 +59,7 @@ function projectsOf(kernelName: string): Project<object, KernelOptions>[] {
       testDir: `specs/${suite}`,
       ...(entry && entry.arch !== 'amd64' ? TIMES_EMULATED : TIMES),
       ...(slower && { expect: { timeout: EXPECTED * slower } }),
-      ...(checks && { testIgnore: NOT_CHECKED[checks] }),
+      ...(checks && { grepInvert: NOT_CHECKED[checks] }),
     }));
   return kernelProjects(kernelName, projects);
 }
@@ -79,7 +88,7 @@ const kept = await readKept();
 
 /** A project without the files whose results are kept from earlier runs. */
 function withoutKept(project: Project<object, KernelOptions>): Project<object, KernelOptions> {
-  const cell = kept.get(project.name ?? '');
+  const cell = kept.get(cellId(cellOf(project)));
   const ignored = [project.testIgnore ?? []].flat();
   return cell ? { ...project, testIgnore: [...ignored, ...fileNames(cell)] } : project;
 }
@@ -93,7 +102,11 @@ export default defineConfig<object, KernelOptions>({
   projects: [
     ...suites
       .filter((suite) => WITHOUT_KERNEL.includes(suite))
-      .map((name) => ({ name, testDir: `specs/${name}`, testIgnore: 'refused.spec.ts' })),
+      .map((suite) => ({
+        ...cellProject({ suite, kernel: '' }),
+        testDir: `specs/${suite}`,
+        grepInvert: REFUSED,
+      })),
     ...kernels.flatMap(projectsOf),
   ].map(withoutKept),
 });

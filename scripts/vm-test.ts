@@ -26,7 +26,7 @@ file for npm run report:merge.`,
     'spec files at a time',
     number('1 or more', (value) => Number.isInteger(value) && value > 0),
   )
-  .option('--grep <pattern>', 'only specs whose title matches')
+  .option('--grep <pattern>', 'only specs whose title or tag matches, such as @many-events')
   .option('--shard <part/parts>', 'only this part of the specs')
   .option('--blob <file.zip>', 'where the file for report:merge goes')
   .option('--list', 'list the specs, and run none')

@@ -11,6 +11,11 @@ function told({ command, code, signal, stdout, stderr, durationMs }: CommandOutc
   return [`guest# ${command}`, `  ${ended}, ${(durationMs / 1000).toFixed(1)} s`, ...printed].join('\n');
 }
 
+/** The last commands that a guest was given, with a heading; nothing if there are none. */
+export function toldBefore(history: readonly CommandOutcome[] = []): string[] {
+  return history.length > 0 ? ['--- before it ---', ...history.map(told)] : [];
+}
+
 export const expect = base.extend({
   /**
    * Expects a command to end with an exit status. What it has printed, and what the guest was told before,
@@ -29,7 +34,7 @@ export const expect = base.extend({
         [
           `expected${this.isNot ? ' any exit status but' : ' exit status'} ${code}`,
           told(outcome),
-          ...(outcome.before?.length ? ['--- before it ---', ...outcome.before.map(told)] : []),
+          ...toldBefore(outcome.before),
         ].join('\n'),
     };
   },

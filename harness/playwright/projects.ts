@@ -2,6 +2,8 @@
 import { basename, dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Project } from '@playwright/test';
+import { cellId } from '../report/runs.js';
+import type { CellKey } from '../report/runs.js';
 
 /** What the projects of a kernel are told. */
 export interface KernelOptions {
@@ -15,10 +17,18 @@ export const PREPARE = 'prepare';
 /** Beside this file: as it is here, or as it was compiled. */
 const here = fileURLToPath(import.meta.url);
 
+/**
+ * What makes a project the cell of a report: its metadata say which suite and kernel it is, its name shows it.
+ * @param key the suite, and the kernel or, without one, an empty name
+ */
+export function cellProject(key: CellKey): { name: string; metadata: CellKey } {
+  return { name: cellId(key), metadata: key };
+}
+
 /** The setup project of a kernel. */
 function prepareProject(kernelName: string): Project<object, KernelOptions> {
   return {
-    name: `${PREPARE}-${kernelName}`,
+    ...cellProject({ suite: PREPARE, kernel: kernelName }),
     testDir: dirname(here),
     testMatch: `prepare${extname(basename(here))}`,
     use: { kernelName },
@@ -40,7 +50,8 @@ export function kernelProjects(
     prepare,
     ...projects.map((project) => ({
       ...project,
-      name: `${project.name}-${kernelName}`,
+      name: cellId({ suite: project.name, kernel: kernelName }),
+      metadata: { ...project.metadata, suite: project.name, kernel: kernelName },
       use: { ...project.use, kernelName },
       dependencies: [prepare.name ?? ''],
     })),

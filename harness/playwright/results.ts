@@ -1,7 +1,7 @@
 /** The reporter that writes results for machines and for the page: as the run says, or `report` in the project. */
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import type { FullConfig, FullProject } from '@playwright/test';
 import type { Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter';
 import { readCatalogue, readLock } from '../kernels/catalogue.js';
@@ -12,8 +12,8 @@ import { ktap } from '../report/ktap-writer.js';
 import { renderPages } from '../report/page.js';
 import type { ListedKernel } from '../report/matrix.js';
 import { elapsed, readKept } from '../report/kept.js';
-import { cellId, newestRuns, readCells, reportDir, splitProject } from '../report/runs.js';
-import type { Cell, TestOutcome } from '../report/runs.js';
+import { cellId, cellOf, newestRuns, readCells, reportDir } from '../report/runs.js';
+import type { Cell, CellKey, TestOutcome } from '../report/runs.js';
 import { cleanCommit, unchangedSince } from '../report/sources.js';
 import { verdictOf } from './verdicts.js';
 
@@ -63,8 +63,21 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
   };
 }
 
-/** The value of `--grep` if it was not given. */
+/** The value of `grep` if it was not given. */
 const EVERYTHING = String(/.*/);
+
+/**
+ * Returns what titles and tags had to match: as the command line says, which Playwright does not write into `grep`, or
+ * else the configuration.
+ */
+export function grepOf({ grep, argv }: Pick<FullConfig, 'grep' | 'argv'>): FullConfig['grep'] {
+  const { values } = parseArgs({
+    args: argv.slice(2),
+    options: { grep: { type: 'string', short: 'g' } },
+    strict: false,
+  });
+  return typeof values.grep === 'string' ? new RegExp(values.grep) : grep;
+}
 
 /**
  * The part of its suite that a cell's tests are, or undefined if they are all of it.
@@ -82,12 +95,37 @@ export function partOf(
   return String(grep) === EVERYTHING ? undefined : `what matches ${String(grep)}`;
 }
 
+/** The tags in a spec file's text: `{ tag: '@slow' }` or `{ tag: ['@slow', '@big'] }`. */
+function tagsIn(text: string): string[] {
+  const lists = [...text.matchAll(/\btag: *('[^']*'|\[[^\]]*\])/g)];
+  return lists.flatMap(([, list = '']) => list.match(/@[\w-]+/g) ?? []);
+}
+
+/**
+ * Says whether a project takes a spec file, going by the tags in it: a file's tests share them.
+ * @param text of the file
+ */
+export function takesFile(
+  { grep, grepInvert }: Pick<FullProject, 'grep' | 'grepInvert'>,
+  text: string,
+): boolean {
+  const patterns = (of: typeof grepInvert) => (of === null ? [] : [of].flat());
+  const tags = tagsIn(text);
+  const has = (pattern: RegExp) => tags.some((tag) => pattern.test(tag));
+  const wanted = patterns(grep).some((pattern) => String(pattern) === EVERYTHING || has(pattern));
+  return wanted && !patterns(grepInvert).some(has);
+}
+
 /** The spec files of a project. */
-async function filesOf({ testDir, testIgnore, testMatch }: FullProject, rootDir: string): Promise<string[]> {
-  const names = await readdir(join(harness().root, inProject(testDir, rootDir)));
+async function filesOf(project: FullProject, rootDir: string): Promise<string[]> {
+  const { testDir, testIgnore, testMatch } = project;
+  const dir = join(harness().root, inProject(testDir, rootDir));
+  const names = await readdir(dir);
   // A project of one file names it.
   if (typeof testMatch === 'string' && names.includes(testMatch)) return [testMatch];
-  return names.filter((name) => name.endsWith('.spec.ts') && ![testIgnore].flat().includes(name));
+  const own = names.filter((name) => name.endsWith('.spec.ts') && ![testIgnore].flat().includes(name));
+  const texts = await Promise.all(own.map((name) => readFile(join(dir, name), 'utf8')));
+  return own.filter((_, index) => takesFile(project, texts[index] ?? ''));
 }
 
 /** The kernels of the catalogue, as the page lists them. */
@@ -118,9 +156,9 @@ export default class Results implements Reporter {
     return false;
   }
 
-  onBegin({ grep, rootDir }: FullConfig, { suites }: Suite): void {
-    this.#grep = grep;
-    this.#rootDir = rootDir;
+  onBegin(config: FullConfig, { suites }: Suite): void {
+    this.#grep = grepOf(config);
+    this.#rootDir = config.rootDir;
     this.#commit = commitOf();
     const count = (name: string, tests: readonly TestCase[]) => {
       this.#left.set(name, (this.#left.get(name) ?? 0) + tests.length);
@@ -151,7 +189,8 @@ export default class Results implements Reporter {
     const of = test.parent.project();
     const project = of?.name ?? '';
     if (of) this.#projects.set(project, of);
-    const cell = this.#cells.get(project) ?? (await this.#begun(project, result.startTime.toISOString()));
+    const begun = () => this.#begun(project, cellOf(of ?? {}), result.startTime.toISOString());
+    const cell = this.#cells.get(project) ?? (await begun());
     this.#cells.set(project, cell);
     const [startedAt, ended] = [result.startTime.toISOString(), result.startTime.getTime() + result.duration];
     if (startedAt < cell.startedAt) cell.startedAt = startedAt;
@@ -171,9 +210,9 @@ export default class Results implements Reporter {
   }
 
   /** A cell with what earlier runs have left to it. */
-  async #begun(project: string, startedAt: string): Promise<Cell> {
-    const kept = (await this.#kept).get(project);
-    const cell = { ...splitProject(project), release: '', startedAt, tests: [] };
+  async #begun(project: string, key: CellKey, startedAt: string): Promise<Cell> {
+    const kept = (await this.#kept).get(cellId(key));
+    const cell = { ...key, release: '', startedAt, tests: [] };
     this.#began.set(project, startedAt);
     return kept ? { ...cell, ...kept } : cell;
   }

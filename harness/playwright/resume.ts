@@ -1,8 +1,8 @@
 /** Going on with earlier runs: what need not be run again, and what is left. */
 import { execa } from 'execa';
 import { fileNames, keptCells, parseListing } from '../report/kept.js';
-import type { Listing } from '../report/kept.js';
-import { cellId, readCells, reportDir, splitProject } from '../report/runs.js';
+import type { ListedProject, Listing } from '../report/kept.js';
+import { cellId, readCells, reportDir } from '../report/runs.js';
 import type { Cell } from '../report/runs.js';
 import { cleanCommit, unchangedSince } from '../report/sources.js';
 import { harness } from '../util/config.js';
@@ -14,8 +14,8 @@ import { PREPARE } from './projects.js';
 export interface Resumed {
   /** The results of earlier runs that stand. */
   readonly kept: Cell[];
-  /** The names of the projects of which anything is left to run. */
-  readonly left: string[];
+  /** The projects of which anything is left to run. */
+  readonly left: ListedProject[];
 }
 
 /** The specs that this run consists of, as Playwright lists them. */
@@ -36,17 +36,18 @@ async function keptOf(all: Listing): Promise<Cell[]> {
   return keptCells(all, cells, standing).filter(({ suite }) => suite !== PREPARE);
 }
 
-/** The names of the projects of which anything is left to run; says what is not. */
-function remaining(all: Listing, kept: readonly Cell[], say: (line: string) => void): string[] {
+/** The projects of which anything is left to run; says what is not. */
+function remaining(all: Listing, kept: readonly Cell[], say: (line: string) => void): ListedProject[] {
   // A setup project runs with those that depend on it.
-  const specs = [...all].filter(([name]) => splitProject(name).suite !== PREPARE);
-  return specs.flatMap(([name, files]) => {
-    const cell = kept.find((each) => cellId(each) === name);
-    if (!cell) return [name];
+  const specs = all.filter(({ suite }) => suite !== PREPARE);
+  return specs.flatMap((project) => {
+    const { name, files } = project;
+    const cell = kept.find((each) => cellId(each) === cellId(project));
+    if (!cell) return [project];
     const count = fileNames(cell).length;
     const what = count === files.size ? name : `${count} of ${files.size} files of ${name}`;
     say(`not run again: ${what}, passed since ${cell.startedAt}`);
-    return count === files.size ? [] : [name];
+    return count === files.size ? [] : [project];
   });
 }
 

@@ -26,7 +26,7 @@ async function runner(args: readonly string[], { kept, left }: Partial<Resumed>)
   const [program, ...words] = PLAYWRIGHT;
   const file = kept && join(reportDir(), 'kept.json');
   if (file) await writeFile(file, JSON.stringify(kept));
-  const only = (left ?? []).map((name) => `--project=${name}`);
+  const only = (left ?? []).map(({ name }) => `--project=${name}`);
   const { exitCode } = await execa(program, [...words, ...only, ...args], {
     cwd: harness().root,
     env: runEnvironment({ kept: file }),
@@ -55,7 +55,8 @@ export async function runSpecs(request: SpecsRequest, say: (line: string) => voi
   const exitCode = resumed?.left.length === 0 ? 0 : await runner(args, resumed ?? {});
   if (kernels.length > 1) {
     const cells = (await readRuns(reportDir())).filter((cell) => (cell.endedAt ?? '') >= startedAt);
-    const whole = (resumed?.kept ?? []).filter((cell) => !resumed?.left.includes(cellId(cell)));
+    const left = new Set(resumed?.left.map(cellId));
+    const whole = (resumed?.kept ?? []).filter((cell) => !left.has(cellId(cell)));
     say(timesTable(await readSteps(steps), [...whole, ...cells]));
   }
   return exitCode;

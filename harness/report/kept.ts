@@ -2,11 +2,20 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { run } from '../util/run.js';
-import { cellId, cellSchema, splitProject } from './runs.js';
-import type { Cell, TestOutcome } from './runs.js';
+import { cellId, cellOf, cellSchema } from './runs.js';
+import type { Cell, CellKey, TestOutcome } from './runs.js';
 
-/** The tests of each project, by their titles, in each of its files. */
-export type Listing = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+/** The tests of a file, by their titles. */
+export type ListedFiles = ReadonlyMap<string, readonly string[]>;
+
+/** A project that would be run, and its files. */
+export interface ListedProject extends CellKey {
+  readonly name: string;
+  readonly files: ListedFiles;
+}
+
+/** All projects that would be run. */
+export type Listing = readonly ListedProject[];
 
 const spec = z.object({
   title: z.string(),
@@ -24,25 +33,28 @@ const listedSuite: z.ZodType<ListedSuite> = z.object({
   suites: z.lazy(() => z.array(listedSuite)).optional(),
 });
 const listing = z.object({
-  config: z.object({ projects: z.array(z.object({ name: z.string() })) }),
+  config: z.object({ projects: z.array(z.object({ name: z.string(), metadata: z.unknown() })) }),
   suites: z.array(listedSuite),
 });
 
 /** Reads what Playwright prints with --list and its reporter json. */
 export function parseListing(text: string): Listing {
   const { config, suites } = listing.parse(JSON.parse(text));
-  const all = new Map(config.projects.map(({ name }) => [name, new Map<string, string[]>()]));
+  const projects = config.projects.map((project) => {
+    return { name: project.name, ...cellOf(project), files: new Map<string, string[]>() };
+  });
+  const byName = new Map(projects.map((project) => [project.name, project.files]));
   const walk = ({ specs, suites: inner = [] }: ListedSuite, titles: readonly string[]) => {
     for (const { title, file, tests } of specs) {
       for (const { projectName } of tests) {
-        const files = all.get(projectName);
+        const files = byName.get(projectName);
         files?.set(file, [...(files.get(file) ?? []), [...titles, title].join(' › ')]);
       }
     }
     for (const each of inner) walk(each, [...titles, each.title]);
   };
   for (const each of suites) walk(each, []);
-  return all;
+  return projects;
 }
 
 /** Milliseconds from a cell's first moment to its last, without what lies between runs of its parts. */
@@ -79,12 +91,7 @@ function standingTests(
 }
 
 /** The cells that a project has kept, newest first. */
-function keptOf(
-  name: string,
-  files: ReadonlyMap<string, readonly string[]>,
-  cells: readonly Cell[],
-  standing: Standing,
-): Cell {
+function keptOf({ suite, kernel, files }: ListedProject, cells: readonly Cell[], standing: Standing): Cell {
   const found = [...files].flatMap(([file, titles]) => standingTests(file, titles, cells, standing) ?? []);
   // Tests ran beside others: each took the share of its cell's time that it had of the work.
   const pace = (cell: Cell) =>
@@ -94,7 +101,7 @@ function keptOf(
       cell.tests.reduce((all, { ms }) => all + ms, 0),
     );
   return {
-    ...splitProject(name),
+    ...{ suite, kernel },
     release: found[0]?.cell.release ?? '',
     startedAt: found.map(({ cell }) => cell.startedAt).sort()[0] ?? '',
     ms: found.reduce((all, { cell, test }) => all + test.ms * pace(cell), 0),
@@ -109,19 +116,15 @@ function keptOf(
  * @returns a cell for each project of which anything stands
  */
 export function keptCells(listed: Listing, cells: readonly Cell[], standing: Standing): Cell[] {
-  return [...listed]
-    .map(([name, files]) =>
-      keptOf(
-        name,
-        files,
-        cells.filter((cell) => cellId(cell) === name),
-        standing,
-      ),
-    )
+  return listed
+    .map((project) => {
+      const own = cells.filter((cell) => cellId(cell) === cellId(project));
+      return keptOf(project, own, standing);
+    })
     .filter(({ tests }) => tests.length > 0);
 }
 
-/** The cells that a run goes on with: those in the file that the run names, by their project. */
+/** The cells that a run goes on with: those in the file that the run names, by {@link cellId}. */
 export async function readKept(): Promise<Map<string, Cell>> {
   const path = run().kept;
   if (!path) return new Map();

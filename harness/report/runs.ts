@@ -47,15 +47,23 @@ export function reportDir(): string {
   return run().report ?? join(harness().root, 'report');
 }
 
-/** A name for a cell that is fit for a file's. */
-export function cellId({ suite, kernel }: Pick<Cell, 'suite' | 'kernel'>): string {
+/** The suite and the kernel of a cell; there is no kernel, but an empty name, if no guest is needed. */
+export type CellKey = Pick<Cell, 'suite' | 'kernel'>;
+
+/** A name for a cell that is fit for a file's, and for a project's. */
+export function cellId({ suite, kernel }: CellKey): string {
   return kernel ? `${suite}-${kernel}` : suite;
 }
 
-/** The cell of a project, whose name is {@link cellId}'s: a project is a suite and a kernel; those without a guest have no kernel. */
-export function splitProject(name: string): { suite: string; kernel: string } {
-  const at = name.indexOf('-');
-  return at < 0 ? { suite: name, kernel: '' } : { suite: name.slice(0, at), kernel: name.slice(at + 1) };
+const projectMetadata = z.object({ suite: z.string(), kernel: z.string() });
+
+/**
+ * The cell of a project, as its metadata says.
+ * @param project one of Playwright's; without a suite in its metadata it is a suite of its own, without a kernel
+ */
+export function cellOf({ name = '', metadata }: { name?: string; metadata?: unknown }): CellKey {
+  const found = projectMetadata.safeParse(metadata);
+  return found.success ? found.data : { suite: name, kernel: '' };
 }
 
 /** The outcome of a cell: a failure outweighs trouble with the machinery, which outweighs a pass. */

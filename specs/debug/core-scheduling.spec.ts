@@ -1,6 +1,5 @@
 /** The cookie of core scheduling, which no kernel of a distribution in the catalogue has and debug is built with. */
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 
 // Without CPUs that share a core the kernel gives nobody a cookie.
 test.use({ guestExtras: { cpus: 2, threads: 2 } });
@@ -25,11 +24,11 @@ for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
       expect(cookie(stdout, 'inside')).toMatch(/[1-9a-f]/);
       expect(cookie(stdout, 'inside')).not.toBe(cookie(stdout, 'outside'));
     }
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }
 
 test('BIRTH-17: an agent whose launcher has no cookie has none', async ({ loaded }) => {
   expect((await loaded.swarm.launch({}, COOKIE)).stdout).toBe('inside 0\n');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

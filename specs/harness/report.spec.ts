@@ -1,5 +1,5 @@
 /** Reports of several shards, machines and days as one. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
@@ -7,12 +7,13 @@ import { execa } from 'execa';
 import { parseHTML } from 'linkedom';
 import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
-import { partOf } from '../../harness/playwright/results.js';
+import { grepOf, partOf, takesFile } from '../../harness/playwright/results.js';
 import { keptCells, parseListing } from '../../harness/report/kept.js';
+import type { ListedFiles } from '../../harness/report/kept.js';
 import { matrixOf } from '../../harness/report/matrix.js';
 import { reason } from '../../harness/report/reason.js';
-import { cellId, newestRuns, readCells, readRuns, splitProject } from '../../harness/report/runs.js';
-import type { Cell } from '../../harness/report/runs.js';
+import { cellId, newestRuns, readCells, readRuns } from '../../harness/report/runs.js';
+import type { Cell, CellKey } from '../../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../../harness/report/sources.js';
 import { repository } from '../../harness.config.js';
 import { committedCopy } from '../support/copy.js';
@@ -97,6 +98,60 @@ test('RESULT-12: a run of some files or titles is told from one of the whole sui
   expect(partOf(ran('a', 'b', 'b', 'c'), files, /.*/)).toBeUndefined();
   expect(partOf(ran('a', 'b', 'b'), files, /.*/)).toBe('2 of 3 files');
   expect(partOf(ran('a', 'b', 'c'), files, /leak/)).toBe('what matches /leak/');
+  const words = ['node', 'cli.js', 'test', 'specs/vm', '--workers=1'];
+  const asked = (...more: string[]) => grepOf({ grep: /.*/, argv: [...words, ...more] });
+  expect([asked(), asked('--grep=leak'), asked('-g', '@slow', '--list')].map(String)).toEqual([
+    '/.*/',
+    '/leak/',
+    '/@slow/',
+  ]);
+});
+
+test('RESULT-21: a project takes the files whose tags it asks for, and none whose tags it excludes', () => {
+  const tagged = `test('a', { tag: '@slow' }, () => {});`;
+  const several = `test('a', { tag: ['@big', '@odd-one'] }, () => {});`;
+  const none = `test('@slow', () => {});`;
+  const taken = (grep: RegExp | RegExp[], grepInvert: RegExp | RegExp[] | null) =>
+    [tagged, several, none].map((text) => takesFile({ grep, grepInvert }, text));
+  expect(taken(/.*/, null)).toEqual([true, true, true]);
+  expect(taken(/.*/, /@slow/)).toEqual([false, true, true]);
+  expect(taken(/.*/, [/@slow/, /@odd-one/])).toEqual([false, false, true]);
+  expect(taken(/@odd-one/, null)).toEqual([false, true, false]);
+});
+
+/** A project whose name says nothing of its suite and kernel. */
+const ODD_NAME = {
+  'odd.config.ts': `export default {
+    reporter: 'blob',
+    projects: [{ name: 'an odd-name', metadata: { suite: 'slow-specs', kernel: '6.18-own' } }],
+  };`,
+  'odd.spec.ts': `import { test } from '@playwright/test';
+    test('runs', () => {});`,
+  'package.json': '{ "type": "module" }',
+};
+
+test('RESULT-20: the suite and the kernel of a result are those of its project’s metadata, whatever its name, listed and merged', async () => {
+  for (const [name, text] of Object.entries(ODD_NAME)) await writeFile(join(dir, name), text);
+  await symlink(join(repository, 'node_modules'), join(dir, 'node_modules'));
+  const words = ['node_modules/@playwright/test/cli.js', 'test', '--config=odd.config.ts'];
+  const { stdout } = await execa('node', [...words, '--list', '--reporter=json'], { cwd: dir });
+  expect(parseListing(stdout)).toEqual([
+    {
+      name: 'an odd-name',
+      ...{ suite: 'slow-specs', kernel: '6.18-own' },
+      files: new Map([['odd.spec.ts', ['runs']]]),
+    },
+  ]);
+  const blob = join(dir, 'blob.zip');
+  await execa('node', words, { cwd: dir, env: { PLAYWRIGHT_BLOB_OUTPUT_FILE: blob } });
+  await execa('npx', ['tsx', 'scripts/report-merge.ts', blob], {
+    cwd: repository,
+    env: runEnvironment({ report: join(dir, 'report') }),
+  });
+  const cells = await readRuns(join(dir, 'report'));
+  expect(cells.map(({ suite, kernel, tests }) => [suite, kernel, tests.length])).toEqual([
+    ['slow-specs', '6.18-own', 1],
+  ]);
 });
 
 test('RESULT-13: what was done is kept when a run does not come to its end', async () => {
@@ -120,10 +175,10 @@ test('RESULT-13: what was done is kept when a run does not come to its end', asy
 });
 
 /** A cell in which every one of these tests has passed. */
-function passedCell(name: string, files: ReadonlyMap<string, readonly string[]>, commit?: string): Cell {
+function passedCell({ suite, kernel }: CellKey, files: ListedFiles, commit?: string): Cell {
   const passed = { verdict: 'passed' as const, ms: 1, log: '', ...(commit !== undefined && { commit }) };
   return {
-    ...splitProject(name),
+    ...{ suite, kernel },
     release: '',
     startedAt: '2026-01-01T00:00:00.000Z',
     tests: [...files].flatMap(([file, titles]) => titles.map((title) => ({ file, title, ...passed }))),
@@ -155,8 +210,8 @@ test('RESULT-14: with --resume, files that have passed are not run again, unless
   const env = runEnvironment({ kernels: ['7.3', '7.2', '6.19'], suites: ['vm'] });
   const playwright = ['node_modules/@playwright/test/cli.js', 'test', '--list', '--reporter=json'];
   const listing = parseListing((await execa('node', playwright, { cwd: copy, env })).stdout);
-  const cells = [...listing].map(([name, own]) =>
-    passedCell(name, own, name === 'vm-6.19' ? undefined : commit),
+  const cells = listing.map((project) =>
+    passedCell(project, project.files, project.kernel === '6.19' ? undefined : commit),
   );
   const failed = cells
     .find((cell) => cellId(cell) === 'vm-7.2')
@@ -227,10 +282,11 @@ test('RESULT-17: of each test the newest outcome counts, and what is kept takes 
     ['b', ['1']],
     ['c', ['1']],
   ]);
-  const listing = new Map([['vm-7.3', files]]);
-  const whole = { ...passedCell('vm-7.3', files, 'x'), endedAt: '2026-01-01T00:01:00.000Z' };
+  const key = { suite: 'vm', kernel: '7.3' };
+  const listing = [{ name: 'vm on 7.3', ...key, files }];
+  const whole = { ...passedCell(key, files, 'x'), endedAt: '2026-01-01T00:01:00.000Z' };
   const later = (verdict: 'passed' | 'failed', commit: string) => ({
-    ...passedCell('vm-7.3', new Map([['b', ['1']]]), commit),
+    ...passedCell(key, new Map([['b', ['1']]]), commit),
     startedAt: '2026-01-02T00:00:00.000Z',
     endedAt: '2026-01-02T00:00:10.000Z',
     tests: [{ file: 'b', title: '1', verdict, ms: 1, log: '', commit }],
@@ -293,7 +349,14 @@ test('RESULT-16: a result is of no commit when another was made before it was do
 test('RESULT-18: a run that goes on with others is the whole, with what they have left', async () => {
   const copy = await committedCopy(join(dir, 'copy'), TWO_SUITES);
   const kept = [
-    { ...passedCell('second', new Map([['specs/selftest/kept.spec.ts', ['ran']]]), 'x'), ms: 5000 },
+    {
+      ...passedCell(
+        { suite: 'second', kernel: '' },
+        new Map([['specs/selftest/kept.spec.ts', ['ran']]]),
+        'x',
+      ),
+      ms: 5000,
+    },
   ];
   await writeFile(join(dir, 'kept.json'), JSON.stringify(kept));
   await writeFile(join(copy, 'specs/selftest/kept.spec.ts'), '');

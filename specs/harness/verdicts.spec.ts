@@ -116,6 +116,16 @@ test('HARNESS-07: a complaint in the kernel log fails a spec, a panic ends its w
   expect(exitCode).not.toBe(0);
 });
 
+test('HARNESS-17: agents that a spec leaves fail it, and are told; the next one finds none', async () => {
+  const { all, exitCode } = await selftest('agents-left');
+  expect(all).toMatch(
+    /✘ 1\/4 .*\n +Error: the spec leaves agents: expected active agents: 0\n +received: 1\n +agent \d+: registered, left-behind, first process 0\n/,
+  );
+  for (const passed of ['2/4', '3/4', '4/4']) expect(all).toContain(`✔ ${passed}`);
+  expect(all).toMatch(/3 passed, 1 failed$/);
+  expect(exitCode).not.toBe(0);
+});
+
 test('HARNESS-08: the kernel log is searched for every kind of complaint, and a clean one has none', () => {
   const bad = [
     '[    1.0] WARNING: CPU: 0 PID: 1 at kernel/fork.c:1 copy_process+0x1/0x2',

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -20,7 +19,7 @@ const TOP = '/sys/fs/cgroup';
 
 /** No agent, cgroup, member nor object of the module's caches is left, and all of it works. */
 async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   const { created, destroyed } = await guest.swarm.status();
   expect(destroyed).toBe(created);
   await expect.poll(() => guest.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
@@ -29,7 +28,7 @@ async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
     .toBe('0');
   for (const request of [{}, { memory_limit: 1 << 25, pids_limit: 20, cpu_quota: 50 }])
     expect((await guest.swarm.run(request, 'sh -c true & wait')).code).toBe(0);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   // Its caches complain if an object is left in them.
   await guest.unload();
   expect((await guest.exec('ls -d /sys/kernel/slab/swarm_*')).stdout).toBe('');

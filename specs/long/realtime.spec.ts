@@ -4,7 +4,7 @@
  */
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, expectActive } from '../support/guest.js';
+import { attempts } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -46,7 +46,7 @@ async function expectEnforced(guest: LoadedGuest): Promise<void> {
     const { stdout } = await guest.swarm.run(LIMITED, 'echo $$; id -u; cat /proc/self/cgroup', { via });
     expect(stdout, via).toBe('1\n0\n0::/\n');
   }
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
 }
 
 /** Many at once, so that locks are fought for: births, forks, exits, violations, destroys and reads. */
@@ -62,7 +62,7 @@ async function stress(guest: LoadedGuest): Promise<void> {
     `sed 's/^ID: //; s/,.*//' /proc/swarm/agents | swarmio /proc/swarm/destroy >/dev/null 2>&1; true`,
   ].join('\n');
   await guest.sh(line, { timeoutMs: 120_000 });
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 }
 

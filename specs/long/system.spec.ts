@@ -138,7 +138,7 @@ test("SYSTEM-02: the kernel's own tests and stress-ng have the same results whil
   const leave = async (guest: LoadedGuest) => {
     await destroyAll(guest);
     // One that is held to a tenth of a CPU takes its time, even to exit.
-    await expect.poll(async () => (await guest.swarm.status()).active, { timeout: 120_000 }).toBe(0);
+    await expect(guest).toHaveActiveAgents(0, { timeout: 120_000 });
     await guest.unload();
   };
   expect(await changes('agents running', stage, enter, leave)).toEqual([]);

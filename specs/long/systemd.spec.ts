@@ -5,7 +5,7 @@ import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js
 import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, expectActive } from '../support/guest.js';
+import { attempts, onlyAgent } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { BuiltModule } from '../support/module.js';
@@ -67,15 +67,15 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
   expect(await options(guest)).toBe(before);
   await expectEnforced(guest);
   const running = guest.swarm.run(LIMITED, 'exec consume wait');
-  await expectActive(guest, 1);
-  const [agent] = await guest.swarm.agents();
-  const dir = `${TOP}/system.slice/${UNIT}/plain/${agent?.id ?? 0}`;
+  await expect(guest).toHaveActiveAgents(1);
+  const agent = await onlyAgent(guest);
+  const dir = `${TOP}/system.slice/${UNIT}/plain/${agent.id}`;
   const look = `cat ${dir}/cpu.max ${dir}/pids.max ${dir}/cgroup.procs`;
-  await expect.poll(() => guest.sh(look)).toBe(`50000 100000\n20\n${agent?.pid ?? 0}`);
+  await expect.poll(() => guest.sh(look)).toBe(`50000 100000\n20\n${agent.pid}`);
 
   // systemd looks at every unit's cgroup again.
   await guest.sh('systemctl daemon-reload && systemctl daemon-reexec && systemctl start dbus.service');
-  expect(await guest.sh(look)).toBe(`50000 100000\n20\n${agent?.pid ?? 0}`);
+  expect(await guest.sh(look)).toBe(`50000 100000\n20\n${agent.pid}`);
   await expectEnforced(guest, 'systemd-run --scope --quiet');
   expect(await options(guest)).toBe(before);
 
@@ -102,16 +102,16 @@ test("CGROUP-17: the launcher's scope stopped: an agent with limits goes on, one
     [{}, true],
   ] as const) {
     const running = guest.swarm.run(request, 'exec consume wait', { under });
-    await expectActive(guest, 1);
-    const [agent] = await guest.swarm.agents();
-    await expect.poll(() => guest.sh(`cat /proc/${agent?.pid ?? 0}/comm`)).toBe('consume');
+    await expect(guest).toHaveActiveAgents(1);
+    const agent = await onlyAgent(guest);
+    await expect.poll(() => guest.sh(`cat /proc/${agent.pid}/comm`)).toBe('consume');
     await guest.sh('systemctl stop session-like.scope');
     expect((await running).code).not.toBe(0);
     if (!ends) {
-      expect((await guest.swarm.agents()).map(({ id }) => id)).toEqual([agent?.id]);
-      await guest.swarm.destroy(agent?.id ?? 0);
+      expect((await guest.swarm.agents()).map(({ id }) => id)).toEqual([agent.id]);
+      await guest.swarm.destroy(agent.id);
     }
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
   }
   await guest.sh(`systemctl stop ${UNIT}`);
 });

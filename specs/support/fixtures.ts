@@ -1,13 +1,21 @@
 /** The fixtures of specs: a guest in the state that its type says. */
 import type { TestInfo } from '@playwright/test';
 import { BOOTING, guestOf, guestTest, withGuest } from '../../harness/playwright/fixtures.js';
+import { expect } from './expect.js';
+import { destroyAll } from './guest.js';
+import { MODULE } from './loaded-guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 import type { BuiltModule } from './module.js';
 import { Stage } from './stage.js';
 
-export { expect } from '../../harness/playwright/expect.js';
+export { expect };
 
 interface Fixtures {
+  /**
+   * Destroys the agents that a spec leaves, instead of failing it: `test.use({ clearAgents: true })`, for files that
+   * create agents by the thousand.
+   */
+  clearAgents: boolean;
   /** A guest with the module loaded. */
   loaded: LoadedGuest;
   /** The module, built for the guest's kernel. */
@@ -32,11 +40,33 @@ async function consult(guest: LoadedGuest, info: TestInfo): Promise<Error | unde
   return new Error(`the oracle finds:\n${findings.join('\n')}`);
 }
 
+/**
+ * Looks for agents that a spec has left when it is over.
+ * @param clear destroys them first
+ * @returns an error that lists them; undefined if there are none
+ */
+async function leftAgents(guest: LoadedGuest, info: TestInfo, clear: boolean): Promise<Error | undefined> {
+  // A spec that failed has the next one given a pristine guest.
+  const judged = info.errors.length === 0 && guest.isLoaded && (await guest.hasModule(MODULE));
+  if (!judged) return undefined;
+  if (clear) await destroyAll(guest);
+  try {
+    await expect(guest).toHaveActiveAgents(0);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Error) error.message = `the spec leaves agents: ${error.message}`;
+    return error as Error;
+  }
+}
+
 export const test = guestTest((name, extras) => Stage.prepare(name, extras)).extend<Fixtures>({
+  clearAgents: [false, { option: true }],
   loaded: [
-    async ({ stage, guestExtras }, use, info) => {
+    async ({ stage, guestExtras, clearAgents }, use, info) => {
       const get = () => stage.loaded(guestOf(info, guestExtras));
-      await withGuest({ stage, info, get, use, judge: consult });
+      const judge = async (guest: LoadedGuest) =>
+        (await consult(guest, info)) ?? (await leftAgents(guest, info, clearAgents));
+      await withGuest({ stage, info, get, use, judge });
     },
     { timeout: BOOTING },
   ],

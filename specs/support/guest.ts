@@ -1,8 +1,9 @@
 /** Small things that specs share. */
-import { expect } from '@playwright/test';
+import { expect } from './expect.js';
 import { z } from 'zod';
 import { NAMESPACES as NAMES, bitOf, namesOf } from '../../client/abi/names.js';
 import type { Namespace } from '../../client/abi/names.js';
+import type { AgentLine } from '../../client/client.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
@@ -21,13 +22,6 @@ export function attempts(stdout: string): string[] {
   return stdout.split('\n').filter(Boolean);
 }
 
-/** Waits until so many agents are active: an agent's end comes a moment after its last process's. */
-export async function expectActive(guest: LoadedGuest, count: number): Promise<void> {
-  await expect
-    .poll(async () => (await guest.swarm.status()).active, { intervals: [50, 100, 200] })
-    .toBe(count);
-}
-
 /** Waits until so many agents have a first process that has been born whole: an active one may have none yet. */
 export async function expectBorn(guest: LoadedGuest, count: number): Promise<void> {
   const born = async () => {
@@ -37,6 +31,18 @@ export async function expectBorn(guest: LoadedGuest, count: number): Promise<voi
     return agents.filter(({ id }) => spawned.has(id)).length;
   };
   await expect.poll(born, { intervals: [50, 100, 200] }).toBe(count);
+}
+
+/**
+ * Returns the only agent there is.
+ * @throws if there is none, or more than one.
+ */
+export async function onlyAgent(guest: LoadedGuest): Promise<AgentLine> {
+  const [agent, ...others] = await guest.swarm.agents();
+  if (!agent) throw new Error('there is no agent');
+  if (others.length === 0) return agent;
+  const ids = [agent, ...others].map(({ id }) => id);
+  throw new Error(`there is more than one agent: ${ids.join(', ')}`);
 }
 
 let holds = 0;

@@ -1,10 +1,10 @@
 /** The races of specs/vm/races.spec.ts, and for longer of specs/long/races.spec.ts. */
-import { expect } from '@playwright/test';
+import { expect } from './expect.js';
 import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { watched } from './oracle.js';
-import { background, expectActive } from './guest.js';
+import { background } from './guest.js';
 import { reload } from './loaded-guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 
@@ -27,7 +27,7 @@ export async function tallied(
 
 /** Nothing is left: no agent, cgroup or member, and the module goes, with every object of its caches. */
 export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
   expect(await guest.findings()).toEqual([]);
   // The last agent's reference on the module goes a moment after the agent. What a cache still
@@ -128,8 +128,7 @@ export async function forkBomb(
     `setsid launch '${object}' /usr/local/bin/race bomb >/dev/null 2>&1 </dev/null &
      exec chrt -f 50 sh -e /run/end-bomb`,
   );
-  const active = async () => (await guest.swarm.status()).active;
-  await expect.poll(active, { timeout: 120_000 * slower }).toBe(0);
+  await expect(guest).toHaveActiveAgents(0, { timeout: 120_000 * slower });
   // Orphans stay zombies: the guest's process 1 waits for nobody.
   expect(await guest.sh('ps -o stat= -C race | grep -v Z || true'), 'that are not dead').toBe('');
   await expectNothingLeft(guest);

@@ -18,7 +18,7 @@ import {
 import { PARAMETERS } from '../../client/abi/parameters.js';
 import { attachRequest, createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, expectBorn, hold } from '../support/guest.js';
+import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -108,7 +108,7 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
   await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
   await terminal.type('/bin/true; true');
   terminal.close();
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 
   const all = await printed(loaded);
   const violations = all.filter((each) => each.event === 'violation');
@@ -132,11 +132,11 @@ test('ABI-16: every event is printed, those that tell of others too, and reports
 }) => {
   const guest = await load(booted, module.ko, { enforce: 0, event_buffer: 16, event_rate: 10 });
   await guest.swarm.run({}, `attempt ${Array(20).fill('read /dev/kmsg').join(' -- ')}`);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.swarm.run({ memory_limit: 1 << 25, oom_group: false }, `consume memory ${1 << 26}; true`);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.swarm.launch({}, ['/bin/true'], { via: 'clone3', first: '1000' });
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   const registered = await guest.swarm.create({});
   await guest.swarm.update({ id: registered, pids_limit: 5 });
   await guest.swarm.destroy(registered);
@@ -184,12 +184,12 @@ test('ABI-19: every field of inspect and every state is printed under its name',
 
   const terminal = await loaded.terminal();
   await terminal.type(`echo '{"spawn":true}' >/proc/swarm/create`);
-  const [{ id: armed } = { id: 0 }] = await swarm.agents();
+  const { id: armed } = await onlyAgent(loaded);
   const states = [(await inspected(loaded, armed)).state];
   await swarm.destroy(armed);
   states.push((await inspected(loaded, armed)).state);
   terminal.close();
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 
   const { line, release } = hold(loaded);
   const running = swarm.run(
@@ -197,7 +197,7 @@ test('ABI-19: every field of inspect and every state is printed under its name',
     line,
   );
   await expectBorn(loaded, 1);
-  const [{ id } = { id: 0 }] = await swarm.agents();
+  const { id } = await onlyAgent(loaded);
   const agent = await inspected(loaded, id);
   states.push(agent.state);
   expect(Object.keys(agent)).toEqual(Object.keys(inspection.shape));
@@ -213,5 +213,5 @@ test('ABI-19: every field of inspect and every state is printed under its name',
   await running;
   // An agent that is gone is found no more, but for a moment that nobody can wait for.
   expect(set(['registered', 'gone', 'frozen', ...states])).toEqual(set(namesOf(STATES)));
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, destroyAll, expectActive } from '../support/guest.js';
+import { background, destroyAll } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
@@ -96,7 +96,7 @@ test('LIFE-21: a process whose number becomes another’s meanwhile is not there
     await loaded.sh(`kill -9 ${stranger ?? 0}`);
   }
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
 });
 
@@ -128,7 +128,7 @@ test('LIFE-23: a process with more memory than memory_limit is neither adopted n
   const id = await loaded.swarm.create({ pid: big, memory_limit: 96 * MiB, namespace_flags: SHARED_PIDS });
   expect(await cgroupOf(loaded, big)).toBe(`0::/swarm/memory/${id}`);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 
   const agent = await start(loaded, { memory_limit: 32 * MiB });
   const enter = `nsenter --target ${agent.pid} -U -n -m -u -i -C`;
@@ -141,7 +141,7 @@ test('LIFE-23: a process with more memory than memory_limit is neither adopted n
     expect(await loaded.swarm.writeAttach(text)).toEqual([answer]);
   }
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIFE-24: a process with more threads than pids.max has room for, of the agent or above, is neither adopted nor attached', async ({
@@ -167,7 +167,7 @@ test('LIFE-24: a process with more threads than pids.max has room for, of the ag
   await loaded.sh(`echo 10 >${TOP}/swarm/plain/${id}/pids.max`);
   expect(await loaded.swarm.writeAttach(text)).toEqual([text.length]);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('CGROUP-13: cgroup.procs is written with the kernel’s credentials, by births and adoptions alike', async ({
@@ -187,7 +187,7 @@ test('CGROUP-13: cgroup.procs is written with the kernel’s credentials, by bir
   expect(await read(), 'and a shell, which has no others').toBe('1 2');
   await loaded.sh('rmmod swarm_witness');
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 /** Writes an order about a process that is named by a pidfd, which is descriptor 9 of the writer. */
@@ -239,7 +239,7 @@ test('ATTACH-11: a process that is named by a pidfd is adopted and attached, als
   expect(await cgroupOf(loaded, three)).not.toContain('swarm');
   await loaded.sh(`kill -9 ${three}`);
   await destroyAll(loaded);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-12: with after_exec rules count from the next execve on, of what the process forks before, too', async ({
@@ -269,7 +269,7 @@ test('ATTACH-12: with after_exec rules count from the next execve on, of what th
     const id = await loaded.swarm.create({ pid, ...policy } as object);
     expect(await loaded.swarm.inspect(id)).toMatchObject({ members: [pid], joining: [] });
     await loaded.sh('echo go >/run/setup; rm /run/setup');
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   const said = (await loaded.sh('cat /tmp/said')).split('\n');
   expect(said).toEqual(['zero', 'child', 'child denied', 'denied']);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive, moduleLog, violationsDuring } from '../support/guest.js';
+import { attempts, background, moduleLog, violationsDuring } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -76,7 +76,7 @@ test('ATTACH-01: a process joins the agent and its cgroup; its later forks are m
   expect(procs).toEqual(expect.arrayContaining([pid, shell]));
   expect((await loaded.exec('rmmod swarm_guard')).stderr).toContain('in use');
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   for (const each of procs) expect(await alive(loaded, each), String(each)).toBe(false);
   await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });
@@ -96,7 +96,7 @@ test('ATTACH-02: an agent lives on with the process that was attached, and keeps
   await loaded.sh(`kill -9 ${one}`);
   await expect.poll(async () => (await loaded.swarm.agents()).map((agent) => agent.pid)).toEqual([two]);
   await loaded.sh(`kill -9 ${two}`);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await loaded.unload();
   await reload(loaded);
 });
@@ -127,7 +127,7 @@ test('ATTACH-03: many are attached in one write, and objects may be cut anywhere
   expect(await loaded.swarm.writeAttach(`{"id":${id},`)).toEqual([`{"id":${id},`.length]);
   expect(await loaded.kernelLog()).toContain('attach: closed in the middle of an object');
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-04: what cannot be attached has an error that says why, and is left as it was', async ({
@@ -181,7 +181,7 @@ test('ATTACH-04: what cannot be attached has an error that says why, and is left
   for (const each of [outside, entered, foreign])
     expect(await cgroupOf(loaded, each), 'its cgroup').not.toContain('swarm');
   await loaded.swarm.destroy(id, other.id, registered);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await alive(loaded, outside)).toBe(true);
   await loaded.sh(`kill ${outside}`);
 });
@@ -202,7 +202,7 @@ test('ATTACH-05: where there is no memory to move a process, attaching it fails 
   await loaded.swarm.attach(id, entered);
   expect(await cgroupOf(loaded, entered)).toContain(`/${id}`);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test("ATTACH-06: each namespace that the policy names must be the agent's own, and so must be its ids", async ({
@@ -223,7 +223,7 @@ test("ATTACH-06: each namespace that the policy names must be the agent's own, a
   expect.soft(await attach(id, '--all --preserve-credentials'), 'root outside').toBe('EPERM');
   expect.soft(await attach(id, '--all')).toBeGreaterThan(0);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-07: an agent that is armed or registered has nothing to be attached to', async ({ loaded }) => {
@@ -235,13 +235,13 @@ test('ATTACH-07: an agent that is armed or registered has nothing to be attached
      id=\${line#ID: }; echo "{\\"id\\":\${id%%,*},\\"pid\\":${entered}}" >/proc/swarm/attach`,
   );
   expect(armed.stderr).toContain('resource busy');
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   // Registered again, once its last process has exited.
   const { id } = await loaded.swarm.run({ persist: true }, 'true');
   await expect.poll(async () => (await loaded.swarm.agents()).find((agent) => agent.id === id)?.pid).toBe(0);
   expect(await loaded.swarm.writeAttach(object(id, entered))).toEqual(['ESRCH']);
   await loaded.swarm.destroy(id, other.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-08: attaching needs CAP_SYS_ADMIN, of opener and writer, and no member may', async ({
@@ -264,7 +264,7 @@ test('ATTACH-08: attaching needs CAP_SYS_ADMIN, of opener and writer, and no mem
   expect(member.stderr).toMatch(/Operation not permitted|I\/O error/);
   await loaded.swarm.attach(id, entered);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-09: ids of processes are those of the pid namespace of the writer, for pid of create too', async ({
@@ -301,7 +301,7 @@ test('ATTACH-09: ids of processes are those of the pid namespace of the writer, 
   expect(await cgroupOf(loaded, one)).toBe(`0::/swarm/plain/${adopted?.id ?? 0}`);
   expect(await cgroupOf(loaded, two)).toBe(`0::/swarm/plain/${id}`);
   await loaded.swarm.destroy(id, adopted?.id ?? 0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-10: attached while it is destroyed, a process dies or never was a member', async ({
@@ -312,7 +312,7 @@ test('ATTACH-10: attached while it is destroyed, a process dies or never was a m
     const pids = [await enter(loaded, pid), await enter(loaded, pid)];
     const lines = pids.map((each) => `echo '${object(id, each)}' >/proc/swarm/attach`);
     await loaded.exec(`(${lines[0] ?? ''}) & (${lines[1] ?? ''}) & echo ${id} >/proc/swarm/destroy; wait`);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
     await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
     for (const each of pids)
       if (await alive(loaded, each)) expect(await cgroupOf(loaded, each)).not.toContain('swarm');
@@ -355,7 +355,7 @@ test("ATTACH-13: a process must have the root of the agent's first process, and 
     await loaded.sh(`kill -9 ${entered}`);
   }
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-14: a process that has prepared another pid namespace for its children is refused', async ({
@@ -369,7 +369,7 @@ test('ATTACH-14: a process that has prepared another pid namespace for its child
   ]);
   await loaded.sh(`kill -9 ${entered}`);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-15: a process that was attached with after_exec, and is elsewhere at its execve, is killed there', async ({
@@ -401,7 +401,7 @@ test('ATTACH-15: a process that was attached with after_exec, and is elsewhere a
   }
   await loaded.sh('rm /run/go /run/steps');
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('ATTACH-16: an agent whose oldest processes, over a thousand, have yet to join it is busy', async ({
@@ -419,6 +419,6 @@ test('ATTACH-16: an agent whose oldest processes, over a thousand, have yet to j
     { error: 'EBUSY', field: 'id', message: expect.stringMatching(/oldest processes .* try again/) },
   ]);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await loaded.sh(`kill -9 ${two}`);
 });

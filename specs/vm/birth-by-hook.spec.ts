@@ -1,7 +1,7 @@
 /** The way to a birth that kernels without task_work_add take, on this kernel. */
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test as base } from '../support/fixtures.js';
-import { expectActive, SHOW_NAMESPACES } from '../support/guest.js';
+import { SHOW_NAMESPACES, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildModule } from '../support/module.js';
@@ -27,7 +27,7 @@ test('KERNEL-18: by a hook on calculate_sigpending a birth is what it is by task
     expect([via, code, pid, uid, cgroup]).toEqual([via, 0, '1', '0', '0::/']);
     const shared = inside.filter((namespace) => outside.includes(namespace));
     expect(shared, via).toEqual([expect.stringMatching(/^time:/)]);
-    await expectActive(hooked, 0);
+    await expect(hooked).toHaveActiveAgents(0);
   }
 });
 
@@ -43,16 +43,16 @@ test('KERNEL-19: what an agent and everybody else forks goes on as ever, signals
   expect([inside.code, inside.stdout, outside.code, outside.stdout]).toEqual([0, 'done\n', 0, 'done\n']);
   const limited = await hooked.swarm.run({ syscalls: { execve: 'deny' } }, '/bin/true; echo $?');
   expect(limited.stdout).toBe('126\n');
-  await expectActive(hooked, 0);
+  await expect(hooked).toHaveActiveAgents(0);
 });
 
 test('KERNEL-20: a launcher or an agent that is killed takes nothing down with it', async ({ hooked }) => {
   const running = hooked.swarm.run({ persist: true }, 'sleep 60');
-  await expectActive(hooked, 1);
-  const [agent] = await hooked.swarm.agents();
-  await hooked.sh(`echo ${agent?.id ?? 0} >/proc/swarm/destroy`);
+  await expect(hooked).toHaveActiveAgents(1);
+  const agent = await onlyAgent(hooked);
+  await hooked.sh(`echo ${agent.id} >/proc/swarm/destroy`);
   expect((await running).code).toBe(137);
-  await expectActive(hooked, 0);
+  await expect(hooked).toHaveActiveAgents(0);
   // Births and destroying them at once: some are seen before they are born, some after.
   await hooked.sh(
     `exec 3<>/proc/swarm/create; for i in $(seq 1 60); do
@@ -61,5 +61,5 @@ test('KERNEL-20: a launcher or an agent that is killed takes nothing down with i
      done`,
     { timeoutMs: 120_000 },
   );
-  await expectActive(hooked, 0);
+  await expect(hooked).toHaveActiveAgents(0);
 });

@@ -1,6 +1,6 @@
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support/guest.js';
+import { background, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 
 for (const via of LAUNCH_CALLS) {
@@ -16,7 +16,7 @@ for (const via of LAUNCH_CALLS) {
     const outside = (await loaded.sh(SHOW_NAMESPACES)).split('\n');
     const shared = inside.filter((namespace) => outside.includes(namespace));
     expect(shared).toEqual([expect.stringMatching(/^time:/)]);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }
 
@@ -119,7 +119,7 @@ test('BIRTH-08: a chrooted launcher is refused and nothing is left', async ({ lo
   await loaded.sh('umount -l /tmp/jail && rmdir /tmp/jail');
   expect(code).toBe(125);
   expect(stderr).toMatch(/"error":"EPERM","field":"spawn".*chroot/);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('BIRTH-09: it leaves its session and terminal, real-time scheduling, priority and OOM protection behind', async ({
@@ -152,7 +152,7 @@ test('BIRTH-10: the two lines work at the prompt of an interactive shell', async
   expect(await terminal.type("sh -c 'echo $$; ps -o tty= -p 1'")).toBe('1\n?');
   expect(await terminal.type("sh -c 'test $$ != 1 && echo not an agent'")).toBe('not an agent');
   terminal.close();
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('BIRTH-11: only the armed thread gives birth', async ({ loaded }) => {
@@ -171,16 +171,16 @@ test('BIRTH-05: ranges of ids are given back, the longest unused first, and runn
   for (let i = 0; i < 7; i++) {
     const { stdout } = await guest.swarm.run({}, 'sed 1q /proc/self/uid_map');
     first.push(Number(stdout.trim().split(/\s+/)[1]));
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
   }
   expect(first.map((id) => (id - (4294967295 - 3 * 1024)) / 1024)).toEqual([0, 1, 2, 0, 1, 2, 0]);
   const { line, release } = hold(guest);
   const running = [1, 2, 3].map(() => guest.swarm.run({}, line));
-  await expectActive(guest, 3);
+  await expect(guest).toHaveActiveAgents(3);
   const { code, stderr } = await guest.swarm.tryLaunch({}, ['/bin/true']);
   expect([code, stderr]).toEqual([125, expect.stringMatching(/"error":"ENOSPC","field":"spawn".*user ids/)]);
   await release();
   await Promise.all(running);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   expect((await guest.swarm.run({}, 'true')).code).toBe(0);
 });

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
+import { onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -82,12 +82,12 @@ printf 123 >&9; wait; cat answers`;
 
 /** No agent, no cgroup, and every range of ids to be had. */
 async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
   await expect
     .poll(async () => (await guest.sh(ARM_THREE)).match(/"id":/g)?.length, { intervals: [100, 500] })
     .toBe(3);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
 }
 
 async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: Stage): Promise<LoadedGuest> {
@@ -136,15 +136,15 @@ for (const held of [
     await redirected(guest, { ...held, hold: 1 }, async () => {
       const birth = guest.swarm.launch(LIMITED, ['/bin/touch', RAN]);
       await expect.poll(() => hits(guest)).toBe(1);
-      const [agent] = await guest.swarm.agents();
-      expect(await guest.swarm.destroy(agent?.id ?? 0)).toEqual([expect.any(Number)]);
+      const agent = await onlyAgent(guest);
+      expect(await guest.swarm.destroy(agent.id)).toEqual([expect.any(Number)]);
       // It sleeps in the kernel, so it is there until it wakes.
       expect((await guest.swarm.status()).active).toBe(1);
       expect((await guest.exec('rmmod swarm_guard')).stderr).toContain('in use');
       await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
       const { code, id } = await birth;
       expect(code).toBe(137);
-      await expectActive(guest, 0);
+      await expect(guest).toHaveActiveAgents(0);
       const last = (await guest.swarm.events()).at(-1);
       expect(last).toMatchObject({ event: 'destroyed', agent: id, reason: 'request' });
     });
@@ -161,8 +161,8 @@ test('BIRTH-29: a birth whose directory root has removed fails at joining its cg
   const guest = await load(booted, module.ko, THREE_RANGES);
   const terminal = await guest.terminal();
   await terminal.type(`echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`);
-  const [agent] = await guest.swarm.agents();
-  await guest.sh(`rmdir /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}; rm -f ${RAN}`);
+  const agent = await onlyAgent(guest);
+  await guest.sh(`rmdir /sys/fs/cgroup/swarm/plain/${agent.id}; rm -f ${RAN}`);
   expect(await terminal.type(`/bin/touch ${RAN}; echo $?`)).toMatch(/\b137$/);
   terminal.close();
   expect(await guest.kernelLog()).toMatch(

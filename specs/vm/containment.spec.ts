@@ -1,6 +1,6 @@
 /** A launcher that is root leaves nothing of root on the host to its agent: all by effect. */
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive, violationsDuring } from '../support/guest.js';
+import { attempts, background, violationsDuring } from '../support/guest.js';
 
 test("CONTAIN-01: root's files are closed to it", async ({ loaded }) => {
   await loaded.sh(
@@ -134,7 +134,7 @@ test('CONTAIN-06: it gives no orders through /proc/swarm, not even with a descri
   expect((await loaded.swarm.status()).created).toBe(before + 2);
   expect((await loaded.swarm.inspect(other)).policy.pids_limit).toBe(5);
   await loaded.swarm.destroy(other);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('CONTAIN-07: inside it, /proc/swarm shows that agent alone, with its own process ids', async ({

@@ -4,6 +4,8 @@ import { expect, test } from '../support/fixtures.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
+test.use({ clearAgents: true });
+
 const READBACK = 65536;
 const REFUSED = '{"x":1}';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';
@@ -148,7 +148,7 @@ test('ORDER-42: an id without its newline, or half an object, is discarded and l
   // A member, which could give no order, has the descriptor last.
   await loaded.sh('dmesg -C');
   await loaded.swarm.run({}, 'exec 3>&-', { under: `exec 3>/proc/swarm/destroy; printf ${id} >&3;` });
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   expect(await loaded.kernelLog(), 'by a member').toMatch(rest(String(id).length));
   // An object ends with its brace, and an id with its newline, though that comes by another write.
   const other = await loaded.swarm.create({});
@@ -165,13 +165,13 @@ test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its 
     'trap "" TERM INT HUP; consume wait & consume wait & consume wait',
   );
   await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('3');
-  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  const { id, pid } = await onlyAgent(loaded);
   expect(pid).toBeGreaterThan(0);
   expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/memory/${id}`);
   const { destroyed } = await loaded.swarm.status();
   expect(await loaded.swarm.destroy(id)).toEqual([`${id}\n`.length]);
   expect((await launcher).code).toBe(128 + 9);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('pgrep -x consume || true')).toBe('');
   expect((await loaded.swarm.status()).destroyed - destroyed).toBe(1);
   await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
@@ -189,11 +189,11 @@ test('ORDER-32: all of very many processes die, those that fork meanwhile and th
     `handed family ${CHILDREN} >/run/many & handed family 1 & while :; do /bin/true & wait $!; done`,
   );
   await expect.poll(() => loaded.sh('cat /run/many 2>/dev/null || true'), { timeout: 120_000 }).toBe('born');
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const { id } = await onlyAgent(loaded);
   expect((await loaded.swarm.inspect(id)).members.length).toBeGreaterThan(CHILDREN);
   await loaded.swarm.destroy(id);
   expect((await running).code).toBe(128 + 9);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('pgrep -x handed || true; rm /run/many')).toBe('');
 });
 
@@ -205,11 +205,11 @@ test('ORDER-33: an adopted process and its later children die, and nobody else',
   expect((await loaded.swarm.write(adopt)).writes).toEqual([adopt.length]);
   await loaded.sh('echo go >/tmp/go; rm /tmp/go');
   await expect.poll(() => loaded.sh('pgrep -c -x consume')).toBe('3');
-  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  const { id, pid } = await onlyAgent(loaded);
   expect(pid).toBe(parent);
   expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/plain/${id}`);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('pgrep -r D,R,S -x consume')).toBe(String(bystander));
   await expect.poll(() => loaded.sh(`ps -o stat= -p ${parent} || true`), 'dead').toMatch(/^(Z.*)?$/);
   await expect.poll(() => loaded.sh(CGROUPS)).toBe('');

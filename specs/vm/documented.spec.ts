@@ -1,12 +1,12 @@
 /** The documents' promises to an operator: each sentence as it is there, by effect. */
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive, expectBorn, hold, violationsDuring } from '../support/guest.js';
+import { attempts, background, expectBorn, hold, onlyAgent, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** The cgroup of the only agent that runs. */
 async function cgroupOf(guest: LoadedGuest): Promise<string> {
-  const [agent] = await guest.swarm.agents();
-  return (await guest.swarm.inspect(agent?.id ?? 0)).cgroup ?? '';
+  const agent = await onlyAgent(guest);
+  return (await guest.swarm.inspect(agent.id)).cgroup ?? '';
 }
 
 test('LIFE-12: a redirection on the second of the two lines is opened by the agent, one before it by root', async ({
@@ -20,7 +20,7 @@ test('LIFE-12: a redirection on the second of the two lines is opened by the age
   expect(refused.stderr).toContain('Permission denied');
   await loaded.sh(`exec 5>/srv/roots/log; ${arm}; /usr/local/bin/attempt fork >&5; true`);
   expect(await loaded.sh('cat /srv/roots/log')).toBe('fork ok');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap off and one end for all", async ({
@@ -39,30 +39,30 @@ test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap of
   await limited;
   const stay = hold(loaded);
   const free = loaded.swarm.run({}, stay.line, { under });
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   await expect.poll(() => loaded.sh(`wc -l <${top}/launcher/cgroup.procs`)).not.toBe('0');
   expect(await cgroupOf(loaded)).toBe('');
   await stay.release();
   await free;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(async () => (await loaded.exec(`rmdir ${top}/launcher`)).code).toBe(0);
 });
 
 test('LIFE-14: zombies count against pids_limit until process 1 waits for them', async ({ loaded }) => {
   const { stdout } = await loaded.swarm.launch({ pids_limit: 6 }, ['/usr/local/bin/moment', 'zombies']);
   expect(stdout).toBe('zombies 5, then EAGAIN\n');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIFE-15: process 1 of an agent ignores SIGTERM unless it handles it', async ({ loaded }) => {
   const ends = async (program: string) => {
     await background(loaded, `launch '{"spawn":true}' ${program}`);
     await expectBorn(loaded, 1);
-    const [agent] = await loaded.swarm.agents();
-    await loaded.sh(`sleep 0.5; kill -TERM ${agent?.pid ?? 0}; sleep 0.5`);
+    const agent = await onlyAgent(loaded);
+    await loaded.sh(`sleep 0.5; kill -TERM ${agent.pid}; sleep 0.5`);
     const { active } = await loaded.swarm.status();
-    await loaded.swarm.destroy(agent?.id ?? 0).catch(() => undefined);
-    await expectActive(loaded, 0);
+    await loaded.swarm.destroy(agent.id).catch(() => undefined);
+    await expect(loaded).toHaveActiveAgents(0);
     return active === 0;
   };
   expect(await ends('/bin/sleep 1000'), 'without a handler').toBe(false);
@@ -84,5 +84,5 @@ test("LIFE-16, LIFE-17: the smallest memory_limit starts no program, and a liste
     seen = attempts((await loaded.swarm.launch(request, words)).stdout);
   });
   expect([seen, violations]).toEqual([['execve ok'], 0]);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, hold } from '../support/guest.js';
+import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -26,7 +26,7 @@ function of<T extends SwarmEvent['event']>(event: T, events: readonly SwarmEvent
 async function endOf(guest: LoadedGuest, work: () => Promise<unknown>) {
   const events = await guest.swarm.eventsDuring(async () => {
     await work();
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
   });
   const ends = of('destroyed', events);
   expect(ends).toHaveLength(1);
@@ -83,7 +83,7 @@ test('END-02: "destroyed" tells of the first process, though others end later, i
       { namespace_flags: SHARED_PIDS },
       '(setsid sh -c "sleep 1; exit 9" >/dev/null 2>&1 &); exit 4',
     );
-    const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+    const { id } = await onlyAgent(loaded);
     expect(await loaded.swarm.inspect(id)).toMatchObject({ state: 'running' });
   });
   expect(end).toMatchObject({ reason: 'exit', exit: 4 });
@@ -95,8 +95,8 @@ test('END-03: an agent that is destroyed was killed; one that never ran has no f
 }) => {
   const { end } = await endOf(loaded, async () => {
     const running = loaded.swarm.run({ memory_limit: 64 * MiB }, 'sleep 1000');
-    await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
-    await loaded.swarm.destroy((await loaded.swarm.agents())[0]?.id ?? 0);
+    await expectBorn(loaded, 1);
+    await loaded.swarm.destroy((await onlyAgent(loaded)).id);
     await running;
   });
   expect(end).toMatchObject({ reason: 'request', signal: SIGKILL, oom_kills: 0 });
@@ -264,7 +264,7 @@ test('END-11: what dies otherwise while memory is short is no victim: an agent t
       `${256 * MiB}`,
     ]);
     await expect.poll(hits, { intervals: [50] }).not.toBe('0');
-    await loaded.swarm.destroy((await loaded.swarm.agents())[0]?.id ?? 0);
+    await loaded.swarm.destroy((await onlyAgent(loaded)).id);
     await running;
   });
   await loaded.sh('rmmod swarm_delay');
@@ -286,7 +286,7 @@ async function floodOfVictims(guest: LoadedGuest): Promise<number> {
   for (let birth = 0; birth < BIRTHS; birth++) await guest.swarm.launch({}, ['/bin/true']);
   const { stdout, id } = await greedy;
   expect(stdout).toBe(`${VICTIMS}\n`);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   return id;
 }
 
@@ -357,22 +357,15 @@ test('END-15: inspect tells what a running agent uses, from its cgroup and witho
   const work = `${ENDING} burn 300; hold ${20 * MiB} 5 & ${line}; kill $!`;
   const usageOf = async (request: AgentRequest) => {
     const running = loaded.swarm.run(request, work);
-    let id = 0;
-    await expect
-      .poll(
-        async () => {
-          const [agent] = await loaded.swarm.agents();
-          id = agent?.id ?? 0;
-          return id ? (await loaded.swarm.inspect(id)).usage.pids : 0;
-        },
-        { timeout: 60_000 },
-      )
-      .toBeGreaterThanOrEqual(6);
+    await expectBorn(loaded, 1);
+    const { id } = await onlyAgent(loaded);
+    const pids = async () => (await loaded.swarm.inspect(id)).usage.pids;
+    await expect.poll(pids, { timeout: 60_000 }).toBeGreaterThanOrEqual(6);
     const first = (await loaded.swarm.inspect(id)).usage;
     const second = (await loaded.swarm.inspect(id)).usage;
     await release();
     await running;
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
     await loaded.sh('rm -f /run/released-*');
     return { first, second };
   };

@@ -1,6 +1,6 @@
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive } from '../support/guest.js';
+import { background, destroyAll } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** What differs from run to run. */
@@ -40,7 +40,7 @@ test("EVENT-01: an agent's life is told in order, numbered without gaps, on the 
       'setns',
       '/proc/self/ns/uts',
     ]);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   const after = Number((await loaded.sh('cat /proc/uptime')).split(' ')[0]);
   const { id, pid } = agent;
@@ -103,7 +103,7 @@ test('EVENT-03: it says why an agent has gone', async ({ loaded }) => {
       .not.toBe(await loaded.sh('readlink /proc/self/ns/mnt'));
     await loaded.swarm.create({ pid: sleeper, namespace_flags: 4, privileged: true });
     await loaded.sh(`kill ${sleeper}`);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   const ends = events.flatMap((event) => (event.event === 'destroyed' ? [event.reason] : []));
   expect(ends).toEqual(['request', 'unforked', 'exit', 'exit']);
@@ -117,7 +117,7 @@ test('EVENT-04: a birth that fails is told with its step and its error', async (
     await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
     await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
     expect(await terminal.type('/bin/true && echo ran; true')).not.toContain('ran');
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   expect(facts(events).at(-1)).toMatchObject({
     event: 'destroyed',
@@ -175,6 +175,8 @@ test('EVENT-09: threads that share a descriptor share its events', async ({ load
 test('EVENT-10: a reader begins with the oldest event that is kept, in pieces of any size', async ({
   loaded,
 }) => {
+  await loaded.sh(`yes '{}' | head -n ${TOGETHER} >/proc/swarm/create`);
+  await destroyAll(loaded);
   const whole = await loaded.sh('events pieces 65536');
   expect(whole.split('\n').length).toBeGreaterThan(TOGETHER);
   for (const size of [1, 7, 200, 1000]) expect(await loaded.sh(`events pieces ${size}`)).toBe(whole);

@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EXAMPLES, prepareExample } from '../support/examples.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 
 test.use({ guestExtras: { packages: ['nodejs', 'python3-minimal'], memoryMb: 3072 } });
 
@@ -27,7 +26,7 @@ for (const [name, ended] of Object.entries(ENDED)) {
     let printed = '';
     const events = await loaded.swarm.eventsDuring(async () => {
       printed = await loaded.sh(`cd /srv; ${interpreter} ${copy}`);
-      await expectActive(loaded, 0);
+      await expect(loaded).toHaveActiveAgents(0);
     });
     const [created, spawned, destroyed] = events;
     expect(events.map(({ event }) => event)).toEqual(['created', 'spawned', 'destroyed']);

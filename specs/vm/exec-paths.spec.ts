@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive, shrink, violationsDuring } from '../support/guest.js';
+import { attempts, background, shrink, violationsDuring } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { Stage } from '../support/stage.js';
@@ -20,7 +20,7 @@ async function under(guest: LoadedGuest, request: AgentRequest, program: string,
     const { stdout } = await guest.swarm.launch(request, [program, ...tries.join(' -- ').split(' ')]);
     seen = attempts(stdout);
   });
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   return { seen, violations };
 }
 
@@ -67,7 +67,7 @@ test('EXEC-02: the execve that starts the program counts', async ({ loaded }) =>
       if (via === 'posix_spawn') expect(stderr).toContain('posix_spawn: EPERM');
     });
     expect(violations).toBe(1);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   }
 });
 
@@ -250,7 +250,7 @@ test('EXEC-09: overlayfs: the file of the mount that was named, not those below 
   );
   expect(id).toBeGreaterThan(0);
   expect(await loaded.sh('cat /srv/x/after; ls /srv/x/up/upper/d')).toBe('execve ok\np');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await loaded.sh('umount /srv/x/merged /srv/x/up && rmmod overlay');
 });
 
@@ -318,7 +318,7 @@ test('EXEC-16: agents with the same list share one, in whatever order it was giv
   await loaded.sh(
     `sed 's/ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids; cat /tmp/ids >/proc/swarm/destroy`,
   );
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => inUse(loaded), 'and all is given back').toBeLessThan(before + 200);
 });
 
@@ -399,7 +399,7 @@ test('EXEC-10: the rule on execve and exec_paths are asked apart, and "unlisted"
     ...['exec-here', '/bin/true'],
   ]);
   expect(killed.code).toBe(137);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('EXEC-12: a file in the place of the dynamic loader that a listed program names is an unlisted one', async ({
@@ -423,7 +423,7 @@ test('EXEC-12: a file in the place of the dynamic loader that a listed program n
   expect((await tried({ unlisted: 'audit' }))[1]).toBe(0);
   // Listed, it is what the agent may run.
   expect((await tried({ exec_paths: [...request.exec_paths, '/srv/x/program'] }))[1]).toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('EXEC-13: equal files through two mounts are two lists: each tells its own, and keeps its own mount', async ({

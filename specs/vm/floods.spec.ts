@@ -2,7 +2,7 @@
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
-import { expectActive, hold } from '../support/guest.js';
+import { hold, onlyAgent } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -44,7 +44,7 @@ for (const [how, threads] of [
         await loaded.sh(`launch '${PRIVILEGED}' ${flood(COUNT, threads)} >/dev/null 2>&1`, {
           timeoutMs: 120_000,
         });
-        await expectActive(loaded, 0);
+        await expect(loaded).toHaveActiveAgents(0);
       });
     });
     const last = events.at(-1);
@@ -67,17 +67,19 @@ test('EVENT-15: the sum is told soon after a flood, though the agent lives on an
   const { line, release } = hold(loaded);
   const before = (await loaded.swarm.events()).at(-1)?.seq ?? 0;
   const running = loaded.swarm.run({ privileged: true, namespace_flags: 0 }, `${flood(COUNT)}; ${line}`);
+  await expect(loaded).toHaveActiveAgents(1);
+  const { id } = await onlyAgent(loaded);
   await expect
     .poll(async () => {
       const events = await loaded.swarm.events(before + 1);
-      const { told, summed } = toldOf(events, (await loaded.swarm.agents())[0]?.id ?? 0);
+      const { told, summed } = toldOf(events, id);
       return told + summed;
     })
     .toBe(COUNT);
   expect((await loaded.swarm.events()).at(-1)).toMatchObject({ event: 'suppressed' });
   await release();
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('EVENT-16: a flood overwrites nothing that is told of the life of agents, and what is lost is known', async ({

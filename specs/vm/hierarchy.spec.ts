@@ -1,6 +1,6 @@
 /** Changes that root makes to the cgroup hierarchy under the module's feet. */
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, moduleLog } from '../support/guest.js';
+import { background, moduleLog, onlyAgent } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -11,15 +11,14 @@ const BOTH = [LIMITED, { memory_limit: 1 << 26 }];
 /** A running agent with limits, which waits until it is killed; its id, first process and end. */
 async function start(guest: LoadedGuest, request: object = LIMITED, line = 'consume wait') {
   const end = guest.swarm.run(request, line);
-  await expectActive(guest, 1);
-  const [agent] = await guest.swarm.agents();
-  if (!agent) throw new Error('there is no agent');
+  await expect(guest).toHaveActiveAgents(1);
+  const agent = await onlyAgent(guest);
   await expect.poll(() => guest.sh(`cat /proc/${agent.pid}/comm`)).not.toBe('launch');
   return { id: agent.id, pid: agent.pid, end, dir: `${TOP}/swarm/plain/${agent.id}` };
 }
 
 async function expectGone(guest: LoadedGuest): Promise<void> {
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await expect.poll(() => guest.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
 }
 
@@ -30,7 +29,7 @@ async function expectLimitsWork(guest: LoadedGuest): Promise<void> {
   }
   const forks = ['/usr/local/bin/consume', 'processes', '50'];
   expect((await guest.swarm.launch({ pids_limit: 10 }, forks)).stdout).toBe('9 EAGAIN\n');
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
 }
 
 test('CGROUP-01: cgroup2 remounted with other options: agents have their limits, and the options stay', async ({
@@ -115,7 +114,7 @@ test('CGROUP-05: the parents of the directories removed by root: an error that s
     ]);
   }
   expect((await guest.swarm.run({}, 'true')).code).toBe(0);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.sh(`rmdir ${TOP}/swarm`);
   await guest.sh('dmesg -C');
   await guest.unload();
@@ -170,8 +169,7 @@ test('CGROUP-08: born into a frozen cgroup it does not run until it is thawed, n
     await terminal.type(
       `rm -f /tmp/ran; echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`,
     );
-    const [agent] = await loaded.swarm.agents();
-    if (!agent) throw new Error('there is no agent');
+    const agent = await onlyAgent(loaded);
     const dir = `${TOP}/swarm/plain/${agent.id}`;
     await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
     const done = terminal.type('/bin/touch /tmp/ran; echo $?');
@@ -237,7 +235,7 @@ test("CGROUP-11: a process in an agent's cgroup that cannot be killed keeps the 
   await guest.sh(`echo ${foreign} >${agent.dir}/cgroup.procs`);
   await guest.swarm.destroy(agent.id);
   expect((await agent.end).code).toBe(137);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   expect(await guest.sh(`cat ${agent.dir}/cgroup.procs`)).toBe(`${foreign}`);
   await guest.unload();
   expect(await booted.kernelLog()).toMatch(`cgroup ${agent.id} stays behind`);

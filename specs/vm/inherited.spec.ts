@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, expectActive } from '../support/guest.js';
+import { attempts, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
@@ -59,7 +59,7 @@ for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
     const { stdout, stderr } = await loaded.swarm.launch({}, LOOK, { via, under: 'inherit set' });
     expect(seen(stdout)).toEqual({ ...RESET, ...KEPT });
     expect(stderr).not.toMatch(/: E/);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }
 
@@ -96,7 +96,7 @@ test('BIRTH-14: a launcher is as dumpable after a birth as before it, also after
   await guest.sh('insmod /root/swarm_redirect.ko comm=launch function=__sys_setresuid answer=-11');
   await expectKept();
   await guest.sh('rmmod swarm_redirect; sysctl -qw fs.suid_dumpable=0');
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.unload();
 });
 
@@ -114,12 +114,12 @@ test('BIRTH-18: real-time scheduling is dropped before the cgroup is joined', as
   const birth = guest.swarm.launch({ pids_limit: 20 }, ['/bin/true'], { under: 'chrt -f 10' });
   const hits = () => guest.sh('cat /sys/module/swarm_redirect/parameters/hits');
   await expect.poll(hits).toBe('1');
-  const [agent] = await guest.swarm.agents();
-  expect(await guest.sh(`chrt -p ${agent?.pid ?? 0} | head -1`)).toMatch(/SCHED_OTHER$/);
+  const agent = await onlyAgent(guest);
+  expect(await guest.sh(`chrt -p ${agent.pid} | head -1`)).toMatch(/SCHED_OTHER$/);
   await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
   expect((await birth).code).toBe(137);
   await guest.sh('rmmod swarm_redirect');
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.unload();
 });
 
@@ -148,5 +148,5 @@ test('BIRTH-15: the authority over a key that is asked for, and the keyring that
   expect(await asked('agent', launch({}))).toEqual(nothing);
   expect(await asked('privileged', launch({ namespace_flags: 95, privileged: true }))).toEqual(nothing);
   await loaded.sh('rm /sbin/request-key');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

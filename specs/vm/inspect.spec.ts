@@ -1,6 +1,6 @@
 import { createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
-import { NAMESPACES, expectActive } from '../support/guest.js';
+import { NAMESPACES, expectBorn, onlyAgent } from '../support/guest.js';
 
 /** A hundred forks take a while in an emulated guest. */
 const SLOWLY = { timeout: 60_000 };
@@ -83,8 +83,8 @@ test('INSPECT-03: a running agent is told with its members, namespaces, cgroup, 
     { memory_limit: 1 << 26, pids_limit: 20, syscalls: { thread: 'audit' } },
     'attempt setns /proc/self/ns/uts -- setns /proc/self/ns/net -- thread; sleep 100 & wait',
   );
-  await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
-  const [{ id, pid } = { id: 0, pid: 0 }] = await loaded.swarm.agents();
+  await expectBorn(loaded, 1);
+  const { id, pid } = await onlyAgent(loaded);
   await expect.poll(async () => (await loaded.swarm.inspect(id)).audited).toBe(1);
   await expect.poll(async () => (await loaded.swarm.inspect(id)).members.length).toBe(2);
   const agent = await loaded.swarm.inspect(id);
@@ -101,13 +101,13 @@ test('INSPECT-03: a running agent is told with its members, namespaces, cgroup, 
     );
   await loaded.swarm.destroy(id);
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
   const terminal = await loaded.terminal();
   await terminal.type(`echo '{"spawn":true,"cpu_quota":5}' >/proc/swarm/create`);
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const { id } = await onlyAgent(loaded);
   expect(await loaded.swarm.inspect(id)).toMatchObject({
     state: 'armed',
     cgroup: `/swarm/plain/${id}`,
@@ -116,18 +116,14 @@ test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
     namespaces: null,
   });
   terminal.close();
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('INSPECT-05: a hundred members are told whole, in pieces of any size', async ({ loaded }) => {
   const running = loaded.swarm.run({}, 'for i in $(seq 100); do sleep 100 & done; wait');
-  await expect
-    .poll(async () => {
-      const [agent] = await loaded.swarm.agents();
-      return agent ? (await loaded.swarm.inspect(agent.id)).members.length : 0;
-    }, SLOWLY)
-    .toBe(101);
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  await expectBorn(loaded, 1);
+  const { id } = await onlyAgent(loaded);
+  await expect.poll(async () => (await loaded.swarm.inspect(id)).members.length, SLOWLY).toBe(101);
   const ask = `exec 3<>/proc/swarm/inspect; echo ${id} >&3;`;
   const whole = await loaded.sh(`${ask} cat <&3`);
   // What it uses has grown meanwhile.

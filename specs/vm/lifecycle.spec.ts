@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, hold } from '../support/guest.js';
+import { background, hold, onlyAgent } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 
 /** Without a pid namespace, children outlive the first process. */
@@ -11,12 +11,12 @@ test('LIFE-01: an agent ends with its last process, not with its first', async (
     { namespace_flags: SHARED_PIDS },
     '(setsid sleep 1000 >/dev/null 2>&1 &)',
   );
-  const [agent] = await loaded.swarm.agents();
-  expect(agent?.id).toBe(id);
-  const oldest = () => loaded.sh(`cat /proc/${agent?.pid ?? 0}/comm`);
+  const agent = await onlyAgent(loaded);
+  expect(agent.id).toBe(id);
+  const oldest = () => loaded.sh(`cat /proc/${agent.pid}/comm`);
   await expect.poll(oldest, { message: 'the oldest process left' }).toBe('sleep');
-  await loaded.sh(`kill ${agent?.pid ?? 0}`);
-  await expectActive(loaded, 0);
+  await loaded.sh(`kill ${agent.pid}`);
+  await expect(loaded).toHaveActiveAgents(0);
   const after = await loaded.swarm.status();
   expect(after.created - before.created).toBe(1);
   expect(after.destroyed - before.destroyed).toBe(1);
@@ -24,14 +24,14 @@ test('LIFE-01: an agent ends with its last process, not with its first', async (
 
 test('LIFE-02: with a pid namespace everything ends with its first process', async ({ loaded }) => {
   await loaded.swarm.run({}, '(setsid sleep 1000 >/dev/null 2>&1 &)');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('pgrep -fx "sleep 1000" || true')).toBe('');
 });
 
 test('LIFE-03: an armed thread that exits without forking takes its agent with it', async ({ loaded }) => {
   const before = await loaded.swarm.status();
   await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   const after = await loaded.swarm.status();
   expect([after.created - before.created, after.destroyed - before.destroyed]).toEqual([1, 1]);
 });
@@ -42,7 +42,7 @@ test('LIFE-10: a launcher killed between arming and forking takes its agent with
   await terminal.type(`echo '{"spawn":true,"memory_limit":1048576}' >/proc/swarm/create`);
   expect((await loaded.swarm.status()).active).toBe(1);
   await loaded.sh(`kill -9 ${pid}`);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });
 
@@ -54,7 +54,7 @@ test('LIFE-11: registering needs no cgroup and ends only on request', async ({ l
   expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
   expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual(ids.map((id) => [id, 0]));
   await loaded.swarm.destroy(...ids);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIFE-18: "persist" returns an agent to registered when its last process exits', async ({ loaded }) => {
@@ -63,7 +63,7 @@ test('LIFE-18: "persist" returns an agent to registered when its last process ex
     .poll(async () => (await loaded.swarm.agents()).map((each) => [each.id, each.pid]))
     .toEqual([[id, 0]]);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LOAD-07: the module cannot be unloaded while an agent is armed or runs, and can while one is registered', async ({
@@ -71,19 +71,19 @@ test('LOAD-07: the module cannot be unloaded while an agent is armed or runs, an
 }) => {
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run({}, line);
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   const refused = await loaded.exec('rmmod swarm_guard');
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toContain('in use');
   await release();
   const { stdout } = await running;
   expect(stdout).toBe('');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   const armed = await loaded.exec(
     `echo '{"spawn":true}' >/proc/swarm/create; exec /usr/sbin/rmmod swarm_guard`,
   );
   expect(armed.code).not.toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await loaded.swarm.create({ name: 'registered' });
   await loaded.unload();
   await reload(loaded);
@@ -97,14 +97,14 @@ test('LIFE-19: a running process is adopted, with its later children', async ({ 
   const pid = Number(await loaded.sh('pgrep -f "^sh -c while" | tail -1'));
   const before = (await loaded.swarm.status()).violations;
   const id = await loaded.swarm.create({ pid, cpu_quota: 50 });
-  const [agent] = await loaded.swarm.agents();
+  const agent = await onlyAgent(loaded);
   expect(agent).toMatchObject({ id, pid, cpu: '50%' });
   expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`)).toContain(`${pid}`);
   await expect.poll(async () => (await loaded.swarm.status()).violations).toBeGreaterThan(before);
   const again = await loaded.swarm.write(JSON.stringify({ pid }));
   expect(again.answers[0]).toMatchObject({ error: 'EBUSY', field: 'pid' });
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect((await loaded.exec(`kill -0 ${pid}`)).code).not.toBe(0);
 });
 
@@ -121,6 +121,6 @@ test('LIFE-20: a process in an initial namespace is not adopted, and that is a v
   await expect.poll(() => loaded.sh(`cat /proc/${one}/comm`)).toBe('sleep');
   const id = await loaded.swarm.create({ pid: one, namespace_flags: 2, privileged: true });
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await loaded.sh(`kill ${pid}`);
 });

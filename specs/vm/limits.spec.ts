@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive, expectBorn, hold } from '../support/guest.js';
+import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 
 const MiB = 1 << 20;
 
@@ -8,17 +8,17 @@ test('LIMIT-01: limits become files of the cgroup, exactly', async ({ loaded }) 
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run(request, line);
   await expectBorn(loaded, 1);
-  const [agent] = await loaded.swarm.agents();
-  const dir = `/sys/fs/cgroup/swarm/memory/${agent?.id ?? 0}`;
+  const agent = await onlyAgent(loaded);
+  const dir = `/sys/fs/cgroup/swarm/memory/${agent.id}`;
   const names = ['memory.max', 'memory.oom.group', 'cpu.max', 'pids.max', 'cgroup.procs'];
   const values = await loaded.sh(`cd ${dir} && for f in ${names.join(' ')}; do xargs <$f; done`);
   expect(values.split('\n').slice(0, 4)).toEqual([`${256 * MiB}`, '1', '25000 100000', '77']);
-  expect(values.split('\n')[4]?.split(' ')).toContain(`${agent?.pid ?? 0}`);
+  expect(values.split('\n')[4]?.split(' ')).toContain(`${agent.pid}`);
   const swap = await loaded.exec(`cat ${dir}/memory.swap.max`);
   if (swap.code === 0) expect(swap.stdout).toBe('0\n');
   await release();
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh(`test -e ${dir} && echo there || echo gone`)).toBe('gone');
 });
 
@@ -28,15 +28,15 @@ test('LIMIT-02: an agent without a memory limit uses no memory cgroup, one witho
   const look = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d | cut -d/ -f6';
   const first = hold(loaded);
   const plain = loaded.swarm.run({ cpu_quota: 50 }, first.line);
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   expect(await loaded.sh(look)).toBe('plain');
   expect(await loaded.sh('cat /sys/fs/cgroup/swarm/plain/cgroup.subtree_control')).not.toContain('memory');
   await first.release();
   await plain;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   const second = hold(loaded);
   const none = loaded.swarm.run({}, second.line);
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   await expect.poll(() => loaded.sh(look)).toBe('');
   await second.release();
   await none;
@@ -56,15 +56,15 @@ test('LIMIT-03: too much memory kills the agent, all of it, and nothing outside'
   const fits = await loaded.swarm.run({ memory_limit: 64 * MiB }, `consume memory ${32 * MiB}`);
   expect([fits.code, fits.stdout]).toEqual([0, 'touched\n']);
   await loaded.sh(`kill ${outside}`);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIMIT-04: a spinning loop is held to its quota, and cpu.stat says how', async ({ loaded }) => {
   const running = loaded.swarm.run({ cpu_quota: 25 }, 'consume cpu 600');
-  await expectActive(loaded, 1);
-  const [agent] = await loaded.swarm.agents();
+  await expect(loaded).toHaveActiveAgents(1);
+  const agent = await onlyAgent(loaded);
   const sample = async () => {
-    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.stat`);
+    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent.id}/cpu.stat`);
     const field = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(text)?.[1]);
     return { used: field('usage_usec'), periods: field('nr_periods'), throttled: field('nr_throttled') };
   };
@@ -72,7 +72,7 @@ test('LIMIT-04: a spinning loop is held to its quota, and cpu.stat says how', as
   const later = async () => (await sample()).periods - first.periods;
   await expect.poll(later, { timeout: 60_000 }).toBeGreaterThan(30);
   const last = await sample();
-  await loaded.swarm.destroy(agent?.id ?? 0);
+  await loaded.swarm.destroy(agent.id);
   await running;
   // Periods are of 100,000 µs; they, and no clock, say how long it was, for a busy machine is late.
   const share = (last.used - first.used) / (100_000 * (last.periods - first.periods));
@@ -116,6 +116,6 @@ test('LIMIT-05: a controller that is switched off later is an error, never a sil
     const again = await loaded.swarm.launch(request, ['/bin/true']);
     expect(again.code).toBe(0);
   }
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
-import { expectActive, shrink } from '../support/guest.js';
+import { shrink } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 
 test.setTimeout(400_000);
@@ -75,7 +75,7 @@ test('LOAD-04: loading changes no mount and no cgroup option, and unloading neit
   expect(await guest.sh('cat /proc/mounts')).toBe(before);
   const loaded = await guest.sh(look);
   await guest.swarm.run({ memory_limit: 1 << 25, cpu_quota: 10, pids_limit: 20 }, 'true');
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   expect(await guest.sh(look)).toBe(loaded);
   await guest.unload();
   expect(await guest.sh('cat /proc/mounts')).toBe(before);

@@ -1,7 +1,7 @@
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
-import { expectActive, hold } from '../support/guest.js';
+import { hold } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 
 test('METRIC-01: metrics is OpenMetrics, as an independent parser reads it', async ({ loaded }) => {
@@ -64,7 +64,7 @@ test('METRIC-02: gauges and counters follow what happens', async ({ loaded, stag
   terminal.close();
   await release();
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect
     .poll(async () => (await parseMetrics(await loaded.swarm.metrics())).get('swarm_guard_cgroups'))
     .toBe(0);
@@ -79,7 +79,7 @@ test('METRIC-02: gauges and counters follow what happens', async ({ loaded, stag
 
 test('METRIC-03: the lines of status and the metrics agree', async ({ loaded }) => {
   await loaded.swarm.run({}, 'attempt setns /proc/self/ns/uts');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   const samples = await parseMetrics(await loaded.swarm.metrics());
   const status = await loaded.swarm.status();
   const violations = [...samples]
@@ -125,7 +125,7 @@ test('METRIC-05: with enforce=0 births are whole, and denials become reports', a
     expect(lines.slice(0, 5)).toEqual(['read ok', 'unshare ok', 'setns ok', 'thread ok', 'write EACCES']);
     expect(lines[5]?.trim().split(/\s+/)).toEqual(['0', '2147483648', '1024']);
     expect(lines.slice(6)).toEqual(['0::/', '1']);
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
   });
   const seen = events.flatMap((event) =>
     event.event === 'violation' ? [[event.kind, event.action, event.rule]] : [],

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
 import { expectNothingLeft, tallied } from '../support/races.js';
-import { background, expectActive } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -66,14 +66,14 @@ test("ORDER-34: an agent that is destroyed while armed goes with its thread's ne
     await terminal.type(`printf '{"spawn":true,"memory_limit":67108864}' >&3; read -r answer <&3`);
     await terminal.type('echo "${answer//[^0-9]/}" >/proc/swarm/destroy');
     expect((await loaded.swarm.status()).active, 'not gone yet').toBe(1);
-    expect(await loaded.swarm.inspect((await loaded.swarm.agents())[0]?.id ?? 0)).toMatchObject({
+    expect(await loaded.swarm.inspect((await onlyAgent(loaded)).id)).toMatchObject({
       state: 'dying',
     });
   };
   const own = await loaded.sh('readlink /proc/1/ns/pid');
   await armAndDestroy();
   expect(await terminal.type('readlink /proc/self/ns/pid')).toMatch(/fork: Operation canceled/);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await terminal.type('readlink /proc/self/ns/pid'), 'disarmed').toBe(own);
   await armAndDestroy();
   const { created } = await loaded.swarm.status();
@@ -96,7 +96,7 @@ async function holder(guest: LoadedGuest): Promise<number> {
   );
   await expect.poll(() => guest.sh('cat /srv/out')).toContain('holding');
   await guest.sh(`kill ${reader}`);
-  return (await guest.swarm.agents())[0]?.id ?? 0;
+  return (await onlyAgent(guest)).id;
 }
 
 for (const [promise, who, comm] of [
@@ -130,7 +130,7 @@ test('LIFE-06: the module stays while a thread that has something reserved is be
       rmmod swarm_guard 2>&1 || echo in use`,
     );
     expect(await loaded.sh('sh /run/look')).toMatch(/^1\n.*in use$/s);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   await expectNothingLeft(loaded);
 });

@@ -1,7 +1,7 @@
 /** The mounts of an agent: what it shares with the host's after its birth. */
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive, expectBorn, hold } from '../support/guest.js';
+import { expectBorn, hold, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const PRIVILEGED: AgentRequest = { namespace_flags: 95, privileged: true };
@@ -21,12 +21,12 @@ async function resident(guest: LoadedGuest, request: AgentRequest, line: string,
   const held = hold(guest);
   const running = guest.swarm.run(request, `cd /mnt/before; ${held.line}; ${line}`, { via });
   await expectBorn(guest, 1);
-  const pid = (await guest.swarm.agents())[0]?.pid ?? 0;
+  const pid = (await onlyAgent(guest)).pid;
   const mounts = () => guest.sh(`grep -c . /proc/${pid}/mountinfo`);
   const end = async () => {
     await held.release();
     const { stdout } = await running;
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
     return stdout;
   };
   return { mounts, end };
@@ -94,7 +94,7 @@ test('BIRTH-22: a chrooted launcher is refused for a privileged agent with mount
   await loaded.sh('umount -l /tmp/jail && rmdir /tmp/jail');
   expect(refused.stderr).toMatch(/"error":"EPERM","field":"spawn".*chroot/);
   expect(without.code).toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 /** Opens a terminal, says how that went, and what there is in /dev/pts meanwhile. */
@@ -133,7 +133,7 @@ test('BIRTH-23: its terminals are its own, and what they cover stays covered', a
   }
   await release();
   await Promise.all([hosts, others]);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('BIRTH-24: with "devpts":false, and where there is no /dev/pts, none is mounted', async ({ loaded }) => {
@@ -156,7 +156,7 @@ test('BIRTH-25: a Landlock domain of its launcher does not keep an agent from be
     const { code, stdout } = await loaded.exec(`confine ${launch}`);
     expect([code, stdout], via).toEqual([0, 'fork ok\n']);
   }
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test("BIRTH-26: a limit on its launcher's memory does not keep an agent from being born", async ({
@@ -165,5 +165,5 @@ test("BIRTH-26: a limit on its launcher's memory does not keep an agent from bei
   // Less than the shell has already: its child does not grow before its execve.
   const limited = `echo '{"spawn":true}' >/proc/swarm/create; ulimit -v 1500; attempt fork; true`;
   expect(await loaded.sh(limited)).toBe('fork ok');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -1,6 +1,6 @@
 /** A kernel that was booted without two of the controllers. */
 import { expect, test } from '../support/fixtures.js';
-import { expectActive, hold } from '../support/guest.js';
+import { hold, onlyAgent } from '../support/guest.js';
 
 test.use({ guestExtras: { append: 'cgroup_disable=memory,pids' } });
 
@@ -17,7 +17,7 @@ test('CGROUP-14: a limit whose controller the kernel was booted without is EOPNO
     expect(stderr).toContain('write: EOPNOTSUPP');
     expect(stderr).toMatch(new RegExp(`"error":"EOPNOTSUPP","field":"${field}".*controller ${controller};`));
   }
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
 });
 
@@ -28,10 +28,10 @@ test('CGROUP-15: without that limit agents work there, the other limits too', as
   const running = loaded.swarm.run({ cpu_quota: 25 }, 'read released; cat /proc/self/cgroup', {
     under: `${line} |`,
   });
-  await expectActive(loaded, 1);
-  const [agent] = await loaded.swarm.agents();
-  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent?.id ?? 0}/cpu.max`)).toBe('25000 100000');
+  await expect(loaded).toHaveActiveAgents(1);
+  const agent = await onlyAgent(loaded);
+  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent.id}/cpu.max`)).toBe('25000 100000');
   await release();
   expect((await running).stdout).toBe('0::/\n');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -1,7 +1,7 @@
 /** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
 import { expect, expectFindings, test } from '../support/fixtures.js';
 import { watched } from '../support/oracle.js';
-import { background, expectActive } from '../support/guest.js';
+import { background } from '../support/guest.js';
 import { ORACLE, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -22,7 +22,7 @@ async function start(
 
 async function destroyAll(guest: LoadedGuest): Promise<void> {
   await guest.swarm.destroy(...(await guest.swarm.agents()).map(({ id }) => id));
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
 }
 
 const asked = (guest: LoadedGuest) => guest.sh(`cat ${ORACLE}`);

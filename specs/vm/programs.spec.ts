@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 
 test('DEMO-01: tests/e2e_test.sh passes', async ({ loaded }) => {
   await loaded.upload(join(repository, 'module/tests/e2e_test.sh'), '/tmp/e2e_test.sh', '755');
@@ -12,7 +11,7 @@ test('DEMO-01: tests/e2e_test.sh passes', async ({ loaded }) => {
   expect(stdout.match(/^ok \d+ - /gm)).toHaveLength(plan);
   expect(plan).toBeGreaterThan(10);
   expect(code).toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('DEMO-02: cargo test --features integration -- --ignored passes', async ({ loaded, module }) => {
@@ -22,5 +21,5 @@ test('DEMO-02: cargo test --features integration -- --ignored passes', async ({ 
   });
   expect(stdout).toMatch(/test result: ok\. [1-9]\d* passed; 0 failed; 0 ignored/);
   expect(code).toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -11,7 +11,7 @@ import {
   signals,
   unloadAgainstAll,
 } from '../support/races.js';
-import { background, expectActive } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 import { buildTestModules } from '../support/module.js';
 
 test('RACE-01: create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
@@ -75,14 +75,14 @@ test('RACE-17: destroying an agent that sleeps uninterruptibly returns at once, 
   await background(loaded, `launch '{"spawn":true,"pids_limit":9}' /usr/local/bin/race request-key`);
   const state = async () => loaded.sh('ps -o stat= -C race | grep -v Z || true');
   await expect.poll(state).toMatch(/^D/);
-  const [agent] = await loaded.swarm.agents();
-  expect(await loaded.swarm.destroy(agent?.id ?? 0)).toEqual([expect.any(Number)]);
+  const agent = await onlyAgent(loaded);
+  expect(await loaded.swarm.destroy(agent.id)).toEqual([expect.any(Number)]);
   expect(await state(), 'dying, but asleep').toMatch(/^D/);
-  expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual([[agent?.id, agent?.pid]]);
+  expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual([[agent.id, agent.pid]]);
   expect((await loaded.exec('rmmod swarm_guard')).code, 'in use').not.toBe(0);
   expect(await loaded.findings()).toEqual([]);
   await loaded.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await state()).toBe('');
   await expectNothingLeft(loaded);
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseEvents } from '../../client/events.js';
 import { parseInspection } from '../../client/inspect.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, destroyAll, expectActive, hold } from '../support/guest.js';
+import { background, destroyAll, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { ORACLE, load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -114,7 +114,7 @@ test('READER-03: a process that becomes a member between two reads sees its own 
   await expect
     .poll(() => loaded.sh(`readlink /proc/${pid}/ns/mnt`))
     .not.toBe(await loaded.sh('readlink /proc/self/ns/mnt'));
-  await expect.poll(async () => (await loaded.swarm.status()).active).toBe(2);
+  await expect(loaded).toHaveActiveAgents(2);
   const id = await loaded.swarm.create({ pid, namespace_flags: 4, privileged: true });
   await loaded.sh('touch /run/go');
   await expect.poll(() => loaded.sh('cat /run/seen 2>/dev/null || true')).toContain('== metrics');
@@ -123,7 +123,7 @@ test('READER-03: a process that becomes a member between two reads sees its own 
   expect(seen.get('status')).toContain('Total created: 1\n');
   expect(seen.get('agents')?.split('\n').filter(Boolean)).toHaveLength(1);
   expect(seen.get('metrics')).not.toMatch(/hook_runs|events_total/);
-  await expectActive(loaded, 2);
+  await expect(loaded).toHaveActiveAgents(2);
   await loaded.swarm.destroy(other, id);
   await destroyAll(loaded);
 });
@@ -219,7 +219,7 @@ test('READER-07: whoever reads the end of agents keeps no grace period from endi
   // With one section over all agents a grace period takes as long as the read at least.
   expect(grace, printed).toBeLessThan(read / 2);
   await destroyAll(loaded);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('READER-08: over a thousand members are told, oldest first', async ({ loaded, stage }) => {
@@ -232,7 +232,7 @@ test('READER-08: over a thousand members are told, oldest first', async ({ loade
   );
   const timeout = 120_000 * (stage.kernel.slower ?? 1);
   await expect.poll(() => loaded.sh('cat /run/born 2>/dev/null || true'), { timeout }).toBe('born');
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  const { id } = await onlyAgent(loaded);
   const { members, cgroup } = await loaded.swarm.inspect(id);
   expect(members.length).toBeGreaterThan(CHILDREN);
   expect(members).toEqual([...members].sort((one, other) => one - other));
@@ -240,7 +240,7 @@ test('READER-08: over a thousand members are told, oldest first', async ({ loade
   for (const pid of listed.filter((each) => each <= (members.at(-1) ?? 0))) expect(members).toContain(pid);
   await release();
   await running;
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('READER-09: the counters of an agent go on beyond 32 bits, wherever they are shown', async ({
@@ -254,8 +254,8 @@ test('READER-09: the counters of an agent go on beyond 32 bits, wherever they ar
     `until [ -e /run/counted ]; do sleep 0.1; done; attempt setns /proc/self/ns/uts -- thread; cat /proc/swarm/status /proc/swarm/metrics; echo >/dev/null; ${line}`,
   );
   await loaded.sh('rm -f /run/counted');
-  await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
-  const [{ id } = { id: 0 }] = await loaded.swarm.agents();
+  await expectBorn(loaded, 1);
+  const { id } = await onlyAgent(loaded);
   await loaded.sh(
     `echo 1 >${events}; echo "count ${id} ${many}" >${ORACLE}; touch /run/counted; echo >/sys/kernel/tracing/trace`,
   );
@@ -265,7 +265,7 @@ test('READER-09: the counters of an agent go on beyond 32 bits, wherever they ar
   const { stdout } = await running;
   expect(stdout).toContain(`Policy violations: ${many + 1}\n`);
   expect(stdout).toContain(`swarm_guard_violations_total ${many + 1}\n`);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect((await loaded.swarm.events()).at(-1)).toMatchObject({
     event: 'destroyed',
     agent: id,
@@ -281,11 +281,11 @@ test("READER-10: an agent's cgroup is told in full, however long its path", asyn
   const guest = await load(booted, module.ko, { cgroup_parent: parent });
   const terminal = await guest.terminal();
   await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
-  const [{ id } = { id: 0 }] = await guest.swarm.agents();
+  const { id } = await onlyAgent(guest);
   const { cgroup } = await guest.swarm.inspect(id);
   expect(cgroup).toBe(`/${parent}/plain/${id}`);
   expect(await guest.sh(`cat "/sys/fs/cgroup${cgroup ?? ''}/pids.max"`)).toBe('5');
   terminal.close();
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.unload();
 });

@@ -1,6 +1,5 @@
 /** The remains of a gone agent while a page of it is in a file that others use. */
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 // Memory is measured.
@@ -27,7 +26,7 @@ async function run(guest: LoadedGuest, line: string): Promise<void> {
   await guest.sh(`for i in $(seq ${AGENTS}); do ${launch} 2>/dev/null || exit 1; done`, {
     timeoutMs: 120_000,
   });
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
   await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm/memory -mindepth 1 -type d')).toBe('');
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, expectActive } from '../support/guest.js';
+import { attempts } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -29,7 +29,7 @@ async function expectEnforced(guest: LoadedGuest): Promise<void> {
     ...ATTEMPTS.split(' '),
   ]);
   expect(attempts(stdout)).toEqual(['fork ok', 'execve EPERM', 'unshare EPERM', 'setns EPERM', 'read EPERM']);
-  await expectActive(guest, 0);
+  await expect(guest).toHaveActiveAgents(0);
 }
 
 /** Loading fails with this message; nothing of the module is left. */

@@ -1,6 +1,6 @@
 /** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
 import { expect, test } from '../support/fixtures.js';
-import { background, expectActive } from '../support/guest.js';
+import { background, onlyAgent } from '../support/guest.js';
 
 const SWARM = '/sys/fs/cgroup/swarm';
 const LIMITED = { pids_limit: 20 };
@@ -26,9 +26,10 @@ for (const [cgroup, dir, request] of [
     await loaded.sh(`echo 2 >${dir}/pids.max`);
     expect((await loaded.swarm.run(request, 'true')).code).toBe(0);
     await loaded.sh(`echo max >${dir}/pids.max`);
-    const [agent] = await loaded.swarm.agents();
-    await loaded.swarm.destroy(agent?.id ?? 0);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(1);
+    const agent = await onlyAgent(loaded);
+    await loaded.swarm.destroy(agent.id);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }
 
@@ -42,7 +43,7 @@ test('LIMIT-08: a birth that is beyond pids.max of a cgroup above when it comes 
     );
     await loaded.sh(`echo 0 >${SWARM}/pids.max; dmesg -C`);
     expect(await terminal.type('/bin/touch /tmp/ran; echo $?')).toMatch(/\b137$/);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   await loaded.sh(`echo max >${SWARM}/pids.max`);
   expect(events.at(-1)).toMatchObject({
@@ -75,6 +76,6 @@ for (const [file, value, cgroup] of [
       expect.stringMatching(`"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, `),
     ]);
     expect((await loaded.swarm.run(LIMITED, 'true')).code).toBe(0);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
 }

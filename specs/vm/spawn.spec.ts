@@ -3,7 +3,7 @@ import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { prepareDocumented } from '../support/examples.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive, SHOW_NAMESPACES } from '../support/guest.js';
+import { attempts, background, SHOW_NAMESPACES } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Every namespace that a default agent has, as CLONE_NEW*. */
@@ -74,7 +74,7 @@ test('SPAWN-01: an agent that is registered gets its first process, in fresh nam
     const [pid, uid, cgroup, ...inside] = ran.stdout.split('\n').filter(Boolean);
     expect([pid, uid, cgroup]).toEqual(['1', '0', '0::/']);
     expect(inside.filter((each) => outside.includes(each))).toEqual([expect.stringMatching(/^time:/)]);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   expect(events).toMatchObject([
     { event: 'spawned', agent: id, by: 'spawn' },
@@ -92,7 +92,7 @@ test('SPAWN-16: a fork of an armed thread that fails is told with its errno, and
   const told = await loaded.swarm.eventsDuring(async () => {
     const { code } = await loaded.swarm.launch({}, ['/bin/true'], { via: 'clone3', first });
     expect(code).toBe(0);
-    await expectActive(loaded, 1);
+    await expect(loaded).toHaveActiveAgents(1);
     // Of one that exists: no room is left in the launcher's own cgroup.
     await loaded.sh('mkdir /sys/fs/cgroup/tight && echo 1 >/sys/fs/cgroup/tight/pids.max');
     const tight = `echo $$ >/sys/fs/cgroup/tight/cgroup.procs; exec launch --file spawn '{"id":${known}}' /bin/true`;
@@ -109,7 +109,7 @@ test('SPAWN-16: a fork of an armed thread that fails is told with its errno, and
     { event: 'spawned', agent: known },
   ]);
   await loaded.swarm.destroy(known);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-02: an agent that persists is run again and again under its id, with its ids and limits', async ({
@@ -132,7 +132,7 @@ test('SPAWN-02: an agent that persists is run again and again under its id, with
   for (const [, ...inside] of runs)
     expect(inside.filter((each) => outside.includes(each))).toEqual([expect.stringMatching(/^time:/)]);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-03: what cannot be armed has an answer that says why, and leaves the agent as it was', async ({
@@ -162,7 +162,7 @@ test('SPAWN-03: what cannot be armed has an answer that says why, and leaves the
   );
   expect(twice.stderr).toContain(`{"id":${id}}`);
   expect(twice.stderr).toMatch(/"error":"EBUSY","field":"id","offset":0,"message":"a thread is armed for/);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-04: one more process is a member, in the cgroup, in the namespaces; rules count; it ends with the agent', async ({
@@ -200,7 +200,7 @@ test('SPAWN-04: one more process is a member, in the cgroup, in the namespaces; 
   expect(joining, 'the one between, which only waits for its child').toHaveLength(1);
   expect(`pid:[${namespaces?.pid ?? 0}]`).toBe(inside[0]);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('pgrep -x "consume|join" || true')).toBe('');
 });
 
@@ -217,7 +217,7 @@ test('SPAWN-05: a rule on execve counts from the first program that it executes,
   const unlisted = await loaded.exec(`join ${agent.id} ${agent.pid} /usr/bin/id`);
   expect(unlisted.code, 'not executed').toBe(127);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-06: a process that is not in each of the agent’s namespaces, with its ids, is killed at its execve', async ({
@@ -251,7 +251,7 @@ test('SPAWN-06: a process that is not in each of the agent’s namespaces, with 
   expect((await join(loaded, agent, 'echo ran')).stdout, 'all of them').toBe('ran\n');
   expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ members: [agent.pid], joining: [] });
   await loaded.swarm.destroy(agent.id, other.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
@@ -271,7 +271,7 @@ test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails
     expect.soft(stdout, what).toBe('ran\n');
   }
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-08: an agent that ends while a thread is armed to join it: the fork fails with ECANCELED', async ({
@@ -293,7 +293,7 @@ test('SPAWN-08: an agent that ends while a thread is armed to join it: the fork 
     const { code, stdout, stderr } = await armed;
     expect.soft(stderr, how).toContain('fork: ECANCELED');
     expect.soft([code, stdout], how).toEqual([126, '']);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
     const ends = (await loaded.swarm.events()).filter(({ event }) => event === 'destroyed');
     expect.soft(ends.at(-1), how).toMatchObject({ agent: agent.id, reason });
   }
@@ -308,7 +308,7 @@ test('SPAWN-09: an armed thread that exits leaves the agent as it was; a process
   expect(missing.code).toBe(127);
   expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ state: 'running', members: [agent.pid] });
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-10: limits that leave no room for one more are told at arming', async ({ loaded }) => {
@@ -321,7 +321,7 @@ test('SPAWN-10: limits that leave no room for one more are told at arming', asyn
   await loaded.sh('echo 0 >/proc/sys/fs/suid_dumpable');
   expect(traceable.stderr).toMatch(/"error":"EPERM".*fs.suid_dumpable/);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-11: a hostile agent that waits for the process can neither look into it, nor take from it, nor seize it', async ({
@@ -348,7 +348,7 @@ test('SPAWN-11: a hostile agent that waits for the process can neither look into
     // CAP_PERFMON outside reads the environment of any process.
     for (const way of ['mem', 'fd', 'root', ...(request === POWERFUL ? [] : ['environ'])])
       expect.soft(found[way], `${what} ${way}`).toMatch(/^(EPERM|EACCES)$/);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   }
 });
 
@@ -368,7 +368,7 @@ test('SPAWN-12: neither while it executes nor while it exits does the agent get 
         `until grep -q taken /tmp/hostile; do join --touch 64 --pause 100 ${options} ${id} ${pid} /bin/true; done 2>/dev/null; true`,
       );
       expect.soft(await loaded.sh('cat /tmp/hostile'), what).toMatch(/\nready\nmet [1-9]\d* taken 0$/);
-      await expectActive(loaded, 0);
+      await expect(loaded).toHaveActiveAgents(0);
     }
   }
 });
@@ -408,7 +408,7 @@ test('SPAWN-13: a process that joins has the root of the agent’s first process
     }
     expect(await loaded.swarm.inspect(agent.id)).toMatchObject({ members: [agent.pid], joining: [] });
     await loaded.swarm.destroy(agent.id);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   }
   await loaded.sh('umount /mnt');
 });
@@ -433,7 +433,7 @@ test('SPAWN-14: a directory that is left where the cgroup would be is told; ids 
   await loaded.sh(`kill -9 ${stranger}; while [ -e /proc/${stranger} ]; do sleep 0.1; done`);
   expect((await begin(loaded, id, 'echo ran')).stdout).toBe('ran\n');
   await loaded.swarm.destroy(next);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SPAWN-15: the program in docs/abi/spawn.md starts a program as root of an agent, and ends as that does', async ({
@@ -453,5 +453,5 @@ test('SPAWN-15: the program in docs/abi/spawn.md starts a program as root of an 
   expect(ran.stdout.trim().split('\n')).toEqual(['0', '0 1 2', ...inside.split('\n')]);
   expect(ran.code).toBe(128 + 10);
   await loaded.swarm.destroy(agent.id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

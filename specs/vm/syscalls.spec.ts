@@ -1,7 +1,7 @@
 import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, expectActive, violationsDuring } from '../support/guest.js';
+import { attempts, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const NEW_PROCESS = ['fork', 'vfork', 'posix_spawn', 'clone', 'clone3'];
@@ -132,7 +132,7 @@ test('SYSCALL-09: "allow" allows what the kernel itself allows, and tracking goe
     'unshare --uts --mount attempt setns /proc/self/ns/uts',
   );
   expect(attempts(stdout)).toEqual(['setns EPERM']);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('SYSCALL-10: "kill" kills the process that tries', async ({ loaded }) => {
@@ -190,7 +190,7 @@ test('SYSCALL-13: a process outside is under no rule while agents run', async ({
       under: 'timeout 100',
     },
   );
-  await expectActive(loaded, 1);
+  await expect(loaded).toHaveActiveAgents(1);
   const outside = await loaded.sh(
     'attempt fork -- thread -- execve /bin/true -- read /dev/kmsg -- unshare 4000000',
   );
@@ -198,5 +198,5 @@ test('SYSCALL-13: a process outside is under no rule while agents run', async ({
   const [id] = (await loaded.swarm.agents()).map((each) => each.id);
   await loaded.swarm.destroy(id ?? 0);
   await agent.catch(() => undefined);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -2,7 +2,6 @@
 import { expect, test } from '../support/fixtures.js';
 import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import { quoted } from '../../client/client.js';
-import { expectActive } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 
 const SPAWN = '{"spawn":true,"namespace_flags":255}';
@@ -27,7 +26,7 @@ test('LIMIT-10: each of user.max_*_namespaces that is 0 is named when a thread i
   }
   expect(await loaded.swarm.status()).toEqual(status);
   expect((await loaded.swarm.run({ namespace_flags: 255 }, 'true')).code).toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIMIT-11: kernel.pid_max and kernel.threads-max are named when nothing is left of them', async ({
@@ -46,7 +45,7 @@ test('LIMIT-11: kernel.pid_max and kernel.threads-max are named when nothing is 
   }
   expect(await loaded.swarm.status()).toEqual(status);
   expect((await loaded.swarm.run({}, 'true')).code).toBe(0);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIMIT-14: a birth is not refused for a number that was given last, however high that is', async ({
@@ -59,7 +58,7 @@ test('LIMIT-14: a birth is not refused for a number that was given last, however
     `launch '${SPAWN}' /bin/true`,
   ].join('\n');
   expect(await loaded.exec(line)).toMatchObject({ code: 0 });
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIMIT-12: the limits of kernel.keys are named where the launcher has a session keyring', async ({
@@ -87,7 +86,7 @@ test('LIMIT-12: the limits of kernel.keys are named where the launcher has a ses
   expect((await loaded.swarm.status()).created).toBe(created);
   for (const object of [SPAWN, rootful])
     expect(await loaded.sh(`pass keyring /proc/swarm/create ${quoted(object)}`)).toMatch(/child inside$/);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('LIMIT-13: loading tells in one line what keeps max_agents from being reached, and is silent where nothing does', async ({

@@ -8,7 +8,7 @@ import {
   selftestsLine,
 } from '../../harness/guest/selftests.js';
 import { expect, test } from '../support/fixtures.js';
-import { destroyAll, expectActive } from '../support/guest.js';
+import { destroyAll } from '../support/guest.js';
 import { confirmedChanges, runAgents } from '../support/system.js';
 
 test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
@@ -44,7 +44,7 @@ test("SYSTEM-04: some of the kernel's own tests have the same results while agen
   });
   expect(changes).toEqual([]);
   await destroyAll(loaded);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test("SYSTEM-05: inside an agent that may do less, the same comparison tells which of the kernel's tests fail", async ({

@@ -1,6 +1,5 @@
 /** The tracepoints, as tracefs and perf use them. */
 import { expect, test } from '../support/fixtures.js';
-import { expectActive } from '../support/guest.js';
 
 test.use({ guestExtras: { packages: ['linux-perf'], memoryMb: 3072 } });
 
@@ -19,7 +18,7 @@ test('TRACE-01: tracefs tells of an agent from creation to end', async ({ loaded
     'setns',
     '/proc/self/ns/uts',
   ]);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   const trace = await loaded.sh(`echo 0 >${EVENTS}/enable; cat /sys/kernel/tracing/trace`);
   const lines = trace
     .split('\n')
@@ -56,7 +55,7 @@ test('TRACE-03: perf counts them', async ({ loaded }) => {
     'swarm_guard:violation': 2,
     'swarm_guard:agent_create': 1,
   });
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('TRACE-04: the module is unloaded with its tracepoints enabled', async ({ loaded }) => {

@@ -3,7 +3,7 @@ import type { AgentRequest, UpdateRequest } from '../../client/client.js';
 import { quoted } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectActive } from '../support/guest.js';
+import { attempts, background } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const MiB = 1 << 20;
@@ -85,7 +85,7 @@ test('UPDATE-01: limits change while an agent runs, are lifted by 0, and an even
   expect(await files()).toEqual(['max', 'max', '0', 'max', 'max']);
   expect(await agent.run(`consume memory ${64 * MiB} >/dev/null; echo $?`)).toBe('0');
   await swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('UPDATE-02: an agent without a cgroup gets one with all its processes, those that it forks meanwhile too', async ({
@@ -111,7 +111,7 @@ test('UPDATE-02: an agent without a cgroup gets one with all its processes, thos
       expect(stdout.trim()).toBe(`0::/swarm/memory/${id}`);
     }
     await swarm.destroy(id);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   }
 });
 
@@ -142,7 +142,7 @@ test('UPDATE-03: a memory limit for an agent that had others moves it to another
   expect((await swarm.inspect(many.id)).cgroup).toBe(`/swarm/plain/${many.id}`);
   const events = await swarm.eventsDuring(async () => {
     await swarm.destroy(id, many.id);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   const end = events.find(
     (each): each is Extract<SwarmEvent, { event: 'destroyed' }> =>
@@ -183,7 +183,7 @@ test('UPDATE-04: rules on calls, devices and files hold at once for every proces
   await swarm.update({ id, exec_paths: [] });
   expect((await swarm.inspect(id)).policy.exec_paths).toBeUndefined();
   await swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('UPDATE-05: an update that is refused says why and changes nothing', async ({ loaded }) => {
@@ -224,7 +224,7 @@ test('UPDATE-05: an update that is refused says why and changes nothing', async 
   await loaded.sh(`echo max >${ROOT}/swarm/memory/cgroup.max.descendants`);
   expect(await swarm.inspect(id)).toEqual({ ...before, usage: expect.anything() });
   await swarm.destroy(id, registered);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('UPDATE-06: an agent without a process has its new limits and rules when it gets one', async ({
@@ -244,7 +244,7 @@ test('UPDATE-06: an agent without a process has its new limits and rules when it
   expect(await file(loaded, id, 'memory.max')).toBe(`${64 * MiB}`);
   expect(await file(loaded, id, 'pids.max')).toBe('9');
   await swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('UPDATE-07: an execve that a change meets half-way is decided on by one policy, the old one or the new', async ({
@@ -274,7 +274,7 @@ test('UPDATE-07: an execve that a change meets half-way is decided on by one pol
   expect(events.filter((each) => each.event === 'updated').length).toBeGreaterThan(100);
   expect(events.filter((each) => each.event === 'violation').length).toBeGreaterThan(20);
   await swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('UPDATE-08: changes beside births, joins, forks and ends leave nothing behind', async ({ loaded }) => {
@@ -293,7 +293,7 @@ test('UPDATE-08: changes beside births, joins, forks and ends leave nothing behi
     .poll(() => loaded.sh(`pgrep -f '[s]tormed' >/dev/null && echo busy || echo done`), { timeout: 30_000 })
     .toBe('done');
   await swarm.destroy(...(await swarm.agents()).map(({ id }) => id));
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
   await expect
     .poll(() => loaded.sh(`ls -d ${ROOT}/swarm/*/[0-9]* 2>/dev/null; true`), { timeout: 20_000 })
@@ -323,7 +323,7 @@ test('FREEZE-01: a frozen agent does not run, and runs on when it is thawed', as
     expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
     await expect.poll(count).toBeGreaterThan(stopped);
     await swarm.destroy(id);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   }
 });
 
@@ -346,7 +346,7 @@ test('FREEZE-02: a frozen agent gets no process by spawn; one that is attached s
   await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('update');
   const events = await swarm.eventsDuring(async () => {
     await swarm.destroy(id);
-    await expectActive(loaded, 0);
+    await expect(loaded).toHaveActiveAgents(0);
   });
   expect(events).toMatchObject([{ event: 'destroyed', agent: id, reason: 'request', signal: 9 }]);
   expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
@@ -369,7 +369,7 @@ test('FREEZE-03: memory beyond the limit kills a frozen agent; one that persists
   const again = await loaded.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c 'exit 5'`);
   expect(again.code).toBe(5);
   await swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('FREEZE-04: an agent that others have frozen says so', async ({ loaded }) => {
@@ -389,5 +389,5 @@ test('FREEZE-04: an agent that others have frozen says so', async ({ loaded }) =
   await swarm.update({ id, frozen: false });
   await expect.poll(frozen).toBe('no');
   await swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

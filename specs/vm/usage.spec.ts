@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { destroyAll, expectActive, hold } from '../support/guest.js';
+import { destroyAll, hold } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 interface Numbered {
@@ -98,7 +98,7 @@ for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUM
       await release();
       await greedy;
       await loaded.sh('rm -f /tmp/usage-*');
-      await expectActive(loaded, 0);
+      await expect(loaded).toHaveActiveAgents(0);
     });
   });
 }
@@ -109,7 +109,7 @@ test('USAGE-03: more agents are born than a user may have namespaces of each kin
   await withSysctls(loaded, few, async () => {
     const { line, release } = hold(loaded);
     const running = [1, 2, 3, 4, 5, 6, 7].map(() => loaded.swarm.run({}, `${line}; echo lived`));
-    await expectActive(loaded, 7);
+    await expect(loaded).toHaveActiveAgents(7);
     await release();
     for (const { stdout } of await Promise.all(running)) expect(stdout).toBe('lived\n');
   });
@@ -131,5 +131,5 @@ test('USAGE-04: an armed thread cannot make a user namespace for itself, and an 
   expect(await loaded.sh(`echo '${privileged}' >/proc/swarm/create; exec unshare --user id -u`)).toBe(
     '65534',
   );
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -1,7 +1,7 @@
 /** Who writes to /proc/swarm: the thread that makes the system call, and nobody in its place. */
 import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';
-import { attempts, expectActive } from '../support/guest.js';
+import { attempts } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -14,7 +14,7 @@ async function pass(guest: LoadedGuest, how: string, file: string, text: string)
 
 test('ORDER-38: by write(2) the writing thread is armed', async ({ loaded }) => {
   expect(await pass(loaded, 'write', 'create', SPAWN)).toEqual([`write ${SPAWN.length}`, 'child inside']);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms nothing, orders nothing, and is logged", async ({
@@ -40,7 +40,7 @@ test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms n
   }
   expect(await loaded.swarm.status(), 'no agent more, none less, no violation').toEqual(status);
   await loaded.swarm.destroy(id);
-  await expectActive(loaded, 0);
+  await expect(loaded).toHaveActiveAgents(0);
   await loaded.unload();
   await reload(loaded);
 });

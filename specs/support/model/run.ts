@@ -1,8 +1,7 @@
 /** Running random sequences of orders in a guest, and running a failure again. */
-import { expect } from '@playwright/test';
+import { expect } from '../expect.js';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { expectActive } from '../guest.js';
 import { orders, play } from './commands.js';
 import type { Model, Real } from './commands.js';
 import { Puppets } from './puppets.js';
@@ -41,7 +40,7 @@ async function begin(guest: LoadedGuest): Promise<{ model: Model; real: Real; en
   const end = async () => {
     await puppets.quit();
     await guest.swarm.destroy(...(await guest.swarm.agents()).map(({ id }) => id));
-    await expectActive(guest, 0);
+    await expect(guest).toHaveActiveAgents(0);
     await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
   };
   return { model: { world }, real, end };
