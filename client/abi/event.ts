@@ -127,7 +127,8 @@ export function events(form: Form) {
 
 /** Any event that this version knows. */
 export function knownEvent(form: Form) {
-  const { created, spawned, fork_failed, violation, suppressed, oom, updated, destroyed, lost } = events(form);
+  const { created, spawned, fork_failed, violation, suppressed, oom, updated, destroyed, lost } =
+    events(form);
   return z.discriminatedUnion('event', [
     created,
     spawned,
