@@ -91,7 +91,7 @@ static noinline long look_at_place(void)
 }
 
 /* Has the calling thread been here before, and been seen to be where it is? */
-static bool seen_in_place(struct swarm_member *member, const struct ftrace_ops *ops)
+static noinline bool seen_in_place(struct swarm_member *member, const struct ftrace_ops *ops)
 {
 	unsigned long place = member->place;
 

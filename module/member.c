@@ -236,7 +236,7 @@ void swarm_member_add_child(struct swarm_member *member, struct task_struct *chi
 	smp_mb__after_atomic();
 }
 
-static void unlink_member(struct swarm_member *member)
+static __always_inline void unlink_member(struct swarm_member *member)
 {
 	lockdep_assert_held(swarm_member_lock(member->signal));
 	hlist_del_rcu(&member->node);
@@ -262,12 +262,12 @@ struct swarm_member *swarm_member_remove(const struct signal_struct *signal)
 
 	raw_spin_lock(lock);
 	member = swarm_member_find(signal);
-	if (member && member->flags & SWARM_MEMBER_EXITED)
-		member = NULL;
-	else if (member && member->flags & SWARM_MEMBER_JOINING)
-		WRITE_ONCE(member->flags, member->flags | SWARM_MEMBER_EXITED);
-	else if (member)
+	if (member && likely(!(member->flags & SWARM_MEMBER_JOINING)))
 		unlink_member(member);
+	else if (member && member->flags & SWARM_MEMBER_EXITED)
+		member = NULL;
+	else if (member)
+		WRITE_ONCE(member->flags, member->flags | SWARM_MEMBER_EXITED);
 	raw_spin_unlock(lock);
 	return member;
 }
@@ -282,9 +282,11 @@ struct swarm_member *swarm_member_remove(const struct signal_struct *signal)
  */
 void swarm_member_leave(struct swarm_member *member, struct task_struct *task)
 {
-	raw_spinlock_t *lock = swarm_member_lock(member->signal);
+	raw_spinlock_t *lock;
 
-	if (member->flags & SWARM_MEMBER_EXITED) {
+	/* One that was to join has stayed in the table. */
+	if (unlikely(member->flags & SWARM_MEMBER_EXITED)) {
+		lock = swarm_member_lock(member->signal);
 		raw_spin_lock(lock);
 		unlink_member(member);
 		raw_spin_unlock(lock);
