@@ -60,6 +60,7 @@ struct swarm_life {
  * @frozen: "update" has asked for its processes to be stopped; under @lock
  * @regrouped: it got its cgroup while it had processes, and one that is forked
  *	       meanwhile may be outside; set once
+ * @regrouping: its processes are being moved to another cgroup
  * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
  * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
  * @failed_step: ... of this step
@@ -85,6 +86,7 @@ struct swarm_agent {
 	bool retired;
 	bool frozen;
 	bool regrouped;
+	bool regrouping;
 	u8 end;
 	u32 uses;
 	u32 nr_members;

@@ -202,13 +202,18 @@ static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_ru
 {
 	int err = 0;
 
+	/* Without the file of a limit there is none to lift. */
 	if (which & BIT(CPU)) {
 		*at = CPU;
 		err = write_cpu(cgroup, rules);
+		if (err == -ENOENT && !rules->cpu_quota)
+			err = 0;
 	}
 	if (!err && which & BIT(PIDS)) {
 		*at = PIDS;
 		err = write_pids(cgroup, rules);
+		if (err == -ENOENT && !rules->pids_limit)
+			err = 0;
 	}
 	if (!err && which & BIT(MEMORY)) {
 		*at = MEMORY;
@@ -481,13 +486,15 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 {
 	struct swarm_cgroup *cgroup = agent->cgroup;
 	struct swarm_rules rules;
+	int ret;
 
 	if (cgroup) {
 		swarm_usage_begin(agent);
+		ret = cgroup->chilled ? swarm_as_kernel(thaw, cgroup) : 0;
 		/* Removed by an administrator: joining it will fail, and say so. */
-		if (cgroup->chilled)
-			swarm_as_kernel(thaw, cgroup);
-		cgroup->chilled = false;
+		if (ret && ret != -ENOENT && ret != -ENODEV)
+			return swarm_refuse(err, ret, "", "the agent's cgroup cannot be thawed");
+		WRITE_ONCE(cgroup->chilled, false);
 		return 0;
 	}
 	swarm_copy_rules(agent, &rules);
@@ -577,29 +584,102 @@ void swarm_cgroup_put(struct swarm_cgroup *cgroup)
 struct change {
 	struct creation at;
 	const struct swarm_rules *from;
+	u32 keys;
 	int frozen;
 };
+
+/* The limits that an order names, as bits: also those that stay, since their files may not. */
+static unsigned int limits_named(const struct change *change)
+{
+	bool memory = change->at.cgroup->parent == &memory_parent;
+
+	return (memory && change->keys & (BIT(SWARM_UPDATE_MEMORY_LIMIT) |
+					  BIT(SWARM_UPDATE_OOM_GROUP)) ? BIT(MEMORY) : 0) |
+	       (change->keys & BIT(SWARM_UPDATE_CPU_QUOTA) ? BIT(CPU) : 0) |
+	       (change->keys & BIT(SWARM_UPDATE_PIDS_LIMIT) ? BIT(PIDS) : 0);
+}
+
+static bool says(const struct path *dir, const char *file, const char *what)
+{
+	char text[128];
+
+	return swarm_read_file(dir, file, text, sizeof(text)) > 0 && strstr(text, what);
+}
+
+static bool freeze_file_says(const struct swarm_cgroup *cgroup)
+{
+	struct path dir;
+	bool frozen;
+
+	if (swarm_cgroup_find(cgroup, &dir))
+		return false;
+	frozen = says(&dir, "cgroup.freeze", "1");
+	path_put(&dir);
+	return frozen;
+}
 
 static int change(void *data)
 {
 	struct change *change = data;
 	struct swarm_cgroup *cgroup = change->at.cgroup;
 	const struct swarm_rules *to = change->at.rules;
-	unsigned int which = limits_between(change->from, to);
+	unsigned int which = limits_between(change->from, to) | limits_named(change);
+	bool frozen = freeze_file_says(cgroup);
 	enum controller unused;
 	int err = 0;
 
-	/* Limits last, since what the one on memory does cannot be undone. */
-	if (change->frozen >= 0)
-		err = write_frozen(cgroup, change->frozen);
+	/*
+	 * Limits behind stopping, since what the one on memory does cannot be undone; and
+	 * letting run behind limits, since that cannot either.
+	 */
+	if (change->frozen > 0)
+		err = write_frozen(cgroup, true);
 	if (!err)
 		err = write_limits(cgroup, to, which, &change->at.at);
+	if (!err && !change->frozen)
+		err = write_frozen(cgroup, false);
 	if (!err)
 		return 0;
 	write_limits(cgroup, change->from, which, &unused);
-	if (change->frozen >= 0)
-		write_frozen(cgroup, cgroup->agent->frozen);
+	if (change->frozen > 0)
+		write_frozen(cgroup, frozen);
 	return err;
+}
+
+static int restore(void *data)
+{
+	struct change *change = data;
+
+	write_limits(change->at.cgroup, change->at.rules, BIT(MEMORY) | BIT(CPU) | BIT(PIDS),
+		     &change->at.at);
+	return write_frozen(change->at.cgroup, change->frozen);
+}
+
+/**
+ * swarm_cgroup_restore - write the limits that an agent had to the cgroup that it was given
+ * @rules: with those limits
+ */
+void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *rules)
+{
+	struct change data = {
+		.at = { .cgroup = agent->cgroup, .rules = rules },
+		.frozen = READ_ONCE(agent->frozen),
+	};
+
+	swarm_as_kernel(restore, &data);
+}
+
+/* Was the directory removed, or removed and made anew by somebody? */
+static bool was_removed(const struct swarm_cgroup *cgroup)
+{
+	struct path dir;
+	bool same;
+
+	if (swarm_cgroup_find(cgroup, &dir))
+		return true;
+	same = d_inode(dir.dentry)->i_ino == cgroup->id;
+	path_put(&dir);
+	return !same;
 }
 
 /**
@@ -607,28 +687,35 @@ static int change(void *data)
  * @agent: which has one; the caller holds its orders
  * @from: the rules with the limits that it has
  * @to: the rules with those that it is to have; it serves them
+ * @keys: those that the order names, bits of enum swarm_update_key
  * @frozen: 1 to stop the processes; 0 to let them run; negative to leave that as it is
  * @err: filled after an error, and then nothing has changed
  *
- * Return: 0; a negative errno as swarm_cgroup_make().
+ * Return: 0; -EBUSY where the cgroup was removed; another negative errno as
+ * swarm_cgroup_make().
  */
 int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *from,
-			const struct swarm_rules *to, int frozen, struct swarm_policy_error *err)
+			const struct swarm_rules *to, u32 keys, int frozen,
+			struct swarm_policy_error *err)
 {
 	struct change data = {
 		.at = { .cgroup = agent->cgroup, .rules = to },
 		.from = from,
+		.keys = keys,
 		.frozen = frozen,
 	};
 	int ret = missing_controller(to, err);
 
 	if (ret)
 		return ret;
+	if (was_removed(agent->cgroup))
+		return swarm_refuse(err, -EBUSY, "",
+				    "the agent's cgroup was removed by an administrator; destroy the agent");
 	ret = swarm_as_kernel(change, &data);
 	if (ret)
 		return explain(&data.at, ret, err);
 	if (frozen >= 0)
-		agent->cgroup->chilled = frozen;
+		WRITE_ONCE(agent->cgroup->chilled, frozen);
 	return 0;
 }
 
@@ -644,15 +731,16 @@ enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent)
 	enum swarm_freeze freeze = SWARM_FREEZE_NONE;
 	bool asked = READ_ONCE(agent->frozen), own, all;
 	struct path dir;
-	char text[128];
 
 	if (swarm_cgroup_find(cgroup, &dir))
 		goto put;
-	own = swarm_read_file(&dir, "cgroup.freeze", text, sizeof(text)) > 0 && text[0] == '1';
+	own = says(&dir, "cgroup.freeze", "1");
 	/* It says so for whatever reason, a cgroup above that is frozen too. */
-	all = swarm_read_file(&dir, "cgroup.events", text, sizeof(text)) > 0 &&
-	      strstr(text, "frozen 1");
-	if (asked && own)
+	all = says(&dir, "cgroup.events", "frozen 1");
+	/* Left from a life that is over: the next one runs. */
+	if (!asked && own && READ_ONCE(cgroup->chilled) && !READ_ONCE(agent->nr_members))
+		freeze = SWARM_FREEZE_NONE;
+	else if (asked && own)
 		freeze = all ? SWARM_FREEZE_UPDATE : SWARM_FREEZE_BEGUN;
 	else if (own || all)
 		freeze = SWARM_FREEZE_OTHERS;
@@ -660,6 +748,31 @@ enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent)
 put:
 	swarm_cgroup_put(cgroup);
 	return freeze;
+}
+
+/**
+ * swarm_cgroup_frozen - are the processes of any cgroup stopped?
+ * @path: of it, below the root of cgroup v2
+ */
+bool swarm_cgroup_frozen(const char *path)
+{
+	struct path root = { .mnt = mount, .dentry = mount->mnt_root }, dir;
+	char *name __free(kfree) = kasprintf(GFP_KERNEL, "./%s", path);
+	bool frozen;
+
+	if (!name || swarm_find_dir(&root, name, &dir))
+		return false;
+	frozen = says(&dir, "cgroup.events", "frozen 1");
+	path_put(&dir);
+	return frozen;
+}
+
+/**
+ * swarm_cgroup_procs - cgroup.procs of an agent's cgroup, open for writing as long as that is there
+ */
+struct file *swarm_cgroup_procs(const struct swarm_cgroup *cgroup)
+{
+	return cgroup->procs;
 }
 
 static int join(struct file *procs, pid_t pid)
@@ -809,23 +922,36 @@ int swarm_cgroup_adopt(struct swarm_cgroup *cgroup, struct pid *pid,
 	return cgroup ? swarm_cgroup_move(cgroup->procs, pid, leader) : 0;
 }
 
+struct opening {
+	const char *path;
+	struct file *file;
+};
+
+static int open_procs(void *data)
+{
+	struct path root = { .mnt = mount, .dentry = mount->mnt_root };
+	struct opening *opening = data;
+	char *name __free(kfree) = kasprintf(GFP_KERNEL, "./%s/cgroup.procs", opening->path);
+
+	opening->file = name ? swarm_open_file(&root, name, O_WRONLY) : ERR_PTR(-ENOMEM);
+	return 0;
+}
+
 /**
  * swarm_cgroup_open_procs - open cgroup.procs of any cgroup for writing
  * @path: of the cgroup, below the root of cgroup v2
+ *
+ * By a worker: cgroup v2 asks whether both ends of a move are in the cgroup namespace of
+ * whoever has opened the file.
  *
  * Return: the file, or a negative errno.
  */
 struct file *swarm_cgroup_open_procs(const char *path)
 {
-	struct path root = { .mnt = mount, .dentry = mount->mnt_root };
-	char *name = kasprintf(GFP_KERNEL, "./%s/cgroup.procs", path);
-	struct file *file;
+	struct opening opening = { .path = path };
 
-	if (!name)
-		return ERR_PTR(-ENOMEM);
-	file = swarm_open_file(&root, name, O_WRONLY);
-	kfree(name);
-	return file;
+	swarm_as_kernel(open_procs, &opening);
+	return opening.file;
 }
 
 /**
@@ -925,6 +1051,29 @@ int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
 		cgroup->former = NULL;
 	}
 	return swarm_as_kernel(remove, cgroup);
+}
+
+static int withdraw(void *data)
+{
+	struct swarm_cgroup *cgroup = data;
+	int err = remove_tree(cgroup);
+
+	if (err == -EBUSY || err == -ENOMEM)
+		return -EBUSY;
+	atomic_dec(&nr_cgroups);
+	swarm_cgroup_put(cgroup);
+	return 0;
+}
+
+/**
+ * swarm_cgroup_withdraw - remove a cgroup that an agent was to have; kills nobody
+ * @cgroup: which; freed unless -EBUSY is returned
+ *
+ * Return: 0, or -EBUSY while it holds processes, or memory is short.
+ */
+int swarm_cgroup_withdraw(struct swarm_cgroup *cgroup)
+{
+	return swarm_as_kernel(withdraw, cgroup);
 }
 
 static int abandon(void *data)

@@ -343,6 +343,16 @@ int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate
 			    "the process has another root than the agent's first process, or its working directory is outside that root; change them first");
 }
 
+static bool in_cgroup_of(const struct swarm_agent *agent)
+{
+	bool in;
+
+	rcu_read_lock();
+	in = swarm_cgroup_holds(READ_ONCE(agent->cgroup), current);
+	rcu_read_unlock();
+	return in;
+}
+
 /**
  * swarm_place_executing - may the calling thread execute a program, by where it is?
  * @member: its process's entry, SWARM_MEMBER_UNPLACED
@@ -360,7 +370,6 @@ int swarm_place_executing(const struct swarm_member *member)
 	struct swarm_agent *agent = member->agent;
 	struct swarm_policy_error unused;
 	struct difference found;
-	bool in_cgroup;
 	u32 required;
 	int ret;
 
@@ -369,10 +378,16 @@ int swarm_place_executing(const struct swarm_member *member)
 	ret = find_difference(agent, NULL, required, &found, &unused);
 	if (ret)
 		return ret;
-	rcu_read_lock();
-	in_cgroup = swarm_cgroup_holds(READ_ONCE(agent->cgroup), current);
-	rcu_read_unlock();
-	return differs(&found) || !in_cgroup ? -EPERM : 0;
+	if (differs(&found))
+		return -EPERM;
+	if (in_cgroup_of(agent))
+		return 0;
+	/* Whoever moves the agent to another cgroup has yet to come to this process. */
+	if (READ_ONCE(agent->regrouping))
+		return -EBUSY;
+	/* Pairs with regroup.c: or has just done so. */
+	smp_rmb();
+	return in_cgroup_of(agent) ? 0 : -EPERM;
 }
 
 /**

@@ -66,7 +66,7 @@ static int carry_out(struct swarm_agent *agent, const struct swarm_update *updat
 		ret = swarm_refuse(err, -EBUSY, "frozen",
 				   "agent %llu has no process that could be stopped", agent->id);
 	else
-		ret = swarm_regroup(agent, &from, &policy->rules, frozen, err);
+		ret = swarm_regroup(agent, &from, &policy->rules, update->keys, frozen, err);
 	if (ret) {
 		swarm_policy_put(policy);
 		return ret;

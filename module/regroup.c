@@ -2,7 +2,8 @@
 /*
  * Other limits for an agent that exists: written to the files of its cgroup, or, if it has
  * none, or none that can limit memory, to those of a new one that its processes are moved
- * to. If one of them cannot be moved, all go back to where they were.
+ * to. If one of them cannot be moved, all go back to where they were, or the new cgroup
+ * stays, with the limits that the agent had.
  *
  * A fork that is under way makes a child where its parent was. It is listed behind that, in
  * sched_process_fork: either before the search here, which moves it, or after the new
@@ -10,6 +11,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bits.h>
 #include <linux/cgroup.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -17,8 +19,9 @@
 #include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/pid.h>
-#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -33,35 +36,28 @@
 #include "refuse.h"
 #include "regroup.h"
 
-/* Processes that are looked for in one go, and moved before the next. */
-#define BATCH		64
-/* How often in a row none of those that were found could be moved, or the cgroup removed. */
-#define TRIES_MAX	1000
-
-/**
- * struct home - where a process was before it was moved
- * @link: entry of those that were
- * @pid: the process, held
- * @path: of its cgroup, below the root of cgroup v2
- */
-struct home {
-	struct list_head link;
-	struct pid *pid;
-	char path[];
-};
+/* The keys that the files of a cgroup have to do with. */
+#define LIMITS		(BIT(SWARM_UPDATE_MEMORY_LIMIT) | BIT(SWARM_UPDATE_CPU_QUOTA) |	\
+			 BIT(SWARM_UPDATE_PIDS_LIMIT) | BIT(SWARM_UPDATE_OOM_GROUP))
+/* How often all members are looked through, and moved. */
+#define PASSES_MAX	100
+/* How often what is left of an undone change is tried to be removed. */
+#define TRIES_MAX	100
 
 /**
  * struct search - members on one side of a cgroup
  * @cgroup: which
  * @inside: those that are in there, or those that are not
+ * @size: how many there is room for
  * @nr: how many were found
  * @found: they, held
  */
 struct search {
 	const struct swarm_cgroup *cgroup;
 	bool inside;
+	unsigned int size;
 	unsigned int nr;
-	struct pid *found[BATCH];
+	struct pid *found[];
 };
 
 /* A thread that is exiting stays where it is. */
@@ -85,7 +81,7 @@ static int search_one(struct swarm_member *member, void *data)
 	if (!leader || !on_that_side(leader, search))
 		return 0;
 	search->found[search->nr++] = get_pid(member->pid);
-	return search->nr == BATCH;
+	return search->nr == search->size;
 }
 
 /* As swarm_agent_doom() does: in the list, or where that is long in the table of all. */
@@ -107,74 +103,8 @@ static int for_members(struct swarm_agent *agent,
 	return ret;
 }
 
-static int remember(struct list_head *homes, struct pid *pid, struct task_struct *leader)
-{
-	char *path __free(kfree) = kmalloc(PATH_MAX, GFP_KERNEL_ACCOUNT);
-	struct home *home;
-
-	if (!path)
-		return -ENOMEM;
-	rcu_read_lock();
-	cgroup_path(task_dfl_cgroup(leader), path, PATH_MAX);
-	rcu_read_unlock();
-	home = kmalloc(struct_size(home, path, strlen(path) + 1), GFP_KERNEL_ACCOUNT);
-	if (!home)
-		return -ENOMEM;
-	strscpy(home->path, path, strlen(path) + 1);
-	home->pid = get_pid(pid);
-	list_add(&home->link, homes);
-	return 0;
-}
-
-static void forget(struct list_head *homes)
-{
-	struct home *home, *next;
-
-	list_for_each_entry_safe(home, next, homes, link) {
-		put_pid(home->pid);
-		kfree(home);
-	}
-}
-
-/* Of a process that was forked meanwhile, that of the one that was moved last. */
-static const struct home *home_of(struct list_head *homes, const struct pid *pid)
-{
-	const struct home *home;
-
-	list_for_each_entry(home, homes, link)
-		if (home->pid == pid)
-			return home;
-	return list_first_entry_or_null(homes, struct home, link);
-}
-
-static int move_in(struct swarm_cgroup *cgroup, struct list_head *homes, struct pid *pid,
-		   struct task_struct *leader)
-{
-	return remember(homes, pid, leader) ?: swarm_cgroup_adopt(cgroup, pid, leader);
-}
-
-/* @former: where all of them were; or NULL, and then each has a home. */
-static int move_back(struct swarm_cgroup *former, struct list_head *homes, struct pid *pid,
-		     struct task_struct *leader)
-{
-	const struct home *home = home_of(homes, pid);
-	struct file *procs;
-	int err;
-
-	if (former)
-		return swarm_cgroup_adopt(former, pid, leader);
-	if (!home)
-		return -ESRCH;
-	procs = swarm_cgroup_open_procs(home->path);
-	if (IS_ERR(procs))
-		return PTR_ERR(procs);
-	err = swarm_cgroup_move(procs, pid, leader);
-	filp_close(procs, NULL);
-	return err;
-}
-
 /* Moves those that a search has found. Returns how many were; or a negative errno. */
-static int move_found(struct search *search, struct swarm_cgroup *to, struct list_head *homes)
+static int move_found(struct search *search, struct file *to)
 {
 	int err = 0, moved = 0;
 	unsigned int i;
@@ -182,9 +112,11 @@ static int move_found(struct search *search, struct swarm_cgroup *to, struct lis
 	for (i = 0; i < search->nr; i++) {
 		struct task_struct *leader = get_pid_task(search->found[i], PIDTYPE_TGID);
 
+		/* Moving back goes on: it comes to an end. */
+		if (!err && !search->inside && fatal_signal_pending(current))
+			err = -EINTR;
 		if (leader && !err) {
-			err = search->inside ? move_back(to, homes, search->found[i], leader) :
-					       move_in(to, homes, search->found[i], leader);
+			err = swarm_cgroup_move(to, search->found[i], leader);
 			/* It has exited, or was exiting already. */
 			if (!err)
 				moved++;
@@ -194,52 +126,112 @@ static int move_found(struct search *search, struct swarm_cgroup *to, struct lis
 		if (leader)
 			put_task_struct(leader);
 		put_pid(search->found[i]);
+		cond_resched();
 	}
 	return err ?: moved;
 }
 
-/* Move members into a cgroup, or out of it, until all are. */
-static int move_all(struct swarm_agent *agent, struct swarm_cgroup *cgroup, bool out,
-		    struct list_head *homes)
+/*
+ * Move those members that are not in a cgroup into it, or those that are out of it. A
+ * member that could move itself back is given up on: no agent can but one that is root.
+ */
+static int move_all(struct swarm_agent *agent, const struct swarm_cgroup *cgroup, bool inside,
+		    struct file *to)
 {
-	struct search *search __free(kfree) = kmalloc(sizeof(*search), GFP_KERNEL_ACCOUNT);
-	unsigned int tries = 0;
-	int ret;
+	unsigned int size = READ_ONCE(agent->nr_members) + 64;
+	struct search *search __free(kvfree) = kvmalloc(struct_size(search, found, size),
+							GFP_KERNEL_ACCOUNT);
+	int passes, ret;
 
 	if (!search)
 		return -ENOMEM;
-	do {
-		*search = (struct search){ .cgroup = cgroup, .inside = out };
+	for (passes = 0; passes < PASSES_MAX; passes++) {
+		search->cgroup = cgroup;
+		search->inside = inside;
+		search->size = size;
+		search->nr = 0;
 		for_members(agent, search_one, search);
 		if (!search->nr)
 			return 0;
-		ret = move_found(search, out ? agent->cgroup : cgroup, homes);
+		ret = move_found(search, to);
 		if (ret < 0)
 			return ret;
-		tries = ret ? 0 : tries + 1;
 		/* Those that were found are exiting, and will not be found then. */
 		if (!ret)
 			fsleep(USEC_PER_MSEC);
-		if (!out && fatal_signal_pending(current))
-			return -EINTR;
-	} while (tries < TRIES_MAX);
+	}
 	return -EBUSY;
 }
 
-/* None of it has happened. */
-static void undo(struct swarm_agent *agent, struct list_head *homes)
+/**
+ * struct home - where the members of an agent without a cgroup are
+ * @cgroup: number of the cgroup; 0: not looked at yet
+ * @several: they are in more than one
+ * @path: of the one, below the root of cgroup v2; empty where it is too long
+ */
+struct home {
+	u64 cgroup;
+	bool several;
+	char path[PATH_MAX];
+};
+
+static int look_home(struct swarm_member *member, void *data)
 {
-	struct swarm_cgroup *cgroup = swarm_cgroup_uninstall(agent);
+	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
+	struct home *home = data;
+	struct cgroup *cgroup;
+	int length;
+
+	if (!leader || READ_ONCE(leader->flags) & PF_EXITING)
+		return 0;
+	cgroup = task_dfl_cgroup(leader);
+	if (!home->cgroup) {
+		home->cgroup = cgroup_id(cgroup);
+		length = cgroup_path(cgroup, home->path, sizeof(home->path));
+		if (length < 0 || length >= sizeof(home->path))
+			home->path[0] = '\0';
+	}
+	home->several = home->cgroup != cgroup_id(cgroup);
+	return home->several;
+}
+
+/*
+ * Where members are to go back to if not all can be moved: NULL where there is no one
+ * such place. Opened before any of them is moved.
+ */
+static struct file *open_home(const struct home *home)
+{
+	struct file *procs;
+
+	if (home->several || !home->path[0])
+		return NULL;
+	procs = swarm_cgroup_open_procs(home->path);
+	return IS_ERR(procs) ? NULL : procs;
+}
+
+/*
+ * Not all could be moved. All go back; where that does not work either, the new cgroup
+ * stays the agent's, with the limits that it had before.
+ */
+static void undo(struct swarm_agent *agent, const struct swarm_rules *from, struct file *home)
+{
+	struct swarm_cgroup *cgroup;
 	int tries;
 
-	/* A birth may be joining it still. */
-	for (tries = 0; tries < TRIES_MAX; tries++) {
-		move_all(agent, cgroup, true, homes);
-		if (swarm_cgroup_remove(cgroup) != -EBUSY)
-			return;
-		fsleep(USEC_PER_MSEC);
+	swarm_cgroup_restore(agent, from);
+	if (!home)
+		return;
+	cgroup = swarm_cgroup_uninstall(agent);
+	if (!move_all(agent, cgroup, true, home)) {
+		/* A birth may have been joining it. */
+		for (tries = 0; tries < TRIES_MAX; tries++) {
+			if (swarm_cgroup_withdraw(cgroup) != -EBUSY)
+				return;
+			fsleep(USEC_PER_MSEC);
+			move_all(agent, cgroup, true, home);
+		}
 	}
-	swarm_cgroup_abandon(cgroup);
+	swarm_cgroup_install(agent, cgroup);
 }
 
 static int explain(int ret, struct swarm_policy_error *err)
@@ -251,25 +243,28 @@ static int explain(int ret, struct swarm_policy_error *err)
 		return swarm_refuse(err, ret, "", "interrupted");
 	case -ENODEV:
 		return swarm_refuse(err, -EBUSY, "",
-				    "the agent's new cgroup was removed by an administrator; try again");
+				    "the agent's cgroup was removed by an administrator; destroy the agent");
 	default:
 		return swarm_refuse(err, -EBUSY, "",
-				    "a process of the agent cannot be moved into a cgroup with these limits (error %d)",
+				    "a process of the agent cannot be moved into its cgroup (error %d)",
 				    -ret);
 	}
 }
 
-static int count_memory(struct swarm_member *member, void *data)
+static int most_memory(struct swarm_member *member, void *data)
 {
 	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
 	u64 *bytes = data;
 
 	if (leader)
-		*bytes += swarm_memory_of(leader);
+		*bytes = max(*bytes, swarm_memory_of(leader));
 	return 0;
 }
 
-/* Memory stays charged to where it was first used, so no limit would cover it. */
+/*
+ * Memory stays charged to where it was first used, so no limit would cover it. Processes
+ * share some of theirs: what the largest has is what all of them have at least.
+ */
 static int check_memory(struct swarm_agent *agent, const struct swarm_rules *to,
 			struct swarm_policy_error *err)
 {
@@ -277,37 +272,89 @@ static int check_memory(struct swarm_agent *agent, const struct swarm_rules *to,
 
 	if (!to->memory_limit)
 		return 0;
-	for_members(agent, count_memory, &bytes);
+	for_members(agent, most_memory, &bytes);
 	if (bytes <= to->memory_limit)
 		return 0;
 	return swarm_refuse(err, -ENOSPC, "memory_limit",
-			    "the agent has %llu bytes already, which no limit would cover; raise memory_limit",
+			    "a process of the agent has %llu bytes already, which no limit would cover; raise memory_limit",
 			    bytes);
 }
 
-static int move_to_new(struct swarm_agent *agent, const struct swarm_rules *to, bool frozen,
+/* What would be lost with the place that the agent is in. */
+static int check_place(struct swarm_agent *agent, const struct swarm_rules *from,
+		       const struct home *home, struct swarm_policy_error *err)
+{
+	bool frozen = agent->cgroup ? swarm_cgroup_freeze(agent) == SWARM_FREEZE_OTHERS :
+				      home->path[0] && swarm_cgroup_frozen(home->path);
+
+	/* The namespace would go on protecting the files of the cgroup that it was made in. */
+	if (from->privileged && from->namespaces & SWARM_NS_CGROUP && agent->nr_members)
+		return swarm_refuse(err, -EOPNOTSUPP, "",
+				    "a privileged agent with a cgroup namespace keeps the cgroup that it was born in; create it with the limit");
+	if (frozen)
+		return swarm_refuse(err, -EBUSY, "",
+				    "somebody else has frozen the cgroup that the agent is in, which moving it would undo; thaw that first");
+	return 0;
+}
+
+static int move_to_new(struct swarm_agent *agent, const struct swarm_rules *from,
+		       const struct swarm_rules *to, bool frozen, struct file *home,
 		       struct swarm_policy_error *err)
 {
-	struct swarm_cgroup *cgroup;
-	LIST_HEAD(homes);
-	int ret = check_memory(agent, to, err);
+	struct swarm_cgroup *cgroup = swarm_cgroup_make(agent, to, frozen, err);
+	int ret;
 
-	if (ret)
-		return ret;
-	cgroup = swarm_cgroup_make(agent, to, frozen, err);
 	if (IS_ERR(cgroup))
 		return PTR_ERR(cgroup);
+	/* Whoever executes a program meanwhile waits (place.c). */
+	WRITE_ONCE(agent->regrouping, true);
 	swarm_cgroup_install(agent, cgroup);
 	WRITE_ONCE(agent->regrouped, true);
 	/* Before the search, as a fork does the reverse. */
 	smp_mb();
-	ret = move_all(agent, cgroup, false, &homes);
-	if (ret) {
-		undo(agent, &homes);
-		ret = explain(ret, err);
+	ret = move_all(agent, cgroup, false, swarm_cgroup_procs(cgroup));
+	if (ret)
+		undo(agent, from, home);
+	/* Behind the moves: see place.c. */
+	smp_store_release(&agent->regrouping, false);
+	return ret ? explain(ret, err) : 0;
+}
+
+static int regroup(struct swarm_agent *agent, const struct swarm_rules *from,
+		   const struct swarm_rules *to, bool frozen, struct swarm_policy_error *err)
+{
+	struct home *home __free(kvfree) = kvzalloc(sizeof(*home), GFP_KERNEL_ACCOUNT);
+	struct file *procs, *opened = NULL;
+	int ret;
+
+	if (!home)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	for_members(agent, look_home, home);
+	ret = check_memory(agent, to, err) ?: check_place(agent, from, home, err);
+	if (ret)
+		return ret;
+	if (agent->cgroup) {
+		procs = swarm_cgroup_procs(agent->cgroup);
+	} else {
+		opened = open_home(home);
+		procs = opened;
 	}
-	forget(&homes);
+	ret = move_to_new(agent, from, to, frozen, procs, err);
+	if (opened)
+		filp_close(opened, NULL);
 	return ret;
+}
+
+/* In its own cgroup already, but for those that somebody has moved out of it. */
+static int change(struct swarm_agent *agent, const struct swarm_rules *from,
+		  const struct swarm_rules *to, u32 keys, int frozen,
+		  struct swarm_policy_error *err)
+{
+	int ret = move_all(agent, agent->cgroup, false, swarm_cgroup_procs(agent->cgroup));
+
+	if (ret)
+		return explain(ret, err);
+	return swarm_cgroup_change(agent, from, to, keys, frozen, err);
 }
 
 /**
@@ -315,25 +362,29 @@ static int move_to_new(struct swarm_agent *agent, const struct swarm_rules *to, 
  * @agent: the caller holds a use and the agent's orders
  * @from: the rules with the limits that it has
  * @to: the rules with those that it is to have
+ * @keys: those that the order names, bits of enum swarm_update_key
  * @frozen: 1 to stop its processes; 0 to let them run; negative to leave that as it is
- * @err: filled after an error, and then nothing has changed
+ * @err: filled after an error, and then no limit has changed
  *
  * An agent without processes gets a cgroup when a thread is armed for it.
  *
- * Return: 0; -EBUSY where a process cannot be moved; -ENOSPC where the agent has more
- * memory than a limit that it did not have before; another negative errno as
- * swarm_cgroup_make().
+ * Return: 0; -EBUSY where a process cannot be moved, or the agent is frozen by somebody
+ * else; -ENOSPC where a process has more memory than a limit that the agent did not have
+ * before; another negative errno as swarm_cgroup_make().
  */
 int swarm_regroup(struct swarm_agent *agent, const struct swarm_rules *from,
-		  const struct swarm_rules *to, int frozen, struct swarm_policy_error *err)
+		  const struct swarm_rules *to, u32 keys, int frozen,
+		  struct swarm_policy_error *err)
 {
 	bool limited = to->memory_limit || to->cpu_quota || to->pids_limit;
 
+	if (!(keys & LIMITS) && frozen < 0)
+		return 0;
 	if (agent->cgroup && swarm_cgroup_serves(agent->cgroup, to))
-		return swarm_cgroup_change(agent, from, to, frozen, err);
+		return change(agent, from, to, keys, frozen, err);
 	if (!agent->cgroup && !limited && frozen <= 0)
 		return 0;
 	if (!agent->cgroup && READ_ONCE(agent->state) == SWARM_REGISTERED)
 		return 0;
-	return move_to_new(agent, to, frozen < 0 ? READ_ONCE(agent->frozen) : frozen, err);
+	return regroup(agent, from, to, frozen < 0 ? READ_ONCE(agent->frozen) : frozen, err);
 }

@@ -8,6 +8,7 @@
 struct swarm_agent;
 
 int swarm_regroup(struct swarm_agent *agent, const struct swarm_rules *from,
-		  const struct swarm_rules *to, int frozen, struct swarm_policy_error *err);
+		  const struct swarm_rules *to, u32 keys, int frozen,
+		  struct swarm_policy_error *err);
 
 #endif

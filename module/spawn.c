@@ -411,8 +411,13 @@ static int join_running(struct swarm_agent *agent, const char **step)
  */
 static void catch_up(struct swarm_agent *agent)
 {
-	if (swarm_cgroup_follow(agent))
-		send_sig(SIGKILL, current, 1);
+	int err = swarm_cgroup_follow(agent);
+
+	if (!err)
+		return;
+	pr_warn_ratelimited("agent %llu: a process was killed before it ran: it could not follow to the agent's new cgroup (%d)\n",
+			    agent->id, err);
+	send_sig(SIGKILL, current, 1);
 }
 
 /* Runs in the child before its first user instruction; its last chance to die unrun. */

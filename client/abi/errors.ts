@@ -49,10 +49,10 @@ export const UPDATE_ERRORS = {
   E2BIG: ERRORS.E2BIG,
   ESRCH: 'no such agent, or one that is being destroyed',
   EBUSY:
-    '`frozen` for an agent that has no process; or a process of the agent cannot be moved into the cgroup that the limits need',
+    '`frozen` for an agent that has no process; the agent would have to be moved to another cgroup, but a process of it cannot be, or somebody else has frozen the cgroup that it is in; or its cgroup was removed by an administrator',
   EPERM: 'the writer lacks CAP_SYS_ADMIN or belongs to an agent',
   ENOSPC:
-    'the agent has had no `memory_limit` and has more memory than the new one; or a limit leaves no room for a cgroup, as in [create](create.md)',
+    'the agent has had no `memory_limit`, and one of its processes has more memory than the new one; or a limit leaves no room for a cgroup, as in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,
   ENOMEM: ERRORS.ENOMEM,

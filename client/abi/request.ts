@@ -325,7 +325,7 @@ function changed<T extends z.ZodType>(value: T, description: string) {
 const UPDATED = {
   memory_limit: changed(
     memory_limit,
-    'as in `create`. Below what the agent has, the kernel reclaims memory and then kills, as when the limit is exceeded. An agent that has had no memory limit must have less',
+    'as in `create`. Below what the agent has, the kernel reclaims memory and then kills, as when the limit is exceeded. If the agent has had no memory limit, none of its processes may have more',
   ),
   cpu_quota: changed(cpu_quota, 'as in `create`'),
   pids_limit: changed(

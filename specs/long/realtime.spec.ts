@@ -15,6 +15,7 @@ const TRACED = [
   'kernel_clone',
   'create_user_ns',
   'security_bprm_check',
+  'security_ptrace_access_check',
   'devcgroup_check_permission',
   'ksys_unshare',
   'cgroup_attach_task',

@@ -303,6 +303,110 @@ test('UPDATE-08: changes beside births, joins, forks and ends leave nothing behi
   await swarm.destroy(created);
 });
 
+test('UPDATE-09: a process that joins, and executes while its agent is moved to another cgroup, is not killed for that', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  for (let round = 0; round < 4; round++) {
+    const { id, pid } = await start(loaded, { cpu_quota: 100 });
+    await background(
+      loaded,
+      `bash -c ${quoted(`for i in $(seq 1 30); do join ${id} ${pid} /bin/true || echo $? >>/run/killed; done; touch /run/joined-${id}`)}`,
+    );
+    await loaded.sh(`sleep 0.${round + 2}`);
+    await swarm.update({ id, memory_limit: 256 * MiB });
+    await expect
+      .poll(() => loaded.exec(`[ -e /run/joined-${id} ]`), { timeout: 60_000 })
+      .toMatchObject({ code: 0 });
+    await swarm.destroy(id);
+    await expect(loaded).toHaveActiveAgents(0);
+  }
+  expect(await loaded.sh('cat /run/killed 2>/dev/null; true')).toBe('');
+  const events = await swarm.events();
+  expect(events.filter((each) => each.event === 'violation' && each.kind === 'adopt')).toEqual([]);
+});
+
+test('UPDATE-10: an agent is not moved out of a cgroup that others have frozen, nor a privileged one that its namespace protects', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const plain = await start(loaded, { pids_limit: 20 });
+  await loaded.sh(`echo 1 >${ROOT}/swarm/plain/cgroup.freeze`);
+  expect(await refused(loaded, { id: plain.id, memory_limit: 64 * MiB })).toMatchObject({
+    error: 'EBUSY',
+    message: expect.stringMatching(/somebody else has frozen/),
+  });
+  await loaded.sh(`echo 0 >${ROOT}/swarm/plain/cgroup.freeze`);
+  await swarm.update({ id: plain.id, memory_limit: 64 * MiB });
+  const privileged = await start(loaded, { privileged: true, namespace_flags: 95, pids_limit: 20 });
+  expect(await refused(loaded, { id: privileged.id, memory_limit: 64 * MiB })).toMatchObject({
+    error: 'EOPNOTSUPP',
+    message: expect.stringMatching(/privileged agent with a cgroup namespace/),
+  });
+  await swarm.update({ id: privileged.id, pids_limit: 30 });
+  expect((await swarm.inspect(privileged.id)).cgroup).toBe(`/swarm/plain/${privileged.id}`);
+  await swarm.destroy(plain.id, privileged.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-11: a limit that is named is written again, members that were moved away come back, and a cgroup that was removed is told', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded, { pids_limit: 20 });
+  const { id } = agent;
+  await loaded.sh(`echo max >${ROOT}/swarm/plain/${id}/pids.max`);
+  await loaded.sh(`mkdir ${ROOT}/elsewhere && echo ${agent.pid} >${ROOT}/elsewhere/cgroup.procs`);
+  await swarm.update({ id, pids_limit: 20, frozen: true });
+  expect(await file(loaded, id, 'pids.max')).toBe('20');
+  expect(await file(loaded, id, 'cgroup.procs')).toBe(`${agent.pid}`);
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('frozen');
+  await swarm.destroy(id);
+  await loaded.sh(`rmdir ${ROOT}/elsewhere`);
+  const kept = await swarm.create({ persist: true, pids_limit: 20 });
+  await loaded.exec(`launch --file spawn '{"id":${kept}}' /bin/true`);
+  await expect.poll(async () => (await swarm.inspect(kept)).state).toBe('registered');
+  await loaded.sh(`rmdir ${ROOT}/swarm/plain/${kept}`);
+  expect(await refused(loaded, { id: kept, pids_limit: 5 })).toMatchObject({
+    error: 'EBUSY',
+    message: expect.stringMatching(/was removed by an administrator/),
+  });
+  await swarm.destroy(kept);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-12: if the writer is killed while processes are moved, all of them are back, or all are moved', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded, { cpu_quota: 100 });
+  const { id } = agent;
+  await agent.say('i=0; while [ $i -lt 150 ]; do sleep 1000 & i=$((i+1)); done');
+  await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 30_000 }).toBe(151);
+  await loaded.sh('echo 1 >/sys/kernel/tracing/events/cgroup/cgroup_rmdir/enable');
+  const undone = () => loaded.exec(`grep -q 'path=/swarm/memory/${id}' /sys/kernel/tracing/trace`);
+  const object = JSON.stringify({ id, memory_limit: 256 * MiB });
+  for (let delay = 10; delay < 400; delay += 10) {
+    const under = delay % 20 === 0 ? '' : 'unshare --cgroup';
+    await loaded.exec(
+      `timeout -s KILL 0.${`${delay}`.padStart(3, '0')} ${under} swarmio /proc/swarm/update`,
+      {
+        stdin: object,
+      },
+    );
+    const { members, cgroup } = await swarm.inspect(id);
+    expect(members).toHaveLength(151);
+    const where = await loaded.sh(
+      `cat ${members.map((member) => `/proc/${member}/cgroup`).join(' ')} | sort | uniq -c`,
+    );
+    expect(where.trim()).toBe(`151 0::${cgroup ?? ''}`);
+    if (cgroup !== `/swarm/plain/${id}` || (await undone()).code === 0) break;
+  }
+  expect((await undone()).code, 'the move was undone once').toBe(0);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('FREEZE-01: a frozen agent does not run, and runs on when it is thawed', async ({ loaded }) => {
   const { swarm } = loaded;
   for (const limits of [{}, { pids_limit: 20 }]) {

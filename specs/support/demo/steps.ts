@@ -221,7 +221,7 @@ export async function demonstrate(show: Show, booted: BootedGuest, module: Built
   await booted.upload(module.ko, '/root/swarm_guard.ko');
   await show.typed('guest#', 'insmod swarm_guard.ko');
   const guest = await reload(booted);
-  const files = 'agents attach create destroy events inspect metrics spawn status';
+  const files = 'agents attach create destroy events inspect metrics spawn status update';
   show.check('/proc/swarm', await guest.sh('ls /proc/swarm | xargs'), files);
   const terminal = await guest.terminal();
   const demo = new Demo(show, guest, terminal);
