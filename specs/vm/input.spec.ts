@@ -1,6 +1,6 @@
 import type { Answer } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { background } from '../support/guest.js';
+import { background, destroyAll } from '../support/guest.js';
 
 /** What is wrong, an input with ▲ in front of the byte at fault, and the key that is said to be at fault. */
 type Row = [name: string, input: string, field?: string];
@@ -179,6 +179,7 @@ test('ORDER-21: an object may have 4,096 bytes; a longer one is E2BIG, whatever 
   const among = await loaded.swarm.write(`{}${padded(20_000)}{}`);
   expect(among.writes, 'between two others').toEqual([20_004]);
   expect(kinds(among.answers)).toEqual(['created', 'refused', 'created']);
+  await destroyAll(loaded);
 });
 
 test('ORDER-22: a later write on the same descriptor works after any error', async ({ loaded }) => {
@@ -192,6 +193,7 @@ test('ORDER-22: a later write on the same descriptor works after any error', asy
     expect(writes, name).toEqual([length > 4096 ? 'E2BIG' : 'EINVAL', length, length]);
     expect(kinds(answers), name).toEqual(['refused', 'created', 'created']);
   }
+  await destroyAll(loaded);
 });
 
 test('ORDER-23: garbage among objects costs the rest of its line', async ({ loaded }) => {
@@ -199,6 +201,7 @@ test('ORDER-23: garbage among objects costs the rest of its line', async ({ load
     const { answers } = await loaded.swarm.write(`{}${bad} {}\n{}\n`);
     expect({ bad, kinds: kinds(answers) }).toEqual({ bad, kinds: ['created', 'refused', 'created'] });
   }
+  await destroyAll(loaded);
 });
 
 test('ORDER-24: what cannot be done now has an error of its own and leaves nothing behind', async ({

@@ -8,7 +8,7 @@ test('LOAD-01: the files of /proc/swarm have their modes, and the counters start
   loaded,
 }) => {
   expect(await loaded.sh("stat -c '%n %a' /proc/swarm/* | sed 's,.*/,,'")).toBe(
-    'agents 444\nattach 600\ncreate 600\ndestroy 600\nevents 400\ninspect 600\nmetrics 444\nspawn 600\nstatus 444',
+    'agents 444\nattach 600\ncreate 600\ndestroy 600\nevents 400\ninspect 600\nmetrics 444\nspawn 600\nstatus 444\nupdate 600',
   );
   const status = 'Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0\n';
   expect((await loaded.exec('cat /proc/swarm/status')).stdout).toBe(status);
