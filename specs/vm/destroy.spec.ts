@@ -1,3 +1,4 @@
+import { quoted } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, onlyAgent } from '../support/guest.js';
 
@@ -234,6 +235,14 @@ test('ORDER-36: files have their modes: anybody reads status and agents, nobody 
 test('ORDER-37: only CAP_SYS_ADMIN in the initial user namespace gives orders', async ({ loaded }) => {
   const id = await loaded.swarm.create({});
   const status = await loaded.swarm.status();
+  const orders = {
+    create: '{}',
+    spawn: `{"id":${id}}`,
+    attach: `{"id":${id},"pid":1}`,
+    update: `{"id":${id},"frozen":true}`,
+    destroy: String(id),
+    inspect: String(id),
+  };
   const rows: [who: string, launcher: string, error: string][] = [
     ['an unprivileged process', NOBODY, 'EACCES'],
     ['one with all capabilities in its own user namespace', `${NOBODY} unshare -r`, 'EACCES'],
@@ -241,11 +250,11 @@ test('ORDER-37: only CAP_SYS_ADMIN in the initial user namespace gives orders', 
     ['root without CAP_SYS_ADMIN', 'setpriv --bounding-set=-sys_admin', 'EPERM'],
   ];
   for (const [who, launcher, error] of rows) {
-    for (const [file, text] of Object.entries({ create: '{}', destroy: String(id) })) {
+    for (const [file, text] of Object.entries(orders)) {
       const opened = await loaded.exec(`${launcher} swarmio /proc/swarm/${file}`, { stdin: text });
       expect.soft(opened.stderr, `${who} opens ${file}`).toBe(`${error}\n`);
       const given = await loaded.exec(
-        `exec 3>/proc/swarm/${file}; ${launcher} bash -c "printf '${text}' >&3"`,
+        `exec 3>/proc/swarm/${file}; ${launcher} bash -c ${quoted(`printf '${text}' >&3`)}`,
       );
       expect.soft(given.stderr, `${who} writes to an open ${file}`).toMatch(/: Operation not permitted\n$/);
     }
