@@ -5,6 +5,7 @@ import type { CatalogueEntry, LockedKernel } from '../../harness/kernels/catalog
 import { provideKernel } from '../../harness/kernels/provide.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { kernelTrees } from '../../harness/kernels/tree.js';
+import { checkReviewed, readReviewed, treeOf } from './reviewed.js';
 import { table } from '../../harness/util/markdown.js';
 
 /** An answer to a question of module/compat. */
@@ -42,13 +43,21 @@ function headersOf({ headers, refused }: CatalogueEntry, locked: LockedKernel | 
   }
 }
 
-/** The page's text. */
+/**
+ * The page's text.
+ * @throws {Error} if a kernel has a system call that nobody has read, or cannot be probed.
+ */
 export async function kernelsPage(): Promise<string> {
   const [{ entries }, lock] = [await readCatalogue(), await readLock()];
   const can = await runnable(kernelTrees());
   const built = entries.filter(({ name, refused }) => can.includes(name) && !refused);
   const answers = new Map<string, Answer[]>();
-  for (const { name } of built) answers.set(name, await probe(await provideKernel(name)));
+  const reviews = await readReviewed();
+  for (const { name } of built) {
+    const kernel = await provideKernel(name);
+    await checkReviewed(name, treeOf(kernel), reviews);
+    answers.set(name, await probe(kernel));
+  }
   const questions = answers.get(built[0]?.name ?? '') ?? [];
   const kernels = entries.map((entry) => {
     const locked = lock[entry.name];

@@ -1,0 +1,107 @@
+/** Which system calls a kernel has, and which of them module/compat/syscalls.reviewed answers for. */
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Kernel } from '../../harness/kernels/kernel.js';
+import { repository } from '../../harness.config.js';
+
+/** The file, in the repository. */
+const REVIEWED = 'module/compat/syscalls.reviewed';
+
+/** What somebody who has read a system call says about it. */
+export interface Review {
+  readonly name: string;
+  /** The letters of the questions that are answered with yes, such as `PN`. */
+  readonly reaches: string;
+  /** The hooked functions that decide; none where none has to. */
+  readonly hooks: readonly string[];
+  /** Why that is enough; empty where the hooks say it all. */
+  readonly because: string;
+}
+
+const LINE =
+  /^(?<name>[a-z_]\w*) +(?<answers>[P-][N-][X-][D-][S-])(?: {2}(?<hooks>-|[\w ]+?))?(?: {2}# (?<because>.+))?$/;
+
+function parseLine(line: string, number: number): Review {
+  const { name, answers, hooks, because = '' } = LINE.exec(line)?.groups ?? {};
+  const where = `${REVIEWED}:${number}`;
+  if (name === undefined || answers === undefined)
+    throw new Error(`${where}: expected a name, five answers, hooks and a reason: ${line}`);
+  const reaches = answers.replaceAll('-', '');
+  if ((reaches === '') !== (hooks === undefined))
+    throw new Error(`${where}: ${name} needs hooks, or "-", where an answer is yes, and nowhere else`);
+  if (hooks === '-' && because === '') throw new Error(`${where}: ${name} is decided by no hook; say why`);
+  return { name, reaches, hooks: hooks === undefined || hooks === '-' ? [] : hooks.split(' '), because };
+}
+
+/**
+ * Parses the file.
+ * @returns a review for each system call that it lists
+ * @throws {Error} with the line that is malformed, out of alphabetical order or there twice.
+ */
+export function parseReviewed(text: string): Review[] {
+  const reviews: Review[] = [];
+  for (const [index, line] of text.trimEnd().split('\n').entries()) {
+    if (line.startsWith('#')) continue;
+    const review = parseLine(line, index + 1);
+    const before = reviews.at(-1)?.name ?? '';
+    if (before >= review.name)
+      throw new Error(`${REVIEWED}:${index + 1}: ${review.name} stands behind ${before}; sort the lines`);
+    reviews.push(review);
+  }
+  return reviews;
+}
+
+/** The reviews of the repository. */
+export async function readReviewed(): Promise<Review[]> {
+  return parseReviewed(await readFile(join(repository, REVIEWED), 'utf8'));
+}
+
+/** Where the build of a kernel puts the headers that it makes of its tables of system calls. */
+const GENERATED = ['x86', 'arm64'].flatMap((arch) =>
+  ['asm', 'uapi/asm'].map((dir) => `arch/${arch}/include/generated/${dir}`),
+);
+
+async function headersIn(dir: string): Promise<string[]> {
+  const names = await readdir(dir).catch(() => []);
+  return names.filter((name) => /^unistd_\w+\.h$/.test(name)).map((name) => join(dir, name));
+}
+
+/**
+ * The system calls of a kernel, for every entry that it is configured with: the names in the headers that its build
+ * makes of its tables, without the prefixes of 32-bit entries, and of numbers that are no call.
+ * @param tree its tree, built or prepared
+ * @throws {Error} if the tree has no such headers.
+ */
+export async function systemCalls(tree: string): Promise<Set<string>> {
+  const calls = new Set<string>();
+  const files = await Promise.all(GENERATED.map((dir) => headersIn(join(tree, dir))));
+  for (const file of files.flat()) {
+    const text = await readFile(file, 'utf8');
+    for (const [, name = ''] of text.matchAll(/^#define __NR_(?:x32_|ia32_|compat32_)?(\w+) /gm))
+      if (!/^(x32_)?syscalls$/.test(name)) calls.add(name);
+  }
+  if (calls.size === 0) throw new Error(`${tree} has no headers that name its system calls`);
+  return calls;
+}
+
+/** The tree of a kernel that modules are built against, on this machine. */
+export function treeOf({ headers, kdir, name }: Kernel): string {
+  const bind = headers.find(({ inside }) => `/${inside}` === kdir);
+  if (!bind) throw new Error(`kernel ${name}: ${kdir} is in none of its headers`);
+  return bind.host;
+}
+
+/**
+ * Checks that somebody has read every system call of a kernel.
+ * @param name the kernel's name, for the message
+ * @param tree its tree
+ * @throws {Error} that names the calls which nobody has read.
+ */
+export async function checkReviewed(name: string, tree: string, reviews: readonly Review[]): Promise<void> {
+  const known = new Set(reviews.map((review) => review.name));
+  const unknown = [...(await systemCalls(tree))].filter((call) => !known.has(call)).sort();
+  if (unknown.length > 0)
+    throw new Error(
+      `kernel ${name} has system calls that nobody has read: ${unknown.join(', ')}\nAdd them to ${REVIEWED}; its head says how.`,
+    );
+}
