@@ -751,23 +751,6 @@ put:
 }
 
 /**
- * swarm_cgroup_frozen - are the processes of any cgroup stopped?
- * @path: of it, below the root of cgroup v2
- */
-bool swarm_cgroup_frozen(const char *path)
-{
-	struct path root = { .mnt = mount, .dentry = mount->mnt_root }, dir;
-	char *name __free(kfree) = kasprintf(GFP_KERNEL, "./%s", path);
-	bool frozen;
-
-	if (!name || swarm_find_dir(&root, name, &dir))
-		return false;
-	frozen = says(&dir, "cgroup.events", "frozen 1");
-	path_put(&dir);
-	return frozen;
-}
-
-/**
  * swarm_cgroup_procs - cgroup.procs of an agent's cgroup, open for writing as long as that is there
  */
 struct file *swarm_cgroup_procs(const struct swarm_cgroup *cgroup)

@@ -30,7 +30,6 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *rules);
 int swarm_cgroup_withdraw(struct swarm_cgroup *cgroup);
 struct file *swarm_cgroup_procs(const struct swarm_cgroup *cgroup);
-bool swarm_cgroup_frozen(const char *path);
 void swarm_cgroup_install(struct swarm_agent *agent, struct swarm_cgroup *cgroup);
 struct swarm_cgroup *swarm_cgroup_uninstall(struct swarm_agent *agent);
 bool swarm_cgroup_serves(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules);

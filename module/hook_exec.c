@@ -257,8 +257,13 @@ static noinline void answer_interpreter(struct ftrace_regs *regs)
 	member = swarm_member_find(current->signal);
 	if (member) {
 		policy = swarm_policy_of(member->agent);
-		/* Otherwise begin_new_exec() has it start anew. */
-		if (policy->exec_paths && began_under(member, policy))
+		/*
+		 * begin_new_exec() has an execve start anew that a change has met. Noted here,
+		 * as by then the first policy may be in force again.
+		 */
+		if (unlikely(!began_under(member, policy)))
+			member->exec = policy->serial | SWARM_EXEC_UNKNOWN;
+		else if (policy->exec_paths)
 			decide_interpreter(member, policy, file);
 	}
 	swarm_hook_leave();

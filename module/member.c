@@ -433,7 +433,7 @@ static void drop_reserved(struct swarm_member *member)
 	bool armed = member->flags & SWARM_MEMBER_SPAWNED;
 
 	if (armed)
-		kfree(member->watch);
+		kfree_rcu(member->watch, rcu);
 	swarm_member_free(member);
 	/* An armed thread holds a use; a member about to fork relies on its own. */
 	if (armed)

@@ -16,7 +16,6 @@
 struct pid;
 struct signal_struct;
 struct swarm_agent;
-struct swarm_watch;
 
 /* Born by "spawn", as opposed to forked by a member or adopted. */
 #define SWARM_MEMBER_SPAWNED	0x1
@@ -61,6 +60,18 @@ enum swarm_exec {
 };
 
 #define SWARM_EXEC_BITS		7U
+
+/**
+ * struct swarm_watch - what an armed thread does on its way back from its fork
+ * @work: its work (spawn.c)
+ * @rcu: frees it where hooks may not: they run with preemption off
+ */
+struct swarm_watch {
+	union {
+		struct callback_head work;
+		struct rcu_head rcu;
+	};
+};
 
 /**
  * struct swarm_member - a process of an agent, or the promise of one

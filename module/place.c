@@ -348,7 +348,8 @@ static bool in_cgroup_of(const struct swarm_agent *agent)
 	bool in;
 
 	rcu_read_lock();
-	in = swarm_cgroup_holds(READ_ONCE(agent->cgroup), current);
+	/* Before @regrouping is looked at: regroup.c writes that first. */
+	in = swarm_cgroup_holds(smp_load_acquire(&agent->cgroup), current);
 	rcu_read_unlock();
 	return in;
 }

@@ -164,16 +164,32 @@ static int move_all(struct swarm_agent *agent, const struct swarm_cgroup *cgroup
 }
 
 /**
- * struct home - where the members of an agent without a cgroup are
+ * struct home - where the members of an agent are
+ * @agent: the agent
  * @cgroup: number of the cgroup; 0: not looked at yet
  * @several: they are in more than one
+ * @frozen: one of them is, or is about to be, stopped by somebody else
  * @path: of the one, below the root of cgroup v2; empty where it is too long
  */
 struct home {
+	const struct swarm_agent *agent;
 	u64 cgroup;
 	bool several;
+	bool frozen;
 	char path[PATH_MAX];
 };
+
+/*
+ * Is a cgroup frozen, by its own file or by one above, though nobody has asked that of
+ * the agent? The flag is set with the file, before all its processes have stopped.
+ */
+static bool frozen_by_others(const struct swarm_agent *agent, struct cgroup *cgroup,
+			     struct task_struct *leader)
+{
+	if (READ_ONCE(agent->frozen) && swarm_cgroup_holds(agent->cgroup, leader))
+		cgroup = cgroup_parent(cgroup) ?: cgroup;
+	return test_bit(CGRP_FREEZE, &cgroup->flags);
+}
 
 static int look_home(struct swarm_member *member, void *data)
 {
@@ -191,8 +207,9 @@ static int look_home(struct swarm_member *member, void *data)
 		if (length < 0 || length >= sizeof(home->path))
 			home->path[0] = '\0';
 	}
-	home->several = home->cgroup != cgroup_id(cgroup);
-	return home->several;
+	home->several |= home->cgroup != cgroup_id(cgroup);
+	home->frozen |= frozen_by_others(home->agent, cgroup, leader);
+	return home->several && home->frozen;
 }
 
 /*
@@ -284,11 +301,15 @@ static int check_memory(struct swarm_agent *agent, const struct swarm_rules *to,
 static int check_place(struct swarm_agent *agent, const struct swarm_rules *from,
 		       const struct home *home, struct swarm_policy_error *err)
 {
-	bool frozen = agent->cgroup ? swarm_cgroup_freeze(agent) == SWARM_FREEZE_OTHERS :
-				      home->path[0] && swarm_cgroup_frozen(home->path);
+	bool frozen = home->frozen ||
+		(agent->cgroup && swarm_cgroup_freeze(agent) == SWARM_FREEZE_OTHERS);
 
-	/* The namespace would go on protecting the files of the cgroup that it was made in. */
-	if (from->privileged && from->namespaces & SWARM_NS_CGROUP && agent->nr_members)
+	/*
+	 * The namespace would go on protecting the files of the cgroup that it was made in.
+	 * An armed thread may fork at any time; none is armed while orders are held.
+	 */
+	if (from->privileged && from->namespaces & SWARM_NS_CGROUP &&
+	    READ_ONCE(agent->state) != SWARM_REGISTERED)
 		return swarm_refuse(err, -EOPNOTSUPP, "",
 				    "a privileged agent with a cgroup namespace keeps the cgroup that it was born in; create it with the limit");
 	if (frozen)
@@ -329,6 +350,7 @@ static int regroup(struct swarm_agent *agent, const struct swarm_rules *from,
 
 	if (!home)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	home->agent = agent;
 	for_members(agent, look_home, home);
 	ret = check_memory(agent, to, err) ?: check_place(agent, from, home, err);
 	if (ret)
@@ -350,8 +372,11 @@ static int change(struct swarm_agent *agent, const struct swarm_rules *from,
 		  const struct swarm_rules *to, u32 keys, int frozen,
 		  struct swarm_policy_error *err)
 {
-	int ret = move_all(agent, agent->cgroup, false, swarm_cgroup_procs(agent->cgroup));
+	int ret = from->memory_limit ? 0 : check_memory(agent, to, err);
 
+	if (ret)
+		return ret;
+	ret = move_all(agent, agent->cgroup, false, swarm_cgroup_procs(agent->cgroup));
 	if (ret)
 		return explain(ret, err);
 	return swarm_cgroup_change(agent, from, to, keys, frozen, err);

@@ -123,14 +123,6 @@ int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
  * still, its fork has failed. On kernels without task_work_add nobody is told.
  */
 
-/**
- * struct swarm_watch - what such a thread does
- * @work: its work
- */
-struct swarm_watch {
-	struct callback_head work;
-};
-
 #ifdef SWARM_BIRTH_BY_TASK_WORK
 /* A call that starts anew has not failed yet. */
 static bool starts_anew(long err)
@@ -413,7 +405,8 @@ static void catch_up(struct swarm_agent *agent)
 {
 	int err = swarm_cgroup_follow(agent);
 
-	if (!err)
+	/* One that an administrator has removed limits nobody. */
+	if (!err || err == -ENODEV)
 		return;
 	pr_warn_ratelimited("agent %llu: a process was killed before it ran: it could not follow to the agent's new cgroup (%d)\n",
 			    agent->id, err);

@@ -255,7 +255,7 @@ test('END-11: what dies otherwise while memory is short is no victim: an agent t
   const dir = await buildTestModules(stage.kernel, 'rivals');
   await loaded.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
   // It is dying when the kernel comes to choose, and needs memory for that, so the kernel takes it.
-  await loaded.sh('insmod /root/swarm_delay.ko function=out_of_memory ms=3000 comm=consume');
+  await loaded.sh('insmod /root/swarm_delay.ko function=out_of_memory ms=8000 comm=consume');
   const hits = () => loaded.sh('cat /sys/module/swarm_delay/parameters/hits');
   const { events, end } = await endOf(loaded, async () => {
     const running = loaded.swarm.launch({ memory_limit: 64 * MiB }, [

@@ -409,6 +409,105 @@ test('UPDATE-12: if the writer is killed while processes are moved, all of them 
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('UPDATE-13: a privileged agent with a cgroup namespace is not moved while a thread is armed for it', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const request = JSON.stringify({ spawn: true, privileged: true, namespace_flags: 95, pids_limit: 20 });
+  // By builtins alone: a fork would be the birth.
+  const script = [
+    'exec 3<>/proc/swarm/create 4<>/proc/swarm/update',
+    `echo ${quoted(request)} >&3; read -r a <&3; id=\${a//[^0-9]/}`,
+    `echo "{\\"id\\":$id,\\"memory_limit\\":67108864}" >&4; read -r b <&4; echo "$b"`,
+  ].join('; ');
+  expect(JSON.parse(await loaded.sh(`bash -c ${quoted(script)}`))).toMatchObject({ error: 'EOPNOTSUPP' });
+  await expect(loaded).toHaveActiveAgents(0);
+  // Without a process, and nobody armed, it is.
+  const kept = await swarm.create({
+    persist: true,
+    privileged: true,
+    namespace_flags: 95,
+    pids_limit: 20,
+  });
+  await swarm.update({ id: kept, memory_limit: 64 * MiB });
+  await swarm.destroy(kept);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-14: a memory limit that was lifted does not come back over a process that has more', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const { id, pid } = await start(loaded, {
+    privileged: true,
+    namespace_flags: 0,
+    memory_limit: 32 * MiB,
+  });
+  await swarm.update({ id, memory_limit: 0 });
+  await background(loaded, `consume keep ${64 * MiB}`);
+  const consumer = async () => Number(await loaded.sh('pgrep -nx consume || true'));
+  const resident = async () =>
+    Number(await loaded.sh(`awk '/^RssAnon/ {print $2}' /proc/${await consumer()}/status`));
+  await expect.poll(resident, { timeout: 30_000 }).toBeGreaterThan((60 * MiB) / 1024);
+  const large = await consumer();
+  await swarm.attach(id, large);
+  expect(await refused(loaded, { id, memory_limit: 32 * MiB })).toMatchObject({
+    error: 'ENOSPC',
+    field: 'memory_limit',
+  });
+  expect(await file(loaded, id, 'memory.max')).toBe('max');
+  expect((await swarm.inspect(id)).members.toSorted()).toEqual([pid, large].toSorted());
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-15: an agent is not moved if anybody else has frozen one of its processes, whether or not it is frozen by update', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const frozen = { error: 'EBUSY', message: expect.stringMatching(/somebody else has frozen/) };
+  const twice = await start(loaded, { pids_limit: 20 });
+  await swarm.update({ id: twice.id, frozen: true });
+  await loaded.sh(`echo 1 >${ROOT}/swarm/plain/cgroup.freeze`);
+  expect(
+    await refused(loaded, { id: twice.id, memory_limit: 64 * MiB, frozen: false }),
+    'frozen from above as well',
+  ).toMatchObject(frozen);
+  await loaded.sh(`echo 0 >${ROOT}/swarm/plain/cgroup.freeze`);
+  await swarm.update({ id: twice.id, memory_limit: 64 * MiB, frozen: false });
+  // Two processes in two cgroups, the second of which is frozen.
+  const apart = await start(loaded, { privileged: true, namespace_flags: 0 });
+  await background(loaded, 'sleep 1234');
+  const second = Number(await loaded.sh('pgrep -fnx "sleep 1234"'));
+  await swarm.attach(apart.id, second);
+  await loaded.sh(
+    `mkdir ${ROOT}/cold && echo ${second} >${ROOT}/cold/cgroup.procs && echo 1 >${ROOT}/cold/cgroup.freeze`,
+  );
+  expect(await refused(loaded, { id: apart.id, pids_limit: 20 }), 'one of two').toMatchObject(frozen);
+  expect((await loaded.sh(`cat ${ROOT}/cold/cgroup.procs`)).trim()).toBe(`${second}`);
+  await loaded.sh(`echo 0 >${ROOT}/cold/cgroup.freeze`);
+  await swarm.update({ id: apart.id, pids_limit: 20 });
+  await swarm.destroy(twice.id, apart.id);
+  await expect(loaded).toHaveActiveAgents(0);
+  await loaded.sh(`rmdir ${ROOT}/cold`);
+});
+
+test('UPDATE-16: a cgroup that an update has made, and an administrator has removed, keeps no process from forking', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded);
+  await swarm.update({ id: agent.id, pids_limit: 20 });
+  const before = (await swarm.inspect(agent.id)).cgroup ?? '';
+  await loaded.sh(
+    `mkdir ${ROOT}/outside && echo ${agent.pid} >${ROOT}/outside/cgroup.procs && rmdir ${ROOT}${before}`,
+  );
+  expect(await agent.run('/bin/echo born; (exit 3); echo $?')).toBe('born\n3');
+  await swarm.destroy(agent.id);
+  await expect(loaded).toHaveActiveAgents(0);
+  await loaded.sh(`rmdir ${ROOT}/outside`);
+});
+
 test('FREEZE-01: a frozen agent does not run, and runs on when it is thawed', async ({ loaded }) => {
   const { swarm } = loaded;
   for (const limits of [{}, { pids_limit: 20 }]) {
