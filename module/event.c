@@ -263,17 +263,24 @@ static u64 told_max __ro_after_init;
 /* The last one that was not told, so that no two of them mix: flood.last */
 #define LAST_PID	GENMASK_ULL(21, 0)
 #define LAST_VPID	GENMASK_ULL(43, 22)
-#define LAST_KIND	GENMASK_ULL(51, 44)
-#define LAST_OUTCOME	GENMASK_ULL(57, 52)
-#define LAST_RULE	GENMASK_ULL(63, 58)
+#define LAST_KIND	GENMASK_ULL(48, 44)
+#define LAST_OUTCOME	GENMASK_ULL(51, 49)
+#define LAST_RULE	GENMASK_ULL(54, 52)
+#define LAST_CALL	GENMASK_ULL(63, 55)
 
 static_assert(PID_MAX_LIMIT <= 1 << 22);
+static_assert(SWARM_KIND_OOM < 1 << 5);
+static_assert(SWARM_CALLS_MAX <= 1 << 9);
 
-/* But for its process. @kind: enum swarm_kind; or SWARM_KIND_OOM, which has no others */
-static __always_inline u64 example_of(u32 kind, enum swarm_action rule, enum swarm_outcome outcome)
+/*
+ * But for its process. @kind: enum swarm_kind; or SWARM_KIND_OOM, which has no others.
+ * @call: of SWARM_KIND_SYSCALL, else 0
+ */
+static __always_inline u64 example_of(u32 kind, enum swarm_action rule, enum swarm_outcome outcome,
+				      u32 call)
 {
 	return FIELD_PREP(LAST_KIND, kind) | FIELD_PREP(LAST_OUTCOME, outcome) |
-	       FIELD_PREP(LAST_RULE, rule);
+	       FIELD_PREP(LAST_RULE, rule) | FIELD_PREP(LAST_CALL, call);
 }
 
 /*
@@ -297,6 +304,7 @@ static void tell_example(struct swarm_event *event, const struct swarm_flood *fl
 	event->what = FIELD_GET(LAST_KIND, last);
 	event->outcome = FIELD_GET(LAST_OUTCOME, last);
 	event->rule = FIELD_GET(LAST_RULE, last);
+	event->call = FIELD_GET(LAST_CALL, last);
 	event->pid = FIELD_GET(LAST_PID, last);
 	event->vpid = FIELD_GET(LAST_VPID, last);
 	event->pid_ns = READ_ONCE(flood->pid_ns);
@@ -559,7 +567,7 @@ void swarm_event_oom(struct swarm_agent *agent, struct task_struct *victim)
 {
 	struct swarm_event *event;
 
-	if (within_rate(agent, example_of(SWARM_KIND_OOM, 0, 0), victim)) {
+	if (within_rate(agent, example_of(SWARM_KIND_OOM, 0, 0, 0), victim)) {
 		event = begin_event(SWARM_EVENT_OOM, SWARM_SHARE_VIOLATIONS, agent->id);
 		set_process(event, task_tgid(victim));
 		memcpy(event->comm, victim->comm, sizeof(event->comm));
@@ -604,9 +612,10 @@ static noinline void tell_violation(const struct swarm_agent *agent, enum swarm_
 		  done[outcome], pid);
 }
 
-/* Counts a violation. Is it to be told? */
+/* Counts a violation. Is it to be told? @call: of SWARM_KIND_SYSCALL, else 0 */
 static __always_inline bool count_violation(struct swarm_agent *agent, enum swarm_kind kind,
-					    enum swarm_action rule, enum swarm_outcome outcome)
+					    enum swarm_action rule, enum swarm_outcome outcome,
+					    u32 call)
 {
 	atomic64_inc(&swarm_outcomes[kind][outcome]);
 	/* What is audited or reported was allowed. */
@@ -616,7 +625,7 @@ static __always_inline bool count_violation(struct swarm_agent *agent, enum swar
 	} else {
 		atomic64_inc(&agent->audited);
 	}
-	return within_rate(agent, example_of(kind, rule, outcome), current);
+	return within_rate(agent, example_of(kind, rule, outcome, call), current);
 }
 
 /* Begins the event of a violation; each kind adds what only it has. */
@@ -661,7 +670,7 @@ static __always_inline void trace_it(const struct swarm_agent *agent, enum swarm
 void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome)
 {
-	if (count_violation(agent, kind, rule, outcome)) {
+	if (count_violation(agent, kind, rule, outcome, 0)) {
 		begin_violation(agent, kind, rule, outcome);
 		end_violation();
 	}
@@ -678,11 +687,31 @@ void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
 			enum swarm_outcome outcome, const char *file)
 {
-	if (count_violation(agent, SWARM_KIND_EXECVE, rule, outcome)) {
+	if (count_violation(agent, SWARM_KIND_EXECVE, rule, outcome, 0)) {
 		set_text(begin_violation(agent, SWARM_KIND_EXECVE, rule, outcome), file);
 		end_violation();
 	}
 	trace_it(agent, SWARM_KIND_EXECVE, outcome);
+}
+
+/**
+ * swarm_event_syscall - the same about a system call that has a rule by its own name
+ * @agent: the member's agent
+ * @call: its number
+ * @rule: what the policy says
+ * @outcome: what is done about it
+ */
+void swarm_event_syscall(struct swarm_agent *agent, u32 call, enum swarm_action rule,
+			 enum swarm_outcome outcome)
+{
+	struct swarm_event *event;
+
+	if (count_violation(agent, SWARM_KIND_SYSCALL, rule, outcome, call)) {
+		event = begin_violation(agent, SWARM_KIND_SYSCALL, rule, outcome);
+		event->call = call;
+		end_violation();
+	}
+	trace_it(agent, SWARM_KIND_SYSCALL, outcome);
 }
 
 /**
@@ -699,7 +728,7 @@ void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u
 {
 	struct swarm_event *event;
 
-	if (count_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome)) {
+	if (count_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome, 0)) {
 		event = begin_violation(agent, SWARM_KIND_DEVICE, SWARM_DENY, outcome);
 		event->device_type = type;
 		event->major = major;

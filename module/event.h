@@ -44,6 +44,7 @@ struct task_struct;
  * @access: the same; SWARM_ACC_*
  * @count: destroyed: how many violations there were; suppressed: how many were not told;
  *	   updated: bits, enum swarm_update_key
+ * @call: violation of a system call's rule, suppressed if of one: its number
  * @error: destroyed: errno of the birth's step that failed; fork_failed: what it returned
  * @status: destroyed: of its first process, as wait(2) has it
  * @comm: the process's name, not NUL-terminated when it is full
@@ -77,7 +78,10 @@ struct swarm_event {
 		};
 		struct {
 			u64 count;
-			u32 error;
+			union {
+				u32 error;
+				u32 call;
+			};
 			s32 status;
 		};
 	};
@@ -170,6 +174,8 @@ void swarm_event_violation(struct swarm_agent *agent, enum swarm_kind kind,
 			   enum swarm_action rule, enum swarm_outcome outcome);
 void swarm_event_execve(struct swarm_agent *agent, enum swarm_action rule,
 			enum swarm_outcome outcome, const char *file);
+void swarm_event_syscall(struct swarm_agent *agent, u32 call, enum swarm_action rule,
+			 enum swarm_outcome outcome);
 void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u32 type,
 			u32 major, u32 minor, u32 access);
 

@@ -36,6 +36,36 @@ static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall 
 	look_up(regs, rule);
 }
 
+#if defined(OPEN_TREE_NAMESPACE) || defined(FSMOUNT_NAMESPACE)
+/* A call that has a rule by its own name, and makes a namespace if it is asked to. */
+static noinline void look_up_mount(unsigned long ip, struct ftrace_regs *regs, bool separating)
+{
+	const struct swarm_member *member;
+	unsigned long verdict;
+
+	swarm_hook_enter();
+	member = swarm_member_find(current->signal);
+	if (member) {
+		verdict = swarm_syscall_verdict(member, ip, regs);
+		if (verdict == SWARM_PASS && separating)
+			verdict = decide(SWARM_SYS_UNSHARE);
+		swarm_answer(regs, verdict);
+	}
+	swarm_hook_leave();
+}
+
+static __always_inline void answer_mount(unsigned long ip, struct ftrace_regs *regs,
+					 unsigned int argument, unsigned long flag)
+{
+	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
+
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(swarm_member_none(current->signal)))
+		return;
+	look_up_mount(ip, regs, swarm_syscall_argument(args, argument) & flag);
+}
+#endif
+
 /* A thread that is about to launch an agent makes a user namespace for itself. */
 static noinline void refuse_armed(struct ftrace_regs *regs)
 {
@@ -72,11 +102,8 @@ void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
-	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
-
 	swarm_count_run(ops);
-	if (swarm_syscall_argument(args, 2) & OPEN_TREE_NAMESPACE)
-		answer(regs, SWARM_SYS_UNSHARE);
+	answer_mount(ip, regs, 2, OPEN_TREE_NAMESPACE);
 }
 #endif
 
@@ -85,10 +112,7 @@ void notrace swarm_hook_open_tree(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_fsmount(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
-	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
-
 	swarm_count_run(ops);
-	if (swarm_syscall_argument(args, 1) & FSMOUNT_NAMESPACE)
-		answer(regs, SWARM_SYS_UNSHARE);
+	answer_mount(ip, regs, 1, FSMOUNT_NAMESPACE);
 }
 #endif

@@ -21,6 +21,7 @@
 #include "hooks.h"
 #include "member.h"
 #include "params.h"
+#include "syscalls.h"
 
 /* Stubs: plain functions, so they may sleep, and any argument is ignored. */
 
@@ -244,6 +245,9 @@ int __init swarm_hooks_init(void)
 		if (err)
 			goto undo;
 	}
+	err = swarm_syscalls_init();
+	if (err)
+		goto undo;
 	return 0;
 
 undo:
@@ -259,6 +263,7 @@ void swarm_hooks_exit(void)
 {
 	int i;
 
+	swarm_syscalls_stop();
 	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
 		uninstall(&hooks[i]);
 	/* A task may be preempted in a hook or a stub. */

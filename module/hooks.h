@@ -76,7 +76,11 @@ void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_syscall(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs);
 bool swarm_owner_refuses(void);
+unsigned long swarm_syscall_verdict(const struct swarm_member *member, unsigned long ip,
+				    struct ftrace_regs *regs);
 
 void swarm_hook_attach_expect(const struct signal_struct *signal);
 

@@ -45,6 +45,7 @@ enum swarm_kind {
 	SWARM_KIND_DEVICE,
 	SWARM_KIND_CONTROL,	/* writing to /proc/swarm */
 	SWARM_KIND_ADOPT,	/* a process outside the required namespaces was to join */
+	SWARM_KIND_SYSCALL,	/* a system call that has a rule by its own name */
 	SWARM_NR_KINDS,
 };
 
@@ -137,6 +138,25 @@ const char *swarm_state_name(__u32 state);
 const char *swarm_event_name(__u32 type);
 const char *swarm_freeze_name(__u32 freeze);
 const char *swarm_update_key_name(__u32 key);
+
+/**
+ * swarm_call_name - the name of a system call that "syscalls" can name
+ * @number: of the call, from 0; these numbers are the module's own
+ */
+const char *swarm_call_name(__u32 number);
+
+/**
+ * swarm_call_functions - the kernel's functions that do its work
+ *
+ * Without the prefixes of entry points, with a space between two. NULL as above.
+ */
+const char *swarm_call_functions(__u32 number);
+
+/**
+ * swarm_call_default - the action for a call that a policy does not name
+ * @privileged: is the policy privileged?
+ */
+__u32 swarm_call_default(__u32 number, __u32 privileged);
 
 /**
  * swarm_namespace_name - the name of a namespace as in /proc/PID/ns

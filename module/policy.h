@@ -32,6 +32,9 @@ typedef __u64 u64;
 #define SWARM_EXEC_PATHS_MAX	8
 /* The longest name, without the NUL that ends it. */
 #define SWARM_NAME_MAX		31
+/* Rules on single system calls: 32 in a word. */
+#define SWARM_CALL_WORDS	16
+#define SWARM_CALLS_MAX		(32 * SWARM_CALL_WORDS)
 
 /* Bits of namespace_flags: the interface's own, not the kernel's CLONE_NEW*. */
 #define SWARM_NS_PID		0x01
@@ -82,6 +85,7 @@ struct swarm_rules {
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
 	u8 oom_group;			/* 0 or 1 */
 	u64 named[2];			/* what devices[] speaks of, the core's own */
+	u64 calls[SWARM_CALL_WORDS];	/* an enum swarm_action of two bits for each call */
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -101,6 +105,7 @@ struct swarm_request {
 	u8 pad[5];
 	struct swarm_exec_path exec_paths[SWARM_EXEC_PATHS_MAX];
 	char name[SWARM_NAME_MAX + 1];	/* NUL-padded, empty: none */
+	u64 named_calls[SWARM_CALL_WORDS];	/* which of rules.calls are named, the core's own */
 };
 
 /* One object written to "update". */
@@ -235,10 +240,16 @@ s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u
  */
 u64 swarm_clone_flags(u32 namespaces);
 
+/* What rules say about a system call, by its number. */
+static inline enum swarm_action swarm_call_rule(const struct swarm_rules *rules, u32 call)
+{
+	return (enum swarm_action)((rules->calls[call / 32] >> (call % 32 * 2)) & 3);
+}
+
 static_assert(sizeof(struct swarm_device_rule) == 12);
-static_assert(sizeof(struct swarm_rules) == 240);
-static_assert(sizeof(struct swarm_request) == 352);
-static_assert(sizeof(struct swarm_update) == 368);
+static_assert(sizeof(struct swarm_rules) == 368);
+static_assert(sizeof(struct swarm_request) == 608);
+static_assert(sizeof(struct swarm_update) == 624);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

@@ -13,6 +13,8 @@
 #include "exec_paths.h"
 #include "member.h"
 #include "policy_table.h"
+#include "refuse.h"
+#include "syscalls.h"
 
 /* References are dropped by RCU callbacks, hence the _bh variants. */
 static DEFINE_SPINLOCK(lock);
@@ -92,14 +94,19 @@ static struct swarm_policy *find_recent(const struct swarm_rules *rules,
  * @rules: the rules
  * @exec_paths: the files that may be executed, NULL for any; the policy's from now
  *		on, or freed, whatever is returned
+ * @err: filled in after an error
  *
- * Return: the policy with a reference for the caller, or -ENOMEM.
+ * The calls that the rules are about are hooked as long as there is such a policy.
+ *
+ * Return: the policy with a reference for the caller, or a negative errno.
  */
 struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
-				      struct swarm_exec_paths *exec_paths)
+				      struct swarm_exec_paths *exec_paths,
+				      struct swarm_policy_error *err)
 {
 	struct swarm_policy *policy, *fresh = NULL;
 	u32 hash;
+	int ret;
 
 	policy = find_recent(rules, exec_paths);
 	if (policy)
@@ -113,7 +120,13 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 
 	fresh = kmem_cache_alloc(policy_cache, GFP_KERNEL_ACCOUNT);
 	if (!fresh) {
+		swarm_refuse(err, -ENOMEM, "", "out of memory");
 		policy = ERR_PTR(-ENOMEM);
+		goto free;
+	}
+	ret = swarm_syscalls_hold(rules, err);
+	if (ret) {
+		policy = ERR_PTR(ret);
 		goto free;
 	}
 	refcount_set(&fresh->refs, 1);
@@ -132,6 +145,7 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	spin_unlock_bh(&lock);
 	if (policy == fresh)
 		return policy;
+	swarm_syscalls_drop(rules);
 free:
 	if (fresh)
 		kmem_cache_free(policy_cache, fresh);
@@ -143,6 +157,7 @@ static void free_policy(struct rcu_head *rcu)
 {
 	struct swarm_policy *policy = container_of(rcu, struct swarm_policy, rcu);
 
+	swarm_syscalls_drop(&policy->rules);
 	swarm_exec_paths_drop(policy->exec_paths);
 	kmem_cache_free(policy_cache, policy);
 }
@@ -178,5 +193,6 @@ int __init swarm_policies_init(void)
 /* Every agent has gone, and with the last one the last policy; see swarm_agents_exit(). */
 void swarm_policies_exit(void)
 {
+	swarm_syscalls_exit();
 	kmem_cache_destroy(policy_cache);
 }

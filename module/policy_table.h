@@ -32,7 +32,8 @@ struct swarm_policy {
 };
 
 struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
-				      struct swarm_exec_paths *exec_paths);
+				      struct swarm_exec_paths *exec_paths,
+				      struct swarm_policy_error *err);
 void swarm_policy_put(struct swarm_policy *policy);
 
 int __init swarm_policies_init(void);

@@ -92,9 +92,9 @@ static int create_parsed(struct creator *creator, const struct swarm_candidate *
 	exec_paths = swarm_exec_paths_resolve(request, creator->paths, err);
 	if (IS_ERR(exec_paths))
 		return PTR_ERR(exec_paths);
-	policy = swarm_policy_get(&request->rules, exec_paths);
+	policy = swarm_policy_get(&request->rules, exec_paths, err);
 	if (IS_ERR(policy))
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+		return PTR_ERR(policy);
 	if (mutex_lock_killable(&create_lock)) {
 		swarm_policy_put(policy);
 		return swarm_refuse(err, -EINTR, "", "interrupted");

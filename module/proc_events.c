@@ -104,6 +104,8 @@ static void put_deed(struct seq_buf *out, const struct swarm_event *event)
 	seq_buf_printf(out, ",\"kind\":\"%s\",\"action\":\"%s\",\"rule\":\"%s\"",
 		       swarm_kind_name(event->what), swarm_outcome_name(event->outcome),
 		       swarm_action_name(event->rule));
+	if (event->what == SWARM_KIND_SYSCALL)
+		seq_buf_printf(out, ",\"syscall\":\"%s\"", swarm_call_name(event->call));
 }
 
 static void put_violation(struct seq_buf *out, const struct swarm_event *event)

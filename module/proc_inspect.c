@@ -141,6 +141,17 @@ static void put_exec_paths(struct seq_buf *out, const struct swarm_exec_paths *p
 	seq_buf_putc(out, ']');
 }
 
+/* Single calls, as far as their rules are not those of any other such agent. */
+static void put_calls(struct seq_buf *out, const struct swarm_rules *rules)
+{
+	u32 call;
+
+	for (call = 0; swarm_call_name(call); call++)
+		if (swarm_call_rule(rules, call) != swarm_call_default(call, rules->privileged))
+			seq_buf_printf(out, ",\"%s\":\"%s\"", swarm_call_name(call),
+				       swarm_action_name(swarm_call_rule(rules, call)));
+}
+
 static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, char *name)
 {
 	const struct swarm_rules *rules = &policy->rules;
@@ -154,6 +165,7 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	for (i = 0; i < SWARM_NR_SYSCALLS; i++)
 		seq_buf_printf(out, "%s\"%s\":\"%s\"", i ? "," : "", swarm_kind_name(i),
 			       swarm_action_name(rules->syscalls[i]));
+	put_calls(out, rules);
 	seq_buf_printf(out, "},\"persist\":%s,\"privileged\":%s",
 		       rules->persist ? "true" : "false", rules->privileged ? "true" : "false");
 	if (rules->namespaces & SWARM_NS_MNT)

@@ -34,7 +34,8 @@ struct updater {
 static struct swarm_policy *policy_after(const struct swarm_agent *agent,
 					 const struct swarm_update *update,
 					 const struct swarm_rules *from,
-					 struct swarm_exec_paths *given)
+					 struct swarm_exec_paths *given,
+					 struct swarm_policy_error *err)
 {
 	const struct swarm_policy *policy;
 	struct swarm_rules rules = *from;
@@ -43,11 +44,13 @@ static struct swarm_policy *policy_after(const struct swarm_agent *agent,
 		/* Nobody else replaces it: the caller holds the agent's orders. */
 		policy = rcu_dereference_protected(agent->policy, true);
 		given = swarm_exec_paths_copy(policy->exec_paths);
-		if (IS_ERR(given))
+		if (IS_ERR(given)) {
+			swarm_refuse(err, -ENOMEM, "", "out of memory");
 			return ERR_CAST(given);
+		}
 	}
 	swarm_update_apply(update, &rules);
-	return swarm_policy_get(&rules, given);
+	return swarm_policy_get(&rules, given, err);
 }
 
 static int carry_out(struct swarm_agent *agent, const struct swarm_update *update,
@@ -59,9 +62,9 @@ static int carry_out(struct swarm_agent *agent, const struct swarm_update *updat
 	int ret;
 
 	swarm_copy_rules(agent, &from);
-	policy = policy_after(agent, update, &from, given);
+	policy = policy_after(agent, update, &from, given, err);
 	if (IS_ERR(policy))
-		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+		return PTR_ERR(policy);
 	if (frozen > 0 && !READ_ONCE(agent->nr_members))
 		ret = swarm_refuse(err, -EBUSY, "frozen",
 				   "agent %llu has no process that could be stopped", agent->id);

@@ -13,7 +13,7 @@ export const ERRORS = {
   ESRCH: 'no such agent or process',
   EBADF: '`pidfd` is no descriptor of a process',
   EBUSY:
-    'the process belongs to an agent already or is still being forked, the thread is armed already, or the agent is still being born',
+    'the process belongs to an agent already or is still being forked, the thread is armed already, or the agent is still being born; or a live patch or another module has redirected a system call that `syscalls` has a rule on (the message names the function)',
   ECANCELED:
     '(of fork, vfork, clone and clone3) the agent that the thread was armed for has been destroyed, or its last process has exited before one more could join it; the thread is disarmed',
   ENODEV: '(of open) the module is being loaded; try again',
@@ -49,7 +49,7 @@ export const UPDATE_ERRORS = {
   E2BIG: ERRORS.E2BIG,
   ESRCH: 'no such agent, or one that is being destroyed',
   EBUSY:
-    '`frozen` for an agent that has no process; the agent would have to be moved to another cgroup, but a process of it cannot be, or somebody else has frozen the cgroup that it is in; or its cgroup was removed by an administrator',
+    '`frozen` for an agent that has no process; the agent would have to be moved to another cgroup, but a process of it cannot be, or somebody else has frozen the cgroup that it is in; its cgroup was removed by an administrator; or a live patch or another module has redirected a system call that `syscalls` names',
   EPERM: 'the writer lacks CAP_SYS_ADMIN or belongs to an agent',
   ENOSPC:
     'the agent has had no `memory_limit`, and one of its processes has more memory than the new one; or a limit leaves no room for a cgroup, as in [create](create.md)',

@@ -32,6 +32,8 @@ const violations = z.int().min(0).meta({ description: 'how many there were' });
 const named = <T extends EventName>(event: T) => z.literal(event).meta({ description: 'what has happened' });
 const text = (description: string) => z.string().optional().meta({ description });
 
+const syscall = text('of `syscall`: the name of the call');
+
 /** A figure of an agent that has run; without a process, and after a birth that failed, there is none. */
 const figure = (description: string, least = 0) => z.int().min(least).optional().meta({ description });
 
@@ -75,6 +77,7 @@ export function events(form: Form) {
         .regex(/^[bc] [0-9]+:[0-9]+ r?w?m?$/)
         .optional()
         .meta({ description: 'of `device`: type, numbers and access as in a rule, `c 1:11 r`' }),
+      syscall,
     }),
     suppressed: form.object({
       ...head('suppressed'),
@@ -89,6 +92,7 @@ export function events(form: Form) {
       }),
       action: form.oneOf(namesOf(OUTCOMES)).optional().meta({ description: actions }),
       rule: form.oneOf(namesOf(REFUSALS)).optional().meta({ description: rules }),
+      syscall,
       pid,
     }),
     oom: form.object({ ...head('oom'), agent, pid, comm }),

@@ -29,7 +29,7 @@ function policy(form: Form) {
     pids_limit: count,
     namespace_flags: count,
     devices: z.array(z.string()),
-    syscalls: form.object(each<Syscall, typeof action>(namesOf(SYSCALLS), action)),
+    syscalls: form.object(each<Syscall, typeof action>(namesOf(SYSCALLS), action)).catchall(action),
     persist: z.boolean(),
     privileged: z.boolean(),
     propagation: oneOf(PROPAGATIONS).optional(),
@@ -104,7 +104,7 @@ export function inspections(form: Form) {
     }),
     policy: policy(form).meta({
       description:
-        'the keys of [create](create.md) that are its policy, with their defaults filled in; `propagation` only with the mnt bit; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
+        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
     }),
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
     joining: z.array(count).meta({

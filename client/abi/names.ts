@@ -55,6 +55,7 @@ export const KINDS = {
   device: 'opening or making a device',
   control: 'writing to /proc/swarm',
   adopt: "a process was to become the agent's that was not in the namespaces that the policy asks for",
+  syscall: 'a system call that has a rule by its own name',
 } as const;
 export type Kind = keyof typeof KINDS;
 

@@ -1,5 +1,6 @@
 /** The objects written to create, spawn, update, attach and destroy. Unknown keys are errors here, as in the kernel. */
 import { z } from 'zod';
+import { CALLS, CALL_ALIASES } from './calls.js';
 import {
   DESCRIPTOR_MAX,
   DEVICES_MAX,
@@ -73,13 +74,27 @@ const ANSWERS = {
 
 const rule = (name: Syscall) => key(action, { description: SYSCALLS[name], default: ANSWERS[name] });
 
-const syscalls = z.strictObject({
-  fork: rule('fork'),
-  thread: rule('thread'),
-  execve: rule('execve'),
-  unshare: rule('unshare'),
-  setns: rule('setns'),
-});
+/** The names that a rule of `syscalls` may have. */
+const RULE_NAMES = [...namesOf(SYSCALLS), ...CALLS, ...Object.keys(CALL_ALIASES)];
+const isRule = new Set(RULE_NAMES);
+
+const syscalls = z
+  .object({
+    fork: rule('fork'),
+    thread: rule('thread'),
+    execve: rule('execve'),
+    unshare: rule('unshare'),
+    setns: rule('setns'),
+  })
+  .catchall(action)
+  .superRefine((rules, context) => {
+    const unknown = Object.keys(rules).filter((name) => !isRule.has(name));
+    if (unknown.length > 0) context.addIssue({ code: 'unrecognized_keys', keys: unknown, input: rules });
+    for (const [alias, name] of Object.entries(CALL_ALIASES))
+      if (alias in rules && name in rules)
+        context.addIssue({ code: 'custom', path: [alias], message: `the same call as ${name}` });
+  })
+  .meta({ propertyNames: { enum: RULE_NAMES } });
 
 const namespaceBits = namesOf(NAMESPACES)
   .map((name) => `${bitOf(name)} ${name}`)
@@ -108,7 +123,7 @@ const object = z.strictObject({
     default: Object.values(DEFAULT_DEVICES),
   }),
   syscalls: key(syscalls, {
-    description: `an object with any of ${listed(SYSCALLS)}, each ${alternatives(ACTIONS)}`,
+    description: `an object with any of ${listed(SYSCALLS)}, and of the system calls by their names ([below](#system-calls)), each ${alternatives(ACTIONS)}`,
     default: ANSWERS,
   }),
   exec_paths: key(z.array(path).max(EXEC_PATHS_MAX), {
@@ -179,7 +194,8 @@ const object = z.strictObject({
 /** Defaults in words, for keys whose default is not one short value. */
 export const DEFAULTS_IN_WORDS = {
   devices: Object.keys(DEFAULT_DEVICES).join(', '),
-  syscalls: 'deny for `unshare` and `setns`, allow for the others',
+  syscalls:
+    'deny for `unshare`, `setns` and, if not `privileged`, the calls listed below; allow for the others',
   exec_paths: 'any',
   devpts: 'true with these bits',
 } as const satisfies Partial<Record<keyof AgentRequest, string>>;

@@ -49,6 +49,11 @@ Napi::Object read(Napi::Env env, const swarm_request &request, const std::vector
 	for (uint32_t i = 0; i < SWARM_NR_SYSCALLS; i++)
 		syscalls[i] = Napi::Number::New(env, rules.syscalls[i]);
 	out["syscalls"] = syscalls;
+	Napi::Object calls = Napi::Object::New(env);
+	for (uint32_t i = 0; const char *name = swarm_call_name(i); i++)
+		if (swarm_call_rule(&rules, i) != SWARM_ALLOW)
+			calls[name] = Napi::Number::New(env, swarm_call_rule(&rules, i));
+	out["calls"] = calls;
 	Napi::Array list = Napi::Array::New(env, request.nr_exec_paths);
 	for (uint32_t i = 0; i < request.nr_exec_paths; i++) {
 		const swarm_exec_path &path = request.exec_paths[i];
@@ -177,6 +182,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 		{ "events", swarm_event_name },
 		{ "freezes", swarm_freeze_name },
 		{ "namespaces", namespace_of_index },
+		{ "calls", swarm_call_name },
 	};
 	Napi::Env env = info.Env();
 	Napi::Object out = Napi::Object::New(env);

@@ -25,6 +25,7 @@ const request = z.strictObject({
   after_exec: z.boolean(),
   name: z.string(),
   syscalls: z.array(z.number()).length(namesOf(SYSCALLS).length),
+  calls: z.record(z.string(), z.number()),
   exec_paths: z.array(z.instanceof(Buffer)),
   rules: z.instanceof(Buffer),
 });
@@ -59,6 +60,7 @@ const names = z.strictObject({
   events: list,
   freezes: list,
   namespaces: list,
+  calls: list,
 });
 const limits = z.strictObject({
   object: z.number(),

@@ -133,6 +133,24 @@ long swarm_call_mount(unsigned long source, unsigned long target, unsigned long 
 		      unsigned long flags, unsigned long data);
 int swarm_drop_ports(void);
 
+/* entries.c: the functions at which system calls enter */
+
+/**
+ * struct swarm_entry - a function behind a system call
+ * @symbol: its name
+ * @ip: where ftrace patches it; 0: the kernel has no such function
+ * @call: the number of the call (names.h)
+ */
+struct swarm_entry {
+	char symbol[56];
+	unsigned long ip;
+	u16 call;
+};
+
+unsigned int swarm_entries_name(const char *functions, u16 call, struct swarm_entry *entries);
+int swarm_entries_locate(struct swarm_entry *entries, unsigned int nr,
+			 const struct swarm_entry **failed);
+
 /* dumpable.c: of the calling process; the values are the kernel's, as in prctl(2) */
 #define SWARM_NOT_DUMPABLE	0
 int swarm_dumpable(void);

@@ -7,6 +7,7 @@
 use core::ffi::c_char;
 use core::{ptr, slice};
 
+use crate::calls::CALLS;
 use crate::device::DeviceRule;
 use crate::error::PolicyError;
 use crate::frame::{Frame, Framer};
@@ -18,9 +19,9 @@ use crate::policy::{
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
-const _: () = assert!(size_of::<Rules>() == 240);
-const _: () = assert!(size_of::<Request>() == 352);
-const _: () = assert!(size_of::<Update>() == 368);
+const _: () = assert!(size_of::<Rules>() == 368);
+const _: () = assert!(size_of::<Request>() == 608);
+const _: () = assert!(size_of::<Update>() == 624);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);
@@ -261,4 +262,25 @@ name_functions! {
 #[no_mangle]
 pub extern "C" fn swarm_namespace_name(bit: u32) -> *const c_char {
     text(&names::NAMESPACES, bit.trailing_zeros())
+}
+
+/// The name of a system call, or null where there is none of this number.
+#[no_mangle]
+pub extern "C" fn swarm_call_name(number: u32) -> *const c_char {
+    CALLS.get(number as usize).map_or(ptr::null(), |call| call.name.as_ptr())
+}
+
+/// The kernel's functions that do the work of a system call, or null likewise.
+#[no_mangle]
+pub extern "C" fn swarm_call_functions(number: u32) -> *const c_char {
+    CALLS.get(number as usize).map_or(ptr::null(), |call| call.functions.as_ptr())
+}
+
+/// What becomes of a system call by default; see `policy.h`.
+#[no_mangle]
+pub extern "C" fn swarm_call_default(number: u32, privileged: u32) -> u32 {
+    match CALLS.get(number as usize) {
+        Some(call) if privileged == 0 => call.default as u32,
+        _ => 0,
+    }
 }

@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_op_in_unsafe_fn, missing_docs)]
 
+mod calls;
 mod device;
 mod error;
 mod ffi;
@@ -24,6 +25,7 @@ mod names;
 mod namespace;
 mod policy;
 
+pub use calls::{Call, CallRules, CALLS, CALLS_DEFAULT, CALL_WORDS};
 pub use device::*;
 pub use error::*;
 pub use frame::{Frame, Framer, Step};

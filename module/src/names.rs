@@ -52,7 +52,7 @@ pub const PROPAGATIONS: [Name; 2] = [c"private", c"slave"];
 pub const SYSCALLS: [Name; 5] = [c"fork", c"thread", c"execve", c"unshare", c"setns"];
 
 /// What a member tried: first what there are rules for.
-pub const KINDS: [Name; 8] = [
+pub const KINDS: [Name; 9] = [
     SYSCALLS[0],
     SYSCALLS[1],
     SYSCALLS[2],
@@ -61,6 +61,7 @@ pub const KINDS: [Name; 8] = [
     c"device",
     c"control",
     c"adopt",
+    c"syscall",
 ];
 
 /// What was done about it: the actions that are no permission, or a report alone.

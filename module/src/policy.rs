@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The objects of the interface, parsed and validated.
 
+use crate::calls::{self, CallRules, CALLS_DEFAULT};
 use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_WRITE, DEV_ANY, DEV_CHAR};
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
@@ -114,6 +115,8 @@ pub struct Rules {
     oom_group: u8,
     /// What `devices` speaks of.
     named: Named,
+    /// An [`Action`] for each of [`crate::CALLS`].
+    pub calls: CallRules,
 }
 
 impl Default for Rules {
@@ -133,6 +136,7 @@ impl Default for Rules {
             unlisted: 0,
             oom_group: 0,
             named: Named::NONE,
+            calls: CallRules::NONE,
         };
         rules.reset();
         rules
@@ -189,6 +193,7 @@ impl Rules {
         self.unlisted = Action::Deny as u8;
         self.oom_group = 1;
         self.named = DEVICES_NAMED;
+        self.calls = CallRules(CALLS_DEFAULT);
     }
 
     /// Is this access to a device allowed?
@@ -242,6 +247,8 @@ pub struct Request {
     exec_paths: [ExecPath; EXEC_PATHS_MAX],
     /// NUL-padded; empty: none.
     pub name: Text<{ NAME_MAX + 1 }>,
+    /// Which of `rules.calls` are named: both bits of each.
+    named_calls: CallRules,
 }
 
 impl Default for Request {
@@ -256,6 +263,7 @@ impl Default for Request {
             pad: [0; 5],
             exec_paths: [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX],
             name: Text::new(),
+            named_calls: CallRules::NONE,
         }
     }
 }
@@ -271,6 +279,7 @@ impl Request {
         self.pad = [0; 5];
         self.exec_paths = [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX];
         self.name = Text::new();
+        self.named_calls = CallRules::NONE;
     }
 
     /// Does the writing thread's next fork become the first process?
@@ -410,25 +419,59 @@ fn action(reader: &mut Reader<'_>) -> Result<Action> {
         .ok_or_else(|| at(&string, MESSAGE))
 }
 
-/// Sets the rules that are named; a bit for each of them.
-fn syscalls(reader: &mut Reader<'_>, rules: &mut Rules) -> Result<u8> {
+/// What a rule of `syscalls` is about.
+enum Rule {
+    /// Of [`names::SYSCALLS`].
+    Group(usize),
+    /// Of [`crate::CALLS`].
+    Call(usize),
+}
+
+fn rule_named(key: &RawString<'_>) -> Result<Rule> {
+    let is = |name: &[u8]| key.is(name);
+    if let Some(index) = SYSCALLS.iter().position(|name| is(name)) {
+        return Ok(Rule::Group(index));
+    }
+    if let Some(call) = calls::number(is) {
+        return Ok(Rule::Call(call));
+    }
+    if calls::never_returns(is) {
+        return Err(at(key, "exit, exit_group and sigreturn never return, so that no rule can refuse them"));
+    }
+    Err(at(key, "unknown rule; name a system call as 64-bit Linux does (man 2 syscalls), or fork, thread, execve, unshare, setns"))
+}
+
+/// Sets the rules that are named; a bit for each of [`names::SYSCALLS`] among them.
+fn syscalls(reader: &mut Reader<'_>, request: &mut Request) -> Result<u8> {
     reader.expect(b'{', "expected an object such as {'execve':'deny'}")?;
     let mut seen = 0u8;
     each(reader, b'}', "expected , or } behind a rule", |reader| {
         let key = reader.string("expected the name of a rule")?;
-        let index = SYSCALLS
-            .iter()
-            .position(|name| key.is(name))
-            .ok_or_else(|| at(&key, "unknown rule; there are fork, thread, execve, unshare and setns"))?;
-        let bit = 1u8.wrapping_shl(u32::try_from(index).unwrap_or(0));
-        if seen & bit != 0 {
+        let rule = rule_named(&key)?;
+        let bit = match rule {
+            Rule::Group(index) => 1u8.wrapping_shl(u32::try_from(index).unwrap_or(0)),
+            Rule::Call(_) => 0,
+        };
+        let again = match rule {
+            Rule::Group(_) => seen & bit != 0,
+            Rule::Call(call) => request.named_calls.get(call) != 0,
+        };
+        if again {
             return Err(at(&key, "the rule is given twice"));
         }
         seen |= bit;
         reader.expect(b':', "expected : behind the name of a rule")?;
         let action = action(reader)?;
-        if let Some(slot) = rules.syscalls.get_mut(index) {
-            *slot = action as u8;
+        match rule {
+            Rule::Group(index) => {
+                if let Some(slot) = request.rules.syscalls.get_mut(index) {
+                    *slot = action as u8;
+                }
+            }
+            Rule::Call(call) => {
+                request.rules.calls.set(call, action as u8);
+                request.named_calls.set(call, 3);
+            }
         }
         Ok(())
     })?;
@@ -597,7 +640,7 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
                 rules.namespaces = u32::try_from(flags).unwrap_or(NS_ALL);
             }
             4 => devices(reader, rules)?,
-            5 => drop(syscalls(reader, rules)?),
+            5 => drop(syscalls(reader, request)?),
             6 => exec_paths(reader, request, paths)?,
             7 => request.name = name(reader)?,
             8 => request.spawn = boolean(reader)?,
@@ -646,6 +689,12 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
             return Err(PolicyError::new(EINVAL, offset(13), message).of(b"devpts"));
         }
         request.rules.devpts = 0;
+    }
+    if request.rules.privileged() {
+        // What it names, and nothing is denied by default.
+        let mut calls = CallRules::NONE;
+        calls.replace(&request.rules.calls, &request.named_calls);
+        request.rules.calls = calls;
     }
     Ok(())
 }
@@ -708,6 +757,7 @@ impl Update {
                 *slot = action;
             }
         }
+        rules.calls.replace(&new.calls, &self.request.named_calls);
         if self.has(7) {
             rules.unlisted = new.unlisted;
         }
@@ -757,7 +807,7 @@ pub fn parse_update_into(bytes: &[u8], cpus: u32, paths: &mut [u8], update: &mut
             2 => request.rules.cpu_quota = cpu_quota(reader, cpus)?,
             3 => request.rules.pids_limit = pids_limit(reader)?,
             4 => devices(reader, &mut request.rules)?,
-            5 => update.syscalls = syscalls(reader, &mut request.rules)?,
+            5 => update.syscalls = syscalls(reader, request)?,
             6 => exec_paths(reader, request, paths)?,
             7 => request.rules.unlisted = unlisted(reader)? as u8,
             8 => request.rules.oom_group = boolean(reader)?,

@@ -28,7 +28,7 @@ _Static_assert(offsetof(struct swarm_device_rule, minor) == 4, "minor");
 _Static_assert(offsetof(struct swarm_device_rule, type) == 8, "type");
 _Static_assert(offsetof(struct swarm_device_rule, access) == 9, "access");
 
-_Static_assert(sizeof(struct swarm_rules) == 240, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_rules) == 368, "the layout that src/policy.rs has");
 _Static_assert(_Alignof(struct swarm_rules) == 8, "alignment");
 _Static_assert(offsetof(struct swarm_rules, memory_limit) == 0, "memory_limit");
 _Static_assert(offsetof(struct swarm_rules, cpu_quota) == 8, "cpu_quota");
@@ -44,20 +44,22 @@ _Static_assert(offsetof(struct swarm_rules, devpts) == 221, "devpts");
 _Static_assert(offsetof(struct swarm_rules, unlisted) == 222, "unlisted");
 _Static_assert(offsetof(struct swarm_rules, oom_group) == 223, "oom_group");
 _Static_assert(offsetof(struct swarm_rules, named) == 224, "named");
+_Static_assert(offsetof(struct swarm_rules, calls) == 240, "calls");
 
 _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_exec_path, offset) == 0, "offset");
 _Static_assert(offsetof(struct swarm_exec_path, length) == 4, "length");
 
-_Static_assert(sizeof(struct swarm_request) == 352, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_request) == 608, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_request, rules) == 0, "rules");
-_Static_assert(offsetof(struct swarm_request, pid) == 240, "pid");
-_Static_assert(offsetof(struct swarm_request, pidfd) == 244, "pidfd");
-_Static_assert(offsetof(struct swarm_request, spawn) == 248, "spawn");
-_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 249, "nr_exec_paths");
-_Static_assert(offsetof(struct swarm_request, after_exec) == 250, "after_exec");
-_Static_assert(offsetof(struct swarm_request, exec_paths) == 256, "exec_paths");
-_Static_assert(offsetof(struct swarm_request, name) == 320, "name");
+_Static_assert(offsetof(struct swarm_request, pid) == 368, "pid");
+_Static_assert(offsetof(struct swarm_request, pidfd) == 372, "pidfd");
+_Static_assert(offsetof(struct swarm_request, spawn) == 376, "spawn");
+_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 377, "nr_exec_paths");
+_Static_assert(offsetof(struct swarm_request, after_exec) == 378, "after_exec");
+_Static_assert(offsetof(struct swarm_request, exec_paths) == 384, "exec_paths");
+_Static_assert(offsetof(struct swarm_request, name) == 448, "name");
+_Static_assert(offsetof(struct swarm_request, named_calls) == 480, "named_calls");
 
 _Static_assert(sizeof(struct swarm_policy_error) == 164, "the layout that src/error.rs has");
 _Static_assert(offsetof(struct swarm_policy_error, error) == 0, "error");
@@ -71,7 +73,7 @@ _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
 _Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
 _Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
 
-_Static_assert(sizeof(struct swarm_update) == 368, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_update) == 624, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_update, keys) == 8, "keys");
 _Static_assert(offsetof(struct swarm_update, syscalls) == 10, "syscalls");
 _Static_assert(offsetof(struct swarm_update, frozen) == 11, "frozen");
@@ -298,6 +300,46 @@ static bool same_request(const struct swarm_request *one, const struct swarm_req
 	       !memcmp((const u8 *)one + rest, (const u8 *)other + rest, sizeof(*one) - rest);
 }
 
+/* The number of a call; that there is none is a failure. */
+static u32 call_of(const char *name)
+{
+	u32 call;
+
+	for (call = 0; swarm_call_name(call); call++)
+		if (!strcmp(swarm_call_name(call), name))
+			return call;
+	expect(0, "no call %s", name);
+	return 0;
+}
+
+static void set_call(struct swarm_rules *rules, const char *name, enum swarm_action action)
+{
+	u32 call = call_of(name);
+
+	rules->calls[call / 32] &= ~(3ULL << (call % 32 * 2));
+	rules->calls[call / 32] |= (u64)action << (call % 32 * 2);
+}
+
+/* What an agent is denied unless its policy says otherwise. */
+static void deny_calls(struct swarm_rules *rules)
+{
+	static const char * const denied[] = {
+		"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
+		"io_uring_register", "keyctl", "add_key", "request_key", "open_by_handle_at",
+		"fanotify_init", "kexec_load", "kexec_file_load", "init_module", "finit_module",
+		"delete_module", "reboot", "acct", "swapon", "swapoff", "quotactl", "quotactl_fd",
+		"clock_settime", "settimeofday", "adjtimex", "clock_adjtime", "iopl", "ioperm",
+		"mbind", "set_mempolicy", "set_mempolicy_home_node", "migrate_pages", "move_pages",
+		"kcmp", "pidfd_getfd", "process_madvise", "syslog", "vhangup", "mount", "umount2",
+		"pivot_root", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig",
+		"fsmount", "fspick", "mount_setattr",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(denied); i++)
+		set_call(rules, denied[i], SWARM_DENY);
+}
+
 /* What an object without keys means, as the interface is documented. */
 static struct swarm_request default_request(void)
 {
@@ -319,6 +361,7 @@ static struct swarm_request default_request(void)
 	request.rules.syscalls[SWARM_SYS_SETNS] = SWARM_DENY;
 	request.rules.nr_devices = ARRAY_SIZE(devices);
 	memcpy(request.rules.devices, devices, sizeof(devices));
+	deny_calls(&request.rules);
 	request.pidfd = -1;
 	return request;
 }
@@ -743,13 +786,81 @@ static void test_syscalls(void)
 		expect(same_request(&request, &expected), "all five rules");
 }
 
+/* Single calls: each by its name, loosened and tightened, and what is privileged. */
+static void test_calls(void)
+{
+	const struct swarm_request defaults = default_request();
+	struct swarm_request expected = defaults, request;
+	struct swarm_update update;
+	struct swarm_policy_error err;
+	struct text text;
+	char form[96];
+	u8 paths[1];
+	u32 i, j;
+
+	for (i = 0; swarm_call_name(i); i++) {
+		expect(swarm_call_functions(i) && *swarm_call_functions(i), "%s: no function",
+		       swarm_call_name(i));
+		for (j = 0; j < SWARM_NR_ACTIONS; j++) {
+			snprintf(form, sizeof(form), "{'syscalls':{'%s':'%s'}}", swarm_call_name(i),
+				 swarm_action_name(j));
+			text = text_of(form);
+			expected = defaults;
+			expected.rules.calls[i / 32] &= ~(3ULL << (i % 32 * 2));
+			expected.rules.calls[i / 32] |= (u64)j << (i % 32 * 2);
+			expect(!swarm_request_parse(text.bytes, text.length, 1, &request, paths,
+						    sizeof(paths), &err) &&
+			       !memcmp(request.rules.calls, expected.rules.calls,
+				       sizeof(expected.rules.calls)), "%s", form);
+		}
+	}
+	expect(i > 300 && i <= SWARM_CALLS_MAX, "%u calls", i);
+	expect(!swarm_call_functions(i) && !swarm_call_default(i, 0), "more than there are");
+
+	/* Nothing is denied by default to who is privileged, wherever that stands. */
+	text = text_of("{'syscalls':{'bpf':'kill','read':'audit'},'privileged':true}");
+	if (expect_accepted(&text, &request)) {
+		memset(expected.rules.calls, 0, sizeof(expected.rules.calls));
+		set_call(&expected.rules, "bpf", SWARM_KILL);
+		set_call(&expected.rules, "read", SWARM_AUDIT);
+		expect(!memcmp(request.rules.calls, expected.rules.calls,
+			       sizeof(expected.rules.calls)), "privileged");
+	}
+	for (i = 0; swarm_call_name(i); i++)
+		expect(swarm_call_default(i, 0) == swarm_call_rule(&defaults.rules, i) &&
+		       !swarm_call_default(i, 1), "%s by default", swarm_call_name(i));
+
+	/* Another name for the same call. */
+	text = text_of("{'syscalls':{'umount':'kill'}}");
+	if (expect_accepted(&text, &request))
+		expect(swarm_call_rule(&request.rules, call_of("umount2")) == SWARM_KILL, "umount");
+
+	/* What an update does not name stays. */
+	memset(&err, 0, sizeof(err));
+	text = text_of("{'id':7,'syscalls':{'mount':'allow','write':'deny'}}");
+	expect(!swarm_update_parse(text.bytes, text.length, 1, &update, paths, sizeof(paths), &err),
+	       "%s", err.message);
+	request = expected = defaults;
+	set_call(&request.rules, "read", SWARM_AUDIT);
+	swarm_update_apply(&update, &request.rules);
+	set_call(&expected.rules, "read", SWARM_AUDIT);
+	set_call(&expected.rules, "mount", SWARM_ALLOW);
+	set_call(&expected.rules, "write", SWARM_DENY);
+	expect(!memcmp(&request.rules, &expected.rules, sizeof(expected.rules)), "updated");
+}
+
 static void test_syscalls_refused(void)
 {
 	static const struct refusal refusals[] = {
 		{ "{'syscalls':`[]}", "syscalls" },
 		{ "{'syscalls':`'deny'}", "syscalls" },
 		{ "{'syscalls':{}`", "" },	/* the brace was the inner object's */
-		{ "{'syscalls':{`'open':'deny'}}", "syscalls" },
+		{ "{'syscalls':{`'opened':'deny'}}", "syscalls" },
+		{ "{'syscalls':{`'exit_group':'deny'}}", "syscalls" },
+		{ "{'syscalls':{`'__x64_sys_open':'deny'}}", "syscalls" },
+		{ "{'syscalls':{'open':'deny',`'open':'deny'}}", "syscalls" },
+		{ "{'syscalls':{'umount2':'deny',`'umount':'deny'}}", "syscalls" },
+		{ "{'syscalls':{'bpf':`'block'}}", "syscalls" },
 		{ "{'syscalls':{`'':'deny'}}", "syscalls" },
 		{ "{'syscalls':{`'Fork':'deny'}}", "syscalls" },
 		{ "{'syscalls':{`'forks':'deny'}}", "syscalls" },
@@ -1998,6 +2109,7 @@ static void test_names_by_number(void)
 			[SWARM_KIND_DEVICE] = "device",
 			[SWARM_KIND_CONTROL] = "control",
 			[SWARM_KIND_ADOPT] = "adopt",
+			[SWARM_KIND_SYSCALL] = "syscall",
 		} },
 		{ swarm_outcome_name, SWARM_NR_OUTCOMES, {
 			[SWARM_DONE_DENY] = "deny",
@@ -2104,6 +2216,7 @@ static const struct test tests[] = {
 	{ "devices: malformed", test_devices_refused },
 	{ "devices and exec_paths: how many", test_array_lengths },
 	{ "syscalls", test_syscalls },
+	{ "syscalls: single calls", test_calls },
 	{ "syscalls: malformed", test_syscalls_refused },
 	{ "name", test_names },
 	{ "exec_paths", test_exec_paths },

@@ -89,7 +89,7 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
   await loaded.sh(`bash -c 'echo "{\\"spawn\\":true}" >/proc/swarm/create'`);
   await swarm.run(
     { syscalls: { fork: 'audit', thread: 'audit', execve: 'audit' } },
-    'attempt fork -- thread -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg',
+    'attempt fork -- thread -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg -- mount-proc /tmp',
   );
   await swarm.run({ syscalls: { setns: 'kill' } }, 'attempt setns /proc/self/ns/uts');
   await swarm.run({ privileged: true, namespace_flags: 95 }, 'attempt write /proc/swarm/create');

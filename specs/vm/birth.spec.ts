@@ -1,5 +1,6 @@
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { background, expectBorn, hold, NAMESPACES, SHOW_NAMESPACES } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 
@@ -36,7 +37,7 @@ test('BIRTH-03: each namespace is one by effect', async ({ loaded }) => {
   const sleeper = await background(loaded, 'sleep 60');
   await loaded.sh('ipcmk -M 4096');
   const { stdout } = await loaded.swarm.run(
-    { namespace_flags: 255 },
+    { namespace_flags: 255, syscalls: MOUNT_CALLS },
     [
       `attempt kill ${sleeper}`,
       'attempt kill 1',

@@ -1,5 +1,6 @@
 /** A launcher that is root leaves nothing of root on the host to its agent: all by effect. */
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, background, violationsDuring } from '../support/guest.js';
 
 test("CONTAIN-01: root's files are closed to it", async ({ loaded }) => {
@@ -34,7 +35,7 @@ test('CONTAIN-02: the switches of the kernel are closed to it', async ({ loaded 
   );
   for (const own of ['', 'mkdir -p /tmp/p && mount -t proc proc /tmp/p && mount --bind /tmp/p /proc && ']) {
     const { stdout } = await loaded.swarm.run(
-      {},
+      { syscalls: MOUNT_CALLS },
       `${own} attempt ${paths.map(([path, text]) => `write ${path} '${text}'`).join(' -- ')}`,
     );
     for (const [index, result] of attempts(stdout).entries()) {
@@ -53,7 +54,7 @@ test('CONTAIN-02: the switches of the kernel are closed to it', async ({ loaded 
 
 test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ loaded }) => {
   const agent = await loaded.swarm.run(
-    { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20 },
+    { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20, syscalls: MOUNT_CALLS },
     [
       'own=$(ls -d /sys/fs/cgroup/swarm/memory/*/)',
       'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg',
@@ -142,7 +143,7 @@ test('CONTAIN-07: inside it, /proc/swarm shows that agent alone, with its own pr
 }) => {
   const other = await loaded.swarm.create({ name: 'other' });
   const { stdout, id } = await loaded.swarm.run(
-    { cpu_quota: 50 },
+    { cpu_quota: 50, syscalls: MOUNT_CALLS },
     'mount -t proc proc /proc; cat /proc/swarm/agents; cat /proc/swarm/status',
   );
   expect(stdout).toBe(

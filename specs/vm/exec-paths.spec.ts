@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, background, shrink, violationsDuring } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
@@ -220,7 +221,10 @@ test('EXEC-08: files are the ones there were when the agent was created', async 
     'umount elsewhere/new; attempt execve /srv/x/elsewhere/new',
   ];
   const paths = ['/bin/sh', '/usr/bin/', ATTEMPT, '/srv/x/program', '/srv/x/tree/'];
-  const { stdout } = await loaded.swarm.run({ exec_paths: paths }, `cd /srv/x; ${lines.join('; ')}`);
+  const { stdout } = await loaded.swarm.run(
+    { exec_paths: paths, syscalls: MOUNT_CALLS },
+    `cd /srv/x; ${lines.join('; ')}`,
+  );
   expect(attempts(stdout).map((line) => line.slice('execve '.length))).toEqual([
     ...['ok', 'EPERM', 'EPERM', 'ok', 'ok', 'EPERM', 'EPERM', 'EPERM', 'ok'],
   ]);
@@ -408,7 +412,7 @@ test('EXEC-12: a file in the place of the dynamic loader that a listed program n
   await prepare(loaded);
   const loader = await loaded.sh('readlink -f /lib*/ld-linux-* | head -n 1');
   const line = `mount --bind /srv/x/program ${loader}; /bin/true; echo $?`;
-  const request = { exec_paths: ['/bin/sh', '/bin/mount', '/bin/true'] };
+  const request = { exec_paths: ['/bin/sh', '/bin/mount', '/bin/true'], syscalls: MOUNT_CALLS };
   const tried = async (more: AgentRequest) => {
     let printed = '';
     const violations = await violationsDuring(loaded, async () => {

@@ -1,6 +1,7 @@
 /** The mounts of an agent: what it shares with the host's after its birth. */
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { expectBorn, hold, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -62,7 +63,12 @@ for (const [who, request] of Object.entries({ 'an agent': {}, 'a privileged agen
     await shared(loaded, async () => {
       await loaded.sh('mount -t tmpfs -o mode=755 x /mnt/before');
       const line = 'cat /mnt/later/file; mount -t tmpfs none /mnt/later && echo mounted';
-      const agent = await resident(loaded, { ...request, propagation: 'slave' }, line, 'fork');
+      const agent = await resident(
+        loaded,
+        { ...request, propagation: 'slave', syscalls: MOUNT_CALLS },
+        line,
+        'fork',
+      );
       const before = Number(await agent.mounts());
       await loaded.sh('mount -t tmpfs -o mode=755 y /mnt/later && echo new >/mnt/later/file');
       expect(Number(await agent.mounts())).toBe(before + 1);
@@ -107,7 +113,7 @@ test('BIRTH-23: its terminals are its own, and what they cover stays covered', a
   await expect.poll(() => loaded.sh('ls /dev/pts | xargs')).toBe('0 1 ptmx');
   for (const via of ['fork', 'vfork'] as const) {
     const { stdout } = await loaded.swarm.run(
-      {},
+      { syscalls: MOUNT_CALLS },
       [
         'stat -fc %T /dev/pts; ls /dev/pts; stat -c "%a %g" /dev/pts/ptmx',
         OPEN,

@@ -1,6 +1,7 @@
 import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -128,7 +129,7 @@ test('SYSCALL-09: "allow" allows what the kernel itself allows, and tracking goe
   const entered = await under(loaded, { setns: 'allow' }, 'setns /proc/self/ns/uts');
   expect(entered.seen).toEqual(['setns ok']);
   const { stdout } = await loaded.swarm.run(
-    { syscalls: { unshare: 'allow', execve: 'audit' } },
+    { syscalls: { ...MOUNT_CALLS, unshare: 'allow', execve: 'audit' } },
     'unshare --uts --mount attempt setns /proc/self/ns/uts',
   );
   expect(attempts(stdout)).toEqual(['setns EPERM']);

@@ -1,6 +1,7 @@
 /** The tables of the documents, from the names and schemas of client/abi. */
 import { z } from 'zod';
 import { answers } from '../../../client/abi/answer.js';
+import { DENIED_CALLS } from '../../../client/abi/calls.js';
 import { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS, UPDATE_ERRORS } from '../../../client/abi/errors.js';
 import { events } from '../../../client/abi/event.js';
 import { FILES } from '../../../client/abi/files.js';
@@ -132,6 +133,11 @@ const tracepoints = () =>
 /** Every table, by the name in its mark. */
 export const TABLES: Readonly<Record<string, () => string>> = {
   files: () => files(''),
+  'denied-calls': () =>
+    table(
+      ['denied by default', 'why', 'what stops working'],
+      DENIED_CALLS.map(({ calls, why, stops }) => [calls.map(code).join(', '), why, stops]),
+    ),
   'files-here': () => files('docs/abi/'),
   keys: () => keys(false),
   'keys-in-brief': () => keys(true),

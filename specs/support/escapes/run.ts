@@ -1,6 +1,7 @@
 /** Runs an attempt to escape in a guest, and looks from outside at what came of it. */
 import { quoted } from '../../../client/client.js';
 import type { AgentRequest, Shell } from '../../../client/client.js';
+import { ALL_CALLS } from '../former-calls.js';
 import type { Attempt } from './attempt.js';
 
 /** The shell lines that start and end a container. */
@@ -27,7 +28,9 @@ const DIR = '/srv/escape';
 
 /** As an agent of SwarmGuard. */
 export function swarmGuard(policy: AgentRequest = {}): Runner {
-  const object = JSON.stringify({ spawn: true, ...policy });
+  // What each attempt is about is tried, rather than how it would be set up.
+  const syscalls = { ...(policy.privileged ? {} : ALL_CALLS), ...policy.syscalls };
+  const object = JSON.stringify({ spawn: true, ...policy, syscalls });
   return {
     name: 'SwarmGuard',
     command: (program) => `launch ${quoted(object)} ${program}`,

@@ -1,0 +1,182 @@
+/** Rules on single system calls. */
+import { DENIED_CALL_NAMES } from '../../client/abi/calls.js';
+import type { AgentRequest } from '../../client/client.js';
+import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
+import { attempts, violationsDuring } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+
+/** The numbers that 32-bit programs have for calls that are denied by default, on x86. */
+const NUMBERS: Readonly<Record<string, readonly number[]>> = {
+  mount: [21],
+  umount2: [52, 22],
+  swapon: [87],
+  reboot: [88],
+  syslog: [103],
+  ioperm: [101],
+  iopl: [110],
+  vhangup: [111],
+  settimeofday: [79, 25],
+  adjtimex: [124],
+  init_module: [128],
+  quotactl: [131],
+  pivot_root: [217],
+  clock_settime: [264, 404],
+  kexec_load: [283],
+  keyctl: [288],
+  perf_event_open: [336],
+  open_by_handle_at: [342],
+  clock_adjtime: [343, 405],
+  bpf: [357],
+  io_uring_setup: [425],
+  open_tree: [428],
+  fsmount: [432],
+  mount_setattr: [442],
+};
+/** Calls that only x86 has. */
+const X86 = ['iopl', 'ioperm'];
+
+/** The functions of system calls that are hooked. */
+async function hooked(guest: LoadedGuest): Promise<string[]> {
+  const text = await guest.sh('cat /sys/kernel/tracing/enabled_functions');
+  return [...text.matchAll(/^(?:__(?:x64|ia32|arm64|do)(?:_compat)?_sys_)(\w+) .*\bI\b/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => !['setns', 'open_tree', 'open_tree_attr', 'fsmount'].includes(name));
+}
+
+/** Enters calls as the agent's first program; how each went, and the violations told of, by call. */
+async function under(guest: LoadedGuest, request: AgentRequest, ...calls: string[]) {
+  const last = (await guest.swarm.events()).at(-1)?.seq ?? 0;
+  const { stdout, code } = await guest.swarm.launch(request, ['/usr/local/bin/call', ...calls]);
+  await expect(guest).toHaveActiveAgents(0);
+  const told = (await guest.swarm.events()).flatMap((event) =>
+    event.event === 'violation' && event.seq > last
+      ? [`${event.kind} ${event.syscall ?? ''} ${event.action}`]
+      : [],
+  );
+  return { seen: attempts(stdout), told, code };
+}
+
+test('CALL-01: by default each call that only the system needs is denied, and told of by its name', async ({
+  loaded,
+}) => {
+  const x86 = (await loaded.sh('uname -m')).trim() === 'x86_64';
+  const names = DENIED_CALL_NAMES.filter((name) => x86 || !X86.includes(name));
+  const { seen, told } = await under(loaded, {}, ...names);
+  const there = seen.filter((line) => !line.endsWith(' ENOSYS'));
+  expect(there.length).toBeGreaterThan(45);
+  expect(there).toEqual(there.map((line) => `${line.split(' ')[0] ?? ''} EPERM`));
+  expect(told).toEqual(there.map((line) => `syscall ${line.split(' ')[0] ?? ''} deny`));
+});
+
+test('CALL-02: the entries of 32-bit programs are denied too, under each of their numbers', async ({
+  loaded,
+}) => {
+  test.skip((await loaded.sh('uname -m')).trim() !== 'x86_64', 'int 0x80 is of x86');
+  const numbers = Object.entries(NUMBERS).flatMap(([name, list]) => list.map((number) => ({ name, number })));
+  const { seen, told } = await under(loaded, {}, ...numbers.map(({ number }) => `32:${number}`));
+  expect(seen).toEqual(numbers.map(({ number }) => `32:${number} EPERM`));
+  expect(told).toEqual(numbers.map(({ name }) => `syscall ${name} deny`));
+});
+
+test('CALL-03: each is allowed again by its name, and a privileged agent is denied none', async ({
+  loaded,
+}) => {
+  const names = ['bpf', 'perf_event_open', 'keyctl', 'mount', 'fspick'];
+  const allowed: AgentRequest = {
+    syscalls: Object.fromEntries(names.map((name) => [name, 'allow' as const])),
+  };
+  for (const request of [allowed, { privileged: true }]) {
+    const { told } = await under(loaded, request, ...names);
+    expect(told).toEqual([]);
+  }
+  const { stdout } = await loaded.swarm.run(
+    { syscalls: MOUNT_CALLS },
+    'mount -t tmpfs none /mnt && touch /mnt/inside && umount /mnt && echo done',
+  );
+  expect(stdout).toBe('done\n');
+});
+
+test('CALL-04: any call can be denied, audited or allowed by its name', async ({ loaded }) => {
+  const denied = await under(loaded, { syscalls: { getppid: 'deny' } }, 'getppid', 'getpid');
+  expect(denied.seen).toEqual(['getppid EPERM', 'getpid ok']);
+  expect(denied.told).toEqual(['syscall getppid deny']);
+  const audited = await under(loaded, { syscalls: { getppid: 'audit' } }, 'getppid');
+  expect(audited).toMatchObject({ seen: ['getppid ok'], told: ['syscall getppid audit'] });
+  const allowed = await under(loaded, { syscalls: { getppid: 'allow' } }, 'getppid');
+  expect(allowed).toMatchObject({ seen: ['getppid ok'], told: [] });
+});
+
+test('CALL-05: "kill" ends the process before the call has any effect', async ({ loaded }) => {
+  await loaded.sh('touch /tmp/kept');
+  const violations = await violationsDuring(loaded, async () => {
+    const { code } = await loaded.swarm.launch({ syscalls: { unlinkat: 'kill', unlink: 'kill' } }, [
+      '/bin/rm',
+      '/tmp/kept',
+    ]);
+    expect(code).toBe(137);
+  });
+  expect(violations).toBe(1);
+  expect(await loaded.sh('ls /tmp/kept')).toBe('/tmp/kept');
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CALL-06: a rule on a call covers its part of socketcall', async ({ loaded }) => {
+  test.skip((await loaded.sh('uname -m')).trim() !== 'x86_64', 'socketcall is of 32-bit x86');
+  const { seen, told } = await under(loaded, { syscalls: { socket: 'deny' } }, '--first', '1', '32:102');
+  expect(seen).toEqual(['32:102 EPERM']);
+  expect(told).toEqual(['syscall socket deny']);
+  // bind, of which there is no rule.
+  const other = await under(loaded, { syscalls: { socket: 'deny' } }, '--first', '2', '32:102');
+  expect(other).toMatchObject({ seen: ['32:102 EFAULT'], told: [] });
+});
+
+test('CALL-07: a call is hooked only while a policy has a rule on it, and all hooks go with the module', async ({
+  loaded,
+}) => {
+  await expect.poll(() => hooked(loaded), { timeout: 60_000 }).toEqual([]);
+  const id = await loaded.swarm.create({ privileged: true, syscalls: { getppid: 'deny' } });
+  expect(new Set(await hooked(loaded))).toEqual(new Set(['getppid']));
+  const other = await loaded.swarm.create({
+    privileged: true,
+    syscalls: { getppid: 'kill', getpid: 'audit' },
+  });
+  expect(new Set(await hooked(loaded))).toEqual(new Set(['getppid', 'getpid']));
+  await loaded.swarm.update({ id: other, syscalls: { getpid: 'allow' } });
+  await loaded.swarm.destroy(id);
+  await expect
+    .poll(async () => new Set(await hooked(loaded)), { timeout: 60_000 })
+    .toEqual(new Set(['getppid']));
+  expect(await loaded.sh('attempt fork; call getppid getpid')).toBe('fork ok\ngetppid ok\ngetpid ok');
+  await loaded.swarm.destroy(other);
+  await expect.poll(() => hooked(loaded), { timeout: 60_000 }).toEqual([]);
+});
+
+test('CALL-08: update changes rules on calls at once, inspect shows those that are not the default', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await loaded.sh('rm -f /tmp/stop');
+  const agent = swarm.launch({ syscalls: { getppid: 'audit' } }, [
+    ...['/usr/local/bin/call', '--during', '/tmp/stop', 'getppid'],
+  ]);
+  await expect(loaded).toHaveActiveAgents(1);
+  const [{ id } = { id: 0 }] = await swarm.agents();
+  for (let round = 0; round < 10; round++)
+    await swarm.update({ id, syscalls: { getppid: round % 2 ? 'allow' : 'deny', mount: 'allow' } });
+  const rules = (await swarm.inspect(id)).policy.syscalls;
+  expect(rules).toMatchObject({ fork: 'allow', mount: 'allow' });
+  expect(Object.keys(rules).filter((name) => name !== 'mount')).toHaveLength(5);
+  await loaded.sh('touch /tmp/stop');
+  const { stdout } = await agent;
+  expect(stdout).toMatch(/^refused [1-9]\d* others [1-9]\d*\n$/);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CALL-09: a name that is none is refused at its byte, with what to do', async ({ loaded }) => {
+  const answer = await loaded
+    .sh(`exec 3<>/proc/swarm/create; echo '{"syscalls":{"mount":"deny","mounts":"deny"}}' >&3; head -n1 <&3`)
+    .catch((error: unknown) => String(error));
+  expect(answer).toContain('"field":"syscalls","offset":28');
+  expect(answer).toContain('man 2 syscalls');
+});
