@@ -10,7 +10,7 @@
 #include "member.h"
 #include "policy_table.h"
 
-static unsigned long decide(enum swarm_syscall rule)
+static __always_inline unsigned long decide(enum swarm_syscall rule)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 

@@ -33,7 +33,7 @@ typedef __u64 u64;
 /* The longest name, without the NUL that ends it. */
 #define SWARM_NAME_MAX		31
 /* Rules on single system calls: 32 in a word. */
-#define SWARM_CALL_WORDS	16
+#define SWARM_CALL_WORDS	12
 #define SWARM_CALLS_MAX		(32 * SWARM_CALL_WORDS)
 
 /* Bits of namespace_flags: the interface's own, not the kernel's CLONE_NEW*. */
@@ -102,10 +102,11 @@ struct swarm_request {
 	u8 spawn;			/* 0 or 1 */
 	u8 nr_exec_paths;
 	u8 after_exec;			/* 0 or 1; 1 only with pid or pidfd */
-	u8 pad[5];
+	u8 calls_named;			/* 0 or 1: any of rules.calls is */
+	u8 pad[4];
 	struct swarm_exec_path exec_paths[SWARM_EXEC_PATHS_MAX];
 	char name[SWARM_NAME_MAX + 1];	/* NUL-padded, empty: none */
-	u64 named_calls[SWARM_CALL_WORDS];	/* which of rules.calls are named, the core's own */
+	u64 named_calls[SWARM_CALL_WORDS];	/* which are, if any: the core's own */
 };
 
 /* One object written to "update". */
@@ -247,9 +248,9 @@ static inline enum swarm_action swarm_call_rule(const struct swarm_rules *rules,
 }
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
-static_assert(sizeof(struct swarm_rules) == 368);
-static_assert(sizeof(struct swarm_request) == 608);
-static_assert(sizeof(struct swarm_update) == 624);
+static_assert(sizeof(struct swarm_rules) == 336);
+static_assert(sizeof(struct swarm_request) == 544);
+static_assert(sizeof(struct swarm_update) == 560);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

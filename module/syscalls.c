@@ -34,6 +34,9 @@
 struct swarm_entry_slot swarm_entry_slots[SWARM_ENTRY_SLOTS];
 struct swarm_multiplexer swarm_multiplexers[SWARM_MULTIPLEXERS];
 
+/* The calls that each of them may mean. */
+static DECLARE_BITMAP(multiplexed[SWARM_MULTIPLEXERS], SWARM_CALLS_MAX) __ro_after_init;
+
 /* Policies that need a call hooked. Raised under the lock, lowered anywhere. */
 static atomic_t users[SWARM_CALLS_MAX];
 
@@ -119,20 +122,11 @@ static void __init init_multiplexer(struct swarm_multiplexer *multiplexer, const
 
 	multiplexer->call = number_of(name);
 	multiplexer->mask = mask;
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 32; i++) {
 		multiplexer->calls[i] = calls[i] ? number_of(calls[i]) : SWARM_NO_CALL;
-}
-
-/* The call that stands for @call and others, or SWARM_NO_CALL. */
-static u32 multiplexer_of(u32 call)
-{
-	int i, j;
-
-	for (i = 0; i < SWARM_MULTIPLEXERS; i++)
-		for (j = 0; j < 32; j++)
-			if (swarm_multiplexers[i].calls[j] == call)
-				return swarm_multiplexers[i].call;
-	return SWARM_NO_CALL;
+		if (calls[i])
+			__set_bit(multiplexer->calls[i], multiplexed[multiplexer - swarm_multiplexers]);
+	}
 }
 
 /* The table of functions */
@@ -364,24 +358,25 @@ unlock:
 /* The calls that have to be hooked for the rules. Returns false where there are none. */
 static bool calls_of(const struct swarm_rules *rules, unsigned long *calls)
 {
-	u32 call, multiplexer;
-	bool any = false;
+	u32 word, bit;
+	u64 bits;
+	int i;
 
 	bitmap_zero(calls, SWARM_CALLS_MAX);
-	for (call = 0; call < SWARM_CALLS_MAX; call++) {
-		if (!rules->calls[call / 32]) {
-			call |= 31;
-			continue;
+	for (word = 0; word < SWARM_CALL_WORDS; word++) {
+		/* Of the two bits of each call the lower one, if either is set. */
+		bits = (rules->calls[word] | rules->calls[word] >> 1) & 0x5555555555555555ULL;
+		for (; bits; bits &= bits - 1) {
+			bit = __ffs64(bits) / 2;
+			__set_bit(word * 32 + bit, calls);
 		}
-		if (swarm_call_rule(rules, call) == SWARM_ALLOW)
-			continue;
-		any = true;
-		__set_bit(call, calls);
-		multiplexer = multiplexer_of(call);
-		if (multiplexer != SWARM_NO_CALL)
-			__set_bit(multiplexer, calls);
 	}
-	return any;
+	if (bitmap_empty(calls, SWARM_CALLS_MAX))
+		return false;
+	for (i = 0; i < SWARM_MULTIPLEXERS; i++)
+		if (bitmap_intersects(calls, multiplexed[i], SWARM_CALLS_MAX))
+			__set_bit(swarm_multiplexers[i].call, calls);
+	return true;
 }
 
 /**

@@ -128,6 +128,9 @@ const DENIED_DEVICE: Call = {
   exact: true,
 };
 
+/** A call that has a rule by its own name: it has a hook only while a policy names it. */
+const NAMED: Call = { id: 'named', title: 'getppid', command: 'cost getppid 200', exact: true };
+
 /** What a caller may be, and what may be asked of it then. */
 const DENYING: AgentRequest = {};
 const DENYING_FORKS: AgentRequest = { syscalls: { fork: 'deny', thread: 'deny', execve: 'deny' } };
@@ -192,6 +195,10 @@ interface Readings {
   allowed: string;
   denied: string;
   deniedForks: string;
+  unnamed: string;
+  namedOutside: string;
+  namedAllowed: string;
+  namedDenied: string;
   aloneOutside: string;
   aloneAllowed: string;
   aloneDenied: string;
@@ -220,7 +227,7 @@ async function read(
   // /tmp/empty is there for all, whoever may make files there.
   await guest.sh(`cost exec 1 && ${MEMORY_CGROUP}`);
   progress('calls without the module');
-  const floor = await guest.sh(commandLine(CALLS), LONG);
+  const floor = await guest.sh(commandLine([...CALLS, NAMED]), LONG);
   progress('calls outside agents');
   // Every denied call is told, which is what costs most.
   const loaded = await load(guest, stage.module.ko, { event_rate: 0 });
@@ -242,6 +249,18 @@ async function read(
   await loaded.swarm.destroy(...agents.map(({ id }) => id));
   await running;
 
+  progress('a call by its name');
+  const unnamed = (await loaded.swarm.run(ALLOWING, commandLine([NAMED]))).stdout;
+  const naming = await loaded.swarm.create({ privileged: true, syscalls: { getppid: 'deny' } });
+  const namedOutside = await loaded.sh(commandLine([NAMED]));
+  const namedAllowed = (await loaded.swarm.run(ALLOWING, commandLine([NAMED]))).stdout;
+  const { stdout: namedDenied } = await loaded.swarm.launch({ syscalls: { getppid: 'deny' } }, [
+    'sh',
+    '-c',
+    commandLine([NAMED]),
+  ]);
+  await loaded.swarm.destroy(naming);
+
   progress('hooks alone');
   await loadBench(loaded, stage.module.bench);
   const aloneOutside = await loaded.sh(`${OPEN_BENCH} ${aloneLine(CALLS)}`, LONG);
@@ -257,6 +276,7 @@ async function read(
   await loaded.unload();
   return {
     ...{ floor, outside, beside, allowed, denied, deniedForks },
+    ...{ unnamed, namedOutside, namedAllowed, namedDenied },
     ...{ aloneOutside, aloneAllowed, aloneDenied, aloneDeniedForks, forkOutside, forkInside },
   };
 }
@@ -292,7 +312,25 @@ function figuresOf(readings: Readings): Figure[] {
       added(call, floor, denied, 'denied to an agent'),
     );
   }
+  figures.push(...namedFigures(readings, floor));
   return [...figures.filter((figure) => figure !== undefined), ...aloneFigures(readings, floor, outside)];
+}
+
+/** A call by its name: while no policy has a rule on it, and while one does. */
+function namedFigures(readings: Readings, floor: Counts): (Figure | undefined)[] {
+  const counts = (text: string) => countsIn([NAMED], text);
+  return [
+    added(NAMED, floor, counts(readings.unnamed), 'without a rule on it, to an agent', 0),
+    added(NAMED, floor, counts(readings.namedOutside), 'outside agents, with a rule on it', TARGETS.outside),
+    added(
+      NAMED,
+      floor,
+      counts(readings.namedAllowed),
+      "allowed to an agent, with a rule on it in another's policy",
+      TARGETS.allowed,
+    ),
+    added(NAMED, floor, counts(readings.namedDenied), 'denied to an agent by its name', TARGETS.denied),
+  ];
 }
 
 /** The hooks alone, and denied calls up to the hook's return. */

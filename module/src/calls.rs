@@ -33,7 +33,7 @@ const fn denied(name: Name, functions: Name) -> Call {
 }
 
 /// The rules of a policy on these calls: two bits each, an [`Action`].
-pub const CALL_WORDS: usize = 16;
+pub const CALL_WORDS: usize = 12;
 
 const PER_WORD: usize = 32;
 

@@ -19,9 +19,9 @@ use crate::policy::{
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
-const _: () = assert!(size_of::<Rules>() == 368);
-const _: () = assert!(size_of::<Request>() == 608);
-const _: () = assert!(size_of::<Update>() == 624);
+const _: () = assert!(size_of::<Rules>() == 336);
+const _: () = assert!(size_of::<Request>() == 544);
+const _: () = assert!(size_of::<Update>() == 560);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);

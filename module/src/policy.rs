@@ -243,11 +243,12 @@ pub struct Request {
     spawn: u8,
     nr_exec_paths: u8,
     after_exec: u8,
-    pad: [u8; 5],
+    calls_named: u8,
+    pad: [u8; 4],
     exec_paths: [ExecPath; EXEC_PATHS_MAX],
     /// NUL-padded; empty: none.
     pub name: Text<{ NAME_MAX + 1 }>,
-    /// Which of `rules.calls` are named: both bits of each.
+    /// Which of `rules.calls` are named, if any: both bits of each.
     named_calls: CallRules,
 }
 
@@ -260,7 +261,8 @@ impl Default for Request {
             spawn: 0,
             nr_exec_paths: 0,
             after_exec: 0,
-            pad: [0; 5],
+            calls_named: 0,
+            pad: [0; 4],
             exec_paths: [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX],
             name: Text::new(),
             named_calls: CallRules::NONE,
@@ -276,10 +278,30 @@ impl Request {
         self.spawn = 0;
         self.nr_exec_paths = 0;
         self.after_exec = 0;
-        self.pad = [0; 5];
+        self.calls_named = 0;
+        self.pad = [0; 4];
         self.exec_paths = [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX];
         self.name = Text::new();
-        self.named_calls = CallRules::NONE;
+    }
+
+    fn names(&self, call: usize) -> bool {
+        self.calls_named != 0 && self.named_calls.get(call) != 0
+    }
+
+    fn name_call(&mut self, call: usize, action: Action) {
+        if self.calls_named == 0 {
+            self.calls_named = 1;
+            self.named_calls = CallRules::NONE;
+        }
+        self.named_calls.set(call, 3);
+        self.rules.calls.set(call, action as u8);
+    }
+
+    /// Takes over the rules on calls that it names.
+    fn replace_calls(&self, calls: &mut CallRules) {
+        if self.calls_named != 0 {
+            calls.replace(&self.rules.calls, &self.named_calls);
+        }
     }
 
     /// Does the writing thread's next fork become the first process?
@@ -454,7 +476,7 @@ fn syscalls(reader: &mut Reader<'_>, request: &mut Request) -> Result<u8> {
         };
         let again = match rule {
             Rule::Group(_) => seen & bit != 0,
-            Rule::Call(call) => request.named_calls.get(call) != 0,
+            Rule::Call(call) => request.names(call),
         };
         if again {
             return Err(at(&key, "the rule is given twice"));
@@ -469,8 +491,7 @@ fn syscalls(reader: &mut Reader<'_>, request: &mut Request) -> Result<u8> {
                 }
             }
             Rule::Call(call) => {
-                request.rules.calls.set(call, action as u8);
-                request.named_calls.set(call, 3);
+                request.name_call(call, action);
             }
         }
         Ok(())
@@ -693,7 +714,7 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     if request.rules.privileged() {
         // What it names, and nothing is denied by default.
         let mut calls = CallRules::NONE;
-        calls.replace(&request.rules.calls, &request.named_calls);
+        request.replace_calls(&mut calls);
         request.rules.calls = calls;
     }
     Ok(())
@@ -757,7 +778,7 @@ impl Update {
                 *slot = action;
             }
         }
-        rules.calls.replace(&new.calls, &self.request.named_calls);
+        self.request.replace_calls(&mut rules.calls);
         if self.has(7) {
             rules.unlisted = new.unlisted;
         }

@@ -9,7 +9,7 @@ test.use({ guestExtras: { mode: 'counted' } });
 test.describe.configure({ timeout: 1_200_000 });
 
 test(
-  'COST-01, COST-02, COST-03, COST-04, COST-05, COST-06: hooks, lookups, the life of an agent and reading keep within their budgets of instructions',
+  'COST-01, COST-02, COST-03, COST-04, COST-05, COST-06, COST-08: hooks, calls by name, lookups, the life of an agent and reading keep within their budgets of instructions',
   { tag: '@counts-instructions' },
   async ({ kernelName }) => {
     const kernel = kernelName || (await readCatalogue()).newest;

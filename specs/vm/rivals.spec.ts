@@ -128,3 +128,32 @@ test('ROBUST-04: under a live patch of a hooked function loading fails and names
   await expect.poll(() => booted.sh(`cat ${patch}/transition`)).toBe('0');
   await unpatch();
 });
+
+test('ROBUST-11: where another module redirects a system call, only a policy with a rule on it is refused, by name, and the reverse', async ({
+  loaded,
+  stage,
+}) => {
+  const { swarm } = loaded;
+  await upload(loaded, stage);
+  const entry = `${ARCHITECTURES[stage.kernel.arch].syscall}getppid`;
+  const redirect = () => loaded.exec(`insmod /root/swarm_redirect.ko function=${entry}`);
+  const rule = { privileged: true, syscalls: { getpid: 'audit', getppid: 'deny' } } as const;
+  expect((await redirect()).code).toBe(0);
+  await expect(swarm.create(rule)).rejects.toThrow(
+    new RegExp(`EBUSY[^]*${entry} is redirected by a live patch or another module`),
+  );
+  await expect(loaded).toHaveActiveAgents(0);
+  // What others ask for is hooked all the same, then and later.
+  const other = await swarm.create({ privileged: true, syscalls: { getpid: 'audit' } });
+  await expect(swarm.update({ id: other, syscalls: { getppid: 'deny' } })).rejects.toThrow(
+    `${entry} is redirected`,
+  );
+  expect((await swarm.inspect(other)).policy.syscalls).toMatchObject({ getpid: 'audit' });
+  await loaded.sh('rmmod swarm_redirect');
+  await swarm.update({ id: other, syscalls: { getppid: 'deny' } });
+  expect(await redirect()).toMatchObject({ code: 1, stderr: expect.stringContaining('busy') as unknown });
+  await swarm.destroy(other);
+  // It stays hooked a few seconds longer than there is a rule.
+  await expect.poll(async () => (await redirect()).code, { timeout: 60_000 }).toBe(0);
+  await loaded.sh('rmmod swarm_redirect');
+});
