@@ -19,6 +19,7 @@ const ADOPTED = { ...PIDS, privileged: true, namespace_flags: 0 };
  */
 const OPERATIONS: Record<string, [id: string, agent: object, fewest: number, fewestRefused: number]> = {
   create: ['DEBUG-09', { ...LIMITS, ...NAMESPACES, ...RULES }, 10, 5],
+  hooks: ['DEBUG-23', { namespace_flags: 0, privileged: true, syscalls: { getppid: 'deny' } }, 10, 5],
   arm: ['DEBUG-10', { ...LIMITS, ...NAMESPACES, ...RULES }, 100, 50],
   adopt: ['DEBUG-11', ADOPTED, 30, 15],
   spawn: ['DEBUG-13', { ...PIDS, ...NAMESPACES }, 100, 50],

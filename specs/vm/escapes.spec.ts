@@ -1,7 +1,7 @@
 /** Every attempt to escape of specs/support/escapes against SwarmGuard. */
 import { CORPUS } from '../support/escapes/corpus.js';
 import { loadDrivers } from '../support/escapes/drivers.js';
-import { make, swarmGuard } from '../support/escapes/run.js';
+import { agentOf, make, swarmGuard } from '../support/escapes/run.js';
 import { expect, test } from '../support/fixtures.js';
 
 /* Many containers, one after the other. */
@@ -26,6 +26,15 @@ for (const [group, attempts] of Object.entries(CORPUS)) {
         expect.soft(escaped ? 'gap' : 'denied', `${what}\n${answers}`).toBe(each.outcome);
         const has = each.outcome === 'gap' || !each.unknown?.test(answers);
         if (!has) console.log(`${attempt.id}: this kernel does not have it`);
+        if (escaped && !each.policy) {
+          const strict = await make(loaded, attempt, agentOf({}));
+          const [byDefault, seen] = [
+            each.outcome === 'gap' && each.byDefault !== undefined,
+            `${attempt.id} by default\n${strict.answers}`,
+          ];
+          expect.soft(strict.escaped, seen).toBe(!byDefault);
+          expect.soft((strict.counted['syscall'] ?? 0) > 0, seen).toBe(byDefault);
+        }
         expect.soft(counted, `violations of ${what}\n${answers}`).toEqual(has ? (each.counted ?? {}) : {});
       }
     }

@@ -26,11 +26,15 @@ export interface Outcome {
 
 const DIR = '/srv/escape';
 
-/** As an agent of SwarmGuard. */
+/** As an agent of SwarmGuard that may enter all calls: then what stands behind the rules on calls is tried. */
 export function swarmGuard(policy: AgentRequest = {}): Runner {
-  // What each attempt is about is tried, rather than how it would be set up.
   const syscalls = { ...(policy.privileged ? {} : ALL_CALLS), ...policy.syscalls };
-  const object = JSON.stringify({ spawn: true, ...policy, syscalls });
+  return agentOf({ ...policy, syscalls });
+}
+
+/** As an agent of SwarmGuard with just this policy. */
+export function agentOf(policy: AgentRequest): Runner {
+  const object = JSON.stringify({ spawn: true, ...policy });
   return {
     name: 'SwarmGuard',
     command: (program) => `launch ${quoted(object)} ${program}`,

@@ -59,7 +59,7 @@ function cell(each: Case): string {
   const text =
     each.outcome === 'denied'
       ? `denied: ${each.by}${counted}`
-      : `**succeeds**: [${each.section}](threat-model.md#${anchor(each.section)})`;
+      : `${each.byDefault ? `denied: ${each.byDefault} rule, counted<br>(if allowed) ` : ''}**succeeds**: [${each.section}](threat-model.md#${anchor(each.section)})`;
   return what ? `(${what}) ${text}` : text;
 }
 
@@ -82,7 +82,7 @@ function runners({ versions }: Recorded): string[][] {
   return [
     [
       ...['SwarmGuard', 'this one'],
-      'the default policy if the table says nothing else; no program has to cooperate',
+      'the default policy if the table says nothing else, with all system calls allowed, so that what stands behind their rules is tried; what succeeds so is tried again with the default rules. No program has to cooperate',
     ],
     [
       ...['crun, runc', `${versions.crun}, ${versions.runc}`],

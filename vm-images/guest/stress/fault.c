@@ -311,6 +311,24 @@ static bool do_create(void)
 	return hit;
 }
 
+/*
+ * What only the first policy with a rule on a call needs: its functions, looked up once
+ * and for ever, and the hooks on them, which go a while after the last such policy.
+ */
+static bool do_hooks(void)
+{
+	time_t until = time(NULL) + PATIENCE_S;
+
+	if (nth == 1) {
+		must(create(""), "looking up");
+		must(destroy(id_answered()), "destroying");
+	}
+	while (!system("grep -q swarm_hook_syscall /sys/kernel/tracing/enabled_functions"))
+		if (!wait_until(until))
+			wrong("the hooks stay");
+	return do_create();
+}
+
 static bool do_arm(void)
 {
 	bool hit;
@@ -670,6 +688,7 @@ static const struct {
 	const int *other_errnos;
 } operations[] = {
 	{ "create", do_create, NULL },
+	{ "hooks", do_hooks, NULL },
 	{ "arm", do_arm, NULL },
 	{ "adopt", do_adopt, NULL },
 	{ "spawn", do_spawn, in_fork },
