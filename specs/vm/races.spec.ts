@@ -72,7 +72,10 @@ test('RACE-17: destroying an agent that sleeps uninterruptibly returns at once, 
   // The kernel waits for this helper, in a sleep that not even SIGKILL ends.
   await loaded.writeFile('/sbin/request-key', '#!/bin/sh\nread x </srv/wake\n', '755');
   await loaded.sh('mkfifo /srv/wake');
-  await background(loaded, `launch '{"spawn":true,"pids_limit":9}' /usr/local/bin/race request-key`);
+  await background(
+    loaded,
+    `launch '{"spawn":true,"pids_limit":9,"syscalls":{"request_key":"allow"}}' /usr/local/bin/race request-key`,
+  );
   const state = async () => loaded.sh('ps -o stat= -C race | grep -v Z || true');
   await expect.poll(state).toMatch(/^D/);
   const agent = await onlyAgent(loaded);

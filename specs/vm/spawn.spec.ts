@@ -3,6 +3,7 @@ import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { prepareDocumented } from '../support/examples.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, background, SHOW_NAMESPACES } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -55,6 +56,8 @@ async function startHostile(guest: LoadedGuest, request: AgentRequest, program: 
 }
 
 /** An agent that is root outside, too, so that no capability stands between it and a process that joins. */
+/** A default agent that may try what a rule on calls would keep it from. */
+const PLAIN: AgentRequest = { syscalls: { pidfd_getfd: 'allow' } };
 const POWERFUL: AgentRequest = { namespace_flags: 0x05, privileged: true };
 const JOIN_POWERFUL = `--ids -1 --enter ${(CLONE.pid + CLONE.mnt).toString(16)}`;
 
@@ -328,8 +331,8 @@ test('SPAWN-11: a hostile agent that waits for the process can neither look into
   loaded,
 }) => {
   for (const [request, options] of [
-    [{}, ''],
-    [{}, '--early 1'],
+    [PLAIN, ''],
+    [PLAIN, '--early 1'],
     [POWERFUL, JOIN_POWERFUL],
     [POWERFUL, `--early 1 ${JOIN_POWERFUL}`],
   ] as const) {
@@ -357,7 +360,7 @@ test('SPAWN-12: neither while it executes nor while it exits does the agent get 
 }) => {
   test.setTimeout(300_000);
   for (const [request, options] of [
-    [{}, ''],
+    [PLAIN, ''],
     [POWERFUL, JOIN_POWERFUL],
   ] as const) {
     for (const way of ['exec', 'exit']) {
@@ -392,7 +395,7 @@ test('SPAWN-13: a process that joins has the root of the agent’s first process
     ],
     [
       'a root of its own',
-      {},
+      { syscalls: MOUNT_CALLS },
       "/bin/sh -c 'mount --rbind / /mnt && exec chroot /mnt consume wait'",
       { '--root /': KILLED, '--cwd /': KILLED, '': 0 },
     ],

@@ -19,6 +19,8 @@ interface Numbered {
   readonly shared?: true;
 }
 
+const FANOTIFY: AgentRequest = { syscalls: { fanotify_init: 'allow' } };
+
 const NUMBERS: readonly Numbered[] = [
   {
     number: 'inotify',
@@ -27,8 +29,20 @@ const NUMBERS: readonly Numbered[] = [
     sysctl: { 'user.max_inotify_instances': 20 },
   },
   { number: 'watches', what: 'inotify watches', end: 'ENOSPC', sysctl: { 'user.max_inotify_watches': 50 } },
-  { number: 'fanotify', what: 'fanotify groups', end: 'EMFILE', sysctl: { 'user.max_fanotify_groups': 20 } },
-  { number: 'marks', what: 'fanotify marks', end: 'ENOSPC', sysctl: { 'user.max_fanotify_marks': 50 } },
+  {
+    number: 'fanotify',
+    what: 'fanotify groups',
+    end: 'EMFILE',
+    sysctl: { 'user.max_fanotify_groups': 20 },
+    policy: FANOTIFY,
+  },
+  {
+    number: 'marks',
+    what: 'fanotify marks',
+    end: 'ENOSPC',
+    sysctl: { 'user.max_fanotify_marks': 50 },
+    policy: FANOTIFY,
+  },
   { number: 'signals', what: 'queued signals', end: 'EAGAIN', limit: '--sigpending=64:64' },
   { number: 'timers', what: 'POSIX timers', end: 'EAGAIN', limit: '--sigpending=64:64' },
   { number: 'queues', what: 'POSIX message queues', end: 'EMFILE', limit: '--msgqueue=819200:819200' },
@@ -40,7 +54,13 @@ const NUMBERS: readonly Numbered[] = [
     policy: { syscalls: { unshare: 'allow' } },
   },
   { number: 'locked', what: 'locked shared memory', end: 'ENOMEM', limit: '--memlock=655360:655360' },
-  { number: 'keys', what: 'keys', end: 'EDQUOT', sysctl: { 'kernel.keys.maxkeys': 20 } },
+  {
+    number: 'keys',
+    what: 'keys',
+    end: 'EDQUOT',
+    sysctl: { 'kernel.keys.maxkeys': 20 },
+    policy: { syscalls: { add_key: 'allow' } },
+  },
   { number: 'pipes', what: 'pipe pages', end: 'ENOBUFS', sysctl: { 'fs.pipe-user-pages-soft': 200 } },
   { number: 'epoll', what: 'epoll watches', end: 'ENOSPC', sysctl: { 'fs.epoll.max_user_watches': 50 } },
   { number: 'passing', what: 'descriptors under way', end: 'ETOOMANYREFS', limit: '--nofile=200:200' },

@@ -52,7 +52,7 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape mount none m nosuchfs',
     escaped: RAN,
     after: 'echo /sbin/modprobe >/proc/sys/kernel/modprobe',
-    ours: [{ outcome: 'gap', section: 'Helpers of the kernel' }],
+    ours: [{ outcome: 'gap', section: 'Helpers of the kernel', byDefault: 'mount' }],
   },
   {
     id: 'core-helper',
@@ -70,7 +70,7 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape request-key $MARK',
     escaped: RAN,
     after: 'rm /sbin/request-key',
-    ours: [{ outcome: 'gap', section: 'Helpers of the kernel' }],
+    ours: [{ outcome: 'gap', section: 'Helpers of the kernel', byDefault: 'request_key' }],
   },
   {
     id: 'control',
