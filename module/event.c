@@ -663,7 +663,7 @@ static __always_inline void trace_it(const struct swarm_agent *agent, enum swarm
 /**
  * swarm_event_violation - a member did what a rule denies, kills for or audits
  * @agent: its agent
- * @kind: what it tried; neither execve nor a device
+ * @kind: what it tried; not one of those of which there is more to tell
  * @rule: what the policy says
  * @outcome: what is done about it
  */
@@ -737,6 +737,46 @@ void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u
 		end_violation();
 	}
 	trace_it(agent, SWARM_KIND_DEVICE, outcome);
+}
+
+/**
+ * swarm_event_socket - the same about a socket that is not among those allowed
+ * @agent: the member's agent
+ * @outcome: what is done about it
+ * @family: AF_*
+ * @type: SOCK_*
+ * @protocol: the number of the protocol
+ */
+void swarm_event_socket(struct swarm_agent *agent, enum swarm_outcome outcome, u32 family,
+			u32 type, u32 protocol)
+{
+	struct swarm_event *event;
+
+	if (count_violation(agent, SWARM_KIND_SOCKET, SWARM_DENY, outcome, 0)) {
+		event = begin_violation(agent, SWARM_KIND_SOCKET, SWARM_DENY, outcome);
+		event->family = family;
+		event->socket_type = type;
+		event->protocol = protocol;
+		end_violation();
+	}
+	trace_it(agent, SWARM_KIND_SOCKET, outcome);
+}
+
+/**
+ * swarm_event_autoload - the same about a module that the kernel was to load
+ * @agent: the member's agent
+ * @rule: what the policy says
+ * @outcome: what is done about it
+ * @module: the module's name, or alias
+ */
+void swarm_event_autoload(struct swarm_agent *agent, enum swarm_action rule,
+			  enum swarm_outcome outcome, const char *module)
+{
+	if (count_violation(agent, SWARM_KIND_AUTOLOAD, rule, outcome, 0)) {
+		set_text(begin_violation(agent, SWARM_KIND_AUTOLOAD, rule, outcome), module);
+		end_violation();
+	}
+	trace_it(agent, SWARM_KIND_AUTOLOAD, outcome);
 }
 
 int __init swarm_events_init(void)

@@ -42,6 +42,9 @@ struct task_struct;
  * @minor: the same
  * @device_type: the same; SWARM_DEV_*
  * @access: the same; SWARM_ACC_*
+ * @family: violation of a socket
+ * @protocol: the same
+ * @socket_type: the same
  * @count: destroyed: how many violations there were; suppressed: how many were not told;
  *	   updated: bits, enum swarm_update_key
  * @call: violation of a system call's rule, suppressed if of one: its number
@@ -50,7 +53,8 @@ struct task_struct;
  * @comm: the process's name, not NUL-terminated when it is full
  * @audited: destroyed: how many calls were audited or only reported
  * @oom_kills: destroyed: how many processes the OOM killer has killed
- * @text: created: the name; execve: the file; destroyed: the birth's step. Likewise.
+ * @text: created: the name; execve: the file; autoload: the module; destroyed: the
+ *	  birth's step. Likewise.
  * @cpu_usec: destroyed: how long its processes ran
  * @memory_peak: destroyed: the most memory it had, or SWARM_UNKNOWN
  * @runtime_usec: destroyed: how long there were any
@@ -75,6 +79,11 @@ struct swarm_event {
 			u32 minor;
 			u8 device_type;
 			u8 access;
+		};
+		struct {
+			u32 family;
+			u32 protocol;
+			u32 socket_type;
 		};
 		struct {
 			u64 count;
@@ -178,6 +187,10 @@ void swarm_event_syscall(struct swarm_agent *agent, u32 call, enum swarm_action 
 			 enum swarm_outcome outcome);
 void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u32 type,
 			u32 major, u32 minor, u32 access);
+void swarm_event_socket(struct swarm_agent *agent, enum swarm_outcome outcome, u32 family,
+			u32 type, u32 protocol);
+void swarm_event_autoload(struct swarm_agent *agent, enum swarm_action rule,
+			  enum swarm_outcome outcome, const char *module);
 
 void swarm_event_forget(struct swarm_agent *agent);
 

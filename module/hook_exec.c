@@ -109,13 +109,6 @@ static __always_inline bool began_under(const struct swarm_member *member,
 	return (member->exec & ~SWARM_EXEC_BITS) == policy->serial;
 }
 
-/* Does the execve that starts the program belong to the birth still? */
-static bool being_born(const struct swarm_member *member)
-{
-	return (member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) ==
-	       SWARM_MEMBER_SPAWNED;
-}
-
 /*
  * The rule on execve is asked once, about the first file: the others are its
  * interpreters, and the exec was decided on, and counted, with it. exec_paths are
@@ -154,7 +147,7 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 		}
 	}
 	action = swarm_rule(member, rules, SWARM_SYS_EXECVE);
-	if (action != SWARM_ALLOW && first && !being_born(member)) {
+	if (action != SWARM_ALLOW && first && !swarm_being_set_up(member)) {
 		verdict = enforce(member, action, bprm);
 		if (verdict != SWARM_PASS)
 			return verdict;

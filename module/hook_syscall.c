@@ -10,23 +10,12 @@
 #include "policy_table.h"
 #include "syscalls.h"
 
-/*
- * Do the rules not count yet? Besides the usual, until the program that a birth is for
- * runs: what starts it still sets up mounts and the like.
- */
-static __always_inline bool excused(const struct swarm_member *member)
-{
-	return swarm_excused(member) ||
-	       (member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) ==
-	       SWARM_MEMBER_SPAWNED;
-}
-
 static noinline unsigned long refuse(const struct swarm_member *member, u32 call,
 				     enum swarm_action action)
 {
 	enum swarm_outcome outcome = swarm_outcome(action);
 
-	if (excused(member))
+	if (swarm_excused(member) || swarm_being_set_up(member))
 		return SWARM_PASS;
 	swarm_event_syscall(member->agent, call, action, outcome);
 	return swarm_verdict(outcome);

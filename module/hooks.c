@@ -105,6 +105,11 @@ static struct swarm_hook hooks[] = {
 #ifdef CONFIG_UNIX98_PTYS
 	SWARM_HOOK("ptm_open_peer", swarm_hook_pty_peer),
 #endif
+	SWARM_HOOK("security_socket_create", swarm_hook_socket),
+	SWARM_HOOK("__request_module", swarm_hook_autoload),
+#ifdef CONFIG_COREDUMP
+	SWARM_HOOK(SWARM_CORE_DUMP, swarm_hook_core),
+#endif
 	SWARM_HOOK("ksys_unshare", swarm_hook_unshare),
 	SWARM_HOOK(SWARM_SYSCALL_NATIVE "setns", swarm_hook_setns),
 #ifdef SWARM_SYSCALL_COMPAT

@@ -82,6 +82,13 @@ bool swarm_owner_refuses(void);
 unsigned long swarm_syscall_verdict(const struct swarm_member *member, unsigned long ip,
 				    struct ftrace_regs *regs);
 
+void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_autoload(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_core(unsigned long ip, unsigned long parent_ip,
+			     struct ftrace_ops *ops, struct ftrace_regs *regs);
+
 void swarm_hook_attach_expect(const struct signal_struct *signal);
 
 unsigned long swarm_violated(const struct swarm_member *member, enum swarm_kind kind,
@@ -114,6 +121,16 @@ static __always_inline void swarm_hook_leave(void)
 static __always_inline bool swarm_excused(const struct swarm_member *member)
 {
 	return member->flags & (SWARM_MEMBER_NEWBORN | SWARM_MEMBER_PENDING);
+}
+
+/*
+ * Is the program that the agent is born for, or that joins it, not executed yet? What
+ * runs until then is its launcher's, which sets things up.
+ */
+static __always_inline bool swarm_being_set_up(const struct swarm_member *member)
+{
+	return (member->flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) ==
+	       SWARM_MEMBER_SPAWNED;
 }
 
 /* What a rule says to a member. */

@@ -32,6 +32,7 @@ enum swarm_syscall {
 	SWARM_SYS_EXECVE,
 	SWARM_SYS_UNSHARE,
 	SWARM_SYS_SETNS,
+	SWARM_SYS_AUTOLOAD,	/* having the kernel load a module */
 	SWARM_NR_SYSCALLS,
 };
 
@@ -42,10 +43,12 @@ enum swarm_kind {
 	SWARM_KIND_EXECVE = SWARM_SYS_EXECVE,
 	SWARM_KIND_UNSHARE = SWARM_SYS_UNSHARE,
 	SWARM_KIND_SETNS = SWARM_SYS_SETNS,
+	SWARM_KIND_AUTOLOAD = SWARM_SYS_AUTOLOAD,
 	SWARM_KIND_DEVICE,
 	SWARM_KIND_CONTROL,	/* writing to /proc/swarm */
 	SWARM_KIND_ADOPT,	/* a process outside the required namespaces was to join */
 	SWARM_KIND_SYSCALL,	/* a system call that has a rule by its own name */
+	SWARM_KIND_SOCKET,
 	SWARM_NR_KINDS,
 };
 
@@ -107,6 +110,7 @@ enum swarm_update_key {
 	SWARM_UPDATE_UNLISTED,
 	SWARM_UPDATE_OOM_GROUP,
 	SWARM_UPDATE_FROZEN,
+	SWARM_UPDATE_SOCKETS,
 	SWARM_NR_UPDATE_KEYS,
 };
 
@@ -138,6 +142,14 @@ const char *swarm_state_name(__u32 state);
 const char *swarm_event_name(__u32 type);
 const char *swarm_freeze_name(__u32 freeze);
 const char *swarm_update_key_name(__u32 key);
+const char *swarm_family_name(__u32 family);
+const char *swarm_socket_type_name(__u32 type);
+
+/**
+ * swarm_protocol_name - the name of a protocol of a family of sockets, or NULL
+ * @protocol: as socket(2) takes it
+ */
+const char *swarm_protocol_name(__u32 family, __u32 protocol);
 
 /**
  * swarm_call_name - the name of a system call that "syscalls" can name

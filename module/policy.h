@@ -30,6 +30,7 @@ typedef __u64 u64;
 #define SWARM_OBJECT_MAX	4096
 #define SWARM_DEVICES_MAX	16
 #define SWARM_EXEC_PATHS_MAX	8
+#define SWARM_SOCKETS_MAX	8
 /* The longest name, without the NUL that ends it. */
 #define SWARM_NAME_MAX		31
 /* Rules on single system calls: 32 in a word. */
@@ -66,6 +67,21 @@ struct swarm_device_rule {
 	u8 pad[2];
 };
 
+/* One protocol of one family of sockets. */
+struct swarm_socket_rule {
+	u16 family;
+	u16 protocol;
+};
+
+/* The sockets that may be made. */
+struct swarm_sockets {
+	u64 families;			/* bits: AF_*, as a whole */
+	struct swarm_socket_rule rules[SWARM_SOCKETS_MAX];
+	u8 nr_rules;
+	u8 all;				/* 0 or 1: any */
+	u8 pad[6];
+};
+
 /*
  * The part of a request that agents with equal values share. All of it is
  * initialised, padding included: two policies are equal when their bytes are.
@@ -79,11 +95,15 @@ struct swarm_rules {
 	u8 nr_devices;
 	u8 privileged;			/* 0 or 1 */
 	u8 persist;			/* 0 or 1 */
+	u8 core;			/* 0 or 1 */
+	u8 pad[2];
 	struct swarm_device_rule devices[SWARM_DEVICES_MAX];
 	u8 propagation;			/* enum swarm_propagation */
 	u8 devpts;			/* 0 or 1; 1 only with the mnt and user bits */
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
 	u8 oom_group;			/* 0 or 1 */
+	u8 pad2[4];
+	struct swarm_sockets sockets;
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 	u64 calls[SWARM_CALL_WORDS];	/* an enum swarm_action of two bits for each call */
 };
@@ -237,6 +257,20 @@ s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u
 			 u32 access);
 
 /**
+ * swarm_socket_allowed - do the rules allow this socket?
+ * @family: as socket(2) takes it
+ * @type: likewise, without flags
+ * @protocol: likewise
+ * Return: 1 or 0.
+ */
+s32 swarm_socket_allowed(const struct swarm_rules *rules, u32 family, u32 type, u32 protocol);
+
+/**
+ * swarm_socket_protocol - the protocol of such a socket, where 0 stands for a type's usual one
+ */
+u32 swarm_socket_protocol(u32 family, u32 type, u32 protocol);
+
+/**
  * swarm_clone_flags - the kernel's CLONE_NEW* bits for bits of namespace_flags
  */
 u64 swarm_clone_flags(u32 namespaces);
@@ -248,9 +282,10 @@ static inline enum swarm_action swarm_call_rule(const struct swarm_rules *rules,
 }
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
-static_assert(sizeof(struct swarm_rules) == 336);
-static_assert(sizeof(struct swarm_request) == 544);
-static_assert(sizeof(struct swarm_update) == 560);
+static_assert(sizeof(struct swarm_sockets) == 48);
+static_assert(sizeof(struct swarm_rules) == 392);
+static_assert(sizeof(struct swarm_request) == 600);
+static_assert(sizeof(struct swarm_update) == 616);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

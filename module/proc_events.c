@@ -25,6 +25,7 @@
 #include "json.h"
 #include "proc.h"
 #include "refuse.h"
+#include "socket.h"
 #include "usage.h"
 #include "viewer.h"
 
@@ -108,6 +109,20 @@ static void put_deed(struct seq_buf *out, const struct swarm_event *event)
 		seq_buf_printf(out, ",\"syscall\":\"%s\"", swarm_call_name(event->call));
 }
 
+/* What "sockets" would have to name to allow it, and the type. */
+static void put_socket(struct seq_buf *out, const struct swarm_event *event)
+{
+	const char *type = swarm_socket_type_name(event->socket_type);
+
+	seq_buf_puts(out, ",\"socket\":\"");
+	swarm_put_socket(out, event->family, event->protocol,
+			 swarm_socket_by_protocol(event->family));
+	if (type && *type)
+		seq_buf_printf(out, "\",\"type\":\"%s\"", type);
+	else
+		seq_buf_printf(out, "\",\"type\":\"%u\"", event->socket_type);
+}
+
 static void put_violation(struct seq_buf *out, const struct swarm_event *event)
 {
 	put_deed(out, event);
@@ -115,6 +130,10 @@ static void put_violation(struct seq_buf *out, const struct swarm_event *event)
 	put_comm(out, event);
 	if (event->what == SWARM_KIND_EXECVE)
 		put_text(out, "file", event);
+	if (event->what == SWARM_KIND_AUTOLOAD)
+		put_text(out, "module", event);
+	if (event->what == SWARM_KIND_SOCKET)
+		put_socket(out, event);
 	if (event->what == SWARM_KIND_DEVICE)
 		seq_buf_printf(out, ",\"device\":\"%c %u:%u %s%s%s\"",
 			       event->device_type == SWARM_DEV_BLOCK ? 'b' : 'c',

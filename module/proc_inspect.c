@@ -32,6 +32,7 @@
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
+#include "socket.h"
 #include "usage.h"
 
 /* The longest request: an id and some white space. */
@@ -119,6 +120,34 @@ static void put_devices(struct seq_buf *out, const struct swarm_rules *rules)
 	}
 }
 
+static void put_sockets(struct seq_buf *out, const struct swarm_sockets *sockets)
+{
+	const char *before = "";
+	u32 i;
+
+	seq_buf_puts(out, ",\"sockets\":");
+	if (sockets->all) {
+		seq_buf_puts(out, "\"all\"");
+		return;
+	}
+	seq_buf_putc(out, '[');
+	for (i = 0; i < BITS_PER_TYPE(sockets->families); i++) {
+		if (!(sockets->families & BIT_ULL(i)))
+			continue;
+		seq_buf_printf(out, "%s\"", before);
+		swarm_put_socket(out, i, 0, false);
+		seq_buf_putc(out, '"');
+		before = ",";
+	}
+	for (i = 0; i < sockets->nr_rules; i++) {
+		seq_buf_printf(out, "%s\"", before);
+		swarm_put_socket(out, sockets->rules[i].family, sockets->rules[i].protocol, true);
+		seq_buf_putc(out, '"');
+		before = ",";
+	}
+	seq_buf_putc(out, ']');
+}
+
 /* What exec_paths led to, as the writer would name it now; a tree ends in a slash. */
 static void put_exec_paths(struct seq_buf *out, const struct swarm_exec_paths *paths, char *name)
 {
@@ -173,6 +202,8 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 			       swarm_propagation_name(rules->propagation));
 	seq_buf_printf(out, ",\"devpts\":%s,\"oom_group\":%s", rules->devpts ? "true" : "false",
 		       rules->oom_group ? "true" : "false");
+	put_sockets(out, &rules->sockets);
+	seq_buf_printf(out, ",\"core\":%s", rules->core ? "true" : "false");
 	if (policy->exec_paths) {
 		put_exec_paths(out, policy->exec_paths, name);
 		seq_buf_printf(out, ",\"unlisted\":\"%s\"", swarm_action_name(rules->unlisted));

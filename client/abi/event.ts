@@ -8,8 +8,8 @@ import { agentId, updateRequest } from './request.js';
 import { alternatives, explained, listed } from './text.js';
 
 const { report, ...done } = OUTCOMES;
-const { fork, thread, execve, unshare, setns, ...others } = KINDS;
-const kinds = `a rule of \`syscalls\` (${listed({ fork, thread, execve, unshare, setns })}), or ${explained(others)}`;
+const { fork, thread, execve, unshare, setns, autoload, ...others } = KINDS;
+const kinds = `a rule of \`syscalls\` (${listed({ fork, thread, execve, unshare, setns, autoload })}), or ${explained(others)}`;
 const actions = `what was done: ${alternatives(done)}, as the rule says; ${explained({ report })}`;
 const rules = `what the policy says: ${alternatives(REFUSALS)}`;
 
@@ -78,6 +78,13 @@ export function events(form: Form) {
         .optional()
         .meta({ description: 'of `device`: type, numbers and access as in a rule, `c 1:11 r`' }),
       syscall,
+      socket: text(
+        'of `socket`: the entry of `sockets` that would allow it, `inet/sctp`; without a protocol if the family alone decides',
+      ),
+      type: text(
+        'of `socket`: `stream`, `dgram`, `raw`, `rdm`, `seqpacket`, `dccp` or `packet`, or a number',
+      ),
+      module: text('of `autoload`: the name or alias of the module, at most 63 bytes'),
     }),
     suppressed: form.object({
       ...head('suppressed'),

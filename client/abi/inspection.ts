@@ -35,6 +35,8 @@ function policy(form: Form) {
     propagation: oneOf(PROPAGATIONS).optional(),
     devpts: z.boolean(),
     oom_group: z.boolean(),
+    sockets: z.union([z.literal('all'), z.array(z.string())]),
+    core: z.boolean(),
     exec_paths: z.array(z.string()).optional(),
     unlisted: oneOf(REFUSALS).optional(),
   } satisfies Record<Exclude<keyof AgentRequest, Unprinted>, z.ZodType>);

@@ -6,6 +6,8 @@ export const OBJECT_MAX = 4096;
 export const DEVICES_MAX = 16;
 /** The most paths of `exec_paths`. */
 export const EXEC_PATHS_MAX = 8;
+/** The most entries of `sockets` that name a protocol. */
+export const SOCKETS_MAX = 8;
 /** The longest name, in bytes. */
 export const NAME_MAX = 31;
 /** The smallest limit of memory, in bytes. */

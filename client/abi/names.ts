@@ -46,6 +46,7 @@ export const SYSCALLS = {
   execve: 'execve and execveat',
   unshare: 'unshare, clone with new namespaces or into another cgroup, and mount calls that make a namespace',
   setns: 'setns',
+  autoload: 'making the kernel load a module, or run modprobe for one',
 } as const;
 export type Syscall = keyof typeof SYSCALLS;
 
@@ -56,6 +57,7 @@ export const KINDS = {
   control: 'writing to /proc/swarm',
   adopt: "a process was to become the agent's that was not in the namespaces that the policy asks for",
   syscall: 'a system call that has a rule by its own name',
+  socket: 'making a socket',
 } as const;
 export type Kind = keyof typeof KINDS;
 

@@ -10,9 +10,11 @@ import {
   NAME_MAX,
   OBJECT_MAX,
   PIDS_MAX,
+  SOCKETS_MAX,
 } from './limits.js';
 import { ACTIONS, NAMESPACES, PROPAGATIONS, REFUSALS, SYSCALLS, bitOf, namesOf } from './names.js';
 import type { Action, Namespace, Syscall } from './names.js';
+import { SOCKET, numbered } from './sockets.js';
 import { alternatives, explained, listed } from './text.js';
 
 /** Every bit of `namespace_flags`. */
@@ -70,6 +72,7 @@ const ANSWERS = {
   execve: 'allow',
   unshare: 'deny',
   setns: 'deny',
+  autoload: 'deny',
 } as const satisfies Record<Syscall, Action>;
 
 const rule = (name: Syscall) => key(action, { description: SYSCALLS[name], default: ANSWERS[name] });
@@ -85,6 +88,7 @@ const syscalls = z
     execve: rule('execve'),
     unshare: rule('unshare'),
     setns: rule('setns'),
+    autoload: rule('autoload'),
   })
   .catchall(action)
   .superRefine((rules, context) => {
@@ -95,6 +99,19 @@ const syscalls = z
         context.addIssue({ code: 'custom', path: [alias], message: `the same call as ${name}` });
   })
   .meta({ propertyNames: { enum: RULE_NAMES } });
+
+/** The sockets that an agent may make unless it lists others. */
+const DEFAULT_SOCKETS = ['unix', 'inet', 'inet6', 'netlink/route'] as const;
+
+const sockets = z.union([
+  z.literal('all'),
+  z
+    .array(z.string().regex(SOCKET))
+    .refine(
+      (entries) => new Set(entries.filter((entry) => entry.includes('/')).map(numbered)).size <= SOCKETS_MAX,
+      `at most ${SOCKETS_MAX} entries may name a protocol`,
+    ),
+]);
 
 const namespaceBits = namesOf(NAMESPACES)
   .map((name) => `${bitOf(name)} ${name}`)
@@ -189,15 +206,29 @@ const object = z.strictObject({
       'true: exceeding `memory_limit` kills the whole agent; false: only the process that the kernel chooses',
     default: true,
   }),
+  sockets: key(sockets, {
+    title:
+      'the sockets that it may make, instead of the default: families such as `unix`, protocols such as `netlink/generic`, or `"all"`',
+    description: `the sockets that it may make: \`"all"\`, or a list of families (\`unix\`, \`alg\`: the kernel's AF_* in lower case, or a number), up to ${SOCKETS_MAX} of them with \`/\` and a protocol (\`netlink/generic\`, \`inet/sctp\`, or a number)`,
+    default: DEFAULT_SOCKETS,
+  }),
+  core: key(z.boolean(), {
+    title: 'true: its processes may dump core, and have the helper of core_pattern run',
+    description:
+      'true: a process of it that crashes dumps core, as the host is set up; false: neither is a file written nor the helper of `kernel.core_pattern` run',
+    default: false,
+  }),
 });
 
 /** Defaults in words, for keys whose default is not one short value. */
 export const DEFAULTS_IN_WORDS = {
   devices: Object.keys(DEFAULT_DEVICES).join(', '),
   syscalls:
-    'deny for `unshare`, `setns` and, if not `privileged`, the calls listed below; allow for the others',
+    'deny for `unshare`, `setns` and, if not `privileged`, `autoload` and the calls listed below; allow for the others',
   exec_paths: 'any',
   devpts: 'true with these bits',
+  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if privileged`,
+  core: 'false; true if privileged',
 } as const satisfies Partial<Record<keyof AgentRequest, string>>;
 
 /** The object that is written to create. */
@@ -331,6 +362,7 @@ const {
   exec_paths,
   unlisted,
   oom_group,
+  sockets: families,
 } = object.shape;
 
 /** A key of create in an update: what it says replaces what the agent has, so it has no default. */
@@ -359,6 +391,7 @@ const UPDATED = {
   frozen: z.boolean().optional().meta({
     description: 'true: stop all processes of the agent; false: let them run',
   }),
+  sockets: changed(families, 'all entries, in the place of those that the agent has'),
 };
 
 /** An object of update. */

@@ -40,6 +40,7 @@ Napi::Object read(Napi::Env env, const swarm_request &request, const std::vector
 	out["propagation"] = Napi::Number::New(env, rules.propagation);
 	out["devpts"] = Napi::Boolean::New(env, rules.devpts);
 	out["oom_group"] = Napi::Boolean::New(env, rules.oom_group);
+	out["core"] = Napi::Boolean::New(env, rules.core);
 	out["spawn"] = Napi::Boolean::New(env, request.spawn);
 	out["pid"] = Napi::Number::New(env, request.pid);
 	out["pidfd"] = Napi::Number::New(env, request.pidfd);
@@ -183,6 +184,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 		{ "freezes", swarm_freeze_name },
 		{ "namespaces", namespace_of_index },
 		{ "calls", swarm_call_name },
+		{ "families", swarm_family_name },
 	};
 	Napi::Env env = info.Env();
 	Napi::Object out = Napi::Object::New(env);
@@ -208,6 +210,7 @@ Napi::Value limits(const Napi::CallbackInfo &info)
 	out["name"] = Napi::Number::New(env, SWARM_NAME_MAX);
 	out["syscalls"] = Napi::Number::New(env, SWARM_NR_SYSCALLS);
 	out["namespaces"] = Napi::Number::New(env, SWARM_NS_ALL);
+	out["sockets"] = Napi::Number::New(env, SWARM_SOCKETS_MAX);
 	return out;
 }
 
@@ -225,6 +228,22 @@ Napi::Value device_allowed(const Napi::CallbackInfo &info)
 	std::memcpy(&rules, bytes.Data(), sizeof(rules));
 	auto number = [&](size_t i) { return info[i].As<Napi::Number>().Uint32Value(); };
 	return Napi::Boolean::New(env, swarm_device_allowed(&rules, number(1), number(2), number(3), number(4)));
+}
+
+// socketAllowed(rules, family, type, protocol), with the rules of parse().
+Napi::Value socket_allowed(const Napi::CallbackInfo &info)
+{
+	Napi::Env env = info.Env();
+	Bytes bytes = info[0].As<Bytes>();
+	swarm_rules rules;
+
+	if (bytes.ByteLength() != sizeof(rules)) {
+		Napi::TypeError::New(env, "expected the rules that parse() returned").ThrowAsJavaScriptException();
+		return env.Undefined();
+	}
+	std::memcpy(&rules, bytes.Data(), sizeof(rules));
+	auto number = [&](size_t i) { return info[i].As<Napi::Number>().Uint32Value(); };
+	return Napi::Boolean::New(env, swarm_socket_allowed(&rules, number(1), number(2), number(3)));
 }
 
 // frames(pieces): how a stream of objects is cut, each piece a write of its own.
@@ -273,6 +292,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	exports["names"] = Napi::Function::New(env, names);
 	exports["limits"] = Napi::Function::New(env, limits);
 	exports["deviceAllowed"] = Napi::Function::New(env, device_allowed);
+	exports["socketAllowed"] = Napi::Function::New(env, socket_allowed);
 	exports["frames"] = Napi::Function::New(env, frames);
 	return exports;
 }

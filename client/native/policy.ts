@@ -19,6 +19,7 @@ const request = z.strictObject({
   propagation: z.number(),
   devpts: z.boolean(),
   oom_group: z.boolean(),
+  core: z.boolean(),
   spawn: z.boolean(),
   pid: z.number(),
   pidfd: z.number(),
@@ -61,6 +62,7 @@ const names = z.strictObject({
   freezes: list,
   namespaces: list,
   calls: list,
+  families: list,
 });
 const limits = z.strictObject({
   object: z.number(),
@@ -69,6 +71,7 @@ const limits = z.strictObject({
   name: z.number(),
   syscalls: z.number(),
   namespaces: z.number(),
+  sockets: z.number(),
 });
 const frame = z.strictObject({ end: z.number(), error: refusal.optional() });
 
@@ -96,6 +99,7 @@ interface Addon {
   names(): unknown;
   limits(): unknown;
   deviceAllowed(rules: Uint8Array, type: number, major: number, minor: number, access: number): unknown;
+  socketAllowed(rules: Uint8Array, family: number, type: number, protocol: number): unknown;
   frames(pieces: Uint8Array[]): unknown;
 }
 
@@ -172,6 +176,11 @@ export class PolicyCore {
   /** Do the rules that {@link PolicyCore.parse} returned allow all of an access? */
   deviceAllowed(rules: Uint8Array, type: number, major: number, minor: number, access: number): boolean {
     return z.boolean().parse(this.#addon.deviceAllowed(rules, type, major, minor, access));
+  }
+
+  /** Do the rules that {@link PolicyCore.parse} returned allow a socket, as socket(2) has its arguments? */
+  socketAllowed(rules: Uint8Array, family: number, type: number, protocol: number): boolean {
+    return z.boolean().parse(this.#addon.socketAllowed(rules, family, type, protocol));
   }
 
   /** Finds the objects of a stream that comes in pieces. */

@@ -26,6 +26,13 @@
 #error "SwarmGuard knows the system calls of x86_64 and arm64 only"
 #endif
 
+/* The function that dumps core. */
+#ifdef SWARM_HAVE_VFS_COREDUMP
+#define SWARM_CORE_DUMP		"vfs_coredump"
+#else
+#define SWARM_CORE_DUMP		"do_coredump"
+#endif
+
 /* Flags that newer kernels have. */
 #ifndef CLONE_EMPTY_MNTNS
 #define CLONE_EMPTY_MNTNS	0

@@ -13,15 +13,17 @@ use crate::error::PolicyError;
 use crate::frame::{Frame, Framer};
 use crate::names::{self, Name};
 use crate::namespace::clone_flags;
+use crate::socket::{protocol_name, protocol_of, Sockets};
 use crate::policy::{
     parse_attach, parse_id, parse_request_into, parse_target, parse_update_into, Attach, Request, Rules, Update,
 };
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
-const _: () = assert!(size_of::<Rules>() == 336);
-const _: () = assert!(size_of::<Request>() == 544);
-const _: () = assert!(size_of::<Update>() == 560);
+const _: () = assert!(size_of::<Sockets>() == 48);
+const _: () = assert!(size_of::<Rules>() == 392);
+const _: () = assert!(size_of::<Request>() == 600);
+const _: () = assert!(size_of::<Update>() == 616);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);
@@ -205,6 +207,21 @@ pub unsafe extern "C" fn swarm_device_allowed(
     i32::from(rules.device_allowed(kind, major, minor, access))
 }
 
+/// # Safety
+/// `rules` must be valid for reading.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_socket_allowed(rules: *const Rules, family: u32, kind: u32, protocol: u32) -> i32 {
+    // SAFETY: promised by the caller.
+    let rules = unsafe { &*rules };
+    i32::from(rules.sockets.allow(family, kind, protocol))
+}
+
+/// The protocol of such a socket, where 0 stands for a type's usual one.
+#[no_mangle]
+pub extern "C" fn swarm_socket_protocol(family: u32, kind: u32, protocol: u32) -> u32 {
+    protocol_of(family, kind, protocol)
+}
+
 /// The kernel's flags for bits of `namespace_flags`.
 #[no_mangle]
 pub extern "C" fn swarm_clone_flags(namespaces: u32) -> u64 {
@@ -256,6 +273,16 @@ name_functions! {
     swarm_freeze_name: FREEZES,
     /// Of [`names::UPDATE_KEYS`].
     swarm_update_key_name: UPDATE_KEYS,
+    /// Of [`names::FAMILIES`].
+    swarm_family_name: FAMILIES,
+    /// Of [`names::SOCKET_TYPES`].
+    swarm_socket_type_name: SOCKET_TYPES,
+}
+
+/// The name of a protocol of a family of sockets, or null where it has none here.
+#[no_mangle]
+pub extern "C" fn swarm_protocol_name(family: u32, protocol: u32) -> *const c_char {
+    protocol_name(family, protocol).map_or(ptr::null(), |name| name.as_ptr())
 }
 
 /// The name of one bit of `namespace_flags`, or null where it is none.

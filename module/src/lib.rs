@@ -24,6 +24,7 @@ mod json;
 mod names;
 mod namespace;
 mod policy;
+mod socket;
 
 pub use calls::{Call, CallRules, CALLS, CALLS_DEFAULT, CALL_WORDS};
 pub use device::*;
@@ -32,6 +33,7 @@ pub use frame::{Frame, Framer, Step};
 pub use names::*;
 pub use namespace::*;
 pub use policy::*;
+pub use socket::*;
 
 /// Only for building on its own, as a static library for the C tests: the
 /// module's build fails before a panic could get this far.

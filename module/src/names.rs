@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 18] = [
+pub const KEYS: [Name; 20] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -29,6 +29,8 @@ pub const KEYS: [Name; 18] = [
     c"pidfd",
     c"after_exec",
     c"oom_group",
+    c"sockets",
+    c"core",
 ];
 
 /// The keys of an object of `attach`.
@@ -38,8 +40,8 @@ pub const ATTACH_KEYS: [Name; 4] = [c"id", KEYS[9], KEYS[15], KEYS[16]];
 pub const TARGET_KEYS: [Name; 1] = [c"id"];
 
 /// The keys of an object of `update`, in the order of `enum swarm_update_key` of names.h.
-pub const UPDATE_KEYS: [Name; 10] = [
-    c"id", KEYS[0], KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[14], KEYS[17], c"frozen",
+pub const UPDATE_KEYS: [Name; 11] = [
+    c"id", KEYS[0], KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[14], KEYS[17], c"frozen", KEYS[18],
 ];
 
 /// What a rule on a system call answers.
@@ -49,19 +51,76 @@ pub const ACTIONS: [Name; 4] = [c"allow", c"deny", c"kill", c"audit"];
 pub const PROPAGATIONS: [Name; 2] = [c"private", c"slave"];
 
 /// The rules of `syscalls`.
-pub const SYSCALLS: [Name; 5] = [c"fork", c"thread", c"execve", c"unshare", c"setns"];
+pub const SYSCALLS: [Name; 6] = [c"fork", c"thread", c"execve", c"unshare", c"setns", c"autoload"];
 
 /// What a member tried: first what there are rules for.
-pub const KINDS: [Name; 9] = [
+pub const KINDS: [Name; 11] = [
     SYSCALLS[0],
     SYSCALLS[1],
     SYSCALLS[2],
     SYSCALLS[3],
     SYSCALLS[4],
+    SYSCALLS[5],
     c"device",
     c"control",
     c"adopt",
     c"syscall",
+    c"socket",
+];
+
+/// Families of sockets, by the kernel's `AF_*`; in lower case.
+pub const FAMILIES: [Name; 46] = [
+    c"unspec",
+    c"unix",
+    c"inet",
+    c"ax25",
+    c"ipx",
+    c"appletalk",
+    c"netrom",
+    c"bridge",
+    c"atmpvc",
+    c"x25",
+    c"inet6",
+    c"rose",
+    c"decnet",
+    c"netbeui",
+    c"security",
+    c"key",
+    c"netlink",
+    c"packet",
+    c"ash",
+    c"econet",
+    c"atmsvc",
+    c"rds",
+    c"sna",
+    c"irda",
+    c"pppox",
+    c"wanpipe",
+    c"llc",
+    c"ib",
+    c"mpls",
+    c"can",
+    c"tipc",
+    c"bluetooth",
+    c"iucv",
+    c"rxrpc",
+    c"isdn",
+    c"phonet",
+    c"ieee802154",
+    c"caif",
+    c"alg",
+    c"nfc",
+    c"vsock",
+    c"kcm",
+    c"qipcrtr",
+    c"smc",
+    c"xdp",
+    c"mctp",
+];
+
+/// Types of sockets, by the kernel's `SOCK_*`; in lower case.
+pub const SOCKET_TYPES: [Name; 11] = [
+    c"", c"stream", c"dgram", c"raw", c"rdm", c"seqpacket", c"dccp", c"", c"", c"", c"packet",
 ];
 
 /// What was done about it: the actions that are no permission, or a report alone.

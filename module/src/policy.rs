@@ -6,6 +6,7 @@ use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
 use crate::names;
+use crate::socket::{SocketEntry, Sockets};
 use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_USER};
 
 /// The longest object, in bytes.
@@ -71,7 +72,10 @@ const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
 
 /// What the rules of `syscalls` answer unless told otherwise.
 const ANSWERS: [Action; RULES] =
-    [Action::Allow, Action::Allow, Action::Allow, Action::Deny, Action::Deny];
+    [Action::Allow, Action::Allow, Action::Allow, Action::Deny, Action::Deny, Action::Deny];
+/// The number of the rule on having the kernel load a module.
+const AUTOLOAD: usize = 5;
+const AUTOLOAD_BIT: u8 = 1 << AUTOLOAD;
 
 /// null zero full random urandom tty ptmx pts
 const DEVICES: [(u32, u32); 8] =
@@ -101,11 +105,13 @@ pub struct Rules {
     pub pids_limit: u32,
     /// `NS_*`.
     pub namespaces: u32,
-    /// An [`Action`] for fork, thread, execve, unshare and setns.
+    /// An [`Action`] for each of [`names::SYSCALLS`].
     pub syscalls: [u8; RULES],
     nr_devices: u8,
     privileged: u8,
     persist: u8,
+    core: u8,
+    pad: [u8; 2],
     devices: [DeviceRule; DEVICES_MAX],
     /// A [`Propagation`].
     pub propagation: u8,
@@ -113,6 +119,9 @@ pub struct Rules {
     /// An [`Action`] for a file outside `exec_paths`; never [`Action::Allow`].
     pub unlisted: u8,
     oom_group: u8,
+    pad2: [u8; 4],
+    /// What it may make of sockets.
+    pub sockets: Sockets,
     /// What `devices` speaks of.
     named: Named,
     /// An [`Action`] for each of [`crate::CALLS`].
@@ -130,11 +139,15 @@ impl Default for Rules {
             nr_devices: 0,
             privileged: 0,
             persist: 0,
+            core: 0,
+            pad: [0; 2],
             devices: [DeviceRule::new(0, 0, 0, 0); DEVICES_MAX],
             propagation: 0,
             devpts: 0,
             unlisted: 0,
             oom_group: 0,
+            pad2: [0; 4],
+            sockets: Sockets::NONE,
             named: Named::NONE,
             calls: CallRules::NONE,
         };
@@ -169,6 +182,11 @@ impl Rules {
         self.oom_group != 0
     }
 
+    /// May its processes dump core?
+    pub fn core(&self) -> bool {
+        self.core != 0
+    }
+
     /// Sets what holds unless a request says otherwise, field by field, since a copy of it all costs more.
     fn reset(&mut self) {
         self.memory_limit = 0;
@@ -181,6 +199,8 @@ impl Rules {
         self.nr_devices = DEVICES.len() as u8;
         self.privileged = 0;
         self.persist = 0;
+        self.core = 0;
+        self.pad = [0; 2];
         let (given, rest) = self.devices.split_at_mut(DEVICES.len());
         for (slot, (major, minor)) in given.iter_mut().zip(DEVICES) {
             *slot = DeviceRule::new(DEV_CHAR, major, minor, ACC_READ | ACC_WRITE | ACC_MKNOD);
@@ -192,6 +212,8 @@ impl Rules {
         self.devpts = 1;
         self.unlisted = Action::Deny as u8;
         self.oom_group = 1;
+        self.pad2 = [0; 4];
+        self.sockets = Sockets::USUAL;
         self.named = DEVICES_NAMED;
         self.calls = CallRules(CALLS_DEFAULT);
     }
@@ -460,7 +482,7 @@ fn rule_named(key: &RawString<'_>) -> Result<Rule> {
     if calls::never_returns(is) {
         return Err(at(key, "exit, exit_group and sigreturn never return, so that no rule can refuse them"));
     }
-    Err(at(key, "unknown rule; name a system call as 64-bit Linux does (man 2 syscalls), or fork, thread, execve, unshare, setns"))
+    Err(at(key, "unknown rule; name a system call as 64-bit Linux does (man 2 syscalls), or fork, thread, execve, unshare, setns, autoload"))
 }
 
 /// Sets the rules that are named; a bit for each of [`names::SYSCALLS`] among them.
@@ -497,6 +519,32 @@ fn syscalls(reader: &mut Reader<'_>, request: &mut Request) -> Result<u8> {
         Ok(())
     })?;
     Ok(seen)
+}
+
+fn sockets(reader: &mut Reader<'_>) -> Result<Sockets> {
+    const ARRAY: &str = "expected an array such as ['unix','inet','netlink/route'], or 'all'";
+    const ENTRY: &str = "expected a family such as 'inet', by name or number, or one with a protocol such as 'netlink/route'";
+    reader.skip_space();
+    let mut ahead = *reader;
+    if let Ok(string) = ahead.string(ARRAY) {
+        if !string.is_plain(b"all") {
+            return Err(at(&string, ARRAY));
+        }
+        *reader = ahead;
+        return Ok(Sockets::ALL);
+    }
+    reader.expect(b'[', ARRAY)?;
+    let mut sockets = Sockets::NONE;
+    each(reader, b']', "expected , or ] behind a family", |reader| {
+        let string = reader.string(ENTRY)?;
+        let entry = SocketEntry::parse(string.raw).ok_or_else(|| at(&string, ENTRY))?;
+        if sockets.push(entry) {
+            Ok(())
+        } else {
+            Err(at(&string, "at most 8 protocols are allowed; a family without one stands for all of its protocols"))
+        }
+    })?;
+    Ok(sockets)
 }
 
 fn cpu_quota(reader: &mut Reader<'_>, cpus: u32) -> Result<u32> {
@@ -650,6 +698,7 @@ pub fn parse_request(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Reques
 pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &mut Request) -> Result<()> {
     request.reset();
     let mut offsets = [None; KEYS.len()];
+    let mut named = 0;
     object(bytes, &KEYS, &mut offsets, |reader, index| {
         let rules = &mut request.rules;
         match index {
@@ -661,7 +710,7 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
                 rules.namespaces = u32::try_from(flags).unwrap_or(NS_ALL);
             }
             4 => devices(reader, rules)?,
-            5 => drop(syscalls(reader, request)?),
+            5 => named = syscalls(reader, request)?,
             6 => exec_paths(reader, request, paths)?,
             7 => request.name = name(reader)?,
             8 => request.spawn = boolean(reader)?,
@@ -673,11 +722,31 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             14 => rules.unlisted = unlisted(reader)? as u8,
             15 => request.pidfd = descriptor(reader)?,
             16 => request.after_exec = boolean(reader)?,
-            _ => rules.oom_group = boolean(reader)?,
+            17 => rules.oom_group = boolean(reader)?,
+            18 => rules.sockets = sockets(reader)?,
+            _ => rules.core = boolean(reader)?,
         }
         Ok(())
     })?;
+    loosen(&mut request.rules, &offsets, named);
     check(request, &offsets)
+}
+
+/// What a privileged agent may do unless told otherwise; `named` has a bit for each rule of `syscalls` that is given.
+fn loosen(rules: &mut Rules, offsets: &[Offset; KEYS.len()], named: u8) {
+    let given = |index: usize| offsets.get(index).copied().flatten().is_some();
+    if !rules.privileged() {
+        return;
+    }
+    if let (Some(slot), true) = (rules.syscalls.get_mut(AUTOLOAD), named & AUTOLOAD_BIT == 0) {
+        *slot = Action::Allow as u8;
+    }
+    if !given(18) {
+        rules.sockets = Sockets::ALL;
+    }
+    if !given(19) {
+        rules.core = 1;
+    }
 }
 
 /// What no single value shows.
@@ -785,6 +854,9 @@ impl Update {
         if self.has(8) {
             rules.oom_group = new.oom_group;
         }
+        if self.has(10) {
+            rules.sockets = new.sockets;
+        }
     }
 }
 
@@ -800,7 +872,7 @@ impl Update {
 /// let update = parse_update(br#"{"id":7,"pids_limit":100,"syscalls":{"execve":"kill"}}"#, 2, &mut paths).unwrap();
 /// update.apply(&mut rules);
 /// assert_eq!(rules.pids_limit, 100);
-/// assert_eq!(rules.syscalls, [1, 0, 2, 1, 1]);
+/// assert_eq!(rules.syscalls, [1, 0, 2, 1, 1, 1]);
 /// ```
 pub fn parse_update(bytes: &[u8], cpus: u32, paths: &mut [u8]) -> Result<Update> {
     let mut update = Update::default();
@@ -832,7 +904,8 @@ pub fn parse_update_into(bytes: &[u8], cpus: u32, paths: &mut [u8], update: &mut
             6 => exec_paths(reader, request, paths)?,
             7 => request.rules.unlisted = unlisted(reader)? as u8,
             8 => request.rules.oom_group = boolean(reader)?,
-            _ => update.frozen = boolean(reader)?,
+            9 => update.frozen = boolean(reader)?,
+            _ => request.rules.sockets = sockets(reader)?,
         }
         Ok(())
     })?;

@@ -28,38 +28,45 @@ _Static_assert(offsetof(struct swarm_device_rule, minor) == 4, "minor");
 _Static_assert(offsetof(struct swarm_device_rule, type) == 8, "type");
 _Static_assert(offsetof(struct swarm_device_rule, access) == 9, "access");
 
-_Static_assert(sizeof(struct swarm_rules) == 336, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_rules) == 392, "the layout that src/policy.rs has");
 _Static_assert(_Alignof(struct swarm_rules) == 8, "alignment");
 _Static_assert(offsetof(struct swarm_rules, memory_limit) == 0, "memory_limit");
 _Static_assert(offsetof(struct swarm_rules, cpu_quota) == 8, "cpu_quota");
 _Static_assert(offsetof(struct swarm_rules, pids_limit) == 12, "pids_limit");
 _Static_assert(offsetof(struct swarm_rules, namespaces) == 16, "namespaces");
 _Static_assert(offsetof(struct swarm_rules, syscalls) == 20, "syscalls");
-_Static_assert(offsetof(struct swarm_rules, nr_devices) == 25, "nr_devices");
-_Static_assert(offsetof(struct swarm_rules, privileged) == 26, "privileged");
-_Static_assert(offsetof(struct swarm_rules, persist) == 27, "persist");
-_Static_assert(offsetof(struct swarm_rules, devices) == 28, "devices");
-_Static_assert(offsetof(struct swarm_rules, propagation) == 220, "propagation");
-_Static_assert(offsetof(struct swarm_rules, devpts) == 221, "devpts");
-_Static_assert(offsetof(struct swarm_rules, unlisted) == 222, "unlisted");
-_Static_assert(offsetof(struct swarm_rules, oom_group) == 223, "oom_group");
-_Static_assert(offsetof(struct swarm_rules, named) == 224, "named");
-_Static_assert(offsetof(struct swarm_rules, calls) == 240, "calls");
+_Static_assert(offsetof(struct swarm_rules, nr_devices) == 26, "nr_devices");
+_Static_assert(offsetof(struct swarm_rules, privileged) == 27, "privileged");
+_Static_assert(offsetof(struct swarm_rules, persist) == 28, "persist");
+_Static_assert(offsetof(struct swarm_rules, core) == 29, "core");
+_Static_assert(offsetof(struct swarm_rules, devices) == 32, "devices");
+_Static_assert(offsetof(struct swarm_rules, propagation) == 224, "propagation");
+_Static_assert(offsetof(struct swarm_rules, devpts) == 225, "devpts");
+_Static_assert(offsetof(struct swarm_rules, unlisted) == 226, "unlisted");
+_Static_assert(offsetof(struct swarm_rules, oom_group) == 227, "oom_group");
+_Static_assert(offsetof(struct swarm_rules, sockets) == 232, "sockets");
+_Static_assert(offsetof(struct swarm_rules, named) == 280, "named");
+_Static_assert(offsetof(struct swarm_rules, calls) == 296, "calls");
+
+_Static_assert(sizeof(struct swarm_sockets) == 48, "the layout that src/socket.rs has");
+_Static_assert(offsetof(struct swarm_sockets, rules) == 8, "rules");
+_Static_assert(offsetof(struct swarm_sockets, nr_rules) == 40, "nr_rules");
+_Static_assert(offsetof(struct swarm_sockets, all) == 41, "all");
 
 _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_exec_path, offset) == 0, "offset");
 _Static_assert(offsetof(struct swarm_exec_path, length) == 4, "length");
 
-_Static_assert(sizeof(struct swarm_request) == 544, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_request) == 600, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_request, rules) == 0, "rules");
-_Static_assert(offsetof(struct swarm_request, pid) == 336, "pid");
-_Static_assert(offsetof(struct swarm_request, pidfd) == 340, "pidfd");
-_Static_assert(offsetof(struct swarm_request, spawn) == 344, "spawn");
-_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 345, "nr_exec_paths");
-_Static_assert(offsetof(struct swarm_request, after_exec) == 346, "after_exec");
-_Static_assert(offsetof(struct swarm_request, exec_paths) == 352, "exec_paths");
-_Static_assert(offsetof(struct swarm_request, name) == 416, "name");
-_Static_assert(offsetof(struct swarm_request, named_calls) == 448, "named_calls");
+_Static_assert(offsetof(struct swarm_request, pid) == 392, "pid");
+_Static_assert(offsetof(struct swarm_request, pidfd) == 396, "pidfd");
+_Static_assert(offsetof(struct swarm_request, spawn) == 400, "spawn");
+_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 401, "nr_exec_paths");
+_Static_assert(offsetof(struct swarm_request, after_exec) == 402, "after_exec");
+_Static_assert(offsetof(struct swarm_request, exec_paths) == 408, "exec_paths");
+_Static_assert(offsetof(struct swarm_request, name) == 472, "name");
+_Static_assert(offsetof(struct swarm_request, named_calls) == 504, "named_calls");
 
 _Static_assert(sizeof(struct swarm_policy_error) == 164, "the layout that src/error.rs has");
 _Static_assert(offsetof(struct swarm_policy_error, error) == 0, "error");
@@ -73,7 +80,7 @@ _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
 _Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
 _Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
 
-_Static_assert(sizeof(struct swarm_update) == 560, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_update) == 616, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_update, keys) == 8, "keys");
 _Static_assert(offsetof(struct swarm_update, syscalls) == 10, "syscalls");
 _Static_assert(offsetof(struct swarm_update, frozen) == 11, "frozen");
@@ -86,7 +93,7 @@ _Static_assert(offsetof(struct swarm_framer, state) == 6, "state");
 
 _Static_assert(SWARM_OBJECT_MAX == 4096 && SWARM_DEVICES_MAX == 16, "limits");
 _Static_assert(SWARM_EXEC_PATHS_MAX == 8 && SWARM_NAME_MAX == 31, "limits");
-_Static_assert(SWARM_NR_SYSCALLS == 5, "the rules of syscalls");
+_Static_assert(SWARM_NR_SYSCALLS == 6, "the rules of syscalls");
 
 /* What the objects are checked against: cpu_quota goes up to 400. */
 #define CPUS			4
@@ -361,6 +368,7 @@ static struct swarm_request default_request(void)
 	request.rules.namespaces = SWARM_NS_DEFAULT;
 	request.rules.syscalls[SWARM_SYS_UNSHARE] = SWARM_DENY;
 	request.rules.syscalls[SWARM_SYS_SETNS] = SWARM_DENY;
+	request.rules.syscalls[SWARM_SYS_AUTOLOAD] = SWARM_DENY;
 	request.rules.nr_devices = ARRAY_SIZE(devices);
 	memcpy(request.rules.devices, devices, sizeof(devices));
 	deny_calls(&request.rules);
@@ -408,7 +416,8 @@ static const struct {
 	{ "{'namespace_flags':32}", MEMBER(rules.namespaces), SWARM_NS_USER },
 	{ "{'namespace_flags':127}", MEMBER(rules.namespaces), SWARM_NS_DEFAULT },
 	{ "{'namespace_flags':255}", MEMBER(rules.namespaces), SWARM_NS_ALL },
-	{ "{'privileged':true}", MEMBER(rules.privileged), 1 },
+	{ "{'privileged':true,'core':false,'syscalls':{'autoload':'deny'},"
+	  "'sockets':['unix','inet','inet6','netlink/route']}", MEMBER(rules.privileged), 1 },
 	{ "{'privileged':false}", MEMBER(rules.privileged), 0 },
 	{ "{'unlisted':'deny'}", MEMBER(rules.unlisted), SWARM_DENY },
 	{ "{'unlisted':'kill'}", MEMBER(rules.unlisted), SWARM_KILL },
@@ -422,6 +431,8 @@ static const struct {
 	{ "{}", MEMBER(rules.oom_group), 1 },
 	{ "{'oom_group':true}", MEMBER(rules.oom_group), 1 },
 	{ "{'oom_group':false}", MEMBER(rules.oom_group), 0 },
+	{ "{}", MEMBER(rules.core), 0 },
+	{ "{'core':true}", MEMBER(rules.core), 1 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
 	{ "{'spawn':false}", MEMBER(spawn), 0 },
 	{ "{'pid':1}", MEMBER(pid), 1 },
@@ -538,7 +549,7 @@ static void test_cpus(void)
 static void test_booleans(void)
 {
 	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts",
-					    "oom_group" };
+					    "oom_group", "core" };
 	static const char * const values[] = {
 		"1", "0", "'true'", "null", "True", "tru}", "{}", "[]", "}", "fals",
 	};
@@ -758,10 +769,11 @@ static void test_array_lengths(void)
 
 static void test_syscalls(void)
 {
-	static const char * const rules[] = { "fork", "thread", "execve", "unshare", "setns" };
+	static const char * const rules[] = { "fork", "thread", "execve", "unshare", "setns",
+					      "autoload" };
 	static const char * const actions[] = { "allow", "deny", "kill", "audit" };
 	static const u8 all[] = {
-		SWARM_AUDIT, SWARM_KILL, SWARM_DENY, SWARM_ALLOW, SWARM_AUDIT,
+		SWARM_AUDIT, SWARM_KILL, SWARM_DENY, SWARM_ALLOW, SWARM_AUDIT, SWARM_KILL,
 	};
 	struct swarm_request expected, request;
 	struct text text;
@@ -781,11 +793,108 @@ static void test_syscalls(void)
 	}
 
 	text = text_of("{'syscalls':{'setns':'audit','unshare':'allow','execve':'deny',"
-		       "'thread':'kill' , 'f\\u006frk' : 'audit'}}");
+		       "'thread':'kill' , 'f\\u006frk' : 'audit','autoload':'kill'}}");
 	expected = default_request();
 	memcpy(expected.rules.syscalls, all, sizeof(all));
 	if (expect_accepted(&text, &request))
-		expect(same_request(&request, &expected), "all five rules");
+		expect(same_request(&request, &expected), "all rules");
+}
+
+/* The default, and what single values and lists mean. */
+static void test_sockets(void)
+{
+	static const struct {
+		const char *object;
+		u32 family;
+		u32 type;
+		u32 protocol;
+		bool allowed;
+	} cases[] = {
+		{ "{}", 1, 1, 0, true },		/* unix */
+		{ "{}", 2, 1, 0, true },		/* TCP */
+		{ "{}", 10, 2, 0, true },		/* UDP */
+		{ "{}", 2, 1, 262, true },		/* MPTCP */
+		{ "{}", 10, 2, 58, true },		/* ICMPv6 */
+		{ "{}", 16, 3, 0, true },		/* netlink/route */
+		{ "{}", 16, 3, 16, false },		/* netlink/generic */
+		{ "{}", 2, 3, 1, false },		/* raw */
+		{ "{}", 2, 5, 0, false },		/* SCTP */
+		{ "{}", 2, 1, 256, false },		/* SMC */
+		{ "{}", 38, 5, 0, false },		/* alg */
+		{ "{}", 66, 1, 0, false },
+		{ "{'sockets':'all'}", 66, 1, 0, true },
+		{ "{'sockets':[]}", 1, 1, 0, false },
+		{ "{'sockets':['netlink']}", 16, 3, 9, true },
+		{ "{'sockets':['netlink/16']}", 16, 2, 16, true },
+		{ "{'sockets':['inet/sctp']}", 2, 5, 0, true },
+		{ "{'sockets':['inet/sctp']}", 2, 1, 0, false },
+	};
+	static const struct refusal refusals[] = {
+		{ "{'sockets':`true}", "sockets" },
+		{ "{'sockets':`'unix'}", "sockets" },
+		{ "{'sockets':[`'']}", "sockets" },
+		{ "{'sockets':['unix',`'AF_INET']}", "sockets" },
+		{ "{'sockets':[`'64']}", "sockets" },
+		{ "{'sockets':[`'inet/0']}", "sockets" },
+		{ "{'sockets':['unix'`;'inet']}", "sockets" },
+		{ "{'sockets':[`7]}", "sockets" },
+		{ "{'sockets':['16/1','16/2','16/3','16/4','16/5','16/6','16/7','16/8',`'16/9']}",
+		  "sockets" },
+	};
+	struct swarm_request request;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct text text = text_of(cases[i].object);
+
+		if (expect_accepted(&text, &request))
+			expect(swarm_socket_allowed(&request.rules, cases[i].family, cases[i].type,
+						    cases[i].protocol) == cases[i].allowed,
+			       "%s: %u %u %u", cases[i].object, cases[i].family, cases[i].type,
+			       cases[i].protocol);
+	}
+	expect_all_refused(refusals, ARRAY_SIZE(refusals));
+	expect(!strcmp(swarm_family_name(45), "mctp") && !swarm_family_name(46), "families");
+	expect(!strcmp(swarm_protocol_name(10, swarm_socket_protocol(10, 5, 0)), "sctp") &&
+	       !swarm_protocol_name(1, 0) && !swarm_protocol_name(16, 1), "protocols");
+	expect(!strcmp(swarm_socket_type_name(3), "raw") &&
+	       !strcmp(swarm_socket_type_name(10), "packet") && !swarm_socket_type_name(11),
+	       "types");
+}
+
+/* What a privileged agent keeps, unless its policy says otherwise. */
+static void test_kept(void)
+{
+	static const struct {
+		const char *object;
+		u8 core;
+		u8 all;
+		u8 autoload;
+	} cases[] = {
+		{ "{'namespace_flags':127}", 0, 0, SWARM_DENY },
+		{ "{'privileged':false}", 0, 0, SWARM_DENY },
+		{ "{'privileged':true}", 1, 1, SWARM_ALLOW },
+		{ "{'core':false,'privileged':true}", 0, 1, SWARM_ALLOW },
+		{ "{'privileged':true,'core':true}", 1, 1, SWARM_ALLOW },
+		{ "{'sockets':[],'privileged':true}", 1, 0, SWARM_ALLOW },
+		{ "{'syscalls':{'autoload':'kill'},'privileged':true}", 1, 1, SWARM_KILL },
+		{ "{'privileged':true,'syscalls':{'fork':'deny'}}", 1, 1, SWARM_ALLOW },
+		{ "{'privileged':true,'syscalls':{'autoload':'deny'}}", 1, 1, SWARM_DENY },
+	};
+	struct swarm_request request;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct swarm_rules *rules = &request.rules;
+		struct text text = text_of(cases[i].object);
+
+		if (expect_accepted(&text, &request))
+			expect(rules->core == cases[i].core &&
+			       rules->sockets.all == cases[i].all &&
+			       rules->syscalls[SWARM_SYS_AUTOLOAD] == cases[i].autoload &&
+			       rules->syscalls[SWARM_SYS_SETNS] == SWARM_DENY, "%s",
+			       cases[i].object);
+	}
 }
 
 /* Single calls: each by its name, loosened and tightened, and what is privileged. */
@@ -1034,6 +1143,8 @@ static const struct {
 	{ "devpts", "dev\\u0070ts", "true" },
 	{ "unlisted", "\\u0075nlisted", "'deny'" },
 	{ "oom_group", "oom\\u005fgroup", "false" },
+	{ "sockets", "socket\\u0073", "'all'" },
+	{ "core", "c\\u006fre", "true" },
 };
 
 static void test_repeated_keys(void)
@@ -1781,6 +1892,7 @@ static void test_update(void)
 		{ "{'id':7,'memory_limit':0,'cpu_quota':1,'devices':[],'exec_paths':['/'],'unlisted':'kill','oom_group':false}",
 		  KEY(ID) | KEY(MEMORY_LIMIT) | KEY(CPU_QUOTA) | KEY(DEVICES) | KEY(EXEC_PATHS) |
 		  KEY(UNLISTED) | KEY(OOM_GROUP), 0, 0 },
+		{ "{'id':7,'sockets':['unix']}", KEY(ID) | KEY(SOCKETS), 0, 0 },
 	};
 	static const struct refusal refusals[] = {
 		{ "`{}", "id" },
@@ -1999,7 +2111,8 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->namespaces <= SWARM_NS_ALL, "namespace_flags %u", rules->namespaces);
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
 	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
-	       rules->devpts <= 1 && rules->oom_group <= 1, "booleans");
+	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->core <= 1 &&
+	       rules->sockets.all <= 1, "booleans");
 	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
 	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
 	       "a devpts without mounts or ids of its own");
@@ -2108,10 +2221,12 @@ static void test_names_by_number(void)
 			[SWARM_KIND_EXECVE] = "execve",
 			[SWARM_KIND_UNSHARE] = "unshare",
 			[SWARM_KIND_SETNS] = "setns",
+			[SWARM_KIND_AUTOLOAD] = "autoload",
 			[SWARM_KIND_DEVICE] = "device",
 			[SWARM_KIND_CONTROL] = "control",
 			[SWARM_KIND_ADOPT] = "adopt",
 			[SWARM_KIND_SYSCALL] = "syscall",
+			[SWARM_KIND_SOCKET] = "socket",
 		} },
 		{ swarm_outcome_name, SWARM_NR_OUTCOMES, {
 			[SWARM_DONE_DENY] = "deny",
@@ -2166,6 +2281,7 @@ static void test_names_by_number(void)
 			[SWARM_UPDATE_UNLISTED] = "unlisted",
 			[SWARM_UPDATE_OOM_GROUP] = "oom_group",
 			[SWARM_UPDATE_FROZEN] = "frozen",
+			[SWARM_UPDATE_SOCKETS] = "sockets",
 		} },
 	};
 	static const struct {
@@ -2219,6 +2335,8 @@ static const struct test tests[] = {
 	{ "devices and exec_paths: how many", test_array_lengths },
 	{ "syscalls", test_syscalls },
 	{ "syscalls: single calls", test_calls },
+	{ "sockets", test_sockets },
+	{ "what a privileged agent keeps", test_kept },
 	{ "syscalls: malformed", test_syscalls_refused },
 	{ "name", test_names },
 	{ "exec_paths", test_exec_paths },

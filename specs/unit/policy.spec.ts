@@ -61,7 +61,7 @@ const request: fc.Arbitrary<AgentRequest> = fc
       namespace_flags: fc.integer({ min: 0, max: 255 }),
       devices: fc.array(device, { maxLength: 16 }),
       syscalls: fc.record(
-        { fork: action, thread: action, execve: action, unshare: action, setns: action },
+        { fork: action, thread: action, execve: action, unshare: action, setns: action, autoload: action },
         { requiredKeys: [] },
       ),
       exec_paths: fc.array(path, { maxLength: 8 }),
@@ -75,6 +75,13 @@ const request: fc.Arbitrary<AgentRequest> = fc
       propagation: fc.constantFrom('private', 'slave'),
       devpts: fc.boolean(),
       oom_group: fc.boolean(),
+      sockets: fc.oneof(
+        fc.constant('all' as const),
+        fc.array(fc.constantFrom('unix', 'inet', '63', 'alg', 'netlink/route', 'inet6/132', '16/65535'), {
+          maxLength: 8,
+        }),
+      ),
+      core: fc.boolean(),
     },
     { requiredKeys: [] },
   )
@@ -113,13 +120,18 @@ function meaning(object: AgentRequest) {
     propagation: object.propagation ?? 'private',
     devpts: object.devpts ?? ((object.namespace_flags ?? 127) & 36) === 36,
     oom_group: object.oom_group ?? true,
+    core: object.core ?? object.privileged ?? false,
     spawn: object.spawn ?? false,
     pid: object.pid ?? 0,
     pidfd: object.pidfd ?? -1,
     after_exec: object.after_exec ?? false,
     name: object.name ?? '',
     syscalls: SYSCALLS.map(
-      (rule) => object.syscalls?.[rule] ?? (rule === 'unshare' || rule === 'setns' ? 'deny' : 'allow'),
+      (rule) =>
+        object.syscalls?.[rule] ??
+        (rule === 'unshare' || rule === 'setns' || (rule === 'autoload' && !object.privileged)
+          ? 'deny'
+          : 'allow'),
     ),
     exec_paths: (object.exec_paths ?? []).map((each) => Buffer.from(each).toString('hex')),
   };
@@ -138,6 +150,7 @@ function understood(parsed: Parsed): ReturnType<typeof meaning> {
     propagation: PROPAGATIONS[parsed.propagation] ?? 'private',
     devpts: parsed.devpts,
     oom_group: parsed.oom_group,
+    core: parsed.core,
     spawn: parsed.spawn,
     pid: parsed.pid,
     pidfd: parsed.pidfd,
@@ -180,6 +193,8 @@ test('CORE-01: every valid object is understood as it is meant, and printed and 
           ...(object.propagation ? { propagation: PROPAGATIONS[parsed.propagation] } : {}),
           devpts: parsed.devpts,
           oom_group: parsed.oom_group,
+          ...(object.sockets ? { sockets: object.sockets } : {}),
+          core: parsed.core,
           spawn: parsed.spawn,
           memory_limit: Number(parsed.memory_limit),
           syscalls: Object.fromEntries(SYSCALLS.map((rule, i) => [rule, ACTIONS[syscalls[i] ?? 0]])),

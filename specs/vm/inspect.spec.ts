@@ -13,12 +13,21 @@ const DEFAULTS = {
   devices: ['c 1:3 rwm', 'c 1:5 rwm', 'c 1:7 rwm', 'c 1:8 rwm', 'c 1:9 rwm', 'c 5:0 rwm', 'c 5:2 rwm'].concat(
     'c 136:* rwm',
   ),
-  syscalls: { fork: 'allow', thread: 'allow', execve: 'allow', unshare: 'deny', setns: 'deny' },
+  syscalls: {
+    fork: 'allow',
+    thread: 'allow',
+    execve: 'allow',
+    unshare: 'deny',
+    setns: 'deny',
+    autoload: 'deny',
+  },
   persist: false,
   privileged: false,
   propagation: 'private',
   devpts: true,
   oom_group: true,
+  sockets: ['unix', 'inet', 'inet6', 'netlink/route'],
+  core: false,
 };
 
 test('INSPECT-01: a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
@@ -50,19 +59,29 @@ test('INSPECT-02: what is printed makes an equal agent: every key comes back as 
     pids_limit: 7,
     namespace_flags: 255,
     devices: ['a *:* r', 'b 8:* rw', 'c 10:200 m', 'c *:1048575 rwm'],
-    syscalls: { fork: 'deny', thread: 'kill', execve: 'audit', unshare: 'allow', setns: 'kill' },
+    syscalls: {
+      fork: 'deny',
+      thread: 'kill',
+      execve: 'audit',
+      unshare: 'allow',
+      setns: 'kill',
+      autoload: 'audit',
+    },
     exec_paths: ['/usr/bin/true', '/usr/local/bin/'],
     persist: true,
     privileged: true,
     propagation: 'slave',
     devpts: false,
     oom_group: false,
+    sockets: ['unix', '63', 'netlink/generic', 'inet/sctp', 'alg/7'],
+    core: true,
   } as const;
-  const { devices, exec_paths } = policy;
+  const { devices, exec_paths, sockets } = policy;
   const id = await loaded.swarm.create({
     ...policy,
     devices: [...devices],
     exec_paths: [...exec_paths],
+    sockets: [...sockets],
     name: 'x.y-z_1',
   });
   const first = await loaded.swarm.inspect(id);

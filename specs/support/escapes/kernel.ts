@@ -34,7 +34,10 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape vsock 1 7777 $MARK',
     escaped: HEARD,
     after: 'kill $pid 2>/dev/null',
-    ours: [{ outcome: 'gap', section: 'Sockets' }],
+    ours: [
+      { outcome: 'denied', by: 'sockets', counted: { socket: 1 } },
+      { outcome: 'gap', section: 'Sockets', policy: { sockets: 'all' } },
+    ],
   },
   {
     id: 'autoload-socket',
@@ -43,7 +46,15 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape socket 30',
     escaped: RAN,
     after: 'echo /sbin/modprobe >/proc/sys/kernel/modprobe',
-    ours: [{ outcome: 'gap', section: 'Helpers of the kernel' }],
+    ours: [
+      { outcome: 'denied', by: 'sockets', counted: { socket: 1 } },
+      { outcome: 'denied', by: 'autoload rule', counted: { autoload: 1 }, policy: { sockets: 'all' } },
+      {
+        outcome: 'gap',
+        section: 'Helpers of the kernel',
+        policy: { sockets: 'all', syscalls: { autoload: 'allow' } },
+      },
+    ],
   },
   {
     id: 'autoload-mount',
@@ -52,7 +63,10 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape mount none m nosuchfs',
     escaped: RAN,
     after: 'echo /sbin/modprobe >/proc/sys/kernel/modprobe',
-    ours: [{ outcome: 'gap', section: 'Helpers of the kernel', byDefault: 'mount' }],
+    ours: [
+      { outcome: 'denied', by: 'autoload rule', counted: { autoload: 1 } },
+      { outcome: 'gap', section: 'Helpers of the kernel', policy: { syscalls: { autoload: 'allow' } } },
+    ],
   },
   {
     id: 'core-helper',
@@ -61,7 +75,10 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape crash',
     escaped: RAN,
     after: 'echo "$core" >/proc/sys/kernel/core_pattern; sysctl -qw kernel.core_pipe_limit=0',
-    ours: [{ outcome: 'gap', section: 'Helpers of the kernel' }],
+    ours: [
+      { outcome: 'denied', by: 'core' },
+      { outcome: 'gap', section: 'Helpers of the kernel', policy: { core: true } },
+    ],
   },
   {
     id: 'request-key',

@@ -49,6 +49,8 @@ function describe({ namespace_flags = 127, privileged, ...rest }: AgentRequest):
   return [
     ...(privileged ? ['privileged'] : []),
     ...(shared.length > 0 ? [`sharing the ${shared.join(', ')} namespace`] : []),
+    ...(rest.sockets ? [`sockets ${[rest.sockets].flat().join(' ')}`] : []),
+    ...(rest.core === undefined ? [] : [`core ${rest.core}`]),
     ...rules,
   ].join(', ');
 }

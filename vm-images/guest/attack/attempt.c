@@ -16,6 +16,9 @@
  *   read PATH, write PATH [TEXT], rdwr PATH, opath PATH (O_PATH, then /proc/self/fd)
  *   mknod PATH c|b MAJOR MINOR
  *   kill PID            ptrace PID
+ *   socket FAMILY TYPE PROTOCOL   socketpair FAMILY TYPE PROTOCOL   by numbers
+ *   mount-type TYPE DIR
+ *   crash               in a child: ok if it dumped core
  *   sethostname NAME    mount-proc DIR   mount-cgroup DIR
  */
 #define _GNU_SOURCE
@@ -31,6 +34,8 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -69,6 +74,32 @@ static int reap(pid_t pid)
 		return -1;
 	}
 	return 0;
+}
+
+/* 0 if a child that a signal ends is said to have dumped core. */
+static int try_crash(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &unlimited);
+		abort();
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	errno = ENODATA;
+	return WIFSIGNALED(status) && WCOREDUMP(status) ? 0 : -1;
+}
+
+static int try_socket(char **argv)
+{
+	int family = atoi(argv[1]), type = atoi(argv[2]), protocol = atoi(argv[3]), pair[2];
+
+	if (!strcmp(argv[0], "socketpair"))
+		return socketpair(family, type, protocol, pair);
+	return socket(family, type, protocol) < 0 ? -1 : 0;
 }
 
 static int try_posix_spawn(void)
@@ -227,8 +258,14 @@ static int attempt(int argc, char **argv)
 			       NULL, 0);
 	if (!strcmp(what, "pty-peer"))
 		return try_pty_peer();
+	if (!strcmp(what, "crash"))
+		return try_crash();
 	if (!arg)
 		return -2;
+	if ((!strcmp(what, "socket") || !strcmp(what, "socketpair")) && argc > 3)
+		return try_socket(argv);
+	if (!strcmp(what, "mount-type") && argc > 2)
+		return mount("none", argv[2], arg, 0, NULL);
 	if (!strcmp(what, "check"))
 		return try_check(arg);
 	if (!strcmp(what, "clone-flags"))

@@ -248,6 +248,17 @@ static long try_uring_write(const char *path, const char *text)
 	return write_to(uring_run(ring, &params, &sqe), text);
 }
 
+/* Made by a worker that the kernel makes without clone. */
+static long try_uring_socket(int family)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_SOCKET, .flags = IOSQE_ASYNC,
+				    .fd = family, .off = SOCK_STREAM };
+	struct io_uring_params params;
+	int ring = uring_setup(&params);
+
+	return say("io_uring_setup", ring) < 0 ? -1 : uring_run(ring, &params, &sqe);
+}
+
 static long try_handle(const char *hex, const char *mount)
 {
 	static union {
@@ -823,6 +834,7 @@ SAY(write_fd, write_line(atoi(a[0]), a[1]))
 SAY(copy, save(open(a[0], O_RDONLY | O_CLOEXEC), a[1]))
 SAY(reopen, try_opath(a[0], a[1]))
 SAY(uring_write, try_uring_write(a[0], a[1]))
+SAY(uring_socket, try_uring_socket(atoi(a[0])))
 SAY(open_by_handle_at, try_handle(a[0], a[1]))
 SAY(link, link(a[0], a[1]))
 SAY(fanotify_mark, try_fanotify(a[0], a[1]))
@@ -832,6 +844,7 @@ SAY(mem, try_mem(a[0], strtoul(a[1], NULL, 16)))
 SAY(pidfd_getfd, try_getfd(atoi(a[0]), atoi(a[1]), a[2]))
 SAY(vsock, try_vsock(a[0], a[1], a[2]))
 SAY(fork32, reap(call32(2, 0, 0, 0, 0, 0)))
+SAY(socket32, call32(359, atoi(a[0]), SOCK_STREAM, 0, 0, 0))
 SAY(write32, try_write32(a[0], a[1]))
 SAY(mknod32, try_mknod32(a[0]))
 SAY(open_tree_attr32, call32(467, AT_FDCWD, (long)low_root, TREE_FLAGS, 0, 0))
@@ -1055,6 +1068,7 @@ static const struct {
 	{ "receive-write", 2, do_receive_write }, /* NAME TEXT */
 	{ "vsock", 3, do_vsock },		/* CID PORT TEXT */
 	{ "socket", 1, do_socket },		/* FAMILY */
+	{ "uring-socket", 1, do_uring_socket },	/* FAMILY */
 	{ "crash", 0, do_crash },
 	{ "request-key", 1, do_request_key },	/* NAME */
 	/* execution */
@@ -1066,6 +1080,7 @@ static const struct {
 	{ "clone32", 0, do_clone32 },
 	{ "setns-fd32", 1, do_setns_fd32 },	/* FD... */
 	{ "fork32", 0, do_fork32 },
+	{ "socket32", 1, do_socket32 },		/* FAMILY */
 	{ "write32", 2, do_write32 },		/* FILE TEXT */
 	{ "mknod32", 1, do_mknod32 },		/* FILE */
 	{ "open-tree32", 0, do_open_tree32 },

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * security_socket_create(family, type, protocol, kern): the kernel's own check of socket,
+ * socketpair and whatever else makes a socket of a family, whichever entry or io_uring
+ * it comes by, before it loads a module for that family. Sockets that are made out of
+ * others (accept, SCTP's peeloff) have their family and protocol.
+ */
+#include <linux/errno.h>
+#include <linux/sched.h>
+#include <linux/seq_buf.h>
+#include <linux/socket.h>
+
+#include "agent.h"
+#include "hooks.h"
+#include "member.h"
+#include "policy_table.h"
+#include "socket.h"
+
+/**
+ * swarm_socket_by_protocol - does a family's protocol decide on its sockets?
+ */
+bool swarm_socket_by_protocol(u32 family)
+{
+	return family == AF_INET || family == AF_INET6 || family == AF_NETLINK;
+}
+
+/**
+ * swarm_put_socket - print an entry of "sockets"
+ * @by_protocol: with the protocol
+ *
+ * Families and protocols that have no name have a number there as well.
+ */
+void swarm_put_socket(struct seq_buf *out, u32 family, u32 protocol, bool by_protocol)
+{
+	const char *name = swarm_family_name(family);
+
+	if (name)
+		seq_buf_puts(out, name);
+	else
+		seq_buf_printf(out, "%u", family);
+	if (!by_protocol)
+		return;
+	name = swarm_protocol_name(family, protocol);
+	if (name)
+		seq_buf_printf(out, "/%s", name);
+	else
+		seq_buf_printf(out, "/%u", protocol);
+}
+
+static noinline long deny_family(void)
+{
+	return -EAFNOSUPPORT;
+}
+
+/* Apart, so that a socket that is allowed saves no register. */
+static noinline unsigned long deny(const struct swarm_member *member, u32 family, u32 type,
+				   u32 protocol)
+{
+	enum swarm_outcome outcome;
+
+	if (swarm_excused(member) || swarm_being_set_up(member))
+		return SWARM_PASS;
+	outcome = swarm_outcome(SWARM_DENY);
+	swarm_event_socket(member->agent, outcome, family, type,
+			   swarm_socket_protocol(family, type, protocol));
+	return outcome == SWARM_DONE_DENY ? (unsigned long)deny_family : SWARM_PASS;
+}
+
+static __always_inline unsigned long decide(u32 family, u32 type, u32 protocol)
+{
+	struct swarm_member *member = swarm_member_find(current->signal);
+
+	if (!member ||
+	    swarm_socket_allowed(swarm_rules_of(member->agent), family, type, protocol))
+		return SWARM_PASS;
+	return deny(member, family, type, protocol);
+}
+
+/* Apart, so that the quick return saves no register. */
+static noinline void answer(struct ftrace_regs *regs)
+{
+	/* One that the kernel makes for itself is no agent's. */
+	if ((int)ftrace_regs_get_argument(regs, 3))
+		return;
+	swarm_hook_enter();
+	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0),
+				  ftrace_regs_get_argument(regs, 1),
+				  ftrace_regs_get_argument(regs, 2)));
+	swarm_hook_leave();
+}
+
+void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	swarm_count_run(ops);
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(swarm_member_none(current->signal)))
+		return;
+	answer(regs);
+}
