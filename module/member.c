@@ -302,9 +302,9 @@ void swarm_member_leave(struct swarm_member *member, struct task_struct *task)
  * @data: for @visit
  *
  * Sleeps between buckets, so that no grace period waits for longer than LOOK_MAX of them,
- * of entries or of what @visit counts take, and one bucket's beyond. Each process that is a member throughout
- * the search is visited once, whoever comes and goes meanwhile: its entry stays in its
- * bucket.
+ * of entries or of what @visit counts take, and one bucket's beyond. Each process that is
+ * a member throughout the search is visited once, whoever comes and goes meanwhile: its
+ * entry stays in its bucket.
  *
  * Return: what @visit has returned last, or 0.
  */
