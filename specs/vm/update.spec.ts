@@ -608,7 +608,7 @@ test('UPDATE-18: if an update fails and the new cgroup cannot go, all processes 
     expect(await whereabouts(loaded, members)).toBe(`151 0::${cgroup ?? ''}`);
     if (cgroup !== `/swarm/plain/${id}`) break;
   }
-  expect((await swarm.inspect(id)).policy.memory_limit ?? 0, 'the writer was killed in time').toBe(0);
+  expect((await swarm.inspect(id)).policy.memory_limit, 'the writer was killed in time').toBe(0);
   expect(await loaded.sh(`cat ${path}/memory.max ${path}/cpu.max`)).toBe('max\n100000 100000');
   expect(await loaded.sh(`cat /proc/${intruder}/cgroup`)).toBe(`0::/swarm/memory/${id}`);
   // It is the agent's for good.
