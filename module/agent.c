@@ -616,7 +616,7 @@ u64 swarm_agent_life(struct swarm_agent *agent, struct swarm_life *life)
 	return left;
 }
 
-static int kill_member(struct swarm_member *member, void *data)
+static int kill_member(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	kill_pid(member->pid, SIGKILL, 1);
 	return 0;
@@ -631,7 +631,7 @@ static void kill_listed(struct swarm_agent *agent, u64 end)
 	list_for_each_entry_rcu(member, &agent->members, link) {
 		if (member->nr >= end)
 			break;
-		kill_member(member, NULL);
+		kill_pid(member->pid, SIGKILL, 1);
 	}
 	rcu_read_unlock();
 }

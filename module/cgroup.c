@@ -11,6 +11,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cgroup.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
@@ -55,6 +56,10 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
 
 /* How long it may be busy before what is in it is killed: members may be on their way out. */
 #define PATIENCE	HZ
+/* How often what a failed change has written is tried to be taken back. */
+#define TRIES_MAX	10
+/* Among the bits of controllers: whether the processes are stopped. */
+#define FREEZER		BIT(NR_CONTROLLERS)
 
 /**
  * struct swarm_cgroup - an agent's cgroup
@@ -65,6 +70,8 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
  * @parent: the directory it is in
  * @procs: its cgroup.procs, open for writing with the kernel's credentials
  * @id: its number in cgroup v2
+ * @home: the number of the cgroup that the agent's processes were in when they were moved
+ *	  here; 0: they were not; SWARM_SEVERAL_HOMES
  * @chilled: it was frozen for the agent, perhaps for a life of it that is over
  * @busy_since: when its removal first found processes in it, in jiffies; 0: never
  * @mark: where the counting of its agent's life begins
@@ -78,6 +85,7 @@ struct swarm_cgroup {
 	const struct path *parent;
 	struct file *procs;
 	u64 id;
+	u64 home;
 	bool chilled;
 	unsigned long busy_since;
 	struct swarm_usage_mark mark;
@@ -196,28 +204,36 @@ static int write_pids(const struct swarm_cgroup *cgroup, const struct swarm_rule
 	return write_limit(cgroup, "pids.max", text);
 }
 
+static int write_limit_of(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
+			  enum controller controller)
+{
+	int err;
+
+	switch (controller) {
+	case CPU:
+		err = write_cpu(cgroup, rules);
+		/* Without the file of a limit there is none to lift. */
+		return err == -ENOENT && !rules->cpu_quota ? 0 : err;
+	case PIDS:
+		err = write_pids(cgroup, rules);
+		return err == -ENOENT && !rules->pids_limit ? 0 : err;
+	default:
+		return write_memory(cgroup, rules);
+	}
+}
+
 /* Those of @which, bits. Also tells which controller the last one that was written is of. */
 static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
 			unsigned int which, enum controller *at)
 {
-	int err = 0;
+	static const enum controller order[] = { CPU, PIDS, MEMORY };
+	int i, err = 0;
 
-	/* Without the file of a limit there is none to lift. */
-	if (which & BIT(CPU)) {
-		*at = CPU;
-		err = write_cpu(cgroup, rules);
-		if (err == -ENOENT && !rules->cpu_quota)
-			err = 0;
-	}
-	if (!err && which & BIT(PIDS)) {
-		*at = PIDS;
-		err = write_pids(cgroup, rules);
-		if (err == -ENOENT && !rules->pids_limit)
-			err = 0;
-	}
-	if (!err && which & BIT(MEMORY)) {
-		*at = MEMORY;
-		err = write_memory(cgroup, rules);
+	for (i = 0; !err && i < ARRAY_SIZE(order); i++) {
+		if (!(which & BIT(order[i])))
+			continue;
+		*at = order[i];
+		err = write_limit_of(cgroup, rules, order[i]);
 	}
 	return err;
 }
@@ -225,6 +241,36 @@ static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_ru
 static int write_frozen(const struct swarm_cgroup *cgroup, bool frozen)
 {
 	return write_limit(cgroup, "cgroup.freeze", frozen ? "1" : "0");
+}
+
+/*
+ * After a change that failed: the limits that were. There is nobody to refuse this to, so
+ * one that cannot be written keeps none of the others from it, and is tried again.
+ */
+static void take_back(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
+		      bool frozen, unsigned int which)
+{
+	int tries, i, err;
+
+	for (tries = 0; which && tries < TRIES_MAX; tries++) {
+		if (tries)
+			fsleep(USEC_PER_MSEC << tries);
+		for (i = 0; i <= NR_CONTROLLERS; i++) {
+			if (!(which & BIT(i)))
+				continue;
+			err = i == NR_CONTROLLERS ? write_frozen(cgroup, frozen) :
+						    write_limit_of(cgroup, rules, i);
+			/* Without its file, there is none. */
+			if (!err || err == -ENOENT || err == -ENODEV)
+				which &= ~BIT(i);
+		}
+	}
+	if (which)
+		pr_warn_ratelimited("agent %s: what a failed update had changed could not be taken back:%s%s%s%s; update it again\n",
+				    cgroup->name, which & BIT(MEMORY) ? " memory_limit" : "",
+				    which & BIT(CPU) ? " cpu_quota" : "",
+				    which & BIT(PIDS) ? " pids_limit" : "",
+				    which & FREEZER ? " frozen" : "");
 }
 
 /* The first directory that is met. */
@@ -473,6 +519,21 @@ static int thaw(void *data)
 }
 
 /**
+ * swarm_cgroup_thaw - let the processes in an agent's cgroup run
+ * @agent: which has one; the caller holds its orders
+ *
+ * Return: 0 or a negative errno.
+ */
+int swarm_cgroup_thaw(struct swarm_agent *agent)
+{
+	int err = swarm_as_kernel(thaw, agent->cgroup);
+
+	if (!err)
+		WRITE_ONCE(agent->cgroup->chilled, false);
+	return err;
+}
+
+/**
  * swarm_cgroup_create - give an agent the cgroup that its limits need
  * @agent: the caller holds its orders, or is its creator
  * @err: filled after an error
@@ -505,6 +566,16 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 		return PTR_ERR(cgroup);
 	swarm_cgroup_install(agent, cgroup);
 	return 0;
+}
+
+/**
+ * swarm_cgroup_set_home - note where an agent's processes are that are to be moved
+ * @cgroup: where to; not installed yet
+ * @home: the number of the cgroup that they are in, or SWARM_SEVERAL_HOMES
+ */
+void swarm_cgroup_set_home(struct swarm_cgroup *cgroup, u64 home)
+{
+	cgroup->home = home;
 }
 
 /**
@@ -625,7 +696,6 @@ static int change(void *data)
 	const struct swarm_rules *to = change->at.rules;
 	unsigned int which = limits_between(change->from, to) | limits_named(change);
 	bool frozen = freeze_file_says(cgroup);
-	enum controller unused;
 	int err = 0;
 
 	/*
@@ -640,9 +710,7 @@ static int change(void *data)
 		err = write_frozen(cgroup, false);
 	if (!err)
 		return 0;
-	write_limits(cgroup, change->from, which, &unused);
-	if (change->frozen > 0)
-		write_frozen(cgroup, frozen);
+	take_back(cgroup, change->from, frozen, which | (change->frozen > 0 ? FREEZER : 0));
 	return err;
 }
 
@@ -650,9 +718,9 @@ static int restore(void *data)
 {
 	struct change *change = data;
 
-	write_limits(change->at.cgroup, change->at.rules, BIT(MEMORY) | BIT(CPU) | BIT(PIDS),
-		     &change->at.at);
-	return write_frozen(change->at.cgroup, change->frozen);
+	take_back(change->at.cgroup, change->at.rules, change->frozen,
+		  BIT(MEMORY) | BIT(CPU) | BIT(PIDS) | FREEZER);
+	return 0;
 }
 
 /**
@@ -682,6 +750,12 @@ static bool was_removed(const struct swarm_cgroup *cgroup)
 	return !same;
 }
 
+static int refuse_removed(struct swarm_policy_error *err)
+{
+	return swarm_refuse(err, -EBUSY, "",
+			    "the agent's cgroup was removed by an administrator; destroy the agent");
+}
+
 /**
  * swarm_cgroup_change - give an agent's cgroup other limits, stop its processes or let them run
  * @agent: which has one; the caller holds its orders
@@ -709,9 +783,10 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 	if (ret)
 		return ret;
 	if (was_removed(agent->cgroup))
-		return swarm_refuse(err, -EBUSY, "",
-				    "the agent's cgroup was removed by an administrator; destroy the agent");
+		return refuse_removed(err);
 	ret = swarm_as_kernel(change, &data);
+	if (ret && was_removed(agent->cgroup))
+		return refuse_removed(err);
 	if (ret)
 		return explain(&data.at, ret, err);
 	if (frozen >= 0)
@@ -984,6 +1059,26 @@ bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *t
 		return true;
 	for (at = task_dfl_cgroup(task); at; at = cgroup_parent((struct cgroup *)at))
 		if (cgroup_id(at) == cgroup->id)
+			return true;
+	return false;
+}
+
+/**
+ * swarm_cgroup_missed - was a child forked where its agent's processes were before?
+ * @cgroup: the agent's; NULL for none
+ * @child: the child
+ *
+ * Under rcu_read_lock(). Where somebody else has moved its parent to, it stays. The agent
+ * may have been moved twice during the fork.
+ */
+bool swarm_cgroup_missed(const struct swarm_cgroup *cgroup, struct task_struct *child)
+{
+	u64 id = cgroup_id(task_dfl_cgroup(child));
+
+	if (swarm_cgroup_holds(cgroup, child))
+		return false;
+	for (; cgroup; cgroup = READ_ONCE(cgroup->former))
+		if (cgroup->home == id || cgroup->home == SWARM_SEVERAL_HOMES)
 			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 #define SWARM_CGROUP_H
 
 #include <linux/init.h>
+#include <linux/limits.h>
 #include <linux/types.h>
 
 #include "policy.h"
@@ -17,6 +18,9 @@ struct swarm_full;
 struct swarm_usage_mark;
 struct task_struct;
 
+/* In the place of the number of the one that an agent's processes are in. */
+#define SWARM_SEVERAL_HOMES	U64_MAX
+
 int __init swarm_cgroup_init(void);
 void swarm_cgroup_exit(void);
 
@@ -28,8 +32,10 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 			const struct swarm_rules *to, u32 keys, int frozen,
 			struct swarm_policy_error *err);
 void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *rules);
+int swarm_cgroup_thaw(struct swarm_agent *agent);
 int swarm_cgroup_withdraw(struct swarm_cgroup *cgroup);
 struct file *swarm_cgroup_procs(const struct swarm_cgroup *cgroup);
+void swarm_cgroup_set_home(struct swarm_cgroup *cgroup, u64 home);
 void swarm_cgroup_install(struct swarm_agent *agent, struct swarm_cgroup *cgroup);
 struct swarm_cgroup *swarm_cgroup_uninstall(struct swarm_agent *agent);
 bool swarm_cgroup_serves(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules);
@@ -39,6 +45,7 @@ struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup);
 struct file *swarm_cgroup_open_procs(const char *path);
 enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent);
 bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *task);
+bool swarm_cgroup_missed(const struct swarm_cgroup *cgroup, struct task_struct *child);
 int swarm_cgroup_join(struct swarm_agent *agent, bool more);
 int swarm_cgroup_follow(struct swarm_agent *agent);
 int swarm_cgroup_move(struct file *procs, struct pid *pid, const struct task_struct *leader);

@@ -298,17 +298,17 @@ void swarm_member_leave(struct swarm_member *member, struct task_struct *task)
 /**
  * swarm_members_of - visit each member of an agent, in the table
  * @id: the agent's
- * @visit: called under rcu_read_lock(); ends the search where it does not return 0
+ * @visit: ends the search where it does not return 0
  * @data: for @visit
  *
- * Sleeps between buckets, so that no grace period waits for longer than LOOK_MAX of them
- * or of entries take, and one bucket's beyond. Each process that is a member throughout
- * the search is visited once, whoever comes and goes meanwhile: its entry stays in its
- * bucket.
+ * Sleeps between buckets, so that no grace period waits for longer than LOOK_MAX of them,
+ * of entries or of what @visit counts take, and one bucket's beyond. Each process that is
+ * a member throughout the search is visited once, whoever comes and goes meanwhile: its
+ * entry stays in its bucket.
  *
  * Return: what @visit has returned last, or 0.
  */
-int swarm_members_of(u64 id, int (*visit)(struct swarm_member *member, void *data), void *data)
+int swarm_members_of(u64 id, swarm_visit_fn *visit, void *data)
 {
 	unsigned long nr = 1UL << (64 - swarm_members.shift), at = 0;
 	struct swarm_member *member;
@@ -322,7 +322,7 @@ int swarm_members_of(u64 id, int (*visit)(struct swarm_member *member, void *dat
 			hlist_for_each_entry_rcu(member, &swarm_members.buckets[at], node) {
 				looks++;
 				if (member->agent->id == id)
-					ret = visit(member, data);
+					ret = visit(member, data, &looks);
 				if (ret)
 					break;
 			}

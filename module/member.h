@@ -214,7 +214,12 @@ int swarm_member_add(struct swarm_member *member, struct task_struct *leader);
 void swarm_member_add_child(struct swarm_member *member, struct task_struct *child, bool armed);
 struct swarm_member *swarm_member_remove(const struct signal_struct *signal);
 void swarm_member_leave(struct swarm_member *member, struct task_struct *task);
-int swarm_members_of(u64 id, int (*visit)(struct swarm_member *member, void *data), void *data);
+/*
+ * Called under rcu_read_lock(); ends the search where it does not return 0. Adds to @looks
+ * what it has looked at beyond the entry, so that the lock is not held for too long.
+ */
+typedef int swarm_visit_fn(struct swarm_member *member, void *data, unsigned int *looks);
+int swarm_members_of(u64 id, swarm_visit_fn *visit, void *data);
 
 struct swarm_member *swarm_reserved_find(const struct task_struct *task);
 void swarm_reserved_add(struct swarm_member *member, struct task_struct *task);

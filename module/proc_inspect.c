@@ -276,7 +276,7 @@ static int gather_listed(const struct swarm_agent *agent, struct gathered *gathe
 	return 0;
 }
 
-static int gather_found(struct swarm_member *member, void *data)
+static int gather_found(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	if (fatal_signal_pending(current))
 		return -EINTR;

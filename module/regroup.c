@@ -2,8 +2,8 @@
 /*
  * Other limits for an agent that exists: written to the files of its cgroup, or, if it has
  * none, or none that can limit memory, to those of a new one that its processes are moved
- * to. If one of them cannot be moved, all go back to where they were, or the new cgroup
- * stays, with the limits that the agent had.
+ * to. If one of them cannot be moved, all go back to where they were. If that is not
+ * possible either, all go into the new cgroup, which has the limits that the agent had.
  *
  * A fork that is under way makes a child where its parent was. It is listed behind that, in
  * sched_process_fork: either before the search here, which moves it, or after the new
@@ -13,6 +13,7 @@
 
 #include <linux/bits.h>
 #include <linux/cgroup.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/file.h>
@@ -27,7 +28,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/string.h>
+#include <linux/spinlock.h>
 
 #include "adopt.h"
 #include "agent.h"
@@ -48,119 +49,181 @@
  * struct search - members on one side of a cgroup
  * @cgroup: which
  * @inside: those that are in there, or those that are not
+ * @all: go on with the others if one cannot be moved, and whatever signal comes
  * @size: how many there is room for
  * @nr: how many were found
  * @found: they, held
+ *
+ * Allocated before anything is changed, so that a change can be undone without memory.
  */
 struct search {
 	const struct swarm_cgroup *cgroup;
 	bool inside;
+	bool all;
 	unsigned int size;
 	unsigned int nr;
 	struct pid *found[];
 };
 
-/* A thread that is exiting stays where it is. */
-static bool on_that_side(struct task_struct *leader, const struct search *search)
+/* If more have joined by the time it is used, those are found in the next pass. */
+static struct search *alloc_search(const struct swarm_agent *agent)
+{
+	unsigned int size = READ_ONCE(agent->nr_members) + 64;
+	struct search *search = kvmalloc(struct_size(search, found, size), GFP_KERNEL_ACCOUNT);
+
+	if (search)
+		search->size = size;
+	return search;
+}
+
+/*
+ * A thread that is exiting stays where it is; one that is being made is nowhere yet, and
+ * comes to where its process is by then: cgroup v2 moves no process in between.
+ */
+static bool settled(struct task_struct *thread)
+{
+	return !(READ_ONCE(thread->flags) & PF_EXITING) && !list_empty(&thread->cg_list);
+}
+
+static bool on_that_side(struct task_struct *leader, const struct search *search,
+			 unsigned int *looks)
 {
 	struct task_struct *thread;
 
-	for_each_thread(leader, thread)
-		if (!(READ_ONCE(thread->flags) & PF_EXITING) &&
+	for_each_thread(leader, thread) {
+		++*looks;
+		if (settled(thread) &&
 		    swarm_cgroup_holds(search->cgroup, thread) == search->inside)
 			return true;
+	}
 	return false;
 }
 
-/* Under rcu_read_lock(). Not 0 where no more can be taken. */
-static int search_one(struct swarm_member *member, void *data)
+/* Not 0 if no more can be taken. */
+static int search_one(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
 	struct search *search = data;
 
-	if (!leader || !on_that_side(leader, search))
+	if (!leader || !on_that_side(leader, search, looks))
 		return 0;
 	search->found[search->nr++] = get_pid(member->pid);
 	return search->nr == search->size;
 }
 
-/* As swarm_agent_doom() does: in the list, or where that is long in the table of all. */
-static int for_members(struct swarm_agent *agent,
-		       int (*visit)(struct swarm_member *member, void *data), void *data)
+/*
+ * Those who had joined before @end, which are no more than SWARM_LISTED_MAX. No RCU read
+ * lock is held for longer than so many looks take, and one process's beyond: the search
+ * goes on behind the last that was visited.
+ */
+static int for_listed(struct swarm_agent *agent, u64 end, swarm_visit_fn *visit, void *data)
 {
 	struct swarm_member *member;
+	unsigned int looks;
+	u64 next = 0;
 	int ret = 0;
 
-	if (READ_ONCE(agent->nr_members) > SWARM_LISTED_MAX)
-		return swarm_members_of(agent->id, visit, data);
-	rcu_read_lock();
-	list_for_each_entry_rcu(member, &agent->members, link) {
-		ret = visit(member, data);
-		if (ret)
-			break;
-	}
-	rcu_read_unlock();
+	do {
+		cond_resched();
+		looks = 0;
+		rcu_read_lock();
+		list_for_each_entry_rcu(member, &agent->members, link) {
+			if (ret || member->nr >= end || looks >= SWARM_LISTED_MAX)
+				break;
+			if (member->nr < next)
+				continue;
+			next = member->nr + 1;
+			ret = visit(member, data, &looks);
+		}
+		rcu_read_unlock();
+	} while (!ret && looks >= SWARM_LISTED_MAX);
 	return ret;
 }
 
-/* Moves those that a search has found. Returns how many were; or a negative errno. */
-static int move_found(struct search *search, struct file *to)
+/*
+ * As swarm_agent_doom() does: in the list, or, if that is long, in the table of all
+ * members. Who joins meanwhile need not be found: if it was forked outside the agent's
+ * cgroup, it follows (spawn.c).
+ */
+static int for_members(struct swarm_agent *agent, swarm_visit_fn *visit, void *data)
 {
-	int err = 0, moved = 0;
-	unsigned int i;
+	u64 end;
+	bool few;
 
+	raw_spin_lock(&agent->lock);
+	few = agent->nr_members <= SWARM_LISTED_MAX;
+	end = agent->joined;
+	raw_spin_unlock(&agent->lock);
+	return few ? for_listed(agent, end, visit, data) :
+		     swarm_members_of(agent->id, visit, data);
+}
+
+/* Moves those that a search has found. Returns how many were; or a negative errno in @err. */
+static unsigned int move_found(struct search *search, struct file *to, int *err)
+{
+	unsigned int i, moved = 0;
+
+	*err = 0;
 	for (i = 0; i < search->nr; i++) {
 		struct task_struct *leader = get_pid_task(search->found[i], PIDTYPE_TGID);
+		int ret = 0;
 
-		/* Moving back goes on: it comes to an end. */
-		if (!err && !search->inside && fatal_signal_pending(current))
-			err = -EINTR;
-		if (leader && !err) {
-			err = swarm_cgroup_move(to, search->found[i], leader);
+		if (!search->all && !*err && fatal_signal_pending(current))
+			*err = -EINTR;
+		if (leader && (!*err || search->all)) {
+			ret = swarm_cgroup_move(to, search->found[i], leader);
 			/* It has exited, or was exiting already. */
-			if (!err)
-				moved++;
-			else if (err == -ESRCH)
-				err = 0;
+			if (ret && ret != -ESRCH)
+				*err = ret;
+			moved += !ret;
 		}
 		if (leader)
 			put_task_struct(leader);
 		put_pid(search->found[i]);
 		cond_resched();
 	}
-	return err ?: moved;
+	return moved;
 }
 
 /*
- * Move those members that are not in a cgroup into it, or those that are out of it. A
- * member that could move itself back is given up on: no agent can but one that is root.
+ * Moves those members that are on one side of a cgroup. A member that could move itself
+ * back is given up on: no agent can but one that is root.
  */
-static int move_all(struct swarm_agent *agent, const struct swarm_cgroup *cgroup, bool inside,
-		    struct file *to)
+static int move_all(struct swarm_agent *agent, struct search *search, struct file *to)
 {
-	unsigned int size = READ_ONCE(agent->nr_members) + 64;
-	struct search *search __free(kvfree) = kvmalloc(struct_size(search, found, size),
-							GFP_KERNEL_ACCOUNT);
-	int passes, ret;
+	int passes, err = 0;
 
-	if (!search)
-		return -ENOMEM;
 	for (passes = 0; passes < PASSES_MAX; passes++) {
-		search->cgroup = cgroup;
-		search->inside = inside;
-		search->size = size;
 		search->nr = 0;
 		for_members(agent, search_one, search);
 		if (!search->nr)
 			return 0;
-		ret = move_found(search, to);
-		if (ret < 0)
-			return ret;
-		/* Those that were found are exiting, and will not be found then. */
-		if (!ret)
+		/* Those that were found may be exiting, and will not be found then. */
+		if (!move_found(search, to, &err))
 			fsleep(USEC_PER_MSEC);
+		if (err && !search->all)
+			return err;
 	}
-	return -EBUSY;
+	return err ?: -EBUSY;
+}
+
+/* Into an agent's cgroup, those that are not. @all: even if some cannot be, or a signal comes. */
+static int move_in(struct swarm_agent *agent, struct search *search, bool all)
+{
+	search->cgroup = agent->cgroup;
+	search->inside = false;
+	search->all = all;
+	return move_all(agent, search, swarm_cgroup_procs(agent->cgroup));
+}
+
+/* Out of one that is the agent's no more. */
+static int move_out(struct swarm_agent *agent, struct search *search,
+		    const struct swarm_cgroup *cgroup, struct file *to)
+{
+	search->cgroup = cgroup;
+	search->inside = true;
+	search->all = true;
+	return move_all(agent, search, to);
 }
 
 /**
@@ -191,13 +254,14 @@ static bool frozen_by_others(const struct swarm_agent *agent, struct cgroup *cgr
 	return test_bit(CGRP_FREEZE, &cgroup->flags);
 }
 
-static int look_home(struct swarm_member *member, void *data)
+static int look_home(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
 	struct home *home = data;
 	struct cgroup *cgroup;
 	int length;
 
+	++*looks;
 	if (!leader || READ_ONCE(leader->flags) & PF_EXITING)
 		return 0;
 	cgroup = task_dfl_cgroup(leader);
@@ -227,28 +291,43 @@ static struct file *open_home(const struct home *home)
 }
 
 /*
- * Not all could be moved. All go back; where that does not work either, the new cgroup
- * stays the agent's, with the limits that it had before.
+ * All go back, and the new cgroup goes. It may hold a process that was being born
+ * meanwhile, or that somebody else has put there. Returns false if it stays the agent's.
  */
-static void undo(struct swarm_agent *agent, const struct swarm_rules *from, struct file *home)
+static bool go_home(struct swarm_agent *agent, struct search *search, struct file *home)
 {
-	struct swarm_cgroup *cgroup;
+	struct swarm_cgroup *cgroup = swarm_cgroup_uninstall(agent);
 	int tries;
 
-	swarm_cgroup_restore(agent, from);
-	if (!home)
-		return;
-	cgroup = swarm_cgroup_uninstall(agent);
-	if (!move_all(agent, cgroup, true, home)) {
-		/* A birth may have been joining it. */
-		for (tries = 0; tries < TRIES_MAX; tries++) {
-			if (swarm_cgroup_withdraw(cgroup) != -EBUSY)
-				return;
-			fsleep(USEC_PER_MSEC);
-			move_all(agent, cgroup, true, home);
-		}
+	for (tries = 0; tries < TRIES_MAX; tries++) {
+		if (move_out(agent, search, cgroup, home))
+			break;
+		if (swarm_cgroup_withdraw(cgroup) != -EBUSY)
+			return true;
+		fsleep(USEC_PER_MSEC);
 	}
 	swarm_cgroup_install(agent, cgroup);
+	/* As in move_to_new(). */
+	smp_mb();
+	return false;
+}
+
+/*
+ * Not all could be moved, or not all that they have would be limited. If not all can go
+ * back either, all go on: else what is left of them at home would be limited there, too.
+ */
+static void undo(struct swarm_agent *agent, const struct swarm_rules *from,
+		 struct search *search, struct file *home)
+{
+	int err;
+
+	swarm_cgroup_restore(agent, from);
+	if (home && go_home(agent, search, home))
+		return;
+	err = move_in(agent, search, true);
+	if (err)
+		pr_warn_ratelimited("agent %llu: an update failed and could not be undone: some of its processes are outside its cgroup (%d)\n",
+				    agent->id, err);
 }
 
 static int explain(int ret, struct swarm_policy_error *err)
@@ -268,12 +347,23 @@ static int explain(int ret, struct swarm_policy_error *err)
 	}
 }
 
-static int most_memory(struct swarm_member *member, void *data)
+/* Until its execve, what vfork has made for an agent has the memory of its launcher. */
+static bool borrows_memory(const struct swarm_member *member, struct task_struct *leader)
+{
+	u32 flags = READ_ONCE(member->flags);
+
+	return (flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) == SWARM_MEMBER_SPAWNED &&
+	       READ_ONCE(leader->vfork_done);
+}
+
+static int most_memory(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
 	u64 *bytes = data;
 
-	if (leader)
+	/* Each processor counts for itself. */
+	*looks += num_online_cpus();
+	if (leader && !borrows_memory(member, leader))
 		*bytes = max(*bytes, swarm_memory_of(leader));
 	return 0;
 }
@@ -318,37 +408,58 @@ static int check_place(struct swarm_agent *agent, const struct swarm_rules *from
 	return 0;
 }
 
-static int move_to_new(struct swarm_agent *agent, const struct swarm_rules *from,
-		       const struct swarm_rules *to, bool frozen, struct file *home,
-		       struct swarm_policy_error *err)
+/* What has yet to be done when all are in the new cgroup. */
+static int settle(struct swarm_agent *agent, const struct swarm_rules *to, bool frozen,
+		  struct swarm_policy_error *err)
 {
-	struct swarm_cgroup *cgroup = swarm_cgroup_make(agent, to, frozen, err);
+	/* What they have used since the first look is charged to where they were. */
+	int ret = check_memory(agent, to, err);
+
+	/* Last, since what they do then cannot be undone. */
+	if (!ret && !frozen && READ_ONCE(agent->frozen)) {
+		ret = swarm_cgroup_thaw(agent);
+		if (ret)
+			swarm_refuse(err, ret, "frozen", "the agent's cgroup cannot be thawed");
+	}
+	return ret;
+}
+
+static int move_to_new(struct swarm_agent *agent, const struct swarm_rules *from,
+		       const struct swarm_rules *to, bool frozen, struct search *search,
+		       struct home *home, struct file *back, struct swarm_policy_error *err)
+{
+	struct swarm_cgroup *cgroup;
 	int ret;
 
+	cgroup = swarm_cgroup_make(agent, to, frozen || READ_ONCE(agent->frozen), err);
 	if (IS_ERR(cgroup))
 		return PTR_ERR(cgroup);
+	swarm_cgroup_set_home(cgroup, home->several || !home->cgroup ? SWARM_SEVERAL_HOMES :
+								       home->cgroup);
 	/* Whoever executes a program meanwhile waits (place.c). */
 	WRITE_ONCE(agent->regrouping, true);
 	swarm_cgroup_install(agent, cgroup);
 	WRITE_ONCE(agent->regrouped, true);
 	/* Before the search, as a fork does the reverse. */
 	smp_mb();
-	ret = move_all(agent, cgroup, false, swarm_cgroup_procs(cgroup));
+	ret = move_in(agent, search, false);
+	ret = ret ? explain(ret, err) : settle(agent, to, frozen, err);
 	if (ret)
-		undo(agent, from, home);
+		undo(agent, from, search, back);
 	/* Behind the moves: see place.c. */
 	smp_store_release(&agent->regrouping, false);
-	return ret ? explain(ret, err) : 0;
+	return ret;
 }
 
 static int regroup(struct swarm_agent *agent, const struct swarm_rules *from,
 		   const struct swarm_rules *to, bool frozen, struct swarm_policy_error *err)
 {
 	struct home *home __free(kvfree) = kvzalloc(sizeof(*home), GFP_KERNEL_ACCOUNT);
+	struct search *search __free(kvfree) = alloc_search(agent);
 	struct file *procs, *opened = NULL;
 	int ret;
 
-	if (!home)
+	if (!home || !search)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
 	home->agent = agent;
 	for_members(agent, look_home, home);
@@ -361,7 +472,7 @@ static int regroup(struct swarm_agent *agent, const struct swarm_rules *from,
 		opened = open_home(home);
 		procs = opened;
 	}
-	ret = move_to_new(agent, from, to, frozen, procs, err);
+	ret = move_to_new(agent, from, to, frozen, search, home, procs, err);
 	if (opened)
 		filp_close(opened, NULL);
 	return ret;
@@ -372,11 +483,15 @@ static int change(struct swarm_agent *agent, const struct swarm_rules *from,
 		  const struct swarm_rules *to, u32 keys, int frozen,
 		  struct swarm_policy_error *err)
 {
-	int ret = from->memory_limit ? 0 : check_memory(agent, to, err);
+	struct search *search __free(kvfree) = alloc_search(agent);
+	int ret;
 
+	if (!search)
+		return swarm_refuse(err, -ENOMEM, "", "out of memory");
+	ret = from->memory_limit ? 0 : check_memory(agent, to, err);
 	if (ret)
 		return ret;
-	ret = move_all(agent, agent->cgroup, false, swarm_cgroup_procs(agent->cgroup));
+	ret = move_in(agent, search, false);
 	if (ret)
 		return explain(ret, err);
 	return swarm_cgroup_change(agent, from, to, keys, frozen, err);

@@ -448,7 +448,7 @@ static void first_work(struct callback_head *work)
 	swarm_event_spawned(agent, SWARM_BY_SPAWN, task_tgid(current));
 }
 
-/* Is a child that was forked by a member not in its agent's cgroup, which is new? */
+/* Was a child of a member forked where its agent's processes were before they got a cgroup? */
 static bool left_behind(const struct swarm_agent *agent, struct task_struct *child)
 {
 	bool behind;
@@ -457,7 +457,7 @@ static bool left_behind(const struct swarm_agent *agent, struct task_struct *chi
 	if (likely(!READ_ONCE(agent->regrouped)))
 		return false;
 	rcu_read_lock();
-	behind = !swarm_cgroup_holds(READ_ONCE(agent->cgroup), child);
+	behind = swarm_cgroup_missed(READ_ONCE(agent->cgroup), child);
 	rcu_read_unlock();
 	return behind;
 }

@@ -172,13 +172,16 @@ static void read_counters(const struct path *dir, struct swarm_usage *usage,
 static void begin_in(struct swarm_cgroup *cgroup)
 {
 	struct swarm_usage_mark *mark = swarm_cgroup_mark(cgroup);
+	struct swarm_usage before;
 	char text[FILE_MAX_BYTES];
 	struct path dir;
 
 	if (swarm_cgroup_find(cgroup, &dir))
 		return;
-	forget_all(&mark->before);
-	read_counters(&dir, &mark->before, text);
+	/* Whoever inspects the agent subtracts it meanwhile. */
+	forget_all(&before);
+	read_counters(&dir, &before, text);
+	mark->before = before;
 	if (!mark->peak) {
 		struct file *peak = swarm_open_file(&dir, "memory.peak", O_RDWR);
 

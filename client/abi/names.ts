@@ -117,7 +117,8 @@ export const FREEZES = {
 export const EVENTS = {
   created: 'an agent was made',
   spawned: "a process became an agent's, other than by being forked inside the agent",
-  fork_failed: 'a fork of an armed thread failed; the thread stays armed',
+  fork_failed:
+    'the kernel failed a fork of an armed thread, which stays armed; a fork that the module itself refuses is not told',
   violation: 'a member did what a rule denies, kills for or audits',
   suppressed:
     'there were more violations and kills for memory than `event_rate` allows to be reported one by one',

@@ -91,7 +91,9 @@ class OrderCommand<T> implements AsyncCommand<Model, Real> {
 
 /** Those of a frozen agent would not answer. */
 const anybody = (world: World) => world.puppets.filter(({ agent }) => !agent?.frozen);
-const parents = (world: World) => (world.room ? anybody(world) : []);
+/** Nor would a child of those who are armed for one more process of a frozen agent. */
+const parents = (world: World) =>
+  world.room ? anybody(world).filter(({ agent, armed }) => agent ?? !armed?.frozen) : [];
 const outside = (world: World) => world.puppets.filter(({ agent }) => !agent);
 const nobody = (world: World) => [world];
 
@@ -151,6 +153,23 @@ const arm = fc.tuple(which, policies).map(
       ...{ name: `arm ${JSON.stringify(policy)}`, which, among: outside },
       command: ({ slot }) => `order ${slot} create ${requestOf(policy, { spawn: true })}`,
       outcome: (puppet, world) => world.arm(puppet, policy),
+    }),
+);
+
+const spawn = fc.tuple(which, which).map(
+  ([which, other]) =>
+    new OrderCommand<ModelAgent>({
+      ...{
+        name: `spawn by ${other} into`,
+        which,
+        among: (world) => (outside(world).length ? world.agents : []),
+      },
+      command: ({ id }, world) => `order ${pick(outside(world), other)?.slot ?? 0} spawn {"id":${id}}`,
+      outcome: (agent, world) => {
+        const launcher = pick(outside(world), other);
+        if (!launcher) throw new Error('nobody could be armed');
+        return world.spawn(launcher, agent);
+      },
     }),
 );
 
@@ -223,6 +242,8 @@ export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
   register,
   arm,
   arm,
+  spawn,
+  spawn,
   adopt,
   attach,
   attach,

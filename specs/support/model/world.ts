@@ -23,8 +23,12 @@ export interface Puppet {
   readonly born: boolean;
   /** Has completed an execve as a member. */
   execed: boolean;
-  /** Its next fork is this agent's first process. */
+  /** Its next fork is this agent's first process, or if that has one, one more. */
   armed: ModelAgent | undefined;
+  /** It is armed for one more process of an agent that runs. */
+  armedToJoin: boolean;
+  /** Forked to join its agent: no rule is its own before its execve, which kills it elsewhere than its agent. */
+  joining: boolean;
   /** The UTS namespace that it is in; 0 is the initial one. */
   uts: number;
   /** The first process of the pid namespace it is in; undefined on the host. */
@@ -38,7 +42,7 @@ export interface ModelAgent {
   frozen: boolean;
   /** Oldest first. */
   members: Puppet[];
-  /** Destroyed, but a thread that was armed for it has not been told. */
+  /** Destroyed, but a thread that was armed for it has not been told; it may have members as yet. */
   dying: boolean;
 }
 
@@ -50,6 +54,14 @@ export interface Outcome {
 
 const UTS = 8;
 const SLOTS = 64;
+
+/** The oldest process of an agent that is where the agent is, with which others are compared. */
+const placed = (agent: ModelAgent) => agent.members.find(({ joining }) => !joining);
+
+/** Puppets enter no namespaces: they share those of an agent that has none of its own, but for its host name. */
+function sharesPlace({ uts }: Puppet, agent: ModelAgent): boolean {
+  return !(agent.policy.namespaces & ~UTS) && placed(agent)?.uts === uts;
+}
 
 export class World {
   puppets: Puppet[] = [];
@@ -96,6 +108,23 @@ export class World {
     return { answer, deaths: [] };
   }
 
+  /** Arms for the first process of an agent that is there already, or for one more. */
+  spawn(launcher: Puppet, agent: ModelAgent): Outcome {
+    if (agent.dying) return { answer: 'ESRCH id', deaths: [] };
+    const armed = this.puppets.filter((each) => each.armed === agent);
+    const busy = { answer: 'EBUSY id', deaths: [] };
+    if (armed.some((each) => !each.armedToJoin)) return busy;
+    const runs = agent.members.length > 0 || armed.length > 0;
+    if (runs && agent.frozen) return busy;
+    if (launcher.armed && !launcher.armed.dying) return { answer: 'EBUSY spawn', deaths: [] };
+    this.#disarm(launcher);
+    // Its last process has exited, but threads are armed for one more.
+    if (runs && agent.members.length === 0) return busy;
+    launcher.armed = agent;
+    launcher.armedToJoin = runs;
+    return { answer: `{"id":${agent.id}}`, deaths: [] };
+  }
+
   adopt(target: Puppet, policy: Policy): Outcome {
     if (target.agent) return { answer: 'EBUSY pid', deaths: [] };
     if (!target.uts) {
@@ -109,12 +138,12 @@ export class World {
   }
 
   attach(agent: ModelAgent, target: Puppet | undefined): Outcome {
-    const [first] = agent.members;
-    if (!first) {
-      const armed = !agent.dying && this.puppets.some((each) => each.armed === agent);
-      return { answer: armed ? 'EBUSY' : 'ESRCH', deaths: [] };
-    }
+    const armed = this.puppets.filter((each) => each.armed === agent);
+    if (agent.dying || agent.members.length + armed.length === 0) return { answer: 'ESRCH', deaths: [] };
+    if (armed.some((each) => !each.armedToJoin)) return { answer: 'EBUSY', deaths: [] };
     if (!target || target.agent) return { answer: 'EBUSY', deaths: [] };
+    const first = placed(agent);
+    if (!first) return { answer: 'ESRCH', deaths: [] };
     // Puppets outside are in initial namespaces, but for that of their host name.
     const { namespaces } = agent.policy;
     if (namespaces & ~UTS || (namespaces & UTS && target.uts !== first.uts)) {
@@ -142,15 +171,20 @@ export class World {
   fork(parent: Puppet): Outcome {
     const verdict = this.#judge(parent, parent.agent?.policy.fork);
     if (verdict) return verdict;
-    const { agent, armed, uts, init } = parent;
-    if (!agent && armed?.dying) {
+    const { agent, armed, uts, init, joining } = parent;
+    const late = parent.armedToJoin && armed?.members.length === 0;
+    if (!agent && (armed?.dying || late)) {
       this.#disarm(parent);
       return { answer: 'ECANCELED', deaths: [] };
     }
     if (agent) {
       // Armed, then adopted: the agent it was armed for loses it with its first fork as a member.
       this.#disarm(parent);
-      this.#puppet({ agent, uts, init });
+      this.#puppet({ agent, uts, init, joining });
+    } else if (armed && parent.armedToJoin) {
+      parent.armed = undefined;
+      parent.armedToJoin = false;
+      this.#puppet({ agent: armed, uts, init, joining: true });
     } else if (armed) {
       parent.armed = undefined;
       const own = armed.policy.namespaces & UTS;
@@ -166,6 +200,11 @@ export class World {
     const free = puppet.born && !puppet.execed;
     const verdict = free ? undefined : this.#judge(puppet, puppet.agent?.policy.execve);
     if (verdict) return verdict;
+    if (puppet.agent && puppet.joining && !sharesPlace(puppet, puppet.agent)) {
+      this.violations++;
+      return this.end(puppet);
+    }
+    puppet.joining = false;
     puppet.execed = puppet.agent !== undefined;
     return { answer: '0', deaths: [] };
   }
@@ -187,18 +226,15 @@ export class World {
   }
 
   end(puppet: Puppet): Outcome {
-    return { answer: 'dead', deaths: this.#die([puppet], false) };
+    return { answer: 'dead', deaths: this.#die([puppet]) };
   }
 
   destroy(id: number): Outcome {
     const agent = this.agents.find((each) => each.id === id);
     if (!agent) return { answer: 'ESRCH', deaths: [] };
-    if (this.puppets.some((each) => each.armed === agent)) {
-      agent.dying = true;
-      return { answer: '0', deaths: [] };
-    }
-    const deaths = this.#die(agent.members, true);
-    if (this.agents.includes(agent)) this.#gone(agent);
+    agent.dying = true;
+    const deaths = this.#die(agent.members);
+    this.#over(agent);
     return { answer: '0', deaths };
   }
 
@@ -220,10 +256,11 @@ export class World {
     ].join('\n');
   }
 
-  #puppet(given: Partial<Pick<Puppet, 'agent' | 'uts' | 'born' | 'init'>>): Puppet {
-    const { agent, uts = 0, born = false, init } = given;
+  #puppet(given: Partial<Pick<Puppet, 'agent' | 'uts' | 'born' | 'init' | 'joining'>>): Puppet {
+    const { agent, uts = 0, born = false, init, joining = false } = given;
     const puppet: { -readonly [K in keyof Puppet]: Puppet[K] } = {
       ...{ slot: this.#slots++, pid: 0, agent, born, execed: false, armed: undefined, uts, init },
+      ...{ armedToJoin: false, joining },
     };
     if (born && agent && agent.policy.namespaces & 1) puppet.init = puppet;
     this.puppets.push(puppet);
@@ -240,7 +277,7 @@ export class World {
 
   /** The effect of a rule on a member's call, if it has one. */
   #judge(puppet: Puppet, action: Action = 'allow'): Outcome | undefined {
-    if (!puppet.agent || action === 'allow' || action === 'audit') return undefined;
+    if (!puppet.agent || puppet.joining || action === 'allow' || action === 'audit') return undefined;
     this.violations++;
     if (action === 'kill') return this.end(puppet);
     return { answer: 'EPERM', deaths: [] };
@@ -251,18 +288,22 @@ export class World {
     this.destroyed++;
   }
 
-  /** The last process, or the thread that was armed, has gone. */
+  /** A process, or a thread that was armed, has gone: perhaps the last. */
   #over(agent: ModelAgent): void {
+    if (!this.agents.includes(agent) || agent.members.length > 0) return;
+    if (this.puppets.some((each) => each.armed === agent)) return;
+    agent.frozen = false;
     if (agent.dying || !agent.policy.persist) this.#gone(agent);
   }
 
   #disarm(puppet: Puppet): void {
     const { armed } = puppet;
     puppet.armed = undefined;
+    puppet.armedToJoin = false;
     if (armed) this.#over(armed);
   }
 
-  #die(first: readonly Puppet[], destroyed: boolean): Puppet[] {
+  #die(first: readonly Puppet[]): Puppet[] {
     const deaths = this.puppets.filter(
       (each) => first.includes(each) || first.some((other) => each.init === other),
     );
@@ -270,9 +311,7 @@ export class World {
     const left = new Set(deaths.flatMap(({ agent }) => agent ?? []));
     for (const agent of left) {
       agent.members = agent.members.filter((each) => !deaths.includes(each));
-      if (agent.members.length > 0) continue;
-      agent.frozen = false;
-      if (!destroyed) this.#over(agent);
+      this.#over(agent);
     }
     for (const puppet of deaths) this.#disarm(puppet);
     return deaths;

@@ -9,13 +9,13 @@
  *   hatch SLOT             a new puppet, child of the server
  *   order SLOT WHAT...     an order to a puppet:
  *       fork SLOT          exec | thread-exec (by a thread that is not the first)
- *       exit               unshare HEX          create OBJECT
+ *       exit               unshare HEX          create OBJECT        spawn OBJECT
  *   create OBJECT          attach OBJECT        update OBJECT
  *   destroy ID             quit
  *
  * and on a second line, the slots of puppets whose end is to be waited for. The
  * answer's first line is "0", an errno's name, "dead" if the puppet died of it, or
- * what create answers; the second lists the living, SLOT=PID.
+ * what create or spawn answers; the second lists the living, SLOT=PID.
  *
  * Puppets have the descriptors of all of them, so that orders reach them in any
  * namespace and after any execve; the kernel itself tells the server their ids.
@@ -91,12 +91,12 @@ static const char *thread_exec(int slot)
 	return answer;
 }
 
-static const char *create(const char *object)
+static const char *ordered(const char *name, const char *object)
 {
 	static char answer[1024];
 
 	/* A refusal is told by what is read back. */
-	if (swarm_order("create", object, answer, sizeof(answer)) && !*answer)
+	if (swarm_order(name, object, answer, sizeof(answer)) && !*answer)
 		return strerrorname_np(errno);
 	answer[strcspn(answer, "\n")] = '\0';
 	return answer;
@@ -133,7 +133,9 @@ static _Noreturn void puppet(int slot)
 		} else if (!strncmp(order, "unshare ", 8)) {
 			answer = outcome(unshare(strtoul(order + 8, NULL, 16)));
 		} else if (!strncmp(order, "create ", 7)) {
-			answer = create(order + 7);
+			answer = ordered("create", order + 7);
+		} else if (!strncmp(order, "spawn ", 6)) {
+			answer = ordered("spawn", order + 6);
 		} else {
 			answer = "EINVAL";
 		}
@@ -259,7 +261,7 @@ static const char *obey(char *command)
 	if (!strncmp(command, "order ", 6))
 		return order(command + 6);
 	if (!strncmp(command, "create ", 7))
-		return create(command + 7);
+		return ordered("create", command + 7);
 	if (!strncmp(command, "destroy ", 8))
 		return give("destroy", command + 8);
 	if (!strncmp(command, "attach ", 7))
