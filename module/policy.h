@@ -82,6 +82,8 @@ struct swarm_rules {
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
 	u8 oom_group;			/* 0 or 1 */
 	u64 named[2];			/* what devices[] speaks of, the core's own */
+	u8 proc;			/* 0 or 1; 1 only with the pid, mnt and user bits */
+	u8 pad[7];
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -236,9 +238,9 @@ s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u
 u64 swarm_clone_flags(u32 namespaces);
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
-static_assert(sizeof(struct swarm_rules) == 240);
-static_assert(sizeof(struct swarm_request) == 352);
-static_assert(sizeof(struct swarm_update) == 368);
+static_assert(sizeof(struct swarm_rules) == 248);
+static_assert(sizeof(struct swarm_request) == 360);
+static_assert(sizeof(struct swarm_update) == 376);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

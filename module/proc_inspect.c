@@ -159,7 +159,8 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	if (rules->namespaces & SWARM_NS_MNT)
 		seq_buf_printf(out, ",\"propagation\":\"%s\"",
 			       swarm_propagation_name(rules->propagation));
-	seq_buf_printf(out, ",\"devpts\":%s,\"oom_group\":%s", rules->devpts ? "true" : "false",
+	seq_buf_printf(out, ",\"proc\":%s,\"devpts\":%s,\"oom_group\":%s",
+		       rules->proc ? "true" : "false", rules->devpts ? "true" : "false",
 		       rules->oom_group ? "true" : "false");
 	if (policy->exec_paths) {
 		put_exec_paths(out, policy->exec_paths, name);

@@ -18,9 +18,9 @@ use crate::policy::{
 
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
-const _: () = assert!(size_of::<Rules>() == 240);
-const _: () = assert!(size_of::<Request>() == 352);
-const _: () = assert!(size_of::<Update>() == 368);
+const _: () = assert!(size_of::<Rules>() == 248);
+const _: () = assert!(size_of::<Request>() == 360);
+const _: () = assert!(size_of::<Update>() == 376);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 18] = [
+pub const KEYS: [Name; 19] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -29,6 +29,7 @@ pub const KEYS: [Name; 18] = [
     c"pidfd",
     c"after_exec",
     c"oom_group",
+    c"proc",
 ];
 
 /// The keys of an object of `attach`.

@@ -5,7 +5,7 @@ use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
 use crate::names;
-use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_USER};
+use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_PID, NS_USER};
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX: usize = 4096;
@@ -114,6 +114,8 @@ pub struct Rules {
     oom_group: u8,
     /// What `devices` speaks of.
     named: Named,
+    proc: u8,
+    pad: [u8; 7],
 }
 
 impl Default for Rules {
@@ -133,6 +135,8 @@ impl Default for Rules {
             unlisted: 0,
             oom_group: 0,
             named: Named::NONE,
+            proc: 0,
+            pad: [0; 7],
         };
         rules.reset();
         rules
@@ -153,6 +157,11 @@ impl Rules {
     /// Does the agent stay when its last process exits?
     pub fn persist(&self) -> bool {
         self.persist != 0
+    }
+
+    /// Is a procfs of its own mounted at its birth?
+    pub fn proc(&self) -> bool {
+        self.proc != 0
     }
 
     /// Is an instance of devpts mounted at its birth?
@@ -189,6 +198,8 @@ impl Rules {
         self.unlisted = Action::Deny as u8;
         self.oom_group = 1;
         self.named = DEVICES_NAMED;
+        self.proc = 1;
+        self.pad = [0; 7];
     }
 
     /// Is this access to a device allowed?
@@ -609,12 +620,16 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             14 => rules.unlisted = unlisted(reader)? as u8,
             15 => request.pidfd = descriptor(reader)?,
             16 => request.after_exec = boolean(reader)?,
-            _ => rules.oom_group = boolean(reader)?,
+            17 => rules.oom_group = boolean(reader)?,
+            _ => rules.proc = boolean(reader)?,
         }
         Ok(())
     })?;
     check(request, &offsets)
 }
+
+/// The namespaces without which an agent can have no procfs of its own.
+const PROC_NEEDS: u32 = NS_PID | NS_MNT | NS_USER;
 
 /// What no single value shows.
 fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
@@ -646,6 +661,15 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
             return Err(PolicyError::new(EINVAL, offset(13), message).of(b"devpts"));
         }
         request.rules.devpts = 0;
+    }
+    if request.rules.namespaces & PROC_NEEDS != PROC_NEEDS {
+        if given(18) && request.rules.proc() {
+            let message = "a procfs of its own needs the pid, mnt and user bits (1, 4 and 32) of namespace_flags";
+            return Err(PolicyError::new(EINVAL, offset(18), message).of(b"proc"));
+        }
+        request.rules.proc = 0;
+    } else if !given(18) && request.rules.privileged() {
+        request.rules.proc = 0;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ _Static_assert(offsetof(struct swarm_device_rule, minor) == 4, "minor");
 _Static_assert(offsetof(struct swarm_device_rule, type) == 8, "type");
 _Static_assert(offsetof(struct swarm_device_rule, access) == 9, "access");
 
-_Static_assert(sizeof(struct swarm_rules) == 240, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_rules) == 248, "the layout that src/policy.rs has");
 _Static_assert(_Alignof(struct swarm_rules) == 8, "alignment");
 _Static_assert(offsetof(struct swarm_rules, memory_limit) == 0, "memory_limit");
 _Static_assert(offsetof(struct swarm_rules, cpu_quota) == 8, "cpu_quota");
@@ -44,20 +44,21 @@ _Static_assert(offsetof(struct swarm_rules, devpts) == 221, "devpts");
 _Static_assert(offsetof(struct swarm_rules, unlisted) == 222, "unlisted");
 _Static_assert(offsetof(struct swarm_rules, oom_group) == 223, "oom_group");
 _Static_assert(offsetof(struct swarm_rules, named) == 224, "named");
+_Static_assert(offsetof(struct swarm_rules, proc) == 240, "proc");
 
 _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_exec_path, offset) == 0, "offset");
 _Static_assert(offsetof(struct swarm_exec_path, length) == 4, "length");
 
-_Static_assert(sizeof(struct swarm_request) == 352, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_request) == 360, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_request, rules) == 0, "rules");
-_Static_assert(offsetof(struct swarm_request, pid) == 240, "pid");
-_Static_assert(offsetof(struct swarm_request, pidfd) == 244, "pidfd");
-_Static_assert(offsetof(struct swarm_request, spawn) == 248, "spawn");
-_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 249, "nr_exec_paths");
-_Static_assert(offsetof(struct swarm_request, after_exec) == 250, "after_exec");
-_Static_assert(offsetof(struct swarm_request, exec_paths) == 256, "exec_paths");
-_Static_assert(offsetof(struct swarm_request, name) == 320, "name");
+_Static_assert(offsetof(struct swarm_request, pid) == 248, "pid");
+_Static_assert(offsetof(struct swarm_request, pidfd) == 252, "pidfd");
+_Static_assert(offsetof(struct swarm_request, spawn) == 256, "spawn");
+_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 257, "nr_exec_paths");
+_Static_assert(offsetof(struct swarm_request, after_exec) == 258, "after_exec");
+_Static_assert(offsetof(struct swarm_request, exec_paths) == 264, "exec_paths");
+_Static_assert(offsetof(struct swarm_request, name) == 328, "name");
 
 _Static_assert(sizeof(struct swarm_policy_error) == 164, "the layout that src/error.rs has");
 _Static_assert(offsetof(struct swarm_policy_error, error) == 0, "error");
@@ -71,7 +72,7 @@ _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
 _Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
 _Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
 
-_Static_assert(sizeof(struct swarm_update) == 368, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_update) == 376, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_update, keys) == 8, "keys");
 _Static_assert(offsetof(struct swarm_update, syscalls) == 10, "syscalls");
 _Static_assert(offsetof(struct swarm_update, frozen) == 11, "frozen");
@@ -377,6 +378,9 @@ static const struct {
 	{ "{}", MEMBER(rules.oom_group), 1 },
 	{ "{'oom_group':true}", MEMBER(rules.oom_group), 1 },
 	{ "{'oom_group':false}", MEMBER(rules.oom_group), 0 },
+	{ "{}", MEMBER(rules.proc), 1 },
+	{ "{'proc':true}", MEMBER(rules.proc), 1 },
+	{ "{'proc':false}", MEMBER(rules.proc), 0 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
 	{ "{'spawn':false}", MEMBER(spawn), 0 },
 	{ "{'pid':1}", MEMBER(pid), 1 },
@@ -493,7 +497,7 @@ static void test_cpus(void)
 static void test_booleans(void)
 {
 	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts",
-					    "oom_group" };
+					    "oom_group", "proc" };
 	static const char * const values[] = {
 		"1", "0", "'true'", "null", "True", "tru}", "{}", "[]", "}", "fals",
 	};
@@ -532,6 +536,9 @@ static void test_combinations(void)
 		{ "{'namespace_flags':123,'propagation': `'private'}", "propagation" },
 		{ "{'devpts':`true,'namespace_flags':123}", "devpts" },
 		{ "{'namespace_flags':95,'privileged':true,'devpts':`true}", "devpts" },
+		{ "{'proc':`true,'namespace_flags':123}", "proc" },
+		{ "{'proc': `true,'namespace_flags':126}", "proc" },
+		{ "{'namespace_flags':95,'privileged':true,'proc':`true}", "proc" },
 		{ "{'propagation':`'shared'}", "propagation" },
 		{ "{'propagation':`true}", "propagation" },
 	};
@@ -541,6 +548,8 @@ static void test_combinations(void)
 		"{'namespace_flags':32,'privileged':false}",
 		"{'spawn':true,'persist':true}",
 		"{'namespace_flags':123,'devpts':false}",
+		"{'namespace_flags':126,'proc':false}",
+		"{'privileged':true,'proc':true}",
 		"{'oom_group':false}",
 		"{'oom_group':true,'memory_limit':0}",
 		"{'namespace_flags':4,'privileged':true,'propagation':'slave'}",
@@ -580,6 +589,32 @@ static void test_devpts(void)
 
 		expect_accepted(&text, &request);
 		expect(request.rules.devpts == objects[i].expected, "%s", objects[i].form);
+	}
+}
+
+static void test_proc(void)
+{
+	static const struct {
+		const char *form;
+		u8 expected;
+	} objects[] = {
+		{ "{'namespace_flags':37}", 1 },
+		{ "{'namespace_flags':37,'proc':false}", 0 },
+		{ "{'namespace_flags':126}", 0 },
+		{ "{'namespace_flags':123}", 0 },
+		{ "{'namespace_flags':95,'privileged':true}", 0 },
+		{ "{'privileged':true}", 0 },
+		{ "{'privileged':true,'proc':true}", 1 },
+		{ "{'proc':true,'privileged':false}", 1 },
+	};
+	struct swarm_request request;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		struct text text = text_of(objects[i].form);
+
+		expect_accepted(&text, &request);
+		expect(request.rules.proc == objects[i].expected, "%s", objects[i].form);
 	}
 }
 
@@ -921,6 +956,7 @@ static const struct {
 	{ "devpts", "dev\\u0070ts", "true" },
 	{ "unlisted", "\\u0075nlisted", "'deny'" },
 	{ "oom_group", "oom\\u005fgroup", "false" },
+	{ "proc", "pr\\u006fc", "true" },
 };
 
 static void test_repeated_keys(void)
@@ -1886,10 +1922,13 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->namespaces <= SWARM_NS_ALL, "namespace_flags %u", rules->namespaces);
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
 	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
-	       rules->devpts <= 1 && rules->oom_group <= 1, "booleans");
+	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->proc <= 1, "booleans");
 	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
 	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
 	       "a devpts without mounts or ids of its own");
+	expect(!rules->proc ||
+	       !(~rules->namespaces & (SWARM_NS_PID | SWARM_NS_MNT | SWARM_NS_USER)),
+	       "a procfs without processes, mounts or ids of its own");
 	for (i = 0; i < SWARM_NR_SYSCALLS; i++)
 		expect(rules->syscalls[i] <= SWARM_AUDIT, "action %u", rules->syscalls[i]);
 	expect(rules->nr_devices <= SWARM_DEVICES_MAX, "%u devices", rules->nr_devices);
@@ -2100,6 +2139,7 @@ static const struct test tests[] = {
 	{ "booleans are true or false", test_booleans },
 	{ "values that exclude each other", test_combinations },
 	{ "devpts where there can be one", test_devpts },
+	{ "a procfs where there can be one", test_proc },
 	{ "devices", test_devices },
 	{ "devices: malformed", test_devices_refused },
 	{ "devices and exec_paths: how many", test_array_lengths },

@@ -17,6 +17,7 @@ const DEFAULTS = {
   persist: false,
   privileged: false,
   propagation: 'private',
+  proc: true,
   devpts: true,
   oom_group: true,
 };
@@ -55,6 +56,7 @@ test('INSPECT-02: what is printed makes an equal agent: every key comes back as 
     persist: true,
     privileged: true,
     propagation: 'slave',
+    proc: false,
     devpts: false,
     oom_group: false,
   } as const;
