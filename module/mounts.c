@@ -4,13 +4,16 @@
  *
  * A new mount namespace is a copy of the launcher's. Mounts that were shared go on
  * receiving what the host mounts later, for a cost to the host's every mount; without
- * a user namespace of the agent's own they send as well. A birth ends that, and mounts
+ * a user namespace of the agent's own they send as well. A birth ends that. It mounts a
+ * procfs on /proc, which shows the agent's pid namespace in place of its launcher's, and
  * an instance of devpts on /dev/pts, so that terminals that the agent opens come out of
  * its own and leave the host its reserve.
  */
+#include <linux/array_size.h>
 #include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
@@ -27,7 +30,9 @@
 #include "mounts.h"
 #include "params.h"
 #include "policy.h"
+#include "refuse.h"
 
+#define PROC		"/proc"
 #define PTS		"/dev/pts"
 /* The group tty, as every distribution has it. */
 #define TTY_GROUP	5
@@ -41,6 +46,8 @@ static const struct texts {
 	char root[2];
 	char pts[sizeof(PTS)];
 	char devpts[7];
+	char proc_dir[sizeof(PROC)];
+	char proc[5];
 	/* Where the agent's range has no group 5. */
 	char few_options[24];
 } texts = {
@@ -48,6 +55,8 @@ static const struct texts {
 	.root = "/",
 	.pts = PTS,
 	.devpts = "devpts",
+	.proc_dir = PROC,
+	.proc = "proc",
 	.few_options = "ptmxmode=0666,mode=0620",
 };
 
@@ -100,16 +109,27 @@ static int set_propagation(const struct swarm_rules *rules, unsigned long at)
 	return swarm_call_mount(0, at + offsetof(struct texts, root), 0, MS_REC | type, 0);
 }
 
+static int find_dir(const char *name, struct path *path)
+{
+	return kern_path(name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, path);
+}
+
+/* Does the agent go without, since it could open nothing there anyway? */
+static bool can_do_without(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -EACCES;
+}
+
 /*
- * Locks the instance to what it covers, as the kernel locks all mounts that a mount
+ * Locks what was mounted to what it covers, as the kernel locks all mounts that a mount
  * namespace of another user namespace begins with: taken off, it would uncover the
  * host's. The flag is set without the kernel's lock, which is not exported: nobody
  * but this task, which is being born, knows the mount.
  */
-static int lock_terminals(void)
+static int lock_mounted(const char *name)
 {
 	struct path path;
-	int err = kern_path(PTS, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
+	int err = find_dir(name, &path);
 
 	if (err)
 		return err;
@@ -121,24 +141,60 @@ static int lock_terminals(void)
 	return err;
 }
 
+/*
+ * The flags that a procfs needs that is to cover one: in a user namespace the kernel
+ * refuses one that can be written to where the one that is there cannot, or with another
+ * rule on access times.
+ */
+static unsigned long covering_flags(const struct path *path)
+{
+	const struct super_block *sb = path->mnt->mnt_sb;
+	int mounted = READ_ONCE(path->mnt->mnt_flags);
+	unsigned long flags = 0;
+
+	if (sb->s_magic != PROC_SUPER_MAGIC)
+		return 0;
+	if (mounted & MNT_READONLY || sb_rdonly(sb))
+		flags |= MS_RDONLY;
+	if (mounted & MNT_NOATIME)
+		flags |= MS_NOATIME;
+	else if (!(mounted & MNT_RELATIME))
+		flags |= MS_STRICTATIME;
+	if (mounted & MNT_NODIRATIME)
+		flags |= MS_NODIRATIME;
+	return flags;
+}
+
+static int mount_proc(unsigned long at)
+{
+	unsigned long type = at + offsetof(struct texts, proc);
+	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	struct path path;
+	int err = find_dir(PROC, &path);
+
+	if (err)
+		return can_do_without(err) ? 0 : err;
+	flags |= covering_flags(&path);
+	path_put(&path);
+	err = swarm_call_mount(type, at + offsetof(struct texts, proc_dir), type, flags, 0);
+	return err ?: lock_mounted(PROC);
+}
+
 static int mount_terminals(unsigned long at)
 {
 	unsigned long type = at + offsetof(struct texts, devpts);
 	unsigned long options = at;
 	struct path path;
-	int err = kern_path(PTS, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
+	int err = find_dir(PTS, &path);
 
-	/* Nothing there that it could open. */
-	if (err == -ENOENT || err == -ENOTDIR || err == -EACCES)
-		return 0;
 	if (err)
-		return err;
+		return can_do_without(err) ? 0 : err;
 	path_put(&path);
 	if (swarm_id_count <= TTY_GROUP)
 		options += offsetof(struct texts, few_options);
 	err = swarm_call_mount(type, at + offsetof(struct texts, pts), type,
 			       MS_NOSUID | MS_NOEXEC, options);
-	return err ?: lock_terminals();
+	return err ?: lock_mounted(PTS);
 }
 
 /*
@@ -177,6 +233,10 @@ static int isolate(const struct swarm_rules *rules, const char **step, unsigned 
 		return -ENOMEM;
 	own = override_creds(cred);
 	err = set_propagation(rules, at);
+	if (!err && rules->proc) {
+		*step = "mounting its procfs";
+		err = mount_proc(at);
+	}
 	if (!err && rules->devpts) {
 		*step = "mounting its terminals";
 		err = mount_terminals(at);
@@ -184,6 +244,52 @@ static int isolate(const struct swarm_rules *rules, const char **step, unsigned 
 	revert_creds(own);
 	put_cred(cred);
 	return err;
+}
+
+/*
+ * What container engines and systemd cover in the /proc of what they start. Whoever
+ * covers other things there learns it from the birth that fails.
+ */
+static const char *const often_covered[] = { "sys", "kcore", "kmsg" };
+
+static bool is_covered(const struct path *proc, const char *name)
+{
+	struct path path;
+	bool covered;
+
+	if (vfs_path_lookup(proc->dentry, proc->mnt, name, 0, &path))
+		return false;
+	covered = path.mnt != proc->mnt;
+	path_put(&path);
+	return covered;
+}
+
+/**
+ * swarm_mounts_check - can the calling process's child mount what a policy says?
+ * @rules: the policy
+ * @err: filled after an error
+ *
+ * In a user namespace the kernel makes a procfs only where one can be seen as a whole
+ * already, lest it uncover what was covered. That is known before an agent is armed.
+ *
+ * Return: 0 or -EPERM.
+ */
+int swarm_mounts_check(const struct swarm_rules *rules, struct swarm_policy_error *err)
+{
+	bool covered = false;
+	struct path proc;
+	int i;
+
+	if (!rules->proc || find_dir(PROC, &proc))
+		return 0;
+	if (proc.mnt->mnt_sb->s_magic == PROC_SUPER_MAGIC)
+		for (i = 0; i < ARRAY_SIZE(often_covered) && !covered; i++)
+			covered = is_covered(&proc, often_covered[i]);
+	path_put(&proc);
+	if (!covered)
+		return 0;
+	return swarm_refuse(err, -EPERM, "proc",
+			    "mounts cover parts of /proc, so the kernel lets no agent mount its own; unmount them, or say 'proc':false");
 }
 
 /**

@@ -102,7 +102,8 @@ struct swarm_rules {
 	u8 devpts;			/* 0 or 1; 1 only with the mnt and user bits */
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
 	u8 oom_group;			/* 0 or 1 */
-	u8 pad2[4];
+	u8 proc;			/* 0 or 1; 1 only with the pid, mnt and user bits */
+	u8 pad2[3];
 	struct swarm_sockets sockets;
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 	u64 calls[SWARM_CALL_WORDS];	/* an enum swarm_action of two bits for each call */

@@ -200,7 +200,8 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	if (rules->namespaces & SWARM_NS_MNT)
 		seq_buf_printf(out, ",\"propagation\":\"%s\"",
 			       swarm_propagation_name(rules->propagation));
-	seq_buf_printf(out, ",\"devpts\":%s,\"oom_group\":%s", rules->devpts ? "true" : "false",
+	seq_buf_printf(out, ",\"proc\":%s,\"devpts\":%s,\"oom_group\":%s",
+		       rules->proc ? "true" : "false", rules->devpts ? "true" : "false",
 		       rules->oom_group ? "true" : "false");
 	put_sockets(out, &rules->sockets);
 	seq_buf_printf(out, ",\"core\":%s", rules->core ? "true" : "false");

@@ -94,21 +94,26 @@ static int check_armed(struct swarm_policy_error *err)
  * @agent: registered; the caller holds a use
  * @err: filled after an error
  *
- * Return: 0; -EBUSY where the thread is armed already; -EPERM where it is chrooted;
- * -ENOSPC where no range of ids is left.
+ * Return: 0; -EBUSY where the thread is armed already; -EPERM where it is chrooted, or
+ * its /proc is covered in part; -ENOSPC where no range of ids is left.
  */
 int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	u32 namespaces = swarm_namespaces_of_policy(agent);
-	bool own_ids = namespaces & SWARM_NS_USER;
-	bool own_mounts = namespaces & SWARM_NS_MNT;
+	struct swarm_rules rules;
 	int ret = check_armed(err);
+	bool own_ids, own_mounts;
 
 	if (ret)
 		return ret;
+	swarm_copy_rules(agent, &rules);
+	own_ids = rules.namespaces & SWARM_NS_USER;
+	own_mounts = rules.namespaces & SWARM_NS_MNT;
 	if ((own_ids || own_mounts) && chrooted())
 		return swarm_refuse(err, -EPERM, "spawn",
 				    "a chrooted process can make neither a user nor a mount namespace for an agent; arm from outside the chroot");
+	ret = swarm_mounts_check(&rules, err);
+	if (ret)
+		return ret;
 	if (own_ids && swarm_agent_take_range(agent))
 		return swarm_refuse(err, -ENOSPC, "spawn",
 				    "no range of user ids is left; load the module with a smaller id_count");

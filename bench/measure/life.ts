@@ -1,5 +1,6 @@
 /** The cost of an agent's life: registering, destroying, adopting, and a whole birth beside its floors. */
 import { quoted } from '../../client/client.js';
+import type { AgentRequest } from '../../client/client.js';
 import type { Benchmark, Figure } from '../figures.js';
 import { countOf, instructions, measured, parseCounts } from './counted.js';
 import type { Count, Reading } from './counted.js';
@@ -109,7 +110,17 @@ function births(raw: Record<string, string>): Figure[] {
       note: 'of the whole, the middle of all turns; it has given the agent ids of its own and left the session besides',
     };
   };
-  return [...figures, added('into'), added('procs')];
+  const bare = wholes('bare');
+  const procfs = wholes('birth').map((whole, turn) => whole - (bare[turn] ?? NaN));
+  return [
+    ...figures,
+    instructions('life/birth/procfs', 'Birth: of it, the procfs of its own', middle(procfs), {
+      spread: [Math.min(...procfs), Math.max(...procfs)],
+      note: 'over a birth with "proc":false, the middle of all turns; the work by hand mounts one, too',
+    }),
+    added('into'),
+    added('procs'),
+  ];
 }
 
 async function run(guest: LoadedGuest, command: string): Promise<string> {
@@ -138,11 +149,13 @@ async function read(guest: LoadedGuest, progress: (step: string) => void): Promi
     limits: await run(guest, `life limits 200 ${quoted('{"spawn":true,"pids_limit":40}')}`),
   };
   await guest.sh(CGROUPS);
-  const birth = `life birth ${BIRTHS} ${quoted(JSON.stringify({ spawn: true, ...LIMITS }))}`;
+  const birth = (policy: AgentRequest) =>
+    `life birth ${BIRTHS} ${quoted(JSON.stringify({ spawn: true, ...policy }))}`;
   // In turn, since what namespaces cost depends on what the allocator has at hand.
   for (let turn = 1; turn <= TURNS; turn++) {
     progress(`births and the same by hand, turn ${turn} of ${TURNS}`);
-    raw[`birth-${turn}`] = await run(guest, birth);
+    raw[`birth-${turn}`] = await run(guest, birth(LIMITS));
+    raw[`bare-${turn}`] = await run(guest, birth({ ...LIMITS, proc: false }));
     raw[`into-${turn}`] = await run(guest, `life into ${BIRTHS}`);
     raw[`procs-${turn}`] = await run(guest, `life procs ${BIRTHS}`);
   }

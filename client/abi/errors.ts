@@ -66,7 +66,7 @@ export const SPAWN_ERRORS = {
   EBUSY:
     "the thread is armed already; another thread is armed for the agent's first process; or the last process of the agent has just exited",
   EPERM:
-    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; for a first process with a user or mount namespace, the thread is chrooted; for one more process, the sysctl `fs.suid_dumpable` is 1, so that the files of the process in /proc would belong to the agent',
+    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; for a first process with a user or mount namespace, the thread is chrooted; for one with a procfs of its own, mounts cover parts of `/proc`; for one more process, the sysctl `fs.suid_dumpable` is 1, so that the files of the process in /proc would belong to the agent',
   ENOSPC: 'a limit leaves no room, as for `spawn` in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,

@@ -33,6 +33,7 @@ function policy(form: Form) {
     persist: z.boolean(),
     privileged: z.boolean(),
     propagation: oneOf(PROPAGATIONS).optional(),
+    proc: z.boolean(),
     devpts: z.boolean(),
     oom_group: z.boolean(),
     sockets: z.union([z.literal('all'), z.array(z.string())]),

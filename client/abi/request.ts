@@ -195,6 +195,11 @@ const object = z.strictObject({
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
+  proc: key(z.boolean(), {
+    title: 'true: it has a procfs of its own on /proc; needs the pid, mnt and user bits',
+    description:
+      'true: before its first process runs, a procfs of its own is mounted on /proc, if that directory exists: it shows the processes of the agent and no others. Needs the pid, mnt and user bits',
+  }),
   devpts: key(z.boolean(), {
     title: 'true: it has terminals of its own on /dev/pts; needs the mnt and user bits',
     description:
@@ -226,6 +231,7 @@ export const DEFAULTS_IN_WORDS = {
   syscalls:
     'deny for `unshare`, `setns` and, if not `privileged`, `autoload` and the calls listed below; allow for the others',
   exec_paths: 'any',
+  proc: 'true with these bits; false if `privileged`',
   devpts: 'true with these bits',
   sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if privileged`,
   core: 'false; true if privileged',
@@ -276,6 +282,11 @@ const CONDITIONS: readonly {
     broken: ({ propagation }, has) => propagation !== undefined && !has('mnt'),
   },
   {
+    field: 'proc',
+    message: 'a procfs of its own needs the pid, mnt and user bits',
+    broken: ({ proc }, has) => proc === true && !(has('pid') && has('mnt') && has('user')),
+  },
+  {
     field: 'devpts',
     message: 'a devpts of its own needs the mnt and user bits',
     broken: ({ devpts }, has) => devpts === true && !(has('mnt') && has('user')),
@@ -295,7 +306,7 @@ export const createRequest = object
   })
   .meta({
     title: 'An object written to /proc/swarm/create',
-    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, and devpts both. Of spawn, pid and pidfd there is one at most, and after_exec needs pid or pidfd.`,
+    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, devpts both, and proc the pid bit as well. Of spawn, pid and pidfd there is one at most, and after_exec needs pid or pidfd.`,
     not: {
       anyOf: [
         present('pid', 'pidfd'),

@@ -39,6 +39,7 @@ Napi::Object read(Napi::Env env, const swarm_request &request, const std::vector
 	out["persist"] = Napi::Boolean::New(env, rules.persist);
 	out["propagation"] = Napi::Number::New(env, rules.propagation);
 	out["devpts"] = Napi::Boolean::New(env, rules.devpts);
+	out["proc"] = Napi::Boolean::New(env, rules.proc);
 	out["oom_group"] = Napi::Boolean::New(env, rules.oom_group);
 	out["core"] = Napi::Boolean::New(env, rules.core);
 	out["spawn"] = Napi::Boolean::New(env, request.spawn);

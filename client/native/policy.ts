@@ -17,6 +17,7 @@ const request = z.strictObject({
   privileged: z.boolean(),
   persist: z.boolean(),
   propagation: z.number(),
+  proc: z.boolean(),
   devpts: z.boolean(),
   oom_group: z.boolean(),
   core: z.boolean(),

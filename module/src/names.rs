@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 20] = [
+pub const KEYS: [Name; 21] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -31,6 +31,7 @@ pub const KEYS: [Name; 20] = [
     c"oom_group",
     c"sockets",
     c"core",
+    c"proc",
 ];
 
 /// The keys of an object of `attach`.

@@ -7,7 +7,7 @@ use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
 use crate::names;
 use crate::socket::{SocketEntry, Sockets};
-use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_USER};
+use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_PID, NS_USER};
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX: usize = 4096;
@@ -119,7 +119,8 @@ pub struct Rules {
     /// An [`Action`] for a file outside `exec_paths`; never [`Action::Allow`].
     pub unlisted: u8,
     oom_group: u8,
-    pad2: [u8; 4],
+    proc: u8,
+    pad2: [u8; 3],
     /// What it may make of sockets.
     pub sockets: Sockets,
     /// What `devices` speaks of.
@@ -146,7 +147,8 @@ impl Default for Rules {
             devpts: 0,
             unlisted: 0,
             oom_group: 0,
-            pad2: [0; 4],
+            proc: 0,
+            pad2: [0; 3],
             sockets: Sockets::NONE,
             named: Named::NONE,
             calls: CallRules::NONE,
@@ -170,6 +172,11 @@ impl Rules {
     /// Does the agent stay when its last process exits?
     pub fn persist(&self) -> bool {
         self.persist != 0
+    }
+
+    /// Is a procfs of its own mounted at its birth?
+    pub fn proc(&self) -> bool {
+        self.proc != 0
     }
 
     /// Is an instance of devpts mounted at its birth?
@@ -212,7 +219,8 @@ impl Rules {
         self.devpts = 1;
         self.unlisted = Action::Deny as u8;
         self.oom_group = 1;
-        self.pad2 = [0; 4];
+        self.proc = 1;
+        self.pad2 = [0; 3];
         self.sockets = Sockets::USUAL;
         self.named = DEVICES_NAMED;
         self.calls = CallRules(CALLS_DEFAULT);
@@ -724,7 +732,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             16 => request.after_exec = boolean(reader)?,
             17 => rules.oom_group = boolean(reader)?,
             18 => rules.sockets = sockets(reader)?,
-            _ => rules.core = boolean(reader)?,
+            19 => rules.core = boolean(reader)?,
+            _ => rules.proc = boolean(reader)?,
         }
         Ok(())
     })?;
@@ -748,6 +757,9 @@ fn loosen(rules: &mut Rules, offsets: &[Offset; KEYS.len()], named: u8) {
         rules.core = 1;
     }
 }
+
+/// The namespaces without which an agent can have no procfs of its own.
+const PROC_NEEDS: u32 = NS_PID | NS_MNT | NS_USER;
 
 /// What no single value shows.
 fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
@@ -785,6 +797,15 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
         let mut calls = CallRules::NONE;
         request.replace_calls(&mut calls);
         request.rules.calls = calls;
+    }
+    if request.rules.namespaces & PROC_NEEDS != PROC_NEEDS {
+        if given(20) && request.rules.proc() {
+            let message = "a procfs of its own needs the pid, mnt and user bits (1, 4 and 32) of namespace_flags";
+            return Err(PolicyError::new(EINVAL, offset(20), message).of(b"proc"));
+        }
+        request.rules.proc = 0;
+    } else if !given(20) && request.rules.privileged() {
+        request.rules.proc = 0;
     }
     Ok(())
 }

@@ -44,6 +44,7 @@ _Static_assert(offsetof(struct swarm_rules, propagation) == 224, "propagation");
 _Static_assert(offsetof(struct swarm_rules, devpts) == 225, "devpts");
 _Static_assert(offsetof(struct swarm_rules, unlisted) == 226, "unlisted");
 _Static_assert(offsetof(struct swarm_rules, oom_group) == 227, "oom_group");
+_Static_assert(offsetof(struct swarm_rules, proc) == 228, "proc");
 _Static_assert(offsetof(struct swarm_rules, sockets) == 232, "sockets");
 _Static_assert(offsetof(struct swarm_rules, named) == 280, "named");
 _Static_assert(offsetof(struct swarm_rules, calls) == 296, "calls");
@@ -433,6 +434,9 @@ static const struct {
 	{ "{'oom_group':false}", MEMBER(rules.oom_group), 0 },
 	{ "{}", MEMBER(rules.core), 0 },
 	{ "{'core':true}", MEMBER(rules.core), 1 },
+	{ "{}", MEMBER(rules.proc), 1 },
+	{ "{'proc':true}", MEMBER(rules.proc), 1 },
+	{ "{'proc':false}", MEMBER(rules.proc), 0 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
 	{ "{'spawn':false}", MEMBER(spawn), 0 },
 	{ "{'pid':1}", MEMBER(pid), 1 },
@@ -549,7 +553,7 @@ static void test_cpus(void)
 static void test_booleans(void)
 {
 	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts",
-					    "oom_group", "core" };
+					    "oom_group", "core", "proc" };
 	static const char * const values[] = {
 		"1", "0", "'true'", "null", "True", "tru}", "{}", "[]", "}", "fals",
 	};
@@ -588,6 +592,9 @@ static void test_combinations(void)
 		{ "{'namespace_flags':123,'propagation': `'private'}", "propagation" },
 		{ "{'devpts':`true,'namespace_flags':123}", "devpts" },
 		{ "{'namespace_flags':95,'privileged':true,'devpts':`true}", "devpts" },
+		{ "{'proc':`true,'namespace_flags':123}", "proc" },
+		{ "{'proc': `true,'namespace_flags':126}", "proc" },
+		{ "{'namespace_flags':95,'privileged':true,'proc':`true}", "proc" },
 		{ "{'propagation':`'shared'}", "propagation" },
 		{ "{'propagation':`true}", "propagation" },
 	};
@@ -597,6 +604,8 @@ static void test_combinations(void)
 		"{'namespace_flags':32,'privileged':false}",
 		"{'spawn':true,'persist':true}",
 		"{'namespace_flags':123,'devpts':false}",
+		"{'namespace_flags':126,'proc':false}",
+		"{'privileged':true,'proc':true}",
 		"{'oom_group':false}",
 		"{'oom_group':true,'memory_limit':0}",
 		"{'namespace_flags':4,'privileged':true,'propagation':'slave'}",
@@ -636,6 +645,32 @@ static void test_devpts(void)
 
 		expect_accepted(&text, &request);
 		expect(request.rules.devpts == objects[i].expected, "%s", objects[i].form);
+	}
+}
+
+static void test_proc(void)
+{
+	static const struct {
+		const char *form;
+		u8 expected;
+	} objects[] = {
+		{ "{'namespace_flags':37}", 1 },
+		{ "{'namespace_flags':37,'proc':false}", 0 },
+		{ "{'namespace_flags':126}", 0 },
+		{ "{'namespace_flags':123}", 0 },
+		{ "{'namespace_flags':95,'privileged':true}", 0 },
+		{ "{'privileged':true}", 0 },
+		{ "{'privileged':true,'proc':true}", 1 },
+		{ "{'proc':true,'privileged':false}", 1 },
+	};
+	struct swarm_request request;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		struct text text = text_of(objects[i].form);
+
+		expect_accepted(&text, &request);
+		expect(request.rules.proc == objects[i].expected, "%s", objects[i].form);
 	}
 }
 
@@ -1145,6 +1180,7 @@ static const struct {
 	{ "oom_group", "oom\\u005fgroup", "false" },
 	{ "sockets", "socket\\u0073", "'all'" },
 	{ "core", "c\\u006fre", "true" },
+	{ "proc", "pr\\u006fc", "true" },
 };
 
 static void test_repeated_keys(void)
@@ -2111,11 +2147,14 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->namespaces <= SWARM_NS_ALL, "namespace_flags %u", rules->namespaces);
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
 	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
-	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->core <= 1 &&
+	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->core <= 1 && rules->proc <= 1 &&
 	       rules->sockets.all <= 1, "booleans");
 	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
 	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
 	       "a devpts without mounts or ids of its own");
+	expect(!rules->proc ||
+	       !(~rules->namespaces & (SWARM_NS_PID | SWARM_NS_MNT | SWARM_NS_USER)),
+	       "a procfs without processes, mounts or ids of its own");
 	for (i = 0; i < SWARM_NR_SYSCALLS; i++)
 		expect(rules->syscalls[i] <= SWARM_AUDIT, "action %u", rules->syscalls[i]);
 	expect(rules->nr_devices <= SWARM_DEVICES_MAX, "%u devices", rules->nr_devices);
@@ -2330,6 +2369,7 @@ static const struct test tests[] = {
 	{ "booleans are true or false", test_booleans },
 	{ "values that exclude each other", test_combinations },
 	{ "devpts where there can be one", test_devpts },
+	{ "a procfs where there can be one", test_proc },
 	{ "devices", test_devices },
 	{ "devices: malformed", test_devices_refused },
 	{ "devices and exec_paths: how many", test_array_lengths },

@@ -54,7 +54,7 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
   const namespaces = Object.fromEntries(namesOf(NAMESPACES).map((name) => [name, 4026531836]));
   const policy = {
     ...{ memory_limit: 0, cpu_quota: 0, pids_limit: 0, namespace_flags: 127, devices: ['a'] },
-    ...{ persist: false, privileged: false, devpts: true, oom_group: true },
+    ...{ persist: false, privileged: false, proc: true, devpts: true, oom_group: true },
     ...{ sockets: 'all', core: false },
     syscalls: Object.fromEntries(namesOf(SYSCALLS).map((rule) => [rule, 'deny'])),
   };

@@ -228,11 +228,12 @@ test('ABI-05: without a key both mean the same', () => {
   };
   expect(understood).toEqual(rest);
   // What is not told one by one: all of it makes the same rules, byte for byte.
-  const same = parse({ devices, unlisted, sockets, devpts: true });
+  const same = parse({ devices, unlisted, sockets, proc: true, devpts: true });
   expect(same.kind === 'accepted' && same.rules.equals(empty.rules)).toBe(true);
   const others = [
     { devices: Object.values(DEFAULT_DEVICES).slice(1) },
     { unlisted: 'kill' },
+    { proc: false },
     { devpts: false },
     { sockets: ['unix'] },
     { sockets: 'all' },
@@ -444,6 +445,8 @@ test('ABI-07: what no single key shows is refused by both: spawn with pid, and b
     [{ namespace_flags: 95 }, 'namespace_flags', false],
     [{ namespace_flags: 95, privileged: false }, 'namespace_flags', false],
     [{ namespace_flags: 123, propagation: 'private' }, 'propagation', false],
+    [{ namespace_flags: 123, proc: true }, 'proc', false],
+    [{ namespace_flags: 126, proc: true }, 'proc', false],
     [{ namespace_flags: 123, devpts: true }, 'devpts', false],
     [{ namespace_flags: 95, privileged: true, devpts: true }, 'devpts', false],
   ];

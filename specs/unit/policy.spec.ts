@@ -73,6 +73,7 @@ const request: fc.Arbitrary<AgentRequest> = fc
       persist: fc.boolean(),
       privileged: fc.boolean(),
       propagation: fc.constantFrom('private', 'slave'),
+      proc: fc.boolean(),
       devpts: fc.boolean(),
       oom_group: fc.boolean(),
       sockets: fc.oneof(
@@ -94,6 +95,7 @@ const request: fc.Arbitrary<AgentRequest> = fc
     if ((flags & 32) === 0) valid.privileged = true;
     if ((flags & 4) === 0) delete valid.propagation;
     if ((flags & 36) !== 36) delete valid.devpts;
+    if ((flags & 37) !== 37) delete valid.proc;
     return valid;
   });
 
@@ -118,6 +120,7 @@ function meaning(object: AgentRequest) {
     privileged: object.privileged ?? false,
     persist: object.persist ?? false,
     propagation: object.propagation ?? 'private',
+    proc: object.proc ?? (!object.privileged && ((object.namespace_flags ?? 127) & 37) === 37),
     devpts: object.devpts ?? ((object.namespace_flags ?? 127) & 36) === 36,
     oom_group: object.oom_group ?? true,
     core: object.core ?? object.privileged ?? false,
@@ -148,6 +151,7 @@ function understood(parsed: Parsed): ReturnType<typeof meaning> {
     privileged: parsed.privileged,
     persist: parsed.persist,
     propagation: PROPAGATIONS[parsed.propagation] ?? 'private',
+    proc: parsed.proc,
     devpts: parsed.devpts,
     oom_group: parsed.oom_group,
     core: parsed.core,
@@ -191,6 +195,7 @@ test('CORE-01: every valid object is understood as it is meant, and printed and 
           privileged: parsed.privileged,
           persist: parsed.persist,
           ...(object.propagation ? { propagation: PROPAGATIONS[parsed.propagation] } : {}),
+          proc: parsed.proc,
           devpts: parsed.devpts,
           oom_group: parsed.oom_group,
           ...(object.sockets ? { sockets: object.sockets } : {}),

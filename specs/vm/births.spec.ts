@@ -1,5 +1,6 @@
 /** Every step of a birth made to fail, and what is left then: nothing. */
 import { join } from 'node:path';
+import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { onlyAgent } from '../support/guest.js';
@@ -21,7 +22,7 @@ interface Redirection {
   first?: number;
 }
 
-const STEPS: (Redirection & { step: string; error: number })[] = [
+const STEPS: (Redirection & { step: string; error: number; request?: AgentRequest })[] = [
   { step: 'taking its identity', function: 'groups_alloc', answer: 0, error: -12 },
   { step: 'taking its identity', function: 'set_current_groups', answer: -12, error: -12 },
   { step: 'taking its identity', function: '__sys_setresgid', answer: -12, error: -12 },
@@ -32,7 +33,14 @@ const STEPS: (Redirection & { step: string; error: number })[] = [
   { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
   // Without a source: the propagation; with one it is what is mounted.
   { step: 'separating its mounts', function: 'path_mount', first: 0, answer: -12, error: -12 },
-  { step: 'mounting its terminals', function: 'kern_path', answer: -12, error: -12 },
+  { step: 'mounting its procfs', function: 'security_sb_kern_mount', answer: -12, error: -12 },
+  {
+    step: 'mounting its terminals',
+    function: 'kern_path',
+    answer: -12,
+    error: -12,
+    request: { proc: false },
+  },
   { step: 'joining its cgroup', function: 'cgroup_procs_write', answer: -12, error: -12 },
   // CLONE_NEWCGROUP alone: the fork itself comes by with other flags.
   {
@@ -97,7 +105,7 @@ async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: 
   return loaded;
 }
 
-for (const { step, error, ...redirection } of STEPS) {
+for (const { step, error, request, ...redirection } of STEPS) {
   const how = `${redirection.function} answers ${redirection.answer}`;
   test(`BIRTH-27: a birth fails at ${step}, ${how}: the child never runs, an event and the log say why, nothing is left`, async ({
     booted,
@@ -107,7 +115,9 @@ for (const { step, error, ...redirection } of STEPS) {
     const guest = await loadWithRedirect(booted, module, stage);
     for (const via of ['fork', 'vfork'] as const) {
       await redirected(guest, redirection, async () => {
-        const { code, id } = await guest.swarm.launch(LIMITED, ['/bin/touch', RAN], { via });
+        const { code, id } = await guest.swarm.launch({ ...LIMITED, ...request }, ['/bin/touch', RAN], {
+          via,
+        });
         expect(code, 'SIGKILL').toBe(137);
         const ended = (await guest.swarm.events()).filter((each) => each.event === 'destroyed');
         expect(ended.at(-1)).toMatchObject({ agent: id, reason: 'birth', step, error: NAMES[error] });

@@ -24,7 +24,13 @@ export const namespaces: readonly Attempt[] = [
     escaped: 'outside separate',
     after: 'kill $pid',
     ours: [
-      { outcome: 'denied', by: 'kernel: ptrace access to the process' },
+      { outcome: 'denied', by: 'own procfs' },
+      {
+        outcome: 'denied',
+        by: 'kernel: ptrace access to the process',
+        policy: { proc: false },
+        when: "the launcher's /proc",
+      },
       { outcome: 'denied', by: 'setns rule', counted: { setns: 8 }, policy: PRIVILEGED },
     ],
   },
@@ -211,7 +217,10 @@ export const namespaces: readonly Attempt[] = [
     inside: 'escape mount proc /proc proc 20 hidepid=2; escape mount proc m proc 0 hidepid=2',
     escaped: REMOUNTED,
     after: 'mount -o remount,hidepid=0 /proc',
-    ours: [{ outcome: 'denied', by: 'user namespace' }],
+    ours: [
+      { outcome: 'denied', by: 'own procfs' },
+      { outcome: 'denied', by: 'user namespace', policy: { proc: false }, when: "the launcher's /proc" },
+    ],
   },
   {
     id: 'propagation',

@@ -11,6 +11,11 @@ const OUTSIDE: readonly [Case, Case] = [
   { outcome: 'denied', by: 'pid namespace' },
   { outcome: 'denied', by: 'own user ids', policy: SHARED },
 ];
+/** Its processes are in no /proc that it sees; where they are, they are another user's. */
+const BY_PROC: readonly [Case, Case] = [
+  { outcome: 'denied', by: 'own procfs' },
+  { outcome: 'denied', by: 'own user ids', policy: { proc: false }, when: "the launcher's /proc" },
+];
 /** Enters the container as root does to attach a process to it; inside, $pid and $address name what entered. */
 const ENTERED = [
   `{ until target=$(pgrep -nf '^/bin/sh /srv/escape/inside'); do sleep 0.1; done`,
@@ -59,7 +64,7 @@ export const processes: readonly Attempt[] = [
     inside: 'escape mem $pid $address',
     escaped: CHANGED,
     ...ALIVE,
-    ours: [{ outcome: 'denied', by: 'own user ids' }],
+    ours: BY_PROC,
   },
   {
     id: 'getfd',
@@ -97,7 +102,15 @@ export const processes: readonly Attempt[] = [
     inside: 'escape copy /proc/$pid/cmdline loot',
     escaped: 'grep -q secret-$MARK loot 2>/dev/null',
     ...ALIVE,
-    ours: [{ outcome: 'gap', section: "The launcher's mounts" }],
+    ours: [
+      { outcome: 'denied', by: 'own procfs' },
+      {
+        outcome: 'gap',
+        section: "The launcher's mounts",
+        policy: { proc: false },
+        when: "the launcher's /proc",
+      },
+    ],
   },
   {
     id: 'environ',
@@ -106,7 +119,7 @@ export const processes: readonly Attempt[] = [
     inside: 'escape copy /proc/$pid/environ loot',
     escaped: 'grep -q SECRET=$MARK loot 2>/dev/null',
     ...ALIVE,
-    ours: [{ outcome: 'denied', by: 'own user ids' }],
+    ours: BY_PROC,
   },
   {
     id: 'root-link',
@@ -115,7 +128,7 @@ export const processes: readonly Attempt[] = [
     inside: 'escape copy /proc/$pid/root/run/public loot',
     escaped: 'grep -q $MARK loot 2>/dev/null',
     after: 'kill $pid; rm /run/public',
-    ours: [{ outcome: 'denied', by: 'own user ids' }],
+    ours: BY_PROC,
   },
   {
     id: 'daemon',

@@ -460,6 +460,8 @@ static void by_hand(int nr, int into)
 			if (unshare(CLONE_NEWCGROUP))
 				_exit(2);
 			if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+			    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+				  NULL) ||
 			    mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 				  "ptmxmode=0666,mode=0620"))
 				_exit(3);
