@@ -34,6 +34,12 @@ typedef __u64 u64;
 /* The longest name, without the NUL that ends it. */
 #define SWARM_NAME_MAX		31
 
+/* The longest host name; one that long has no NUL. */
+#define SWARM_HOSTNAME_MAX	64
+
+/* Every capability that has a name here: none is taken away. */
+#define SWARM_CAPS_ALL		((1ULL << 41) - 1)
+
 /* Bits of namespace_flags: the interface's own, not the kernel's CLONE_NEW*. */
 #define SWARM_NS_PID		0x01
 #define SWARM_NS_NET		0x02
@@ -102,6 +108,10 @@ struct swarm_rules {
 	u8 pad2[4];
 	struct swarm_sockets sockets;
 	u64 named[2];			/* what devices[] speaks of, the core's own */
+	u64 capabilities;		/* bits by their numbers; SWARM_CAPS_ALL: all */
+	u8 no_new_privs;		/* 0 or 1 */
+	char hostname[SWARM_HOSTNAME_MAX];	/* NUL-padded; empty: of the agent's name */
+	u8 pad3[7];
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -271,9 +281,9 @@ u64 swarm_clone_flags(u32 namespaces);
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
 static_assert(sizeof(struct swarm_sockets) == 48);
-static_assert(sizeof(struct swarm_rules) == 296);
-static_assert(sizeof(struct swarm_request) == 408);
-static_assert(sizeof(struct swarm_update) == 424);
+static_assert(sizeof(struct swarm_rules) == 376);
+static_assert(sizeof(struct swarm_request) == 488);
+static_assert(sizeof(struct swarm_update) == 504);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

@@ -54,7 +54,8 @@ async function startHostile(guest: LoadedGuest, request: AgentRequest, program: 
   return (await guest.swarm.agents()).at(-1) ?? { id: 0, pid: 0 };
 }
 
-/** An agent that is root outside, too, so that no capability stands between it and a process that joins. */
+/** Agents that lack no capability that a process that joins has: one inside, one that is root outside too. */
+const CAPABLE: AgentRequest = { capabilities: 'all' };
 const POWERFUL: AgentRequest = { namespace_flags: 0x05, privileged: true };
 const JOIN_POWERFUL = `--ids -1 --enter ${(CLONE.pid + CLONE.mnt).toString(16)}`;
 
@@ -328,8 +329,8 @@ test('SPAWN-11: a hostile agent that waits for the process can neither look into
   loaded,
 }) => {
   for (const [request, options] of [
-    [{}, ''],
-    [{}, '--early 1'],
+    [CAPABLE, ''],
+    [CAPABLE, '--early 1'],
     [POWERFUL, JOIN_POWERFUL],
     [POWERFUL, `--early 1 ${JOIN_POWERFUL}`],
   ] as const) {
@@ -357,7 +358,7 @@ test('SPAWN-12: neither while it executes nor while it exits does the agent get 
 }) => {
   test.setTimeout(300_000);
   for (const [request, options] of [
-    [{}, ''],
+    [CAPABLE, ''],
     [POWERFUL, JOIN_POWERFUL],
   ] as const) {
     for (const way of ['exec', 'exit']) {
@@ -392,7 +393,7 @@ test('SPAWN-13: a process that joins has the root of the agent’s first process
     ],
     [
       'a root of its own',
-      {},
+      CAPABLE,
       "/bin/sh -c 'mount --rbind / /mnt && exec chroot /mnt consume wait'",
       { '--root /': KILLED, '--cwd /': KILLED, '': 0 },
     ],

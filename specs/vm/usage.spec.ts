@@ -37,7 +37,7 @@ const NUMBERS: readonly Numbered[] = [
     what: 'namespaces',
     end: 'ENOSPC',
     sysctl: { 'user.max_uts_namespaces': 20 },
-    policy: { syscalls: { unshare: 'allow' } },
+    policy: { syscalls: { unshare: 'allow' }, capabilities: 'all' },
   },
   { number: 'locked', what: 'locked shared memory', end: 'ENOMEM', limit: '--memlock=655360:655360' },
   { number: 'keys', what: 'keys', end: 'EDQUOT', sysctl: { 'kernel.keys.maxkeys': 20 } },

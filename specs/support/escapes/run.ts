@@ -25,9 +25,9 @@ export interface Outcome {
 
 const DIR = '/srv/escape';
 
-/** As an agent of SwarmGuard. */
+/** As an agent of SwarmGuard, with all capabilities, so that an attempt meets more than the lack of one. */
 export function swarmGuard(policy: AgentRequest = {}): Runner {
-  const object = JSON.stringify({ spawn: true, ...policy });
+  const object = JSON.stringify({ spawn: true, capabilities: 'all', no_new_privs: false, ...policy });
   return {
     name: 'SwarmGuard',
     command: (program) => `launch ${quoted(object)} ${program}`,

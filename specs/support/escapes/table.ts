@@ -84,7 +84,7 @@ function runners({ versions }: Recorded): string[][] {
   return [
     [
       ...['SwarmGuard', 'this one'],
-      'the default policy if the table says nothing else; no program has to cooperate',
+      'the default policy if the table says nothing else, but with `"capabilities":"all"` and `"no_new_privs":false`, so that an attempt meets more than the lack of a capability; no program has to cooperate',
     ],
     [
       ...['crun, runc', `${versions.crun}, ${versions.runc}`],
