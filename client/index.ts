@@ -14,6 +14,7 @@ export type { AgentLine, Status } from './abi/listing.js';
 export { METRICS, TRACEPOINTS } from './abi/metrics.js';
 export {
   ACTIONS,
+  CAPABILITIES,
   EVENTS,
   FREEZES,
   KINDS,
@@ -26,9 +27,16 @@ export {
   SYSCALLS,
   bitOf,
 } from './abi/names.js';
-export type { Action, EventName, Kind, Namespace, Syscall } from './abi/names.js';
+export type { Action, Capability, EventName, Kind, Namespace, Syscall } from './abi/names.js';
 export { PARAMETERS } from './abi/parameters.js';
-export { DEFAULT_DEVICES, agentId, attachRequest, createRequest, updateRequest } from './abi/request.js';
+export {
+  DEFAULT_CAPABILITIES,
+  DEFAULT_DEVICES,
+  agentId,
+  attachRequest,
+  createRequest,
+  updateRequest,
+} from './abi/request.js';
 export type { AgentRequest, UpdateRequest } from './abi/request.js';
 export { parseEvents } from './events.js';
 export { parseInspection } from './inspect.js';

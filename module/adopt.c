@@ -290,7 +290,7 @@ static struct task_struct *process_of(const struct swarm_candidate *candidate,
 static int adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		 struct task_struct *leader, struct swarm_policy_error *err)
 {
-	u32 flags = candidate->after_exec ? SWARM_MEMBER_PENDING : 0;
+	u32 flags = candidate->after_exec ? SWARM_MEMBER_PENDING | SWARM_MEMBER_UNCUT : 0;
 
 	return check_candidate(candidate, leader, err) ?:
 	       check_left_initial(agent, candidate, leader, err) ?:
@@ -333,7 +333,7 @@ int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candida
 static int attach(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		  struct task_struct *leader, struct swarm_policy_error *err)
 {
-	u32 flags = candidate->after_exec ? SWARM_MEMBER_PENDING | SWARM_MEMBER_ATTACHED : 0;
+	u32 flags = candidate->after_exec ? SWARM_MEMBER_HEREDITARY & ~SWARM_MEMBER_JOINING : 0;
 	int ret = check_candidate(candidate, leader, err) ?:
 		  swarm_place_attached(agent, candidate, leader, err) ?:
 		  check_limits(agent, candidate, leader, err) ?:

@@ -23,6 +23,7 @@
 #include "member.h"
 #include "place.h"
 #include "policy_table.h"
+#include "privileges.h"
 
 static enum swarm_outcome tell(const struct swarm_member *member, enum swarm_action action,
 			       const char *file)
@@ -102,6 +103,40 @@ static noinline bool seen_in_place(struct swarm_member *member, const struct ftr
 	return true;
 }
 
+/*
+ * The first execve of a process that came from outside. Its launcher's program may have
+ * made or entered a user namespace since, with all capabilities in it, and one that was
+ * adopted with after_exec has lost nothing yet: the privileges are cut, and the call
+ * starts anew, since it has begun with a copy of the credentials. It fails if they cannot
+ * be cut.
+ */
+static noinline long cut_privileges(void)
+{
+	const struct swarm_member *member;
+	const struct swarm_rules *rules;
+	bool no_new_privs;
+	u64 capabilities;
+	int err;
+
+	rcu_read_lock();
+	/* The calling process is a member until it exits. */
+	member = swarm_member_find(current->signal);
+	rules = &swarm_policy_of(member->agent)->rules;
+	capabilities = rules->capabilities;
+	no_new_privs = rules->no_new_privs;
+	rcu_read_unlock();
+	err = swarm_privileges_cut(capabilities, no_new_privs);
+	return err ?: swarm_stub_restart();
+}
+
+static noinline bool to_be_cut(const struct swarm_member *member, const struct ftrace_ops *ops)
+{
+	if (!swarm_privileges_exceed(&swarm_policy_of(member->agent)->rules))
+		return false;
+	swarm_uncount_run(ops);
+	return true;
+}
+
 /* Has the execve under way been decided on by this policy so far? */
 static __always_inline bool began_under(const struct swarm_member *member,
 					const struct swarm_policy *policy)
@@ -127,6 +162,10 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 
 	if (!member)
 		return SWARM_PASS;
+	/* First, since where the thread is seen is told by its credentials, too. */
+	if (unlikely(member->flags & SWARM_MEMBER_UNCUT) && first && !check &&
+	    to_be_cut(member, ops))
+		return (unsigned long)cut_privileges;
 	if (unlikely(member->flags & SWARM_MEMBER_UNPLACED) && first && !check &&
 	    !seen_in_place(member, ops))
 		return (unsigned long)look_at_place;

@@ -37,8 +37,14 @@ struct swarm_agent;
 #define SWARM_MEMBER_ATTACHED	0x40
 /* It may be elsewhere than its agent: neither is it compared with, nor does it execute unseen. */
 #define SWARM_MEMBER_UNPLACED	(SWARM_MEMBER_JOINING | SWARM_MEMBER_ATTACHED)
+/*
+ * Came from outside, or was forked by one that did, and has yet to execute: that the
+ * execve gives no more capabilities than the agent may have is looked at then.
+ */
+#define SWARM_MEMBER_UNCUT	0x100
 /* What a process that has yet to execute hands on to its children. */
-#define SWARM_MEMBER_HEREDITARY	(SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED)
+#define SWARM_MEMBER_HEREDITARY	\
+	(SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED | SWARM_MEMBER_UNCUT)
 /* The first process of its agent since that was last registered; its end is the agent's. */
 #define SWARM_MEMBER_FIRST	0x20
 /* Its last thread exits. It was to join, so it is found until it has let go of its files. */

@@ -133,6 +133,7 @@ enum swarm_event_type {
  * number. They are static and may be asked for in any context.
  */
 const char *swarm_action_name(__u32 action);
+const char *swarm_capability_name(__u32 capability);
 const char *swarm_propagation_name(__u32 propagation);
 const char *swarm_kind_name(__u32 kind);
 const char *swarm_outcome_name(__u32 outcome);

@@ -37,6 +37,12 @@ typedef __u64 u64;
 #define SWARM_CALL_WORDS	12
 #define SWARM_CALLS_MAX		(32 * SWARM_CALL_WORDS)
 
+/* The longest host name; one that long has no NUL. */
+#define SWARM_HOSTNAME_MAX	64
+
+/* Every capability that has a name here: none is taken away. */
+#define SWARM_CAPS_ALL		((1ULL << 41) - 1)
+
 /* Bits of namespace_flags: the interface's own, not the kernel's CLONE_NEW*. */
 #define SWARM_NS_PID		0x01
 #define SWARM_NS_NET		0x02
@@ -107,6 +113,10 @@ struct swarm_rules {
 	struct swarm_sockets sockets;
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 	u64 calls[SWARM_CALL_WORDS];	/* an enum swarm_action of two bits for each call */
+	u64 capabilities;		/* bits by their numbers; SWARM_CAPS_ALL: all */
+	u8 no_new_privs;		/* 0 or 1 */
+	char hostname[SWARM_HOSTNAME_MAX];	/* NUL-padded; empty: of the agent's name */
+	u8 pad3[7];
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -284,9 +294,9 @@ static inline enum swarm_action swarm_call_rule(const struct swarm_rules *rules,
 
 static_assert(sizeof(struct swarm_device_rule) == 12);
 static_assert(sizeof(struct swarm_sockets) == 48);
-static_assert(sizeof(struct swarm_rules) == 392);
-static_assert(sizeof(struct swarm_request) == 600);
-static_assert(sizeof(struct swarm_update) == 616);
+static_assert(sizeof(struct swarm_rules) == 472);
+static_assert(sizeof(struct swarm_request) == 680);
+static_assert(sizeof(struct swarm_update) == 696);
 static_assert(sizeof(struct swarm_policy_error) == 164);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);

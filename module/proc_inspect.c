@@ -181,6 +181,25 @@ static void put_calls(struct seq_buf *out, const struct swarm_rules *rules)
 				       swarm_action_name(swarm_call_rule(rules, call)));
 }
 
+static void put_capabilities(struct seq_buf *out, const struct swarm_rules *rules)
+{
+	bool first = true;
+	int i;
+
+	if (rules->capabilities == SWARM_CAPS_ALL) {
+		seq_buf_puts(out, ",\"capabilities\":\"all\"");
+		return;
+	}
+	seq_buf_puts(out, ",\"capabilities\":[");
+	for (i = 0; swarm_capability_name(i); i++) {
+		if (!(rules->capabilities & BIT_ULL(i)))
+			continue;
+		seq_buf_printf(out, "%s\"%s\"", first ? "" : ",", swarm_capability_name(i));
+		first = false;
+	}
+	seq_buf_putc(out, ']');
+}
+
 static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, char *name)
 {
 	const struct swarm_rules *rules = &policy->rules;
@@ -205,6 +224,11 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 		       rules->oom_group ? "true" : "false");
 	put_sockets(out, &rules->sockets);
 	seq_buf_printf(out, ",\"core\":%s", rules->core ? "true" : "false");
+	put_capabilities(out, rules);
+	seq_buf_printf(out, ",\"no_new_privs\":%s", rules->no_new_privs ? "true" : "false");
+	/* Of letters, digits, dots and hyphens. */
+	if (rules->hostname[0])
+		seq_buf_printf(out, ",\"hostname\":\"%.*s\"", SWARM_HOSTNAME_MAX, rules->hostname);
 	if (policy->exec_paths) {
 		put_exec_paths(out, policy->exec_paths, name);
 		seq_buf_printf(out, ",\"unlisted\":\"%s\"", swarm_action_name(rules->unlisted));

@@ -28,10 +28,12 @@
 #include "event.h"
 #include "faults.h"
 #include "inherit.h"
+#include "inside.h"
 #include "member.h"
 #include "mounts.h"
 #include "params.h"
 #include "policy_table.h"
+#include "privileges.h"
 #include "refuse.h"
 #include "spawn.h"
 
@@ -232,7 +234,7 @@ static int arm(struct swarm_agent *agent, u32 flags, struct swarm_policy_error *
  */
 int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	return arm(agent, 0, err);
+	return arm(agent, SWARM_MEMBER_UNCUT, err);
 }
 
 /**
@@ -359,7 +361,11 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "dropping privileges";
-	err = swarm_inherit_drop();
+	err = swarm_inherit_drop() ?: swarm_privileges_drop(&rules);
+	if (err)
+		return err;
+	*step = "setting its host name";
+	err = swarm_inside_set_up(agent, &rules, step);
 	if (err)
 		return err;
 	err = swarm_mounts_isolate(&rules, step);
@@ -387,10 +393,12 @@ static int be_born(struct swarm_agent *agent, const char **step)
  */
 static int join_running(struct swarm_agent *agent, const char **step)
 {
+	struct swarm_rules rules;
 	int err;
 
+	swarm_copy_rules(agent, &rules);
 	*step = "dropping privileges";
-	err = swarm_inherit_drop();
+	err = swarm_inherit_drop() ?: swarm_privileges_drop(&rules);
 	if (err)
 		return err;
 	*step = "joining its cgroup";

@@ -2,7 +2,17 @@
 import { z } from 'zod';
 import { TOLERANT } from './form.js';
 import type { Form } from './form.js';
-import { ACTIONS, FREEZES, NAMESPACES, PROPAGATIONS, REFUSALS, STATES, SYSCALLS, namesOf } from './names.js';
+import {
+  ACTIONS,
+  CAPABILITIES,
+  FREEZES,
+  NAMESPACES,
+  PROPAGATIONS,
+  REFUSALS,
+  STATES,
+  SYSCALLS,
+  namesOf,
+} from './names.js';
 import type { Namespace, Names, Syscall } from './names.js';
 import { agentId } from './request.js';
 import type { AgentRequest } from './request.js';
@@ -38,6 +48,9 @@ function policy(form: Form) {
     oom_group: z.boolean(),
     sockets: z.union([z.literal('all'), z.array(z.string())]),
     core: z.boolean(),
+    capabilities: z.union([z.literal('all'), z.array(oneOf(CAPABILITIES))]),
+    no_new_privs: z.boolean(),
+    hostname: z.string().optional(),
     exec_paths: z.array(z.string()).optional(),
     unlisted: oneOf(REFUSALS).optional(),
   } satisfies Record<Exclude<keyof AgentRequest, Unprinted>, z.ZodType>);
@@ -107,7 +120,7 @@ export function inspections(form: Form) {
     }),
     policy: policy(form).meta({
       description:
-        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
+        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `hostname` only if it was given; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
     }),
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
     joining: z.array(count).meta({

@@ -10,6 +10,8 @@ export const EXEC_PATHS_MAX = 8;
 export const SOCKETS_MAX = 8;
 /** The longest name, in bytes. */
 export const NAME_MAX = 31;
+/** The longest host name, in bytes. */
+export const HOSTNAME_MAX = 64;
 /** The smallest limit of memory, in bytes. */
 export const MEMORY_MIN = 65_536;
 /** The largest process id, and the most processes and threads: what Linux itself allows. */

@@ -33,6 +33,52 @@ export const OUTCOMES = {
   report: 'the call went ahead, because the module was loaded with `enforce=0`',
 } as const;
 
+/** The capabilities, as in capabilities(7), in the order of their numbers. */
+export const CAPABILITIES = {
+  chown: 'change the owners of files',
+  dac_override: 'read, write and execute files whatever their permissions',
+  dac_read_search: 'read files, search directories, and open files by handle',
+  fowner: 'change permissions and times of files of other users',
+  fsetid: 'keep set-user-id and set-group-id bits when a file changes',
+  kill: 'send signals to processes of other users',
+  setgid: 'set group ids',
+  setuid: 'set user ids',
+  setpcap: 'drop capabilities from the bounding set, and change securebits',
+  linux_immutable: 'set the immutable and append-only flags of files',
+  net_bind_service: 'bind to ports below 1024',
+  net_broadcast: 'broadcast and listen to multicasts',
+  net_admin: 'configure networks',
+  net_raw: 'use raw and packet sockets',
+  ipc_lock: 'lock memory',
+  ipc_owner: 'use System V IPC objects of other users',
+  sys_module: 'load and unload kernel modules',
+  sys_rawio: 'access I/O ports and raw devices',
+  sys_chroot: 'chroot, and setns for a mount namespace',
+  sys_ptrace: 'trace processes of other users',
+  sys_pacct: 'switch process accounting on and off',
+  sys_admin: 'mount, and administer much else',
+  sys_boot: 'reboot, and load another kernel',
+  sys_nice: 'raise priorities, and set those of other processes',
+  sys_resource: 'exceed resource limits',
+  sys_time: 'set the clock',
+  sys_tty_config: 'configure terminals',
+  mknod: 'make devices',
+  lease: 'take leases on files of other users',
+  audit_write: 'write to the audit log',
+  audit_control: 'configure the audit log',
+  setfcap: 'set the capabilities of files',
+  mac_override: 'override mandatory access control',
+  mac_admin: 'configure mandatory access control',
+  syslog: 'read the kernel log, and see kernel addresses',
+  wake_alarm: 'set alarms that wake the machine',
+  block_suspend: 'keep the machine from suspending',
+  audit_read: 'read the audit log as it is written',
+  perfmon: 'use perf and other means of observation',
+  bpf: 'use privileged BPF',
+  checkpoint_restore: 'checkpoint and restore processes',
+} as const;
+export type Capability = keyof typeof CAPABILITIES;
+
 /** The kinds of propagation of mounts that the host makes after an agent's birth. */
 export const PROPAGATIONS = {
   private: 'the agent sees nothing that the host mounts or unmounts after the agent has started',

@@ -5,6 +5,7 @@ import {
   DESCRIPTOR_MAX,
   DEVICES_MAX,
   EXEC_PATHS_MAX,
+  HOSTNAME_MAX,
   ID_MAX,
   MEMORY_MIN,
   NAME_MAX,
@@ -12,8 +13,17 @@ import {
   PIDS_MAX,
   SOCKETS_MAX,
 } from './limits.js';
-import { ACTIONS, NAMESPACES, PROPAGATIONS, REFUSALS, SYSCALLS, bitOf, namesOf } from './names.js';
-import type { Action, Namespace, Syscall } from './names.js';
+import {
+  ACTIONS,
+  CAPABILITIES,
+  NAMESPACES,
+  PROPAGATIONS,
+  REFUSALS,
+  SYSCALLS,
+  bitOf,
+  namesOf,
+} from './names.js';
+import type { Action, Capability, Namespace, Syscall } from './names.js';
 import { SOCKET, numbered } from './sockets.js';
 import { alternatives, explained, listed } from './text.js';
 
@@ -48,6 +58,27 @@ const path = z
   .refine((text) => !/\p{Surrogate}/u.test(text), 'half of a surrogate pair');
 
 const action = z.enum(namesOf(ACTIONS));
+
+/** The capabilities that an agent keeps unless it lists others. */
+export const DEFAULT_CAPABILITIES = [
+  ...(['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap'] as const),
+  ...(['net_bind_service', 'sys_chroot', 'setfcap'] as const),
+] satisfies Capability[];
+
+const capabilities = z.union([
+  z.literal('all'),
+  z
+    .array(z.enum(namesOf(CAPABILITIES)))
+    .refine((list) => new Set(list).size === list.length, 'a capability is given twice')
+    .meta({ uniqueItems: true }),
+]);
+
+/** A label of a host name, as DNS has them. */
+const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+const hostname = z
+  .string()
+  .max(HOSTNAME_MAX)
+  .regex(new RegExp(String.raw`^${LABEL}(?:\.${LABEL})*$`));
 
 /** A process, by number, and by a descriptor. */
 const pid = z.int().min(1).max(PIDS_MAX);
@@ -223,6 +254,20 @@ const object = z.strictObject({
       'true: a process of it that crashes dumps core, as the host is set up; false: neither is a file written nor the helper of `kernel.core_pattern` run',
     default: false,
   }),
+  capabilities: key(capabilities, {
+    title: 'the capabilities that it keeps from its first execve on: names such as `"chown"`, or `"all"`',
+    description:
+      'the capabilities that no process of the agent exceeds from its first completed execve on: names as in capabilities(7), in lower case and without `cap_`, or `"all"`',
+  }),
+  no_new_privs: key(z.boolean(), {
+    title: 'true: set-user-id files and file capabilities give it nothing',
+    description:
+      'true: its processes are born with no_new_privs, so set-user-id and set-group-id files and capabilities of files give them nothing',
+  }),
+  hostname: key(hostname, {
+    title: 'the host name in its uts namespace; needs the uts bit',
+    description: `the host name in its uts namespace: 1 to ${HOSTNAME_MAX} of \`A-Za-z0-9.-\`. Needs the uts bit`,
+  }),
 });
 
 /** Defaults in words, for keys whose default is not one short value. */
@@ -235,6 +280,9 @@ export const DEFAULTS_IN_WORDS = {
   devpts: 'true with these bits',
   sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if privileged`,
   core: 'false; true if privileged',
+  capabilities: `${DEFAULT_CAPABILITIES.join(', ')}; "all" if privileged`,
+  no_new_privs: 'true; false if privileged',
+  hostname: 'its name, or `agent-ID`',
 } as const satisfies Partial<Record<keyof AgentRequest, string>>;
 
 /** The object that is written to create. */
@@ -291,6 +339,11 @@ const CONDITIONS: readonly {
     message: 'a devpts of its own needs the mnt and user bits',
     broken: ({ devpts }, has) => devpts === true && !(has('mnt') && has('user')),
   },
+  {
+    field: 'hostname',
+    message: "without the uts bit an agent has the host's name",
+    broken: ({ hostname }, has) => hostname !== undefined && !has('uts'),
+  },
 ];
 
 /**
@@ -306,7 +359,7 @@ export const createRequest = object
   })
   .meta({
     title: 'An object written to /proc/swarm/create',
-    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, devpts both, and proc the pid bit as well. Of spawn, pid and pidfd there is one at most, and after_exec needs pid or pidfd.`,
+    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, devpts both, proc the pid bit as well, and hostname the uts bit. Of spawn, pid and pidfd there is one at most, and after_exec needs pid or pidfd.`,
     not: {
       anyOf: [
         present('pid', 'pidfd'),

@@ -42,6 +42,9 @@ Napi::Object read(Napi::Env env, const swarm_request &request, const std::vector
 	out["proc"] = Napi::Boolean::New(env, rules.proc);
 	out["oom_group"] = Napi::Boolean::New(env, rules.oom_group);
 	out["core"] = Napi::Boolean::New(env, rules.core);
+	out["capabilities"] = Napi::BigInt::New(env, static_cast<uint64_t>(rules.capabilities));
+	out["no_new_privs"] = Napi::Boolean::New(env, rules.no_new_privs);
+	out["hostname"] = Napi::String::New(env, rules.hostname, strnlen(rules.hostname, SWARM_HOSTNAME_MAX));
 	out["spawn"] = Napi::Boolean::New(env, request.spawn);
 	out["pid"] = Napi::Number::New(env, request.pid);
 	out["pidfd"] = Napi::Number::New(env, request.pidfd);
@@ -175,6 +178,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 		{ "targetKeys", swarm_target_key_name },
 		{ "updateKeys", swarm_update_key_name },
 		{ "actions", swarm_action_name },
+		{ "capabilities", swarm_capability_name },
 		{ "propagations", swarm_propagation_name },
 		{ "kinds", swarm_kind_name },
 		{ "outcomes", swarm_outcome_name },
@@ -209,6 +213,7 @@ Napi::Value limits(const Napi::CallbackInfo &info)
 	out["devices"] = Napi::Number::New(env, SWARM_DEVICES_MAX);
 	out["execPaths"] = Napi::Number::New(env, SWARM_EXEC_PATHS_MAX);
 	out["name"] = Napi::Number::New(env, SWARM_NAME_MAX);
+	out["hostname"] = Napi::Number::New(env, SWARM_HOSTNAME_MAX);
 	out["syscalls"] = Napi::Number::New(env, SWARM_NR_SYSCALLS);
 	out["namespaces"] = Napi::Number::New(env, SWARM_NS_ALL);
 	out["sockets"] = Napi::Number::New(env, SWARM_SOCKETS_MAX);

@@ -21,9 +21,9 @@ use crate::policy::{
 // The layouts of policy.h, which has the same assertions.
 const _: () = assert!(size_of::<DeviceRule>() == 12);
 const _: () = assert!(size_of::<Sockets>() == 48);
-const _: () = assert!(size_of::<Rules>() == 392);
-const _: () = assert!(size_of::<Request>() == 600);
-const _: () = assert!(size_of::<Update>() == 616);
+const _: () = assert!(size_of::<Rules>() == 472);
+const _: () = assert!(size_of::<Request>() == 680);
+const _: () = assert!(size_of::<Update>() == 696);
 const _: () = assert!(size_of::<PolicyError>() == 164);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);
@@ -255,6 +255,8 @@ name_functions! {
     swarm_target_key_name: TARGET_KEYS,
     /// Of [`names::ACTIONS`].
     swarm_action_name: ACTIONS,
+    /// Of [`names::CAPABILITIES`].
+    swarm_capability_name: CAPABILITIES,
     /// Of [`names::PROPAGATIONS`].
     swarm_propagation_name: PROPAGATIONS,
     /// Of [`names::KINDS`].

@@ -37,7 +37,8 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    fn peek(&self) -> Option<u8> {
+    /// The next byte, if there is one.
+    pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 21] = [
+pub const KEYS: [Name; 24] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -32,6 +32,9 @@ pub const KEYS: [Name; 21] = [
     c"sockets",
     c"core",
     c"proc",
+    c"capabilities",
+    c"no_new_privs",
+    c"hostname",
 ];
 
 /// The keys of an object of `attach`.
@@ -47,6 +50,51 @@ pub const UPDATE_KEYS: [Name; 11] = [
 
 /// What a rule on a system call answers.
 pub const ACTIONS: [Name; 4] = [c"allow", c"deny", c"kill", c"audit"];
+
+/// Capabilities, by their numbers in the kernel, as in capabilities(7) without `CAP_`.
+pub const CAPABILITIES: [Name; 41] = [
+    c"chown",
+    c"dac_override",
+    c"dac_read_search",
+    c"fowner",
+    c"fsetid",
+    c"kill",
+    c"setgid",
+    c"setuid",
+    c"setpcap",
+    c"linux_immutable",
+    c"net_bind_service",
+    c"net_broadcast",
+    c"net_admin",
+    c"net_raw",
+    c"ipc_lock",
+    c"ipc_owner",
+    c"sys_module",
+    c"sys_rawio",
+    c"sys_chroot",
+    c"sys_ptrace",
+    c"sys_pacct",
+    c"sys_admin",
+    c"sys_boot",
+    c"sys_nice",
+    c"sys_resource",
+    c"sys_time",
+    c"sys_tty_config",
+    c"mknod",
+    c"lease",
+    c"audit_write",
+    c"audit_control",
+    c"setfcap",
+    c"mac_override",
+    c"mac_admin",
+    c"syslog",
+    c"wake_alarm",
+    c"block_suspend",
+    c"audit_read",
+    c"perfmon",
+    c"bpf",
+    c"checkpoint_restore",
+];
 
 /// What an agent sees of mounts that the host makes later.
 pub const PROPAGATIONS: [Name; 2] = [c"private", c"slave"];

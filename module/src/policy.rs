@@ -6,8 +6,8 @@ use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
 use crate::names;
+use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_PID, NS_USER, NS_UTS};
 use crate::socket::{SocketEntry, Sockets};
-use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_PID, NS_USER};
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX: usize = 4096;
@@ -17,6 +17,10 @@ pub const DEVICES_MAX: usize = 16;
 pub const EXEC_PATHS_MAX: usize = 8;
 /// The longest name, in bytes.
 pub const NAME_MAX: usize = 31;
+/// The longest host name, in bytes.
+pub const HOSTNAME_MAX: usize = 64;
+/// Every capability.
+pub const CAPS_ALL: u64 = (1 << names::CAPABILITIES.len()) - 1;
 /// Ids stay below 2^53, so that any JSON reader holds them exactly.
 pub const ID_MAX: u64 = (1 << 53) - 1;
 
@@ -67,6 +71,7 @@ const ATTACH_KEYS: [&[u8]; names::ATTACH_KEYS.len()] = names::bytes(names::ATTAC
 const TARGET_KEYS: [&[u8]; names::TARGET_KEYS.len()] = names::bytes(names::TARGET_KEYS);
 const UPDATE_KEYS: [&[u8]; names::UPDATE_KEYS.len()] = names::bytes(names::UPDATE_KEYS);
 const ACTIONS: [&[u8]; names::ACTIONS.len()] = names::bytes(names::ACTIONS);
+const CAPABILITIES: [&[u8]; names::CAPABILITIES.len()] = names::bytes(names::CAPABILITIES);
 const PROPAGATIONS: [&[u8]; names::PROPAGATIONS.len()] = names::bytes(names::PROPAGATIONS);
 const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
 
@@ -76,6 +81,9 @@ const ANSWERS: [Action; RULES] =
 /// The number of the rule on having the kernel load a module.
 const AUTOLOAD: usize = 5;
 const AUTOLOAD_BIT: u8 = 1 << AUTOLOAD;
+
+/// chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service sys_chroot setfcap
+const CAPS_DEFAULT: u64 = 0b1000_0000_0000_0100_0000_0101_1111_1011;
 
 /// null zero full random urandom tty ptmx pts
 const DEVICES: [(u32, u32); 8] =
@@ -127,6 +135,12 @@ pub struct Rules {
     named: Named,
     /// An [`Action`] for each of [`crate::CALLS`].
     pub calls: CallRules,
+    /// Bit n: `CAPABILITIES[n]` is kept.
+    pub capabilities: u64,
+    no_new_privs: u8,
+    /// NUL-padded; empty: of the agent's name.
+    pub hostname: [u8; HOSTNAME_MAX],
+    pad3: [u8; 7],
 }
 
 impl Default for Rules {
@@ -152,6 +166,10 @@ impl Default for Rules {
             sockets: Sockets::NONE,
             named: Named::NONE,
             calls: CallRules::NONE,
+            capabilities: 0,
+            no_new_privs: 0,
+            hostname: [0; HOSTNAME_MAX],
+            pad3: [0; 7],
         };
         rules.reset();
         rules
@@ -194,6 +212,11 @@ impl Rules {
         self.core != 0
     }
 
+    /// Does no execve of the agent gain privileges?
+    pub fn no_new_privs(&self) -> bool {
+        self.no_new_privs != 0
+    }
+
     /// Sets what holds unless a request says otherwise, field by field, since a copy of it all costs more.
     fn reset(&mut self) {
         self.memory_limit = 0;
@@ -224,6 +247,10 @@ impl Rules {
         self.sockets = Sockets::USUAL;
         self.named = DEVICES_NAMED;
         self.calls = CallRules(CALLS_DEFAULT);
+        self.capabilities = CAPS_DEFAULT;
+        self.no_new_privs = 1;
+        self.hostname = [0; HOSTNAME_MAX];
+        self.pad3 = [0; 7];
     }
 
     /// Is this access to a device allowed?
@@ -608,6 +635,49 @@ fn unlisted(reader: &mut Reader<'_>) -> Result<Action> {
     }
 }
 
+/// Capabilities by name, or all of them.
+fn capabilities(reader: &mut Reader<'_>) -> Result<u64> {
+    const MESSAGE: &str = "expected 'all' or an array of capabilities such as ['chown','kill']";
+    reader.skip_space();
+    if reader.peek() == Some(b'"') {
+        let string = reader.string(MESSAGE)?;
+        return if string.is_plain(b"all") { Ok(CAPS_ALL) } else { Err(at(&string, MESSAGE)) };
+    }
+    reader.expect(b'[', MESSAGE)?;
+    let mut kept = 0u64;
+    each(reader, b']', "expected , or ] behind a capability", |reader| {
+        let string = reader.string("expected the name of a capability")?;
+        let bit = number(&CAPABILITIES, &string)
+            .and_then(|number| u32::try_from(number).ok())
+            .map(|number| 1u64.wrapping_shl(number))
+            .ok_or_else(|| at(&string, "unknown capability; they are those of capabilities(7), in lower case and without cap_"))?;
+        if kept & bit != 0 {
+            return Err(at(&string, "the capability is given twice"));
+        }
+        kept |= bit;
+        Ok(())
+    })?;
+    Ok(kept)
+}
+
+/// Labels of letters, digits and hyphens, as DNS has them.
+fn hostname(reader: &mut Reader<'_>, name: &mut [u8; HOSTNAME_MAX]) -> Result<()> {
+    const MESSAGE: &str = "expected a host name: 1 to 64 of A-Z a-z 0-9 . -, of which each part begins and ends with a letter or digit";
+    let string = reader.string(MESSAGE)?;
+    let label = |part: &[u8]| {
+        part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+            && part.first().is_some_and(u8::is_ascii_alphanumeric)
+            && part.last().is_some_and(u8::is_ascii_alphanumeric)
+    };
+    if string.raw.len() > HOSTNAME_MAX || !string.raw.split(|byte| *byte == b'.').all(label) {
+        return Err(at(&string, MESSAGE));
+    }
+    for (slot, byte) in name.iter_mut().zip(string.raw) {
+        *slot = *byte;
+    }
+    Ok(())
+}
+
 fn propagation(reader: &mut Reader<'_>) -> Result<Propagation> {
     const MESSAGE: &str = "expected 'private' or 'slave'";
     let string = reader.string(MESSAGE)?;
@@ -733,7 +803,10 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             17 => rules.oom_group = boolean(reader)?,
             18 => rules.sockets = sockets(reader)?,
             19 => rules.core = boolean(reader)?,
-            _ => rules.proc = boolean(reader)?,
+            20 => rules.proc = boolean(reader)?,
+            21 => rules.capabilities = capabilities(reader)?,
+            22 => rules.no_new_privs = boolean(reader)?,
+            _ => hostname(reader, &mut rules.hostname)?,
         }
         Ok(())
     })?;
@@ -755,6 +828,12 @@ fn loosen(rules: &mut Rules, offsets: &[Offset; KEYS.len()], named: u8) {
     }
     if !given(19) {
         rules.core = 1;
+    }
+    if !given(21) {
+        rules.capabilities = CAPS_ALL;
+    }
+    if !given(22) {
+        rules.no_new_privs = 0;
     }
 }
 
@@ -806,6 +885,10 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
         request.rules.proc = 0;
     } else if !given(20) && request.rules.privileged() {
         request.rules.proc = 0;
+    }
+    if given(23) && request.rules.namespaces & NS_UTS == 0 {
+        let message = "without the uts bit (8) an agent has the host's name; add it to namespace_flags";
+        return Err(PolicyError::new(EINVAL, offset(23), message).of(b"hostname"));
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ _Static_assert(offsetof(struct swarm_device_rule, minor) == 4, "minor");
 _Static_assert(offsetof(struct swarm_device_rule, type) == 8, "type");
 _Static_assert(offsetof(struct swarm_device_rule, access) == 9, "access");
 
-_Static_assert(sizeof(struct swarm_rules) == 392, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_rules) == 472, "the layout that src/policy.rs has");
 _Static_assert(_Alignof(struct swarm_rules) == 8, "alignment");
 _Static_assert(offsetof(struct swarm_rules, memory_limit) == 0, "memory_limit");
 _Static_assert(offsetof(struct swarm_rules, cpu_quota) == 8, "cpu_quota");
@@ -48,6 +48,9 @@ _Static_assert(offsetof(struct swarm_rules, proc) == 228, "proc");
 _Static_assert(offsetof(struct swarm_rules, sockets) == 232, "sockets");
 _Static_assert(offsetof(struct swarm_rules, named) == 280, "named");
 _Static_assert(offsetof(struct swarm_rules, calls) == 296, "calls");
+_Static_assert(offsetof(struct swarm_rules, capabilities) == 392, "capabilities");
+_Static_assert(offsetof(struct swarm_rules, no_new_privs) == 400, "no_new_privs");
+_Static_assert(offsetof(struct swarm_rules, hostname) == 401, "hostname");
 
 _Static_assert(sizeof(struct swarm_sockets) == 48, "the layout that src/socket.rs has");
 _Static_assert(offsetof(struct swarm_sockets, rules) == 8, "rules");
@@ -58,16 +61,16 @@ _Static_assert(sizeof(struct swarm_exec_path) == 8, "the layout that src/policy.
 _Static_assert(offsetof(struct swarm_exec_path, offset) == 0, "offset");
 _Static_assert(offsetof(struct swarm_exec_path, length) == 4, "length");
 
-_Static_assert(sizeof(struct swarm_request) == 600, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_request) == 680, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_request, rules) == 0, "rules");
-_Static_assert(offsetof(struct swarm_request, pid) == 392, "pid");
-_Static_assert(offsetof(struct swarm_request, pidfd) == 396, "pidfd");
-_Static_assert(offsetof(struct swarm_request, spawn) == 400, "spawn");
-_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 401, "nr_exec_paths");
-_Static_assert(offsetof(struct swarm_request, after_exec) == 402, "after_exec");
-_Static_assert(offsetof(struct swarm_request, exec_paths) == 408, "exec_paths");
-_Static_assert(offsetof(struct swarm_request, name) == 472, "name");
-_Static_assert(offsetof(struct swarm_request, named_calls) == 504, "named_calls");
+_Static_assert(offsetof(struct swarm_request, pid) == 472, "pid");
+_Static_assert(offsetof(struct swarm_request, pidfd) == 476, "pidfd");
+_Static_assert(offsetof(struct swarm_request, spawn) == 480, "spawn");
+_Static_assert(offsetof(struct swarm_request, nr_exec_paths) == 481, "nr_exec_paths");
+_Static_assert(offsetof(struct swarm_request, after_exec) == 482, "after_exec");
+_Static_assert(offsetof(struct swarm_request, exec_paths) == 488, "exec_paths");
+_Static_assert(offsetof(struct swarm_request, name) == 552, "name");
+_Static_assert(offsetof(struct swarm_request, named_calls) == 584, "named_calls");
 
 _Static_assert(sizeof(struct swarm_policy_error) == 164, "the layout that src/error.rs has");
 _Static_assert(offsetof(struct swarm_policy_error, error) == 0, "error");
@@ -81,7 +84,7 @@ _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
 _Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
 _Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
 
-_Static_assert(sizeof(struct swarm_update) == 616, "the layout that src/policy.rs has");
+_Static_assert(sizeof(struct swarm_update) == 696, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_update, keys) == 8, "keys");
 _Static_assert(offsetof(struct swarm_update, syscalls) == 10, "syscalls");
 _Static_assert(offsetof(struct swarm_update, frozen) == 11, "frozen");
@@ -394,6 +397,13 @@ static void test_defaults(void)
 	}
 }
 
+/* What an agent keeps that does not say what it keeps, and is not privileged. */
+#define KEPT	"'capabilities':['chown','dac_override','fowner','fsetid','kill','setgid','setuid'," \
+		"'setpcap','net_bind_service','sys_chroot','setfcap'],'no_new_privs':true"
+/* As long as a host name may be. */
+#define SIXTY_FOUR \
+	"abcdefghijklmnopqrstuvwxyz012345.abcdefghijklmnopqrstuvwxyz-0.xy"
+
 #define MEMBER(name)	offsetof(struct swarm_request, name), \
 			sizeof(((struct swarm_request *)NULL)->name)
 
@@ -418,7 +428,7 @@ static const struct {
 	{ "{'namespace_flags':127}", MEMBER(rules.namespaces), SWARM_NS_DEFAULT },
 	{ "{'namespace_flags':255}", MEMBER(rules.namespaces), SWARM_NS_ALL },
 	{ "{'privileged':true,'core':false,'syscalls':{'autoload':'deny'},"
-	  "'sockets':['unix','inet','inet6','netlink/route']}", MEMBER(rules.privileged), 1 },
+	  "'sockets':['unix','inet','inet6','netlink/route']," KEPT "}", MEMBER(rules.privileged), 1 },
 	{ "{'privileged':false}", MEMBER(rules.privileged), 0 },
 	{ "{'unlisted':'deny'}", MEMBER(rules.unlisted), SWARM_DENY },
 	{ "{'unlisted':'kill'}", MEMBER(rules.unlisted), SWARM_KILL },
@@ -437,6 +447,16 @@ static const struct {
 	{ "{}", MEMBER(rules.proc), 1 },
 	{ "{'proc':true}", MEMBER(rules.proc), 1 },
 	{ "{'proc':false}", MEMBER(rules.proc), 0 },
+	{ "{}", MEMBER(rules.capabilities), 0x800405fb },
+	{ "{'capabilities':'all'}", MEMBER(rules.capabilities), SWARM_CAPS_ALL },
+	{ "{'capabilities':[]}", MEMBER(rules.capabilities), 0 },
+	{ "{'capabilities':[ 'chown' , 'checkpoint_restore' ]}", MEMBER(rules.capabilities),
+	  1 | 1ULL << 40 },
+	{ "{'capabilities':['setfcap']}", MEMBER(rules.capabilities), 1U << 31 },
+	{ "{}", MEMBER(rules.no_new_privs), 1 },
+	{ "{'no_new_privs':false}", MEMBER(rules.no_new_privs), 0 },
+	{ "{'hostname':'a'}", MEMBER(rules.hostname[0]), 'a' },
+	{ "{'hostname':'a'}", MEMBER(rules.hostname[1]), 0 },
 	{ "{'spawn':true}", MEMBER(spawn), 1 },
 	{ "{'spawn':false}", MEMBER(spawn), 0 },
 	{ "{'pid':1}", MEMBER(pid), 1 },
@@ -553,7 +573,7 @@ static void test_cpus(void)
 static void test_booleans(void)
 {
 	static const char * const keys[] = { "spawn", "persist", "privileged", "devpts",
-					    "oom_group", "core", "proc" };
+					    "oom_group", "core", "proc", "no_new_privs" };
 	static const char * const values[] = {
 		"1", "0", "'true'", "null", "True", "tru}", "{}", "[]", "}", "fals",
 	};
@@ -568,6 +588,36 @@ static void test_booleans(void)
 			text = text_of(form);
 			expect_refused(&text, EINVAL, keys[i]);
 		}
+	}
+}
+
+/* What is privileged keeps all unless it says otherwise, in any order of keys. */
+static void test_privileges(void)
+{
+	static const struct {
+		const char *object;
+		u64 capabilities;
+		u8 no_new_privs;
+	} objects[] = {
+		{ "{'privileged':true}", SWARM_CAPS_ALL, 0 },
+		{ "{'privileged':false}", 0x800405fb, 1 },
+		{ "{'capabilities':['chown'],'privileged':true}", 1, 0 },
+		{ "{'privileged':true,'capabilities':[],'no_new_privs':true}", 0, 1 },
+		{ "{'no_new_privs':false,'capabilities':'all'}", SWARM_CAPS_ALL, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(objects); i++) {
+		struct text text = text_of(objects[i].object);
+		struct swarm_request request;
+
+		if (!expect_accepted(&text, &request))
+			continue;
+		expect(request.rules.capabilities == objects[i].capabilities &&
+		       request.rules.no_new_privs == objects[i].no_new_privs,
+		       "%s: 0x%llx, %u", objects[i].object,
+		       (unsigned long long)request.rules.capabilities,
+		       request.rules.no_new_privs);
 	}
 }
 
@@ -597,6 +647,22 @@ static void test_combinations(void)
 		{ "{'namespace_flags':95,'privileged':true,'proc':`true}", "proc" },
 		{ "{'propagation':`'shared'}", "propagation" },
 		{ "{'propagation':`true}", "propagation" },
+		{ "{'capabilities':`'some'}", "capabilities" },
+		{ "{'capabilities': `true}", "capabilities" },
+		{ "{'capabilities':[`'all']}", "capabilities" },
+		{ "{'capabilities':['chown',`'cap_kill']}", "capabilities" },
+		{ "{'capabilities':[`'CHOWN']}", "capabilities" },
+		{ "{'capabilities':['kill', `'kill']}", "capabilities" },
+		{ "{'capabilities':['kill'`:1]}", "capabilities" },
+		{ "{'hostname':`''}", "hostname" },
+		{ "{'hostname':`'" SIXTY_FOUR "a'}", "hostname" },
+		{ "{'hostname':`'a_b'}", "hostname" },
+		{ "{'hostname':`'-a'}", "hostname" },
+		{ "{'hostname':`'a-.b'}", "hostname" },
+		{ "{'hostname':`'a..b'}", "hostname" },
+		{ "{'hostname':`'a.'}", "hostname" },
+		{ "{'hostname':`1}", "hostname" },
+		{ "{'hostname': `'a','namespace_flags':119}", "hostname" },
 	};
 	static const char * const objects[] = {
 		"{'privileged':true,'namespace_flags':0}",
@@ -608,6 +674,8 @@ static void test_combinations(void)
 		"{'privileged':true,'proc':true}",
 		"{'oom_group':false}",
 		"{'oom_group':true,'memory_limit':0}",
+		"{'hostname':'x-1.Y','namespace_flags':40}",
+		"{'hostname':'" SIXTY_FOUR "'}",
 		"{'namespace_flags':4,'privileged':true,'propagation':'slave'}",
 		"{'pid':1,'persist':true,'privileged':true}",
 		"{'pidfd':0,'after_exec':true}",
@@ -1181,6 +1249,9 @@ static const struct {
 	{ "sockets", "socket\\u0073", "'all'" },
 	{ "core", "c\\u006fre", "true" },
 	{ "proc", "pr\\u006fc", "true" },
+	{ "capabilities", "capabilitie\\u0073", "[]" },
+	{ "no_new_privs", "no\\u005fnew_privs", "false" },
+	{ "hostname", "host\\u006eame", "'a'" },
 };
 
 static void test_repeated_keys(void)
@@ -2148,7 +2219,11 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
 	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
 	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->core <= 1 && rules->proc <= 1 &&
+	       rules->no_new_privs <= 1 &&
 	       rules->sockets.all <= 1, "booleans");
+	expect(rules->capabilities <= SWARM_CAPS_ALL, "capabilities 0x%llx",
+	       (unsigned long long)rules->capabilities);
+	expect(!rules->hostname[0] || rules->namespaces & SWARM_NS_UTS, "a host name of the host's");
 	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
 	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
 	       "a devpts without mounts or ids of its own");
@@ -2242,13 +2317,25 @@ static void test_names_by_number(void)
 	static const struct {
 		const char *(*name)(u32 number);
 		u32 count;
-		const char *names[SWARM_NR_UPDATE_KEYS];
+		/* Capabilities are the most. */
+		const char *names[41];
 	} lists[] = {
 		{ swarm_action_name, SWARM_NR_ACTIONS, {
 			[SWARM_ALLOW] = "allow",
 			[SWARM_DENY] = "deny",
 			[SWARM_KILL] = "kill",
 			[SWARM_AUDIT] = "audit",
+		} },
+		{ swarm_capability_name, 41, {
+			[0] = "chown",
+			"dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid",
+			"setuid", "setpcap", "linux_immutable", "net_bind_service",
+			"net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner",
+			"sys_module", "sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct",
+			"sys_admin", "sys_boot", "sys_nice", "sys_resource", "sys_time",
+			"sys_tty_config", "mknod", "lease", "audit_write", "audit_control",
+			"setfcap", "mac_override", "mac_admin", "syslog", "wake_alarm",
+			"block_suspend", "audit_read", "perfmon", "bpf", "checkpoint_restore",
 		} },
 		{ swarm_propagation_name, SWARM_NR_PROPAGATIONS, {
 			[SWARM_PRIVATE] = "private",
@@ -2367,6 +2454,7 @@ static const struct test tests[] = {
 	{ "numbers out of range or malformed", test_numbers },
 	{ "cpu_quota ends where the machine does", test_cpus },
 	{ "booleans are true or false", test_booleans },
+	{ "what is privileged keeps its privileges", test_privileges },
 	{ "values that exclude each other", test_combinations },
 	{ "devpts where there can be one", test_devpts },
 	{ "a procfs where there can be one", test_proc },

@@ -56,6 +56,7 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
     ...{ memory_limit: 0, cpu_quota: 0, pids_limit: 0, namespace_flags: 127, devices: ['a'] },
     ...{ persist: false, privileged: false, proc: true, devpts: true, oom_group: true },
     ...{ sockets: 'all', core: false },
+    ...{ capabilities: ['chown'], no_new_privs: true },
     syscalls: Object.fromEntries(namesOf(SYSCALLS).map((rule) => [rule, 'deny'])),
   };
   const usage = { pids: 1, oom_kills: 0, runtime_usec: 9, cpu_usec: 8 };

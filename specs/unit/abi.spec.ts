@@ -11,6 +11,7 @@ import { jsonSchema } from '../../client/abi/json-schema.js';
 import * as limits from '../../client/abi/limits.js';
 import * as names from '../../client/abi/names.js';
 import {
+  DEFAULT_CAPABILITIES,
   DEFAULT_DEVICES,
   agentId,
   attachRequest,
@@ -38,8 +39,8 @@ test.beforeAll(async () => {
 
 const CPUS = 4;
 const RUNS = 1000;
-/** The keys whose exclusion of each other the published schema tells, too. */
-const PROCESS = ['pid', 'pidfd', 'after_exec'];
+/** The keys about which the published schema tells what their values alone do not: exclusion, and repetition. */
+const PROCESS = ['pid', 'pidfd', 'after_exec', 'capabilities'];
 const EINVAL = 22;
 const E2BIG = 7;
 
@@ -83,6 +84,7 @@ test('ABI-01: every name that the core has is in the schema, and every one of th
     targetKeys: Object.keys(spawnRequest.shape),
     updateKeys: Object.keys(updateRequest.shape),
     actions: namesOf(names.ACTIONS),
+    capabilities: namesOf(names.CAPABILITIES),
     propagations: namesOf(names.PROPAGATIONS),
     kinds: namesOf(names.KINDS),
     outcomes: namesOf(names.OUTCOMES),
@@ -228,7 +230,8 @@ test('ABI-05: without a key both mean the same', () => {
   };
   expect(understood).toEqual(rest);
   // What is not told one by one: all of it makes the same rules, byte for byte.
-  const same = parse({ devices, unlisted, sockets, proc: true, devpts: true });
+  const kept = { sockets, capabilities: DEFAULT_CAPABILITIES, no_new_privs: true };
+  const same = parse({ devices, unlisted, proc: true, devpts: true, ...kept });
   expect(same.kind === 'accepted' && same.rules.equals(empty.rules)).toBe(true);
   const others = [
     { devices: Object.values(DEFAULT_DEVICES).slice(1) },
@@ -237,6 +240,9 @@ test('ABI-05: without a key both mean the same', () => {
     { devpts: false },
     { sockets: ['unix'] },
     { sockets: 'all' },
+    { capabilities: [...DEFAULT_CAPABILITIES, 'net_raw'] },
+    { no_new_privs: false },
+    { hostname: 'a' },
   ];
   for (const other of others) {
     const differs = parse(other);

@@ -8,12 +8,13 @@ import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { buildNative, nodeHeaders } from '../support/native.js';
 import * as names from '../../client/abi/names.js';
-import { DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
 import { PolicyCore } from '../../client/native/policy.js';
 import type { Parsed } from '../../client/native/policy.js';
 import type { AgentRequest } from '../../client/client.js';
 
 const ACTIONS = names.namesOf(names.ACTIONS);
+const CAPABILITIES = names.namesOf(names.CAPABILITIES);
 const PROPAGATIONS = names.namesOf(names.PROPAGATIONS);
 const SYSCALLS = names.namesOf(names.SYSCALLS);
 
@@ -83,6 +84,9 @@ const request: fc.Arbitrary<AgentRequest> = fc
         }),
       ),
       core: fc.boolean(),
+      capabilities: fc.oneof(fc.constant('all' as const), fc.uniqueArray(fc.constantFrom(...CAPABILITIES))),
+      no_new_privs: fc.boolean(),
+      hostname: fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?(\.[A-Za-z0-9]{1,20}){0,2}$/),
     },
     { requiredKeys: [] },
   )
@@ -96,6 +100,7 @@ const request: fc.Arbitrary<AgentRequest> = fc
     if ((flags & 4) === 0) delete valid.propagation;
     if ((flags & 36) !== 36) delete valid.devpts;
     if ((flags & 37) !== 37) delete valid.proc;
+    if ((flags & 8) === 0) delete valid.hostname;
     return valid;
   });
 
@@ -108,6 +113,17 @@ function loose(object: AgentRequest): fc.Arbitrary<string> {
       const tokens = JSON.stringify(object).match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^"{}[\]:,]+/g) ?? [];
       return tokens.map((token) => token + (spaces[next++ % spaces.length] ?? '')).join('');
     });
+}
+
+/** The capabilities that an object keeps, sorted. */
+function keptBy({ capabilities, privileged }: AgentRequest): string[] {
+  const kept = capabilities ?? (privileged ? 'all' : DEFAULT_CAPABILITIES);
+  return [...(kept === 'all' ? CAPABILITIES : kept)].sort();
+}
+
+/** The names of the bits that the core has set. */
+function keptOf(bits: bigint): string[] {
+  return CAPABILITIES.filter((_, number) => (bits >> BigInt(number)) & 1n).sort();
 }
 
 /** The meaning of an object, by the documentation alone. */
@@ -124,6 +140,9 @@ function meaning(object: AgentRequest) {
     devpts: object.devpts ?? ((object.namespace_flags ?? 127) & 36) === 36,
     oom_group: object.oom_group ?? true,
     core: object.core ?? object.privileged ?? false,
+    capabilities: keptBy(object),
+    no_new_privs: object.no_new_privs ?? !(object.privileged ?? false),
+    hostname: object.hostname ?? '',
     spawn: object.spawn ?? false,
     pid: object.pid ?? 0,
     pidfd: object.pidfd ?? -1,
@@ -155,6 +174,9 @@ function understood(parsed: Parsed): ReturnType<typeof meaning> {
     devpts: parsed.devpts,
     oom_group: parsed.oom_group,
     core: parsed.core,
+    capabilities: keptOf(parsed.capabilities),
+    no_new_privs: parsed.no_new_privs,
+    hostname: parsed.hostname,
     spawn: parsed.spawn,
     pid: parsed.pid,
     pidfd: parsed.pidfd,
@@ -200,6 +222,9 @@ test('CORE-01: every valid object is understood as it is meant, and printed and 
           oom_group: parsed.oom_group,
           ...(object.sockets ? { sockets: object.sockets } : {}),
           core: parsed.core,
+          capabilities: keptOf(parsed.capabilities),
+          no_new_privs: parsed.no_new_privs,
+          ...(parsed.hostname ? { hostname: parsed.hostname } : {}),
           spawn: parsed.spawn,
           memory_limit: Number(parsed.memory_limit),
           syscalls: Object.fromEntries(SYSCALLS.map((rule, i) => [rule, ACTIONS[syscalls[i] ?? 0]])),

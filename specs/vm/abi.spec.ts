@@ -189,7 +189,7 @@ test('ABI-19: every field of inspect and every state is printed under its name',
 
   const { line, release } = hold(loaded);
   const running = swarm.run(
-    { memory_limit: 1 << 26, pids_limit: 9, exec_paths: ['/usr/bin/', '/bin/'] },
+    { memory_limit: 1 << 26, pids_limit: 9, exec_paths: ['/usr/bin/', '/bin/'], hostname: 'web.example' },
     line,
   );
   await expectBorn(loaded, 1);

@@ -37,7 +37,7 @@ test('BIRTH-03: each namespace is one by effect', async ({ loaded }) => {
   const sleeper = await background(loaded, 'sleep 60');
   await loaded.sh('ipcmk -M 4096');
   const { stdout } = await loaded.swarm.run(
-    { namespace_flags: 255, syscalls: MOUNT_CALLS },
+    { namespace_flags: 255, syscalls: MOUNT_CALLS, capabilities: 'all' },
     [
       `attempt kill ${sleeper}`,
       'attempt kill 1',
@@ -64,7 +64,9 @@ test('BIRTH-04: its ids are its own: root inside, nobody outside, and no two age
   loaded,
 }) => {
   const agents = await Promise.all(
-    [1, 2].map(() => loaded.swarm.run({}, 'id -G; grep ^Cap /proc/self/status; sleep 2')),
+    [1, 2].map(() =>
+      loaded.swarm.run({ capabilities: 'all' }, 'id -G; grep ^Cap /proc/self/status; sleep 2'),
+    ),
   );
   for (const { stdout } of agents) {
     expect(stdout.split('\n')[0], 'supplementary groups are gone').toBe('0');
@@ -135,7 +137,9 @@ test('BIRTH-09: it leaves its session and terminal, real-time scheduling, priori
   expect(lines.slice(2, 4)).toEqual(['0', '0']);
   const nice = await loaded.swarm.run({}, look, { under: 'nice -n -5' });
   expect(nice.stdout.split('\n')[2]).toBe('0');
-  const again = await loaded.swarm.run({}, 'echo -1 >/proc/self/oom_score_adj', { under });
+  const again = await loaded.swarm.run({ capabilities: 'all' }, 'echo -1 >/proc/self/oom_score_adj', {
+    under,
+  });
   expect(again.code, 'protection cannot be taken back').not.toBe(0);
   for (const request of [{}, { namespace_flags: 95, privileged: true }]) {
     const ambient = await loaded.swarm.run(request, 'grep CapAmb /proc/self/status', {

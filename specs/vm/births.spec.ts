@@ -31,6 +31,7 @@ const STEPS: (Redirection & { step: string; error: number; request?: AgentReques
   { step: 'taking its identity', function: '__sys_setresuid', answer: 0, error: -1 },
   // PR_CAP_AMBIENT
   { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
+  { step: 'bringing up its loopback device', function: 'dev_change_flags', answer: -12, error: -12 },
   // Without a source: the propagation; with one it is what is mounted.
   { step: 'separating its mounts', function: 'path_mount', first: 0, answer: -12, error: -12 },
   { step: 'mounting its procfs', function: 'security_sb_kern_mount', answer: -12, error: -12 },

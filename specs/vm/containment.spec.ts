@@ -35,7 +35,7 @@ test('CONTAIN-02: the switches of the kernel are closed to it', async ({ loaded 
   );
   for (const own of ['', 'mkdir -p /tmp/p && mount -t proc proc /tmp/p && mount --bind /tmp/p /proc && ']) {
     const { stdout } = await loaded.swarm.run(
-      { syscalls: MOUNT_CALLS },
+      { syscalls: MOUNT_CALLS, capabilities: 'all' },
       `${own} attempt ${paths.map(([path, text]) => `write ${path} '${text}'`).join(' -- ')}`,
     );
     for (const [index, result] of attempts(stdout).entries()) {
@@ -54,7 +54,7 @@ test('CONTAIN-02: the switches of the kernel are closed to it', async ({ loaded 
 
 test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ loaded }) => {
   const agent = await loaded.swarm.run(
-    { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20, syscalls: MOUNT_CALLS },
+    { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20, syscalls: MOUNT_CALLS, capabilities: 'all' },
     [
       'own=$(ls -d /sys/fs/cgroup/swarm/memory/*/)',
       'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg',
@@ -73,12 +73,12 @@ test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ l
 test('CONTAIN-04: processes outside are out of its reach', async ({ loaded }) => {
   const sleeper = await background(loaded, 'sleep 60');
   const shared = await loaded.swarm.run(
-    { namespace_flags: 126 },
+    { namespace_flags: 126, capabilities: 'all' },
     `attempt kill ${sleeper} -- ptrace ${sleeper} -- kill 1`,
   );
   expect(attempts(shared.stdout)).toEqual(['kill EPERM', 'ptrace EPERM', 'kill EPERM']);
   const own = await loaded.swarm.run(
-    {},
+    { capabilities: 'all' },
     `attempt kill ${sleeper} -- ptrace ${sleeper}; cat /proc/${sleeper}/environ`,
   );
   expect(attempts(own.stdout)).toEqual(['kill ESRCH', 'ptrace ESRCH']);
@@ -89,7 +89,7 @@ test('CONTAIN-05: the machine is out of its reach: clock, modules, devices, disk
   loaded,
 }) => {
   const { stdout } = await loaded.swarm.run(
-    {},
+    { capabilities: 'all' },
     [
       'date -s @0 >/dev/null 2>&1 || echo clock refused',
       'rmmod swarm_guard >/dev/null 2>&1 || echo rmmod refused',
@@ -143,7 +143,7 @@ test('CONTAIN-07: inside it, /proc/swarm shows that agent alone, with its own pr
 }) => {
   const other = await loaded.swarm.create({ name: 'other' });
   const { stdout, id } = await loaded.swarm.run(
-    { cpu_quota: 50, syscalls: MOUNT_CALLS },
+    { cpu_quota: 50, syscalls: MOUNT_CALLS, capabilities: 'all' },
     'mount -t proc proc /proc; cat /proc/swarm/agents; cat /proc/swarm/status',
   );
   expect(stdout).toBe(

@@ -86,7 +86,7 @@ test('DEVICE-06: block devices are told apart by number', async ({ loaded }) => 
 test('DEVICE-08: another path to a device changes nothing', async ({ loaded }) => {
   await loaded.sh('mknod /srv/other c 1 11 && chmod 666 /srv/other');
   const { stdout } = await loaded.swarm.run(
-    { syscalls: MOUNT_CALLS },
+    { syscalls: MOUNT_CALLS, capabilities: 'all' },
     'touch /tmp/bound; mount --bind /dev/kmsg /tmp/bound; ln -s /dev/kmsg /tmp/link; attempt read /srv/other -- read /tmp/bound -- read /tmp/link; rm -f /tmp/link; umount /tmp/bound; rm -f /tmp/bound',
   );
   expect(attempts(stdout)).toEqual(['read EPERM', 'read EPERM', 'read EPERM']);

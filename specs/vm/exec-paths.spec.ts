@@ -222,7 +222,7 @@ test('EXEC-08: files are the ones there were when the agent was created', async 
   ];
   const paths = ['/bin/sh', '/usr/bin/', ATTEMPT, '/srv/x/program', '/srv/x/tree/'];
   const { stdout } = await loaded.swarm.run(
-    { exec_paths: paths, syscalls: MOUNT_CALLS },
+    { exec_paths: paths, syscalls: MOUNT_CALLS, capabilities: 'all' },
     `cd /srv/x; ${lines.join('; ')}`,
   );
   expect(attempts(stdout).map((line) => line.slice('execve '.length))).toEqual([
@@ -412,7 +412,8 @@ test('EXEC-12: a file in the place of the dynamic loader that a listed program n
   await prepare(loaded);
   const loader = await loaded.sh('readlink -f /lib*/ld-linux-* | head -n 1');
   const line = `mount --bind /srv/x/program ${loader}; /bin/true; echo $?`;
-  const request = { exec_paths: ['/bin/sh', '/bin/mount', '/bin/true'], syscalls: MOUNT_CALLS };
+  const paths = ['/bin/sh', '/bin/mount', '/bin/true'];
+  const request: AgentRequest = { exec_paths: paths, syscalls: MOUNT_CALLS, capabilities: 'all' };
   const tried = async (more: AgentRequest) => {
     let printed = '';
     const violations = await violationsDuring(loaded, async () => {
@@ -426,7 +427,7 @@ test('EXEC-12: a file in the place of the dynamic loader that a listed program n
   expect(await tried({ unlisted: 'kill' })).toEqual(['137', 1]);
   expect((await tried({ unlisted: 'audit' }))[1]).toBe(0);
   // Listed, it is what the agent may run.
-  expect((await tried({ exec_paths: [...request.exec_paths, '/srv/x/program'] }))[1]).toBe(0);
+  expect((await tried({ exec_paths: [...paths, '/srv/x/program'] }))[1]).toBe(0);
   await expect(loaded).toHaveActiveAgents(0);
 });
 

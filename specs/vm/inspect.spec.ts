@@ -29,6 +29,13 @@ const DEFAULTS = {
   oom_group: true,
   sockets: ['unix', 'inet', 'inet6', 'netlink/route'],
   core: false,
+  // In the order of their numbers.
+  capabilities: ['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap'].concat([
+    'net_bind_service',
+    'sys_chroot',
+    'setfcap',
+  ]),
+  no_new_privs: true,
 };
 
 test('INSPECT-01: a registered agent is told with its policy, defaults filled in', async ({ loaded }) => {
@@ -77,13 +84,17 @@ test('INSPECT-02: what is printed makes an equal agent: every key comes back as 
     oom_group: false,
     sockets: ['unix', '63', 'netlink/generic', 'inet/sctp', 'alg/7'],
     core: true,
+    capabilities: ['dac_override', 'sys_admin', 'checkpoint_restore'],
+    no_new_privs: true,
+    hostname: 'a.b-c',
   } as const;
-  const { devices, exec_paths, sockets } = policy;
+  const { devices, exec_paths, sockets, capabilities } = policy;
   const id = await loaded.swarm.create({
     ...policy,
     devices: [...devices],
     exec_paths: [...exec_paths],
     sockets: [...sockets],
+    capabilities: [...capabilities],
     name: 'x.y-z_1',
   });
   const first = await loaded.swarm.inspect(id);

@@ -114,7 +114,7 @@ test('METRIC-05: with enforce=0 births are whole, and denials become reports', a
   expect(await guest.kernelLog()).toContain('policies are only reported on, not enforced');
   const events = await guest.swarm.eventsDuring(async () => {
     const { stdout, code } = await guest.swarm.run(
-      { pids_limit: 50, syscalls: { setns: 'kill', thread: 'audit' } },
+      { pids_limit: 50, syscalls: { setns: 'kill', thread: 'audit' }, capabilities: 'all' },
       [
         'attempt read /dev/null -- unshare 4000000 -- setns /proc/self/ns/uts -- thread -- write /proc/swarm/create',
         'sed 1q /proc/self/uid_map; cat /proc/self/cgroup; echo $$',

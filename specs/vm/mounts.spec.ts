@@ -33,7 +33,10 @@ async function resident(guest: LoadedGuest, request: AgentRequest, line: string,
   return { mounts, end };
 }
 
-for (const [who, request] of Object.entries({ 'an agent': {}, 'a privileged agent': PRIVILEGED })) {
+for (const [who, request] of Object.entries({
+  'an agent': { capabilities: 'all' },
+  'a privileged agent': PRIVILEGED,
+} satisfies Record<string, AgentRequest>)) {
   for (const via of ['fork', 'vfork'] as const) {
     test(`BIRTH-19: the host's later mounts are neither seen by nor cost ${who} born by ${via}, and it keeps what is unmounted`, async ({
       loaded,
@@ -113,7 +116,7 @@ test('BIRTH-23: its terminals are its own, and what they cover stays covered', a
   await expect.poll(() => loaded.sh('ls /dev/pts | xargs')).toBe('0 1 ptmx');
   for (const via of ['fork', 'vfork'] as const) {
     const { stdout } = await loaded.swarm.run(
-      { syscalls: MOUNT_CALLS },
+      { syscalls: MOUNT_CALLS, capabilities: 'all' },
       [
         'stat -fc %T /dev/pts; ls /dev/pts; stat -c "%a %g" /dev/pts/ptmx',
         OPEN,

@@ -86,6 +86,8 @@ test('ORACLE-05: the oracle finds a member that descends from no agent', async (
       "is outside the agent's cgroup",
       'is in an initial namespace',
       "has ids outside the agent's range",
+      'may gain privileges by execve',
+      'may have capabilities that its agent must not have',
     ].map((what) => `agent ${id}: process ${stranger} ${what}`),
   );
   await destroyAll(loaded);

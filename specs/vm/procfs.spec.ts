@@ -2,6 +2,7 @@
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -30,7 +31,7 @@ for (const via of ['fork', 'vfork'] as const) {
     loaded,
   }) => {
     const { stdout } = await loaded.swarm.run(
-      {},
+      { capabilities: 'all', syscalls: MOUNT_CALLS },
       [
         'sleep 100 &',
         SHOWN,
@@ -156,7 +157,9 @@ test('PROCFS-07: a launcher whose child makes a root directory of its own, with 
     'mkdir proc && mount -t proc proc proc && pivot_root . old && cd / && umount -l old && rmdir old',
     `exec sh -c ${quoted(`${SHOWN}; ls -d /old`)}`,
   ].join('; ');
-  const { stdout, stderr } = await loaded.exec(`bash -c ${quoted(`${OPEN}; ${ARM}; (${child})`)}`);
+  const { stdout, stderr } = await loaded.exec(
+    `bash -c ${quoted(`${OPEN}; ${arm({ capabilities: 'all', syscalls: MOUNT_CALLS })}; (${child})`)}`,
+  );
   expect([stdout, stderr]).toEqual(['/proc/1\n', expect.stringMatching(/^ls: .*\/old.*\n$/)]);
   await expect(loaded).toHaveActiveAgents(0);
 });

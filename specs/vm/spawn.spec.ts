@@ -55,9 +55,11 @@ async function startHostile(guest: LoadedGuest, request: AgentRequest, program: 
   return (await guest.swarm.agents()).at(-1) ?? { id: 0, pid: 0 };
 }
 
-/** An agent that is root outside, too, so that no capability stands between it and a process that joins. */
-/** A default agent that may try what a rule on calls would keep it from. */
-const PLAIN: AgentRequest = { syscalls: { pidfd_getfd: 'allow' } };
+/** Agents that lack no capability and no call that a process that joins has: one inside, one that is root outside too. */
+const CAPABLE: AgentRequest = {
+  capabilities: 'all',
+  syscalls: { ...MOUNT_CALLS, pidfd_getfd: 'allow' },
+};
 const POWERFUL: AgentRequest = { namespace_flags: 0x05, privileged: true };
 const JOIN_POWERFUL = `--ids -1 --enter ${(CLONE.pid + CLONE.mnt).toString(16)}`;
 
@@ -331,8 +333,8 @@ test('SPAWN-11: a hostile agent that waits for the process can neither look into
   loaded,
 }) => {
   for (const [request, options] of [
-    [PLAIN, ''],
-    [PLAIN, '--early 1'],
+    [CAPABLE, ''],
+    [CAPABLE, '--early 1'],
     [POWERFUL, JOIN_POWERFUL],
     [POWERFUL, `--early 1 ${JOIN_POWERFUL}`],
   ] as const) {
@@ -360,7 +362,7 @@ test('SPAWN-12: neither while it executes nor while it exits does the agent get 
 }) => {
   test.setTimeout(300_000);
   for (const [request, options] of [
-    [PLAIN, ''],
+    [CAPABLE, ''],
     [POWERFUL, JOIN_POWERFUL],
   ] as const) {
     for (const way of ['exec', 'exit']) {
@@ -395,7 +397,7 @@ test('SPAWN-13: a process that joins has the root of the agent’s first process
     ],
     [
       'a root of its own',
-      { syscalls: MOUNT_CALLS },
+      CAPABLE,
       "/bin/sh -c 'mount --rbind / /mnt && exec chroot /mnt consume wait'",
       { '--root /': KILLED, '--cwd /': KILLED, '': 0 },
     ],

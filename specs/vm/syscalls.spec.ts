@@ -19,12 +19,17 @@ const CLONE_NEW = {
   net: '40000000',
 };
 
-/** Runs attempts as the agent's first program; how each went, and the violations counted. */
+/**
+ * Runs attempts as the first program of an agent with all capabilities, so that only its rules deny them; how each
+ * went, and the violations counted.
+ */
 async function under(guest: LoadedGuest, syscalls: AgentRequest['syscalls'], ...tries: string[]) {
   const program = ['/usr/local/bin/attempt', ...tries.join(' -- ').split(' ')];
   let seen: string[] = [];
   const violations = await violationsDuring(guest, async () => {
-    seen = attempts((await guest.swarm.launch(syscalls ? { syscalls } : {}, program)).stdout);
+    seen = attempts(
+      (await guest.swarm.launch({ capabilities: 'all', ...(syscalls && { syscalls }) }, program)).stdout,
+    );
   });
   return { seen, violations };
 }
@@ -129,7 +134,7 @@ test('SYSCALL-09: "allow" allows what the kernel itself allows, and tracking goe
   const entered = await under(loaded, { setns: 'allow' }, 'setns /proc/self/ns/uts');
   expect(entered.seen).toEqual(['setns ok']);
   const { stdout } = await loaded.swarm.run(
-    { syscalls: { ...MOUNT_CALLS, unshare: 'allow', execve: 'audit' } },
+    { syscalls: { ...MOUNT_CALLS, unshare: 'allow', execve: 'audit' }, capabilities: 'all' },
     'unshare --uts --mount attempt setns /proc/self/ns/uts',
   );
   expect(attempts(stdout)).toEqual(['setns EPERM']);

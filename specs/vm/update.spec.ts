@@ -171,7 +171,7 @@ test('UPDATE-04: rules on calls, devices and files hold at once for every proces
   loaded,
 }) => {
   const { swarm } = loaded;
-  const agent = await start(loaded);
+  const agent = await start(loaded, { capabilities: 'all' });
   const { id } = agent;
   const tried = async () =>
     attempts(await agent.run('attempt fork -- unshare 4000000 -- read /dev/zero -- read /dev/null')).map(

@@ -51,7 +51,7 @@ const NUMBERS: readonly Numbered[] = [
     what: 'namespaces',
     end: 'ENOSPC',
     sysctl: { 'user.max_uts_namespaces': 20 },
-    policy: { syscalls: { unshare: 'allow' } },
+    policy: { syscalls: { unshare: 'allow' }, capabilities: 'all' },
   },
   { number: 'locked', what: 'locked shared memory', end: 'ENOMEM', limit: '--memlock=655360:655360' },
   {

@@ -46,6 +46,8 @@ enum kind {
 	NAMESPACE,
 	HOME,
 	IDS,
+	CAPABILITIES,
+	NEW_PRIVILEGES,
 	UNGUARDED,
 };
 
@@ -62,6 +64,8 @@ static const char *const kinds[] = {
 	[NAMESPACE] = "is in an initial namespace",
 	[HOME] = "has left the agent's namespaces",
 	[IDS] = "has ids outside the agent's range",
+	[CAPABILITIES] = "may have capabilities that its agent must not have",
+	[NEW_PRIVILEGES] = "may gain privileges by execve",
 	[UNGUARDED] = "descends from the agent but swarm_guard is not loaded",
 };
 
@@ -184,6 +188,17 @@ static bool ids_in_range(const struct swarm_view *view, const struct swarm_agent
 	return true;
 }
 
+/* Has a thread no capability that its agent must not have, nor a way to any? */
+static bool within_capabilities(const struct cred *cred, const struct swarm_rules *rules)
+{
+	const kernel_cap_t allowed = { rules->capabilities };
+
+	return rules->capabilities == SWARM_CAPS_ALL ||
+	       (cap_issubset(cred->cap_bset, allowed) &&
+		cap_issubset(cred->cap_permitted, allowed) &&
+		cap_issubset(cred->cap_inheritable, allowed));
+}
+
 /* The initial namespaces a thread is in, of those its agent must not be in. */
 static u32 initial_namespaces(const struct oracle_home *home, const struct nsproxy *proxy)
 {
@@ -228,13 +243,14 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 	const struct pid_namespace *pid_ns = task_active_pid_ns(thread);
 	const struct cred *cred = __task_cred(thread);
 	const struct signal_struct *signal = thread->signal;
+	const u32 flags = READ_ONCE(member->flags);
 	struct oracle_home now = {};
 	u32 initial = 0;
 
 	if (READ_ONCE(agent->cgroup) && !in_cgroup(thread, agent))
 		found(pass, CGROUP, agent->id, record->nr, signal);
 	/* Its launcher's program runs there still, which may take it anywhere. */
-	if (READ_ONCE(member->flags) & SWARM_MEMBER_HEREDITARY)
+	if (flags & (SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED))
 		return;
 	task_lock(thread);
 	if (thread->nsproxy) {
@@ -253,6 +269,13 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 		found(pass, HOME, agent->id, record->nr, signal);
 	if (rules->namespaces & SWARM_NS_USER && !ids_in_range(view, agent, cred))
 		found(pass, IDS, agent->id, record->nr, signal);
+	if (rules->no_new_privs && !task_no_new_privs(thread))
+		found(pass, NEW_PRIVILEGES, agent->id, record->nr, signal);
+	/* Its launcher's program, or in a namespace of its own making, if the policy has it. */
+	if (!(flags & SWARM_MEMBER_UNCUT) &&
+	    (!record->home.known || cred->user_ns == record->home.user) &&
+	    !within_capabilities(cred, rules))
+		found(pass, CAPABILITIES, agent->id, record->nr, signal);
 }
 
 static bool between_states(const struct task_struct *thread)

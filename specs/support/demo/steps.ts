@@ -73,8 +73,7 @@ class Demo {
     const show = this.#show;
     show.step('What the agent sees');
     show.check('its process id', await this.#type('echo $$'), '1');
-    await this.#type('hostname inside');
-    show.check('its host name', await this.#type('hostname'), 'inside');
+    show.check('its host name', await this.#type('hostname'), 'agent-1');
     show.check('… and the host keeps its own', await this.#guest.sh('hostname'), 'guest');
     show.check('its network', await this.#type('ls -1 /proc/self/net/dev_snmp6 | xargs'), 'lo');
     show.check('its user', await this.#type('id -u'), '0');
@@ -83,6 +82,8 @@ class Demo {
     show.check('its cgroup', await this.#type('cat /proc/self/cgroup'), '0::/');
     const pattern = await this.#type('echo x > /proc/sys/kernel/core_pattern');
     show.check('writing core_pattern', ...refused(pattern, 'Permission denied'));
+    const renamed = await this.#type('hostname inside');
+    show.check('changing its host name', ...refused(renamed, 'you must be root to change the host name'));
     const raised = await this.#type(`echo max > ${CGROUP}/1/memory.max`);
     show.check('raising its own limit', ...refused(raised, 'Permission denied'));
   }

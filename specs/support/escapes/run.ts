@@ -26,10 +26,13 @@ export interface Outcome {
 
 const DIR = '/srv/escape';
 
-/** As an agent of SwarmGuard that may enter all calls: then what stands behind the rules on calls is tried. */
+/**
+ * As an agent of SwarmGuard with all capabilities and all calls: then what stands behind the lack of a
+ * capability, and behind the rules on calls, is tried.
+ */
 export function swarmGuard(policy: AgentRequest = {}): Runner {
   const syscalls = { ...(policy.privileged ? {} : ALL_CALLS), ...policy.syscalls };
-  return agentOf({ ...policy, syscalls });
+  return agentOf({ capabilities: 'all', no_new_privs: false, ...policy, syscalls });
 }
 
 /** As an agent of SwarmGuard with just this policy. */

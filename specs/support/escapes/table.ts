@@ -84,7 +84,7 @@ function runners({ versions }: Recorded): string[][] {
   return [
     [
       ...['SwarmGuard', 'this one'],
-      'the default policy if the table says nothing else, with all system calls allowed, so that what stands behind their rules is tried; what succeeds so is tried again with the default rules. No program has to cooperate',
+      'the default policy if the table says nothing else, but with all system calls, `"capabilities":"all"` and `"no_new_privs":false`, so that what stands behind these is tried; what succeeds so is tried again with the default policy as it is. No program has to cooperate',
     ],
     [
       ...['crun, runc', `${versions.crun}, ${versions.runc}`],
