@@ -283,7 +283,8 @@ test('UPDATE-07: an execve that a change meets half-way is decided on by one pol
     `tries=0; while [ ! -e /run/mixed ]; do if ${script} 2>/dev/null; then : >/tmp/mixture; fi; tries=$((tries+1)); done; echo tries $tries`,
   );
   const count = async (event: SwarmEvent['event']) =>
-    (await swarm.events()).filter((each) => each.event === event && each.agent === id).length;
+    (await swarm.events()).filter((each) => each.event === event && 'agent' in each && each.agent === id)
+      .length;
   await expect.poll(() => count('updated'), { timeout: 60_000 }).toBeGreaterThan(200);
   await expect
     .poll(async () => (await swarm.inspect(id)).violations, { timeout: 60_000 })

@@ -269,6 +269,19 @@ export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
     (world, puppet) => world.fork(puppet),
     parents,
   ),
+  // Likelier than chance has it: the steps of joining an agent.
+  toPuppet(
+    'fork of one that is armed to join',
+    (world) => `fork ${world.nextSlot}`,
+    (world, puppet) => world.fork(puppet),
+    (world) => parents(world).filter(({ armedToJoin }) => armedToJoin),
+  ),
+  toPuppet(
+    'exec of one that joins',
+    () => 'exec',
+    (world, puppet) => world.exec(puppet),
+    (world) => anybody(world).filter(({ joining }) => joining),
+  ),
   toPuppet(
     'exec',
     () => 'exec',
