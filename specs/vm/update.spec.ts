@@ -415,7 +415,7 @@ test('UPDATE-12: if the writer is killed while processes are moved, all of them 
   const agent = await start(loaded, { cpu_quota: 100 });
   const { id } = agent;
   await agent.say('i=0; while [ $i -lt 150 ]; do sleep 1000 & i=$((i+1)); done');
-  await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 30_000 }).toBe(151);
+  await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 90_000 }).toBe(151);
   await loaded.sh('echo 1 >/sys/kernel/tracing/events/cgroup/cgroup_rmdir/enable');
   const undone = () => loaded.exec(`grep -q 'path=/swarm/memory/${id}' /sys/kernel/tracing/trace`);
   for (let delay = 10; delay < 400; delay += 10) {
@@ -597,7 +597,7 @@ test('UPDATE-18: if an update fails and the new cgroup cannot go, all processes 
   const { id } = agent;
   const path = `${ROOT}/swarm/memory/${id}`;
   await agent.say('i=0; while [ $i -lt 150 ]; do sleep 1000 & i=$((i+1)); done');
-  await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 30_000 }).toBe(151);
+  await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 90_000 }).toBe(151);
   // Somebody else's process keeps the directory from being removed.
   const intruder = await background(
     loaded,
