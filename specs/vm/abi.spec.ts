@@ -91,6 +91,10 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
     { syscalls: { fork: 'audit', thread: 'audit', execve: 'audit' } },
     'attempt fork -- thread -- execve /bin/true -- unshare 4000000 -- setns /proc/self/ns/uts -- read /dev/kmsg -- mount-proc /tmp',
   );
+  await swarm.run(
+    { capabilities: 'all', sockets: [], syscalls: { mount: 'allow' } },
+    'attempt socket 1 1 0 -- mount-type nosuchfs /tmp',
+  );
   await swarm.run({ syscalls: { setns: 'kill' } }, 'attempt setns /proc/self/ns/uts');
   await swarm.run({ privileged: true, namespace_flags: 95 }, 'attempt write /proc/swarm/create');
   await swarm.run({ memory_limit: 1 << 25 }, `consume memory ${1 << 26}`);

@@ -1,6 +1,7 @@
 /** The keys `sockets` and `core`, and the rule `autoload`: what an agent makes the kernel run on its behalf. */
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
+import { ALL_CALLS } from '../support/former-calls.js';
 import { attempts, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -185,7 +186,7 @@ test('SOCKET-07: the rules count for a socket made by io_uring or by the 32-bit 
 }) => {
   const entry32 = stage.kernel.arch === 'amd64' ? ['escape socket32 1', 'escape socket32 2'] : [];
   const lines = ['escape uring-socket 1', 'escape uring-socket 2', ...entry32];
-  const { stdout } = await loaded.swarm.run({ sockets: ['unix'] }, lines.join('; '));
+  const { stdout } = await loaded.swarm.run({ sockets: ['unix'], syscalls: ALL_CALLS }, lines.join('; '));
   const results = attempts(stdout).filter((text) => !text.startsWith('io_uring_setup'));
   expect(results).toEqual(
     ['uring_socket', ...(entry32.length ? ['socket32'] : [])].flatMap((name) => [
@@ -207,7 +208,7 @@ test('AUTOLOAD-01: no member makes the kernel run modprobe, but as its policy sa
     let stdout = '';
     const events = await loaded.swarm.eventsDuring(async () => {
       ({ stdout } = await loaded.swarm.run(
-        { capabilities: 'all', ...(syscalls && { syscalls }) },
+        { capabilities: 'all', syscalls: { mount: 'allow', ...syscalls } },
         'mkdir -p /tmp/at; attempt mount-type nosuchfs /tmp/at; rmdir /tmp/at',
       ));
       await expect(loaded).toHaveActiveAgents(0);
