@@ -5,6 +5,7 @@ import { DEFAULT_CAPABILITIES } from '../../client/abi/request.js';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -57,8 +58,10 @@ test('CAP-01: an agent has the capabilities of its policy, by default those of a
   }
   // By effect.
   const line = 'mkdir -p /tmp/x; mount -t tmpfs x /tmp/x && echo mounted; hostname x || true';
-  expect((await loaded.swarm.run({}, line)).stdout).toBe('');
-  expect((await loaded.swarm.run({ capabilities: ['sys_admin'] }, line)).stdout).toBe('mounted\n');
+  expect((await loaded.swarm.run({ syscalls: MOUNT_CALLS }, line)).stdout).toBe('');
+  expect((await loaded.swarm.run({ capabilities: ['sys_admin'], syscalls: MOUNT_CALLS }, line)).stdout).toBe(
+    'mounted\n',
+  );
 });
 
 test('CAP-02: a privileged agent keeps what its launcher has, unless its policy says otherwise', async ({
@@ -185,7 +188,7 @@ test('CAP-06: set-user-id files and capabilities of files give an agent nothing,
   ].join('\n');
   const none = printed([]);
   const bind = printed(['net_bind_service']);
-  const strict = await loaded.swarm.run({}, line);
+  const strict = await loaded.swarm.run({ syscalls: MOUNT_CALLS }, line);
   expect(strict.stdout).toBe(`1000\nCapPrm:\t${none}\n`);
   const loose = await loaded.swarm.run({ no_new_privs: false }, line);
   expect(loose.stdout).toBe(`0\nCapPrm:\t${bind}\n`);
