@@ -144,6 +144,18 @@ static __always_inline bool began_under(const struct swarm_member *member,
 	return (member->exec & ~SWARM_EXEC_BITS) == policy->serial;
 }
 
+/* What the first execve of a process from outside needs, if anything: then it starts anew. */
+static noinline unsigned long prepare_first(struct swarm_member *member,
+					    const struct ftrace_ops *ops)
+{
+	/* First, since where the thread is seen is told by its credentials, too. */
+	if (member->flags & SWARM_MEMBER_UNCUT && to_be_cut(member, ops))
+		return (unsigned long)cut_privileges;
+	if (member->flags & SWARM_MEMBER_UNPLACED && !seen_in_place(member, ops))
+		return (unsigned long)look_at_place;
+	return SWARM_PASS;
+}
+
 /*
  * The rule on execve is asked once, about the first file: the others are its
  * interpreters, and the exec was decided on, and counted, with it. exec_paths are
@@ -162,13 +174,12 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 
 	if (!member)
 		return SWARM_PASS;
-	/* First, since where the thread is seen is told by its credentials, too. */
-	if (unlikely(member->flags & SWARM_MEMBER_UNCUT) && first && !check &&
-	    to_be_cut(member, ops))
-		return (unsigned long)cut_privileges;
-	if (unlikely(member->flags & SWARM_MEMBER_UNPLACED) && first && !check &&
-	    !seen_in_place(member, ops))
-		return (unsigned long)look_at_place;
+	if (unlikely(member->flags & (SWARM_MEMBER_UNCUT | SWARM_MEMBER_UNPLACED)) && first &&
+	    !check) {
+		verdict = prepare_first(member, ops);
+		if (verdict != SWARM_PASS)
+			return verdict;
+	}
 	policy = swarm_policy_of(member->agent);
 	rules = &policy->rules;
 	/* Before anything is counted: a call that starts anew comes by here again. */

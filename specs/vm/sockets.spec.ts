@@ -1,4 +1,5 @@
 /** The keys `sockets` and `core`, and the rule `autoload`: what an agent makes the kernel run on its behalf. */
+import type { Action } from '../../client/abi/names.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { ALL_CALLS } from '../support/former-calls.js';
@@ -203,12 +204,12 @@ const NOTE =
 
 test('AUTOLOAD-01: no member makes the kernel run modprobe, but as its policy says', async ({ loaded }) => {
   await loaded.sh(`${NOTE}; echo /run/helper >/proc/sys/kernel/modprobe`);
-  const mount = async (syscalls: NonNullable<AgentRequest['syscalls']>) => {
+  const mount = async (autoload?: Action) => {
     await loaded.sh('rm -f /run/asked');
     let stdout = '';
     const events = await loaded.swarm.eventsDuring(async () => {
       ({ stdout } = await loaded.swarm.run(
-        { capabilities: 'all', syscalls: { mount: 'allow', ...syscalls } },
+        { capabilities: 'all', syscalls: { mount: 'allow', ...(autoload && { autoload }) } },
         'mkdir -p /tmp/at; attempt mount-type nosuchfs /tmp/at; rmdir /tmp/at',
       ));
       await expect(loaded).toHaveActiveAgents(0);
@@ -220,16 +221,16 @@ test('AUTOLOAD-01: no member makes the kernel run modprobe, but as its policy sa
     return { answers: attempts(stdout), told, asked: asked.split(' ').at(-1)?.trim() };
   };
   try {
-    expect(await mount({})).toEqual({
+    expect(await mount()).toEqual({
       ...{ answers: ['mount-type ENODEV'], told: ['autoload deny fs-nosuchfs'], asked: '' },
     });
-    expect(await mount({ autoload: 'audit' })).toEqual({
+    expect(await mount('audit')).toEqual({
       ...{ answers: ['mount-type ENODEV'], told: ['autoload audit fs-nosuchfs'], asked: 'fs-nosuchfs' },
     });
-    expect(await mount({ autoload: 'allow' })).toEqual({
+    expect(await mount('allow')).toEqual({
       ...{ answers: ['mount-type ENODEV'], told: [], asked: 'fs-nosuchfs' },
     });
-    expect(await mount({ autoload: 'kill' })).toEqual({
+    expect(await mount('kill')).toEqual({
       ...{ answers: [], told: ['autoload kill fs-nosuchfs'], asked: '' },
     });
   } finally {

@@ -17,7 +17,7 @@
  *                                  spawns it with that limit, pids_limit
  *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
  *                                  instruction; "whole" is all of it
- *   into ROUNDS                    the same namespaces, mounts and limits by hand:
+ *   into ROUNDS                    the same namespaces, mounts, privileges and limits by hand:
  *                                  clone3 with CLONE_INTO_CGROUP
  *   procs ROUNDS                   by hand: the child writes itself to cgroup.procs
  *   forks ROUNDS                   a child in the parent's memory, its exit and the
@@ -30,14 +30,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -428,7 +431,23 @@ static void limit(const char *directory, const char *file, const char *value)
 	close(fd);
 }
 
-/* What a launcher without SwarmGuard does for namespaces, mounts and limits alone. */
+/* What a birth does because the agent has no capability for it, and what it takes away. */
+static int set_up_by_hand(void)
+{
+	/* As a default policy has them. */
+	const u64 kept = 0x800405fb;
+	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), capability;
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &loopback) || close(fd) || sethostname("agent", 5))
+		return -1;
+	for (capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
+		if (!(kept >> capability & 1) && prctl(PR_CAPBSET_DROP, capability))
+			return -1;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* What a launcher without SwarmGuard does for the same. */
 static void by_hand(int nr, int into)
 {
 	const u64 namespaces = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS |
@@ -465,6 +484,8 @@ static void by_hand(int nr, int into)
 			    mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 				  "ptmxmode=0666,mode=0620"))
 				_exit(3);
+			if (set_up_by_hand())
+				_exit(4);
 			be_born();
 		}
 		forked = mark();
