@@ -298,7 +298,7 @@ function added(call: Call, floor: Counts, seen: Counts, who: string, target?: nu
 }
 
 function figuresOf(readings: Readings): Figure[] {
-  const floor = countsIn(CALLS, readings.floor);
+  const floor = countsIn([...CALLS, NAMED], readings.floor);
   const outside = countsIn(CALLS, readings.outside);
   const beside = countsIn(CALLS, readings.beside);
   const allowed = countsIn(CALLS, readings.allowed);

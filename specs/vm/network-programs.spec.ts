@@ -1,0 +1,43 @@
+/** Programs that use the network, under the default policy. */
+import { expect, test } from '../support/fixtures.js';
+
+test.use({ guestExtras: { packages: ['nodejs', 'python3-minimal'], memoryMb: 3072 } });
+
+const PYTHON = `
+import os, socket
+server = socket.create_server(('127.0.0.1', 0))
+if os.fork() == 0:
+    client, _ = server.accept()
+    client.sendall(b'served ' + client.recv(100))
+    os._exit(0)
+with socket.create_connection(server.getsockname()) as client:
+    client.sendall(b'by python')
+    print(client.recv(100).decode())
+`;
+
+const NODE = `
+const http = require('node:http');
+const server = http.createServer((request, response) => response.end('served by node'));
+server.listen(0, '127.0.0.1', async () => {
+  const { port } = server.address();
+  console.log(await (await fetch('http://127.0.0.1:' + port)).text());
+  server.close();
+  process.exit(0);
+});
+`;
+
+test('SOCKET-08: by default programs in Python and Node.js serve and fetch over loopback', async ({
+  loaded,
+}) => {
+  await loaded.writeFile('/srv/serve.py', PYTHON);
+  await loaded.writeFile('/srv/serve.js', NODE);
+  const run = async (line: string) => (await loaded.swarm.run({}, line)).stdout.trim();
+  const events = await loaded.swarm.eventsDuring(async () => {
+    expect(await run('python3 /srv/serve.py')).toBe('served by python');
+    expect(await run('node /srv/serve.js')).toBe('served by node');
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  const violations = events.filter((event) => event.event === 'violation');
+  expect(violations.filter((event) => event.kind === 'socket' || event.kind === 'autoload')).toEqual([]);
+  await loaded.sh('rm /srv/serve.py /srv/serve.js');
+});
