@@ -171,7 +171,7 @@ const object = z.strictObject({
     default: Object.values(DEFAULT_DEVICES),
   }),
   syscalls: key(syscalls, {
-    description: `an object with any of ${listed(SYSCALLS)}, and of the system calls by their names ([below](#system-calls)), each ${alternatives(ACTIONS)}`,
+    description: `an object with any of ${listed(SYSCALLS)}, and of the system calls by their names, each ${alternatives(ACTIONS)}`,
     default: ANSWERS,
   }),
   exec_paths: key(z.array(path).max(EXEC_PATHS_MAX), {
@@ -274,7 +274,7 @@ const object = z.strictObject({
 export const DEFAULTS_IN_WORDS = {
   devices: Object.keys(DEFAULT_DEVICES).join(', '),
   syscalls:
-    'deny for `unshare`, `setns` and, if not `privileged`, `autoload` and the calls listed below; allow for the others',
+    'deny for `unshare`, `setns` and, if not `privileged`, `autoload` and the system calls that only a whole system needs; allow for the others',
   exec_paths: 'any',
   proc: 'true with these bits; false if `privileged`',
   devpts: 'true with these bits',
