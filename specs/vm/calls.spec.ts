@@ -92,7 +92,7 @@ test('CALL-03: each is allowed again by its name, and a privileged agent is deni
     expect(told).toEqual([]);
   }
   const { stdout } = await loaded.swarm.run(
-    { syscalls: MOUNT_CALLS },
+    { capabilities: 'all', syscalls: MOUNT_CALLS },
     'mount -t tmpfs none /mnt && touch /mnt/inside && umount /mnt && echo done',
   );
   expect(stdout).toBe('done\n');
