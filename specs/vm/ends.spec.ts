@@ -62,7 +62,10 @@ for (const [what, program, expected] of ENDS)
   test(`END-01: "destroyed" tells how the first process ended: ${what}`, async ({ loaded }) => {
     // Of a signal without handler process 1 of a pid namespace would not die.
     const own = program.includes('reboot') || program.includes('by-thread');
-    const request = own ? {} : { namespace_flags: SHARED_PIDS };
+    const allowed: AgentRequest = program.includes('reboot')
+      ? { capabilities: ['sys_boot'], syscalls: { reboot: 'allow' } }
+      : {};
+    const request = own ? allowed : { namespace_flags: SHARED_PIDS };
     let code = 0;
     const { end } = await endOf(loaded, async () => {
       ({ code } = await loaded.swarm.launch(request, program));

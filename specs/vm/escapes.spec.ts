@@ -28,12 +28,11 @@ for (const [group, attempts] of Object.entries(CORPUS)) {
         if (!has) console.log(`${attempt.id}: this kernel does not have it`);
         if (escaped && !each.policy) {
           const strict = await make(loaded, attempt, agentOf({}));
-          const [byDefault, seen] = [
-            each.outcome === 'gap' && each.byDefault !== undefined,
-            `${attempt.id} by default\n${strict.answers}`,
-          ];
-          expect.soft(strict.escaped, seen).toBe(!byDefault);
-          expect.soft((strict.counted['syscall'] ?? 0) > 0, seen).toBe(byDefault);
+          const byDefault = each.outcome === 'gap' ? each.byDefault : undefined;
+          const seen = `${attempt.id} by default\n${strict.answers}`;
+          expect.soft(strict.escaped, seen).toBe(byDefault === undefined);
+          const ruled = byDefault?.endsWith(' rule') ?? false;
+          expect.soft((strict.counted['syscall'] ?? 0) > 0, seen).toBe(ruled);
         }
         expect.soft(counted, `violations of ${what}\n${answers}`).toEqual(has ? (each.counted ?? {}) : {});
       }

@@ -87,7 +87,7 @@ export const kernel: readonly Attempt[] = [
     inside: 'escape request-key $MARK',
     escaped: RAN,
     after: 'rm /sbin/request-key',
-    ours: [{ outcome: 'gap', section: 'Helpers of the kernel', byDefault: 'request_key' }],
+    ours: [{ outcome: 'gap', section: 'Helpers of the kernel', byDefault: 'request_key rule' }],
   },
   {
     id: 'control',

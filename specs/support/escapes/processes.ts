@@ -84,7 +84,7 @@ export const processes: readonly Attempt[] = [
       'escape --hold ptrace $pid $address',
     hold: true,
     escaped: `. ./vars; victim=$(pgrep -nx outside); [ "$(outside peek $victim $address)" != untouched ]`,
-    ours: [{ outcome: 'gap', section: 'Adoption' }],
+    ours: [{ outcome: 'gap', section: 'Adoption', byDefault: 'no capability to trace it' }],
   },
   {
     id: 'change',

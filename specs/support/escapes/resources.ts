@@ -142,7 +142,7 @@ export const resources: readonly Attempt[] = [
     inside: 'escape --hold userfaultfd-user',
     hold: true,
     escaped: 'outside holds userfaultfd',
-    ours: [{ outcome: 'gap', section: 'The shared kernel', byDefault: 'userfaultfd' }],
+    ours: [{ outcome: 'gap', section: 'The shared kernel', byDefault: 'userfaultfd rule' }],
   },
   {
     id: 'io-uring',
@@ -150,7 +150,7 @@ export const resources: readonly Attempt[] = [
     inside: 'escape --hold uring',
     hold: true,
     escaped: 'outside holds io_uring',
-    ours: [{ outcome: 'gap', section: 'io_uring and vhost workers', byDefault: 'io_uring_setup' }],
+    ours: [{ outcome: 'gap', section: 'io_uring and vhost workers', byDefault: 'io_uring_setup rule' }],
   },
   {
     id: 'event-flood',

@@ -61,7 +61,7 @@ function cell(each: Case): string {
   const text =
     each.outcome === 'denied'
       ? `denied: ${each.by}${counted}`
-      : `${each.byDefault ? `denied: ${each.byDefault} rule, counted<br>(if allowed) ` : ''}**succeeds**: [${each.section}](threat-model.md#${anchor(each.section)})`;
+      : `${each.byDefault ? `denied: ${each.byDefault}${each.byDefault.endsWith(' rule') ? ', counted' : ''}<br>(if allowed) ` : ''}**succeeds**: [${each.section}](threat-model.md#${anchor(each.section)})`;
   return what ? `(${what}) ${text}` : text;
 }
 
