@@ -56,7 +56,7 @@ const TABLES: Record<string, Row[]> = {
     ['a comma behind the last device rule', '{"devices":["c 1:3 r",▲]}', 'devices'],
     ['a brace that closes an array', '{"devices":["c 1:3 r"▲}}', 'devices'],
     ['an array for syscalls', '{"syscalls":▲[]}', 'syscalls'],
-    ['an unknown rule', '{"syscalls":{"fork":"deny",▲"clone":"deny"}}', 'syscalls'],
+    ['an unknown rule', '{"syscalls":{"fork":"deny",▲"clones":"deny"}}', 'syscalls'],
     ['an unknown action', '{"syscalls":{"fork":▲"forbid"}}', 'syscalls'],
     ['a rule given twice', '{"syscalls":{"fork":"deny",▲"fork":"deny"}}', 'syscalls'],
     ['a string for paths', '{"exec_paths":▲"/bin/true"}', 'exec_paths'],
