@@ -18,7 +18,18 @@ defineHarness({
   kernels: join(repository, 'vm-images/kernels'),
   // Everything but the pages that people read.
   sources: [
-    ...['module', 'vm-images', 'harness', 'client', 'specs', 'scripts', 'bench', 'docs/abi', 'docs/examples', 'docs/policies'],
+    ...[
+      'module',
+      'vm-images',
+      'harness',
+      'client',
+      'specs',
+      'scripts',
+      'bench',
+      'docs/abi',
+      'docs/examples',
+      'docs/policies',
+    ],
     ...['package-lock.json', 'playwright.config.ts', 'harness.config.ts'],
   ],
   // What only starts runs, writes down what came of them, or explains; specs read what docs/abi explains.
