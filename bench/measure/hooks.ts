@@ -198,7 +198,6 @@ interface Readings {
   unnamed: string;
   namedOutside: string;
   namedAllowed: string;
-  namedDenied: string;
   aloneOutside: string;
   aloneAllowed: string;
   aloneDenied: string;
@@ -254,11 +253,6 @@ async function read(
   const naming = await loaded.swarm.create({ privileged: true, syscalls: { getppid: 'deny' } });
   const namedOutside = await loaded.sh(commandLine([NAMED]));
   const namedAllowed = (await loaded.swarm.run(ALLOWING, commandLine([NAMED]))).stdout;
-  const { stdout: namedDenied } = await loaded.swarm.launch({ syscalls: { getppid: 'deny' } }, [
-    'sh',
-    '-c',
-    commandLine([NAMED]),
-  ]);
   await loaded.swarm.destroy(naming);
 
   progress('hooks alone');
@@ -276,7 +270,7 @@ async function read(
   await loaded.unload();
   return {
     ...{ floor, outside, beside, allowed, denied, deniedForks },
-    ...{ unnamed, namedOutside, namedAllowed, namedDenied },
+    ...{ unnamed, namedOutside, namedAllowed },
     ...{ aloneOutside, aloneAllowed, aloneDenied, aloneDeniedForks, forkOutside, forkInside },
   };
 }
@@ -329,7 +323,6 @@ function namedFigures(readings: Readings, floor: Counts): (Figure | undefined)[]
       "allowed to an agent, with a rule on it in another's policy",
       TARGETS.allowed,
     ),
-    added(NAMED, floor, counts(readings.namedDenied), 'denied to an agent by its name', TARGETS.denied),
   ];
 }
 
