@@ -51,17 +51,20 @@ static struct swarm_agent nobody = {
 static int check_left_initial(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 			      struct task_struct *leader, struct swarm_policy_error *err)
 {
+	u32 required = swarm_namespaces_of_policy(agent);
 	struct swarm_namespaces initial, own;
 	struct task_struct *thread;
 	u32 in = 0;
 
+	if (!required)
+		return 0;
 	rcu_read_lock();
 	swarm_namespaces_of(&init_task, &initial);
 	for_each_thread(leader, thread)
 		if (swarm_namespaces_of(thread, &own))
 			in |= swarm_namespaces_shared(&own, &initial);
 	rcu_read_unlock();
-	in &= swarm_namespaces_of_policy(agent);
+	in &= required;
 	if (!in)
 		return 0;
 	swarm_event_violation(&nobody, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);

@@ -115,8 +115,8 @@ struct swarm_rules {
 	u64 calls[SWARM_CALL_WORDS];	/* an enum swarm_action of two bits for each call */
 	u64 capabilities;		/* bits by their numbers; SWARM_CAPS_ALL: all */
 	u8 no_new_privs;		/* 0 or 1 */
-	char hostname[SWARM_HOSTNAME_MAX];	/* NUL-padded; empty: of the agent's name */
 	u8 pad3[7];
+	char hostname[SWARM_HOSTNAME_MAX];	/* NUL-padded; empty: of the agent's name */
 };
 
 /* A path of exec_paths, decoded, in the buffer given to swarm_request_parse. */
@@ -135,7 +135,7 @@ struct swarm_request {
 	u8 after_exec;			/* 0 or 1; 1 only with pid or pidfd */
 	u8 calls_named;			/* 0 or 1: any of rules.calls is */
 	u8 pad[4];
-	struct swarm_exec_path exec_paths[SWARM_EXEC_PATHS_MAX];
+	struct swarm_exec_path exec_paths[SWARM_EXEC_PATHS_MAX];	/* nr_exec_paths of them */
 	char name[SWARM_NAME_MAX + 1];	/* NUL-padded, empty: none */
 	u64 named_calls[SWARM_CALL_WORDS];	/* which are, if any: the core's own */
 };

@@ -25,8 +25,15 @@ static struct swarm_policy *recent;
 /* Of the last policy that was made. They do not come round within a call. */
 static u32 last_serial;
 
-/* Rules are whole words, all of whose bytes are set; most agents' are equal. */
+/*
+ * Rules are whole words, all of whose bytes are set; most agents' are equal. Few have a
+ * host name, which ends them: it is looked at if it is not empty.
+ */
+#define WORDS	(sizeof(struct swarm_rules) / sizeof(u64))
+#define UNNAMED	(offsetof(struct swarm_rules, hostname) / sizeof(u64))
+
 static_assert(sizeof(struct swarm_rules) % sizeof(u64) == 0);
+static_assert(offsetof(struct swarm_rules, hostname) % sizeof(u64) == 0);
 
 static u32 hash_rules(const struct swarm_rules *rules)
 {
@@ -34,7 +41,10 @@ static u32 hash_rules(const struct swarm_rules *rules)
 	u64 hash = 0;
 	int i;
 
-	for (i = 0; i < sizeof(*rules) / sizeof(u64); i++)
+#pragma GCC unroll 8
+	for (i = 0; i < UNNAMED; i++)
+		hash = (hash + words[i]) * GOLDEN_RATIO_64;
+	for (; rules->hostname[0] && i < WORDS; i++)
 		hash = (hash + words[i]) * GOLDEN_RATIO_64;
 	return hash >> 32;
 }
@@ -47,8 +57,11 @@ static bool equal_rules(const struct swarm_rules *a, const struct swarm_rules *b
 
 	/* Most are equal, so nothing is gained by an early return. */
 #pragma GCC unroll 8
-	for (i = 0; i < sizeof(*a) / sizeof(u64); i++)
+	for (i = 0; i < UNNAMED; i++)
 		differences |= left[i] ^ right[i];
+	if (a->hostname[0] || b->hostname[0])
+		for (; i < WORDS; i++)
+			differences |= left[i] ^ right[i];
 	return !differences;
 }
 

@@ -10,8 +10,8 @@ import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 /** The targets that the project promises. */
 const TARGETS = {
   register: 4000,
-  batch: 2600,
-  adopt: 10_500,
+  batch: 2500,
+  adopt: 10_000,
   arm: 20_000,
   join: 20_000,
   rules: 10_000,

@@ -138,9 +138,9 @@ pub struct Rules {
     /// Bit n: `CAPABILITIES[n]` is kept.
     pub capabilities: u64,
     no_new_privs: u8,
+    pad3: [u8; 7],
     /// NUL-padded; empty: of the agent's name.
     pub hostname: [u8; HOSTNAME_MAX],
-    pad3: [u8; 7],
 }
 
 impl Default for Rules {
@@ -168,8 +168,8 @@ impl Default for Rules {
             calls: CallRules::NONE,
             capabilities: 0,
             no_new_privs: 0,
-            hostname: [0; HOSTNAME_MAX],
             pad3: [0; 7],
+            hostname: [0; HOSTNAME_MAX],
         };
         rules.reset();
         rules
@@ -249,8 +249,8 @@ impl Rules {
         self.calls = CallRules(CALLS_DEFAULT);
         self.capabilities = CAPS_DEFAULT;
         self.no_new_privs = 1;
-        self.hostname = [0; HOSTNAME_MAX];
         self.pad3 = [0; 7];
+        self.hostname = [0; HOSTNAME_MAX];
     }
 
     /// Is this access to a device allowed?
@@ -337,7 +337,7 @@ impl Request {
         self.after_exec = 0;
         self.calls_named = 0;
         self.pad = [0; 4];
-        self.exec_paths = [ExecPath { offset: 0, length: 0 }; EXEC_PATHS_MAX];
+        // exec_paths and named_calls are of no meaning beyond what their counts say.
         self.name = Text::new();
     }
 

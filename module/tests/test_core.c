@@ -50,7 +50,7 @@ _Static_assert(offsetof(struct swarm_rules, named) == 280, "named");
 _Static_assert(offsetof(struct swarm_rules, calls) == 296, "calls");
 _Static_assert(offsetof(struct swarm_rules, capabilities) == 392, "capabilities");
 _Static_assert(offsetof(struct swarm_rules, no_new_privs) == 400, "no_new_privs");
-_Static_assert(offsetof(struct swarm_rules, hostname) == 401, "hostname");
+_Static_assert(offsetof(struct swarm_rules, hostname) == 408, "hostname");
 
 _Static_assert(sizeof(struct swarm_sockets) == 48, "the layout that src/socket.rs has");
 _Static_assert(offsetof(struct swarm_sockets, rules) == 8, "rules");
@@ -303,14 +303,20 @@ static void expect_all_refused(const struct refusal *refusals, size_t count)
 	}
 }
 
-/* But for named_calls, which is the core's own and set only if calls_named is. */
+/*
+ * But for named_calls, which is the core's own and set only if calls_named is, and for
+ * exec_paths beyond nr_exec_paths.
+ */
 static bool same_request(const struct swarm_request *one, const struct swarm_request *other)
 {
 	size_t rest = offsetof(struct swarm_request, pid);
 
 	return !memcmp(one, other, RULES_USED) &&
 	       !memcmp((const u8 *)one + rest, (const u8 *)other + rest,
-		       offsetof(struct swarm_request, named_calls) - rest);
+		       offsetof(struct swarm_request, exec_paths) - rest) &&
+	       !memcmp(one->exec_paths, other->exec_paths,
+		       one->nr_exec_paths * sizeof(one->exec_paths[0])) &&
+	       !memcmp(one->name, other->name, sizeof(one->name));
 }
 
 /* The number of a call; that there is none is a failure. */
@@ -1488,7 +1494,7 @@ static void dirty_stack(u8 value)
 		bytes[i] = value;
 }
 
-/* Agents share a policy when the bytes of their rules are equal: all 224. */
+/* Agents share a policy when the bytes of their rules are equal. */
 static void test_equal_rules(void)
 {
 	static const char * const objects[] = {
