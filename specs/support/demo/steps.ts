@@ -14,6 +14,10 @@ const CREATE =
 const EXECVE_DENIED = 'echo \'{"spawn":true,"syscalls":{"execve":"deny"}}\' > /proc/swarm/create';
 const CGROUP = '/sys/fs/cgroup/swarm/memory';
 
+/** A family and a type of socket, as socket(2) takes them. */
+const AF_ALG = 38;
+const SOCK_SEQPACKET = 5;
+
 /** The longest that agents take to be gone, in ms, on a machine that is busy with other things. */
 const GONE_MS = 15_000;
 
@@ -73,6 +77,8 @@ class Demo {
     const show = this.#show;
     show.step('What the agent sees');
     show.check('its process id', await this.#type('echo $$'), '1');
+    const processes = await this.#type('ps -e -o comm=');
+    show.check('its processes', processes.split(/\s+/).join(' '), 'my-agent ps');
     show.check('its host name', await this.#type('hostname'), 'agent-1');
     show.check('… and the host keeps its own', await this.#guest.sh('hostname'), 'guest');
     show.check('its network', await this.#type('ls -1 /proc/self/net/dev_snmp6 | xargs'), 'lo');
@@ -137,7 +143,7 @@ class Demo {
 
   async denials(): Promise<void> {
     const show = this.#show;
-    show.step('A device, a namespace: denied and counted');
+    show.step('A device, a namespace, a socket, a system call: denied and counted');
     const before = (await this.#guest.swarm.status()).violations;
     show.check('opening a device', await this.#type('attempt read /dev/kmsg'), 'read EPERM');
     show.check('… that any user of the host may open', await this.#guest.sh('stat -c %a /dev/kmsg'), '644');
@@ -146,22 +152,27 @@ class Demo {
       'making a namespace',
       ...refused(await this.#type('unshare --mount true'), 'Operation not permitted'),
     );
+    const socket = await this.#type(`attempt socket ${AF_ALG} ${SOCK_SEQPACKET} 0`);
+    show.check("a socket for the kernel's ciphers", socket, 'socket EAFNOSUPPORT');
+    show.check(
+      'the system call mount, by its name',
+      await this.#type('attempt mount-type tmpfs /mnt'),
+      'mount-type EPERM',
+    );
     const { violations } = await this.#guest.swarm.status();
     show.check('violations', `${violations - before} more`, {
-      text: '3 more',
-      holds: violations - before === 3,
+      text: '5 more',
+      holds: violations - before === 5,
     });
   }
 
   async told(): Promise<void> {
     const show = this.#show;
     show.step('Everything is told: as events, and as metrics for Prometheus');
-    await this.#host('timeout 1 cat /proc/swarm/events | grep violation | tail -n 3');
+    await this.#host('timeout 1 cat /proc/swarm/events | grep violation | tail -n 5');
     const events = await this.#guest.swarm.events();
-    const seen = events.flatMap((event) =>
-      event.event === 'violation' ? [`${event.kind} ${event.action}`] : [],
-    );
-    show.check('the three denials', seen.slice(-3).join(', '), 'device deny, setns deny, unshare deny');
+    const seen = events.flatMap((event) => (event.event === 'violation' ? [event.kind] : []));
+    show.check('the five denials', seen.slice(-5).join(', '), 'device, setns, unshare, socket, syscall');
     await this.#host('grep -E "^swarm_guard_(agents|members|cgroups) " /proc/swarm/metrics');
   }
 
