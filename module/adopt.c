@@ -272,6 +272,21 @@ int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, b
 }
 
 /**
+ * swarm_candidate_kept - what a process keeps that it would not have if it were born in its agent
+ *
+ * Its memory stays charged to the cgroup in which it was first used. The credentials of
+ * another process cannot be changed; the process's own next execve changes them if the
+ * rules wait for it.
+ *
+ * Return: items of a JSON array.
+ */
+const char *swarm_candidate_kept(const struct swarm_candidate *candidate)
+{
+	return candidate->after_exec ? "\"memory\"" :
+				       "\"memory\",\"capabilities\",\"no_new_privs\"";
+}
+
+/**
  * swarm_candidate_put - give up a candidate; one that is all zero is none
  */
 void swarm_candidate_put(struct swarm_candidate *candidate)

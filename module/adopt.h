@@ -25,6 +25,7 @@ struct swarm_candidate {
 
 int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, bool after_exec,
 			struct swarm_policy_error *err);
+const char *swarm_candidate_kept(const struct swarm_candidate *candidate);
 void swarm_candidate_put(struct swarm_candidate *candidate);
 
 int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,

@@ -22,6 +22,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 		return ret;
 	*id = attach.id;
 	ret = swarm_attach(attach.id, &candidate, err);
+	objects->kept = swarm_candidate_kept(&candidate);
 	swarm_candidate_put(&candidate);
 	return ret;
 }

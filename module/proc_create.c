@@ -123,6 +123,8 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 					  request->after_exec, err);
 	if (!ret)
 		ret = create_parsed(creator, &candidate, id, err);
+	if (candidate.pid)
+		objects->kept = swarm_candidate_kept(&candidate);
 	swarm_candidate_put(&candidate);
 	return ret;
 }

@@ -63,6 +63,14 @@ static noinline void answer_id(struct swarm_objects *objects, u64 id)
 	append(objects, at, line + sizeof(line) - at);
 }
 
+static noinline void answer_kept(struct swarm_objects *objects, u64 id)
+{
+	char line[ANSWER_MAX];
+
+	append(objects, line, scnprintf(line, sizeof(line), "{\"id\":%llu,\"kept\":[%s]}\n",
+					id, objects->kept));
+}
+
 /* Fields and messages hold neither quotes nor backslashes nor control bytes. */
 static noinline void answer_error(struct swarm_objects *objects, int ret,
 				  const struct swarm_policy_error *err)
@@ -84,6 +92,8 @@ static void answer(struct swarm_objects *objects, int ret, u64 id,
 		return;
 	if (ret)
 		answer_error(objects, ret, err);
+	else if (objects->kept)
+		answer_kept(objects, id);
 	else
 		answer_id(objects, id);
 }
@@ -107,6 +117,7 @@ static int take(struct swarm_objects *objects, size_t length, struct swarm_polic
 	int ret;
 
 	err->offset = 0;
+	objects->kept = NULL;
 	ret = objects->ops->take(objects, length, &id, err);
 	answer(objects, ret, id, err);
 	return ret;

@@ -2,11 +2,21 @@
 import { z } from 'zod';
 import { TOLERANT } from './form.js';
 import type { Form } from './form.js';
+import { KEPT, namesOf } from './names.js';
 import { agentId } from './request.js';
+import { explained } from './text.js';
 
 /** The two answers: the agent's id, or why there is none. */
 export function answers(form: Form) {
-  const created = form.object({ id: agentId.meta({ description: "the agent's id" }) });
+  const created = form.object({
+    id: agentId.meta({ description: "the agent's id" }),
+    kept: z
+      .array(form.oneOf(namesOf(KEPT)))
+      .optional()
+      .meta({
+        description: `what a process that was adopted keeps: ${explained(KEPT)}`,
+      }),
+  });
   const refused = form.object({
     error: z
       .string()

@@ -33,6 +33,14 @@ export const OUTCOMES = {
   report: 'the call went ahead, because the module was loaded with `enforce=0`',
 } as const;
 
+/** What an adopted process keeps, whatever the policy of its agent. */
+export const KEPT = {
+  memory:
+    'what it has used stays charged to its former cgroup, so `memory_limit` covers only what comes later',
+  capabilities: 'it has those that it had',
+  no_new_privs: 'it is set if it was set before',
+} as const;
+
 /** The capabilities, as in capabilities(7), in the order of their numbers. */
 export const CAPABILITIES = {
   chown: 'change the owners of files',

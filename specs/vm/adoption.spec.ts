@@ -204,13 +204,15 @@ test('ATTACH-11: a process that is named by a pidfd is adopted and attached, als
   ];
   const request = { pidfd: 9, pids_limit: 9, namespace_flags: SHARED_PIDS };
   const adopted = await byPidfd(loaded, 'create', one, request);
-  expect(adopted.stdout).toMatch(/^{"id":\d+}\n$/);
+  expect(adopted.stdout).toMatch(/^{"id":\d+,"kept":\[.*\]}\n$/);
   const id = Number(/\d+/.exec(adopted.stdout)?.[0]);
   expect(await cgroupOf(loaded, one)).toBe(`0::/swarm/plain/${id}`);
   expect((await loaded.swarm.inspect(id)).members).toEqual([one]);
   const enter = `nsenter --target ${one} -U -n -m -u -i -C`;
   const entered = await held(loaded, await background(loaded, `${enter} hold 4096 1`), 4096, 1);
-  expect((await byPidfd(loaded, 'attach', entered, { id, pidfd: 9 })).stdout).toBe(`{"id":${id}}\n`);
+  expect((await byPidfd(loaded, 'attach', entered, { id, pidfd: 9 })).stdout).toMatch(
+    new RegExp(`^{"id":${id},"kept":`),
+  );
   expect((await loaded.swarm.inspect(id)).members).toEqual([one, entered]);
   // The descriptor is inherited by a writer that is in a pid namespace in which the process is not.
   const text = JSON.stringify({ ...request, name: 'unseen' });
@@ -219,7 +221,7 @@ test('ATTACH-11: a process that is named by a pidfd is adopted and attached, als
     `exec 8<>/proc/swarm/create; echo '${text}' >&8; read -r answer <&8; echo "$answer"; cat /proc/self/cgroup`,
   );
   const unseen = await loaded.exec(`pidfd ${two} unshare --pid --fork bash /tmp/unseen`);
-  expect(unseen.stdout).toMatch(/^{"id":\d+}\n0::\/(?!swarm)/);
+  expect(unseen.stdout).toMatch(/^{"id":\d+,"kept":\[.*\]}\n0::\/(?!swarm)/);
   expect(await cgroupOf(loaded, two)).toContain('/swarm/plain/');
 
   const refused = async (pid: number, pidfd: number, file = 'create') => {

@@ -127,7 +127,7 @@ test('CAP-04: a process that joins an agent has no more capabilities than the ag
   }
 });
 
-test('CAP-05: a process that is adopted or attached keeps its capabilities, with after_exec until its next execve', async ({
+test('CAP-05: a process that is adopted or attached keeps its capabilities, with after_exec until its next execve, and the answer says so', async ({
   loaded,
 }) => {
   const capabilities = ['chown'] satisfies Capability[];
@@ -146,12 +146,14 @@ test('CAP-05: a process that is adopted or attached keeps its capabilities, with
     found.push(seen(await loaded.sh('cat /tmp/looked; rm /tmp/looked')));
   };
   const policy = { capabilities, no_new_privs: true };
+  const keeps = (after_exec: boolean) =>
+    after_exec ? ['memory'] : ['memory', 'capabilities', 'no_new_privs'];
   for (const after_exec of [false, true]) {
     const process = await start();
-    await loaded.swarm.create({
-      ...{ pid: process.pid, after_exec, namespace_flags: 0, privileged: true },
-      ...policy,
-    });
+    const adoption = { pid: process.pid, after_exec, namespace_flags: 0, privileged: true, ...policy };
+    expect((await loaded.swarm.write(JSON.stringify(adoption))).answers).toMatchObject([
+      { kind: 'created', kept: keeps(after_exec) },
+    ]);
     await end(process);
     await expect(loaded).toHaveActiveAgents(0);
   }
@@ -165,7 +167,7 @@ test('CAP-05: a process that is adopted or attached keeps its capabilities, with
     const process = await start(`nsenter --target ${agent.pid} -U -n -m -u -i -C`);
     const order = JSON.stringify({ id: agent.id, pid: process.pid, after_exec });
     expect((await loaded.swarm.write(order, undefined, 'attach')).answers).toEqual([
-      { kind: 'created', id: agent.id },
+      { kind: 'created', id: agent.id, kept: keeps(after_exec) },
     ]);
     await end(process);
   }
