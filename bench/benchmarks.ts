@@ -1,5 +1,6 @@
 /** Every benchmark, in the order of the report. */
 import type { Benchmark } from './figures.js';
+import { calls } from './measure/calls.js';
 import { COSTS } from './measure/costs.js';
 import { peers } from './measure/peers.js';
 import { SCALE } from './measure/scale.js';
@@ -8,7 +9,7 @@ import { system } from './measure/system.js';
 import { time } from './measure/time.js';
 
 /** All that `npm run bench` measures. */
-export const BENCHMARKS: readonly Benchmark[] = [...COSTS, peers, starts, system, time, ...SCALE];
+export const BENCHMARKS: readonly Benchmark[] = [...COSTS, calls, peers, starts, system, time, ...SCALE];
 
 /**
  * Those that are named; a name stands for all that begin with it and a dash.

@@ -46,6 +46,18 @@ export async function loadBench(guest: BootedGuest, ko: string): Promise<void> {
   await guest.sh('insmod /root/swarm_bench.ko');
 }
 
+/**
+ * A shell line after which a memory cgroup is in use, as on any host with systemd: from the first one on,
+ * whatever is accounted costs everybody more, with the module or without.
+ */
+export const MEMORY_CGROUP = [
+  'mkdir -p /tmp/cgroup',
+  'mount -t cgroup2 none /tmp/cgroup',
+  'echo +memory >/tmp/cgroup/cgroup.subtree_control',
+  'mkdir /tmp/cgroup/used',
+  'umount /tmp/cgroup',
+].join(' && ');
+
 /** A figure in instructions. */
 export function instructions(id: string, title: string, value: number, more: Partial<Figure> = {}): Figure {
   return { id, title, unit: 'instructions', value, ...more };

@@ -6,6 +6,7 @@ import { jsonLines } from '../../harness/util/json-lines.js';
 import type { Benchmark, Figure } from '../figures.js';
 import type { Bench } from '../guest.js';
 import {
+  MEMORY_CGROUP,
   OPEN_BENCH,
   benchOrder,
   benchOrderOfOne,
@@ -205,18 +206,6 @@ interface Readings {
   forkOutside: string;
   forkInside: string;
 }
-
-/**
- * Memory cgroups in use, as on any host with systemd: from the first one on, whatever is accounted costs
- * everybody more, with the module or without.
- */
-const MEMORY_CGROUP = [
-  'mkdir -p /tmp/cgroup',
-  'mount -t cgroup2 none /tmp/cgroup',
-  'echo +memory >/tmp/cgroup/cgroup.subtree_control',
-  'mkdir /tmp/cgroup/used',
-  'umount /tmp/cgroup',
-].join(' && ');
 
 async function read(
   guest: BootedGuest,

@@ -5,6 +5,7 @@
  * before the system call to behind it, as a line of JSON.
  *
  *   getppid        the floor
+ *   openat, futex, mount, bpf   each with arguments that it refuses at once; with the answer
  *   open PATH      open of a file or a device, closed outside what is counted
  *   mknod PATH     mknod of c 1:3, removed outside what is counted
  *   clone          a clone3 that fails behind the hook: CLONE_NEWNS | CLONE_FS
@@ -22,6 +23,7 @@
  * the minimum and the median are free of it.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -152,10 +154,31 @@ static u64 simple(long number, long a, long b)
 	return now() - start;
 }
 
+/* What the last call answered, of those that may be denied and refused. */
+static const char *answer;
+
+static u64 refused(long number, long a, long b, long c)
+{
+	u64 start = now(), end;
+	long ret = syscall(number, a, b, c, 0, 0, 0);
+
+	end = now();
+	answer = ret < 0 ? strerrorname_np(errno) : "ok";
+	return end - start;
+}
+
 static u64 once(const char *what, const char *path)
 {
 	if (!strcmp(what, "getppid"))
-		return simple(SYS_getppid, 0, 0);
+		return refused(SYS_getppid, 0, 0, 0);
+	if (!strcmp(what, "openat"))
+		return refused(SYS_openat, AT_FDCWD, (long)"", O_RDONLY);
+	if (!strcmp(what, "futex"))
+		return refused(SYS_futex, 0, FUTEX_CMD_MASK, 0);
+	if (!strcmp(what, "mount"))
+		return refused(SYS_mount, (long)"", (long)"", (long)"");
+	if (!strcmp(what, "bpf"))
+		return refused(SYS_bpf, -1, 0, 0);
 	if (!strcmp(what, "open") && path)
 		return open_file(path);
 	if (!strcmp(what, "mknod") && path)
@@ -198,6 +221,6 @@ int main(int argc, char **argv)
 		once(argv[1], argv[3]);
 	for (i = 0; i < nr; i++)
 		rounds[i] = once(argv[1], argv[3]);
-	report(argv[1], rounds, nr, NULL);
+	report(argv[1], rounds, nr, answer);
 	return 0;
 }
