@@ -94,6 +94,13 @@ export const CALLS: readonly Call[] = [
     alone: 'device 2 1 3 2',
     exact: true,
   },
+  {
+    id: 'socket',
+    title: 'socket of family unix',
+    command: 'cost socket 200',
+    alone: 'socket 1 1 0',
+    exact: false,
+  },
   { id: 'fork', title: 'fork', command: 'cost fork 500', exact: false, note: 'to the return in the parent' },
   {
     id: 'vfork',
@@ -126,6 +133,15 @@ const DENIED_DEVICE: Call = {
   title: 'open of a device',
   command: '',
   alone: 'device 2 1 11 2',
+  exact: true,
+};
+
+/** A socket of a family that an agent may not make: AF_ALG. */
+const DENIED_SOCKET: Call = {
+  id: 'socket',
+  title: 'socket',
+  command: '',
+  alone: 'socket 38 5 0',
   exact: true,
 };
 
@@ -250,7 +266,7 @@ async function read(
   const within = async (request: AgentRequest, shell: string) =>
     (await loaded.swarm.run(request, shell, UNDER_BENCH)).stdout;
   const aloneAllowed = await within(ALLOWING, aloneLine(CALLS));
-  const aloneDenied = await within(DENYING, aloneLine([...byId(DENIED), DENIED_DEVICE]));
+  const aloneDenied = await within(DENYING, aloneLine([...byId(DENIED), DENIED_DEVICE, DENIED_SOCKET]));
   const forksDenied = aloneLine(byId(['process', 'thread', 'execve']), benchOrderOfOne);
   const aloneDeniedForks = await within(DENYING_FORKS, forksDenied);
   const forkOutside = await loaded.sh(`${OPEN_BENCH} ${benchOrder('fork')}`);

@@ -7,7 +7,8 @@
  * One order is written to /proc/swarm_bench, and its result read back on the same
  * descriptor, which an agent inherits from its launcher:
  *
- *   clone FLAGS | unshare FLAGS | setns | exec PATH | device TYPE MAJOR MINOR ACCESS
+ *   clone FLAGS | unshare FLAGS | setns | exec PATH | device TYPE MAJOR MINOR ACCESS |
+ *   socket FAMILY TYPE PROTOCOL
  *		the hook on that call, as the calling process would run into it
  *   fork	everything a fork inside an agent adds: hook, fork and exit
  *   fill N	make the table of processes hold N synthetic ones, of no agent

@@ -123,6 +123,7 @@ int bench_calls(char *order, struct seq_buf *out)
 		{ "setns", SWARM_SYSCALL_NATIVE "setns" },
 		{ "exec", "security_bprm_check" },
 		{ "device", "devcgroup_check_permission" },
+		{ "socket", "security_socket_create" },
 	};
 	struct kernel_clone_args clone = {};
 	struct bench_samples *samples;

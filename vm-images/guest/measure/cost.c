@@ -7,6 +7,7 @@
  *   getppid        the floor
  *   openat, futex, mount, bpf   each with arguments that it refuses at once; with the answer
  *   open PATH      open of a file or a device, closed outside what is counted
+ *   socket         of family unix, closed outside what is counted
  *   mknod PATH     mknod of c 1:3, removed outside what is counted
  *   clone          a clone3 that fails behind the hook: CLONE_NEWNS | CLONE_FS
  *   process        the same for a process like the caller: CLONE_SIGHAND without CLONE_VM
@@ -31,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -49,6 +51,17 @@ static u64 open_file(const char *path)
 {
 	u64 start = now();
 	int fd = open(path, O_RDONLY);
+	u64 end = now();
+
+	if (fd >= 0)
+		close(fd);
+	return end - start;
+}
+
+static u64 make_socket(void)
+{
+	u64 start = now();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	u64 end = now();
 
 	if (fd >= 0)
@@ -181,6 +194,8 @@ static u64 once(const char *what, const char *path)
 		return refused(SYS_bpf, -1, 0, 0);
 	if (!strcmp(what, "open") && path)
 		return open_file(path);
+	if (!strcmp(what, "socket"))
+		return make_socket();
 	if (!strcmp(what, "mknod") && path)
 		return make_node(path);
 	if (!strcmp(what, "clone"))
