@@ -65,7 +65,7 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   {
     calls: ['bpf', 'perf_event_open'],
-    why: 'programs and counters inside the kernel',
+    why: 'put programs and counters into the kernel',
     stops: 'loading BPF programs and maps, perf, profilers',
   },
   {
@@ -75,17 +75,17 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   {
     calls: ['io_uring_setup', 'io_uring_enter', 'io_uring_register'],
-    why: 'does the work of many other calls without entering them, so that their rules would not count',
+    why: 'does the work of many other calls without entering them, so the rules on those calls would not apply',
     stops: 'programs that need io_uring; most use other calls instead',
   },
   {
     calls: ['keyctl', 'add_key', 'request_key'],
-    why: 'keyrings, and starting `/sbin/request-key`',
+    why: 'change keyrings, and make the kernel run `/sbin/request-key`',
     stops: 'kernel keyrings: Kerberos caches in them, keyutils, fscrypt tools',
   },
   {
     calls: ['open_by_handle_at'],
-    why: 'opens files by number, past the directories above them',
+    why: 'opens a file by its number, without permission for the directories above it',
     stops: 'user-space NFS servers, some backup programs',
   },
   {
@@ -95,28 +95,32 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   {
     calls: ['kexec_load', 'kexec_file_load', 'reboot'],
-    why: 'another kernel, or none; `reboot` in a pid namespace also ends its process 1',
+    why: 'start another kernel, or stop the machine; `reboot` in a pid namespace also ends process 1 of that namespace',
     stops: 'kexec, and reboot or poweroff inside the agent',
   },
   {
     calls: ['init_module', 'finit_module', 'delete_module'],
-    why: 'code of the kernel',
+    why: 'change the code of the kernel',
     stops: 'insmod, rmmod, modprobe',
   },
   {
     calls: ['acct', 'swapon', 'swapoff', 'quotactl', 'quotactl_fd'],
-    why: 'settings of the whole machine or of a file system',
+    why: 'change settings of the whole machine or of a file system',
     stops: 'process accounting, swap, reading and setting quotas',
   },
   {
     calls: ['clock_settime', 'settimeofday', 'adjtimex', 'clock_adjtime'],
-    why: 'the clock of the whole machine',
+    why: 'set the clock of the whole machine',
     stops: 'setting the time, NTP daemons; reading the state of the clock by adjtimex too',
   },
-  { calls: ['iopl', 'ioperm'], why: 'the I/O ports of the machine', stops: 'drivers in user space' },
+  {
+    calls: ['iopl', 'ioperm'],
+    why: 'give access to the I/O ports of the machine',
+    stops: 'drivers in user space',
+  },
   {
     calls: ['mbind', 'set_mempolicy', 'set_mempolicy_home_node', 'migrate_pages', 'move_pages'],
-    why: 'where memory lies, also that of others',
+    why: 'choose the NUMA nodes on which memory lies, also the memory of other processes',
     stops: 'numactl, and the NUMA tuning of databases and virtual machines',
   },
   {
@@ -124,7 +128,11 @@ export const DENIED_CALLS: readonly Denied[] = [
     why: 'reaches into other processes',
     stops: 'checkpointing (CRIU), some debuggers, hints on the memory of other processes',
   },
-  { calls: ['syslog'], why: 'the log of the kernel tells of the whole machine', stops: 'dmesg' },
+  {
+    calls: ['syslog'],
+    why: 'reads the log of the kernel, which reports on the whole machine',
+    stops: 'dmesg',
+  },
   { calls: ['vhangup'], why: 'takes a terminal away from others', stops: 'getty and login' },
 ];
 

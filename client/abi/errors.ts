@@ -13,9 +13,9 @@ export const ERRORS = {
   ESRCH: 'no such agent or process',
   EBADF: '`pidfd` is no descriptor of a process',
   EBUSY:
-    'the process belongs to an agent already or is still being forked, the thread is armed already, or the agent is still being born; or a live patch or another module has redirected a system call that `syscalls` has a rule on (the message names the function)',
+    'the process belongs to an agent already or is still being forked; the thread is armed already; the agent is still being born; or a live patch or another module has redirected a system call that `syscalls` has a rule on (the message names the function)',
   ECANCELED:
-    '(of fork, vfork, clone and clone3) the agent that the thread was armed for has been destroyed, or its last process has exited before one more could join it; the thread is disarmed',
+    '(of fork, vfork, clone and clone3) the agent that the thread was armed for has been destroyed, or its last process exited before the new process could join the agent; the thread is disarmed',
   ENODEV: '(of open) the module is being loaded; try again',
   EOPNOTSUPP:
     'the kernel lacks, or a setting switches off, something that the policy needs; or cgroup v2 refused the cgroup for another reason (the message has its errno)',
@@ -49,10 +49,10 @@ export const UPDATE_ERRORS = {
   E2BIG: ERRORS.E2BIG,
   ESRCH: 'no such agent, or one that is being destroyed',
   EBUSY:
-    '`frozen` for an agent that has no process; the agent would have to be moved to another cgroup, but a process of it cannot be, or somebody else has frozen the cgroup that it is in; its cgroup was removed by an administrator; or a live patch or another module has redirected a system call that `syscalls` names',
+    '`frozen` was given for an agent that has no process; the agent would have to be moved to another cgroup, but one of its processes cannot be moved, or somebody else has frozen the cgroup that the agent is in; an administrator has removed the cgroup of the agent; or a live patch or another module has redirected a system call that `syscalls` names',
   EPERM: 'the writer lacks CAP_SYS_ADMIN or belongs to an agent',
   ENOSPC:
-    'the agent has had no `memory_limit`, and one of its processes has more memory than the new one; or a limit leaves no room for a cgroup, as in [create](create.md)',
+    'the agent has had no `memory_limit`, and one of its processes has more memory than the new limit; or a limit leaves no room for a cgroup, as in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,
   ENOMEM: ERRORS.ENOMEM,
@@ -66,7 +66,7 @@ export const SPAWN_ERRORS = {
   EBUSY:
     "the thread is armed already; another thread is armed for the agent's first process; or the last process of the agent has just exited",
   EPERM:
-    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; for a first process with a user or mount namespace, the thread is chrooted; for one with a procfs of its own, mounts cover parts of `/proc`; for one more process, the sysctl `fs.suid_dumpable` is 1, so that the files of the process in /proc would belong to the agent',
+    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; the thread is chrooted, and the first process is to get a user or mount namespace; mounts cover parts of `/proc`, and the first process is to get a procfs of its own; or the sysctl `fs.suid_dumpable` is 1, and the agent is to get one more process, whose files in /proc would then belong to the agent',
   ENOSPC: 'a limit leaves no room, as for `spawn` in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,

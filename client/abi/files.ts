@@ -24,22 +24,22 @@ export const FILES = {
   spawn: {
     mode: 0o600,
     description:
-      'write `{"id":7}`: the writing thread\'s next fork gives that agent a process, its first or one more; answers as `create`',
+      'write `{"id":7}`: the next fork of the writing thread gives that agent its first process, or one more; answers as `create`',
   },
   update: {
     mode: 0o600,
     description:
-      'write `{"id":7,"pids_limit":100}`: gives an agent other limits or rules, stops its processes or lets them run; answers as `create`',
+      'write `{"id":7,"pids_limit":100}`: changes the limits or rules of an agent, or stops its processes or lets them go on; answers as `create`',
   },
   attach: {
     mode: 0o600,
     description:
-      'write `{"id":7,"pid":1234}`: adds a running process, which must be in the agent\'s namespaces already, to an agent that runs; answers as `create`',
+      'write `{"id":7,"pid":1234}`: adds a running process to an agent that runs; the process must be in the agent\'s namespaces already; answers as `create`',
   },
   destroy: {
     mode: 0o600,
     description:
-      'write `{"id":7}`, or one id per line: ends these agents and kills all their processes; answers as `create`',
+      'write `{"id":7}`, or one id per line: kills all processes of these agents, and ends the agents; answers as `create`',
   },
   status: { mode: 0o444, description: counted.join(', ') },
   agents: {
@@ -48,7 +48,8 @@ export const FILES = {
   },
   inspect: {
     mode: 0o600,
-    description: 'write an id, read that agent as JSON: policy, counters, members, cgroup, namespaces',
+    description:
+      'write the id of an agent, then read about this agent as JSON: policy, counters, processes, cgroup, namespaces',
   },
   events: {
     mode: 0o400,

@@ -90,7 +90,7 @@ export type Capability = keyof typeof CAPABILITIES;
 /** The kinds of propagation of mounts that the host makes after an agent's birth. */
 export const PROPAGATIONS = {
   private: 'the agent sees nothing that the host mounts or unmounts after the agent has started',
-  slave: 'it does, below mounts that are shared',
+  slave: 'the agent sees such changes below mounts that are shared',
 } as const;
 
 /** The rules of `syscalls`. */
@@ -109,7 +109,7 @@ export const KINDS = {
   ...SYSCALLS,
   device: 'opening or making a device',
   control: 'writing to /proc/swarm',
-  adopt: "a process was to become the agent's that was not in the namespaces that the policy asks for",
+  adopt: "a process was to become one of the agent's, but was not in the namespaces that the policy asks for",
   syscall: 'a system call that has a rule by its own name',
   socket: 'making a socket',
 } as const;

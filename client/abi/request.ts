@@ -162,27 +162,27 @@ const object = z.strictObject({
     default: 0,
   }),
   namespace_flags: key(z.int().min(0).max(NAMESPACES_ALL), {
-    description: `the namespaces of its own, as a sum: ${namespaceBits}`,
+    description: `the kinds of namespaces that the agent has for itself, as a sum of: ${namespaceBits}`,
     default: NAMESPACES_DEFAULT,
   }),
   devices: key(z.array(device).max(DEVICES_MAX), {
-    title: `the devices that it may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, for type (c, b, or a for both), major:minor (\`*\` for any) and read, write, mknod; an empty list means none`,
-    description: `up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`: type c, b or a (both), major:minor (\`*\` for any), and some of read, write, mknod. \`"a"\` alone allows every device, an empty list none`,
+    title: `the devices that the agent may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, made of a type (c, b, or a for both), major:minor (\`*\` for any) and accesses (r read, w write, m mknod); an empty list means no device`,
+    description: `the devices that the agent may use: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, made of a type (c character, b block, a both), major:minor (\`*\` for any) and accesses (r read, w write, m mknod). The rule \`"a"\` allows every device, an empty list allows none`,
     default: Object.values(DEFAULT_DEVICES),
   }),
   syscalls: key(syscalls, {
-    description: `an object with any of ${listed(SYSCALLS)}, and of the system calls by their names, each ${alternatives(ACTIONS)}`,
+    description: `an object: each key is one of ${listed(SYSCALLS)} or the name of a system call, each value is ${alternatives(ACTIONS)}`,
     default: ANSWERS,
   }),
   exec_paths: key(z.array(path).max(EXEC_PATHS_MAX), {
-    description: `up to ${EXEC_PATHS_MAX} absolute paths, the only files it may execute; one that ends in \`/\` means the tree under it; an empty list means any file`,
+    description: `the only files that the agent may execute: up to ${EXEC_PATHS_MAX} absolute paths; a path that ends in \`/\` means every file in the tree under it; an empty list means any file`,
   }),
   unlisted: key(z.enum(namesOf(REFUSALS)), {
     description: `what happens to an execve of a file outside \`exec_paths\`: ${alternatives(REFUSALS)}`,
     default: 'deny',
   }),
   name: key(z.string().regex(new RegExp(`^[A-Za-z0-9._-]{1,${NAME_MAX}}$`)), {
-    description: `1 to ${NAME_MAX} of \`A-Za-z0-9._-\``,
+    description: `the agent's name: 1 to ${NAME_MAX} characters of \`A-Za-z0-9._-\``,
   }),
   spawn: key(z.boolean(), {
     title: "true: the writing thread's next fork becomes the first process",
@@ -192,23 +192,23 @@ const object = z.strictObject({
   }),
   pid: key(pid, {
     title:
-      "make this running process the agent's first; for each kind in `namespace_flags` it must be in another namespace than the one the machine booted with",
+      "the running process that becomes the agent's first; this process must have left the initial namespace of each kind in `namespace_flags`",
     description: `the running process to adopt, 1 to ${PIDS_MAX}, in the writer's pid namespace`,
   }),
   pidfd: key(pidfd, {
-    title: 'the same as `pid`, but names the process by a pidfd that is open in the writer',
+    title: 'as `pid`, but given as a pidfd that the writer has open',
     description:
-      'the process to adopt, as a pidfd that is open in the writer. Unlike a number, it never comes to mean another process',
+      'the process to adopt, as a pidfd that the writer has open. Unlike a number, a pidfd always means the same process',
   }),
   after_exec: key(z.boolean(), {
     title:
-      "true: `syscalls` and `devices` rules begin after the adopted process's next execve; `exec_paths` apply to it",
+      'true: rules of `syscalls` and `devices` apply only after the next execve of the adopted process; `exec_paths` apply to that execve already',
     description:
-      "true: `syscalls` and `devices` rules apply only after the adopted process's next execve has completed; `exec_paths` apply to that execve already. For a child that it forks before, they begin after the child's own execve",
+      "true: rules of `syscalls` and `devices` apply only after the next execve of the adopted process has completed; `exec_paths` apply to that execve already. If the process forks a child before that, the rules apply to the child only after the child's own execve",
     default: false,
   }),
   persist: key(z.boolean(), {
-    title: 'true: when its last process exits, the agent stays, without a process, and can be started again',
+    title: 'true: when its last process exits, the agent stays without a process, and can be started again',
     description:
       'true: when its last process exits, the agent is registered again: it stays, without a process',
     default: false,
@@ -222,19 +222,19 @@ const object = z.strictObject({
   }),
   propagation: key(z.enum(namesOf(PROPAGATIONS)), {
     title:
-      '`private`: it does not see what the host mounts later; `slave`: it does, below shared mounts; needs the mnt bit',
+      '`private`: the agent does not see what the host mounts later; `slave`: the agent sees it below mounts that are shared; needs the mnt bit',
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
   proc: key(z.boolean(), {
-    title: 'true: it has a procfs of its own on /proc; needs the pid, mnt and user bits',
+    title: 'true: the agent has a procfs of its own on /proc; needs the pid, mnt and user bits',
     description:
-      'true: before its first process runs, a procfs of its own is mounted on /proc, if that directory exists: it shows the processes of the agent and no others. Needs the pid, mnt and user bits',
+      'true: before its first process runs, the agent gets a procfs of its own on /proc, if that directory exists. This procfs shows the processes of the agent and no others. Needs the pid, mnt and user bits',
   }),
   devpts: key(z.boolean(), {
-    title: 'true: it has terminals of its own on /dev/pts; needs the mnt and user bits',
+    title: 'true: the agent has terminals of its own on /dev/pts; needs the mnt and user bits',
     description:
-      'true: before its first process runs, a devpts (pseudo-terminals) of its own is mounted on /dev/pts, if that directory exists. Needs the mnt and user bits',
+      'true: before its first process runs, the agent gets a devpts (a file system of pseudo-terminals) of its own on /dev/pts, if that directory exists. Needs the mnt and user bits',
   }),
   oom_group: key(z.boolean(), {
     title: 'true: exceeding `memory_limit` kills the whole agent; false: one process',
@@ -244,29 +244,31 @@ const object = z.strictObject({
   }),
   sockets: key(sockets, {
     title:
-      'the sockets that it may make, instead of the default: families such as `unix`, protocols such as `netlink/generic`, or `"all"`',
-    description: `the sockets that it may make: \`"all"\`, or a list of families (\`unix\`, \`alg\`: the kernel's AF_* in lower case, or a number), up to ${SOCKETS_MAX} of them with \`/\` and a protocol (\`netlink/generic\`, \`inet/sctp\`, or a number)`,
+      'the sockets that the agent may make, instead of the default: a list of families such as `unix` and protocols such as `netlink/generic`, or `"all"`',
+    description: `the sockets that the agent may make: \`"all"\`, or a list. An entry is a family (\`unix\`, \`alg\`: the kernel's AF_* in lower case, or a number), or a family, \`/\` and a protocol (\`netlink/generic\`, \`inet/sctp\`, or a number). At most ${SOCKETS_MAX} entries may have a protocol`,
     default: DEFAULT_SOCKETS,
   }),
   core: key(z.boolean(), {
-    title: 'true: its processes may dump core, and have the helper of core_pattern run',
+    title:
+      'true: if a process of the agent crashes, it may dump core, and the kernel may run the helper of core_pattern',
     description:
-      'true: a process of it that crashes dumps core, as the host is set up; false: neither is a file written nor the helper of `kernel.core_pattern` run',
+      'true: if a process of the agent crashes, it dumps core as the host is set up; false: no core file is written, and the helper of `kernel.core_pattern` does not run',
     default: false,
   }),
   capabilities: key(capabilities, {
-    title: 'the capabilities that it keeps from its first execve on: names such as `"chown"`, or `"all"`',
+    title:
+      'the capabilities that the agent keeps from its first execve on: a list of names such as `"chown"`, or `"all"`',
     description:
-      'the capabilities that no process of the agent exceeds from its first completed execve on: names as in capabilities(7), in lower case and without `cap_`, or `"all"`',
+      'the most that a process of the agent may have from its first completed execve on: a list of names as in capabilities(7), in lower case and without `cap_`, or `"all"`',
   }),
   no_new_privs: key(z.boolean(), {
-    title: 'true: set-user-id files and file capabilities give it nothing',
+    title: 'true: set-user-id files and file capabilities give the agent nothing',
     description:
-      'true: its processes are born with no_new_privs, so set-user-id and set-group-id files and capabilities of files give them nothing',
+      'true: the processes of the agent have no_new_privs from their birth on, so set-user-id files, set-group-id files and file capabilities give them nothing',
   }),
   hostname: key(hostname, {
-    title: 'the host name in its uts namespace; needs the uts bit',
-    description: `the host name in its uts namespace: 1 to ${HOSTNAME_MAX} of \`A-Za-z0-9.-\`. Needs the uts bit`,
+    title: "the host name in the agent's uts namespace; needs the uts bit",
+    description: `the host name in the agent's uts namespace: 1 to ${HOSTNAME_MAX} characters of \`A-Za-z0-9.-\`. Needs the uts bit`,
   }),
 });
 
@@ -274,15 +276,15 @@ const object = z.strictObject({
 export const DEFAULTS_IN_WORDS = {
   devices: Object.keys(DEFAULT_DEVICES).join(', '),
   syscalls:
-    'deny for `unshare`, `setns` and, if not `privileged`, `autoload` and the system calls that only a whole system needs; allow for the others',
+    'deny for `unshare` and `setns`; unless `privileged`, deny also for `autoload` and for system calls that ordinary programs do not need, such as `mount` and `bpf`; allow for all others',
   exec_paths: 'any',
   proc: 'true with these bits; false if `privileged`',
   devpts: 'true with these bits',
-  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if privileged`,
-  core: 'false; true if privileged',
-  capabilities: `${DEFAULT_CAPABILITIES.join(', ')}; "all" if privileged`,
-  no_new_privs: 'true; false if privileged',
-  hostname: 'its name, or `agent-ID`',
+  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if \`privileged\``,
+  core: 'false; true if `privileged`',
+  capabilities: `${DEFAULT_CAPABILITIES.join(', ')}; "all" if \`privileged\``,
+  no_new_privs: 'true; false if `privileged`',
+  hostname: "the agent's `name`; without a name, `agent-ID`",
 } as const satisfies Partial<Record<keyof AgentRequest, string>>;
 
 /** The object that is written to create. */
@@ -359,7 +361,7 @@ export const createRequest = object
   })
   .meta({
     title: 'An object written to /proc/swarm/create',
-    description: `At most ${OBJECT_MAX} bytes. Without the user bit of namespace_flags it needs privileged; propagation needs the mnt bit, devpts both, proc the pid bit as well, and hostname the uts bit. Of spawn, pid and pidfd there is one at most, and after_exec needs pid or pidfd.`,
+    description: `At most ${OBJECT_MAX} bytes. An object without the user bit of namespace_flags needs privileged. propagation needs the mnt bit, devpts the mnt and user bits, proc the pid, mnt and user bits, and hostname the uts bit. At most one of spawn, pid and pidfd may be given, and after_exec needs pid or pidfd.`,
     not: {
       anyOf: [
         present('pid', 'pidfd'),
@@ -437,25 +439,25 @@ function changed<T extends z.ZodType>(value: T, description: string) {
 const UPDATED = {
   memory_limit: changed(
     memory_limit,
-    'as in `create`. Below what the agent has, the kernel reclaims memory and then kills, as when the limit is exceeded. If the agent has had no memory limit, none of its processes may have more',
+    'as in `create`. If the agent uses more than the new limit, the kernel reclaims memory and then kills, as when the limit is exceeded. If the agent has never had a memory limit, the update is refused if one of its processes has more memory than the new limit',
   ),
   cpu_quota: changed(cpu_quota, 'as in `create`'),
   pids_limit: changed(
     pids_limit,
-    'as in `create`. Below what the agent has, only forks fail until enough have exited',
+    'as in `create`. If the agent has more processes and threads than the new limit, nothing is killed, but forks fail until enough of them have exited',
   ),
-  devices: changed(devices, 'all rules, in the place of those that the agent has'),
-  syscalls: changed(rules, 'the rules that are named; the others stay'),
+  devices: changed(devices, 'the new list of rules; it replaces the whole old list'),
+  syscalls: changed(rules, 'the rules that change; the others stay as they are'),
   exec_paths: changed(
     exec_paths,
-    'all paths, in the place of those that the agent has; an empty list means any file',
+    'the new list of paths; it replaces the whole old list; an empty list means any file',
   ),
   unlisted: changed(unlisted, 'as in `create`'),
   oom_group: changed(oom_group, 'as in `create`'),
   frozen: z.boolean().optional().meta({
     description: 'true: stop all processes of the agent; false: let them run',
   }),
-  sockets: changed(families, 'all entries, in the place of those that the agent has'),
+  sockets: changed(families, 'the new list of entries; it replaces the whole old list'),
 };
 
 /** An object of update. */
@@ -464,7 +466,7 @@ export const updateRequest = z
   .refine((request) => Object.keys(request).length > 1, 'nothing is to be changed')
   .meta({
     title: 'An object written to /proc/swarm/update',
-    description: `At most ${OBJECT_MAX} bytes. At least one key beside id is needed; what is not named stays as it is.`,
+    description: `At most ${OBJECT_MAX} bytes. At least one key other than id is needed; what is not named stays as it is.`,
     minProperties: 2,
   });
 

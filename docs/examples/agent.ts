@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 
-// The thread that writes is the one whose next child becomes the agent, so writing and starting are synchronous.
+// The next child of the thread that writes becomes the agent. So both calls must be made in one thread, one after the other.
 const create = openSync('/proc/swarm/create', 'r+');
 writeSync(create, JSON.stringify({ memory_limit: 64 * 1024 * 1024, spawn: true }));
 const answer = Buffer.alloc(4096);

@@ -1,6 +1,6 @@
 import { countCall, expect, test } from 'kmod-harness';
 
-// Instructions are counted, exactly: one emulated processor, without checks for memory errors, which cost some.
+// Instructions are counted exactly: one emulated processor, without checks for memory errors, which cost instructions.
 test.use({ guestExtras: { mode: 'counted', findMemoryErrors: false } });
 
 test('a greeting costs no more than its budget', async ({ guest, loaded, budget }) => {
