@@ -4,6 +4,7 @@ import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { ALL_CALLS } from '../support/former-calls.js';
 import { attempts, violationsDuring } from '../support/guest.js';
+import { insert } from '../support/insert.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Sockets by the numbers of socket(2): family, type, protocol. */
@@ -236,6 +237,25 @@ test('AUTOLOAD-01: no member makes the kernel run modprobe, but as its policy sa
   } finally {
     await loaded.sh('echo /sbin/modprobe >/proc/sys/kernel/modprobe; rm -f /run/helper /run/asked');
   }
+});
+
+test('AUTOLOAD-02: an event has the whole name of the module, however many parts the kernel makes it of', async ({
+  loaded,
+  stage,
+}) => {
+  await insert(loaded, stage.kernel, 'net/ipv4/inet_diag');
+  // Nobody but IPPROTO_RAW may ask for a module of a protocol that the kernel does not have.
+  const told = await loaded.swarm.eventsDuring(async () => {
+    const { stdout } = await loaded.swarm.launch({ sockets: ['netlink/sock_diag'] }, [
+      ...['/usr/local/bin/attempt', 'diag', '255'],
+    ]);
+    expect(attempts(stdout)).toEqual(['diag ENOENT']);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  expect(told.filter(({ event }) => event === 'violation')).toMatchObject([
+    { kind: 'autoload', action: 'deny', module: 'net-pf-16-proto-4-type-2-255' },
+  ]);
+  await loaded.sh('rmmod inet_diag');
 });
 
 test('DUMP-01: a member that crashes leaves no core and starts no helper, unless its policy has core', async ({
