@@ -7,7 +7,6 @@ import { attempts, background, shrink, violationsDuring } from '../support/guest
 import { insert } from '../support/insert.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
-import type { Stage } from '../support/stage.js';
 
 const ATTEMPT = '/usr/local/bin/attempt';
 const EXECFD = '/usr/local/bin/execfd';
