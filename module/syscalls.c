@@ -133,6 +133,7 @@ static u16 __init number_of(const char *name)
 static void __init init_multiplexer(struct swarm_multiplexer *multiplexer, const char *name,
 				    const char *const calls[32], u16 mask)
 {
+	unsigned long *meant = multiplexed[multiplexer - swarm_multiplexers];
 	int i;
 
 	multiplexer->call = number_of(name);
@@ -140,7 +141,7 @@ static void __init init_multiplexer(struct swarm_multiplexer *multiplexer, const
 	for (i = 0; i < 32; i++) {
 		multiplexer->calls[i] = calls[i] ? number_of(calls[i]) : SWARM_NO_CALL;
 		if (calls[i])
-			__set_bit(multiplexer->calls[i], multiplexed[multiplexer - swarm_multiplexers]);
+			__set_bit(multiplexer->calls[i], meant);
 	}
 }
 
