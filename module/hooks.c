@@ -106,7 +106,7 @@ static struct swarm_hook hooks[] = {
 	SWARM_HOOK("ptm_open_peer", swarm_hook_pty_peer),
 #endif
 	SWARM_HOOK("security_socket_create", swarm_hook_socket),
-	SWARM_HOOK("__request_module", swarm_hook_autoload),
+	SWARM_HOOK("security_kernel_module_request", swarm_hook_autoload),
 #ifdef CONFIG_COREDUMP
 	SWARM_HOOK(SWARM_CORE_DUMP, swarm_hook_core),
 #endif

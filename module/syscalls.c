@@ -3,19 +3,24 @@
  * Hooks on the system calls that a living policy has a rule on, and on no others, so
  * that nobody pays for a call without a rule.
  *
- * One ftrace_ops has all of them; its filter grows before a policy comes to be and
- * shrinks some time after the last policy that needs it is gone, since patching the
- * kernel's text costs much more than a policy does. What a function belongs to is found
- * by its address in a table that only grows.
+ * Before a policy comes to be, what it needs and is not hooked yet is, by an ftrace_ops
+ * of its own; some time after the last policy that needs it is gone, its filter shrinks,
+ * since patching the kernel's text costs much more than a policy does. A filter never
+ * grows: where a BPF program is attached to a function, its trampoline learns of the
+ * redirection from register_ftrace_function() alone, and calls the function itself
+ * otherwise, whatever the hook answers. What a function belongs to is found by its
+ * address in a table that only grows.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/ftrace.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -41,29 +46,39 @@ static DECLARE_BITMAP(multiplexed[SWARM_MULTIPLEXERS], SWARM_CALLS_MAX) __ro_aft
 static atomic_t users[SWARM_CALLS_MAX];
 
 /**
+ * struct batch - functions that were hooked together
+ * @link: entry of the batches, or of those to use again
+ * @ops: the hook; registered in a batch
+ * @calls: whose functions they are
+ */
+struct batch {
+	struct list_head link;
+	struct ftrace_ops ops;
+	DECLARE_BITMAP(calls, SWARM_CALLS_MAX);
+};
+
+/**
  * struct hooking - what is hooked
  * @lock: of everything here, and of filling the table
- * @ops: the hook; registered only while anything is hooked
+ * @batches: what is hooked; no function is in two of them
+ * @spare: batches to use again: whoever looks through all hooks may be at one still
  * @located: calls whose functions are in the table
  * @hooked: calls whose functions are hooked
- * @registered: is @ops?
  * @stopped: the module is being unloaded
  * @told: the first installation has been told of
  */
 static struct {
 	struct mutex lock;	/* of everything here */
-	struct ftrace_ops ops;
+	struct list_head batches;
+	struct list_head spare;
 	DECLARE_BITMAP(located, SWARM_CALLS_MAX);
 	DECLARE_BITMAP(hooked, SWARM_CALLS_MAX);
-	bool registered;
 	bool stopped;
 	bool told;
 } hooking = {
 	.lock = __MUTEX_INITIALIZER(hooking.lock),
-	.ops = {
-		.func = swarm_hook_syscall,
-		.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
-	},
+	.batches = LIST_HEAD_INIT(hooking.batches),
+	.spare = LIST_HEAD_INIT(hooking.spare),
 };
 
 static void trim(struct work_struct *work);
@@ -118,6 +133,7 @@ static u16 __init number_of(const char *name)
 static void __init init_multiplexer(struct swarm_multiplexer *multiplexer, const char *name,
 				    const char *const calls[32], u16 mask)
 {
+	unsigned long *meant = multiplexed[multiplexer - swarm_multiplexers];
 	int i;
 
 	multiplexer->call = number_of(name);
@@ -125,7 +141,7 @@ static void __init init_multiplexer(struct swarm_multiplexer *multiplexer, const
 	for (i = 0; i < 32; i++) {
 		multiplexer->calls[i] = calls[i] ? number_of(calls[i]) : SWARM_NO_CALL;
 		if (calls[i])
-			__set_bit(multiplexer->calls[i], multiplexed[multiplexer - swarm_multiplexers]);
+			__set_bit(multiplexer->calls[i], meant);
 	}
 }
 
@@ -223,75 +239,94 @@ static int locate(const unsigned long *calls, struct swarm_policy_error *err)
 
 /* The hook */
 
-/* Have these functions hooked, and no others; after an error it is those of before. */
-static int apply(unsigned long *ips, unsigned int nr)
+static struct batch *spare_batch(void)
 {
+	struct batch *batch = list_first_entry_or_null(&hooking.spare, struct batch, link);
+
+	if (batch) {
+		list_del(&batch->link);
+		return batch;
+	}
+	batch = kzalloc(sizeof(*batch), GFP_KERNEL);
+	if (batch) {
+		batch->ops.func = swarm_hook_syscall;
+		batch->ops.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT;
+	}
+	return batch;
+}
+
+/* Hook functions that are not. There is at least one: no filter stands for all there are. */
+static struct batch *hook(unsigned long *ips, unsigned int nr)
+{
+	struct batch *batch = spare_batch();
 	int err;
 
 	lockdep_assert_held(&hooking.lock);
-	/* A filter without functions would stand for all there are. */
-	if (!nr) {
-		if (hooking.registered) {
-			WARN_ON_ONCE(unregister_ftrace_function(&hooking.ops));
-			ftrace_free_filter(&hooking.ops);
-		}
-		hooking.registered = false;
-		return 0;
+	if (!batch)
+		return ERR_PTR(-ENOMEM);
+	bitmap_zero(batch->calls, SWARM_CALLS_MAX);
+	err = ftrace_set_filter_ips(&batch->ops, ips, nr, 0, 1);
+	if (!err)
+		err = register_ftrace_function(&batch->ops);
+	if (err) {
+		ftrace_free_filter(&batch->ops);
+		list_add(&batch->link, &hooking.spare);
+		return ERR_PTR(err);
 	}
-	err = ftrace_set_filter_ips(&hooking.ops, ips, nr, 0, 1);
-	if (err || hooking.registered)
-		return err;
-	err = register_ftrace_function(&hooking.ops);
-	if (err)
-		ftrace_free_filter(&hooking.ops);
-	hooking.registered = !err;
-	return err;
+	list_add(&batch->link, &hooking.batches);
+	return batch;
 }
 
-/* The functions of calls that are hooked first, then those of others that are to be. */
-static unsigned int collect(unsigned long *ips, const unsigned long *hooked,
-			    const unsigned long *calls)
+static void unhook(struct batch *batch)
+{
+	lockdep_assert_held(&hooking.lock);
+	WARN_ON_ONCE(unregister_ftrace_function(&batch->ops));
+	ftrace_free_filter(&batch->ops);
+	list_move(&batch->link, &hooking.spare);
+}
+
+/* The functions of calls, but for those that a hook of their own asks about. */
+static unsigned int collect(unsigned long *ips, const unsigned long *calls)
 {
 	unsigned int nr = 0, i;
 
 	for (i = 0; i < SWARM_ENTRY_SLOTS; i++) {
 		const struct swarm_entry_slot *slot = &swarm_entry_slots[i];
 
-		if (slot->ip && !slot->own && test_bit(slot->call, calls) &&
-		    (!hooked || !test_bit(slot->call, hooked)))
+		if (slot->ip && !slot->own && test_bit(slot->call, calls))
 			ips[nr++] = slot->ip;
 	}
 	return nr;
 }
 
-/*
- * The function that somebody else redirects, of those behind the first @nr_before, which
- * can be hooked. They stay so meanwhile.
- */
-static unsigned long find_conflict(unsigned long *ips, unsigned int nr_before, unsigned int nr)
+/* The function that somebody else redirects. */
+static unsigned long find_conflict(unsigned long *ips, unsigned int nr)
 {
-	unsigned int good = nr_before, bad = nr;
+	unsigned int good = 0, bad = nr;
+	struct batch *batch;
 
 	while (bad - good > 1) {
 		unsigned int middle = good + (bad - good) / 2;
 
-		if (apply(ips, middle))
+		batch = hook(ips + good, middle - good);
+		if (IS_ERR(batch)) {
 			bad = middle;
-		else
+		} else {
+			unhook(batch);
 			good = middle;
+		}
 	}
-	apply(ips, nr_before);
 	return ips[bad - 1];
 }
 
-static int explain_conflict(int ret, unsigned long *ips, unsigned int nr_before, unsigned int nr,
+static int explain_conflict(int ret, unsigned long *ips, unsigned int nr,
 			    struct swarm_policy_error *err)
 {
 	unsigned long ip;
 
 	if (ret == -ENOMEM)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
-	ip = find_conflict(ips, nr_before, nr);
+	ip = find_conflict(ips, nr);
 	if (ret != -EBUSY)
 		return swarm_refuse(err, -EOPNOTSUPP, "syscalls",
 				    "%ps cannot be hooked (error %d); allow the call", (void *)ip,
@@ -301,23 +336,27 @@ static int explain_conflict(int ret, unsigned long *ips, unsigned int nr_before,
 			    (void *)ip);
 }
 
-/* Have the calls hooked that are, and @more. */
+/* Have calls hooked that are not. */
 static int grow(const unsigned long *more, struct swarm_policy_error *err)
 {
-	unsigned int nr_before, nr;
 	unsigned long *ips;
 	ktime_t began = ktime_get();
-	int ret;
+	struct batch *batch;
+	unsigned int nr;
+	int ret = 0;
 
 	ips = kvmalloc_array(SWARM_ENTRY_SLOTS, sizeof(*ips), GFP_KERNEL);
 	if (!ips)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
-	nr_before = collect(ips, NULL, hooking.hooked);
-	nr = nr_before + collect(ips + nr_before, hooking.hooked, more);
-	ret = nr > nr_before ? apply(ips, nr) : 0;
-	if (ret) {
-		ret = explain_conflict(ret, ips, nr_before, nr, err);
-	} else {
+	nr = collect(ips, more);
+	if (nr) {
+		batch = hook(ips, nr);
+		if (IS_ERR(batch))
+			ret = explain_conflict(PTR_ERR(batch), ips, nr, err);
+		else
+			bitmap_copy(batch->calls, more, SWARM_CALLS_MAX);
+	}
+	if (!ret) {
 		bitmap_or(hooking.hooked, hooking.hooked, more, SWARM_CALLS_MAX);
 		if (!hooking.told && nr)
 			pr_info("hooked %u functions of system calls in %lld us; later ones are not told of\n",
@@ -328,11 +367,51 @@ static int grow(const unsigned long *more, struct swarm_policy_error *err)
 	return ret;
 }
 
+/* Leave those functions of a batch hooked that are needed. Returns false after an error. */
+static bool shrink(struct batch *batch, const unsigned long *needed, unsigned long *ips)
+{
+	DECLARE_BITMAP(left, SWARM_CALLS_MAX);
+	unsigned int nr;
+
+	bitmap_and(left, batch->calls, needed, SWARM_CALLS_MAX);
+	if (bitmap_equal(left, batch->calls, SWARM_CALLS_MAX))
+		return true;
+	nr = collect(ips, left);
+	if (!nr)
+		unhook(batch);
+	else if (ftrace_set_filter_ips(&batch->ops, ips, nr, 0, 1))
+		return false;
+	bitmap_copy(batch->calls, left, SWARM_CALLS_MAX);
+	return true;
+}
+
+static void trim_to(const unsigned long *needed)
+{
+	struct batch *batch, *next;
+	unsigned long *ips;
+	bool again = false;
+
+	lockdep_assert_held(&hooking.lock);
+	ips = kvmalloc_array(SWARM_ENTRY_SLOTS, sizeof(*ips), GFP_KERNEL);
+	if (!ips) {
+		schedule_delayed_work(&trim_work, LINGER);
+		return;
+	}
+	bitmap_copy(hooking.hooked, needed, SWARM_CALLS_MAX);
+	list_for_each_entry_safe(batch, next, &hooking.batches, link) {
+		if (shrink(batch, needed, ips))
+			continue;
+		bitmap_or(hooking.hooked, hooking.hooked, batch->calls, SWARM_CALLS_MAX);
+		again = true;
+	}
+	if (again)
+		schedule_delayed_work(&trim_work, LINGER);
+	kvfree(ips);
+}
+
 static void trim(struct work_struct *work)
 {
 	DECLARE_BITMAP(needed, SWARM_CALLS_MAX);
-	unsigned long *ips;
-	unsigned int nr;
 	u32 call;
 
 	mutex_lock(&hooking.lock);
@@ -340,16 +419,8 @@ static void trim(struct work_struct *work)
 	for_each_set_bit(call, hooking.hooked, SWARM_CALLS_MAX)
 		if (atomic_read(&users[call]))
 			__set_bit(call, needed);
-	if (hooking.stopped || bitmap_equal(needed, hooking.hooked, SWARM_CALLS_MAX))
-		goto unlock;
-	ips = kvmalloc_array(SWARM_ENTRY_SLOTS, sizeof(*ips), GFP_KERNEL);
-	nr = ips ? collect(ips, NULL, needed) : 0;
-	if (!ips || apply(ips, nr))
-		schedule_delayed_work(&trim_work, LINGER);
-	else
-		bitmap_copy(hooking.hooked, needed, SWARM_CALLS_MAX);
-	kvfree(ips);
-unlock:
+	if (!hooking.stopped && !bitmap_equal(needed, hooking.hooked, SWARM_CALLS_MAX))
+		trim_to(needed);
 	mutex_unlock(&hooking.lock);
 }
 
@@ -462,14 +533,21 @@ int __init swarm_syscalls_init(void)
  */
 void swarm_syscalls_stop(void)
 {
+	struct batch *batch, *next;
+
 	mutex_lock(&hooking.lock);
 	WRITE_ONCE(hooking.stopped, true);
-	apply(NULL, 0);
+	list_for_each_entry_safe(batch, next, &hooking.batches, link)
+		unhook(batch);
 	mutex_unlock(&hooking.lock);
 }
 
 /* The last policy has gone. */
 void swarm_syscalls_exit(void)
 {
+	struct batch *batch, *next;
+
 	cancel_delayed_work_sync(&trim_work);
+	list_for_each_entry_safe(batch, next, &hooking.spare, link)
+		kfree(batch);
 }

@@ -252,7 +252,8 @@ test('ATTACH-12: with after_exec rules count from the next execve on, of what th
     after_exec: true,
     pids_limit: 20,
     devices: ['c 1:3 rwm', 'c 5:0 rwm'],
-    syscalls: { fork: 'deny', unshare: 'deny', execve: 'deny' },
+    syscalls: { fork: 'deny', unshare: 'deny', execve: 'deny', umask: 'deny' },
+    sockets: ['unix', 'netlink/route'],
     exec_paths: ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/attempt'],
   };
   await loaded.sh('mkfifo /run/setup');
@@ -260,8 +261,9 @@ test('ATTACH-12: with after_exec rules count from the next execve on, of what th
   const script = [
     'read go </run/setup',
     ': </dev/zero && echo zero',
-    '(: </dev/zero && echo child; exec bash -c ": </dev/zero || echo child denied")',
-    'exec bash -c ": </dev/zero || echo denied; shopt -s execfail; exec attempt kill 1; (:)"',
+    'umask 22; : </dev/tcp/127.0.0.1/1',
+    '(umask 22; : </dev/zero && echo child; exec bash -c ": </dev/zero || echo child denied")',
+    'exec bash -c ": </dev/zero || echo denied; umask 22; : </dev/tcp/127.0.0.1/1; shopt -s execfail; exec attempt kill 1; (:)"',
   ];
   await loaded.writeFile('/tmp/setup', script.join('\n'));
   const pid = await background(loaded, `${APART} bash -c "exec bash /tmp/setup >/tmp/said 2>/dev/null"`);
@@ -279,8 +281,10 @@ test('ATTACH-12: with after_exec rules count from the next execve on, of what th
   expect(violations.map((each) => (each.event === 'violation' ? each.kind : ''))).toEqual([
     'device',
     'device',
+    'syscall',
+    'socket',
     'execve',
     'fork',
   ]);
-  expect((await loaded.swarm.status()).violations - before.violations).toBe(4);
+  expect((await loaded.swarm.status()).violations - before.violations).toBe(6);
 });

@@ -1,10 +1,15 @@
 /** Rules on single system calls. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DENIED_CALL_NAMES } from '../../client/abi/calls.js';
 import { namesOf, SYSCALLS } from '../../client/abi/names.js';
+import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
+import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, violationsDuring } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** The numbers that 32-bit programs have for calls that are denied by default, on x86. */
@@ -180,4 +185,173 @@ test('CALL-09: a name that is none is refused at its byte, with what to do', asy
     .catch((error: unknown) => String(error));
   expect(answer).toContain('"field":"syscalls","offset":28');
   expect(answer).toContain('man 2 syscalls');
+});
+
+/** Functions of calls that a rule covers which is not of the call's name, and of calls that never return. */
+const OTHERWISE = ['fork', 'execve', 'unshare', 'setns', 'exit', 'exit_group', 'rt_sigreturn', 'sigreturn'];
+/** Calls of other architectures: each kernel has a function for them that only says ENOSYS. */
+const ELSEWHERE =
+  /^(ni_syscall|gethostname|stime|pciconfig_\w+|rtas|s390_\w+|spu_\w+|subpage_prot|vm86|vm86old)$/;
+
+test('CALL-10: every function at which the kernel enters a call belongs to exactly one call that can be named', async ({
+  booted,
+}) => {
+  const source = await readFile(join(repository, 'module/src/calls.rs'), 'utf8');
+  const calls = new Map<string, string>();
+  for (const [, call = '', functions = ''] of source.matchAll(/(?:allowed|denied)\(c"(\w+)", c"([\w ]+)"\)/g))
+    for (const name of functions.split(' ')) calls.set(name, call);
+  expect(calls.size).toBeGreaterThan(450);
+  const symbols = await booted.sh('cat /proc/kallsyms');
+  const entry = /^(\w+) \w __(?:x64|ia32|arm64)_(?:compat_)?sys_(\w+)$/gm;
+  const at = new Map<string, Set<string>>();
+  const unknown = new Set<string>();
+  for (const [, address = '', name = ''] of symbols.matchAll(entry)) {
+    const call = calls.get(name);
+    if (call) at.set(address, (at.get(address) ?? new Set()).add(call));
+    else if (!OTHERWISE.includes(name) && !ELSEWHERE.test(name)) unknown.add(name);
+  }
+  expect(at.size).toBeGreaterThan(300);
+  expect([...unknown]).toEqual([]);
+  // The same machine code for two calls would be hooked for the first of them alone.
+  expect([...at.values()].filter((names) => names.size > 1)).toEqual([]);
+});
+
+/** What the first argument of a call that stands for several means, by its number; see socketcall(2) and ipc(2). */
+const PARTS: Readonly<Record<number, Readonly<Record<number, string>>>> = {
+  102: {
+    ...{ 1: 'socket', 2: 'bind', 3: 'connect', 4: 'listen', 5: 'accept', 6: 'getsockname', 7: 'getpeername' },
+    ...{ 8: 'socketpair', 9: 'sendto', 10: 'recvfrom', 11: 'sendto', 12: 'recvfrom', 13: 'shutdown' },
+    ...{ 14: 'setsockopt', 15: 'getsockopt', 16: 'sendmsg', 17: 'recvmsg', 18: 'accept4', 19: 'recvmmsg' },
+    ...{ 20: 'sendmmsg' },
+  },
+  117: {
+    ...{ 1: 'semop', 2: 'semget', 3: 'semctl', 4: 'semtimedop', 11: 'msgsnd', 12: 'msgrcv', 13: 'msgget' },
+    ...{ 14: 'msgctl', 21: 'shmat', 22: 'shmdt', 23: 'shmget', 24: 'shmctl' },
+    // A version stands in the upper half.
+    ...{ 65538: 'semget', 65560: 'shmctl' },
+  },
+};
+
+test('CALL-11: a rule covers each part of socketcall and ipc, and no other', async ({ loaded }) => {
+  test.skip((await loaded.sh('uname -m')).trim() !== 'x86_64', 'both are of 32-bit x86');
+  for (const [number, parts] of Object.entries(PARTS)) {
+    const line = Object.keys(parts)
+      .map((part) => `call --first ${part} 32:${number}`)
+      .join('; ');
+    const names = [...new Set(Object.values(parts))];
+    const rules = (some: string[]) => Object.fromEntries(some.map((name) => [name, 'audit' as const]));
+    // Audited, since a shell needs some of them itself; each is told by its name.
+    const tell = async (some: string[]) => {
+      const events = await loaded.swarm.eventsDuring(async () => {
+        await loaded.swarm.run({ syscalls: rules(some) }, line);
+        await expect(loaded).toHaveActiveAgents(0);
+      });
+      return events.flatMap((event) =>
+        event.event === 'violation' && event.comm === 'call' ? [event.syscall] : [],
+      );
+    };
+    expect(await tell(names)).toEqual(Object.values(parts));
+    const half = names.filter((_, index) => index % 2);
+    expect(await tell(half)).toEqual(Object.values(parts).filter((name) => half.includes(name)));
+  }
+});
+
+/** What the child of a launcher takes of steps before it executes a program, and what that program then may do. */
+async function early(guest: LoadedGuest, request: AgentRequest, steps: string) {
+  const object = JSON.stringify({ spawn: true, ...request });
+  const { stdout, stderr } = await guest.exec(`early ${quoted(object)} ${steps} /usr/local/bin/call getppid`);
+  await expect(guest).toHaveActiveAgents(0);
+  return attempts(stderr + stdout);
+}
+
+test('CALL-12: rules on calls, sockets and modules count from the first execve on, and for what is forked before at once', async ({
+  loaded,
+}) => {
+  const asked =
+    "rm -f /run/asked; printf '#!/bin/sh\\necho asked >/run/asked\\n' >/run/helper; chmod 755 /run/helper";
+  await loaded.sh(`${asked}; echo /run/helper >/proc/sys/kernel/modprobe`);
+  try {
+    const rules: AgentRequest = { syscalls: { getppid: 'deny' } };
+    expect(await early(loaded, rules, 'getppid,packet')).toEqual([
+      'getppid ok',
+      'packet ok',
+      'getppid EPERM',
+    ]);
+    expect(await early(loaded, rules, 'fork,getppid,packet')).toEqual([
+      ...['getppid EPERM', 'packet EAFNOSUPPORT', 'getppid EPERM'],
+    ]);
+    const any: AgentRequest = { ...rules, sockets: 'all' };
+    expect(await early(loaded, any, 'fork,tipc')).toEqual(['tipc EAFNOSUPPORT', 'getppid EPERM']);
+    expect((await loaded.exec('ls /run/asked')).code).not.toBe(0);
+    expect(await early(loaded, any, 'tipc')).toEqual(['tipc EAFNOSUPPORT', 'getppid EPERM']);
+    expect(await loaded.sh('cat /run/asked')).toBe('asked');
+  } finally {
+    await loaded.sh('echo /sbin/modprobe >/proc/sys/kernel/modprobe; rm -f /run/helper /run/asked');
+  }
+});
+
+test('CALL-13: no call of a member gets through while the rules of others come and go', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await loaded.sh('rm -f /tmp/stop');
+  const agent = swarm.launch({ privileged: true, namespace_flags: 0, syscalls: { getppid: 'deny' } }, [
+    ...['/usr/local/bin/call', '--during', '/tmp/stop', 'getppid'],
+  ]);
+  await expect(loaded).toHaveActiveAgents(1);
+  const calls = ['getpid', 'getpgid', 'getsid', 'umask', 'times', 'getrusage'] as const;
+  const hooks = async () => new Set(await hooked(loaded));
+  // What is hooked first grows and then shrinks, by one function and by many.
+  for (let round = 0; round < 2; round++) {
+    const ids: number[] = [];
+    for (const call of calls)
+      ids.push(await swarm.create({ privileged: true, syscalls: { [call]: 'audit' } }));
+    ids.push(await swarm.create({}));
+    expect((await hooks()).size).toBeGreaterThan(40);
+    for (const id of ids) await swarm.destroy(id);
+    await expect.poll(hooks, { timeout: 60_000 }).toEqual(new Set(['getppid']));
+  }
+  await loaded.sh('touch /tmp/stop');
+  expect((await agent).stdout).toMatch(/^refused [1-9]\d* others 0\n$/);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CALL-14: with enforce=0 calls, sockets and modules are reported on, and go on', async ({
+  booted,
+  module,
+}) => {
+  const guest = await load(booted, module.ko, { enforce: 0 });
+  const policy: AgentRequest = { capabilities: 'all', syscalls: { getppid: 'kill', mount: 'deny' } };
+  const events = await guest.swarm.eventsDuring(async () => {
+    const { stdout } = await guest.swarm.run(
+      policy,
+      'call getppid; attempt socket 17 3 0 -- mount-type nosuchfs /tmp',
+    );
+    expect(attempts(stdout)).toEqual(['getppid ok', 'socket ok', 'mount-type ENODEV']);
+    await expect(guest).toHaveActiveAgents(0);
+  });
+  const told = events.flatMap((event) =>
+    event.event === 'violation' && event.comm !== 'sh' ? [`${event.kind} ${event.action} ${event.rule}`] : [],
+  );
+  expect(told).toEqual([
+    ...['syscall report kill', 'socket report deny', 'syscall report deny', 'autoload report deny'],
+  ]);
+  expect((await guest.swarm.status()).violations).toBe(0);
+  await guest.unload();
+});
+
+test('CALL-15: the module can be unloaded while calls are hooked still, and leaves none hooked', async ({
+  booted,
+  module,
+}) => {
+  const guest = await load(booted, module.ko);
+  const { stdout } = await guest.swarm.run({ syscalls: { getppid: 'deny' } }, 'call getppid');
+  expect(stdout).toBe('getppid EPERM\n');
+  await expect(guest).toHaveActiveAgents(0);
+  expect((await hooked(guest)).length).toBeGreaterThan(40);
+  await guest.unload();
+  expect(await booted.sh('grep -c swarm /sys/kernel/tracing/enabled_functions || true')).toBe('0');
+  expect(await booted.sh('call getppid')).toBe('getppid ok');
+  // Longer than hooks stay without a rule.
+  await booted.sh('sleep 6; call getppid');
 });

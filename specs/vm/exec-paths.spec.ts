@@ -1,14 +1,12 @@
 /** exec_paths: which files an agent may execute. */
-import { join } from 'node:path';
-import { execa } from 'execa';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, background, shrink, violationsDuring } from '../support/guest.js';
+import { insert } from '../support/insert.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
-import type { Stage } from '../support/stage.js';
 
 const ATTEMPT = '/usr/local/bin/attempt';
 const EXECFD = '/usr/local/bin/execfd';
@@ -32,14 +30,6 @@ const listed = (guest: LoadedGuest, paths: string[], ...tries: string[]) =>
 /** A directory that agents may write, with a static program in it, a script and the like. */
 async function prepare(guest: BootedGuest): Promise<void> {
   await guest.sh(`rm -rf /srv/x && mkdir -m 777 -p /srv/x && cp ${EXECFD} /srv/x/program`);
-}
-
-/** Loads a module of the guest's kernel. */
-async function insert(guest: BootedGuest, stage: Stage, name: string): Promise<void> {
-  const file = join(stage.kernel.modules, 'kernel', `${name}.ko.xz`);
-  const { stdout } = await execa('xz', ['-dc', file], { encoding: 'buffer' });
-  await guest.writeFile('/tmp/inserted.ko', Buffer.from(stdout));
-  await guest.sh('insmod /tmp/inserted.ko');
 }
 
 test('EXEC-01: an agent executes what is listed and nothing else, by every call', async ({ loaded }) => {
@@ -133,7 +123,7 @@ test('EXEC-05: binfmt_misc: both the file and its interpreter have to be listed'
   stage,
 }) => {
   await prepare(loaded);
-  await insert(loaded, stage, 'fs/binfmt_misc');
+  await insert(loaded, stage.kernel, 'fs/binfmt_misc');
   await loaded.sh(`mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
     cp /bin/true /srv/x/interpreter
     echo ':swarm:M::swarm-test::/srv/x/interpreter:' >/proc/sys/fs/binfmt_misc/register`);
@@ -235,7 +225,7 @@ test('EXEC-09: overlayfs: the file of the mount that was named, not those below 
   stage,
 }) => {
   await prepare(loaded);
-  await insert(loaded, stage, 'fs/overlayfs/overlay');
+  await insert(loaded, stage.kernel, 'fs/overlayfs/overlay');
   // One with a dynamic loader, and so with more than itself to map.
   await loaded.sh(`cd /srv/x && mkdir -p lower/d up merged && cp /bin/true lower/d/p && mount -t tmpfs tmpfs up
     mkdir up/upper up/work && mount -t overlay -o lowerdir=lower,upperdir=up/upper,workdir=up/work overlay merged`);

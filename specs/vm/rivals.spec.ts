@@ -157,3 +157,46 @@ test('ROBUST-11: where another module redirects a system call, only a policy wit
   await expect.poll(async () => (await redirect()).code, { timeout: 60_000 }).toBe(0);
   await loaded.sh('rmmod swarm_redirect');
 });
+
+test('ROBUST-12: a denied call stays denied where a BPF program is attached to its function, before it is hooked or after', async ({
+  loaded,
+  stage,
+}) => {
+  const { swarm } = loaded;
+  const prefix = ARCHITECTURES[stage.kernel.arch].syscall;
+  await expect
+    .poll(() => loaded.sh('cat /sys/kernel/tracing/enabled_functions'), { timeout: 60_000 })
+    .not.toContain(`${prefix}mount`);
+  const attach = async (call: string) => {
+    const said = `/run/said-${call}`;
+    const pid = await loaded.sh(`setsid fexit ${prefix}${call} >${said} 2>&1 </dev/null & echo $!`);
+    await expect.poll(() => loaded.sh(`cat ${said}`)).toBe('attached');
+    return () => loaded.sh(`kill ${pid}; while [ -e /proc/${pid} ]; do sleep 0.1; done; rm ${said}`);
+  };
+  const denied = async (...calls: string[]) => {
+    const syscalls = Object.fromEntries(calls.map((call) => [call, 'deny' as const]));
+    const { stdout } = await swarm.launch({ syscalls }, ['/usr/local/bin/call', ...calls]);
+    return attempts(stdout);
+  };
+  // To one that is hooked first of all, to one when others are hooked already, and to one that is hooked.
+  const first = await attach('getpgid');
+  const other = await swarm.create({ privileged: true, syscalls: { getpgid: 'audit' } });
+  expect(await denied('getpgid')).toEqual(['getpgid EPERM']);
+  const later = await attach('getsid');
+  expect(await denied('getpgid', 'getsid')).toEqual(['getpgid EPERM', 'getsid EPERM']);
+  const last = await attach('mount');
+  expect(await denied('mount', 'getpgid', 'getsid')).toEqual([
+    'mount EPERM',
+    'getpgid EPERM',
+    'getsid EPERM',
+  ]);
+  await first();
+  await later();
+  await last();
+  expect(await denied('mount', 'getpgid', 'getsid')).toEqual([
+    'mount EPERM',
+    'getpgid EPERM',
+    'getsid EPERM',
+  ]);
+  await swarm.destroy(other);
+});

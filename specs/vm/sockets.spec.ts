@@ -1,9 +1,11 @@
 /** The keys `sockets` and `core`, and the rule `autoload`: what an agent makes the kernel run on its behalf. */
 import type { Action } from '../../client/abi/names.js';
+import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { ALL_CALLS } from '../support/former-calls.js';
 import { attempts, violationsDuring } from '../support/guest.js';
+import { insert } from '../support/insert.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Sockets by the numbers of socket(2): family, type, protocol. */
@@ -198,6 +200,20 @@ test('SOCKET-07: the rules count for a socket made by io_uring or by the 32-bit 
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('SOCKET-09: sockets that the kernel makes for itself while a member calls it are not affected', async ({
+  loaded,
+}) => {
+  // A network namespace has some of its own, of families that the agent must not use.
+  const request: AgentRequest = { sockets: [], capabilities: 'all', syscalls: { unshare: 'allow' } };
+  const violations = await violationsDuring(loaded, async () => {
+    const program = ['/usr/local/bin/attempt', 'unshare', '40000000', '--', 'socket', '2', '2', '0'];
+    const { stdout } = await loaded.swarm.launch(request, program);
+    expect(attempts(stdout)).toEqual(['unshare ok', 'socket EAFNOSUPPORT']);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  expect(violations).toBe(1);
+});
+
 /** Lets the kernel start a helper in the place of modprobe, which notes what it is asked for. */
 const NOTE =
   'printf \'#!/bin/sh\\necho "$*" >>/run/asked\\n\' >/run/helper; chmod 755 /run/helper; rm -f /run/asked';
@@ -238,6 +254,25 @@ test('AUTOLOAD-01: no member makes the kernel run modprobe, but as its policy sa
   }
 });
 
+test('AUTOLOAD-02: an event has the whole name of the module, however many parts the kernel makes it of', async ({
+  loaded,
+  stage,
+}) => {
+  await insert(loaded, stage.kernel, 'net/ipv4/inet_diag');
+  // Nobody but IPPROTO_RAW may ask for a module of a protocol that the kernel does not have.
+  const told = await loaded.swarm.eventsDuring(async () => {
+    const { stdout } = await loaded.swarm.launch({ sockets: ['netlink/sock_diag'] }, [
+      ...['/usr/local/bin/attempt', 'diag', '255'],
+    ]);
+    expect(attempts(stdout)).toEqual(['diag ENOENT']);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  expect(told.filter(({ event }) => event === 'violation')).toMatchObject([
+    { kind: 'autoload', action: 'deny', module: 'net-pf-16-proto-4-type-2-255' },
+  ]);
+  await loaded.sh('rmmod inet_diag');
+});
+
 test('DUMP-01: a member that crashes leaves no core and starts no helper, unless its policy has core', async ({
   loaded,
 }) => {
@@ -265,5 +300,28 @@ test('DUMP-01: a member that crashes leaves no core and starts no helper, unless
     await loaded.sh(
       `echo '${before.trim()}' >/proc/sys/kernel/core_pattern; rm -rf /run/helper /run/asked /srv/cores`,
     );
+  }
+});
+
+test("DUMP-02: an agent's first process leaves no core before its first execve either, when its memory is its launcher's", async ({
+  loaded,
+}) => {
+  const before = await loaded.sh('cat /proc/sys/kernel/core_pattern');
+  await loaded.sh(
+    'mkdir -p /srv/cores; chmod 777 /srv/cores; echo /srv/cores/core >/proc/sys/kernel/core_pattern',
+  );
+  const crash = async (request: AgentRequest) => {
+    const object = JSON.stringify({ spawn: true, ...request });
+    const { code } = await loaded.exec(`early ${quoted(object)} crash /bin/true`);
+    expect(code).toBe(134);
+    await expect(loaded).toHaveActiveAgents(0);
+    return loaded.sh('ls /srv/cores; rm -f /srv/cores/*');
+  };
+  try {
+    const shared = { namespace_flags: 126 };
+    expect(await crash(shared)).toBe('');
+    expect(await crash({ ...shared, core: true })).toBe('core');
+  } finally {
+    await loaded.sh(`echo '${before.trim()}' >/proc/sys/kernel/core_pattern; rm -rf /srv/cores`);
   }
 });

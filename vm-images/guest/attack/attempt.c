@@ -18,12 +18,16 @@
  *   kill PID            ptrace PID
  *   socket FAMILY TYPE PROTOCOL   socketpair FAMILY TYPE PROTOCOL   by numbers
  *   mount-type TYPE DIR
+ *   diag PROTOCOL       ask for the sockets of an internet protocol
  *   crash               in a child: ok if it dumped core
  *   sethostname NAME    mount-proc DIR   mount-cgroup DIR
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -100,6 +104,37 @@ static int try_socket(char **argv)
 	if (!strcmp(argv[0], "socketpair"))
 		return socketpair(family, type, protocol, pair);
 	return socket(family, type, protocol) < 0 ? -1 : 0;
+}
+
+static int try_diag(int protocol)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req_v2 request;
+	} message = {
+		.header = {
+			.nlmsg_len = sizeof(message),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+		},
+		.request = { .sdiag_family = AF_INET, .sdiag_protocol = protocol },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[256];
+	} answer;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	ssize_t n;
+
+	if (fd < 0 || send(fd, &message, sizeof(message), 0) < 0)
+		return -1;
+	n = recv(fd, &answer, sizeof(answer), 0);
+	close(fd);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(answer.error)))
+		return -1;
+	errno = -answer.error.error;
+	return errno ? -1 : 0;
 }
 
 static int try_posix_spawn(void)
@@ -266,6 +301,8 @@ static int attempt(int argc, char **argv)
 		return try_socket(argv);
 	if (!strcmp(what, "mount-type") && argc > 2)
 		return mount("none", argv[2], arg, 0, NULL);
+	if (!strcmp(what, "diag"))
+		return try_diag(atoi(arg));
 	if (!strcmp(what, "check"))
 		return try_check(arg);
 	if (!strcmp(what, "clone-flags"))

@@ -176,6 +176,12 @@ static const struct {
 #ifdef SYS_getpid
 	{ "getpid", SYS_getpid },
 #endif
+#ifdef SYS_getpgid
+	{ "getpgid", SYS_getpgid },
+#endif
+#ifdef SYS_getsid
+	{ "getsid", SYS_getsid },
+#endif
 	/* Newer than some headers. */
 	{ "open_tree_attr", 467 },
 	{ "set_mempolicy_home_node", 450 },

@@ -12,6 +12,9 @@
  *   ambient      the same for ambient ones
  *   noroot       SECBIT_NOROOT
  *   user         become user and group 1000
+ *   getppid      call it
+ *   packet, tipc make a socket of this family
+ *   crash        end by SIGABRT, with no limit on the core
  *
  * early --file-capability FILE gives a file cap_net_bind_service.
  */
@@ -20,10 +23,13 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -68,6 +74,15 @@ static void raise_all(const char *step, int (*raise_one)(int capability))
 	fprintf(stderr, "%s %d\n", step, raised);
 }
 
+static void crash(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_CORE, &unlimited))
+		die("setrlimit");
+	abort();
+}
+
 static void take(const char *step)
 {
 	pid_t pid;
@@ -92,6 +107,14 @@ static void take(const char *step)
 	} else if (!strcmp(step, "user")) {
 		fprintf(stderr, "user %s\n",
 			outcome(setresgid(1000, 1000, 1000) ?: setresuid(1000, 1000, 1000)));
+	} else if (!strcmp(step, "getppid")) {
+		fprintf(stderr, "getppid %s\n", outcome(syscall(SYS_getppid)));
+	} else if (!strcmp(step, "packet")) {
+		fprintf(stderr, "packet %s\n", outcome(socket(AF_PACKET, SOCK_RAW, 0)));
+	} else if (!strcmp(step, "tipc")) {
+		fprintf(stderr, "tipc %s\n", outcome(socket(AF_TIPC, SOCK_RDM, 0)));
+	} else if (!strcmp(step, "crash")) {
+		crash();
 	}
 }
 
