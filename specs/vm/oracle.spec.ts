@@ -157,19 +157,19 @@ test('ORACLE-12: the oracle takes a file system that an agent mounts on its /pro
 }) => {
   const mounts = { capabilities: 'all', syscalls: { ...MOUNT_CALLS, unshare: 'allow' } };
   const lines = [
-    'mount -t proc none /proc; sleep 1000',
-    'mount -t tmpfs none /proc; sleep 1000',
-    'unshare --pid --fork sleep 1000',
-    'unshare --pid --fork --mount-proc sleep 1000',
+    'mount -t proc none /proc; sleep 1012',
+    'mount -t tmpfs none /proc; sleep 1012',
+    'unshare --pid --fork sleep 1012',
+    'unshare --pid --fork --mount-proc sleep 1012',
   ];
   for (const line of lines) await start(loaded, mounts, line);
   // Those that see their launcher's by their policy, or have come with it.
-  await start(loaded, { proc: false, devpts: false }, 'sleep 1000');
-  await start(loaded, { namespace_flags: 126 }, 'sleep 1000');
-  const other = await background(loaded, 'unshare --user --pid --mount --fork sleep 1000');
+  await start(loaded, { proc: false, devpts: false }, 'sleep 1012');
+  await start(loaded, { namespace_flags: 126 }, 'sleep 1012');
+  const other = await background(loaded, 'unshare --user --pid --mount --fork sleep 1012');
   await expect.poll(() => loaded.sh(`cat /proc/${other}/comm`)).toBe('unshare');
   await loaded.swarm.create({ pid: other, namespace_flags: 36 });
-  const asleep = () => loaded.sh('pgrep -xc sleep');
+  const asleep = () => loaded.sh('pgrep -xfc "sleep 1012"');
   await expect.poll(asleep).toBe('7');
   expect(await loaded.findings()).toEqual([]);
   await destroyAll(loaded);
