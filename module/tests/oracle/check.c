@@ -366,6 +366,8 @@ static void check_process(struct pass *pass, const struct swarm_view *view,
  * @signal: the process, a key
  * @root: its root directory, with a reference
  * @home: the agent's pid namespace; compared, never followed
+ * @proc: its agent has a procfs of its own
+ * @devpts: its agent has terminals of its own
  */
 struct viewer {
 	struct oracle_record record;
