@@ -20,7 +20,7 @@ interface Runnable {
   readonly interpreter: string;
 }
 
-/** A compiler: a command that builds `/src/FILE` as `/out/agent` in a root. */
+/** A compiler: a command that builds `/src/FILE` as `/out/FILE`, without its ending, in a root. */
 interface Compiler {
   readonly root: Root;
   readonly command: readonly string[];
@@ -48,8 +48,16 @@ async function compiled(path: string, arch: Architecture, compiler: Compiler): P
 
 async function compiledC(path: string, arch: Architecture): Promise<Runnable> {
   const flags = ['-static', '-O2', '-Wall', '-Wextra', '-Werror'];
-  const command = [ARCHITECTURES[arch].cc, ...flags, '-o', '/out/agent', `/src/${basename(path)}`];
+  const command = [ARCHITECTURES[arch].cc, ...flags, '-o', `/out/${basename(path, '.c')}`];
+  command.push(`/src/${basename(path)}`);
   return compiled(path, arch, { root: await toolRoot(arch), command });
+}
+
+async function compiledGo(path: string, arch: Architecture): Promise<Runnable> {
+  const source = `/src/${basename(path)}`;
+  const build = `go vet ${source} && go build -o /out/${basename(path, '.go')} ${source}`;
+  const env = { GOARCH: arch, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOCACHE: '/tmp/go' };
+  return compiled(path, arch, { root: await goRoot(), command: ['sh', '-c', build], env });
 }
 
 /** Node of Debian 13 does not take the types away by itself yet. */
@@ -84,11 +92,8 @@ export async function prepareExample(name: string, arch: Architecture): Promise<
       return withoutTypes(path);
     case '.c':
       return compiledC(path, arch);
-    case '.go': {
-      const command = ['sh', '-c', `go vet /src/${name} && go build -o /out/agent /src/${name}`];
-      const env = { GOARCH: arch, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOCACHE: '/tmp/go' };
-      return compiled(path, arch, { root: await goRoot(), command, env });
-    }
+    case '.go':
+      return compiledGo(path, arch);
     default:
       throw new Error(`${name}: no example is written in ${extname(name)}`);
   }
@@ -117,4 +122,23 @@ export async function prepareDocumented(page: string, first: string, arch: Archi
     build: (dir) => writeFile(join(dir, 'agent.c'), text),
   });
   return compiledC(join(dir, 'agent.c'), arch);
+}
+
+/**
+ * Builds a program in Go.
+ * @param name of the program
+ * @param text of its only file
+ * @param arch of the guest
+ * @returns the path of the program, which is linked statically.
+ * @throws with the compiler's output if it does not build without a warning.
+ */
+export async function prepareGo(name: string, text: string, arch: Architecture): Promise<string> {
+  const dir = await cached({
+    kind: 'examples',
+    label: `${name}.go`,
+    key: [text],
+    keep: 2,
+    build: (dir) => writeFile(join(dir, `${name}.go`), text),
+  });
+  return (await compiledGo(join(dir, `${name}.go`), arch)).path;
 }

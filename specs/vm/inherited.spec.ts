@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, onlyAgent } from '../support/guest.js';
+import { attempts, background, expectBorn, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
@@ -69,6 +69,49 @@ test('BIRTH-13: a privileged agent keeps of these only the securebits that restr
   const request = { namespace_flags: 95, privileged: true };
   const { stdout } = await loaded.swarm.launch(request, LOOK, { under: 'inherit set' });
   expect(seen(stdout)).toEqual({ ...RESET, ...KEPT, securebits: '0x40' });
+});
+
+/** Two agents to join, and the options of `join` for each: one with a user namespace, one without. */
+const JOINED = [
+  [{}, '', { ...RESET, ...KEPT }],
+  [
+    { namespace_flags: 95, privileged: true },
+    '--ids -1 --enter 6e020000',
+    { ...RESET, ...KEPT, securebits: '0x40' },
+  ],
+] as const;
+
+test('SPAWN-17: a process that joins an agent loses what a birth resets, and keeps what a birth keeps', async ({
+  loaded,
+}) => {
+  await loaded.sh('mkdir -m 777 -p /srv/escape');
+  for (const [request, options, expected] of JOINED) {
+    const what = JSON.stringify(request);
+    const policy = { ...request, syscalls: { keyctl: 'allow' } as const };
+    const object = JSON.stringify({ spawn: true, ...policy });
+    await background(loaded, `launch ${quoted(object)} /usr/local/bin/consume wait`);
+    await expectBorn(loaded, 1);
+    const { id, pid } = await onlyAgent(loaded);
+    await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('consume');
+    const join = (under: string, program: string) =>
+      loaded.sh(`${under} join ${options} ${id} ${pid} ${program}`);
+
+    expect(seen(await join('inherit set', '/usr/local/bin/inherit look')), what).toEqual(expected);
+    const look = 'cut -d" " -f7 /proc/self/stat; chrt -p $$ | head -1; nice; cat /proc/self/oom_score_adj';
+    for (const under of ['choom -n -500 -- chrt -f 10', 'nice -n -5']) {
+      const [terminal, policy, nice, protection] = (await join(under, `/bin/sh -c ${quoted(look)}`)).split(
+        '\n',
+      );
+      expect([terminal, nice, protection], `${what} ${under}`).toEqual(['0', '0', '0']);
+      expect(policy, `${what} ${under}`).toMatch(/SCHED_OTHER$/);
+    }
+    const key = '/usr/local/bin/escape key-session mark';
+    expect(await loaded.sh(`outside with-key mark secret ${key}`), 'outside').toBe('key_session ok');
+    expect(await join('outside with-key mark secret', key), what).toMatch(/^key_session E/);
+    await loaded.swarm.destroy(id);
+    await expect(loaded).toHaveActiveAgents(0);
+  }
+  await loaded.sh('rm -r /srv/escape');
 });
 
 test('BIRTH-14: a launcher is as dumpable after a birth as before it, also after one that fails', async ({

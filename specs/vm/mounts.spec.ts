@@ -176,3 +176,17 @@ test("BIRTH-26: a limit on its launcher's memory does not keep an agent from bei
   expect(await loaded.sh(limited)).toBe('fork ok');
   await expect(loaded).toHaveActiveAgents(0);
 });
+
+test('BIRTH-30: limits on what its launcher locks and writes do not keep an agent from being born, and nothing of the birth stays in the launcher', async ({
+  loaded,
+}) => {
+  for (const via of ['fork', 'vfork']) {
+    const launch = `launch --tight 1 --via ${via} '{"spawn":true}' /usr/local/bin/attempt fork`;
+    const { code, stdout, stderr } = await loaded.exec(launch);
+    expect([code, stdout], via).toEqual([0, 'fork ok\n']);
+    const [, before, after] = /mappings before (\d+)\n[^]*mappings after (\d+)\n/.exec(stderr) ?? [];
+    expect(Number(before), via).toBeGreaterThan(0);
+    expect(after, via).toBe(before);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});

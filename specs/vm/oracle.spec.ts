@@ -1,6 +1,7 @@
 /** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
 import { expect, expectFindings, test } from '../support/fixtures.js';
 import { watched } from '../support/oracle.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
 import { background } from '../support/guest.js';
 import { ORACLE, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
@@ -127,4 +128,49 @@ test('ORACLE-08: the module is unloaded and loaded again under the oracle', asyn
   await start(again, {}, 'exec sleep 1000');
   await expect.poll(() => asked(again)).toBe('ok 1 agents 1 members');
   await destroyAll(again);
+});
+
+test("ORACLE-11: the oracle finds a member whose /proc shows processes outside its agent, or whose terminals are the host's", async ({
+  loaded,
+}) => {
+  expectFindings('root mounts other file systems in an agent');
+  const { id, pid } = await start(loaded, {}, 'sleep 1000 & wait');
+  const child = await loaded.sh(`cat /proc/${pid}/task/${pid}/children`);
+  const pids = [pid, Number(child)];
+  const inside = (line: string) => loaded.sh(`nsenter --target ${pid} --mount sh -c '${line}'`);
+  const finding = (what: string) => pids.map((each) => `agent ${id}: process ${each} ${what}`);
+  expect(await loaded.findings()).toEqual([]);
+  for (const [type, directory, what] of [
+    ['proc', '/proc', 'has a /proc that shows processes outside the agent'],
+    ['devpts', '/dev/pts', 'has terminals of the host on /dev/pts'],
+  ] as const) {
+    await inside(`mount -t ${type} none ${directory}`);
+    expect(await loaded.findings()).toEqual(finding(what));
+    await inside(`umount ${directory}`);
+    expect(await loaded.findings()).toEqual([]);
+  }
+  await destroyAll(loaded);
+});
+
+test('ORACLE-12: the oracle takes a file system that an agent mounts on its /proc for its own', async ({
+  loaded,
+}) => {
+  const mounts = { capabilities: 'all', syscalls: { ...MOUNT_CALLS, unshare: 'allow' } };
+  const lines = [
+    'mount -t proc none /proc; sleep 1012',
+    'mount -t tmpfs none /proc; sleep 1012',
+    'unshare --pid --fork sleep 1012',
+    'unshare --pid --fork --mount-proc sleep 1012',
+  ];
+  for (const line of lines) await start(loaded, mounts, line);
+  // Those that see their launcher's by their policy, or have come with it.
+  await start(loaded, { proc: false, devpts: false }, 'sleep 1012');
+  await start(loaded, { namespace_flags: 126 }, 'sleep 1012');
+  const other = await background(loaded, 'unshare --user --pid --mount --fork sleep 1012');
+  await expect.poll(() => loaded.sh(`cat /proc/${other}/comm`)).toBe('unshare');
+  await loaded.swarm.create({ pid: other, namespace_flags: 36 });
+  const asleep = () => loaded.sh('pgrep -xfc "sleep 1012"');
+  await expect.poll(asleep).toBe('7');
+  expect(await loaded.findings()).toEqual([]);
+  await destroyAll(loaded);
 });

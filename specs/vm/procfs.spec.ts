@@ -205,3 +205,35 @@ test('PROCFS-10: what it starts with a descriptor or a working directory of the 
   const outside = await loaded.sh('cat /proc/1/comm');
   expect(stdout).toBe(`${outside}\n${outside}\n/proc/self\n`);
 });
+
+test('PROCFS-11: what the host mounts on its /proc and /dev/pts later, or takes off, leaves an agent that is a slave its own', async ({
+  loaded,
+}) => {
+  await loaded.sh('mount --make-rshared /');
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run(
+    { propagation: 'slave' },
+    `${line}; ${SHOWN}; stat -fc %T /proc /dev/pts; ls /dev/pts; usage terminals 1`,
+  );
+  await expectBorn(loaded, 1);
+  const { pid } = await onlyAgent(loaded);
+  const mounts = `grep -cE ' (/proc|/dev/pts) ' /proc/${pid}/mountinfo`;
+  expect(await loaded.sh(mounts)).toBe('4');
+  for (const [type, directory] of [
+    ['proc', '/proc'],
+    ['devpts', '/dev/pts'],
+  ] as const) {
+    const flags = await loaded.sh(`findmnt -no VFS-OPTIONS ${directory}`);
+    await loaded.sh(`mount -t ${type} none ${directory}`);
+    expect(await loaded.sh(mounts), 'it has got it').toBe('5');
+    expect(await loaded.findings()).toEqual([]);
+    await loaded.sh(`umount ${directory}`);
+    expect(await loaded.findings()).toEqual([]);
+    await loaded.sh(`umount -l ${directory}; mount -t ${type} -o ${flags} ${type} ${directory}`);
+    expect(await loaded.findings()).toEqual([]);
+  }
+  await release();
+  expect((await running).stdout).toBe('/proc/1\nproc\ndevpts\nptmx\n{"got":1,"end":"ok"}\n');
+  await loaded.sh('mount --make-rprivate /');
+  await expect(loaded).toHaveActiveAgents(0);
+});

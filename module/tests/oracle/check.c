@@ -11,14 +11,22 @@
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/idr.h>
 #include <linux/ipc_namespace.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
+#include <linux/magic.h>
 #include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/mutex.h>
+#include <linux/namei.h>
 #include <linux/nsproxy.h>
+#include <linux/path.h>
 #include <linux/pid_namespace.h>
 #include <linux/poison.h>
+#include <linux/proc_fs.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
@@ -48,6 +56,8 @@ enum kind {
 	IDS,
 	CAPABILITIES,
 	NEW_PRIVILEGES,
+	PROCFS,
+	TERMINALS,
 	UNGUARDED,
 };
 
@@ -66,6 +76,8 @@ static const char *const kinds[] = {
 	[IDS] = "has ids outside the agent's range",
 	[CAPABILITIES] = "may have capabilities that its agent must not have",
 	[NEW_PRIVILEGES] = "may gain privileges by execve",
+	[PROCFS] = "has a /proc that shows processes outside the agent",
+	[TERMINALS] = "has terminals of the host on /dev/pts",
 	[UNGUARDED] = "descends from the agent but swarm_guard is not loaded",
 };
 
@@ -272,7 +284,7 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 	if (rules->no_new_privs && !task_no_new_privs(thread))
 		found(pass, NEW_PRIVILEGES, agent->id, record->nr, signal);
 	/* Its launcher's program, or in a namespace of its own making, if the policy has it. */
-	if (!(flags & SWARM_MEMBER_UNCUT) &&
+	if ((record->executed || !(flags & SWARM_MEMBER_UNCUT)) &&
 	    (!record->home.known || cred->user_ns == record->home.user) &&
 	    !within_capabilities(cred, rules))
 		found(pass, CAPABILITIES, agent->id, record->nr, signal);
@@ -346,6 +358,138 @@ static void check_process(struct pass *pass, const struct swarm_view *view,
 	check_threads(pass, view, leader, member, &record);
 }
 
+/* What each of them sees: whoever looks along paths may sleep. */
+
+/**
+ * struct viewer - a process, and what its agent's policy gives it to see
+ * @record: of it
+ * @signal: the process, a key
+ * @root: its root directory, with a reference
+ * @home: the agent's pid namespace; compared, never followed
+ * @proc: its agent has a procfs of its own
+ * @devpts: its agent has terminals of its own
+ */
+struct viewer {
+	struct oracle_record record;
+	const struct signal_struct *signal;
+	struct path root;
+	const struct pid_namespace *home;
+	bool proc, devpts;
+};
+
+static bool get_root(struct task_struct *leader, struct path *root)
+{
+	struct task_struct *thread;
+	struct fs_struct *fs;
+
+	/* The first thread may have exited. */
+	for_each_thread(leader, thread) {
+		task_lock(thread);
+		fs = thread->fs;
+		if (fs)
+			get_fs_root(fs, root);
+		task_unlock(thread);
+		if (fs)
+			return true;
+	}
+	return false;
+}
+
+/* Was it born into its agent, wholly, or forked by one that was? */
+static bool look_at_viewer(const struct swarm_view *view, struct task_struct *leader,
+			   struct viewer *viewer)
+{
+	const struct swarm_member *member = oracle_member(view, leader->signal);
+	const struct swarm_rules *rules;
+
+	if (!member || READ_ONCE(member->flags) & (SWARM_MEMBER_NEWBORN | SWARM_MEMBER_PENDING |
+						   SWARM_MEMBER_UNPLACED))
+		return false;
+	rules = swarm_rules_of(member->agent);
+	viewer->proc = rules->proc;
+	viewer->devpts = rules->devpts;
+	if (!viewer->proc && !viewer->devpts)
+		return false;
+	if (!ledger_find(leader->signal, &viewer->record) || viewer->record.taken)
+		return false;
+	viewer->signal = leader->signal;
+	viewer->home = viewer->record.home.known ? viewer->record.home.pid :
+						   task_active_pid_ns(leader);
+	return viewer->home && get_root(leader, &viewer->root);
+}
+
+/* The next of them, by process ids from @nr on; the caller puts its root. */
+static bool next_viewer(const struct swarm_view *view, int *nr, struct viewer *viewer)
+{
+	struct task_struct *leader;
+	struct pid *pid;
+	bool seen = false;
+
+	rcu_read_lock();
+	for (; !seen && (pid = idr_get_next(&init_pid_ns.idr, nr)); ++*nr) {
+		leader = pid_task(pid, PIDTYPE_TGID);
+		seen = leader && look_at_viewer(view, leader, viewer);
+	}
+	rcu_read_unlock();
+	return seen;
+}
+
+/* The file system on a directory that a process names; with a reference, if it returns true. */
+static bool find_mounted(const struct viewer *viewer, const char *name, unsigned long magic,
+			 struct path *at)
+{
+	if (vfs_path_lookup(viewer->root.dentry, viewer->root.mnt, name,
+			    LOOKUP_FOLLOW | LOOKUP_DIRECTORY, at))
+		return false;
+	if (at->mnt->mnt_sb->s_magic == magic)
+		return true;
+	path_put(at);
+	return false;
+}
+
+/* Does its /proc show a pid namespace that is neither its agent's nor below that? */
+static bool sees_outside(const struct viewer *viewer)
+{
+	const struct pid_namespace *shown;
+	struct path at;
+
+	if (!viewer->proc || !find_mounted(viewer, "proc", PROC_SUPER_MAGIC, &at))
+		return false;
+	for (shown = proc_pid_ns(at.mnt->mnt_sb); shown; shown = shown->parent)
+		if (shown == viewer->home)
+			break;
+	path_put(&at);
+	return !shown;
+}
+
+static bool has_host_terminals(const struct viewer *viewer)
+{
+	struct path at;
+	bool hosts;
+
+	if (!viewer->devpts || !find_mounted(viewer, "dev/pts", DEVPTS_SUPER_MAGIC, &at))
+		return false;
+	hosts = at.mnt->mnt_sb->s_user_ns == &init_user_ns;
+	path_put(&at);
+	return hosts;
+}
+
+static void check_views(struct pass *pass, const struct swarm_view *view)
+{
+	struct viewer viewer;
+	int nr = 1;
+
+	while (next_viewer(view, &nr, &viewer)) {
+		if (sees_outside(&viewer))
+			found(pass, PROCFS, viewer.record.agent, viewer.record.nr, viewer.signal);
+		if (has_host_terminals(&viewer))
+			found(pass, TERMINALS, viewer.record.agent, viewer.record.nr,
+			      viewer.signal);
+		path_put(&viewer.root);
+		cond_resched();
+	}
+}
+
 static void walk(struct pass *pass, const struct swarm_view *view)
 {
 	struct task_struct *leader;
@@ -367,6 +511,8 @@ static void walk(struct pass *pass, const struct swarm_view *view)
 			found(pass, UNGUARDED, record.agent, record.nr, leader->signal);
 	}
 	rcu_read_unlock();
+	if (view)
+		check_views(pass, view);
 }
 
 /* Keep of @pass what @last found, too. */

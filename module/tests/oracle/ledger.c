@@ -95,6 +95,18 @@ void ledger_set_home(const struct signal_struct *signal, const struct oracle_hom
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
+void ledger_set_executed(const struct signal_struct *signal)
+{
+	struct entry *entry;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	entry = find(signal);
+	if (entry)
+		entry->record.executed = true;
+	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
 void ledger_remove(const struct signal_struct *signal)
 {
 	struct entry *entry;

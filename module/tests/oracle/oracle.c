@@ -222,6 +222,7 @@ static void on_exec(struct task_struct *task)
 	if (!ledger_find(task->signal, &record))
 		return;
 	look_at_home(&record);
+	ledger_set_executed(task->signal);
 	rcu_read_lock();
 	guard = oracle_view();
 	member = guard ? oracle_member(guard, task->signal) : NULL;

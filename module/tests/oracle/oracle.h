@@ -32,6 +32,7 @@ struct oracle_home {
  * @taken_at: when a process that was running already was first seen as a
  *	      member; 0 for those that were born or forked into the agent
  * @taken: it, or the ancestor that came first, was running already
+ * @executed: it has completed an execve, or was forked by one that had
  * @home: of its first ancestor, where that was born into the agent
  */
 struct oracle_record {
@@ -39,6 +40,7 @@ struct oracle_record {
 	pid_t nr;
 	u64 taken_at;
 	bool taken;
+	bool executed;
 	struct oracle_home home;
 };
 
@@ -58,6 +60,7 @@ unsigned int ledger_size(void);
 bool ledger_find(const struct signal_struct *signal, struct oracle_record *record);
 void ledger_add(const struct signal_struct *signal, const struct oracle_record *record);
 void ledger_set_home(const struct signal_struct *signal, const struct oracle_home *home);
+void ledger_set_executed(const struct signal_struct *signal);
 void ledger_remove(const struct signal_struct *signal);
 
 /* check.c */

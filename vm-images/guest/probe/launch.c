@@ -9,7 +9,9 @@
  * 126 if no child could be made. With --first HEX it tries a clone3 with these
  * flags before, which is expected to fail, and says how it did. With --dumpable N it
  * makes itself dumpable or not before the fork, and says whether it is once the child
- * has ended; what prctl(2) does not set, 2, comes from fs.suid_dumpable.
+ * has ended; what prctl(2) does not set, 2, comes from fs.suid_dumpable. With --tight 1
+ * it locks its memory, and has more of it before the fork than its limits allow; it says
+ * how many mappings it has then, and once the child has ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +67,30 @@ static void set_dumpable(int value)
 	fprintf(stderr, "dumpable before %d\n", prctl(PR_GET_DUMPABLE));
 }
 
+/* More than it may have, while a small program may be executed. */
+static void tighten(void)
+{
+	const struct rlimit locked = { 0, 0 }, data = { 2 << 20, 2 << 20 };
+	void *memory = mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	if (memory == MAP_FAILED || mlockall(MCL_CURRENT | MCL_FUTURE) ||
+	    setrlimit(RLIMIT_MEMLOCK, &locked) || setrlimit(RLIMIT_DATA, &data))
+		die("tight");
+}
+
+static void count_mappings(const char *when)
+{
+	int fd = open_or_die("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int mappings = 0;
+	char character;
+
+	while (read(fd, &character, 1) == 1)
+		mappings += character == '\n';
+	close(fd);
+	fprintf(stderr, "mappings %s %d\n", when, mappings);
+}
+
 static void run(char **argv)
 {
 	execv(argv[0], argv);
@@ -97,7 +125,7 @@ int main(int argc, char **argv)
 {
 	unsigned long long flags = 0, first = 0;
 	const char *via = "fork", *file = "create";
-	int dumpable = -1, status;
+	int dumpable = -1, tight = 0, status;
 	pid_t pid;
 
 	for (argv++, argc--; argc > 1 && !strncmp(*argv, "--", 2); argv += 2, argc -= 2) {
@@ -111,9 +139,11 @@ int main(int argc, char **argv)
 			first = strtoull(argv[1], NULL, 16);
 		else if (!strcmp(*argv, "--dumpable"))
 			dumpable = atoi(argv[1]);
+		else if (!strcmp(*argv, "--tight"))
+			tight = atoi(argv[1]);
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--dumpable N] OBJECT PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--dumpable N] [--tight 1] OBJECT PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
 	if (refused(file, argv[0]))
@@ -122,6 +152,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "first %s\n", outcome(clone3_child(first)));
 	if (dumpable >= 0)
 		set_dumpable(dumpable);
+	if (tight) {
+		tighten();
+		count_mappings("before");
+	}
 	pid = start(via, flags, argv + 1);
 	if (pid < 0) {
 		fprintf(stderr, "%s: %s\n", via, strerrorname_np(errno));
@@ -132,5 +166,7 @@ int main(int argc, char **argv)
 		return 126;
 	if (dumpable >= 0)
 		fprintf(stderr, "dumpable after %d\n", prctl(PR_GET_DUMPABLE));
+	if (tight)
+		count_mappings("after");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
