@@ -115,7 +115,10 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   { calls: ['iopl', 'ioperm'], why: 'the I/O ports of the machine', stops: 'drivers in user space' },
   {
-    calls: ['mbind', 'set_mempolicy', 'set_mempolicy_home_node', 'migrate_pages', 'move_pages'],
+    calls: [
+      ...['mbind', 'set_mempolicy', 'get_mempolicy', 'set_mempolicy_home_node', 'migrate_pages'],
+      'move_pages',
+    ],
     why: 'where memory lies, also that of others',
     stops: 'numactl, and the NUMA tuning of databases and virtual machines',
   },
@@ -125,6 +128,21 @@ export const DENIED_CALLS: readonly Denied[] = [
     stops: 'checkpointing (CRIU), some debuggers, hints on the memory of other processes',
   },
   { calls: ['syslog'], why: 'the log of the kernel tells of the whole machine', stops: 'dmesg' },
+  {
+    calls: ['ustat', 'sysfs'],
+    why: 'obsolete: they tell of the file systems of the machine, which statfs and `/proc/filesystems` do too',
+    stops: 'nothing that is known',
+  },
+  {
+    calls: ['lsm_get_self_attr', 'lsm_set_self_attr', 'lsm_list_modules'],
+    why: 'the security modules of the machine',
+    stops: 'nothing that is known: libraries fall back to `/proc/self/attr`',
+  },
+  {
+    calls: ['listns'],
+    why: 'walks the namespaces of the whole machine',
+    stops: 'nothing that is known: it is new, and lsns reads `/proc`',
+  },
   { calls: ['vhangup'], why: 'takes a terminal away from others', stops: 'getty and login' },
 ];
 
