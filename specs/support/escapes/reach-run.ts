@@ -4,6 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
+import { quoted } from '../../../client/client.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Kernel } from '../../../harness/kernels/kernel.js';
 import { jsonLines } from '../../../harness/util/json-lines.js';
@@ -14,8 +15,25 @@ const MODULES = [
   ...['af_key', 'rxrpc', 'vsock', 'vsock_loopback', 'tipc', 'rds', 'kcm', 'smc', 'can', 'can-raw'],
   ...['bluetooth', 'nfc', 'ieee802154_socket', 'phonet', 'caif_socket', 'qrtr', 'llc2', 'ax25', 'netrom'],
   ...['rose', 'x25', 'appletalk', 'atm', 'pppox', 'sctp', 'l2tp_ip', 'xfrm_user', 'nf_tables'],
-  ...['nf_conntrack_netlink', 'ip_set', 'crypto_user', 'scsi_transport_iscsi', 'algif_hash', 'algif_skcipher'],
-  ...['algif_aead', 'algif_rng', 'cbc', 'authenc', 'authencesn', 'overlay', 'fuse', 'binfmt_misc', 'configfs'],
+  ...[
+    'nf_conntrack_netlink',
+    'ip_set',
+    'crypto_user',
+    'scsi_transport_iscsi',
+    'algif_hash',
+    'algif_skcipher',
+  ],
+  ...[
+    'algif_aead',
+    'algif_rng',
+    'cbc',
+    'authenc',
+    'authencesn',
+    'overlay',
+    'fuse',
+    'binfmt_misc',
+    'configfs',
+  ],
   ...['tun', 'loop', 'vhost_net', 'uinput'],
 ];
 
@@ -30,7 +48,7 @@ const line = z.strictObject({
 /** How a way went: `reached`, `reached in a user namespace of its own`, or the answer that refused it. */
 export type Went = Readonly<Record<string, string>>;
 
-export const REACHED = /^reached/;
+const REACHED = /^reached/;
 
 async function readModule(path: string): Promise<Buffer> {
   if (!path.endsWith('.xz')) return readFile(path);
@@ -39,7 +57,10 @@ async function readModule(path: string): Promise<Buffer> {
 
 /** Modules and what they depend on, in loading order. */
 async function withDependencies(kernel: Kernel, wanted: readonly string[]): Promise<Buffer[]> {
-  const nameOf = (path: string) => basename(path).replace(/\.ko(\.xz)?$/, '').replaceAll('-', '_');
+  const nameOf = (path: string) =>
+    basename(path)
+      .replace(/\.ko(\.xz)?$/, '')
+      .replaceAll('-', '_');
   const files = existsSync(kernel.modules) ? await readdir(kernel.modules, { recursive: true }) : [];
   const paths = new Map(
     files.filter((path) => /\.ko(\.xz)?$/.test(path)).map((path) => [nameOf(path), path] as const),
@@ -71,8 +92,10 @@ export async function prepareReach(guest: BootedGuest, kernel: Kernel): Promise<
     return `tail -c +${at} /run/modules | head -c ${length} >/run/module.ko; insmod /run/module.ko 2>/dev/null`;
   });
   await guest.sh(`${lines.join('\n')}\nrm -f /run/modules /run/module.ko`, { timeoutMs: 300_000 });
+  await guest.sh(`mkdir -p ${DIR}`);
   await guest.writeFile(`${DIR}/helper`, `#!/bin/sh\necho "$@" >>${DIR}/ran\n`);
-  await guest.sh(`chmod 755 ${DIR}/helper`);
+  // So that everybody may make such a socket; the kernel's own default is nobody.
+  await guest.sh(`chmod 755 ${DIR}/helper; echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range`);
 }
 
 /** What is set while somebody reaches, and what it was before. */
@@ -91,7 +114,7 @@ export async function reach(guest: BootedGuest, run: (program: string) => Promis
     Object.keys(SETTINGS).map(async (name) => [name, await guest.sh(`cat /proc/sys/${name}`)] as const),
   );
   const set = async (settings: Iterable<readonly [string, string]>) => {
-    for (const [name, value] of settings) await guest.writeFile(`/proc/sys/${name}`, value);
+    for (const [name, value] of settings) await guest.sh(`printf %s ${quoted(value)} >/proc/sys/${name}`);
   };
   await guest.sh(`: >${DIR}/ran`);
   await set(Object.entries(SETTINGS));

@@ -25,23 +25,25 @@ function ways(titles: Readonly<Record<string, string>>): Way[] {
 /** Sentences of one form, for names of one form. */
 function each(prefix: string, names: string, title: (name: string) => string): Record<string, string> {
   return Object.fromEntries(
-    names.split(' ').map((name) => [
-      name.startsWith('+') ? `+${prefix}${name.slice(1)}` : `${prefix}${name}`,
-      title(name.replace('+', '')),
-    ]),
+    names
+      .split(' ')
+      .map((name) => [
+        name.startsWith('+') ? `+${prefix}${name.slice(1)}` : `${prefix}${name}`,
+        title(name.replace('+', '')),
+      ]),
   );
 }
 
 const socket = (name: string) => `Make a socket of the family ${name}.`;
 
-export const WAYS: Readonly<Record<string, readonly Way[]>> = {
+const WAYS: Readonly<Record<string, readonly Way[]>> = {
   'Families of sockets': ways({
     ...each('socket-', '+unix +inet +inet6 packet key alg rxrpc vsock xdp tipc rds kcm smc mctp', socket),
     ...each('socket-', 'can bluetooth nfc ieee802154 phonet caif qipcrtr llc ax25 netrom rose x25', socket),
     ...each('socket-', 'ipx appletalk atmpvc atmsvc pppox ib iucv', socket),
   }),
   'Protocols of IP': ways({
-    '+inet-icmp': 'Make a datagram socket for ICMP.',
+    'inet-icmp': 'Make a datagram socket for ICMP.',
     '+inet-mptcp': 'Make a socket for multipath TCP.',
     'inet-raw': 'Make a raw IP socket.',
     'inet-sctp': 'Make a socket for SCTP.',
@@ -108,7 +110,7 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
     mount_setattr: 'Enter mount_setattr past its permission check.',
     '+statmount': 'Ask about a mount by statmount.',
     '+listmount': 'List mounts by listmount.',
-    '+listns': 'List namespaces by listns.',
+    listns: 'List namespaces by listns.',
   }),
   'Work without calls, programs in the kernel': ways({
     io_uring_setup: 'Make a ring by io_uring_setup.',
@@ -148,7 +150,7 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
     mbind: 'Bind memory to a node by mbind.',
     set_mempolicy: 'Set a memory policy.',
     set_mempolicy_home_node: 'Enter set_mempolicy_home_node.',
-    '+get_mempolicy': 'Ask for its memory policy.',
+    get_mempolicy: 'Ask for its memory policy.',
     migrate_pages: 'Enter migrate_pages.',
     move_pages: 'Ask where a page lies by move_pages.',
     '+memfd_create': 'Make a file in memory.',
@@ -170,10 +172,10 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
     '+name_to_handle_at': 'Get the handle of a file.',
     open_by_handle_at: 'Enter open_by_handle_at past its permission check.',
     '+file_getattr': 'Enter file_getattr.',
-    '+lsm_list_modules': 'List security modules by lsm_list_modules.',
-    '+lsm_get_self_attr': 'Enter lsm_get_self_attr.',
-    '+ustat': 'Enter ustat.',
-    '+sysfs': 'Ask for the number of file systems by sysfs.',
+    lsm_list_modules: 'List security modules by lsm_list_modules.',
+    lsm_get_self_attr: 'Enter lsm_get_self_attr.',
+    ustat: 'Enter ustat.',
+    sysfs: 'Ask for the number of file systems by sysfs.',
     '+entry32': 'Enter the kernel as a 32-bit program does.',
   }),
   'The whole machine': ways({

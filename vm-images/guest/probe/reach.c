@@ -9,8 +9,8 @@
  * anything was exploited. By default that takes a success: a socket that was made, a
  * mount that took place, a ring that was returned. For the rows marked BEYOND, the
  * subsystem's own complaint about what it was asked counts too: any answer but that of a
- * refusal (EPERM, EACCES), of a call that is missing (ENOSYS) or of a family that is
- * (EAFNOSUPPORT). What such a row asks for is checked by the kernel only after its
+ * refusal (EPERM, EACCES), of a call that is missing (ENOSYS) or of a family or a type
+ * that is (EAFNOSUPPORT, ENODEV). What such a row asks for is checked by the kernel only after its
  * permission.
  *
  * A kernel that lacks something gives the same answers as one that refuses it. So the
@@ -35,6 +35,7 @@
 #include <linux/kcmp.h>
 #include <linux/keyctl.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <linux/mempolicy.h>
 #include <linux/mount.h>
 #include <linux/netfilter/nf_tables.h>
@@ -66,6 +67,7 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/timex.h>
@@ -86,6 +88,9 @@
 #define NR_OPEN_TREE_ATTR	467
 #define NR_FILE_GETATTR		468
 #define NR_LISTNS		470
+
+/* OPEN_TREE_CLONE and AT_RECURSIVE: a copy without what is mounted below would uncover. */
+#define COPY	0x8001
 
 #define BEYOND	1
 #define OWN	2
@@ -273,7 +278,7 @@ static long fuse(void)
 
 static long bind_mount(void)
 {
-	if (mount("/", path, NULL, MS_BIND, NULL))
+	if (mount("/", path, NULL, MS_BIND | MS_REC, NULL))
 		return -1;
 	umount2(path, MNT_DETACH);
 	return 0;
@@ -513,9 +518,16 @@ static long entry32(void)
 #endif
 }
 
+/* A file of procfs or sysfs, not what may have been mounted over it. */
 static long opened(const char *name, int flags)
 {
-	return open(name, flags | O_CLOEXEC);
+	int fd = open(name, flags | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs))
+		return -1;
+	errno = ENXIO;
+	return fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ? 0 : -1;
 }
 
 static long real_time(void)
@@ -654,8 +666,8 @@ static long swap(int on)
 	R("umount2", BEYOND | OWN, umount2(path, UMOUNT_NOFOLLOW))			\
 	R("pivot_root", BEYOND | OWN, syscall(SYS_pivot_root, "/nonexistent", "/nonexistent")) \
 	R("move_mount", BEYOND | OWN, syscall(SYS_move_mount, -1, "", -1, "", 0))	\
-	R("open_tree", OWN, syscall(SYS_open_tree, AT_FDCWD, "/", 1))			\
-	R("open_tree_attr", OWN, syscall(NR_OPEN_TREE_ATTR, AT_FDCWD, "/", 1, NULL, 0))	\
+	R("open_tree", OWN, syscall(SYS_open_tree, AT_FDCWD, "/", COPY))		\
+	R("open_tree_attr", OWN, syscall(NR_OPEN_TREE_ATTR, AT_FDCWD, "/", COPY, NULL, 0))\
 	R("fsopen", OWN, syscall(SYS_fsopen, "tmpfs", 0))				\
 	R("fsconfig", BEYOND, syscall(SYS_fsconfig, 0, 6, NULL, NULL, 0))		\
 	R("fsmount", BEYOND | OWN, syscall(SYS_fsmount, -1, 0, 0))			\
@@ -808,7 +820,7 @@ static long attempt(int which)
 static bool complains(int err)
 {
 	return err != EPERM && err != EACCES && err != ENOSYS && err != EAFNOSUPPORT &&
-	       err != EPROTONOSUPPORT && err != ESOCKTNOSUPPORT;
+	       err != EPROTONOSUPPORT && err != ESOCKTNOSUPPORT && err != ENODEV;
 }
 
 static void put(const char *file, const char *text)
@@ -909,6 +921,8 @@ int main(int argc, char **argv)
 		       again.reached ? "true" : "false");
 		fflush(stdout);
 	}
+	unlink("core");
+	unlink("device");
 	rmdir(path);
 	return 0;
 }
