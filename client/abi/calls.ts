@@ -119,8 +119,11 @@ export const DENIED_CALLS: readonly Denied[] = [
     stops: 'drivers in user space',
   },
   {
-    calls: ['mbind', 'set_mempolicy', 'set_mempolicy_home_node', 'migrate_pages', 'move_pages'],
-    why: 'choose the NUMA nodes on which memory lies, also the memory of other processes',
+    calls: [
+      ...['mbind', 'set_mempolicy', 'get_mempolicy', 'set_mempolicy_home_node', 'migrate_pages'],
+      'move_pages',
+    ],
+    why: 'choose the NUMA nodes on which memory lies, also the memory of other processes, or tell of them',
     stops: 'numactl, and the NUMA tuning of databases and virtual machines',
   },
   {
@@ -132,6 +135,21 @@ export const DENIED_CALLS: readonly Denied[] = [
     calls: ['syslog'],
     why: 'reads the log of the kernel, which reports on the whole machine',
     stops: 'dmesg',
+  },
+  {
+    calls: ['ustat', 'sysfs'],
+    why: 'obsolete: they report on the file systems of the machine, as statfs and `/proc/filesystems` do too',
+    stops: 'nothing that is known',
+  },
+  {
+    calls: ['lsm_get_self_attr', 'lsm_set_self_attr', 'lsm_list_modules'],
+    why: 'reach the security modules of the machine',
+    stops: 'nothing that is known: libraries use `/proc/self/attr` instead',
+  },
+  {
+    calls: ['listns'],
+    why: 'lists the namespaces of the whole machine',
+    stops: 'nothing that is known: the call is new, and lsns reads `/proc`',
   },
   { calls: ['vhangup'], why: 'takes a terminal away from others', stops: 'getty and login' },
 ];

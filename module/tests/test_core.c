@@ -351,7 +351,8 @@ static void deny_calls(struct swarm_rules *rules)
 		"mbind", "set_mempolicy", "set_mempolicy_home_node", "migrate_pages", "move_pages",
 		"kcmp", "pidfd_getfd", "process_madvise", "syslog", "vhangup", "mount", "umount2",
 		"pivot_root", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig",
-		"fsmount", "fspick", "mount_setattr",
+		"fsmount", "fspick", "mount_setattr", "get_mempolicy", "sysfs", "ustat",
+		"lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "listns",
 	};
 	size_t i;
 

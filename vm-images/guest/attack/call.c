@@ -74,6 +74,24 @@ static const struct {
 #ifdef SYS_mbind
 	{ "mbind", SYS_mbind },
 #endif
+#ifdef SYS_get_mempolicy
+	{ "get_mempolicy", SYS_get_mempolicy },
+#endif
+#ifdef SYS_ustat
+	{ "ustat", SYS_ustat },
+#endif
+#ifdef SYS_sysfs
+	{ "sysfs", SYS_sysfs },
+#endif
+#ifdef SYS_lsm_get_self_attr
+	{ "lsm_get_self_attr", SYS_lsm_get_self_attr },
+#endif
+#ifdef SYS_lsm_set_self_attr
+	{ "lsm_set_self_attr", SYS_lsm_set_self_attr },
+#endif
+#ifdef SYS_lsm_list_modules
+	{ "lsm_list_modules", SYS_lsm_list_modules },
+#endif
 #ifdef SYS_set_mempolicy
 	{ "set_mempolicy", SYS_set_mempolicy },
 #endif
@@ -184,6 +202,7 @@ static const struct {
 #endif
 	/* Newer than some headers. */
 	{ "open_tree_attr", 467 },
+	{ "listns", 470 },
 	{ "set_mempolicy_home_node", 450 },
 };
 
