@@ -277,13 +277,10 @@ int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, b
  * Its memory stays charged to the cgroup in which it was first used. The credentials of
  * another process cannot be changed; the process's own next execve changes them if the
  * rules wait for it.
- *
- * Return: items of a JSON array.
  */
-const char *swarm_candidate_kept(const struct swarm_candidate *candidate)
+enum swarm_kept swarm_candidate_kept(const struct swarm_candidate *candidate)
 {
-	return candidate->after_exec ? "\"memory\"" :
-				       "\"memory\",\"capabilities\",\"no_new_privs\"";
+	return candidate->after_exec ? SWARM_KEPT_MEMORY : SWARM_KEPT_ALL;
 }
 
 /**

@@ -23,9 +23,16 @@ struct swarm_candidate {
 	bool after_exec;
 };
 
+/* What a process keeps when it is adopted. */
+enum swarm_kept {
+	SWARM_KEPT_NOTHING,
+	SWARM_KEPT_MEMORY,
+	SWARM_KEPT_ALL,		/* its capabilities and no_new_privs, too */
+};
+
 int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, bool after_exec,
 			struct swarm_policy_error *err);
-const char *swarm_candidate_kept(const struct swarm_candidate *candidate);
+enum swarm_kept swarm_candidate_kept(const struct swarm_candidate *candidate);
 void swarm_candidate_put(struct swarm_candidate *candidate);
 
 int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,

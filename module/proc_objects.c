@@ -46,14 +46,28 @@ static void append(struct swarm_objects *objects, const char *line, size_t lengt
 	WARN_ON_ONCE(!swarm_readback_append(&objects->answers, line, length));
 }
 
+#define ENDING(text)	{ text, sizeof(text) - 1 }
+#define ENDING_MAX	64
+
+/* How an answer ends that has an id. */
+static const struct {
+	char text[ENDING_MAX];
+	size_t length;
+} endings[] = {
+	[SWARM_KEPT_NOTHING] = ENDING("}\n"),
+	[SWARM_KEPT_MEMORY] = ENDING(",\"kept\":[\"memory\"]}\n"),
+	[SWARM_KEPT_ALL] = ENDING(",\"kept\":[\"memory\",\"capabilities\",\"no_new_privs\"]}\n"),
+};
+
 /* {"id":7}, put together from its end: most answers are this one. */
 static noinline void answer_id(struct swarm_objects *objects, u64 id)
 {
-	static const char begin[] = "{\"id\":", end[] = "}\n";
-	char line[sizeof(begin) + 20 + sizeof(end)];
-	char *at = line + sizeof(line) - (sizeof(end) - 1);
+	static const char begin[] = "{\"id\":";
+	char line[sizeof(begin) + 20 + ENDING_MAX];
+	size_t length = endings[objects->kept].length;
+	char *at = line + sizeof(line) - length;
 
-	memcpy(at, end, sizeof(end) - 1);
+	memcpy(at, endings[objects->kept].text, length);
 	do {
 		*--at = '0' + id % 10;
 		id /= 10;
@@ -61,14 +75,6 @@ static noinline void answer_id(struct swarm_objects *objects, u64 id)
 	at -= sizeof(begin) - 1;
 	memcpy(at, begin, sizeof(begin) - 1);
 	append(objects, at, line + sizeof(line) - at);
-}
-
-static noinline void answer_kept(struct swarm_objects *objects, u64 id)
-{
-	char line[ANSWER_MAX];
-
-	append(objects, line, scnprintf(line, sizeof(line), "{\"id\":%llu,\"kept\":[%s]}\n",
-					id, objects->kept));
 }
 
 /* Fields and messages hold neither quotes nor backslashes nor control bytes. */
@@ -92,8 +98,6 @@ static void answer(struct swarm_objects *objects, int ret, u64 id,
 		return;
 	if (ret)
 		answer_error(objects, ret, err);
-	else if (objects->kept)
-		answer_kept(objects, id);
 	else
 		answer_id(objects, id);
 }
@@ -117,7 +121,7 @@ static int take(struct swarm_objects *objects, size_t length, struct swarm_polic
 	int ret;
 
 	err->offset = 0;
-	objects->kept = NULL;
+	objects->kept = SWARM_KEPT_NOTHING;
 	ret = objects->ops->take(objects, length, &id, err);
 	answer(objects, ret, id, err);
 	return ret;

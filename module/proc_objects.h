@@ -7,6 +7,7 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
+#include "adopt.h"
 #include "policy.h"
 #include "readback.h"
 
@@ -40,8 +41,7 @@ struct swarm_objects_ops {
  * @framer: where the stream of objects stands
  * @answers: lines to be read back
  * @storage: memory of @answers; NULL where the file is open for writing only
- * @kept: set by @ops->take where a process was adopted: what it keeps, as items of a
- *	  JSON array; otherwise NULL
+ * @kept: set by @ops->take where a process was adopted: what it keeps
  * @object: the object that is being received
  * @chunk: what is written or read, piece by piece
  */
@@ -51,7 +51,7 @@ struct swarm_objects {
 	struct swarm_framer framer;
 	struct swarm_readback answers;
 	u8 *storage;
-	const char *kept;
+	enum swarm_kept kept;
 	u8 object[SWARM_OBJECT_MAX];
 	u8 chunk[SWARM_OBJECTS_CHUNK];
 };
