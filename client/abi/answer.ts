@@ -40,9 +40,11 @@ export const answer = z.union([created, refused]).meta({
   description: 'One for each object, in order.',
 });
 
+/** What an answer says of an object that is refused. */
+export type Refusal = z.infer<typeof refused>;
+
 /** The answer to one object: kind `created`, with the agent that it was about, or `refused`. */
-export type Answer =
-  ({ kind: 'created' } & z.infer<typeof created>) | ({ kind: 'refused' } & z.infer<typeof refused>);
+export type Answer = ({ kind: 'created' } & z.infer<typeof created>) | ({ kind: 'refused' } & Refusal);
 
 /**
  * Parses a line of the read-back.

@@ -30,7 +30,7 @@ import { alternatives, explained, listed } from './text.js';
 /** Every bit of `namespace_flags`. */
 const NAMESPACES_ALL = 2 ** namesOf(NAMESPACES).length - 1;
 /** The bits that an agent has unless it asks for others: all but time. */
-const NAMESPACES_DEFAULT = NAMESPACES_ALL - bitOf('time');
+export const NAMESPACES_DEFAULT = NAMESPACES_ALL - bitOf('time');
 
 /** The devices that an agent may use unless it lists others, by their names below /dev. */
 export const DEFAULT_DEVICES = {

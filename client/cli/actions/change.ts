@@ -1,0 +1,91 @@
+/** swarmctl update, pause, resume, stop, kill, wait and destroy: what is done to agents that are there. */
+import { SwarmError } from '../../error.js';
+import type { Swarm } from '../../swarm.js';
+import { changes } from '../policy.js';
+import type { PolicyOptions } from '../policy.js';
+import { print } from '../output.js';
+
+/** Gives agents other limits or rules. */
+export async function updateCommand(
+  swarm: Swarm,
+  ids: readonly number[],
+  options: PolicyOptions,
+): Promise<void> {
+  const wanted = changes(options);
+  if (Object.keys(wanted).length === 0)
+    throw new SwarmError('EINVAL', 'nothing is to be changed', {
+      hint: 'swarmctl update --help lists what can be',
+    });
+  for (const id of ids) await swarm.update(id, wanted);
+}
+
+/** Stops the processes of agents, or lets them go on. */
+export async function freezeCommand(swarm: Swarm, ids: readonly number[], frozen: boolean): Promise<void> {
+  for (const id of ids) await swarm.freeze(id, frozen);
+}
+
+/** Is this the error of an agent that is not there? */
+function isGone(error: unknown): boolean {
+  return error instanceof SwarmError && error.code === 'ESRCH';
+}
+
+/** Sends a signal to the first process of agents. */
+export async function killCommand(
+  swarm: Swarm,
+  ids: readonly number[],
+  signal: NodeJS.Signals | number,
+): Promise<void> {
+  for (const id of ids) {
+    const pid = await firstProcess(swarm, id);
+    process.kill(pid, signal);
+  }
+}
+
+async function firstProcess(swarm: Swarm, id: number): Promise<number> {
+  const { members, joining } = await swarm.inspect(id);
+  const pid = members.find((member) => !joining.includes(member));
+  if (pid === undefined) throw new SwarmError('ESRCH', `agent ${id} has no process`);
+  return pid;
+}
+
+/** Waits until an agent is gone, or the time is over; returns whether it is gone. */
+async function gone(swarm: Swarm, id: number, milliseconds: number): Promise<boolean> {
+  const stop = AbortSignal.timeout(milliseconds);
+  for await (const event of swarm.events({ since: 'oldest', signal: stop }))
+    if (event.event === 'destroyed' && event.agent === id) return true;
+  return swarm.inspect(id).then(() => false, isGone);
+}
+
+/** Ends agents: SIGTERM, and destruction for those that are still there after a time of grace in milliseconds. */
+export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: number): Promise<void> {
+  await Promise.all(
+    ids.map(async (id) => {
+      const { members } = await swarm.inspect(id);
+      const [pid] = members;
+      if (pid !== undefined && grace > 0) {
+        process.kill(pid, 'SIGTERM');
+        if (await gone(swarm, id, grace)) return;
+      }
+      await swarm.destroy(id).catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+      });
+    }),
+  );
+}
+
+/** Kills all processes of agents, and ends them. */
+export async function destroyCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
+  for (const id of ids) await swarm.destroy(id);
+}
+
+/** Waits for the ends of agents and prints the exit status of each. */
+export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
+  const statuses = new Map<number, number>();
+  for (const id of ids) await swarm.inspect(id);
+  for await (const event of swarm.events({ since: 'oldest' })) {
+    if (event.event !== 'destroyed' || !ids.includes(event.agent)) continue;
+    statuses.set(event.agent, event.exit ?? (event.signal === undefined ? 125 : 128 + event.signal));
+    if (ids.every((id) => statuses.has(id))) break;
+  }
+  for (const id of ids) print(String(statuses.get(id)));
+}

@@ -1,0 +1,208 @@
+/** swarmctl run and exec: a program as an agent, at this terminal. */
+import { accessSync, constants, writeSync } from 'node:fs';
+import { constants as os } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { AgentEnd, AgentProcess } from '../../process.js';
+import { SwarmError } from '../../error.js';
+import type { SpawnOptions } from '../../spawn.js';
+import type { Stdio } from '../../stdio.js';
+import type { Swarm } from '../../swarm.js';
+import { bytes, print, say } from '../output.js';
+import { policyOf } from '../policy.js';
+import type { PolicyOptions } from '../policy.js';
+import { envFile, environment } from '../values.js';
+
+/** Options that run and exec share. */
+export interface ProgramOptions {
+  readonly interactive?: true | undefined;
+  readonly tty?: true | undefined;
+  readonly env?: readonly string[] | undefined;
+  readonly envFile?: readonly string[] | undefined;
+  readonly workdir?: string | undefined;
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+/** Options of run alone. */
+export interface RunOptions extends ProgramOptions, PolicyOptions {
+  readonly detach?: true | undefined;
+  readonly init?: true | undefined;
+  readonly timeout?: number | undefined;
+  readonly statusFd?: number | undefined;
+  readonly quiet?: true | undefined;
+}
+
+/** Small inits that distributions package; each takes the program after `--`. */
+const INITS = ['tini', 'catatonit', 'dumb-init'];
+
+/** Signals that go on to the program. */
+const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+
+/** How often SIGINT or SIGTERM may come before the agent is destroyed, as docker has it. */
+const PATIENCE = 3;
+
+function initPath(): string {
+  const places = (process.env['PATH'] ?? '/usr/bin').split(delimiter);
+  for (const name of INITS)
+    for (const path of places.map((place) => join(place, name))) {
+      try {
+        accessSync(path, constants.X_OK);
+        return path;
+      } catch {
+        // Not here.
+      }
+    }
+  throw new SwarmError('ENOENT', `--init: there is no ${INITS.join(', ')}`, {
+    hint: 'apt-get install tini',
+  });
+}
+
+/** The part of spawn's options that run and exec share. */
+function common(options: ProgramOptions): SpawnOptions {
+  const entries = [...(options.envFile ?? []).flatMap(envFile), ...(options.env ?? [])];
+  const size = process.stdout.isTTY ? process.stdout : { rows: 24, columns: 80 };
+  const inherited: Stdio = 'inherit';
+  return {
+    env: environment(entries),
+    ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
+    ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.tty === true
+      ? { terminal: { rows: size.rows, columns: size.columns } }
+      : { stdin: options.interactive === true ? inherited : 'ignore', stdout: inherited, stderr: inherited }),
+  };
+}
+
+/** Joins the program's terminal to this one; returns what undoes it. */
+function atTerminal({ terminal }: AgentProcess, interactive: boolean): () => void {
+  if (!terminal) return () => undefined;
+  const { stdin, stdout } = process;
+  if (interactive && !stdin.isTTY)
+    throw new SwarmError('ENOTTY', '-it: standard input is no terminal', { hint: 'leave out -t' });
+  terminal.pipe(stdout, { end: false });
+  const resized = () => {
+    terminal.resize({ rows: stdout.rows, columns: stdout.columns });
+  };
+  if (stdout.isTTY) stdout.on('resize', resized);
+  if (interactive) {
+    stdin.setRawMode(true);
+    stdin.pipe(terminal);
+  }
+  return () => {
+    stdout.off('resize', resized);
+    if (!interactive) return;
+    stdin.unpipe(terminal);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+}
+
+/** Sends signals on; returns what stops that. */
+function forwarding(running: AgentProcess): () => void {
+  let asked = 0;
+  const handlers = FORWARDED.map((signal) => {
+    const handler = () => {
+      asked += signal === 'SIGINT' || signal === 'SIGTERM' ? 1 : 0;
+      if (asked >= PATIENCE) void running.destroy().catch(() => undefined);
+      else running.kill(signal);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return () => {
+    for (const stop of handlers) stop();
+  };
+}
+
+/** The exit status that tells how a program ended. */
+export function statusOf({ exit, signal }: AgentEnd): number {
+  return exit ?? (signal === undefined ? 125 : 128 + signal);
+}
+
+/** What a person wants to know of an end that the exit status does not say. */
+function remarks(end: AgentEnd, name: string, limit: number | undefined): string[] {
+  const who = `agent ${end.id}${name === '' ? '' : ` (${name})`}`;
+  return [
+    ...(end.oom
+      ? [
+          `${who} ran out of memory${limit === undefined ? '' : `: its limit is ${bytes(limit)}`}; --memory raises it`,
+        ]
+      : []),
+    ...(end.violations > 0
+      ? [
+          `${who} was denied ${end.violations} ${end.violations === 1 ? 'thing' : 'things'}: swarmctl explain ${end.id}`,
+        ]
+      : []),
+  ];
+}
+
+/** Writes a line of JSON to the descriptor of --status-fd. */
+function told(fd: number | undefined, line: object): void {
+  if (fd !== undefined) writeSync(fd, `${JSON.stringify(line)}\n`);
+}
+
+async function follow(running: AgentProcess, options: ProgramOptions): Promise<AgentEnd> {
+  const restore = atTerminal(running, options.interactive === true);
+  const stop = forwarding(running);
+  try {
+    return await running;
+  } finally {
+    stop();
+    restore();
+  }
+}
+
+/**
+ * Runs a program as an agent and waits for its end, unless it is detached.
+ * @returns the exit status: the program's; 128 and the signal that killed it; 125 if the agent was refused, 126
+ * if the program cannot be executed, 127 if there is no such program.
+ */
+export async function runCommand(
+  swarm: Swarm,
+  argv: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  const policy = policyOf(options);
+  const program = options.init === true ? [initPath(), '--', ...argv] : argv;
+  const detached: Stdio = 'ignore';
+  const running = swarm.spawn(program, {
+    ...common(options),
+    ...(options.detach === true ? { stdin: detached, stdout: detached, stderr: detached } : {}),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    policy,
+  });
+  if (options.detach === true) {
+    running.catch(() => undefined);
+    const { id, pid } = await running.started;
+    told(options.statusFd, { event: 'started', id, pid });
+    print(String(id));
+    return 0;
+  }
+  running.started.then(
+    ({ id, pid }) => {
+      told(options.statusFd, { event: 'started', id, pid });
+    },
+    () => undefined,
+  );
+  const end = await follow(running, options);
+  told(options.statusFd, { event: 'ended', ...end });
+  if (options.quiet !== true)
+    for (const line of remarks(end, policy.name ?? '', policy.memory_limit)) say(line);
+  return statusOf(end);
+}
+
+/** Runs a program as one more process of an agent that runs; see {@link runCommand} for the exit status. */
+export async function execCommand(
+  swarm: Swarm,
+  id: number,
+  argv: readonly string[],
+  options: ProgramOptions,
+): Promise<number> {
+  return statusOf(await follow(swarm.exec(id, argv, common(options)), options));
+}
+
+/** The exit status for an error of starting a program, as docker has it. */
+export function failureOf(error: unknown): number {
+  if (!(error instanceof SwarmError)) return 125;
+  if (error.code === 'ETIMEDOUT') return 124;
+  if (error.field !== 'argv') return error.code === 'ECANCELED' ? 126 : 125;
+  return error.errno === os.errno.ENOENT ? 127 : 126;
+}

@@ -1,0 +1,107 @@
+/** swarmctl events and status: what happens, and how much there is. */
+import type { SwarmEvent } from '../../abi/event.js';
+import type { Swarm } from '../../swarm.js';
+import { bytes, duration, filled, print, show, styled } from '../output.js';
+import type { Printing } from '../output.js';
+
+/** Options of events. */
+export interface EventsOptions extends Printing {
+  readonly follow?: true | undefined;
+  readonly since?: number | undefined;
+  readonly filter?: readonly string[] | undefined;
+}
+
+/** Does an event fit `event=violation` or `agent=7`? Filters on one key are alternatives. */
+function fits(event: SwarmEvent, filters: readonly string[]): boolean {
+  const wanted = new Map<string, string[]>();
+  for (const filter of filters) {
+    const [key = '', value = ''] = filter.split('=', 2);
+    wanted.set(key, [...(wanted.get(key) ?? []), value]);
+  }
+  const fields: Readonly<Record<string, unknown>> = { ...event };
+  return [...wanted].every(([key, values]) => values.includes(String(fields[key])));
+}
+
+/** What an event says, for people. */
+function told(event: SwarmEvent): string {
+  switch (event.event) {
+    case 'created':
+      return event.name === undefined ? '' : event.name;
+    case 'spawned':
+      return `pid ${event.pid} by ${event.by}`;
+    case 'fork_failed':
+      return `pid ${event.pid}: ${event.error}`;
+    case 'violation': {
+      const what = event.file ?? event.device ?? event.syscall ?? event.socket ?? event.module ?? '';
+      return `${event.action} ${event.kind}${what === '' ? '' : ` ${what}`} (${event.comm}, pid ${event.pid})`;
+    }
+    case 'suppressed':
+      return `${event.count} more, the last of kind ${event.kind}`;
+    case 'oom':
+      return `${event.comm}, pid ${event.pid}`;
+    case 'updated':
+      return event.keys.join(', ');
+    case 'destroyed':
+      return [
+        event.reason,
+        ...(event.exit === undefined ? [] : [`exit ${event.exit}`]),
+        ...(event.signal === undefined ? [] : [`signal ${event.signal}`]),
+        ...(event.step === undefined ? [] : [`${event.step}: ${event.error ?? ''}`]),
+        ...(event.oom_kills === undefined || event.oom_kills === 0
+          ? []
+          : [`${event.oom_kills} killed for memory`]),
+        ...(event.violations === 0 ? [] : [`${event.violations} denied`]),
+        ...(event.runtime_usec === undefined ? [] : [`ran ${duration(event.runtime_usec)}`]),
+        ...(event.memory_peak === undefined ? [] : [`at most ${bytes(event.memory_peak)}`]),
+      ].join(', ');
+    case 'lost':
+      return `${event.count} events were overwritten before they were read`;
+    case 'other':
+      return JSON.stringify(event.fields);
+  }
+}
+
+const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'green'>> = {
+  violation: 'red',
+  oom: 'red',
+  lost: 'yellow',
+  suppressed: 'yellow',
+  fork_failed: 'yellow',
+  spawned: 'green',
+};
+
+/** Seconds since the machine started, as `dmesg` has them. */
+function shown(event: SwarmEvent): string {
+  const seconds = (event.time / 1e9).toFixed(3).padStart(12);
+  const agent = 'agent' in event ? String(event.agent) : '';
+  const colour = COLOURS[event.event];
+  const name = event.event.padEnd(11);
+  return `${seconds}  ${colour === undefined ? name : styled(colour, name)}  ${agent.padStart(6)}  ${told(event)}`.trimEnd();
+}
+
+/** Prints events: those that are kept, and with --follow what happens from then on. */
+export async function eventsCommand(swarm: Swarm, options: EventsOptions): Promise<void> {
+  const { follow = false, since = 'oldest', filter = [], json, format } = options;
+  const stop = new AbortController();
+  const interrupted = () => {
+    stop.abort();
+  };
+  process.once('SIGINT', interrupted);
+  for await (const event of swarm.events({ since, follow, signal: stop.signal })) {
+    if (!fits(event, filter)) continue;
+    if (format !== undefined) print(filled(format, event));
+    else print(json === true ? JSON.stringify(event) : shown(event));
+  }
+  process.off('SIGINT', interrupted);
+}
+
+/** Prints the four counters. */
+export async function statusCommand(swarm: Swarm, options: Printing): Promise<void> {
+  const status = await swarm.status();
+  show(status, options, () => [
+    `Active agents      ${status.active}`,
+    `Created            ${status.created}`,
+    `Destroyed          ${status.destroyed}`,
+    `Policy violations  ${status.violations}`,
+  ]);
+}

@@ -1,0 +1,90 @@
+/** The commands run and exec of swarmctl. */
+import { Option } from '@commander-js/extra-typings';
+import type { Registrar } from '../context.js';
+import { idOf } from '../context.js';
+import { explain } from '../output.js';
+import { BIRTH, LIMITS } from '../policy.js';
+import { count, several, time, user } from '../values.js';
+
+/** Adds them. */
+export const running: Registrar = (program, connected) => {
+  program
+    .command('run')
+    .description('run a program as a new agent, and exit as it does')
+    .argument('<program>', 'a path, or a name that is searched in PATH')
+    .argument('[argument...]', 'its arguments')
+    .passThroughOptions()
+    .helpOption('--help', 'print this')
+    .option('-i, --interactive', 'leave standard input open')
+    .option('-t, --tty', 'give it a terminal of its own')
+    .option('-d, --detach', 'print its id and go on')
+    .addOption(BIRTH.policy)
+    .addOption(BIRTH.name)
+    .addOption(BIRTH.hostname)
+    .addOption(LIMITS.memory)
+    .addOption(LIMITS.cpus)
+    .addOption(LIMITS.pidsLimit)
+    .addOption(LIMITS.device)
+    .addOption(BIRTH.capAdd)
+    .addOption(BIRTH.capDrop)
+    .addOption(LIMITS.sockets)
+    .addOption(LIMITS.syscall)
+    .addOption(LIMITS.execPath)
+    .addOption(LIMITS.unlisted)
+    .addOption(BIRTH.network)
+    .addOption(BIRTH.privileged)
+    .addOption(BIRTH.persist)
+    .addOption(BIRTH.rm)
+    .addOption(
+      new Option('-e, --env <name=value>', 'a variable; a name alone: as it is here').argParser(several),
+    )
+    .addOption(new Option('--env-file <file>', 'a file of variables, one a line').argParser(several))
+    .option('-w, --workdir <directory>', 'its working directory', '/')
+    .addOption(
+      new Option('-u, --user <uid[:gid]>', 'its ids, inside the agent; root by default').argParser(user),
+    )
+    .option('--init', 'start it by a small init, which reaps orphans and passes signals on')
+    .addOption(new Option('--timeout <time>', 'destroy the agent after this time: 10s, 5m').argParser(time))
+    .addOption(
+      new Option('--status-fd <number>', 'a descriptor for lines of JSON: started, ended').argParser(count),
+    )
+    .option('-q, --quiet', 'say nothing about memory and denials at its end')
+    .action(async (path, rest, options) => {
+      const { failureOf, runCommand } = await import('../actions/run.js');
+      try {
+        process.exitCode = await runCommand(await connected(), [path, ...rest], options);
+      } catch (error) {
+        explain(error);
+        process.exitCode = failureOf(error);
+      }
+    });
+
+  program
+    .command('exec')
+    .description('run a program inside an agent that runs')
+    .argument('<agent>', 'an id or a name')
+    .argument('<program>', 'a path, or a name that is searched in PATH')
+    .argument('[argument...]', 'its arguments')
+    .passThroughOptions()
+    .helpOption('--help', 'print this')
+    .option('-i, --interactive', 'leave standard input open')
+    .option('-t, --tty', 'give it a terminal of its own')
+    .addOption(
+      new Option('-e, --env <name=value>', 'a variable; a name alone: as it is here').argParser(several),
+    )
+    .addOption(new Option('--env-file <file>', 'a file of variables, one a line').argParser(several))
+    .option('-w, --workdir <directory>', 'its working directory', '/')
+    .addOption(
+      new Option('-u, --user <uid[:gid]>', 'its ids, inside the agent; root by default').argParser(user),
+    )
+    .action(async (agent, path, rest, options) => {
+      const { execCommand, failureOf } = await import('../actions/run.js');
+      try {
+        const swarm = await connected();
+        process.exitCode = await execCommand(swarm, await idOf(swarm, agent), [path, ...rest], options);
+      } catch (error) {
+        explain(error);
+        process.exitCode = failureOf(error);
+      }
+    });
+};

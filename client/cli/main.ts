@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+/** swarmctl: agents from a shell. */
+import { Command, Option } from '@commander-js/extra-typings';
+import { listing } from './commands/agents.js';
+import { changing } from './commands/change.js';
+import { running } from './commands/run.js';
+import { watching } from './commands/watch.js';
+import { machine } from './context.js';
+import type { Registrar } from './context.js';
+import { explain } from './output.js';
+
+const VERSION = '0.1.0';
+
+/** The exit status of a command line that is not understood, as docker has it. */
+const USAGE = 125;
+
+/** The exit status of any other failure. */
+const FAILED = 1;
+
+/** In the order of --help. */
+const COMMANDS: readonly Registrar[] = [running, listing, changing, watching];
+
+const program = new Command('swarmctl')
+  .description('Runs programs as agents, whose limits and rules the kernel enforces.')
+  .version(VERSION)
+  .addOption(new Option('--directory <path>', 'the directory of the files').default('/proc/swarm').hideHelp())
+  .enablePositionalOptions()
+  .helpOption('--help', 'print this')
+  .showHelpAfterError('`swarmctl --help` lists the commands, `swarmctl COMMAND --help` what each takes.')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
+
+for (const register of COMMANDS) register(program, () => machine(program.opts()));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  explain(error);
+  process.exitCode = FAILED;
+}

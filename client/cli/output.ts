@@ -1,0 +1,131 @@
+/** What swarmctl prints: tables for people, JSON and templates for programs. */
+import { styleText } from 'node:util';
+import { SwarmError } from '../error.js';
+
+/** How a command was asked to print. */
+export interface Printing {
+  readonly json?: true | undefined;
+  readonly format?: string | undefined;
+}
+
+/** A column of a table. */
+export interface Column<T> {
+  readonly title: string;
+  readonly value: (row: T) => string;
+  /** Numbers stand to the right. */
+  readonly right?: boolean;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Text in a style, if the stream is a terminal and nobody has asked for none (NO_COLOR). */
+export function styled(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  const plain = !stream.isTTY || (process.env['NO_COLOR'] ?? '') !== '';
+  return plain ? text : styleText(style, text);
+}
+
+/** Rows of a table as lines, the titles first. */
+export function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string[] {
+  const cells = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map(({ value }) => value(row))),
+  ];
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)));
+  return cells.map((row) =>
+    row
+      .map((cell, index) => {
+        const width = widths[index] ?? 0;
+        return columns[index]?.right === true ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** The value at a path of an object: `usage.memory`. */
+function at(value: unknown, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (inner, name) =>
+        typeof inner === 'object' && inner !== null
+          ? (inner as Readonly<Record<string, unknown>>)[name]
+          : undefined,
+      value,
+    );
+}
+
+/**
+ * Fills a template: `{{.id}} {{.usage.memory}}`, with the fields that --json shows; `{{json .}}` is all of them.
+ * A field that an object lacks is empty.
+ * @throws {SwarmError} if something in braces is neither.
+ */
+export function filled(template: string, value: object): string {
+  return template.replace(/\{\{(.*?)\}\}/g, (_, inside: string) => {
+    const [, json, path] = /^\s*(json\s+)?\.([\w.]*)\s*$/.exec(inside) ?? [];
+    if (path === undefined)
+      throw new SwarmError('EINVAL', `--format: {{${inside}}} is no field`, {
+        hint: 'write fields as --json shows them: {{.id}}, {{.usage.memory}}, {{json .policy}}',
+      });
+    const found = path === '' ? value : at(value, path);
+    if (json !== undefined) return JSON.stringify(found ?? null);
+    return typeof found === 'string'
+      ? found
+      : found === undefined || found === null
+        ? ''
+        : JSON.stringify(found);
+  });
+}
+
+/** Prints a line. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Says something to the person at the terminal, apart from what a program reads. */
+export function say(line: string): void {
+  process.stderr.write(`swarmctl: ${line}\n`);
+}
+
+/** Prints an error: what was wrong, where, and what to do. */
+export function explain(error: unknown): void {
+  const red = styled('red', 'swarmctl:', process.stderr);
+  if (!(error instanceof SwarmError)) {
+    console.error(`${red} ${error instanceof Error ? error.message : String(error)}`);
+    return;
+  }
+  const where = error.field === '' || error.field === 'argv' ? '' : `${error.field}: `;
+  console.error(`${red} ${where}${error.message} (${error.code})`);
+  if (error.hint !== '') console.error(`${styled('dim', 'hint:', process.stderr)} ${error.hint}`);
+}
+
+/**
+ * Prints one thing as it was asked for.
+ * @param people lines for people
+ */
+export function show(value: object, { json, format }: Printing, people: () => readonly string[]): void {
+  if (format !== undefined) print(filled(format, value));
+  else if (json) print(JSON.stringify(value));
+  else for (const line of people()) print(line);
+}
+
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
+
+/** Bytes for people: 256M, 1.5G. */
+export function bytes(count: number): string {
+  const power = count < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(count) / 10));
+  const value = count / 1024 ** power;
+  return `${Number.isInteger(value) || value >= 100 ? Math.round(value) : value.toFixed(1)}${UNITS[power] ?? ''}`;
+}
+
+/** Microseconds for people: 12ms, 3.4s, 2h05m. */
+export function duration(usec: number): string {
+  const seconds = usec / 1_000_000;
+  if (seconds < 1) return `${Math.round(usec / 1000)}ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m${String(Math.floor(seconds % 60)).padStart(2, '0')}s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours}h${String(minutes % 60).padStart(2, '0')}m`;
+  return `${Math.floor(hours / 24)}d${String(hours % 24).padStart(2, '0')}h`;
+}

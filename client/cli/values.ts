@@ -1,0 +1,141 @@
+/** Values of swarmctl's options. */
+import { readFileSync, statSync } from 'node:fs';
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+import { ACTIONS, CAPABILITIES, namesOf } from '../abi/names.js';
+import type { Action, Capability } from '../abi/names.js';
+
+const SIZES: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, g: 3, t: 4 };
+
+/** Bytes: 67108864, 64m, 1.5g. */
+export function size(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([bkmgt]?)(?:i?b)?$/i.exec(text) ?? [];
+  const power = SIZES[unit.toLowerCase()];
+  if (number === undefined || power === undefined)
+    throw new InvalidArgumentError('A size is a number of bytes, or a number and b, k, m, g or t: 64m.');
+  return Math.round(Number(number) * 1024 ** power);
+}
+
+/** CPUs, as a quota in percent of one: 0.25 is 25. */
+export function cpus(text: string): number {
+  const quota = Math.round(Number(text) * 100);
+  if (!/^\d+(\.\d+)?$/.test(text) || (Number(text) > 0 && quota === 0))
+    throw new InvalidArgumentError('CPUs are a number such as 0.25 or 2, of 0.01 at least.');
+  return quota;
+}
+
+/** A whole number, not negative. */
+export function count(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
+}
+
+/** Milliseconds of a duration: 500ms, 10s, 5m, 1h; a number alone means seconds. */
+export function time(text: string): number {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+  if (number === undefined) throw new InvalidArgumentError('A time is a number and ms, s, m or h: 10s.');
+  return Number(number) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 1000);
+}
+
+/** For an option that may be given several times. */
+export function several(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+/** For an option that may be given several times, with several values between commas each time. */
+export function listed(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), ...value.split(',').filter(Boolean)];
+}
+
+/** A rule on a system call: NAME=ACTION. */
+export function rule(
+  value: string,
+  before: Readonly<Record<string, Action>> | undefined,
+): Readonly<Record<string, Action>> {
+  const [, name, action] = /^([a-z0-9_]+)=([a-z]+)$/.exec(value) ?? [];
+  const known = namesOf(ACTIONS).find((each) => each === action);
+  if (name === undefined || known === undefined)
+    throw new InvalidArgumentError(`A rule is NAME=ACTION, and ACTION is ${namesOf(ACTIONS).join(', ')}.`);
+  return { ...before, [name]: known };
+}
+
+/** Names of capabilities, as docker has them: upper or lower case, with or without CAP_; or ALL. */
+export function capabilities(value: string, before: (Capability | 'all')[] | undefined) {
+  const name = value.toLowerCase().replace(/^cap_/, '');
+  if (name === 'all') return [...(before ?? []), name as 'all'];
+  const known = namesOf(CAPABILITIES).find((each) => each === name);
+  if (known === undefined) throw new InvalidArgumentError('capabilities(7) lists them; or ALL.');
+  return [...(before ?? []), known];
+}
+
+/** The numbers of a device file, as a rule has them. */
+function numbers(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw new InvalidArgumentError(`There is no ${path}.`);
+  if (!stat.isCharacterDevice() && !stat.isBlockDevice())
+    throw new InvalidArgumentError(`${path} is no device.`);
+  // As makedev(3) has them: https://man7.org/linux/man-pages/man3/makedev.3.html
+  const major = ((stat.rdev >>> 8) & 0xfff) | 0;
+  const minor = (stat.rdev & 0xff) | ((stat.rdev >>> 12) & 0xfff00);
+  return `${stat.isBlockDevice() ? 'b' : 'c'} ${major}:${minor}`;
+}
+
+/** A rule on devices: `c 1:3 rwm` as the kernel has it, or /dev/fuse[:rwm]. */
+export function device(value: string, before: string[] | undefined): string[] {
+  if (!value.startsWith('/')) return several(value, before);
+  const [path = '', access = 'rwm'] = value.split(':');
+  if (!/^[rwm]+$/.test(access)) throw new InvalidArgumentError('The accesses of a device are r, w and m.');
+  return several(`${numbers(path)} ${access}`, before);
+}
+
+/** A signal: TERM, SIGTERM or 15. */
+export function signal(text: string): NodeJS.Signals | number {
+  if (/^\d{1,2}$/.test(text) && Number(text) > 0 && Number(text) <= 64) return Number(text);
+  const name = text.toUpperCase().replace(/^(SIG)?/, 'SIG');
+  const known = SIGNALS.find((each) => each === name);
+  if (known === undefined) throw new InvalidArgumentError('signal(7) lists them: TERM, KILL, 15.');
+  return known;
+}
+
+const SIGNALS: readonly NodeJS.Signals[] = [
+  ...([
+    'SIGHUP',
+    'SIGINT',
+    'SIGQUIT',
+    'SIGILL',
+    'SIGTRAP',
+    'SIGABRT',
+    'SIGBUS',
+    'SIGFPE',
+    'SIGKILL',
+  ] as const),
+  ...(['SIGUSR1', 'SIGSEGV', 'SIGUSR2', 'SIGPIPE', 'SIGALRM', 'SIGTERM', 'SIGCHLD', 'SIGCONT'] as const),
+  ...(['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGXCPU', 'SIGXFSZ', 'SIGVTALRM'] as const),
+  ...(['SIGPROF', 'SIGWINCH', 'SIGIO', 'SIGPWR', 'SIGSYS'] as const),
+];
+
+/** Ids inside an agent: UID[:GID]. */
+export function user(text: string): { uid: number; gid: number } {
+  const [, uid, gid] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text) ?? [];
+  if (uid === undefined) throw new InvalidArgumentError('A user is UID or UID:GID, in numbers.');
+  return { uid: Number(uid), gid: Number(gid ?? uid) };
+}
+
+/** Variables of a file: NAME=VALUE a line; `#` begins a comment; a NAME alone takes this process's value. */
+export function envFile(path: string): string[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** The environment that --env and --env-file make: NAME=VALUE, or NAME for this process's value. */
+export function environment(entries: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    entries.flatMap((entry) => {
+      const at = entry.indexOf('=');
+      const name = at < 0 ? entry : entry.slice(0, at);
+      const value = at < 0 ? process.env[name] : entry.slice(at + 1);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,68 @@
+/** The error of this package, and what to do about it. */
+import { constants } from 'node:os';
+import type { Refusal } from './abi/answer.js';
+
+/** What a {@link SwarmError} says beside its message. */
+export interface SwarmErrorDetails {
+  /** The key of the request at fault; empty if none is. */
+  readonly field?: string;
+  /** The byte of the request at fault, from 0; 0 if no single one is. */
+  readonly offset?: number;
+  /** What to do, if more can be said than the message does. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** Everything that this package refuses, and that the kernel refuses it. */
+export class SwarmError extends Error {
+  override readonly name = 'SwarmError';
+  /** The name of the errno: `EINVAL`. */
+  readonly code: string;
+  /** Its number, as on this machine; 0 if this machine has no such errno. */
+  readonly errno: number;
+  readonly field: string;
+  readonly offset: number;
+  readonly hint: string;
+
+  /**
+   * @param code the name of an errno
+   * @param message what was wrong, and where
+   */
+  constructor(code: string, message: string, details: SwarmErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.errno = (constants.errno as Readonly<Record<string, number>>)[code] ?? 0;
+    this.field = details.field ?? '';
+    this.offset = details.offset ?? 0;
+    this.hint = details.hint ?? '';
+  }
+
+  /** The error that an answer of the kernel's, or of the check before it, stands for. */
+  static of({ error, field, offset, message }: Refusal): SwarmError {
+    return new SwarmError(error, message, { field, offset });
+  }
+}
+
+/** The errno's name of an error of node:fs and the like. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What to do about an errno of opening a file of /proc/swarm. */
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'load the module: modprobe swarm_guard',
+  EACCES: 'run as root, outside agents and containers',
+  EPERM: 'run as root, outside agents and containers',
+  ENODEV: 'the module is being loaded: try again',
+  EMFILE: 'close descriptors, or raise the limit: ulimit -n',
+};
+
+/** An error of opening, reading or writing a file of /proc/swarm, with what to do. */
+export function fileError(path: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (error instanceof SwarmError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const hint = HINTS[code];
+  const message = `${path}: ${error instanceof Error ? error.message.replace(/^\w+: |, \w+( '.*')?$/g, '') : code}`;
+  return new SwarmError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,84 @@
+/** A program that runs as an agent: a handle, and a promise of how it ends. */
+import type { Duplex, Readable, Writable } from 'node:stream';
+
+/** How a program and its agent ended. */
+export interface AgentEnd {
+  /** The agent's id. */
+  readonly id: number;
+  /** The program's process, as this machine counts. */
+  readonly pid: number;
+  /** Its exit status; undefined if a signal killed it. */
+  readonly exit: number | undefined;
+  /** The number of the signal that killed it. */
+  readonly signal: number | undefined;
+  /** Did the kernel kill any of its processes because memory ran out? */
+  readonly oom: boolean;
+  /** Why the agent is gone, as the event `destroyed` says; `exit` for a program that joined one, or whose agent persists. */
+  readonly reason: string;
+  /** Calls that were denied or killed for. */
+  readonly violations: number;
+  /** Calls that were audited, or only reported because of `enforce=0`. */
+  readonly audited: number;
+  /** The rest is undefined if the kernel has not told it. */
+  readonly oomKills: number | undefined;
+  /** CPU time of all its processes, in microseconds. */
+  readonly cpuUsec: number | undefined;
+  /** The most memory at one time, in bytes; only with `memory_limit`. */
+  readonly memoryPeak: number | undefined;
+  /** From the birth of its first process to the end of its last, in microseconds. */
+  readonly runtimeUsec: number | undefined;
+}
+
+/** The terminal of a program, as this side sees it. */
+export type Terminal = Duplex & {
+  /** Tells the program of another size, by SIGWINCH. */
+  resize(size: TerminalSize): void;
+};
+
+/** The size of a terminal, in characters. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** What can be done to a program that runs. */
+export interface AgentHandle {
+  /** Resolves when the program runs; rejects, as the handle itself does, if it cannot be started. */
+  readonly started: Promise<Started>;
+  /** The agent's id, once it has started. */
+  readonly id: number | undefined;
+  /** Its first process, once it has started. */
+  readonly pid: number | undefined;
+  /** A pidfd of that process, once it has started and until it has exited. It belongs to the handle: do not close it. */
+  readonly pidfd: number | undefined;
+  /** Its streams; null where it has none, or something else than a pipe. */
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Its terminal, if it was started with one. */
+  readonly terminal: Terminal | null;
+  /**
+   * Sends a signal to the program.
+   * @param signal a number or a name; SIGTERM by default. Process 1 of a pid namespace does not get signals that
+   * it has no handler for, other than SIGKILL and SIGSTOP.
+   * @returns whether it still ran.
+   */
+  kill(signal?: NodeJS.Signals | number): boolean;
+  /**
+   * Ends the agent: SIGTERM, and after a time of grace, or if the program does not handle SIGTERM, destruction.
+   * @param grace milliseconds; 10,000 by default
+   * @returns how it ended.
+   */
+  stop(grace?: number): Promise<AgentEnd>;
+  /** Kills every process of the agent. */
+  destroy(): Promise<void>;
+}
+
+/** What is known of a program that runs. */
+export interface Started {
+  readonly id: number;
+  readonly pid: number;
+}
+
+/** A program that runs as an agent. As a promise it resolves with how the program and its agent ended. */
+export type AgentProcess = AgentHandle & Promise<AgentEnd>;

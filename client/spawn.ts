@@ -1,0 +1,337 @@
+/** Running a program as an agent. */
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { parseAnswer } from './abi/answer.js';
+import { checked } from './check.js';
+import type { Destroyed, Ends } from './ends.js';
+import { SwarmError } from './error.js';
+import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
+import type { LaunchSpec, Launched, RootSpec } from './native/launcher.js';
+import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
+import { wire } from './stdio.js';
+import type { StdioOptions, Wiring } from './stdio.js';
+import type { CreateRequest, Swarm } from './swarm.js';
+
+/** How a program is run. */
+export interface SpawnOptions extends StdioOptions {
+  /** The policy of the new agent; what it does not say is the kernel's default. */
+  readonly policy?: Omit<CreateRequest, 'pid' | 'pidfd' | 'after_exec'>;
+  /** An agent that has no process, instead of a new one. */
+  readonly id?: number;
+  /** The environment. The program gets no variable of this process, but PATH and what is given here. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The working directory, `/` by default. */
+  readonly cwd?: string;
+  /** The file mode creation mask; this process's by default. */
+  readonly umask?: number;
+  /** The ids that the program has inside the agent; root by default. */
+  readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
+  /** A root file system of its own. */
+  readonly root?: RootSpec;
+  /** Destroys the agent, and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the agent is destroyed; the promise then rejects with a TimeoutError. */
+  readonly timeout?: number;
+}
+
+/** Where programs are searched that are named without a slash. */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** What {@link run} needs to know of the machine. */
+export interface Place {
+  readonly swarm: Swarm;
+  readonly ends: Ends;
+  /** The directory of the files. */
+  readonly directory: string;
+}
+
+function environment({ env = {}, terminal }: SpawnOptions): string[] {
+  const term = terminal === undefined || terminal === false ? {} : { TERM: process.env['TERM'] ?? 'xterm' };
+  const variables: Record<string, string | undefined> = { PATH: DEFAULT_PATH, ...term, ...env };
+  return Object.entries(variables).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  );
+}
+
+/** The error that a launch that failed stands for. */
+function explained(error: unknown, program: string): unknown {
+  if (!(error instanceof LaunchError)) return error;
+  if (error.answer !== undefined) {
+    const answer = parseAnswer(error.answer);
+    if (answer.kind === 'refused') return SwarmError.of(answer);
+  }
+  const place = {
+    exec: program,
+    clone: 'making the process',
+    setup: error.what,
+    open: error.what,
+    write: error.what,
+  };
+  return new SwarmError(error.code, `${place[error.stage]}: ${error.message}`, {
+    cause: error,
+    field: error.stage === 'exec' ? 'argv' : '',
+    hint: error.stage === 'exec' ? (EXEC_HINTS[error.code] ?? '') : '',
+  });
+}
+
+const EXEC_HINTS: Readonly<Record<string, string>> = {
+  EACCES:
+    'the agent is no root outside: its program, and every directory above, must be executable for others',
+  EPERM: 'a rule of the policy denies the execve: see exec_paths and syscalls',
+  ENOENT: 'the path is looked up in the agent, by its PATH; an interpreter that is missing says the same',
+};
+
+function endOf(started: Started, own: Partial<AgentEnd>, told: Destroyed | undefined): AgentEnd {
+  return {
+    ...started,
+    exit: own.exit ?? told?.exit,
+    signal: own.signal ?? told?.signal,
+    oom: (told?.oom_kills ?? 0) > 0,
+    reason: told?.reason ?? 'exit',
+    violations: told?.violations ?? 0,
+    audited: told?.audited ?? 0,
+    oomKills: told?.oom_kills,
+    cpuUsec: told?.cpu_usec,
+    memoryPeak: told?.memory_peak,
+    runtimeUsec: told?.runtime_usec,
+  };
+}
+
+/** Waits for the end of a child; then its pidfd is closed. */
+function exited(pidfd: number): Promise<Partial<AgentEnd>> {
+  return new Promise((resolve, reject) => {
+    const watching = watch(pidfd, () => {
+      watching.stop();
+      try {
+        resolve(wait(pidfd) ?? {});
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      } finally {
+        closeSync(pidfd);
+      }
+    });
+  });
+}
+
+/** One program, from its launch to its end. */
+class Run {
+  readonly place: Place;
+  readonly spec: Omit<LaunchSpec, 'stdio'>;
+  readonly options: SpawnOptions;
+  /** Does the program join an agent that runs? */
+  readonly joins: boolean;
+  launched: Launched | undefined;
+  /** Has its process been waited for? Then its pidfd is closed. */
+  over = false;
+  readonly stop: AbortSignal | undefined;
+  readonly wiring: Wiring;
+  readonly #resolveStarted: (started: Started) => void;
+  readonly #rejectStarted: (error: unknown) => void;
+  readonly started: Promise<Started>;
+
+  constructor(place: Place, spec: Omit<LaunchSpec, 'stdio'>, options: SpawnOptions, joins: boolean) {
+    this.place = place;
+    this.spec = spec;
+    this.options = options;
+    this.joins = joins;
+    const { signal, timeout } = options;
+    const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
+    const given = signals.filter((each) => each !== undefined);
+    this.stop = given.length === 0 ? undefined : AbortSignal.any(given);
+    this.wiring = wire(options);
+    let resolveStarted: (started: Started) => void = () => undefined;
+    let rejectStarted: (error: unknown) => void = () => undefined;
+    this.started = new Promise((resolve, reject) => {
+      resolveStarted = resolve;
+      rejectStarted = reject;
+    });
+    this.#resolveStarted = resolveStarted;
+    this.#rejectStarted = rejectStarted;
+    // Whoever awaits the handle learns of it anyway.
+    this.started.catch(() => undefined);
+  }
+
+  async end(): Promise<AgentEnd> {
+    try {
+      this.stop?.throwIfAborted();
+      const held = await this.place.ends.hold();
+      try {
+        return await this.#held(held);
+      } finally {
+        this.place.ends.release();
+      }
+    } catch (error) {
+      this.#rejectStarted(error);
+      if (!this.launched) this.wiring.destroy();
+      throw error;
+    }
+  }
+
+  async #held(held: number): Promise<AgentEnd> {
+    const launched = await this.#launch();
+    const started = { id: launched.id, pid: launched.pid };
+    this.#resolveStarted(started);
+    const kill = () => {
+      this.destroy().catch(() => undefined);
+    };
+    this.stop?.addEventListener('abort', kill);
+    if (this.stop?.aborted === true) kill();
+    try {
+      const own = await exited(launched.pidfd).finally(() => {
+        this.over = true;
+      });
+      const end = endOf(started, own, await this.#told(started.id, held));
+      this.#flush();
+      this.stop?.throwIfAborted();
+      return end;
+    } finally {
+      this.stop?.removeEventListener('abort', kill);
+    }
+  }
+
+  async #launch(): Promise<Launched> {
+    try {
+      const join = this.joins ? { join: { pid: await this.#guide() } } : {};
+      const spec = { ...this.spec, ...join, stdio: this.wiring.given };
+      const launched = await launch(spec, this.place.directory);
+      this.launched = launched;
+      return launched;
+    } catch (error) {
+      throw explained(error, this.spec.program);
+    } finally {
+      this.wiring.closeGiven();
+    }
+  }
+
+  /** A process of the agent, to show where the agent is. */
+  async #guide(): Promise<number> {
+    const id = this.options.id ?? 0;
+    const { members, joining } = await this.place.swarm.inspect(id);
+    const pid = members.find((member) => !joining.includes(member));
+    if (pid !== undefined) return pid;
+    throw new SwarmError('ESRCH', `agent ${id} has no process to join`, {
+      field: 'id',
+      hint: 'spawn() with its id gives it a first process',
+    });
+  }
+
+  /** What the kernel tells of the agent's end; nothing where the agent goes on. */
+  async #told(id: number, held: number): Promise<Destroyed | undefined> {
+    if (this.joins) return undefined;
+    if (this.options.policy?.persist === true || this.options.id !== undefined) {
+      // An agent that persists is registered again; one whose policy is not known here may be.
+      const gone = await this.place.swarm.inspect(id).then(
+        ({ policy }) => !policy.persist,
+        () => true,
+      );
+      if (!gone) return undefined;
+    }
+    const told = await this.place.ends.of(id, held);
+    if (told) return told;
+    for await (const found of this.#until(id)) if (!found) break;
+    return undefined;
+  }
+
+  /** Looks at an agent, now and then, whose end may have been told among events that were lost. */
+  async *#until(id: number): AsyncGenerator<boolean> {
+    for (;;) {
+      const found = await this.place.swarm.inspect(id).then(
+        () => true,
+        (error: unknown) => !(error instanceof SwarmError && error.code === 'ESRCH'),
+      );
+      yield found;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Output that nobody reads would keep its stream open for good; child_process does the same. */
+  #flush(): void {
+    for (const stream of [this.wiring.stdout, this.wiring.stderr])
+      if (stream && stream.readableFlowing === null && stream.listenerCount('readable') === 0)
+        stream.resume();
+    if (!this.wiring.terminal) this.wiring.stdin?.destroy();
+  }
+
+  kill(signal: NodeJS.Signals | number): boolean {
+    if (!this.launched || this.over) return false;
+    sendSignal(this.launched.pidfd, typeof signal === 'number' ? signal : constants.signals[signal]);
+    return true;
+  }
+
+  async destroy(): Promise<void> {
+    const { id } = this.launched ?? (await this.started);
+    if (this.joins) this.kill('SIGKILL');
+    else await this.place.swarm.destroy(id);
+  }
+}
+
+/**
+ * Runs a program as an agent.
+ * @param argv the program and its arguments
+ * @param joins whether it becomes one more process of the agent that the options name
+ * @throws {SwarmError} at once if an argument is no text that a program can be given, or a file cannot be opened.
+ */
+export function run(
+  place: Place,
+  argv: readonly string[],
+  options: SpawnOptions,
+  joins = false,
+): AgentProcess {
+  const [program] = argv;
+  if (!program)
+    throw new SwarmError('EINVAL', 'there is no program: the first of argv is its path or name', {
+      field: 'argv',
+    });
+  const env = environment(options);
+  if ([...argv, ...env, options.cwd ?? ''].some((text) => text.includes('\0')))
+    throw new SwarmError('EINVAL', 'no argument, variable or path can contain a NUL byte', { field: 'argv' });
+  const { policy = {}, id, cwd = '/', umask, user, root, terminal } = options;
+  const file = id === undefined ? 'create' : 'spawn';
+  const object = checked(file, id === undefined ? { ...policy, spawn: true } : { id });
+  const state = new Run(
+    place,
+    {
+      file,
+      object,
+      program,
+      argv,
+      env,
+      cwd,
+      ...(umask === undefined ? {} : { umask }),
+      ...(user === undefined ? {} : { user }),
+      ...(root === undefined ? {} : { root }),
+      terminal: terminal !== undefined && terminal !== false,
+    },
+    options,
+    joins,
+  );
+  const { wiring } = state;
+  const end = state.end();
+  const handle: AgentHandle = {
+    started: state.started,
+    get id() {
+      return state.launched?.id;
+    },
+    get pid() {
+      return state.launched?.pid;
+    },
+    get pidfd() {
+      return state.over ? undefined : state.launched?.pidfd;
+    },
+    stdin: wiring.stdin,
+    stdout: wiring.stdout,
+    stderr: wiring.stderr,
+    terminal: wiring.terminal,
+    kill: (signal = 'SIGTERM') => state.kill(signal),
+    stop: async (grace = 10_000) => {
+      await state.started;
+      state.kill('SIGTERM');
+      const timer = setTimeout(() => void state.destroy().catch(() => undefined), grace);
+      return end.finally(() => {
+        clearTimeout(timer);
+      });
+    },
+    destroy: () => state.destroy(),
+  };
+  return Object.defineProperties(end, Object.getOwnPropertyDescriptors(handle)) as AgentProcess;
+}

@@ -1,0 +1,135 @@
+/** The descriptors of a program, and the streams at their other ends. */
+import { closeSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { ReadStream } from 'node:tty';
+import { SwarmError } from './error.js';
+import { openPipe, openTerminal, resize } from './native/launcher.js';
+import type { Terminal, TerminalSize } from './process.js';
+
+/**
+ * A stream of a program: `pipe` to a stream of this process; `inherit`: this process's own; `ignore`: /dev/null;
+ * a descriptor of this process; or a file, opened with this process's rights.
+ */
+export type Stdio =
+  'pipe' | 'inherit' | 'ignore' | number | { readonly path: string; readonly flags?: 'r' | 'w' | 'a' };
+
+/** What a program gets. */
+export interface StdioOptions {
+  readonly stdin?: Stdio;
+  readonly stdout?: Stdio;
+  readonly stderr?: Stdio;
+  /** More descriptors: the first is 3 in the program, and so on. */
+  readonly descriptors?: readonly number[];
+  /** A new pseudo-terminal, instead of the three above; `true`: of 24 rows and 80 columns. */
+  readonly terminal?: boolean | TerminalSize;
+}
+
+/** Both sides of what a program gets. */
+export interface Wiring {
+  /** Descriptors for the program, in its order. */
+  readonly given: readonly number[];
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  readonly terminal: Terminal | null;
+  /** Closes what only the program needs. */
+  closeGiven(): void;
+  /** Closes this side too: for a program that has not started. */
+  destroy(): void;
+}
+
+const NAMES = ['stdin', 'stdout', 'stderr'] as const;
+
+/** A stream over a descriptor; that the other end is closed is no error that a program must handle. */
+function stream(fd: number, options: { readable: boolean; writable: boolean }): Socket {
+  const socket = new Socket({ fd, ...options });
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error;
+  });
+  return socket;
+}
+
+function withTerminal(size: TerminalSize): Wiring {
+  const { master, slave } = openTerminal(size);
+  const side = new ReadStream(master);
+  // Reading a terminal that nobody has open any more fails with EIO: that is its end.
+  side.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EIO') throw error;
+    side.destroy();
+  });
+  const terminal = Object.assign(side, {
+    resize: (to: TerminalSize) => {
+      if (!side.destroyed) resize(master, to);
+    },
+  }) as Terminal;
+  return {
+    given: [slave, slave, slave],
+    stdin: terminal,
+    stdout: terminal,
+    stderr: null,
+    terminal,
+    closeGiven: () => {
+      closeSync(slave);
+    },
+    destroy: () => side.destroy(),
+  };
+}
+
+/** One of the three streams: the program's descriptor, whether it is this side's to close, and the stream. */
+interface End {
+  readonly given: number;
+  readonly own: boolean;
+  readonly stream: Socket | null;
+}
+
+function end(index: number, stdio: Stdio): End {
+  const input = index === 0;
+  if (typeof stdio === 'number') return { given: stdio, own: false, stream: null };
+  if (stdio === 'inherit') return { given: index, own: false, stream: null };
+  if (stdio === 'ignore') return { given: openSync('/dev/null', input ? 'r' : 'w'), own: true, stream: null };
+  if (stdio === 'pipe') {
+    const { read, write } = openPipe();
+    return input
+      ? { given: read, own: true, stream: stream(write, { readable: false, writable: true }) }
+      : { given: write, own: true, stream: stream(read, { readable: true, writable: false }) };
+  }
+  const { path, flags = input ? 'r' : 'w' } = stdio;
+  return { given: openSync(path, flags), own: true, stream: null };
+}
+
+/**
+ * Opens what a program gets.
+ * @throws {SwarmError} if a file cannot be opened. Then nothing stays open.
+ */
+export function wire(options: StdioOptions): Wiring {
+  const { terminal, descriptors = [] } = options;
+  if (terminal !== undefined && terminal !== false) {
+    const wiring = withTerminal(terminal === true ? { rows: 24, columns: 80 } : terminal);
+    return { ...wiring, given: [...wiring.given, ...descriptors] };
+  }
+  const ends: End[] = [];
+  const closeGiven = () => {
+    for (const { given, own } of ends) if (own) closeSync(given);
+  };
+  try {
+    NAMES.forEach((name, index) => ends.push(end(index, options[name] ?? 'pipe')));
+  } catch (error) {
+    closeGiven();
+    for (const each of ends) each.stream?.destroy();
+    const { code = 'EINVAL', message } = error as NodeJS.ErrnoException;
+    throw new SwarmError(code, message, { cause: error });
+  }
+  const [stdin = null, stdout = null, stderr = null] = ends.map((each) => each.stream);
+  return {
+    given: [...ends.map(({ given }) => given), ...descriptors],
+    stdin,
+    stdout,
+    stderr,
+    terminal: null,
+    closeGiven,
+    destroy: () => {
+      for (const each of ends) each.stream?.destroy();
+    },
+  };
+}

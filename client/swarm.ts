@@ -1,0 +1,75 @@
+/** What can be done with a machine's agents, whether the machine is this one or another. */
+import type { Answer } from './abi/answer.js';
+import type { SwarmEvent } from './abi/event.js';
+import type { Inspection } from './abi/inspection.js';
+import type { AgentLine, Status } from './abi/listing.js';
+import type { AgentRequest, UpdateRequest } from './abi/request.js';
+import type { EventOptions } from './files/events.js';
+import type { AgentProcess } from './process.js';
+import type { SpawnOptions } from './spawn.js';
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason. What the kernel has carried out by then stays. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which the call rejects with a TimeoutError. */
+  readonly timeout?: number;
+}
+
+/** An agent that has been made, or has got a process. */
+export type Created = Omit<Extract<Answer, { kind: 'created' }>, 'kind'>;
+
+/** The process to attach: by its number, or by a pidfd of this process, which cannot come to mean another one. */
+export type Target = ({ readonly pid: number } | { readonly pidfd: number }) & {
+  /** The rules apply from its next completed execve on. */
+  readonly after_exec?: boolean;
+};
+
+/** What a request of create may say here: spawn() is for what arms a thread. */
+export type CreateRequest = Omit<AgentRequest, 'spawn'>;
+
+/** The agents of a machine. Every call rejects with a {@link SwarmError} if it is refused. */
+export interface Swarm {
+  /** Makes an agent: registered, or with a running process (`pid`, `pidfd`). */
+  create(request: CreateRequest, options?: CallOptions): Promise<Created>;
+  /**
+   * Makes many. Yields an answer for each request, in order; a refusal is an answer, not an exception.
+   */
+  createMany(
+    requests: Iterable<CreateRequest> | AsyncIterable<CreateRequest>,
+    options?: CallOptions,
+  ): AsyncGenerator<Answer>;
+  /** Makes a running process one more of an agent that runs. */
+  attach(id: number, target: Target, options?: CallOptions): Promise<Created>;
+  /** Gives an agent other limits or rules: all of them, or none if it rejects. */
+  update(id: number, changes: Omit<UpdateRequest, 'id'>, options?: CallOptions): Promise<void>;
+  /** Stops all processes of an agent, or lets them go on; resolves once they have stopped. */
+  freeze(id: number, frozen?: boolean, options?: CallOptions): Promise<void>;
+  /** Kills every process of an agent, and ends it; resolves once it is gone. */
+  destroy(id: number, options?: CallOptions): Promise<void>;
+  /** Everything about an agent; rejects with ESRCH if there is none with this id. */
+  inspect(id: number, options?: CallOptions): Promise<Inspection>;
+  /** Everything about many agents; undefined for an id that is no agent's (any more). */
+  inspectAll(
+    ids: Iterable<number> | AsyncIterable<number>,
+    options?: CallOptions,
+  ): AsyncGenerator<Inspection | undefined>;
+  /** The agents, by rising id, as they are listed. */
+  agents(options?: CallOptions): AsyncGenerator<AgentLine>;
+  /** What happens to agents; see {@link EventOptions} for where it begins and ends. */
+  events(options?: EventOptions): AsyncGenerator<SwarmEvent>;
+  /** OpenMetrics text, with a newline at its end. */
+  metrics(options?: CallOptions): Promise<string>;
+  status(options?: CallOptions): Promise<Status>;
+  /**
+   * Runs a program as the first process of a new agent, or of one that has no process.
+   * @param argv the program, a path or a name that is searched in PATH, and its arguments
+   */
+  spawn(argv: readonly string[], options?: SpawnOptions): AgentProcess;
+  /** Runs a program as one more process of an agent that runs. */
+  exec(
+    id: number,
+    argv: readonly string[],
+    options?: Omit<SpawnOptions, 'policy' | 'id' | 'root'>,
+  ): AgentProcess;
+}
