@@ -1,0 +1,58 @@
+/** Finding and loading the launcher's addon, when it is first used. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+/** A file of the addon, however it got there. */
+const NAME = 'swarm_launcher.node';
+
+/** Where node-gyp puts it, beside its sources. */
+const BUILT = join('launcher/build/Release', NAME);
+
+/** What the addon does; see addon.cc. */
+export interface Addon {
+  launch(spec: unknown): Promise<unknown>;
+  Watch: new (fd: number, ready: () => void) => { stop(): void };
+  wait(pidfd: number): unknown;
+  signal(pidfd: number, signal: number): void;
+  openTerminal(rows: number, columns: number): unknown;
+  resize(fd: number, rows: number, columns: number): void;
+  terminalSize(fd: number): unknown;
+  rawMode(fd: number): Buffer;
+  restoreMode(fd: number, mode: Buffer): void;
+  openPipe(): unknown;
+  seekToEnd(fd: number): void;
+}
+
+/**
+ * Where the addon may be: where SWARM_GUARD_ADDON says, beside a bundle, beside its sources here, or, from dist,
+ * beside those of the package.
+ */
+function places(): string[] {
+  const named = process.env['SWARM_GUARD_ADDON'];
+  if (named !== undefined && named !== '') return [named];
+  const here = import.meta.dirname;
+  return [join(here, NAME), join(here, BUILT), join(here, '../../native', BUILT)];
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The addon, loaded once.
+ * @throws if it has not been built, or not for this Node, with what to do.
+ */
+export function addon(): Addon {
+  if (loaded) return loaded;
+  const path = places().find((each) => existsSync(each));
+  try {
+    if (path === undefined) throw new Error(`${NAME} is in none of ${places().join(', ')}`);
+    return (loaded = createRequire(import.meta.url)(path) as Addon);
+  } catch (cause) {
+    throw new Error(
+      `the launcher of swarm-guard is not built for Node ${process.version}. It needs a compiler and Node's headers: ` +
+        'apt-get install g++ make python3 libnode-dev (the headers come with Node itself unless it is a package of ' +
+        'Debian), then npm rebuild swarm-guard, which says what is missing',
+      { cause },
+    );
+  }
+}
