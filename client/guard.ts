@@ -7,6 +7,7 @@ import type { UpdateRequest } from './abi/request.js';
 import { checked } from './check.js';
 import { Ends } from './ends.js';
 import { SwarmError } from './error.js';
+import type { ConnectOptions } from './remote/ssh.js';
 import { events } from './files/events.js';
 import type { EventOptions } from './files/events.js';
 import { inspect, inspectAll } from './files/inspect.js';
@@ -43,7 +44,7 @@ async function pause(milliseconds: number): Promise<void> {
 }
 
 /** What was asked to make an agent of whatever forks next would have an agent of a thread that anybody uses. */
-function unarmed(request: CreateRequest & { readonly spawn?: unknown }): CreateRequest {
+export function unarmed(request: CreateRequest & { readonly spawn?: unknown }): CreateRequest {
   if (request.spawn === undefined || request.spawn === false) return request;
   throw new SwarmError('EINVAL', 'spawn arms the thread that writes, and here any thread may write', {
     field: 'spawn',
@@ -75,6 +76,17 @@ export class SwarmGuard implements Swarm {
     const guard = new SwarmGuard(directory);
     await guard.status();
     return guard;
+  }
+
+  /**
+   * The agents of another machine, by SSH. swarm-guard must be installed there.
+   * @param to ssh://[USER@]HOST[:PORT], or options
+   * @throws {SwarmError} if it is not reached, or refuses us.
+   */
+  static async connect(to: string | ConnectOptions): Promise<Swarm> {
+    // Loaded when it is needed: most programs use this machine alone.
+    const { RemoteSwarm } = await import('./remote/connect.js');
+    return RemoteSwarm.connect(to);
   }
 
   async create(request: CreateRequest, options: CallOptions = {}): Promise<Created> {
@@ -150,6 +162,10 @@ export class SwarmGuard implements Swarm {
     options: Omit<SpawnOptions, 'policy' | 'id' | 'root'> = {},
   ): AgentProcess {
     return run({ swarm: this, ends: this.#ends, directory: this.#directory }, argv, { ...options, id }, true);
+  }
+
+  async close(): Promise<void> {
+    // Every call closes what it opens.
   }
 
   #path(file: string): string {

@@ -7,6 +7,7 @@ import type { Destroyed, Ends } from './ends.js';
 import { SwarmError } from './error.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec } from './native/launcher.js';
+import { handleOf } from './process.js';
 import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
 import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
@@ -307,7 +308,7 @@ export function run(
   );
   const { wiring } = state;
   const end = state.end();
-  const handle: AgentHandle = {
+  const handle: Omit<AgentHandle, 'stop'> = {
     started: state.started,
     get id() {
       return state.launched?.id;
@@ -323,15 +324,7 @@ export function run(
     stderr: wiring.stderr,
     terminal: wiring.terminal,
     kill: (signal = 'SIGTERM') => state.kill(signal),
-    stop: async (grace = 10_000) => {
-      await state.started;
-      state.kill('SIGTERM');
-      const timer = setTimeout(() => void state.destroy().catch(() => undefined), grace);
-      return end.finally(() => {
-        clearTimeout(timer);
-      });
-    },
     destroy: () => state.destroy(),
   };
-  return Object.defineProperties(end, Object.getOwnPropertyDescriptors(handle)) as AgentProcess;
+  return handleOf(end, handle);
 }

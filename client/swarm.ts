@@ -72,4 +72,6 @@ export interface Swarm {
     argv: readonly string[],
     options?: Omit<SpawnOptions, 'policy' | 'id' | 'root'>,
   ): AgentProcess;
+  /** Closes the connection to another machine; on this one there is nothing to close. Programs go on. */
+  close(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { constants as os } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { AgentEnd, AgentProcess } from '../../process.js';
 import { SwarmError } from '../../error.js';
+import { SwarmGuard } from '../../guard.js';
 import type { SpawnOptions } from '../../spawn.js';
 import type { Stdio } from '../../stdio.js';
 import type { Swarm } from '../../swarm.js';
@@ -57,10 +58,11 @@ function initPath(): string {
 }
 
 /** The part of spawn's options that run and exec share. */
-function common(options: ProgramOptions): SpawnOptions {
+function common(swarm: Swarm, options: ProgramOptions): SpawnOptions {
   const entries = [...(options.envFile ?? []).flatMap(envFile), ...(options.env ?? [])];
   const size = process.stdout.isTTY ? process.stdout : { rows: 24, columns: 80 };
-  const inherited: Stdio = 'inherit';
+  // A program of another machine has no descriptors of this one: what it prints is copied.
+  const inherited: Stdio = swarm instanceof SwarmGuard ? 'inherit' : 'pipe';
   return {
     env: environment(entries),
     ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
@@ -139,13 +141,26 @@ function told(fd: number | undefined, line: object): void {
   if (fd !== undefined) writeSync(fd, `${JSON.stringify(line)}\n`);
 }
 
+/** Copies the streams of a program of another machine; returns what stops that. */
+function copied({ terminal, stdin, stdout, stderr }: AgentProcess): () => void {
+  if (terminal) return () => undefined;
+  stdout?.pipe(process.stdout, { end: false });
+  stderr?.pipe(process.stderr, { end: false });
+  if (stdin) process.stdin.pipe(stdin);
+  return () => {
+    if (stdin) process.stdin.unpipe(stdin).pause();
+  };
+}
+
 async function follow(running: AgentProcess, options: ProgramOptions): Promise<AgentEnd> {
   const restore = atTerminal(running, options.interactive === true);
+  const uncopy = copied(running);
   const stop = forwarding(running);
   try {
     return await running;
   } finally {
     stop();
+    uncopy();
     restore();
   }
 }
@@ -164,7 +179,7 @@ export async function runCommand(
   const program = options.init === true ? [initPath(), '--', ...argv] : argv;
   const detached: Stdio = 'ignore';
   const running = swarm.spawn(program, {
-    ...common(options),
+    ...common(swarm, options),
     ...(options.detach === true ? { stdin: detached, stdout: detached, stderr: detached } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     policy,
@@ -196,7 +211,7 @@ export async function execCommand(
   argv: readonly string[],
   options: ProgramOptions,
 ): Promise<number> {
-  return statusOf(await follow(swarm.exec(id, argv, common(options)), options));
+  return statusOf(await follow(swarm.exec(id, argv, common(swarm, options)), options));
 }
 
 /** The exit status for an error of starting a program, as docker has it. */
