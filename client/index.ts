@@ -40,3 +40,5 @@ export {
 export type { AgentRequest, UpdateRequest } from './abi/request.js';
 export { parseEvents } from './events.js';
 export { parseInspection } from './inspect.js';
+export { checkRequest, checkRequests, position } from './policy/check.js';
+export type { Checked, CheckOptions, OrderFile, Refusal } from './policy/check.js';
