@@ -1,7 +1,9 @@
 /** Objects of create by fast-check: valid ones, changed ones, and bytes that are none. */
 import fc from 'fast-check';
-import type { AgentRequest } from '../../client/abi/request.js';
 import * as names from '../../client/abi/names.js';
+import { createRequest } from '../../client/abi/request.js';
+import type { AgentRequest, UpdateRequest } from '../../client/abi/request.js';
+import type { OrderFile } from '../../client/policy/core.js';
 
 const ACTIONS = names.namesOf(names.ACTIONS);
 const CAPABILITIES = names.namesOf(names.CAPABILITIES);
@@ -88,7 +90,7 @@ export const request: fc.Arbitrary<AgentRequest> = fc
   });
 
 /** A JSON text of a value with white space anywhere that it may be. */
-export function loose(object: AgentRequest): fc.Arbitrary<string> {
+export function loose(object: object): fc.Arbitrary<string> {
   return fc
     .array(fc.constantFrom('', '', ' ', '\n', '\t\r'), { minLength: 1, maxLength: 9 })
     .map((spaces) => {
@@ -176,3 +178,130 @@ export const soup = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
   fc.string({ unit: fc.constantFrom(...Array.from('{}[]":,\\ \n01tf/uabcde')), maxLength: 300 }).map(bytesOf),
 );
+
+/** The keys of create that update has too. */
+const UPDATED = [
+  'memory_limit',
+  'cpu_quota',
+  'pids_limit',
+  'devices',
+  'syscalls',
+  'exec_paths',
+  'oom_group',
+  'sockets',
+] as const;
+
+const id = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
+const process = fc.oneof(
+  fc.record({ pid: fc.integer({ min: 1, max: 4_194_304 }) }),
+  fc.record({ pidfd: fc.integer({ min: 0, max: 0x7fff_ffff }) }),
+);
+
+/** Valid objects of update, for agents of these ids. */
+function update(ids: fc.Arbitrary<number>): fc.Arbitrary<UpdateRequest> {
+  return fc
+    .tuple(ids, request, fc.subarray([...UPDATED]), fc.option(fc.boolean()))
+    .map(([id, object, keys, frozen]) => ({
+      id,
+      ...Object.fromEntries(keys.flatMap((key) => (key in object ? [[key, object[key]]] : []))),
+      ...(frozen === null ? {} : { frozen }),
+    }));
+}
+
+/** Valid texts for each file that takes orders. */
+const valid = {
+  create: request.chain(loose),
+  update: update(id).chain(loose),
+  attach: fc
+    .tuple(id, process, fc.option(fc.boolean()))
+    .map(([id, which, after]) => ({ id, ...which, ...(after === null ? {} : { after_exec: after }) }))
+    .chain(loose),
+  spawn: fc.record({ id }).chain(loose),
+  destroy: fc.oneof(
+    fc.record({ id }).chain(loose),
+    fc.tuple(id, fc.constantFrom('', ' ', '\r')).map(([id, space]) => `${id}${space}`),
+  ),
+} as const satisfies Record<OrderFile, fc.Arbitrary<string>>;
+
+/** Values for any key: some fit, some are of the wrong kind, too large, or name what there is not. */
+const value = fc.oneof(
+  fc.integer({ min: -1, max: 300 }),
+  fc.constantFrom(
+    65_535,
+    4_194_305,
+    2 ** 31,
+    2 ** 53,
+    2 ** 64,
+    0.5,
+    null,
+    true,
+    '',
+    'all',
+    'deny',
+    'c 1:3 r',
+  ),
+  fc.array(fc.constantFrom('', 'a', 'b 1:* rr', '/bin/x', 'x\0', 'CAP_CHOWN', 'inet', 'inet/6', 7), {
+    maxLength: 20,
+  }),
+  fc.dictionary(
+    fc.constantFrom('fork', 'mount', 'bpf', 'read', 'x'),
+    fc.constantFrom('allow', 'deny', 'kill', 'x', 1),
+    { maxKeys: 2 },
+  ),
+  fc.string({ maxLength: 70 }),
+);
+
+/** Objects of create or update with one value that need not fit its key. */
+function odd(id: fc.Arbitrary<number> | undefined): fc.Arbitrary<string> {
+  return fc
+    .tuple(
+      fc.constantFrom(...Object.keys(createRequest.shape), 'unlisted', 'frozen'),
+      value,
+      id ?? fc.constant(0),
+    )
+    .map(([key, each, number]) => JSON.stringify({ ...(id ? { id: number } : {}), [key]: each }));
+}
+
+/** Good texts among changed ones, cut ones, ones that are too long, and bytes that are none. */
+function amid(good: fc.Arbitrary<Uint8Array>, odd: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> {
+  const changed = fc
+    .tuple(good, fc.array(mutation, { minLength: 1, maxLength: 2 }))
+    .map(([text, mutations]) => mutations.reduce<Uint8Array>(mutate, text));
+  const long = fc.tuple(good, fc.integer({ min: 3900, max: 4200 })).map(([text, length]) =>
+    // No line is that long: the framer refuses it.
+    text[0] === bytesOf('{')[0]
+      ? Buffer.concat([text.subarray(0, -1), Buffer.alloc(length, ' '), text.subarray(-1)])
+      : text,
+  );
+  return fc.oneof(
+    { weight: 3, arbitrary: good },
+    { weight: 3, arbitrary: odd.map(bytesOf) },
+    { weight: 5, arbitrary: changed },
+    { weight: 1, arbitrary: long },
+    { weight: 1, arbitrary: soup },
+  );
+}
+
+/** Texts of any kind for a file. */
+export function texts(file: OrderFile): fc.Arbitrary<Uint8Array> {
+  return amid(valid[file].map(bytesOf), odd(file === 'create' ? undefined : id));
+}
+
+/** Files that every guest has. */
+const EXECUTABLES = ['/bin/sh', '/bin/', '/usr/bin/env'];
+
+/** Without what would take a process in or arm the writer, and with paths of files that there are. */
+function tame<T extends AgentRequest | UpdateRequest>(object: T): T {
+  const { exec_paths, ...rest } = object;
+  for (const key of ['spawn', 'pid', 'pidfd', 'after_exec', 'frozen']) Reflect.deleteProperty(rest, key);
+  return { ...rest, ...(exec_paths ? { exec_paths: EXECUTABLES.slice(0, exec_paths.length) } : {}) } as T;
+}
+
+/** Texts of any kind for create, whose valid ones a kernel can carry out by registering an agent. */
+export const tameCreates = amid(request.map(tame).chain(loose).map(bytesOf), odd(undefined));
+
+/** The same for update, of one agent. */
+export function tameUpdates(agent: number): fc.Arbitrary<Uint8Array> {
+  const id = fc.constant(agent);
+  return amid(update(id).map(tame).chain(loose).map(bytesOf), odd(id));
+}
