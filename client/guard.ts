@@ -14,6 +14,7 @@ import { inspect, inspectAll } from './files/inspect.js';
 import { lines, pieces, whole } from './files/lines.js';
 import { order } from './files/orders.js';
 import type { Inspection } from './inspect.js';
+import type { OrderFile } from './policy/check.js';
 import type { AgentProcess } from './process.js';
 import { run } from './spawn.js';
 import type { SpawnOptions } from './spawn.js';
@@ -25,9 +26,6 @@ export interface OpenOptions {
   /** Their directory; /proc/swarm by default. */
   readonly directory?: string;
 }
-
-/** The files that take orders. */
-type OrderFile = 'create' | 'update' | 'attach' | 'destroy';
 
 /** Milliseconds between two looks at an agent that is to stop or to go. */
 const LOOK_AGAIN = 10;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { LoadedGuest } from './loaded-guest.js';
 import { buildLauncher } from './native.js';
+import { buildPolicyWasm } from './policy-wasm.js';
 import { cacheDir } from '../../harness/util/cache.js';
 
 /**
@@ -31,7 +32,7 @@ async function bundle(entry: string, name: string): Promise<string> {
 }
 
 /**
- * Brings a program that uses the launcher to a guest, with the addon beside it.
+ * Brings a program that uses the launcher to a guest, with the addon and the policy core beside it.
  * @param entry the program's TypeScript
  * @param name of the program there
  * @returns its path there; `node` runs it.
@@ -40,5 +41,6 @@ export async function uploadProgram(guest: LoadedGuest, entry: string, name: str
   const remote = `/srv/${name}.mjs`;
   await guest.upload(await bundle(entry, name), remote);
   await guest.upload(await buildLauncher(), '/srv/swarm_launcher.node');
+  await guest.upload(await buildPolicyWasm(), '/srv/policy.wasm');
   return remote;
 }
