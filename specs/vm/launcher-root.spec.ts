@@ -4,30 +4,40 @@ import { repository } from '../../harness.config.js';
 import { quoted } from '../../client/client.js';
 import { uploadProgram } from '../support/bundle.js';
 import { expect, test } from '../support/fixtures.js';
+import { insert } from '../support/insert.js';
 import type { Order, Outcome } from '../support/launcher/driver.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
+import type { Stage } from '../support/stage.js';
 
 test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
 
 const DRIVER = join(repository, 'specs/support/launcher/driver.ts');
 
-const ROOT = '/srv/root';
+const ROOT = '/mnt/root';
 
 const uploaded = new WeakSet<LoadedGuest>();
 
 /** Makes a small root: a shell, and what lists, reads and writes. */
 const MAKE_ROOT = `
 set -e
-rm -rf ${ROOT} /srv/canary
-mkdir -p ${ROOT}/etc ${ROOT}/proc ${ROOT}/dev ${ROOT}/data ${ROOT}/tmp ${ROOT}/usr/bin /srv/canary
+# The guest's own root is a file system without mapped mounts.
+mountpoint -q /mnt || mount -t tmpfs tmpfs /mnt
+rm -rf ${ROOT} /mnt/canary
+mkdir -p ${ROOT}/etc ${ROOT}/proc ${ROOT}/dev ${ROOT}/data ${ROOT}/tmp ${ROOT}/usr/bin /mnt/canary
 cp -a /bin /lib /lib64 ${ROOT}/
 cd /usr/bin; cp -L sh ls cat id stat touch mkdir sleep stty readlink grep wc ${ROOT}/usr/bin/
 cd /; cp --parents -L usr/lib64/ld-linux-x86-64.so.2 ${ROOT}/
 cd usr/lib/*-linux-gnu; mkdir -p ${ROOT}$PWD
 cp -L libc.so.6 libselinux.so.1 libpcre2-8.so.0 libcap.so.2 ld-linux-x86-64.so.2 ${ROOT}$PWD/
 echo secret >${ROOT}/etc/secret; chmod 600 ${ROOT}/etc/secret
-echo outside >/srv/canary/outside; chmod 755 /srv ${ROOT} /srv/canary
+echo outside >/mnt/canary/outside; chmod 755 /mnt ${ROOT} /mnt/canary
 `;
+
+/** Loads the module for overlays, which the guest itself does not have. */
+async function insertOverlay(guest: LoadedGuest, stage: Stage): Promise<void> {
+  const { code } = await guest.exec('grep -qw overlay /proc/filesystems');
+  if (code !== 0) await insert(guest, stage.kernel, 'fs/overlayfs/overlay');
+}
 
 async function prepare(guest: LoadedGuest): Promise<void> {
   if (!uploaded.has(guest)) await uploadProgram(guest, DRIVER, 'driver');
@@ -50,7 +60,7 @@ test('CLIENT-26: an agent in a root of its own sees that alone, as its own, with
 }) => {
   await prepare(loaded);
   const line = `
-    pwd; ls /; stat -c '%u %a' /etc/secret; cat /etc/secret; echo new >/etc/new; ls /srv 2>&1
+    pwd; ls /; stat -c '%u %a' /etc/secret; cat /etc/secret; echo new >/etc/new; ls /mnt 2>&1
     ls /dev; stat -c '%t:%T %a' /dev/null; readlink /dev/ptmx; echo $$; ls /proc | grep -c '^[0-9]'
     cat /proc/kcore | wc 2>/dev/null; cat /proc/keys; ls /proc/scsi 2>/dev/null
     echo 1 >/proc/sysrq-trigger; echo x >/proc/sys/kernel/hostname
@@ -70,7 +80,7 @@ test('CLIENT-26: an agent in a root of its own sees that alone, as its own, with
       '/',
       'bin\ndata\ndev\netc\nlib\nlib64\nproc\ntmp\nusr',
       '0 600\nsecret',
-      "ls: cannot access '/srv': No such file or directory",
+      "ls: cannot access '/mnt': No such file or directory",
       'fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero',
       '1:3 666\npts/ptmx\n1',
       '',
@@ -87,18 +97,20 @@ test('CLIENT-26: an agent in a root of its own sees that alone, as its own, with
 
 test('CLIENT-27: a root is read-only or has a layer for changes; binds and file systems in memory are as asked for', async ({
   loaded,
+  stage,
 }) => {
   await prepare(loaded);
+  await insertOverlay(loaded, stage);
   await loaded.sh(
-    'mkdir -p /srv/layer/upper /srv/layer/work /srv/bound; echo bound >/srv/bound/file; chmod 777 /srv/bound',
+    'mkdir -p /mnt/layer/upper /mnt/layer/work /mnt/bound; echo bound >/mnt/bound/file; chmod 777 /mnt/bound',
   );
   const change = 'echo new >/etc/new && cat /etc/new; cat /etc/secret';
   const spec = (root: object) => ({ root: { directory: ROOT, ...root } });
-  const bind = { source: '/srv/bound', target: '/made/for/it' };
+  const bind = { source: '/mnt/bound', target: '/made/for/it' };
   const [fixed, layered, kept, bound, file, memory] = await runs(loaded, [
     { spec: spec({ readOnly: true }), line: change },
     { spec: spec({ overlay: 'tmpfs' }), line: change },
-    { spec: spec({ overlay: { upper: '/srv/layer/upper', work: '/srv/layer/work' } }), line: change },
+    { spec: spec({ overlay: { upper: '/mnt/layer/upper', work: '/mnt/layer/work' } }), line: change },
     {
       spec: spec({
         overlay: 'tmpfs',
@@ -110,7 +122,7 @@ test('CLIENT-27: a root is read-only or has a layer for changes; binds and file 
     {
       spec: spec({
         overlay: 'tmpfs',
-        binds: [{ source: '/srv/bound/file', target: '/etc/bound' }],
+        binds: [{ source: '/mnt/bound/file', target: '/etc/bound' }],
         masked: ['/etc/secret', '/usr/bin'],
       }),
       line: 'cat /etc/bound; cat /etc/secret; echo /usr/bin/*',
@@ -124,12 +136,12 @@ test('CLIENT-27: a root is read-only or has a layer for changes; binds and file 
   expect(layered).toMatchObject({ out: 'new\nsecret\n' });
   expect(kept).toMatchObject({ out: 'new\nsecret\n' });
   expect((await loaded.exec(`ls ${ROOT}/etc/new ${ROOT}/made`)).stdout).toBe('');
-  expect(await loaded.sh('stat -c "%u %n" /srv/layer/upper/etc/new')).toBe('0 /srv/layer/upper/etc/new');
+  expect(await loaded.sh('stat -c "%u %n" /mnt/layer/upper/etc/new')).toBe('0 /mnt/layer/upper/etc/new');
   expect(bound).toMatchObject({
     out: 'bound\n',
     err: expect.stringMatching(/data\/other.*Read-only[^]*\/other.*Read-only/),
   });
-  expect(await loaded.sh('cat /srv/bound/more')).toBe('more');
+  expect(await loaded.sh('cat /mnt/bound/more')).toBe('more');
   expect(file).toMatchObject({ out: 'bound\n/usr/bin/*\n' });
   expect(memory).toMatchObject({ out: '700\n65536\n' });
   await expect(loaded).toHaveActiveAgents(0);
@@ -140,39 +152,40 @@ test('CLIENT-28: a target that is swapped for a link while an agent starts leads
 }) => {
   await prepare(loaded);
   // Each agent shows what it sees of the host; what is missing of its set-up ends it.
-  const line = 'echo /srv/canary/outside /canary/outside; cat /proc/keys; ls /proc/1 >/dev/null 2>&1';
+  const line = 'echo /mnt/canary/outside /canary/outside; cat /proc/keys; ls /proc/1 >/dev/null 2>&1';
   const root = {
     directory: ROOT,
-    binds: [{ source: '/srv/bound', target: '/data/deep/er' }],
+    binds: [{ source: '/mnt/bound', target: '/data/deep/er' }],
     tmpfs: [{ target: '/data/tmpfs' }],
   };
-  await loaded.sh('mkdir -p /srv/bound');
-  const before = await loaded.sh('cat /proc/self/mountinfo; ls -R /srv/canary');
+  await loaded.sh('mkdir -p /mnt/bound');
+  const before = await loaded.sh('cat /proc/self/mountinfo; ls -R /mnt/canary');
   for (const target of ['dev', 'proc', 'data'])
-    for (const link of ['../canary', '/srv/canary', '../../../../srv/canary']) {
+    for (const link of ['../canary', '/mnt/canary', '../../../../mnt/canary']) {
       const swap = { path: `${ROOT}/${target}`, link };
       const outcomes = await drive<Outcome[]>(loaded, 'swapped', 12, { spec: { root }, line }, swap);
       for (const each of outcomes)
         if ('failed' in each) expect(each.failed.stage).not.toBe('clone');
-        else expect(each.out, `${target} ${link}`).toMatch(/^\/srv\/canary\/outside \/canary\/outside\n$/);
-      expect(await loaded.sh('cat /proc/self/mountinfo; ls -R /srv/canary')).toBe(before);
-      await loaded.sh(`rm -rf ${ROOT}/srv ${ROOT}/canary`);
+        else expect(each.out, `${target} ${link}`).toMatch(/^\/mnt\/canary\/outside \/canary\/outside\n$/);
+      expect(await loaded.sh('cat /proc/self/mountinfo; ls -R /mnt/canary')).toBe(before);
+      await loaded.sh(`rm -rf ${ROOT}/mnt ${ROOT}/canary`);
     }
   // Links that stay are followed within the root, like those of the agent.
   await loaded.sh(
-    `rmdir ${ROOT}/dev ${ROOT}/proc; ln -s /srv/canary ${ROOT}/dev; ln -s ../../srv/canary ${ROOT}/proc`,
+    `rmdir ${ROOT}/dev ${ROOT}/proc; ln -s /mnt/canary ${ROOT}/dev; ln -s ../../mnt/canary ${ROOT}/proc`,
   );
   await runs(loaded, [{ spec: { root }, line }]);
-  expect(await loaded.sh('cat /proc/self/mountinfo; ls -R /srv/canary')).toBe(before);
+  expect(await loaded.sh('cat /proc/self/mountinfo; ls -R /mnt/canary')).toBe(before);
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('CLIENT-29: a program joins an agent in its root', async ({ loaded }) => {
+test('CLIENT-29: a program joins an agent in its root', async ({ loaded, stage }) => {
   await prepare(loaded);
+  await insertOverlay(loaded, stage);
   const root = { directory: ROOT, overlay: 'tmpfs' } as const;
   const first = { spec: { root }, line: 'echo made >/made; exec sleep 60' };
   const [joined] = await drive<{ joined: Outcome }[]>(loaded, 'joins', [
-    [first, { line: 'cat /made; pwd; ls /srv 2>/dev/null; stty -a </dev/ptmx >/dev/null && echo terminal' }],
+    [first, { line: 'cat /made; pwd; ls /mnt 2>/dev/null; stty -a </dev/ptmx >/dev/null && echo terminal' }],
   ]);
   expect(joined?.joined).toMatchObject({ out: 'made\n/\nterminal\n', end: { exit: 0 } });
 });

@@ -86,6 +86,14 @@ static int add_all(struct root_mounts *mounts, struct launch_result *result)
 	return 0;
 }
 
+/* Loads the kernel's module for overlays, which an agent cannot do. */
+static int load_overlay(void)
+{
+	int context = syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+
+	return context < 0 ? -1 : close(context);
+}
+
 int root_prepare(const struct launch_root *root, struct root_mounts **mounts,
 		 struct launch_result *result)
 {
@@ -93,6 +101,8 @@ int root_prepare(const struct launch_root *root, struct root_mounts **mounts,
 	if (!*mounts)
 		return failed(result, "memory");
 	(*mounts)->root = root;
+	if (root->overlay && load_overlay())
+		return failed(result, "overlay");
 	return add_all(*mounts, result);
 }
 

@@ -417,12 +417,18 @@ static void make_top(struct work *work)
 	cover_root(work, work->top);
 }
 
+/*
+ * The root that a machine has booted with, an initramfs that it has never left, cannot be
+ * moved away. The new root covers it: the way up from there leads to the new root again.
+ */
 static void change_root(const struct work *work)
 {
 	require(work, !fchdir(work->top), work->root->directory);
-	/* The old root is on top of the new one then. */
-	require(work, !syscall(SYS_pivot_root, ".", "."), "pivot_root");
-	require(work, !umount2(".", MNT_DETACH), "leaving the old root");
+	if (!syscall(SYS_pivot_root, ".", "."))
+		/* The old root is on top of the new one then. */
+		require(work, !umount2(".", MNT_DETACH), "leaving the old root");
+	else
+		require(work, errno == EINVAL && !chroot("."), "pivot_root");
 	require(work, !chdir("/"), work->root->directory);
 }
 
