@@ -256,7 +256,6 @@ test('CLIENT-19: of many launches at once, from several threads, each is an agen
 test('CLIENT-20: no thread stays armed, and nothing runs outside an agent', async ({ loaded }) => {
   const id = await loaded.swarm.create({});
   await background(loaded, `launch --file spawn '{"id":${id}}' /bin/sleep 600`);
-  await expect.poll(() => loaded.swarm.agents()).toMatchObject([{ id, pid: expect.any(Number) as number }]);
   await expect.poll(async () => (await loaded.swarm.inspect(id)).state).toBe('running');
   // An agent that runs cannot be joined in its launcher's memory: the thread stays armed, until it ends.
   const order = { spec: { file: 'spawn', object: JSON.stringify({ id }) } };
