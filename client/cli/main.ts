@@ -2,6 +2,7 @@
 /** swarmctl: agents from a shell. */
 import { Command, Option } from '@commander-js/extra-typings';
 import { listing } from './commands/agents.js';
+import { checking } from './commands/check.js';
 import { changing } from './commands/change.js';
 import { running } from './commands/run.js';
 import { serving } from './commands/serve.js';
@@ -20,7 +21,7 @@ const USAGE = 125;
 const FAILED = 1;
 
 /** In the order of --help. */
-const COMMANDS: readonly Registrar[] = [running, listing, changing, watching, serving];
+const COMMANDS: readonly Registrar[] = [running, listing, changing, watching, checking, serving];
 
 const program = new Command('swarmctl')
   .description('Runs programs as agents, whose limits and rules the kernel enforces.')

@@ -196,7 +196,7 @@ export class Policy {
 const OPENING_BRACE = '{'.charCodeAt(0);
 
 /** The places of policy.wasm: beside the compiled files, and from the sources where the package was made. */
-const PLACES = ['../policy.wasm', '../dist/policy.wasm'].map((place) =>
+const PLACES = ['policy.wasm', '../policy.wasm', '../dist/policy.wasm'].map((place) =>
   fileURLToPath(new URL(place, import.meta.url)),
 );
 

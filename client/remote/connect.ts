@@ -248,7 +248,7 @@ export class RemoteSwarm implements Swarm {
     args: unknown[],
     { signal, timeout }: CallOptions,
     quiet = false,
-  ): AsyncGenerator<unknown> {
+  ): AsyncGenerator {
     this.#check();
     const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
     const stop = AbortSignal.any(signals.filter((each) => each !== undefined));

@@ -11,6 +11,8 @@ import type { Swarm } from '../../swarm.js';
 import { bytes, print, say } from '../output.js';
 import { policyOf } from '../policy.js';
 import type { PolicyOptions } from '../policy.js';
+import { rootOf } from '../root.js';
+import type { RootOptions } from '../root.js';
 import { envFile, environment } from '../values.js';
 
 /** Options that run and exec share. */
@@ -24,7 +26,7 @@ export interface ProgramOptions {
 }
 
 /** Options of run alone. */
-export interface RunOptions extends ProgramOptions, PolicyOptions {
+export interface RunOptions extends ProgramOptions, PolicyOptions, RootOptions {
   readonly detach?: true | undefined;
   readonly init?: true | undefined;
   readonly timeout?: number | undefined;
@@ -176,12 +178,14 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<number> {
   const policy = policyOf(options);
+  const root = rootOf(options);
   const program = options.init === true ? [initPath(), '--', ...argv] : argv;
   const detached: Stdio = 'ignore';
   const running = swarm.spawn(program, {
     ...common(swarm, options),
     ...(options.detach === true ? { stdin: detached, stdout: detached, stderr: detached } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(root === undefined ? {} : { root }),
     policy,
   });
   if (options.detach === true) {
