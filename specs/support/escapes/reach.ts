@@ -36,7 +36,7 @@ function each(prefix: string, names: string, title: (name: string) => string): R
 
 const socket = (name: string) => `Make a socket of the family ${name}.`;
 
-const WAYS: Readonly<Record<string, readonly Way[]>> = {
+export const WAYS: Readonly<Record<string, readonly Way[]>> = {
   'Families of sockets': ways({
     ...each('socket-', '+unix +inet +inet6 packet key alg rxrpc vsock xdp tipc rds kcm smc mctp', socket),
     ...each('socket-', 'can bluetooth nfc ieee802154 phonet caif qipcrtr llc ax25 netrom rose x25', socket),
