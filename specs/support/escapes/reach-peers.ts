@@ -1,4 +1,5 @@
 /** What people would use instead, as `reach` is run by it. */
+import { z } from 'zod';
 import { SYSTEMD_PACKAGES } from '../../../harness/archive/systemd.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
@@ -44,7 +45,7 @@ export const PEOPLE: Readonly<Record<Who, { readonly name: string; readonly how:
   systemd: { name: 'systemd-run', how: `\`${SYSTEMD} reach\`` },
   crun: {
     name: 'crun',
-    how: 'root, with the configuration that `crun spec` writes, on a bind mount of the root of the guest; no seccomp profile',
+    how: 'root, with the configuration that `crun spec` writes, on a bind mount of the root of the guest, with a tmpfs on /tmp; no seccomp profile',
   },
   bwrap: { name: 'bubblewrap', how: `root, \`${COMMAND_LINES.bwrap} -- reach\`` },
   user: { name: 'an unprivileged user', how: `\`${USER} reach\`` },
@@ -66,9 +67,19 @@ async function prepareDocker(guest: BootedGuest): Promise<void> {
   await guest.sh(lines.join('\n'), { timeoutMs: 300_000 });
 }
 
+const config = z.looseObject({ mounts: z.array(z.unknown()) });
+
+/** Gives the bundle of crun a /tmp, where the program makes its files: the root that `crun spec` asks for is read-only. */
+async function prepareCrun(guest: BootedGuest): Promise<void> {
+  const spec = config.parse(JSON.parse(await guest.sh('cat /srv/crun/config.json')));
+  spec.mounts.push({ destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=1777'] });
+  await guest.writeFile('/srv/crun/config.json', JSON.stringify(spec));
+}
+
 /** Prepares a guest for all who are compared. */
 export async function preparePeople(guest: BootedGuest): Promise<void> {
   await preparePeers(guest);
+  await prepareCrun(guest);
   await guest.writeFile('/srv/escape/inside', 'exec /usr/local/bin/reach\n');
   await prepareDocker(guest);
 }

@@ -78,7 +78,7 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
     ...each(
       'unshare-',
       'user mnt net pid uts ipc cgroup time',
-      (name) => `Make a ${name} namespace by unshare.`,
+      (name) => `Make a new ${name} namespace by unshare.`,
     ),
     'clone-user': 'Make a user namespace by clone.',
     'clone3-user': 'Make a user namespace by clone3.',

@@ -280,6 +280,8 @@ static long bind_mount(void)
 {
 	if (mount("/", path, NULL, MS_BIND | MS_REC, NULL))
 		return -1;
+	/* If the tree is shared, taking away the copy takes away /proc and all else that is mounted. */
+	mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL);
 	umount2(path, MNT_DETACH);
 	return 0;
 }
@@ -664,7 +666,7 @@ static long swap(int on)
 	R("mount-fuse", OWN, fuse())							\
 	R("mount-bind", OWN, bind_mount())						\
 	R("umount2", BEYOND | OWN, umount2(path, UMOUNT_NOFOLLOW))			\
-	R("pivot_root", BEYOND | OWN, syscall(SYS_pivot_root, "/nonexistent", "/nonexistent")) \
+	R("pivot_root", BEYOND | OWN, syscall(SYS_pivot_root, "/", "/"))		\
 	R("move_mount", BEYOND | OWN, syscall(SYS_move_mount, -1, "", -1, "", 0))	\
 	R("open_tree", OWN, syscall(SYS_open_tree, AT_FDCWD, "/", COPY))		\
 	R("open_tree_attr", OWN, syscall(NR_OPEN_TREE_ATTR, AT_FDCWD, "/", COPY, NULL, 0))\
