@@ -99,7 +99,7 @@ export const CALLS: readonly Call[] = [
     title: 'socket of family unix',
     command: 'cost socket 200',
     alone: 'socket 1 1 0',
-    exact: false,
+    exact: true,
   },
   { id: 'fork', title: 'fork', command: 'cost fork 500', exact: false, note: 'to the return in the parent' },
   {
