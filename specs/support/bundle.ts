@@ -5,6 +5,7 @@ import type { LoadedGuest } from './loaded-guest.js';
 import { buildLauncher } from './native.js';
 import { buildPolicyWasm } from './policy-wasm.js';
 import { cacheDir } from '../../harness/util/cache.js';
+import { repository } from '../../harness.config.js';
 
 /**
  * Bundles a program for Node 20. Addons stay outside: client/native/load.ts finds the launcher's beside the bundle, or
@@ -23,6 +24,8 @@ async function bundle(entry: string, name: string): Promise<string> {
     target: 'node20',
     format: 'esm',
     external: ['*.node'],
+    // What is written for users names the package.
+    alias: { 'swarm-guard': join(repository, 'client/index.ts') },
     // What of ours is CommonJS asks for modules of Node.
     banner: {
       js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);",

@@ -1,4 +1,6 @@
 /** The client's package on a machine with agents, under the Node of Debian 13. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repository } from '../../harness.config.js';
 import { uploadProgram } from '../support/bundle.js';
@@ -45,9 +47,18 @@ test('CLIENT-31: what is refused is one error, with errno, key, byte, message an
 }) => {
   expect(await drive(loaded, 'refusals')).toMatchObject([
     { code: 'EINVAL', errno: 22, field: 'memory_limit', offset: 16 },
-    { code: 'EINVAL', field: 'exec_paths', message: expect.stringContaining('path 1 does not exist') as string },
+    {
+      code: 'EINVAL',
+      field: 'exec_paths',
+      message: expect.stringContaining('path 1 does not exist') as string,
+    },
     { code: 'EINVAL', field: 'spawn', hint: expect.stringContaining('spawn()') as string },
-    { code: 'ESRCH', errno: 3, field: 'id', message: expect.stringContaining('there is no agent 4242') as string },
+    {
+      code: 'ESRCH',
+      errno: 3,
+      field: 'id',
+      message: expect.stringContaining('there is no agent 4242') as string,
+    },
     { code: 'ENOENT', hint: expect.stringContaining('modprobe swarm_guard') as string },
     { code: 'ENOENT', field: 'argv', message: expect.stringContaining('/bin/nothing') as string },
     { code: 'EINVAL', field: 'cpu_quota' },
@@ -135,4 +146,19 @@ test('CLIENT-37: nothing stays open, and the process ends by itself', async ({ l
   expect(before.filter((path) => path.includes('swarm') || path.includes('pidfd'))).toEqual([]);
   expect(resources.filter((each) => !/^(TTYWrap|PipeWrap|Immediate)$/.test(each))).toEqual([]);
   expect(active).toBe(0);
+});
+
+test('CLIENT-38: the program of the README does what it says there', async ({ loaded }) => {
+  const page = await readFile(join(repository, 'client/README.md'), 'utf8');
+  const program = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const dir = await mkdtemp(join(tmpdir(), 'readme-'));
+  try {
+    await writeFile(join(dir, 'readme.ts'), program);
+    const path = await uploadProgram(loaded, join(dir, 'readme.ts'), 'readme');
+    expect(await loaded.sh(`node ${path}`)).toMatch(
+      /^agent \d+: hello\n\n\{ exit: 7, oom: false, violations: 0, measured: true \}$/,
+    );
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });

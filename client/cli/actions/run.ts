@@ -218,10 +218,10 @@ export async function execCommand(
   return statusOf(await follow(swarm.exec(id, argv, common(swarm, options)), options));
 }
 
-/** The exit status for an error of starting a program, as docker has it. */
+/** The exit status for an error of running a program: as docker has it, and timeout(1). */
 export function failureOf(error: unknown): number {
+  if (error instanceof Error && error.name === 'TimeoutError') return 124;
   if (!(error instanceof SwarmError)) return 125;
-  if (error.code === 'ETIMEDOUT') return 124;
   if (error.field !== 'argv') return error.code === 'ECANCELED' ? 126 : 125;
   return error.errno === os.errno.ENOENT ? 127 : 126;
 }
