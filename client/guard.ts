@@ -10,6 +10,7 @@ import { SwarmError } from './error.js';
 import type { ConnectOptions } from './remote/ssh.js';
 import { events } from './files/events.js';
 import type { EventOptions } from './files/events.js';
+import { killFirst } from './kill.js';
 import { inspect, inspectAll } from './files/inspect.js';
 import { lines, pieces, whole } from './files/lines.js';
 import { order } from './files/orders.js';
@@ -120,6 +121,14 @@ export class SwarmGuard implements Swarm {
       for await (const found of inspectAll(this.#path('inspect'), [id], signal)) if (!found) return;
       await pause(LOOK_AGAIN);
     }
+  }
+
+  async kill(
+    id: number,
+    signal: NodeJS.Signals | number = 'SIGTERM',
+    options: CallOptions = {},
+  ): Promise<void> {
+    await killFirst(this, id, signal, options);
   }
 
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {

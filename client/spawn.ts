@@ -5,6 +5,7 @@ import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
 import type { Destroyed, Ends } from './ends.js';
 import { SwarmError } from './error.js';
+import { firstOf } from './kill.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec } from './native/launcher.js';
 import { handleOf } from './process.js';
@@ -206,14 +207,7 @@ class Run {
 
   /** A process of the agent, to show where the agent is. */
   async #guide(): Promise<number> {
-    const id = this.options.id ?? 0;
-    const { members, joining } = await this.place.swarm.inspect(id);
-    const pid = members.find((member) => !joining.includes(member));
-    if (pid !== undefined) return pid;
-    throw new SwarmError('ESRCH', `agent ${id} has no process to join`, {
-      field: 'id',
-      hint: 'spawn() with its id gives it a first process',
-    });
+    return firstOf(this.place.swarm, this.options.id ?? 0);
   }
 
   /** What the kernel tells of the agent's end; nothing where the agent goes on. */

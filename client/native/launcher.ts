@@ -205,6 +205,15 @@ export function wait(pidfd: number): { exit: number } | { signal: number } | und
 }
 
 /**
+ * Opens a descriptor of a process, which never comes to mean another one. Whoever calls closes it.
+ * @param pid as this process counts
+ * @throws if there is no such process (ESRCH).
+ */
+export function openProcess(pid: number): number {
+  return fd.parse(addon().openProcess(pid));
+}
+
+/**
  * Sends a signal to a process.
  * @param signal its number
  * @throws if there is no such process (ESRCH).

@@ -159,6 +159,14 @@ export class RemoteSwarm implements Swarm {
     await this.#call('destroy', [id], options);
   }
 
+  async kill(
+    id: number,
+    signal: NodeJS.Signals | number = 'SIGTERM',
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.#call('kill', [id, signal], options);
+  }
+
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
     return inspection.parse(await this.#call('inspect', [id], options));
   }

@@ -193,7 +193,9 @@ export async function runCommand(
     const { id, pid } = await running.started;
     told(options.statusFd, { event: 'started', id, pid });
     print(String(id));
-    return 0;
+    await swarm.close();
+    // Whoever starts a program waits for its end; here nobody does.
+    process.exit(0);
   }
   running.started.then(
     ({ id, pid }) => {

@@ -392,6 +392,16 @@ Napi::Value wait(const Napi::CallbackInfo &info)
 	return out;
 }
 
+// openProcess(pid): a pidfd.
+Napi::Value open_process(const Napi::CallbackInfo &info)
+{
+	int fd = syscall(SYS_pidfd_open, number(info[0]), 0);
+
+	if (fd < 0)
+		raise(info.Env(), errno, "pidfd_open");
+	return Napi::Number::New(info.Env(), fd);
+}
+
 // signal(pidfd, signal)
 void send_signal(const Napi::CallbackInfo &info)
 {
@@ -494,6 +504,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	exports["launch"] = Napi::Function::New(env, start);
 	exports["Watch"] = Watch::define(env);
 	exports["wait"] = Napi::Function::New(env, wait);
+	exports["openProcess"] = Napi::Function::New(env, open_process);
 	exports["signal"] = Napi::Function::New(env, send_signal);
 	exports["openTerminal"] = Napi::Function::New(env, open_terminal);
 	exports["resize"] = Napi::Function::New(env, resize);
