@@ -85,7 +85,7 @@ test('CLIENT-33: a program has streams, and ends with its status, signal, memory
   const result = (await drive(loaded, 'spawn')) as { end: { memoryPeak: number; cpuUsec: number } };
   expect(result).toMatchObject({
     out: 'typed\n',
-    err: expect.stringContaining('wrong\n') as string,
+    err: expect.stringContaining('wrong\n'),
     end: { exit: 7, oom: false, reason: 'exit', violations: 2, audited: 0, oomKills: 0 },
     killed: { signal: 9, oom: false, violations: 0 },
     hungry: { signal: 9, oom: true, reason: 'exit' },
@@ -115,7 +115,7 @@ test('CLIENT-35: a program joins an agent with a terminal; an agent is frozen an
   loaded,
 }) => {
   expect(await drive(loaded, 'joins')).toMatchObject({
-    printed: expect.stringMatching(/^joined\r\n\d+\r\n11 99\r\n$/) as string,
+    printed: expect.stringMatching(/^joined\r\n\d+\r\n11 99\r\n$/),
     exec: { exit: 0 },
     frozen: 'frozen',
     thawed: 'running',

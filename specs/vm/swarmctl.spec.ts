@@ -8,7 +8,7 @@ import type { GuestResult } from '../../harness/guest/guest.js';
 
 interface Swarmctl {
   /** Runs swarmctl with a line of arguments, as a shell reads them. */
-  swarmctl(line: string): Promise<GuestResult>;
+  swarmctl: (line: string) => Promise<GuestResult>;
 }
 
 const test = base.extend<Swarmctl>({
@@ -119,7 +119,7 @@ test('CLI-03: an agent is listed, inspected, changed, stopped for a while, joine
   const none = await swarmctl('inspect web');
   expect(none).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/no agent is called web.*\n.*hint: .*ls/) as string,
+    stderr: expect.stringMatching(/no agent is called web.*\n.*hint: .*ls/),
   });
 });
 
