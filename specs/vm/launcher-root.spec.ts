@@ -150,6 +150,7 @@ test('CLIENT-27: a root is read-only or has a layer for changes; binds and file 
 test('CLIENT-28: a target that is swapped for a link while an agent starts leads nowhere out of its root', async ({
   loaded,
 }) => {
+  test.setTimeout(400_000);
   await prepare(loaded);
   // Each agent shows what it sees of the host; what is missing of its set-up ends it.
   const line = 'echo /mnt/canary/out* /canary/out*; cat /proc/keys; ls /proc/1 >/dev/null 2>&1';
@@ -167,7 +168,7 @@ test('CLIENT-28: a target that is swapped for a link while an agent starts leads
   ] as const;
   for (const [target, link] of swaps) {
     const swap = { path: `${ROOT}/${target}`, link };
-    const outcomes = await drive<Outcome[]>(loaded, 'swapped', 15, { spec: { root }, line }, swap);
+    const outcomes = await drive<Outcome[]>(loaded, 'swapped', 8, { spec: { root }, line }, swap);
     for (const each of outcomes)
       if ('failed' in each) expect(each.failed.stage).not.toBe('clone');
       else expect(each.out, `${target} ${link}`).toBe('/mnt/canary/out* /canary/out*\n');

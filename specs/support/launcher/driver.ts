@@ -10,7 +10,6 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  unlinkSync,
   openSync,
   readFileSync,
   readdirSync,
@@ -227,18 +226,22 @@ interface Swap {
   readonly link: string;
 }
 
+/** A launch may make the directory while it has no name. */
 function swapForever({ path, link }: Swap): never {
   for (;;) {
     renameSync(path, `${path}.own`);
+    rmSync(path, { recursive: true, force: true });
     symlinkSync(link, path);
-    unlinkSync(path);
+    rmSync(path, { recursive: true, force: true });
     renameSync(`${path}.own`, path);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
 }
 
 /** Launches while another thread swaps a directory for a link. */
 async function whileSwapped(count: number, order: Order, swap: Swap): Promise<unknown[]> {
   const worker = new Worker(process.argv[1] ?? '', { workerData: { swap } });
+  worker.on('error', () => undefined);
   const outcomes = [];
   for (let i = 0; i < count; i++) outcomes.push(await run(order));
   await worker.terminate();
