@@ -1,0 +1,20 @@
+/** The command doctor of swarmctl. */
+import { Option } from '@commander-js/extra-typings';
+import type { Registrar } from '../context.js';
+import { JSON_OUTPUT } from '../options.js';
+
+/** Adds it. */
+export const examining: Registrar = (program) => {
+  program
+    .command('doctor')
+    .description('say whether agents can run on this machine, and what to do if not')
+    .option('-q, --quiet', 'leave out what is in order')
+    .addOption(JSON_OUTPUT)
+    .addOption(
+      new Option('--root <directory>', 'the directory of the files that it reads').default('/').hideHelp(),
+    )
+    .action(async (options) => {
+      const { doctorCommand } = await import('../actions/doctor.js');
+      process.exitCode = doctorCommand(options);
+    });
+};
