@@ -3,7 +3,9 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { listing } from './commands/agents.js';
 import { changing } from './commands/change.js';
+import { completing } from './commands/completion.js';
 import { examining } from './commands/doctor.js';
+import { exporting } from './commands/export.js';
 import { running } from './commands/run.js';
 import { watching } from './commands/watch.js';
 import { machine } from './context.js';
@@ -19,7 +21,15 @@ const USAGE = 125;
 const FAILED = 1;
 
 /** In the order of --help. */
-const COMMANDS: readonly Registrar[] = [running, listing, changing, watching, examining];
+const COMMANDS: readonly Registrar[] = [
+  running,
+  listing,
+  changing,
+  watching,
+  examining,
+  exporting,
+  completing,
+];
 
 const program = new Command('swarmctl')
   .description('Runs programs as agents, whose limits and rules the kernel enforces.')
