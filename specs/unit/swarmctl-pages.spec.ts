@@ -17,7 +17,7 @@ async function commands(): Promise<string[]> {
     .filter((name) => name !== 'help');
 }
 
-/** Long options that --help of a command lists. */
+/** Long options that --help of a command lists, but for those that it has not itself. */
 async function options(command: string): Promise<string[]> {
   return [...(await swarmctl(command, '--help')).matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(
     ([, name = '']) => name,
@@ -147,7 +147,7 @@ test('CLI-42: the scripts for zsh and fish have every command and every option',
               `${name}: ${command} ${long}`,
             ).toBe(true);
       }
-      expect(text).not.toContain('--directory');
+      expect(text).not.toMatch(/-l directory|--directory=/);
     });
 });
 

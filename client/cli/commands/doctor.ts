@@ -1,5 +1,6 @@
 /** The command doctor of swarmctl. */
 import { Option } from '@commander-js/extra-typings';
+import { SwarmError } from '../../error.js';
 import type { Registrar } from '../context.js';
 import { JSON_OUTPUT } from '../options.js';
 
@@ -14,6 +15,11 @@ export const examining: Registrar = (program) => {
       new Option('--root <directory>', 'the directory of the files that it reads').default('/').hideHelp(),
     )
     .action(async (options) => {
+      const { host = '' } = program.opts<{ host?: string }>();
+      if (host !== '')
+        throw new SwarmError('EOPNOTSUPP', 'doctor looks at this machine alone', {
+          hint: 'run it on the other one, by ssh',
+        });
       const { doctorCommand } = await import('../actions/doctor.js');
       process.exitCode = doctorCommand(options);
     });
