@@ -73,7 +73,7 @@ function option(each: Option, isVisible: boolean): OptionNode {
     defaultValueDescription ?? (defaultValue === undefined ? undefined : JSON.stringify(defaultValue));
   return {
     ...(each.short === undefined ? {} : { short: each.short }),
-    ...(each.long === undefined || each.long === null ? {} : { long: each.long }),
+    ...(each.long === undefined ? {} : { long: each.long }),
     ...(name === undefined ? {} : { value: valueOf(name, each.argChoices) }),
     description: each.description,
     ...(byDefault === undefined || each.isBoolean() ? {} : { byDefault }),

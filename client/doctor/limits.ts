@@ -60,16 +60,10 @@ const keys: Check = {
   ],
   judge: (facts) => {
     const bytes = sysctl(facts, 'kernel.keys.maxbytes');
-    const count = sysctl(facts, 'kernel.keys.maxkeys');
     if (bytes !== undefined && bytes < KEYRING_BYTES)
-      return failure(
-        `kernel.keys.maxbytes is ${bytes}: no agent can have its session keyring.`,
+      return warning(
+        `kernel.keys.maxbytes is ${bytes}: agents whose launcher has a session keyring, as login sessions have, are refused.`,
         'sysctl kernel.keys.maxbytes=20000',
-      );
-    if (count !== undefined && count < 1)
-      return failure(
-        `kernel.keys.maxkeys is ${count}: no agent can have its session keyring.`,
-        'sysctl kernel.keys.maxkeys=200',
       );
     // `    0:     9 8/8 3/1000000 40/25000000`: proc_key_users_show() of security/keys/proc.c.
     const [, used, most, usedBytes, mostBytes] =

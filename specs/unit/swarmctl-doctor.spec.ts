@@ -73,7 +73,6 @@ const HEALTHY: Files = {
   '/proc/sys/kernel/threads-max': '2000000\n',
   '/proc/loadavg': '0.00 0.01 0.05 1/123 4567\n',
   '/proc/sys/kernel/keys/maxbytes': '20000\n',
-  '/proc/sys/kernel/keys/maxkeys': '200\n',
   '/proc/key-users': '    0:     9 8/8 3/1000000 40/25000000\n',
   '/proc/sys/fs/inotify/max_user_instances': '128\n',
   '/proc/sys/fs/inotify/max_user_watches': '65536\n',
@@ -386,8 +385,7 @@ const CASES: readonly [Files, string, Verdict, RegExp, RegExp?][] = [
     'note',
     /swarm\/cgroup\.max\.descendants leaves room for 50 agents with limits/,
   ],
-  [{ '/proc/sys/kernel/keys/maxbytes': '4\n' }, 'keys', 'failure', /keys\.maxbytes is 4/, /maxbytes=20000/],
-  [{ '/proc/sys/kernel/keys/maxkeys': '0\n' }, 'keys', 'failure', /keys\.maxkeys is 0/, /maxkeys=200/],
+  [{ '/proc/sys/kernel/keys/maxbytes': '4\n' }, 'keys', 'warning', /keys\.maxbytes is 4/, /maxbytes=20000/],
   [
     { '/proc/key-users': '    0:     9 8/8 9/9 40/25000000\n' },
     'keys',
@@ -403,7 +401,7 @@ const CASES: readonly [Files, string, Verdict, RegExp, RegExp?][] = [
     /max_user_instances=128/,
   ],
   [
-    { '/proc/self/mountinfo': `${'22 21 0:5 / /proc/sys rw - proc proc rw\n'.repeat(2)}` },
+    { '/proc/self/mountinfo': '22 21 0:5 / /proc/sys rw - proc proc rw\n'.repeat(2) },
     'mounts',
     'warning',
     /mounted on \/proc\/sys:.*no \/proc of their own/,

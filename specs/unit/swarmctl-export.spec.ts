@@ -118,7 +118,7 @@ test('CLI-40: the module is asked for one scrape at a time, and an error is a 50
     expect((await get(port, '/')).text).toContain('/metrics');
     await expect(serve({ host: '127.0.0.1', port }, () => Promise.resolve(''))).rejects.toMatchObject({
       code: 'EADDRINUSE',
-      hint: expect.stringContaining('--listen') as unknown,
+      hint: expect.stringContaining('--listen'),
     });
   } finally {
     await close(server);
@@ -144,7 +144,7 @@ test('CLI-41: swarmctl export says where it listens, and SIGTERM ends it while c
     await rename(join(directory, 'metrics'), join(directory, 'gone'));
     expect(await get(Number(port))).toMatchObject({
       status: 503,
-      text: expect.stringContaining('metrics') as unknown,
+      text: expect.stringContaining('metrics'),
     });
     // A connection that stays open and idle.
     const idle = request({ port, host: '127.0.0.1', path: '/', headers: { connection: 'keep-alive' } });
@@ -160,7 +160,7 @@ test('CLI-41: swarmctl export says where it listens, and SIGTERM ends it while c
   }
 });
 
-test('CLI-42: --listen takes addresses, and nothing else', () => {
+test('CLI-40: --listen takes addresses, and nothing else', () => {
   expect(address('127.0.0.1:9464')).toEqual({ host: '127.0.0.1', port: 9464 });
   expect(address('[::1]:1')).toEqual({ host: '::1', port: 1 });
   expect(address(':9464')).toEqual({ port: 9464 });

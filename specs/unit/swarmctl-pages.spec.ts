@@ -17,11 +17,17 @@ async function commands(): Promise<string[]> {
     .filter((name) => name !== 'help');
 }
 
-/** Long options that --help of a command lists, but for those that it has not itself. */
-async function options(command: string): Promise<string[]> {
-  return [...(await swarmctl(command, '--help')).matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(
-    ([, name = '']) => name,
-  );
+const known = new Map<string, Promise<string[]>>();
+
+/** Long options that --help of a command lists; asked once. */
+function options(command: string): Promise<string[]> {
+  const asked = async () =>
+    [...(await swarmctl(command, '--help')).matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(
+      ([, name = '']) => name,
+    );
+  const found = known.get(command) ?? asked();
+  known.set(command, found);
+  return found;
 }
 
 /** A directory with a swarmctl that knows three agents, and the completion of the real one for a shell. */

@@ -1,7 +1,7 @@
 /** The command doctor of swarmctl. */
 import { Option } from '@commander-js/extra-typings';
 import { SwarmError } from '../../error.js';
-import type { Registrar } from '../context.js';
+import type { GlobalOptions, Registrar } from '../context.js';
 import { JSON_OUTPUT } from '../options.js';
 
 /** Adds it. */
@@ -15,7 +15,7 @@ export const examining: Registrar = (program) => {
       new Option('--root <directory>', 'the directory of the files that it reads').default('/').hideHelp(),
     )
     .action(async (options) => {
-      const { host = '' } = program.opts<{ host?: string }>();
+      const { host = '' }: GlobalOptions & { readonly host?: string | undefined } = program.opts();
       if (host !== '')
         throw new SwarmError('EOPNOTSUPP', 'doctor looks at this machine alone', {
           hint: 'run it on the other one, by ssh',
