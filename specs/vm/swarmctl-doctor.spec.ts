@@ -147,6 +147,7 @@ test('CLI-47: doctor names the limit that refuses agents, as the refusal does', 
 test('CLI-48: export answers scrapes with the metrics of the module and of agents, and survives its unloading', async ({
   loaded,
 }) => {
+  test.setTimeout(600_000);
   await installSwarmctl(loaded);
   const running = loaded.swarm.run(
     { memory_limit: 1 << 26, name: 'web' },
@@ -158,15 +159,15 @@ test('CLI-48: export answers scrapes with the metrics of the module and of agent
   await loaded.sh('swarmctl export --agents 1 >/run/out 2>/run/err & echo $! >/run/exporter');
   await loaded.sh('until grep -q metrics /run/err; do sleep 0.2; done');
   const scrape = async () => {
-    const program =
-      'fetch("http://127.0.0.1:9464/metrics").then(async (r) => console.log(`${r.status} ${await r.text()}`))';
-    const { stdout } = await loaded.exec(['node', '-e', program]);
-    return stdout;
+    const ask = `exec 3<>/dev/tcp/127.0.0.1/9464; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
+    const { stdout } = await loaded.exec(['bash', '-c', ask]);
+    const [head = '', text = ''] = stdout.split('\r\n\r\n', 2);
+    return `${head.split(' ')[1] ?? ''} ${text}`;
   };
-  await expect.poll(scrape).toMatch(/violations_total\{id="\d+",name="web"\} 1\n/);
+  await expect.poll(scrape, { timeout: 60_000 }).toMatch(/violations_total\{id="\d+",name="web"\} 1\n/);
   const text = await scrape();
   expect(text).toMatch(/^200 # /);
-  const samples = await parseMetrics(text.slice(4).trimEnd() + '\n');
+  const samples = await parseMetrics(text.slice(4));
   const of = (name: string) => samples.get(`swarm_guard_agent_${name}{id=${id},name=web}`);
   expect(of('memory_bytes')).toBeGreaterThan(0);
   expect(of('pids')).toBeGreaterThan(0);
