@@ -4,6 +4,9 @@ import { Command, Option } from '@commander-js/extra-typings';
 import { listing } from './commands/agents.js';
 import { checking } from './commands/check.js';
 import { changing } from './commands/change.js';
+import { completing } from './commands/completion.js';
+import { examining } from './commands/doctor.js';
+import { exporting } from './commands/export.js';
 import { running } from './commands/run.js';
 import { serving } from './commands/serve.js';
 import { watching } from './commands/watch.js';
@@ -21,7 +24,17 @@ const USAGE = 125;
 const FAILED = 1;
 
 /** In the order of --help. */
-const COMMANDS: readonly Registrar[] = [running, listing, changing, watching, checking, serving];
+const COMMANDS: readonly Registrar[] = [
+  running,
+  listing,
+  changing,
+  watching,
+  checking,
+  examining,
+  exporting,
+  completing,
+  serving,
+];
 
 const program = new Command('swarmctl')
   .description('Runs programs as agents, whose limits and rules the kernel enforces.')

@@ -137,7 +137,7 @@ class Program {
       // As for a program of this machine: nobody may ever read it.
       if (stream?.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
     }
-    this.stdin?.destroy();
+    this.stdin?.end();
   }
 }
 

@@ -14,7 +14,7 @@ import { repository } from '../../harness.config.js';
  * @param name of the bundle, without its ending
  * @returns the path of the bundle.
  */
-async function bundle(entry: string, name: string): Promise<string> {
+export async function bundle(entry: string, name: string): Promise<string> {
   const outfile = join(cacheDir(), 'bundles', `${name}-${process.pid}.mjs`);
   await build({
     entryPoints: [entry],

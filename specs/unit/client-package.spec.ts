@@ -16,7 +16,7 @@ const packed = z
 
 /** The files that the package has: nothing that is built from others, and nothing of the specs. */
 const PACKED =
-  /^(dist\/.*|native\/install\.cjs|native\/launcher\/\w+\.(c|h|cc|gyp)|README\.md|package\.json)$/;
+  /^(dist\/.*|native\/install\.cjs|native\/launcher\/\w+\.(c|h|cc|gyp)|man\/swarmctl\.1|README\.md|package\.json)$/;
 
 /** What a program of a user's does with it: every line that it prints is looked at. */
 const PROGRAM = `

@@ -1,0 +1,53 @@
+/** What a scrape is answered with. */
+import type { Inspection } from '../abi/inspection.js';
+import type { Swarm } from '../swarm.js';
+import { agentFamilies } from './agents.js';
+import { joined } from './openmetrics.js';
+
+/** How much is exported. */
+export interface ExporterOptions {
+  /** Of how many agents, at most, there are metrics of their own; those with the lowest ids. */
+  readonly agents: number;
+}
+
+/** Milliseconds that a scrape may take; Prometheus gives up after ten seconds by default. */
+const PATIENCE = 10_000;
+
+async function first(swarm: Swarm, count: number, signal: AbortSignal): Promise<Inspection[]> {
+  async function* ids() {
+    let left = count;
+    for await (const { id } of swarm.agents({ signal })) {
+      yield id;
+      left -= 1;
+      if (left === 0) return;
+    }
+  }
+  const found: Inspection[] = [];
+  if (count > 0) for await (const agent of swarm.inspectAll(ids(), { signal })) if (agent) found.push(agent);
+  return found;
+}
+
+async function exposition(swarm: Swarm, { agents }: ExporterOptions): Promise<string> {
+  const signal = AbortSignal.timeout(PATIENCE);
+  const metrics = await swarm.metrics({ signal });
+  const found = await first(swarm, agents, signal);
+  const { active } = await swarm.status({ signal });
+  return joined(metrics, agentFamilies(found, Math.max(0, active - found.length)));
+}
+
+/**
+ * A function that makes the text of a scrape. The module is asked for one scrape at a time: those who ask meanwhile
+ * get the same text.
+ * @param connect finds the agents; called for each scrape, so that the module may come and go
+ */
+export function exporter(connect: () => Promise<Swarm>, options: ExporterOptions): () => Promise<string> {
+  let running: Promise<string> | undefined;
+  return () => {
+    running ??= connect()
+      .then((swarm) => exposition(swarm, options))
+      .finally(() => {
+        running = undefined;
+      });
+    return running;
+  };
+}
