@@ -3,7 +3,9 @@
 import { Command, Option } from '@commander-js/extra-typings';
 import { listing } from './commands/agents.js';
 import { changing } from './commands/change.js';
+import { explaining } from './commands/explain.js';
 import { running } from './commands/run.js';
+import { topping } from './commands/top.js';
 import { watching } from './commands/watch.js';
 import { machine } from './context.js';
 import type { Registrar } from './context.js';
@@ -18,7 +20,7 @@ const USAGE = 125;
 const FAILED = 1;
 
 /** In the order of --help. */
-const COMMANDS: readonly Registrar[] = [running, listing, changing, watching];
+const COMMANDS: readonly Registrar[] = [running, listing, changing, watching, explaining, topping];
 
 const program = new Command('swarmctl')
   .description('Runs programs as agents, whose limits and rules the kernel enforces.')
