@@ -24,6 +24,7 @@ export default tseslint.config(
       'playwright-report',
       'module',
       'client/dist',
+      'client/native/install.cjs',
       'harness/dist',
       'harness/example',
       'eslint.config.js',

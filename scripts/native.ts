@@ -1,7 +1,11 @@
 import '../harness.config.js';
-import { buildNative } from '../specs/support/native.js';
+import { buildLauncher, buildNative } from '../specs/support/native.js';
 import { command } from '../harness/util/command.js';
 
-command('native', 'Builds the policy core as a Node addon, and prints where it is.').parse();
+command(
+  'native',
+  'Builds the Node addons, the policy core’s and the launcher, and prints where they are.',
+).parse();
 
 console.log(await buildNative());
+console.log(await buildLauncher());

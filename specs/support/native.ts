@@ -1,4 +1,4 @@
-/** Building the policy core as a Node addon, against the headers of the Node that runs. */
+/** Building the Node addons, the policy core's and the launcher, against the headers of the Node that runs. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -11,7 +11,8 @@ import { repository } from '../../harness.config.js';
 import { copyModule } from './module.js';
 
 const require = createRequire(import.meta.url);
-const nativeDir = join(repository, 'client/native');
+const coreDir = join(repository, 'client/native/core');
+const launcherDir = join(repository, 'client/native/launcher');
 const moduleDir = join(repository, 'module');
 
 /** The C interface of the core. */
@@ -77,27 +78,31 @@ async function buildCore(dir: string): Promise<void> {
   for (const name of ['target', 'module']) await rm(join(dir, name), { recursive: true });
 }
 
-async function buildAddon(dir: string, nodedir: string): Promise<void> {
-  const src = join(dir, 'src');
-  await mkdir(src);
-  for (const name of ['addon.cc', 'binding.gyp']) await cp(join(nativeDir, name), join(src, name));
-  for (const name of HEADERS) await cp(join(moduleDir, name), join(src, name));
-  await buildCore(dir);
+/** Compiles an addon in its directory, with the variables of its binding.gyp. */
+async function compile(src: string, nodedir: string, variables: readonly string[]): Promise<void> {
   const api = dirname(require.resolve('node-addon-api/package.json'));
-  const variables = [`-Daddon_api=${api}`, `-Dcore=${join(dir, 'libswarm_policy.a')}`];
   const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin/node-gyp.js');
   const { exitCode, all } = await execa(
     process.execPath,
-    [gyp, 'rebuild', `--nodedir=${nodedir}`, '--', ...variables],
+    [gyp, 'rebuild', `--nodedir=${nodedir}`, '--', `-Daddon_api=${api}`, ...variables],
     { cwd: src, reject: false, all: true },
   );
   if (exitCode !== 0) throw new Error(`the addon does not build:\n${all}`);
+}
+
+async function buildAddon(dir: string, nodedir: string): Promise<void> {
+  const src = join(dir, 'src');
+  await mkdir(src);
+  for (const name of ['addon.cc', 'binding.gyp']) await cp(join(coreDir, name), join(src, name));
+  for (const name of HEADERS) await cp(join(moduleDir, name), join(src, name));
+  await buildCore(dir);
+  await compile(src, nodedir, [`-Dcore=${join(dir, 'libswarm_policy.a')}`]);
   await cp(join(src, 'build/Release/swarm_policy.node'), join(dir, 'swarm_policy.node'));
   await rm(src, { recursive: true });
 }
 
 /**
- * Builds the addon if it is not in the cache.
+ * Builds the policy core's addon if it is not in the cache.
  * @returns the path of swarm_policy.node.
  * @throws with what to install where headers or a compiler are missing.
  */
@@ -105,7 +110,7 @@ export async function buildNative(): Promise<string> {
   const nodedir = await nodeHeaders();
   const core = (await readdir(join(moduleDir, 'src'))).sort().map((name) => join(moduleDir, 'src', name));
   const files = [...core, ...['Cargo.toml', ...HEADERS].map((name) => join(moduleDir, name))];
-  const own = [...['addon.cc', 'binding.gyp'].map((name) => join(nativeDir, name)), import.meta.filename];
+  const own = [...['addon.cc', 'binding.gyp'].map((name) => join(coreDir, name)), import.meta.filename];
   const texts = await Promise.all([...files, ...own].map((path) => readFile(path, 'utf8')));
   const dir = await cached({
     kind: 'native',
@@ -119,4 +124,37 @@ export async function buildNative(): Promise<string> {
       }),
   });
   return join(dir, 'swarm_policy.node');
+}
+
+/** The sources of the launcher, and nothing that was built beside them. */
+async function launcherSources(): Promise<string[]> {
+  return (await readdir(launcherDir)).filter((name) => /\.(c|h|cc|gyp)$/.test(name)).sort();
+}
+
+/**
+ * Builds the launcher if it is not in the cache. A warning is an error.
+ * @returns the path of swarm_launcher.node.
+ * @throws with what to install where headers or a compiler are missing.
+ */
+export async function buildLauncher(): Promise<string> {
+  const nodedir = await nodeHeaders();
+  const names = await launcherSources();
+  const texts = await Promise.all(names.map((name) => readFile(join(launcherDir, name), 'utf8')));
+  const dir = await cached({
+    kind: 'native',
+    label: `launcher-${process.versions.modules}`,
+    key: [process.version, process.arch, await readFile(import.meta.filename, 'utf8'), ...names, ...texts],
+    keep: 3,
+    build: (dir) =>
+      step('Building the launcher as a Node addon', async () => {
+        await requireTools();
+        const src = join(dir, 'src');
+        await mkdir(src);
+        for (const name of names) await cp(join(launcherDir, name), join(src, name));
+        await compile(src, nodedir, ['-Dstrict=-Werror']);
+        await cp(join(src, 'build/Release/swarm_launcher.node'), join(dir, 'swarm_launcher.node'));
+        await rm(src, { recursive: true });
+      }),
+  });
+  return join(dir, 'swarm_launcher.node');
 }

@@ -22,7 +22,7 @@ import {
 } from '../../client/abi/request.js';
 import type { AgentRequest, UpdateRequest } from '../../client/abi/request.js';
 import { FAMILIES } from '../../client/abi/sockets.js';
-import { PolicyCore } from '../../client/native/policy.js';
+import { PolicyCore } from '../../client/native/core/policy.js';
 import { changed, drawn, properties } from '../support/abi/draw.js';
 import { readPublished } from '../support/abi/published.js';
 import type { Published } from '../support/abi/published.js';

@@ -6,12 +6,17 @@ import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { repository } from '../../harness.config.js';
+import { nodeHeaders } from '../support/native.js';
 
 test.describe.configure({ timeout: 300_000 });
 
 const packed = z
   .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
   .length(1);
+
+/** The files that the package has: nothing that is built from others, and nothing of the specs. */
+const PACKED =
+  /^(dist\/.*|native\/install\.cjs|native\/launcher\/\w+\.(c|h|cc|gyp)|README\.md|package\.json)$/;
 
 /** What a program of a user's does with it: every line that it prints is looked at. */
 const PROGRAM = `
@@ -25,7 +30,23 @@ console.log(JSON.stringify(parseAnswer('{"id":7}')));
 console.log(parseEvent('{"seq":1,"time":2,"event":"of a later version","agent":3}').event);
 `;
 
-test('ABI-20: installed in an empty project, the package types and parses what /proc/swarm tells', async () => {
+/** The launcher's addon was compiled by the installation, and works; without its tools the package says what to do. */
+async function launcherOf(dir: string): Promise<void> {
+  const file = join(dir, 'node_modules/swarm-guard/dist/native/launcher.js');
+  const use = `import { openTerminal, terminalSize } from ${JSON.stringify(file)};
+    console.log(terminalSize(openTerminal({ rows: 7, columns: 9 }).master));`;
+  const used = () =>
+    execa('node', ['--input-type=module', '-e', use], { cwd: dir, reject: false, env: { FORCE_COLOR: '0' } });
+  expect(await used()).toMatchObject({ stdout: '{ rows: 7, columns: 9 }', exitCode: 0 });
+  await rm(join(dir, 'node_modules/swarm-guard/native/launcher/build'), { recursive: true });
+  const without = await execa(process.execPath, [join(dir, 'node_modules/swarm-guard/native/install.cjs')], {
+    env: { PATH: '/nowhere' },
+  });
+  expect(without.stderr).toContain('apt-get install g++ make python3');
+  expect((await used()).stderr).toContain('apt-get install g++ make python3');
+}
+
+test('ABI-20: installed in an empty project, the package types and parses what /proc/swarm tells, and compiles its launcher', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'client-package-'));
   try {
     const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {
@@ -33,8 +54,10 @@ test('ABI-20: installed in an empty project, the package types and parses what /
     });
     const [tarball] = packed.parse(JSON.parse(stdout.slice(stdout.indexOf('[\n'))));
     const paths = tarball?.files.map(({ path }) => path) ?? [];
-    expect(paths).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'README.md']));
-    expect(paths.filter((path) => !/^(dist\/.*|README\.md|package\.json)$/.test(path))).toEqual([]);
+    expect(paths).toEqual(
+      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'native/launcher/addon.cc', 'README.md']),
+    );
+    expect(paths.filter((path) => !PACKED.test(path))).toEqual([]);
     const dependencies = {
       'swarm-guard': `file:${tarball?.filename ?? ''}`,
       typescript: '5.9.3',
@@ -46,7 +69,10 @@ test('ABI-20: installed in an empty project, the package types and parses what /
     );
     await writeFile(join(dir, 'program.ts'), PROGRAM);
     await cp(join(repository, 'harness/example/tsconfig.json'), join(dir, 'tsconfig.json'));
-    await execa('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: dir });
+    await execa('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
+      cwd: dir,
+      env: { npm_config_nodedir: await nodeHeaders() },
+    });
     const compiled = await execa('npx', ['tsc', '--noEmit', 'false', '--outDir', 'out'], {
       cwd: dir,
       all: true,
@@ -55,6 +81,7 @@ test('ABI-20: installed in an empty project, the package types and parses what /
     expect(compiled.exitCode, compiled.all).toBe(0);
     const program = await execa('node', ['out/program.js'], { cwd: dir, env: { FORCE_COLOR: '0' } });
     expect(program.stdout.split('\n')).toEqual(['true false', '1234', '{"kind":"created","id":7}', 'other']);
+    await launcherOf(dir);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -9,8 +9,8 @@ import fc from 'fast-check';
 import { buildNative, nodeHeaders } from '../support/native.js';
 import * as names from '../../client/abi/names.js';
 import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
-import { PolicyCore } from '../../client/native/policy.js';
-import type { Parsed } from '../../client/native/policy.js';
+import { PolicyCore } from '../../client/native/core/policy.js';
+import type { Parsed } from '../../client/native/core/policy.js';
 import type { AgentRequest } from '../../client/client.js';
 
 const ACTIONS = names.namesOf(names.ACTIONS);

@@ -1,7 +1,7 @@
 /** The policy core that runs in the kernel, called from TypeScript. */
 import { createRequire } from 'node:module';
 import { z } from 'zod';
-import { SYSCALLS, namesOf } from '../abi/names.js';
+import { SYSCALLS, namesOf } from '../../abi/names.js';
 
 const refusal = z.strictObject({
   errno: z.number().int(),

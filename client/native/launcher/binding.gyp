@@ -1,0 +1,15 @@
+# Built by client/native/install.cjs in the package, by specs/support/native.ts in the repository.
+{
+  'targets': [
+    {
+      'target_name': 'swarm_launcher',
+      'sources': ['addon.cc', 'launch.c', 'child.c', 'root.c', 'terminal.c'],
+      'include_dirs': ['<(addon_api)', '.'],
+      'defines': ['NAPI_DISABLE_CPP_EXCEPTIONS', 'NAPI_VERSION=9'],
+      'cflags': ['-Wall', '-Wextra', '-Wno-cast-function-type', '-fvisibility=hidden', '<@(strict)'],
+      'cflags_c': ['-std=gnu11'],
+      'cflags_cc': ['-std=c++20'],
+      'variables': {'strict%': []},
+    },
+  ],
+}

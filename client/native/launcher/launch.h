@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Starting a program as a process of an agent: what must happen in one thread, from the
+ * order that arms it to the execve. Plain C, so that what a child runs in its parent's
+ * memory is nothing but system calls.
+ */
+#ifndef LAUNCH_H
+#define LAUNCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct launch_root;
+
+/* Where a launch failed. */
+enum launch_stage {
+	LAUNCH_OPEN,
+	LAUNCH_WRITE,
+	LAUNCH_CLONE,
+	LAUNCH_SETUP,
+	LAUNCH_EXEC,
+};
+
+/* The longest answer of the kernel that is kept, with the NUL at its end. */
+#define LAUNCH_ANSWER	4096
+
+/*
+ * A program and how it is started. Nothing here is changed, and everything is allocated
+ * before the thread is armed.
+ */
+struct launch_spec {
+	const char *file;		/* of /proc/swarm: create or spawn */
+	const char *destroy;		/* of /proc/swarm: undoes a create */
+	int creates;			/* the agent is made by this order */
+	const char *object;
+	size_t object_size;
+	const char *program;		/* as it was asked for */
+	const char *const *paths;	/* to be tried in this order; ends with NULL */
+	char *const *argv;
+	char *const *envp;
+	const char *cwd;		/* NULL: as the launcher's */
+	int umask;			/* -1: as the launcher's */
+	const int *stdio;		/* become 0, 1, 2 … */
+	int *moved;			/* room for as many */
+	unsigned int nr_stdio;
+	int terminal;			/* 0 becomes the controlling terminal */
+	int has_user;
+	uint32_t uid, gid;
+	const uint32_t *groups;
+	unsigned int nr_groups;
+	pid_t join;			/* 0: the agent's first process */
+	const struct launch_root *root;	/* NULL: the launcher's */
+};
+
+/* A process that executes the program, or what stopped it. */
+struct launch_result {
+	uint64_t id;
+	pid_t pid;
+	int pidfd;
+	int error;			/* 0, or an errno and then: */
+	enum launch_stage stage;
+	const char *what;		/* a step or a path: static, or the specification's */
+	char answer[LAUNCH_ANSWER];	/* the kernel's, where it refused the order */
+};
+
+/**
+ * launch - start a program as a process of an agent
+ * @spec: which, and how
+ * @result: filled
+ *
+ * To be called with all signals blocked, by a thread that exits afterwards: where the
+ * thread stays armed, only its end disarms it. After an error there is no process.
+ */
+void launch(const struct launch_spec *spec, struct launch_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,229 @@
+/**
+ * driver ORDER: uses the launcher in a guest as the order says, a line of JSON, and prints what came of it as JSON.
+ * specs/vm/launcher.spec.ts bundles it.
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, createReadStream, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import {
+  LaunchError,
+  launch,
+  openPipe,
+  openTerminal,
+  resize,
+  signal,
+  terminalSize,
+  wait,
+  watch,
+} from '../../../client/native/launcher.js';
+import type { LaunchSpec, Launched } from '../../../client/native/launcher.js';
+
+/** A launch as specs ask for it: what they leave out is that of a shell line in a new agent. */
+export interface Order {
+  /** What differs from a shell in a new agent. */
+  readonly spec?: Partial<Omit<LaunchSpec, 'stdio'>>;
+  /** What the shell does. */
+  readonly line?: string;
+  /** Sent as soon as it runs. */
+  readonly signal?: number;
+  /** What the program reads; nothing by default. */
+  readonly input?: string;
+  /** In a terminal: what is typed once something has been printed. */
+  readonly then?: readonly [string, string];
+  /** Of the driver's: 0, 1 and 2 of the program are those at these places of [input, output, output of errors]. */
+  readonly places?: readonly number[];
+  readonly directory?: string;
+}
+
+/** What came of a launch. */
+export type Outcome =
+  | {
+      readonly id: number;
+      readonly pid: number;
+      readonly out: string;
+      readonly err: string;
+      readonly end: { exit: number } | { signal: number };
+    }
+  | { readonly failed: Pick<LaunchError, 'stage' | 'code' | 'errno' | 'what' | 'answer'> };
+
+const PATH = 'PATH=/usr/local/bin:/usr/bin:/bin';
+
+function specOf({ spec, line = 'true' }: Order, stdio: readonly number[]): LaunchSpec {
+  return {
+    file: 'create',
+    object: '{"spawn":true}',
+    program: '/bin/sh',
+    argv: ['sh', '-c', line],
+    env: [PATH],
+    ...spec,
+    stdio,
+  };
+}
+
+function ended(pidfd: number): Promise<{ exit: number } | { signal: number }> {
+  return new Promise((resolve) => {
+    const watching = watch(pidfd, () => {
+      const end = wait(pidfd);
+      if (!end) return;
+      watching.stop();
+      closeSync(pidfd);
+      resolve(end);
+    });
+  });
+}
+
+async function readAll(fd: number): Promise<string> {
+  let text = '';
+  for await (const chunk of createReadStream('', { fd, encoding: 'utf8' })) text += String(chunk);
+  return text;
+}
+
+function failedAs(error: unknown): Outcome {
+  if (!(error instanceof LaunchError)) throw error;
+  const { stage, code, errno, what, answer } = error;
+  return { failed: { stage, code, errno, what, ...(answer !== undefined && { answer }) } };
+}
+
+async function run(order: Order): Promise<Outcome> {
+  const input = openPipe();
+  const output = openPipe();
+  const errors = openPipe();
+  const given = [input.read, output.write, errors.write];
+  const texts = [readAll(output.read), readAll(errors.read)] as const;
+  try {
+    const stdio = (order.places ?? [0, 1, 2]).map((place) => given[place] ?? -1);
+    const launched = await launch(specOf(order, stdio), order.directory);
+    given.forEach(closeSync);
+    writeSync(input.write, order.input ?? '');
+    closeSync(input.write);
+    if (order.signal !== undefined) signal(launched.pidfd, order.signal);
+    const end = await ended(launched.pidfd);
+    const [out, err] = await Promise.all(texts);
+    return { id: launched.id, pid: launched.pid, out, err, end };
+  } catch (error) {
+    [...given, input.write].forEach(closeSync);
+    await Promise.all(texts);
+    return failedAs(error);
+  }
+}
+
+/** Starts so many agents at once, and lets them end. */
+async function crowd(count: number, order: Order): Promise<(Launched | Outcome)[]> {
+  const nothing = openSync('/dev/null', 'r+');
+  const spec = specOf(order, [nothing, nothing, nothing]);
+  const all = Array.from({ length: count }, () => launch(spec).catch(failedAs));
+  const launched = await Promise.all(all);
+  closeSync(nothing);
+  await Promise.all(launched.map(async (each) => ('pidfd' in each ? ended(each.pidfd) : undefined)));
+  return launched;
+}
+
+async function crowds(threads: number, count: number, order: Order): Promise<unknown[]> {
+  const one = () =>
+    new Promise<unknown[]>((resolve, reject) => {
+      const worker = new Worker(process.argv[1] ?? '', { workerData: { count, order } });
+      worker.once('message', resolve).once('error', reject);
+    });
+  return (await Promise.all(Array.from({ length: threads }, one))).flat();
+}
+
+/** What this process has: descriptors, threads, and children, of which it waits for none. */
+function possessions() {
+  const threads = readdirSync('/proc/self/task');
+  const children = threads.flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+  return {
+    descriptors: readdirSync('/proc/self/fd').length,
+    children: children.length,
+    threads: threads.length,
+  };
+}
+
+async function repeatedly(count: number, orders: readonly Order[]): Promise<unknown> {
+  for (const order of orders) await run(order);
+  const before = possessions();
+  for (let i = 0; i < count; i++) await run(orders[i % orders.length] ?? {});
+  return { before, after: possessions() };
+}
+
+/** A program with a terminal, to which `input` is typed. */
+async function inTerminal(order: Order): Promise<unknown> {
+  const { master, slave } = openTerminal({ rows: 30, columns: 100 });
+  const launched = await launch({ ...specOf(order, [slave, slave, slave]), terminal: true });
+  resize(master, { rows: 31, columns: 101 });
+  const size = terminalSize(slave);
+  closeSync(slave);
+  writeSync(master, order.input ?? '');
+  let out = '';
+  const reading = createReadStream('', { fd: master, encoding: 'utf8' });
+  // The end of a terminal that nobody has open any more.
+  reading.on('error', () => undefined);
+  const [printed, typed] = order.then ?? [];
+  reading.on('data', (chunk) => {
+    const had = printed !== undefined && out.includes(printed);
+    out += String(chunk);
+    if (!had && printed !== undefined && out.includes(printed))
+      setTimeout(() => writeSync(master, typed ?? ''), 500);
+  });
+  const end = await ended(launched.pidfd);
+  await new Promise((resolve) =>
+    reading.once('close', () => {
+      resolve(undefined);
+    }),
+  );
+  return { out, end, size };
+}
+
+async function inTurn<T, R>(all: readonly T[], work: (each: T) => Promise<R>): Promise<R[]> {
+  const results = [];
+  for (const each of all) results.push(await work(each));
+  return results;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Runs a program in an agent that runs, and ends the agent. */
+async function join([first, second]: readonly [Order, Order]): Promise<unknown> {
+  const nothing = openSync('/dev/null', 'r+');
+  const leader = await launch(specOf(first, [nothing, nothing, nothing]));
+  const { id, pid } = leader;
+  await until(() => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n');
+  const spec = { ...second.spec, file: 'spawn', object: JSON.stringify({ id }), join: { pid } } as const;
+  const joined = await run({ ...second, spec });
+  const agents = readFileSync('/proc/swarm/agents', 'utf8');
+  signal(leader.pidfd, 9);
+  return { first: { id, pid }, joined, agents, end: await ended(leader.pidfd) };
+}
+
+/** Launches that leave their threads armed, as far as they can, and a child afterwards. */
+async function armed(count: number, order: Order): Promise<unknown> {
+  const failed = [];
+  const threads = () => readdirSync('/proc/self/task').length;
+  await run(order);
+  const before = threads();
+  for (let i = 0; i < count; i++) failed.push(await run(order));
+  const cgroup = execFileSync('cat', ['/proc/self/cgroup'], { encoding: 'utf8' });
+  return { failed, cgroup, threads: [before, threads()] };
+}
+
+async function carryOut(mode: string, args: readonly unknown[]): Promise<unknown> {
+  const [first, second, third] = args;
+  if (mode === 'runs') return inTurn(first as Order[], run);
+  if (mode === 'crowds') return crowds(Number(first), Number(second), third as Order);
+  if (mode === 'repeat') return repeatedly(Number(first), second as Order[]);
+  if (mode === 'armed') return armed(Number(first), second as Order);
+  if (mode === 'terminal') return inTerminal(first as Order);
+  if (mode === 'joins') return inTurn(first as [Order, Order][], join);
+  throw new Error(`no mode ${mode}`);
+}
+
+if (isMainThread) {
+  const [mode, ...args] = JSON.parse(process.argv[2] ?? '[]') as [string, ...unknown[]];
+  console.log(JSON.stringify(await carryOut(mode, args)));
+} else {
+  const { count, order } = workerData as { count: number; order: Order };
+  parentPort?.postMessage(await crowd(count, order));
+}
