@@ -139,9 +139,7 @@ function added(rules: Rules, needs: readonly Need[]): { policy: Rules; notes: re
 function optionsOf({ devices, sockets, syscalls, exec_paths }: Rules): string[] {
   const usual: readonly string[] = Object.values(DEFAULT_DEVICES);
   return [
-    ...(devices ?? [])
-      .filter((rule) => !usual.includes(rule))
-      .map((rule) => `--device ${word(rule)}`),
+    ...(devices ?? []).filter((rule) => !usual.includes(rule)).map((rule) => `--device ${word(rule)}`),
     ...(sockets === undefined ? [] : [`--sockets ${sockets === 'all' ? 'all' : word(sockets.join(','))}`]),
     ...Object.entries(syscalls ?? {}).map(([name, action]) => `--syscall ${name}=${action}`),
     ...(exec_paths ?? []).map((path) => `--exec-path ${word(path)}`),
@@ -157,13 +155,16 @@ export function proposalOf(needs: readonly Need[], rules: Rules = {}): Proposal 
   const { policy, notes } = added(rules, needs);
   const usual = Object.values(DEFAULT_DEVICES);
   const { devices } = policy;
-  const wider = devices !== undefined && !devices.includes('a') && usual.some((rule) => !devices.includes(rule));
+  const wider =
+    devices !== undefined && !devices.includes('a') && usual.some((rule) => !devices.includes(rule));
   return {
     policy,
     options: optionsOf(policy),
     notes: [
       ...notes,
-      ...(wider ? ['--device adds to the usual devices, some of which this policy denies: use the JSON'] : []),
+      ...(wider
+        ? ['--device adds to the usual devices, some of which this policy denies: use the JSON']
+        : []),
     ],
   };
 }
@@ -173,9 +174,7 @@ export function merged<T extends Rules>(before: T, changes: Rules): T & Rules {
   return {
     ...before,
     ...changes,
-    ...(before.syscalls && changes.syscalls
-      ? { syscalls: { ...before.syscalls, ...changes.syscalls } }
-      : {}),
+    ...(before.syscalls && changes.syscalls ? { syscalls: { ...before.syscalls, ...changes.syscalls } } : {}),
   };
 }
 

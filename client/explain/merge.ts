@@ -88,7 +88,9 @@ export function mergeSockets(
   const list = [...new Set([...before, ...wanted.filter((entry) => !covered(entry))])];
   if (specific(list).length <= SOCKETS_MAX) return { list, notes: [] };
   // inet and inet6 alone do not mean all of their protocols: docs/abi/create.md, "Sockets".
-  const wide = [...new Set(list.map((entry) => (/^inet6?\//.test(entry) ? entry : (entry.split('/')[0] ?? ''))))];
+  const wide = [
+    ...new Set(list.map((entry) => (/^inet6?\//.test(entry) ? entry : (entry.split('/')[0] ?? '')))),
+  ];
   if (specific(wide).length <= SOCKETS_MAX)
     return {
       list: wide,
@@ -96,7 +98,9 @@ export function mergeSockets(
     };
   return {
     list: 'all',
-    notes: [`at most ${SOCKETS_MAX} entries of sockets may name a protocol, and more are needed: all are allowed`],
+    notes: [
+      `at most ${SOCKETS_MAX} entries of sockets may name a protocol, and more are needed: all are allowed`,
+    ],
   };
 }
 
@@ -113,7 +117,13 @@ function lists(list: readonly string[], path: string): boolean {
 /** Without the paths that a tree of the list has. */
 function pruned(list: readonly string[]): string[] {
   const unique = [...new Set(list)];
-  return unique.filter((path) => !lists(unique.filter((other) => other !== path), path));
+  return unique.filter(
+    (path) =>
+      !lists(
+        unique.filter((other) => other !== path),
+        path,
+      ),
+  );
 }
 
 /** Paths of `exec_paths`: those that there are, and those that are missing. */

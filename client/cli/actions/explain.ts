@@ -114,13 +114,13 @@ function explanationOf(
   }));
   const wanted = groups.filter((denial) => !needsNothing(denial));
   const proposal = proposalOf(
-    wanted.flatMap(({ last }) => needsOf(last, rules)).filter((need) => !rules || !remedyOf(need, rules).allowed),
+    wanted
+      .flatMap(({ last }) => needsOf(last, rules))
+      .filter((need) => !rules || !remedyOf(need, rules).allowed),
     rules,
   );
   const counted = agent ?? ended;
-  const unkept = counted
-    ? counted.violations + counted.audited - denials.told - denials.suppressed.count
-    : 0;
+  const unkept = counted ? counted.violations + counted.audited - denials.told - denials.suppressed.count : 0;
   const guessed = rules === undefined && proposal.policy.exec_paths !== undefined;
   return {
     id,
@@ -179,6 +179,8 @@ function shown({ denial, remedies }: Explained, width: number): string[] {
     colour === undefined ? first : first.replace(done, styled(colour, done)),
     ...indented(by, 18, width),
   ];
+  if (needsNothing(denial))
+    return [...lines, ...indented('it went ahead: the policy asks to be told of it', 18, width)];
   if (remedies.length === 0) return [...lines, ...indented(hopeless(last), 18, width)];
   return [
     ...lines,
@@ -192,7 +194,8 @@ function shown({ denial, remedies }: Explained, width: number): string[] {
 /** The lines for people. */
 function told(explanation: Explanation, last: number, width: number): string[] {
   const { id, name, state, explained, denials, unkept, proposal, whole, notes } = explanation;
-  const who = id === 0 ? 'adoptions that were refused' : `agent ${id}${name === null ? '' : ` (${name})`}, ${state}`;
+  const who =
+    id === 0 ? 'adoptions that were refused' : `agent ${id}${name === null ? '' : ` (${name})`}, ${state}`;
   const { suppressed } = denials;
   const none = explained.length === 0 && suppressed.count === 0;
   if (none)
@@ -206,7 +209,10 @@ function told(explanation: Explanation, last: number, width: number): string[] {
   const update = state === 'gone' || id === 0 ? undefined : `swarmctl update ${id}`;
   const known = whole ?? policy;
   return [
-    styled('bold', `${who}: ${count(denials.told, 'event')} of ${count(explained.length, 'kind')}, newest first`),
+    styled(
+      'bold',
+      `${who}: ${count(denials.told, 'event')} of ${count(explained.length, 'kind')}, newest first`,
+    ),
     '',
     ...explained.slice(0, last).flatMap((each) => [...shown(each, width), '']),
     ...(hidden > 0 ? [`${count(hidden, 'more kind')}: --last ${explained.length} shows all`, ''] : []),
@@ -253,7 +259,17 @@ function continued([first = '', ...rest]: readonly string[], width: number): str
   return lines;
 }
 
-function asJson({ id, name, state, explained, denials, unkept, proposal, whole, notes }: Explanation): object {
+function asJson({
+  id,
+  name,
+  state,
+  explained,
+  denials,
+  unkept,
+  proposal,
+  whole,
+  notes,
+}: Explanation): object {
   return {
     id,
     name,
