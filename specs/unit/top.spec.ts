@@ -198,7 +198,7 @@ function atTerminal(args: readonly string[]) {
   const child = spawn(process.execPath, ['--import', 'tsx', DRIVER, ...args], {
     cwd: repository,
     stdio: [slave, slave, 'pipe'],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
   });
   const side = new ReadStream(master);
   let seen = '';
