@@ -44,7 +44,7 @@ function rowOf(id: number): Row {
 const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => rowOf(index + 1));
 const facts = (listed: number) => ({ age: 3400, listed });
 
-test('CLI-60: a screen has as many lines as the terminal, none is wider, and the column it is sorted by stays', () => {
+test('CLI-59: a screen has as many lines as the terminal, none is wider, and the column it is sorted by stays', () => {
   for (const size of SIZES)
     for (const count of [0, 3, 10_000])
       for (const sort of SORTS) {
@@ -57,7 +57,7 @@ test('CLI-60: a screen has as many lines as the terminal, none is wider, and the
       }
 });
 
-test('CLI-61: a screen at 80 columns: totals, what is shown, and rows of what each uses, with limits', () => {
+test('CLI-60: a screen at 80 columns: totals, what is shown, and rows of what each uses, with limits', () => {
   const rows = [
     {
       ...rowOf(1),
@@ -88,7 +88,7 @@ function after(text: string, state: State, rows: readonly Row[], size = { column
   return now;
 }
 
-test('CLI-62: keys scroll, sort, filter and quit, and the screen never begins behind the last row', () => {
+test('CLI-61: keys scroll, sort, filter and quit, and the screen never begins behind the last row', () => {
   const rows = rowsOf(100);
   const size = { columns: 80, rows: 24 };
   expect(after('\x1b[B\x1b[B\x1b[A', START, rows)?.scroll).toBe(1);
@@ -114,7 +114,7 @@ test('CLI-62: keys scroll, sort, filter and quit, and the screen never begins be
   expect(settled({ ...START, scroll: 90 }, [], size).scroll).toBe(0);
 });
 
-test('CLI-63: agents are looked at in turn, as there is time for; CPU time is that since the last look', async () => {
+test('CLI-62: agents are looked at in turn, as there is time for; CPU time is that since the last look', async () => {
   const usages = new Map(
     Array.from({ length: 10 }, (_, index) => [index + 1, { cpu: 500_000, time: 1_000_000 }]),
   );
@@ -159,7 +159,7 @@ test('CLI-63: agents are looked at in turn, as there is time for; CPU time is th
   expect(looker.rows.find(({ id }) => id === 9)?.cpu).toBe(10);
 });
 
-test('CLI-64: stats prints a table, or JSON, of all agents or those that are named; top without a terminal does too', async () => {
+test('CLI-63: stats prints a table, or JSON, of all agents or those that are named; top without a terminal does too', async () => {
   const machine = machineOf([
     agentOf(1, {
       name: 'web',
@@ -232,7 +232,7 @@ function atTerminal(args: readonly string[]) {
   };
 }
 
-test('CLI-65: top leaves the terminal as it found it, after q, Ctrl-C, SIGTERM and an error', async () => {
+test('CLI-64: top leaves the terminal as it found it, after q, Ctrl-C, SIGTERM and an error', async () => {
   test.setTimeout(180_000);
   process.env['SWARM_GUARD_ADDON'] = await buildLauncher();
   const ends: readonly (readonly [string, number])[] = [

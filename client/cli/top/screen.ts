@@ -62,7 +62,8 @@ export class Screen {
   }
 
   get size(): Size {
-    return { rows: this.#out.rows, columns: this.#out.columns };
+    // A terminal that nobody has told its size has 0 by 0.
+    return { rows: this.#out.rows || 24, columns: this.#out.columns || 80 };
   }
 
   /** Shows a frame. Each line is written over the one that was there, so that nothing flickers. */
