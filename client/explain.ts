@@ -85,6 +85,8 @@ export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
     case 'setns':
     case 'autoload':
       return [{ of: 'call', name: kind }];
+    case 'control':
+    case 'adopt':
     default:
       return [];
   }
@@ -92,18 +94,13 @@ export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
 
 /** Why no line of policy can be told for a violation. */
 export function hopeless({ kind, file = '' }: Violation): string {
-  switch (kind) {
-    case 'control':
-      return 'no policy allows it: a process of an agent does not write to /proc/swarm';
-    case 'adopt':
-      return 'the process has to be in the namespaces of the agent first; or give the agent other namespace_flags';
-    case 'execve':
-      return file.startsWith('/')
-        ? 'the event has only the beginning of the path: list the file, or its directory and /, by --exec-path'
-        : 'the event has no whole path: list the file, or its directory and /, by --exec-path';
-    default:
-      return `this version does not know violations of kind ${kind}`;
-  }
+  if (kind === 'control') return 'no policy allows it: a process of an agent does not write to /proc/swarm';
+  if (kind === 'adopt')
+    return 'the process has to be in the namespaces of the agent first; or give the agent other namespace_flags';
+  if (kind !== 'execve') return `this version does not know violations of kind ${kind}`;
+  return file.startsWith('/')
+    ? 'the event has only the beginning of the path: list the file, or its directory and /, by --exec-path'
+    : 'the event has no whole path: list the file, or its directory and /, by --exec-path';
 }
 
 function devicesOf({ devices }: Rules): readonly string[] {

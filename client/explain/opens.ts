@@ -60,7 +60,7 @@ const ACCESSES: Readonly<Record<string, string>> = { r: 'reading', w: 'writing',
 /** What a rule on devices opens. */
 export function opensDevice(rule: string): string {
   const [kind = '', numbers = '', access = ''] = rule.split(' ');
-  const doing = new Intl.ListFormat('en').format([...access].map((each) => ACCESSES[each] ?? each));
+  const doing = new Intl.ListFormat('en').format(access.split('').map((each) => ACCESSES[each] ?? each));
   const known = DEVICES[`${kind} ${numbers}`];
   const type = kind === 'b' ? 'block device' : 'character device';
   const name = known ? `/dev/${known[0]}` : `the ${type} ${numbers}`;

@@ -1,4 +1,5 @@
 /** What an agent was denied, and the policy that would allow it. */
+import { execFileSync } from 'node:child_process';
 import { Command } from '@commander-js/extra-typings';
 import { expect, test } from '@playwright/test';
 import { DENIED_CALL_NAMES } from '../../client/abi/calls.js';
@@ -173,14 +174,9 @@ test('CLI-54: the options of a proposal are options of run and update, and make 
     ...[file('/usr/bin/env'), file("/srv/it's a $(tool)")],
   ];
   const { policy, options } = proposalOf(needs);
-  // As a shell splits them.
-  const words = options.join(' ').match(/(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+/g) ?? [];
-  const argv = words.map((text) =>
-    text.replace(
-      /'([^']*)'|"([^"]*)"|\\(.)/g,
-      (_, ...parts: string[]) => parts.slice(0, 3).find(Boolean) ?? '',
-    ),
-  );
+  // As a shell takes them.
+  const script = `printf '%s\\0' ${options.join(' ')}`;
+  const argv = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
   const command = new Command()
     .addOption(LIMITS.device)
     .addOption(LIMITS.sockets)

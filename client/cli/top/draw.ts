@@ -245,6 +245,5 @@ export function settled(state: State, rows: readonly Row[], size: Size): State {
 
 /** Splits what a terminal has sent into keys. */
 export function keysOf(text: string): string[] {
-  // eslint-disable-next-line no-control-regex -- Escape sequences begin with one.
   return text.match(/\x1b\[[0-9;]*[A-Za-z~]|\x1bO[A-Z]|[\s\S]/g) ?? [];
 }
