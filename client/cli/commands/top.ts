@@ -2,7 +2,7 @@
 import { Option } from '@commander-js/extra-typings';
 import type { Registrar } from '../context.js';
 import { idsOf } from '../context.js';
-import { FORMAT, JSON_OUTPUT } from '../options.js';
+import { JSON_OUTPUT } from '../options.js';
 import { SORTS } from '../top/rows.js';
 import { time } from '../values.js';
 
@@ -30,7 +30,7 @@ export const topping: Registrar = (program, connected) => {
     .addOption(new Option('-s, --sort <key>', 'which come first; the lowest ids by default').choices(SORTS))
     .addOption(new Option('--watch <time>', 'print it again and again: every 5s').argParser(time))
     .addOption(JSON_OUTPUT)
-    .addOption(FORMAT)
+    .addOption(new Option('--format <template>', 'print fields: "{{.name}} {{.memory}}"'))
     .action(async (agents, options) => {
       const { statsCommand } = await import('../actions/top.js');
       const swarm = await connected();
