@@ -28,6 +28,9 @@ export interface StatsOptions extends Printing {
 /** The part of the time that may go into looking. */
 const SHARE = 0.1;
 
+/** Milliseconds of looking between two screens while not all agents have been seen. */
+const FIRST = 500;
+
 /** The least time between two looks, in milliseconds. */
 const INTERVAL_MIN = 100;
 
@@ -174,7 +177,8 @@ export async function topCommand(swarm: Swarm, { sort, interval, json }: TopOpti
     let more = true;
     do {
       const start = performance.now();
-      await looking.look(shown, interval * SHARE);
+      const all = took > 0 && looking.rows.length >= looking.listed;
+      await looking.look(shown, all ? interval * SHARE : FIRST);
       took = performance.now() - start;
       if (!nap.over) show();
       // At first there is no pause, until each has been seen.

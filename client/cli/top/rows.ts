@@ -130,15 +130,16 @@ export class Looker {
    * Looks at the agents: at those that are listed first, at those that are new, and then at the others in turn, for
    * as long as there is time.
    * @param first ids
-   * @param budget milliseconds; those that are listed first are looked at anyway
+   * @param budget milliseconds, beside those of listing the agents; those that are listed first are looked at anyway
    */
   async look(first: readonly number[] = [], budget = Infinity): Promise<void> {
-    const start = this.#now();
     const ids = new Set<number>();
     for await (const { id } of this.#source.agents()) ids.add(id);
     this.#listed = ids.size;
     for (const id of this.#looks.keys()) if (!ids.has(id)) this.#looks.delete(id);
     const shown = first.filter((id) => ids.has(id));
+    // The list takes a while by itself where there are very many.
+    const start = this.#now();
     await this.#inspect(shown);
     const done = new Set(shown);
     const fresh = [...ids].filter((id) => !this.#looks.has(id));
