@@ -43,7 +43,7 @@ export interface Proposal {
 const FILE_MAX = 63;
 
 /** A word, quoted for a shell if it has to be. */
-export function word(text: string): string {
+function word(text: string): string {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;
   return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", String.raw`'\''`)}'` : `"${text}"`;
 }

@@ -26,7 +26,7 @@ export interface Suppression {
 }
 
 /** What an event is about: `c 10:229 rw`, `mount`, `netlink/generic`, a path or a module. */
-export function subjectOf({ device, syscall, socket, file, module }: Violation): string {
+function subjectOf({ device, syscall, socket, file, module }: Violation): string {
   return device ?? syscall ?? socket ?? file ?? module ?? '';
 }
 
