@@ -8,11 +8,13 @@ import { parseEvents } from './events.js';
 import type { SwarmEvent } from './events.js';
 import { parseInspection } from './inspect.js';
 import type { Inspection } from './inspect.js';
+import type { OrderFile } from './policy/core.js';
 
 export type { Answer } from './abi/answer.js';
 export type { AgentLine, Status } from './abi/listing.js';
 export type { Action } from './abi/names.js';
 export type { AgentRequest, UpdateRequest } from './abi/request.js';
+export type { OrderFile } from './policy/core.js';
 
 /** A shell on the machine whose /proc/swarm is used. */
 export interface Shell {
@@ -26,9 +28,6 @@ export interface Shell {
   }>;
   sh(command: string): Promise<string>;
 }
-
-/** The files that take orders, and answer each with a line. */
-export type OrderFile = 'create' | 'spawn' | 'update' | 'attach' | 'destroy';
 
 /** The results of writing orders. */
 export interface Written {

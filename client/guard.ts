@@ -7,12 +7,15 @@ import type { UpdateRequest } from './abi/request.js';
 import { checked } from './check.js';
 import { Ends } from './ends.js';
 import { SwarmError } from './error.js';
+import type { ConnectOptions } from './remote/ssh.js';
 import { events } from './files/events.js';
 import type { EventOptions } from './files/events.js';
+import { killFirst } from './kill.js';
 import { inspect, inspectAll } from './files/inspect.js';
 import { lines, pieces, whole } from './files/lines.js';
 import { order } from './files/orders.js';
 import type { Inspection } from './inspect.js';
+import type { OrderFile } from './policy/check.js';
 import type { AgentProcess } from './process.js';
 import { run } from './spawn.js';
 import type { SpawnOptions } from './spawn.js';
@@ -24,9 +27,6 @@ export interface OpenOptions {
   /** Their directory; /proc/swarm by default. */
   readonly directory?: string;
 }
-
-/** The files that take orders. */
-type OrderFile = 'create' | 'update' | 'attach' | 'destroy';
 
 /** Milliseconds between two looks at an agent that is to stop or to go. */
 const LOOK_AGAIN = 10;
@@ -43,7 +43,7 @@ async function pause(milliseconds: number): Promise<void> {
 }
 
 /** What was asked to make an agent of whatever forks next would have an agent of a thread that anybody uses. */
-function unarmed(request: CreateRequest & { readonly spawn?: unknown }): CreateRequest {
+export function unarmed(request: CreateRequest & { readonly spawn?: unknown }): CreateRequest {
   if (request.spawn === undefined || request.spawn === false) return request;
   throw new SwarmError('EINVAL', 'spawn arms the thread that writes, and here any thread may write', {
     field: 'spawn',
@@ -75,6 +75,17 @@ export class SwarmGuard implements Swarm {
     const guard = new SwarmGuard(directory);
     await guard.status();
     return guard;
+  }
+
+  /**
+   * The agents of another machine, by SSH. swarm-guard must be installed there.
+   * @param to ssh://[USER@]HOST[:PORT], or options
+   * @throws {SwarmError} if it is not reached, or refuses us.
+   */
+  static async connect(to: string | ConnectOptions): Promise<Swarm> {
+    // Loaded when it is needed: most programs use this machine alone.
+    const { RemoteSwarm } = await import('./remote/connect.js');
+    return RemoteSwarm.connect(to);
   }
 
   async create(request: CreateRequest, options: CallOptions = {}): Promise<Created> {
@@ -110,6 +121,14 @@ export class SwarmGuard implements Swarm {
       for await (const found of inspectAll(this.#path('inspect'), [id], signal)) if (!found) return;
       await pause(LOOK_AGAIN);
     }
+  }
+
+  async kill(
+    id: number,
+    signal: NodeJS.Signals | number = 'SIGTERM',
+    options: CallOptions = {},
+  ): Promise<void> {
+    await killFirst(this, id, signal, options);
   }
 
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
@@ -150,6 +169,10 @@ export class SwarmGuard implements Swarm {
     options: Omit<SpawnOptions, 'policy' | 'id' | 'root'> = {},
   ): AgentProcess {
     return run({ swarm: this, ends: this.#ends, directory: this.#directory }, argv, { ...options, id }, true);
+  }
+
+  async close(): Promise<void> {
+    // Every call closes what it opens.
   }
 
   #path(file: string): string {

@@ -1,4 +1,4 @@
-/** swarm-guard: the interface of /proc/swarm, as schemas and types, with what parses it. */
+/** swarm-guard: agents from TypeScript, and the interface of /proc/swarm as schemas and types. */
 export { answer, parseAnswer } from './abi/answer.js';
 export type { Answer } from './abi/answer.js';
 export { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS, UPDATE_ERRORS } from './abi/errors.js';
@@ -40,3 +40,14 @@ export {
 export type { AgentRequest, UpdateRequest } from './abi/request.js';
 export { parseEvents } from './events.js';
 export { parseInspection } from './inspect.js';
+export { checkRequest, checkRequests, position } from './policy/check.js';
+export type { Checked, CheckOptions, OrderFile, Refusal } from './policy/check.js';
+export { SwarmError } from './error.js';
+export type { EventOptions } from './files/events.js';
+export { SwarmGuard } from './guard.js';
+export type { OpenOptions } from './guard.js';
+export type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from './process.js';
+export type { ConnectOptions } from './remote/ssh.js';
+export type { SpawnOptions } from './spawn.js';
+export type { Stdio, StdioOptions } from './stdio.js';
+export type { CallOptions, CreateRequest, Created, Swarm, Target } from './swarm.js';

@@ -82,3 +82,21 @@ export interface Started {
 
 /** A program that runs as an agent. As a promise it resolves with how the program and its agent ended. */
 export type AgentProcess = AgentHandle & Promise<AgentEnd>;
+
+/**
+ * Makes a handle and a promise one thing.
+ * @param end how the program ends
+ * @param parts what can be done to it
+ */
+export function handleOf(end: Promise<AgentEnd>, parts: Omit<AgentHandle, 'stop'>): AgentProcess {
+  const stop = async (grace = 10_000): Promise<AgentEnd> => {
+    await parts.started;
+    parts.kill('SIGTERM');
+    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), grace);
+    return end.finally(() => {
+      clearTimeout(timer);
+    });
+  };
+  const handle = Object.defineProperty(parts, 'stop', { value: stop, enumerable: true });
+  return Object.defineProperties(end, Object.getOwnPropertyDescriptors(handle)) as AgentProcess;
+}

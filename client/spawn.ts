@@ -5,8 +5,10 @@ import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
 import type { Destroyed, Ends } from './ends.js';
 import { SwarmError } from './error.js';
+import { firstOf } from './kill.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec } from './native/launcher.js';
+import { handleOf } from './process.js';
 import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
 import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
@@ -205,14 +207,7 @@ class Run {
 
   /** A process of the agent, to show where the agent is. */
   async #guide(): Promise<number> {
-    const id = this.options.id ?? 0;
-    const { members, joining } = await this.place.swarm.inspect(id);
-    const pid = members.find((member) => !joining.includes(member));
-    if (pid !== undefined) return pid;
-    throw new SwarmError('ESRCH', `agent ${id} has no process to join`, {
-      field: 'id',
-      hint: 'spawn() with its id gives it a first process',
-    });
+    return firstOf(this.place.swarm, this.options.id ?? 0);
   }
 
   /** What the kernel tells of the agent's end; nothing where the agent goes on. */
@@ -307,7 +302,7 @@ export function run(
   );
   const { wiring } = state;
   const end = state.end();
-  const handle: AgentHandle = {
+  const handle: Omit<AgentHandle, 'stop'> = {
     started: state.started,
     get id() {
       return state.launched?.id;
@@ -323,15 +318,7 @@ export function run(
     stderr: wiring.stderr,
     terminal: wiring.terminal,
     kill: (signal = 'SIGTERM') => state.kill(signal),
-    stop: async (grace = 10_000) => {
-      await state.started;
-      state.kill('SIGTERM');
-      const timer = setTimeout(() => void state.destroy().catch(() => undefined), grace);
-      return end.finally(() => {
-        clearTimeout(timer);
-      });
-    },
     destroy: () => state.destroy(),
   };
-  return Object.defineProperties(end, Object.getOwnPropertyDescriptors(handle)) as AgentProcess;
+  return handleOf(end, handle);
 }

@@ -47,6 +47,11 @@ export interface Swarm {
   freeze(id: number, frozen?: boolean, options?: CallOptions): Promise<void>;
   /** Kills every process of an agent, and ends it; resolves once it is gone. */
   destroy(id: number, options?: CallOptions): Promise<void>;
+  /**
+   * Sends a signal to the first process of an agent, or to the oldest that is left; rejects with ESRCH if there is
+   * none. Process 1 of a pid namespace does not get signals that it has no handler for, but for SIGKILL and SIGSTOP.
+   */
+  kill(id: number, signal?: NodeJS.Signals | number, options?: CallOptions): Promise<void>;
   /** Everything about an agent; rejects with ESRCH if there is none with this id. */
   inspect(id: number, options?: CallOptions): Promise<Inspection>;
   /** Everything about many agents; undefined for an id that is no agent's (any more). */
@@ -72,4 +77,6 @@ export interface Swarm {
     argv: readonly string[],
     options?: Omit<SpawnOptions, 'policy' | 'id' | 'root'>,
   ): AgentProcess;
+  /** Closes the connection to another machine; on this one there is nothing to close. Programs go on. */
+  close(): Promise<void>;
 }

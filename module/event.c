@@ -745,7 +745,7 @@ void swarm_event_device(struct swarm_agent *agent, enum swarm_outcome outcome, u
  * @outcome: what is done about it
  * @family: AF_*
  * @type: SOCK_*
- * @protocol: the number of the protocol
+ * @protocol: as it was asked for; whoever reads the event resolves it
  */
 void swarm_event_socket(struct swarm_agent *agent, enum swarm_outcome outcome, u32 family,
 			u32 type, u32 protocol)

@@ -43,7 +43,7 @@ struct task_struct;
  * @device_type: the same; SWARM_DEV_*
  * @access: the same; SWARM_ACC_*
  * @family: violation of a socket
- * @protocol: the same
+ * @protocol: the same, as it was asked for: 0 may stand for a type's usual one
  * @socket_type: the same
  * @count: destroyed: how many violations there were; suppressed: how many were not told;
  *	   updated: bits, enum swarm_update_key

@@ -61,8 +61,7 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 	if (swarm_excused(member) || swarm_being_set_up(member))
 		return SWARM_PASS;
 	outcome = swarm_outcome(SWARM_DENY);
-	swarm_event_socket(member->agent, outcome, family, type,
-			   swarm_socket_protocol(family, type, protocol));
+	swarm_event_socket(member->agent, outcome, family, type, protocol);
 	return outcome == SWARM_DONE_DENY ? (unsigned long)deny_family : SWARM_PASS;
 }
 

@@ -115,7 +115,8 @@ static void put_socket(struct seq_buf *out, const struct swarm_event *event)
 	const char *type = swarm_socket_type_name(event->socket_type);
 
 	seq_buf_puts(out, ",\"socket\":\"");
-	swarm_put_socket(out, event->family, event->protocol,
+	swarm_put_socket(out, event->family,
+			 swarm_socket_protocol(event->family, event->socket_type, event->protocol),
 			 swarm_socket_by_protocol(event->family));
 	if (type && *type)
 		seq_buf_printf(out, "\",\"type\":\"%s\"", type);

@@ -99,7 +99,7 @@ export const CALLS: readonly Call[] = [
     title: 'socket of family unix',
     command: 'cost socket 200',
     alone: 'socket 1 1 0',
-    exact: false,
+    exact: true,
   },
   { id: 'fork', title: 'fork', command: 'cost fork 500', exact: false, note: 'to the return in the parent' },
   {
@@ -342,9 +342,11 @@ function aloneFigures(readings: Readings, floor: Counts, outside: Counts): Figur
   figures.push(
     instructions('hook/ftrace', 'ftrace around a hook', ftrace, { note: 'of setns outside agents' }),
   );
-  for (const { id, title } of [...CALLS, DENIED_DEVICE]) {
+  for (const call of [...CALLS, DENIED_DEVICE]) {
+    const { id, title } = call;
     for (const [who, found] of Object.entries(at)) {
       const hook = found.get(id);
+      if (!hook && call.alone && call !== DENIED_DEVICE) throw new Error(`no count of ${call.alone} alone`);
       if (!hook) continue;
       if (hook.answered) throw new Error(`${id} was to be let pass ${who} an agent`);
       figures.push(instructions(`hook-alone/${id}/${who}`, `Hook on ${title}, ${who}`, hook.count.least));

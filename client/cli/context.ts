@@ -11,10 +11,12 @@ export type Registrar = (program: Command, connected: () => Promise<Swarm>) => v
 /** Options of swarmctl itself. */
 export interface GlobalOptions {
   readonly directory?: string | undefined;
+  readonly host?: string | undefined;
 }
 
 /** The machine that the options name. */
-export async function machine({ directory }: GlobalOptions): Promise<Swarm> {
+export async function machine({ directory, host }: GlobalOptions): Promise<Swarm> {
+  if (host !== undefined && host !== '') return SwarmGuard.connect(host);
   return SwarmGuard.open(directory === undefined ? {} : { directory });
 }
 

@@ -2,13 +2,16 @@
 /** swarmctl: agents from a shell. */
 import { Command, Option } from '@commander-js/extra-typings';
 import { listing } from './commands/agents.js';
+import { checking } from './commands/check.js';
 import { changing } from './commands/change.js';
 import { explaining } from './commands/explain.js';
 import { running } from './commands/run.js';
+import { serving } from './commands/serve.js';
 import { topping } from './commands/top.js';
 import { watching } from './commands/watch.js';
 import { machine } from './context.js';
 import type { Registrar } from './context.js';
+import type { Swarm } from '../swarm.js';
 import { explain } from './output.js';
 
 const VERSION = '0.1.0';
@@ -20,22 +23,35 @@ const USAGE = 125;
 const FAILED = 1;
 
 /** In the order of --help. */
-const COMMANDS: readonly Registrar[] = [running, listing, changing, watching, explaining, topping];
+const COMMANDS: readonly Registrar[] = [
+  ...[running, listing, changing, watching],
+  ...[explaining, topping, checking, serving],
+];
 
 const program = new Command('swarmctl')
   .description('Runs programs as agents, whose limits and rules the kernel enforces.')
   .version(VERSION)
+  .addOption(
+    new Option(
+      '--host <address>',
+      'another machine, on which swarm-guard is installed: ssh://root@node7',
+    ).env('SWARM_HOST'),
+  )
   .addOption(new Option('--directory <path>', 'the directory of the files').default('/proc/swarm').hideHelp())
   .enablePositionalOptions()
   .helpOption('--help', 'print this')
   .showHelpAfterError('`swarmctl --help` lists the commands, `swarmctl COMMAND --help` what each takes.')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
 
-for (const register of COMMANDS) register(program, () => machine(program.opts()));
+let swarm: Swarm | undefined;
+
+for (const register of COMMANDS) register(program, async () => (swarm ??= await machine(program.opts())));
 
 try {
   await program.parseAsync();
 } catch (error) {
   explain(error);
   process.exitCode = FAILED;
+} finally {
+  await swarm?.close();
 }

@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { parseAnswer } from '../abi/answer.js';
 import type { Answer } from '../abi/answer.js';
-import { codeOf, fileError } from '../error.js';
+import { fileError } from '../error.js';
 
-/** The objects of one write: their answers must fit into the 64 KiB that the kernel keeps for a descriptor. */
+/** Answers that are read together: they must fit into the 64 KiB that the kernel keeps for a descriptor. */
 const TOGETHER = 64;
 
 const ANSWERS = 65_536;
@@ -21,12 +21,14 @@ async function answers(file: FileHandle, buffer: Buffer): Promise<Answer[]> {
 }
 
 /**
- * Carries out objects, several with each write, and yields an answer for each, in order.
- * docs/abi/create.md, "Writing", says what a write does if one of its objects fails: some of them may be ignored
- * then, so the number of answers says where to go on.
+ * Carries out objects and yields an answer for each, in order.
+ *
+ * Each is written by a call of its own. libuv goes on with what a write has not taken, and the kernel takes less
+ * than it was given if the last of several objects is refused (docs/abi/create.md, "Writing"): so that object
+ * would be carried out twice.
  * @param path of create, update, attach or destroy
  * @param objects JSON; what arms a thread has no place here, since any thread may write
- * @param signal stops before the next write
+ * @param signal stops before the next one
  * @throws {SwarmError} if the file cannot be opened or written. A refusal is an answer, not an exception.
  */
 export async function* order(
@@ -38,26 +40,24 @@ export async function* order(
   const file = await open(path, 'r+').catch((error: unknown) => {
     throw fileError(path, error);
   });
+  const buffer = Buffer.alloc(ANSWERS);
+  let written = 0;
   try {
-    const buffer = Buffer.alloc(ANSWERS);
-    let waiting: string[] = [];
-    const flush = async (): Promise<Answer[]> => {
+    for await (const object of objects) {
       signal?.throwIfAborted();
-      const failure = await file.write(waiting.join('\n')).then(
+      const failure = await file.write(object).then(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
+      written += 1;
+      if (!failure && written < TOGETHER) continue;
       const got = await answers(file, buffer);
-      if (got.length === 0) throw failure ?? new Error(`${path} has not answered`);
-      if (codeOf(failure) === 'EINTR') signal?.throwIfAborted();
-      waiting = waiting.slice(got.length);
-      return got;
-    };
-    for await (const object of objects) {
-      waiting.push(object);
-      if (waiting.length >= TOGETHER) yield* await flush();
+      yield* got;
+      // What is refused has an answer too. What has none was not even looked at.
+      if (failure && got.length < written) throw failure;
+      written = 0;
     }
-    while (waiting.length > 0) yield* await flush();
+    if (written > 0) yield* await answers(file, buffer);
   } catch (error) {
     throw fileError(path, error);
   } finally {

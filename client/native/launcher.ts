@@ -1,8 +1,7 @@
 /** Starting programs as processes of agents, in threads of the addon: docs/launching.md. */
-import { getSystemErrorName } from 'node:util';
 import { z } from 'zod';
 import { addon } from './load.js';
-import { rootSpec } from './root.js';
+import { rootOrder, rootSpec } from './root.js';
 import type { RootSpec } from './root.js';
 
 export type { RootSpec } from './root.js';
@@ -83,6 +82,7 @@ const launchSpec = z
 const failure = z.object({
   stage: z.enum(['open', 'write', 'clone', 'setup', 'exec']),
   errno: z.int(),
+  code: z.string(),
   what: z.string(),
   answer: z.string(),
 });
@@ -128,8 +128,7 @@ export class LaunchError extends Error {
   /** The kernel's answer, a line of JSON, if it has refused the order. */
   readonly answer?: string;
 
-  constructor({ stage, errno, what, answer }: z.infer<typeof failure>) {
-    const code = getSystemErrorName(-errno);
+  constructor({ stage, errno, code, what, answer }: z.infer<typeof failure>) {
     super(`${what}: ${code}${answer === '' ? '' : ` ${answer.trimEnd()}`}`);
     this.stage = stage;
     this.code = code;
@@ -174,7 +173,7 @@ export async function launch(spec: LaunchSpec, directory = '/proc/swarm'): Promi
     // A process that joins has its launcher's ids until it takes others.
     user: user || join ? { uid: 0, gid: 0, ...user, groups: user?.groups ?? [] } : undefined,
     join: join?.pid ?? 0,
-    root,
+    root: root && rootOrder(root),
   });
   const failed = failure.safeParse(answer);
   if (failed.success) throw new LaunchError(failed.data);
@@ -203,6 +202,15 @@ export function watch(fd: number, ready: () => void): { stop(): void } {
  */
 export function wait(pidfd: number): { exit: number } | { signal: number } | undefined {
   return ended.parse(addon().wait(pidfd));
+}
+
+/**
+ * Opens a descriptor of a process, which never comes to mean another one. Whoever calls closes it.
+ * @param pid as this process counts
+ * @throws if there is no such process (ESRCH).
+ */
+export function openProcess(pid: number): number {
+  return fd.parse(addon().openProcess(pid));
 }
 
 /**

@@ -14,6 +14,7 @@ export interface Addon {
   launch(spec: unknown): Promise<unknown>;
   Watch: new (fd: number, ready: () => void) => { stop(): void };
   wait(pidfd: number): unknown;
+  openProcess(pid: number): unknown;
   signal(pidfd: number, signal: number): void;
   openTerminal(rows: number, columns: number): unknown;
   resize(fd: number, rows: number, columns: number): void;

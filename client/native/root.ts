@@ -1,14 +1,24 @@
 /** A root directory of an agent's own. */
+import { posix } from 'node:path';
 import { z } from 'zod';
 
 const path = z.string().regex(/^\/[^\0]*$/, 'an absolute path');
+
+/** A directory for what is changed, and one that the kernel needs beside it. */
+const overlay = z
+  .strictObject({ upper: path, work: path })
+  .refine(
+    ({ upper, work }) => posix.dirname(upper) === posix.dirname(work),
+    'upper and work must be in one directory',
+  )
+  .refine(({ upper, work }) => upper !== work, 'upper and work must differ');
 
 /** What {@link RootSpec} is checked by. */
 export const rootSpec = z.strictObject({
   directory: path,
   idmap: z.boolean().optional(),
   readOnly: z.boolean().optional(),
-  overlay: z.union([z.literal('tmpfs'), z.strictObject({ upper: path, work: path })]).optional(),
+  overlay: z.union([z.literal('tmpfs'), overlay]).optional(),
   binds: z
     .array(
       z.strictObject({
@@ -18,6 +28,7 @@ export const rootSpec = z.strictObject({
         recursive: z.boolean().optional(),
       }),
     )
+    .max(128)
     .readonly()
     .optional(),
   tmpfs: z
@@ -35,6 +46,57 @@ export const rootSpec = z.strictObject({
   dev: z.boolean().optional(),
 });
 
+/** What container engines hide from what they run (moby's defaults). */
+const MASKED = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+] as const;
+
+/** What container engines keep from being written to (moby's defaults). */
+const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
+
+/** The addon's numbers for where changes go; see launch.h. */
+const OVERLAYS = { none: 0, tmpfs: 1, directory: 2 } as const;
+
+/** A root as the addon takes it: with everything that was left out. */
+export function rootOrder(root: z.infer<typeof rootSpec>): unknown {
+  const { overlay, binds = [], tmpfs = [] } = root;
+  const directories = typeof overlay === 'object' ? overlay : { upper: '', work: '' };
+  return {
+    directory: root.directory,
+    idmap: root.idmap ?? true,
+    readOnly: root.readOnly ?? false,
+    dev: root.dev ?? true,
+    overlay: overlay === undefined ? OVERLAYS.none : OVERLAYS[overlay === 'tmpfs' ? 'tmpfs' : 'directory'],
+    changes: posix.dirname(directories.upper),
+    upper: posix.basename(directories.upper),
+    work: posix.basename(directories.work),
+    binds: binds.map(({ source, target, readOnly = false, recursive = false }) => ({
+      source,
+      target,
+      readOnly,
+      recursive,
+    })),
+    tmpfs: tmpfs.map(({ target, size, mode = 0o1777 }) => ({
+      target,
+      size: size === undefined ? '' : String(size),
+      mode: mode.toString(8),
+    })),
+    masked: root.masked ?? MASKED,
+    readOnlyPaths: root.readOnlyPaths ?? READ_ONLY,
+  };
+}
+
 /** A root directory of an agent's own, and what is mounted there. */
 export interface RootSpec {
   /** The directory that becomes /. */
@@ -44,11 +106,17 @@ export interface RootSpec {
    * without ids of its own has no need of it.
    */
   readonly idmap?: boolean;
-  /** Nothing in the directory can be changed. */
+  /** Nothing in the root can be changed, but for what is mounted there. Targets must exist, unless there is an overlay. */
   readonly readOnly?: boolean;
-  /** Changes go to a tmpfs, which is gone with the agent, or to a directory. */
+  /**
+   * Changes go to a tmpfs, which is gone with the agent, or to the directory `upper`; `work` is an empty directory
+   * beside it.
+   */
   readonly overlay?: 'tmpfs' | { readonly upper: string; readonly work: string };
-  /** Files and directories of the host that are seen at other places. */
+  /**
+   * Files and directories of the host that are seen at other places. Their owners are not mapped: the agent may do
+   * there what every user may.
+   */
   readonly binds?: readonly {
     readonly source: string;
     readonly target: string;

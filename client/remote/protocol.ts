@@ -10,6 +10,7 @@ export const CALLS = [
   'update',
   'freeze',
   'destroy',
+  'kill',
   'inspect',
   'metrics',
   'status',

@@ -102,6 +102,11 @@ export function goRoot(): Promise<Root> {
   return debianRoot('go', 'the Go compiler', ['golang-go']);
 }
 
+/** A root that Rust is compiled to WebAssembly in; about 40 s if it is not in the cache. */
+export function wasmRoot(): Promise<Root> {
+  return debianRoot('wasm', 'the Rust compiler for WebAssembly', ['rustc', 'libstd-rust-dev-wasm32', 'lld']);
+}
+
 /** A root with a web browser; needed only to look at the results' pages. */
 export function browserRoot(): Promise<Root> {
   return debianRoot('browser', 'a web browser', ['chromium', 'fonts-dejavu-core']);

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { LoadedGuest } from './loaded-guest.js';
 import { buildLauncher } from './native.js';
+import { buildPolicyWasm } from './policy-wasm.js';
 import { cacheDir } from '../../harness/util/cache.js';
+import { repository } from '../../harness.config.js';
 
 /**
  * Bundles a program for Node 20. Addons stay outside: client/native/load.ts finds the launcher's beside the bundle, or
@@ -22,6 +24,8 @@ async function bundle(entry: string, name: string): Promise<string> {
     target: 'node20',
     format: 'esm',
     external: ['*.node'],
+    // What is written for users names the package.
+    alias: { 'swarm-guard': join(repository, 'client/index.ts') },
     // What of ours is CommonJS asks for modules of Node.
     banner: {
       js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);",
@@ -31,7 +35,7 @@ async function bundle(entry: string, name: string): Promise<string> {
 }
 
 /**
- * Brings a program that uses the launcher to a guest, with the addon beside it.
+ * Brings a program that uses the launcher to a guest, with the addon and the policy core beside it.
  * @param entry the program's TypeScript
  * @param name of the program there
  * @returns its path there; `node` runs it.
@@ -40,5 +44,6 @@ export async function uploadProgram(guest: LoadedGuest, entry: string, name: str
   const remote = `/srv/${name}.mjs`;
   await guest.upload(await bundle(entry, name), remote);
   await guest.upload(await buildLauncher(), '/srv/swarm_launcher.node');
+  await guest.upload(await buildPolicyWasm(), '/srv/policy.wasm');
   return remote;
 }

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { repository } from '../../harness.config.js';
 import { nodeHeaders } from '../support/native.js';
 
-test.describe.configure({ timeout: 300_000 });
+test.describe.configure({ timeout: 600_000 });
 
 const packed = z
   .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
@@ -20,7 +20,7 @@ const PACKED =
 
 /** What a program of a user's does with it: every line that it prints is looked at. */
 const PROGRAM = `
-import { createRequest, parseAgentLine, parseAnswer, parseEvent } from 'swarm-guard';
+import { checkRequest, createRequest, parseAgentLine, parseAnswer, parseEvent } from 'swarm-guard';
 import type { AgentRequest } from 'swarm-guard';
 
 const request: AgentRequest = { memory_limit: 256 * 1024 * 1024, syscalls: { fork: 'deny' } };
@@ -28,6 +28,7 @@ console.log(createRequest.safeParse(request).success, createRequest.safeParse({ 
 console.log(parseAgentLine('ID: 1, PID: 1234, Memory: 256MB, CPU: 25%, Namespaces: 0x7F').pid);
 console.log(JSON.stringify(parseAnswer('{"id":7}')));
 console.log(parseEvent('{"seq":1,"time":2,"event":"of a later version","agent":3}').event);
+console.log(checkRequest('create', JSON.stringify(request)), checkRequest('create', '{"memory":1}')?.offset);
 `;
 
 /** The launcher's addon was compiled by the installation, and works; without its tools the package says what to do. */
@@ -46,7 +47,7 @@ async function launcherOf(dir: string): Promise<void> {
   expect((await used()).stderr).toContain('apt-get install g++ make python3');
 }
 
-test('ABI-20: installed in an empty project, the package types and parses what /proc/swarm tells, and compiles its launcher', async () => {
+test('ABI-20: installed in an empty project, the package types, checks requests, parses what /proc/swarm tells, and compiles its launcher', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'client-package-'));
   try {
     const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {
@@ -55,7 +56,13 @@ test('ABI-20: installed in an empty project, the package types and parses what /
     const [tarball] = packed.parse(JSON.parse(stdout.slice(stdout.indexOf('[\n'))));
     const paths = tarball?.files.map(({ path }) => path) ?? [];
     expect(paths).toEqual(
-      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'native/launcher/addon.cc', 'README.md']),
+      expect.arrayContaining([
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/policy.wasm',
+        'native/launcher/addon.cc',
+        'README.md',
+      ]),
     );
     expect(paths.filter((path) => !PACKED.test(path))).toEqual([]);
     const dependencies = {
@@ -79,8 +86,19 @@ test('ABI-20: installed in an empty project, the package types and parses what /
       reject: false,
     });
     expect(compiled.exitCode, compiled.all).toBe(0);
-    const program = await execa('node', ['out/program.js'], { cwd: dir, env: { FORCE_COLOR: '0' } });
-    expect(program.stdout.split('\n')).toEqual(['true false', '1234', '{"kind":"created","id":7}', 'other']);
+    // Nothing is compiled on the user's machine: there is node alone.
+    const program = await execa(process.execPath, ['out/program.js'], {
+      cwd: dir,
+      extendEnv: false,
+      env: { PATH: '/nonexistent' },
+    });
+    expect(program.stdout.split('\n')).toEqual([
+      'true false',
+      '1234',
+      '{"kind":"created","id":7}',
+      'other',
+      'undefined 1',
+    ]);
     await launcherOf(dir);
   } finally {
     await rm(dir, { recursive: true });

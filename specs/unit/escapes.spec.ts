@@ -4,14 +4,23 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { PEERS } from '../support/escapes/attempt.js';
 import { ATTEMPTS } from '../support/escapes/corpus.js';
+import { ALL_WAYS } from '../support/escapes/reach.js';
+import { THREATS, readReach, reaches, there, withCounts } from '../support/escapes/reach-table.js';
 import { TABLE, page, readRecord } from '../support/escapes/table.js';
 import { repository } from '../../harness.config.js';
+
+/** The ways that a default agent reaches and Docker's defaults close: docs/threat-model.md says why of each. */
+const MORE_THAN_DOCKER: readonly string[] = [
+  ...['statmount', 'listmount', 'proc-keys', 'personality', 'mseal', 'file_getattr'],
+];
 
 const threatModel = () => readFile(join(repository, 'docs/threat-model.md'), 'utf8');
 
 test('ESCAPE-03: the table of attempts to escape is what the corpus and the recorded run say', async () => {
   const record = await readRecord();
-  expect(await readFile(TABLE, 'utf8'), 'npm run docs:escapes writes it').toBe(page(record));
+  expect(await readFile(TABLE, 'utf8'), 'npm run docs:escapes writes it').toBe(
+    page(record, await readReach()),
+  );
   for (const { id, without = [] } of ATTEMPTS) {
     const run = PEERS.filter((peer) => !without.includes(peer));
     expect(Object.keys(record.results[id] ?? {}).sort(), id).toEqual([...run].sort());
@@ -41,4 +50,29 @@ test('ESCAPE-05: every attempt that the threat model names exists', async () => 
     return !ATTEMPTS.some(({ id }) => pattern.test(id));
   });
   expect(unknown).toEqual([]);
+});
+
+test('REACH-03: the chapter and the counts of ways into the kernel are what the recorded run says', async () => {
+  const record = await readReach();
+  const text = await readFile(THREATS, 'utf8');
+  expect(text, 'npm run docs:escapes writes it').toBe(withCounts(text, record));
+  // The list, which the quick spec looks after, and the run agree on what a default agent reaches.
+  const ways = there(record);
+  expect(ways.filter((way) => reaches(record, 'agent', way))).toEqual(ways.filter(({ agent }) => agent));
+  expect(new Set(ALL_WAYS.map(({ name }) => name)).size).toBe(ALL_WAYS.length);
+});
+
+test("REACH-04: a default agent reaches fewer ways into the kernel than Docker's defaults leave", async () => {
+  const record = await readReach();
+  const ways = there(record);
+  const of = (who: 'agent' | 'docker') =>
+    ways.filter((way) => reaches(record, who, way)).map(({ name }) => name);
+  expect(of('agent').length).toBeLessThan(of('docker').length);
+  expect(of('agent').filter((name) => !of('docker').includes(name))).toEqual(MORE_THAN_DOCKER);
+  const section = (await threatModel())
+    .split(/^###? /m)
+    .find((text) => text.startsWith('The shared kernel\n'));
+  const heads = [...(section ?? '').matchAll(/^- ((?:`[\w-]+`(?:, )?)+):/gm)].map(([, head]) => head ?? '');
+  const named = heads.flatMap((head) => head.replaceAll('`', '').split(', '));
+  expect(named.sort(), 'the threat model names each').toEqual([...MORE_THAN_DOCKER].sort());
 });

@@ -7,6 +7,17 @@ import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { buildNative, nodeHeaders } from '../support/native.js';
+import {
+  CPUS,
+  access,
+  bytesOf,
+  device,
+  loose,
+  mutate,
+  mutation,
+  request,
+  soup,
+} from '../support/requests.js';
 import * as names from '../../client/abi/names.js';
 import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
 import { PolicyCore } from '../../client/native/core/policy.js';
@@ -25,96 +36,11 @@ test.beforeAll(async () => {
   core = PolicyCore.load(await buildNative());
 });
 
-const CPUS = 4;
 const RUNS = 1000;
 
 const ACCESS = { r: 2, w: 4, m: 1 } as const;
 const TYPE = { b: 1, c: 2, a: 3 } as const;
 const DEFAULT_DEVICES = Object.values<string>(DEVICES_BY_NAME);
-const access = fc.subarray(['r', 'w', 'm'], { minLength: 1 }).map((letters) => letters.join(''));
-const numbers = (max: number) =>
-  fc.oneof(
-    fc.constant('*'),
-    fc.integer({ min: 0, max: 9 }).map(String),
-    fc.integer({ min: 0, max }).map(String),
-  );
-const device = fc.oneof(
-  { weight: 1, arbitrary: fc.constant('a') },
-  {
-    weight: 9,
-    arbitrary: fc
-      .tuple(fc.constantFrom('a', 'b', 'c'), numbers(4095), numbers(1_048_575), access)
-      .map(([type, major, minor, letters]) => `${type} ${major}:${minor} ${letters}`),
-  },
-);
-const action = fc.constantFrom(...ACTIONS);
-const path = fc
-  .string({ unit: 'binary', minLength: 1, maxLength: 30 })
-  .map((text) => `/${text.replaceAll('\0', '')}`);
-
-/** Valid objects, as large as they may be. */
-const request: fc.Arbitrary<AgentRequest> = fc
-  .record(
-    {
-      memory_limit: fc.oneof(fc.constant(0), fc.integer({ min: 65536, max: Number.MAX_SAFE_INTEGER })),
-      cpu_quota: fc.integer({ min: 0, max: 100 * CPUS }),
-      pids_limit: fc.integer({ min: 0, max: 4_194_304 }),
-      namespace_flags: fc.integer({ min: 0, max: 255 }),
-      devices: fc.array(device, { maxLength: 16 }),
-      syscalls: fc.record(
-        { fork: action, thread: action, execve: action, unshare: action, setns: action, autoload: action },
-        { requiredKeys: [] },
-      ),
-      exec_paths: fc.array(path, { maxLength: 8 }),
-      name: fc.stringMatching(/^[A-Za-z0-9._-]{1,31}$/),
-      spawn: fc.boolean(),
-      pid: fc.integer({ min: 1, max: 4_194_304 }),
-      pidfd: fc.integer({ min: 0, max: 0x7fff_ffff }),
-      after_exec: fc.boolean(),
-      persist: fc.boolean(),
-      privileged: fc.boolean(),
-      propagation: fc.constantFrom('private', 'slave'),
-      proc: fc.boolean(),
-      devpts: fc.boolean(),
-      oom_group: fc.boolean(),
-      sockets: fc.oneof(
-        fc.constant('all' as const),
-        fc.array(fc.constantFrom('unix', 'inet', '63', 'alg', 'netlink/route', 'inet6/132', '16/65535'), {
-          maxLength: 8,
-        }),
-      ),
-      core: fc.boolean(),
-      capabilities: fc.oneof(fc.constant('all' as const), fc.uniqueArray(fc.constantFrom(...CAPABILITIES))),
-      no_new_privs: fc.boolean(),
-      hostname: fc.stringMatching(/^[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?(\.[A-Za-z0-9]{1,20}){0,2}$/),
-    },
-    { requiredKeys: [] },
-  )
-  .map((object): AgentRequest => {
-    const valid: AgentRequest = { ...object };
-    if (valid.spawn || valid.pidfd !== undefined) delete valid.pid;
-    if (valid.spawn) delete valid.pidfd;
-    if (valid.pid === undefined && valid.pidfd === undefined) delete valid.after_exec;
-    const flags = valid.namespace_flags ?? 127;
-    if ((flags & 32) === 0) valid.privileged = true;
-    if ((flags & 4) === 0) delete valid.propagation;
-    if ((flags & 36) !== 36) delete valid.devpts;
-    if ((flags & 37) !== 37) delete valid.proc;
-    if ((flags & 8) === 0) delete valid.hostname;
-    return valid;
-  });
-
-/** A JSON text of a value with white space anywhere that it may be. */
-function loose(object: AgentRequest): fc.Arbitrary<string> {
-  return fc
-    .array(fc.constantFrom('', '', ' ', '\n', '\t\r'), { minLength: 1, maxLength: 9 })
-    .map((spaces) => {
-      let next = 0;
-      const tokens = JSON.stringify(object).match(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^"{}[\]:,]+/g) ?? [];
-      return tokens.map((token) => token + (spaces[next++ % spaces.length] ?? '')).join('');
-    });
-}
-
 /** The capabilities that an object keeps, sorted. */
 function keptBy({ capabilities, privileged }: AgentRequest): string[] {
   const kept = capabilities ?? (privileged ? 'all' : DEFAULT_CAPABILITIES);
@@ -198,8 +124,6 @@ function allows(rule: string, type: 'b' | 'c', major: number, minor: number, let
   );
 }
 
-const bytesOf = (text: string) => new TextEncoder().encode(text);
-
 test('CORE-01: every valid object is understood as it is meant, and printed and read again is the same', () => {
   fc.assert(
     fc.property(
@@ -243,78 +167,6 @@ test('CORE-01: every valid object is understood as it is meant, and printed and 
   );
 });
 
-/** Bytes put in, taken out, changed or doubled. */
-const mutation = fc.record({
-  how: fc.constantFrom('insert', 'delete', 'replace', 'repeat', 'cut'),
-  at: fc.double({ min: 0, max: 1, noNaN: true }),
-  /** Where a value or a key begins, rather than anywhere. */
-  begins: fc.boolean(),
-  length: fc.integer({ min: 1, max: 6 }),
-  bytes: fc.oneof(
-    fc.uint8Array({ minLength: 1, maxLength: 4 }),
-    fc.constantFrom(...Array.from('0123456789 \n')).map(bytesOf),
-    fc
-      .constantFrom(
-        ...[
-          '"',
-          '\\',
-          '{',
-          '}',
-          '[',
-          ']',
-          ',',
-          ':',
-          '0',
-          '9',
-          '-',
-          '.',
-          'e',
-          ' ',
-          '\\u0041',
-          '\\ud800',
-          'null',
-          'true',
-          '/',
-        ],
-      )
-      .map(bytesOf),
-  ),
-});
-
-function mutate(
-  text: Uint8Array,
-  {
-    how,
-    at,
-    begins,
-    length,
-    bytes,
-  }: { how: string; at: number; begins: boolean; length: number; bytes: Uint8Array },
-): Uint8Array {
-  const all = Array.from(text.keys());
-  const places = begins
-    ? all.filter((i) => i > 0 && ':,[{'.includes(String.fromCharCode(text[i - 1] ?? 0)))
-    : all;
-  const from = places[Math.floor(at * (places.length - 1))] ?? 0;
-  const [before, piece, after] = [
-    text.slice(0, from),
-    text.slice(from, from + length),
-    text.slice(from + length),
-  ];
-  switch (how) {
-    case 'insert':
-      return Buffer.concat([before, bytes, piece, after]);
-    case 'delete':
-      return Buffer.concat([before, after]);
-    case 'replace':
-      return Buffer.concat([before, bytes, after]);
-    case 'repeat':
-      return Buffer.concat([before, piece, piece, after]);
-    default:
-      return before;
-  }
-}
-
 test('CORE-02: a changed object is refused at a byte of it, or means what JSON.parse says', () => {
   const counts = { accepted: 0, refused: 0 };
   fc.assert(
@@ -339,12 +191,6 @@ test('CORE-02: a changed object is refused at a byte of it, or means what JSON.p
 });
 
 test('CORE-03: any bytes at all are refused within them, and frames end within them', () => {
-  const soup = fc.oneof(
-    fc.uint8Array({ maxLength: 300 }),
-    fc
-      .string({ unit: fc.constantFrom(...Array.from('{}[]":,\\ \n01tf/uabcde')), maxLength: 300 })
-      .map(bytesOf),
-  );
   fc.assert(
     fc.property(soup, fc.integer({ min: 1, max: 100 }), (bytes, piece) => {
       const parsed = core.parse(bytes, CPUS);

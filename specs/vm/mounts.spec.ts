@@ -1,4 +1,5 @@
 /** The mounts of an agent: what it shares with the host's after its birth. */
+import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
@@ -188,5 +189,20 @@ test('BIRTH-30: limits on what its launcher locks and writes do not keep an agen
     expect(Number(before), via).toBeGreaterThan(0);
     expect(after, via).toBe(before);
   }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('BIRTH-31: a launcher with more mappings than vm.max_map_count allows gives no birth, and the event says why', async ({
+  loaded,
+}) => {
+  const setting = '/proc/sys/vm/max_map_count';
+  const launch = [
+    `read -r before <${setting}; echo '{"spawn":true}' >/proc/swarm/create; echo 1 >${setting}`,
+    `/bin/true; code=$?; echo "$before" >${setting}; echo "$code"`,
+  ].join('\n');
+  expect(await loaded.sh(`bash -c ${quoted(launch)} 2>/dev/null`)).toBe('137');
+  expect((await loaded.swarm.events()).at(-1)).toMatchObject({
+    ...{ event: 'destroyed', reason: 'birth', step: 'separating its mounts', error: 'ENOMEM' },
+  });
   await expect(loaded).toHaveActiveAgents(0);
 });

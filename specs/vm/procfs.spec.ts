@@ -127,6 +127,34 @@ test('PROCFS-05: it is as read-only, and has the same access times, as what it c
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('PROCFS-12: an agent with all capabilities makes a read-only procfs no more writable, nor mounts another', async ({
+  loaded,
+}) => {
+  const tries = [
+    ...['mount -o remount,rw /proc', 'mount -o remount,bind,rw /proc'],
+    ...['mount -t proc none /tmp/proc', 'mount --bind /proc /tmp/proc && mount -o remount,bind,rw /tmp/proc'],
+  ];
+  const inside = [
+    'mkdir /tmp/proc',
+    ...tries.map((each) => `{ ${each}; } 2>/dev/null && echo 'done: ${each}'`),
+    // A setting of the agent's own net namespace, which its root may write to.
+    'for p in /proc /tmp/proc; do { echo 1 >$p/sys/net/ipv4/ip_forward; } 2>/dev/null && echo wrote $p; done',
+    'umount -R /tmp/proc 2>/dev/null; rmdir /tmp/proc; echo end',
+  ].join('\n');
+  const tried = (mode: 'ro' | 'rw') => {
+    const script = [
+      ...[`mount -o remount,bind,${mode} /proc`, arm({ capabilities: 'all', syscalls: MOUNT_CALLS })],
+      ...[`sh -c ${quoted(inside)}`, 'true'],
+    ].join('\n');
+    return loaded.sh(`bash -c ${quoted(`${OPEN}; exec unshare --mount bash -ec ${quoted(script)}`)}`);
+  };
+  const done = tries.map((each) => `done: ${each}`);
+  expect((await tried('rw')).split('\n')).toEqual([...done, 'wrote /proc', 'wrote /tmp/proc', 'end']);
+  // The kernel keeps what is read-only so: it locks the flag of a procfs that covers such a one.
+  expect(await tried('ro')).toBe('end');
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 /** A root directory of its own, on /mnt, with the programs of the host and without /proc. */
 const NEW_ROOT = [
   'mount -t tmpfs -o mode=755 none /mnt && cd /mnt && mkdir old',

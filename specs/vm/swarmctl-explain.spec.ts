@@ -183,6 +183,7 @@ test('CLI-68: learn says that its policy may be incomplete where violations were
 test('CLI-69: top follows agents at a terminal, and looks at ten thousand of them a few at a time', async ({
   loaded,
 }) => {
+  test.setTimeout(600_000);
   await started(loaded, `run -q --name busy --cpus 0.2 sh -c 'while :; do :; done'`);
   const { stdout: table } = await swarmctl(loaded, 'stats busy');
   expect(table).toMatch(/\n +\d+ {2}busy {2}running +\d+\.\d +20 /);
@@ -201,15 +202,12 @@ test('CLI-69: top follows agents at a terminal, and looks at ten thousand of the
   const heads = [...new Set(frames.map((frame) => (frame.split('\r')[0] ?? '').replace(/ {3}.*/, '')))];
   expect(heads).toContainEqual(expect.stringMatching(/^[\d,]+ of 10,000 agents/));
   expect(heads).toContain('10,000 agents, 1 running');
-  test.info().annotations.push({ type: 'heads', description: heads.join('; ') });
   expect(frames.at(-1)).toContain('by memory ');
   const seen = frames.filter((frame) => frame.startsWith('10,000 agents')).at(-1) ?? '';
   expect(seen.split('\r\n')[3]).toMatch(/busy/);
   expect(stdout).toMatch(/\x1b\[\?25h\x1b\[\?1049l\s*$/);
-  await loaded.writeFile('/tmp/screen', seen);
-  console.log(seen, heads);
   const json = await loaded.exec('time node /srv/swarmctl.mjs stats --json | wc -l', { timeoutMs: 240_000 });
   expect(json.stdout.trim()).toBe('10000');
-  console.log(json.stderr);
+  test.info().annotations.push({ type: 'measured', description: json.stderr.trim() });
   await destroyAll(loaded);
 });

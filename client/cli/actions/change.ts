@@ -35,17 +35,7 @@ export async function killCommand(
   ids: readonly number[],
   signal: NodeJS.Signals | number,
 ): Promise<void> {
-  for (const id of ids) {
-    const pid = await firstProcess(swarm, id);
-    process.kill(pid, signal);
-  }
-}
-
-async function firstProcess(swarm: Swarm, id: number): Promise<number> {
-  const { members, joining } = await swarm.inspect(id);
-  const pid = members.find((member) => !joining.includes(member));
-  if (pid === undefined) throw new SwarmError('ESRCH', `agent ${id} has no process`);
-  return pid;
+  for (const id of ids) await swarm.kill(id, signal);
 }
 
 /** Waits until an agent is gone, or the time is over; returns whether it is gone. */
@@ -60,11 +50,9 @@ async function gone(swarm: Swarm, id: number, milliseconds: number): Promise<boo
 export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: number): Promise<void> {
   await Promise.all(
     ids.map(async (id) => {
-      const { members } = await swarm.inspect(id);
-      const [pid] = members;
-      if (pid !== undefined && grace > 0) {
-        process.kill(pid, 'SIGTERM');
-        if (await gone(swarm, id, grace)) return;
+      if (grace > 0) {
+        const asked = await swarm.kill(id, 'SIGTERM').then(() => true, isGone);
+        if (asked && (await gone(swarm, id, grace))) return;
       }
       await swarm.destroy(id).catch((error: unknown) => {
         if (!isGone(error)) throw error;

@@ -5,12 +5,15 @@ import { delimiter, join } from 'node:path';
 import type { AgentRequest } from '../../abi/request.js';
 import type { AgentEnd, AgentProcess, Started } from '../../process.js';
 import { SwarmError } from '../../error.js';
+import { SwarmGuard } from '../../guard.js';
 import type { SpawnOptions } from '../../spawn.js';
 import type { Stdio } from '../../stdio.js';
 import type { Swarm } from '../../swarm.js';
 import { bytes, print, say } from '../output.js';
 import { policyOf } from '../policy.js';
 import type { PolicyOptions } from '../policy.js';
+import { rootOf } from '../root.js';
+import type { RootOptions } from '../root.js';
 import { envFile, environment } from '../values.js';
 
 /** Options that run and exec share. */
@@ -24,7 +27,7 @@ export interface ProgramOptions {
 }
 
 /** Options of run alone. */
-export interface RunOptions extends ProgramOptions, PolicyOptions {
+export interface RunOptions extends ProgramOptions, PolicyOptions, RootOptions {
   readonly detach?: true | undefined;
   readonly init?: true | undefined;
   readonly timeout?: number | undefined;
@@ -67,10 +70,11 @@ function initPath(): string {
 }
 
 /** The part of spawn's options that run and exec share. */
-function common(options: ProgramOptions): SpawnOptions {
+function common(swarm: Swarm, options: ProgramOptions): SpawnOptions {
   const entries = [...(options.envFile ?? []).flatMap(envFile), ...(options.env ?? [])];
   const size = process.stdout.isTTY ? process.stdout : { rows: 24, columns: 80 };
-  const inherited: Stdio = 'inherit';
+  // A program of another machine has no descriptors of this one: what it prints is copied.
+  const inherited: Stdio = swarm instanceof SwarmGuard ? 'inherit' : 'pipe';
   return {
     env: environment(entries),
     ...(options.workdir === undefined ? {} : { cwd: options.workdir }),
@@ -149,13 +153,26 @@ function told(fd: number | undefined, line: object): void {
   if (fd !== undefined) writeSync(fd, `${JSON.stringify(line)}\n`);
 }
 
+/** Copies the streams of a program of another machine; returns what stops that. */
+function copied({ terminal, stdin, stdout, stderr }: AgentProcess): () => void {
+  if (terminal) return () => undefined;
+  stdout?.pipe(process.stdout, { end: false });
+  stderr?.pipe(process.stderr, { end: false });
+  if (stdin) process.stdin.pipe(stdin);
+  return () => {
+    if (stdin) process.stdin.unpipe(stdin).pause();
+  };
+}
+
 async function follow(running: AgentProcess, options: ProgramOptions): Promise<AgentEnd> {
   const restore = atTerminal(running, options.interactive === true);
+  const uncopy = copied(running);
   const stop = forwarding(running);
   try {
     return await running;
   } finally {
     stop();
+    uncopy();
     restore();
   }
 }
@@ -172,12 +189,14 @@ export async function runCommand(
   hooks: Hooks = {},
 ): Promise<number> {
   const policy = hooks.policy ? hooks.policy(policyOf(options)) : policyOf(options);
+  const root = rootOf(options);
   const program = options.init === true ? [initPath(), '--', ...argv] : argv;
   const detached: Stdio = 'ignore';
   const running = swarm.spawn(program, {
-    ...common(options),
+    ...common(swarm, options),
     ...(options.detach === true ? { stdin: detached, stdout: detached, stderr: detached } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(root === undefined ? {} : { root }),
     ...hooks.spawn,
     policy,
   });
@@ -186,7 +205,9 @@ export async function runCommand(
     const { id, pid } = await running.started;
     told(options.statusFd, { event: 'started', id, pid });
     print(String(id));
-    return 0;
+    await swarm.close();
+    // Whoever starts a program waits for its end; here nobody does.
+    process.exit(0);
   }
   running.started.then(
     ({ id, pid }) => {
@@ -210,13 +231,13 @@ export async function execCommand(
   argv: readonly string[],
   options: ProgramOptions,
 ): Promise<number> {
-  return statusOf(await follow(swarm.exec(id, argv, common(options)), options));
+  return statusOf(await follow(swarm.exec(id, argv, common(swarm, options)), options));
 }
 
-/** The exit status for an error of starting a program, as docker has it. */
+/** The exit status for an error of running a program: as docker has it, and timeout(1). */
 export function failureOf(error: unknown): number {
+  if (error instanceof Error && error.name === 'TimeoutError') return 124;
   if (!(error instanceof SwarmError)) return 125;
-  if (error.code === 'ETIMEDOUT') return 124;
   if (error.field !== 'argv') return error.code === 'ECANCELED' ? 126 : 125;
   return error.errno === os.errno.ENOENT ? 127 : 126;
 }

@@ -4,6 +4,7 @@ import type { Registrar } from '../context.js';
 import { idOf } from '../context.js';
 import { explain } from '../output.js';
 import { BIRTH, LIMITS } from '../policy.js';
+import { ROOT } from '../root.js';
 import { count, several, time, user } from '../values.js';
 
 /** Adds them. */
@@ -32,6 +33,11 @@ export const running: Registrar = (program, connected) => {
     .addOption(LIMITS.execPath)
     .addOption(LIMITS.unlisted)
     .addOption(BIRTH.network)
+    .addOption(ROOT.rootfs)
+    .addOption(ROOT.readOnly)
+    .addOption(ROOT.overlay)
+    .addOption(ROOT.bind)
+    .addOption(ROOT.tmpfs)
     .addOption(BIRTH.privileged)
     .addOption(BIRTH.persist)
     .addOption(BIRTH.rm)

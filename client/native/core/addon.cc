@@ -220,8 +220,8 @@ Napi::Value limits(const Napi::CallbackInfo &info)
 	return out;
 }
 
-// deviceAllowed(rules, type, major, minor, access), with the rules of parse().
-Napi::Value device_allowed(const Napi::CallbackInfo &info)
+// Answers what ask(rules, number) says of the rules of parse(), the first argument; number(i) is argument i.
+template <typename Ask> Napi::Value about_rules(const Napi::CallbackInfo &info, Ask ask)
 {
 	Napi::Env env = info.Env();
 	Bytes bytes = info[0].As<Bytes>();
@@ -233,23 +233,23 @@ Napi::Value device_allowed(const Napi::CallbackInfo &info)
 	}
 	std::memcpy(&rules, bytes.Data(), sizeof(rules));
 	auto number = [&](size_t i) { return info[i].As<Napi::Number>().Uint32Value(); };
-	return Napi::Boolean::New(env, swarm_device_allowed(&rules, number(1), number(2), number(3), number(4)));
+	return Napi::Boolean::New(env, ask(&rules, number));
 }
 
-// socketAllowed(rules, family, type, protocol), with the rules of parse().
+// deviceAllowed(rules, type, major, minor, access)
+Napi::Value device_allowed(const Napi::CallbackInfo &info)
+{
+	return about_rules(info, [](const swarm_rules *rules, auto number) {
+		return swarm_device_allowed(rules, number(1), number(2), number(3), number(4));
+	});
+}
+
+// socketAllowed(rules, family, type, protocol)
 Napi::Value socket_allowed(const Napi::CallbackInfo &info)
 {
-	Napi::Env env = info.Env();
-	Bytes bytes = info[0].As<Bytes>();
-	swarm_rules rules;
-
-	if (bytes.ByteLength() != sizeof(rules)) {
-		Napi::TypeError::New(env, "expected the rules that parse() returned").ThrowAsJavaScriptException();
-		return env.Undefined();
-	}
-	std::memcpy(&rules, bytes.Data(), sizeof(rules));
-	auto number = [&](size_t i) { return info[i].As<Napi::Number>().Uint32Value(); };
-	return Napi::Boolean::New(env, swarm_socket_allowed(&rules, number(1), number(2), number(3)));
+	return about_rules(info, [](const swarm_rules *rules, auto number) {
+		return swarm_socket_allowed(rules, number(1), number(2), number(3));
+	});
 }
 
 // frames(pieces): how a stream of objects is cut, each piece a write of its own.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,12 +27,20 @@ constexpr size_t STACK = 256 * 1024;
 
 constexpr const char *STAGES[] = {"open", "write", "clone", "setup", "exec"};
 
+// The errno's name. libuv does not know all of them.
+std::string name_of(int error)
+{
+	const char *name = strerrorname_np(error);
+
+	return name ? name : std::to_string(error);
+}
+
 // An error as Node's own are.
 void raise(Napi::Env env, int error, const char *call)
 {
 	Napi::Error thrown = Napi::Error::New(env, std::string(call) + ": " + strerror(error));
 
-	thrown.Set("code", Napi::String::New(env, uv_err_name(-error)));
+	thrown.Set("code", Napi::String::New(env, name_of(error)));
 	thrown.Set("errno", Napi::Number::New(env, error));
 	thrown.Set("syscall", Napi::String::New(env, call));
 	thrown.ThrowAsJavaScriptException();
@@ -79,6 +88,68 @@ template <typename T> std::vector<T> numbers(const Napi::Value &value)
 	return out;
 }
 
+// A root, and the memory of its lists.
+class Root {
+public:
+	void read(const Napi::Object &given)
+	{
+		root.idmap = flag(given, "idmap");
+		root.read_only = flag(given, "readOnly");
+		root.dev = flag(given, "dev");
+		root.directory = keep(given, "directory");
+		root.overlay = static_cast<launch_overlay>(number(given.Get("overlay")));
+		root.changes = keep(given, "changes");
+		root.upper = keep(given, "upper");
+		root.work = keep(given, "work");
+		read_binds(given.Get("binds").As<Napi::Array>());
+		read_tmpfs(given.Get("tmpfs").As<Napi::Array>());
+		masked_.read(given.Get("masked"));
+		read_only_.read(given.Get("readOnlyPaths"));
+		root.masked = masked_.pointers();
+		root.read_only_paths = read_only_.pointers();
+	}
+
+	launch_root root = {};
+
+private:
+	static bool flag(const Napi::Object &given, const char *name)
+	{
+		return given.Get(name).As<Napi::Boolean>().Value();
+	}
+
+	const char *keep(const Napi::Object &given, const char *name)
+	{
+		texts_.push_back(text(given.Get(name)));
+		return texts_.back().c_str();
+	}
+
+	void read_binds(const Napi::Array &list)
+	{
+		for (uint32_t i = 0; i < list.Length(); i++) {
+			Napi::Object bind = list.Get(i).As<Napi::Object>();
+			binds_.push_back({keep(bind, "source"), keep(bind, "target"),
+					  flag(bind, "readOnly"), flag(bind, "recursive")});
+		}
+		root.binds = binds_.data();
+		root.nr_binds = binds_.size();
+	}
+
+	void read_tmpfs(const Napi::Array &list)
+	{
+		for (uint32_t i = 0; i < list.Length(); i++) {
+			Napi::Object tmpfs = list.Get(i).As<Napi::Object>();
+			tmpfs_.push_back({keep(tmpfs, "target"), keep(tmpfs, "size"), keep(tmpfs, "mode")});
+		}
+		root.tmpfs = tmpfs_.data();
+		root.nr_tmpfs = tmpfs_.size();
+	}
+
+	std::deque<std::string> texts_;
+	std::vector<launch_bind> binds_;
+	std::vector<launch_tmpfs> tmpfs_;
+	Words masked_, read_only_;
+};
+
 // One launch: everything that its thread reads, and what came of it.
 struct Launch {
 	explicit Launch(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
@@ -93,6 +164,7 @@ struct Launch {
 private:
 	std::string file_, destroy_, object_, program_, cwd_;
 	Words paths_, argv_, env_;
+	Root root_;
 	std::vector<int> stdio_, moved_;
 	std::vector<uint32_t> groups_;
 };
@@ -136,6 +208,10 @@ void Launch::read(const Napi::Object &given)
 		spec.nr_groups = groups_.size();
 	}
 	spec.join = number(given.Get("join"));
+	if (Napi::Value root = given.Get("root"); root.IsObject()) {
+		root_.read(root.As<Napi::Object>());
+		spec.root = &root_.root;
+	}
 }
 
 // The launches of one environment, which share a way back to its thread.
@@ -156,6 +232,7 @@ void settle(Napi::Env env, Napi::Function, Launch *finished)
 	if (result.error) {
 		out["stage"] = Napi::String::New(env, STAGES[result.stage]);
 		out["errno"] = Napi::Number::New(env, result.error);
+		out["code"] = Napi::String::New(env, name_of(result.error));
 		out["what"] = Napi::String::New(env, result.what);
 		out["answer"] = Napi::String::New(env, result.answer);
 	} else {
@@ -315,6 +392,16 @@ Napi::Value wait(const Napi::CallbackInfo &info)
 	return out;
 }
 
+// openProcess(pid): a pidfd.
+Napi::Value open_process(const Napi::CallbackInfo &info)
+{
+	int fd = syscall(SYS_pidfd_open, number(info[0]), 0);
+
+	if (fd < 0)
+		raise(info.Env(), errno, "pidfd_open");
+	return Napi::Number::New(info.Env(), fd);
+}
+
 // signal(pidfd, signal)
 void send_signal(const Napi::CallbackInfo &info)
 {
@@ -417,6 +504,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	exports["launch"] = Napi::Function::New(env, start);
 	exports["Watch"] = Watch::define(env);
 	exports["wait"] = Napi::Function::New(env, wait);
+	exports["openProcess"] = Napi::Function::New(env, open_process);
 	exports["signal"] = Napi::Function::New(env, send_signal);
 	exports["openTerminal"] = Napi::Function::New(env, open_terminal);
 	exports["resize"] = Napi::Function::New(env, resize);

@@ -163,6 +163,50 @@ static void join(const struct child *child)
 	close(child->directory);
 }
 
+/* In a frame of its own: a child in this memory must not return from it. */
+static __attribute__((noinline)) pid_t make_group(void)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_VFORK,
+		.exit_signal = SIGCHLD,
+	};
+	long pid = clone3_inline(&args);
+
+	if (!pid)
+		_exit(setpgid(0, 0) ? errno : 0);
+	if (pid < 0)
+		errno = -pid;
+	return pid;
+}
+
+/*
+ * At its birth a process gets a session of its own, but the module makes it the leader
+ * only with its execve, so that a shell may still make it a process group. Only a leader
+ * gets a terminal, and the leader of a process group cannot become one. So another
+ * process makes a group that this one goes to; then a session is made anew.
+ */
+static void lead_session(const struct child *child)
+{
+	pid_t pid;
+
+	if (setsid() >= 0)
+		return;
+	pid = make_group();
+	require(child, pid > 0, "a process group for the terminal");
+	require(child, !setpgid(0, pid), "process group");
+	while (wait4(pid, NULL, 0, NULL) < 0 && errno == EINTR)
+		;
+	require(child, setsid() >= 0, "session");
+}
+
+static void take_terminal(const struct child *child)
+{
+	if (!child->spec->terminal)
+		return;
+	lead_session(child);
+	require(child, !ioctl(0, TIOCSCTTY, 0), "terminal");
+}
+
 static void take_ids(const struct child *child)
 {
 	const struct launch_spec *spec = child->spec;
@@ -212,7 +256,7 @@ void child_run(struct child *child)
 		join(child);
 	if (spec->root)
 		root_enter(child, spec->root);
-	require(child, !spec->terminal || !ioctl(0, TIOCSCTTY, 0), "terminal");
+	take_terminal(child);
 	if (spec->umask >= 0)
 		umask(spec->umask);
 	require(child, !spec->cwd || !chdir(spec->cwd), spec->cwd);

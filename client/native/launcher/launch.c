@@ -41,6 +41,12 @@ struct attempt {
 	int channel;			/* to the child, or -1 */
 };
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static int failed(struct launch_result *result, enum launch_stage stage, int error,
 		  const char *what)
 {
@@ -187,6 +193,9 @@ static int clone_child(struct attempt *attempt)
 	if (!spec->root && !spec->join)
 		args.flags |= CLONE_VM;
 	pid = make_child(&args, &attempt->child);
+	/* So that the channel ends with the child's own. */
+	close_if_open(attempt->child.channel);
+	attempt->child.channel = -1;
 	if (pid < 0)
 		return failed(result, LAUNCH_CLONE, -pid, "the agent's process");
 	result->pid = pid;
@@ -276,12 +285,6 @@ static void undo_order(const struct attempt *attempt)
 	if (dprintf(fd, "%llu\n", (unsigned long long)attempt->result->id) < 0)
 		errno = 0;
 	close(fd);
-}
-
-static void close_if_open(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 static void clean_up(struct attempt *attempt)

@@ -15,7 +15,39 @@
 extern "C" {
 #endif
 
-struct launch_root;
+/* Where what is changed in a root goes. */
+enum launch_overlay {
+	OVERLAY_NONE,			/* to the root itself */
+	OVERLAY_TMPFS,
+	OVERLAY_DIRECTORY,
+};
+
+struct launch_bind {
+	const char *source, *target;
+	int read_only, recursive;
+};
+
+struct launch_tmpfs {
+	const char *target, *size, *mode;	/* as its options are written; "" for none */
+};
+
+/* A root directory of the agent's own. Targets are paths in it; lists end with NULL. */
+struct launch_root {
+	const char *directory;
+	int idmap, read_only, dev;
+	enum launch_overlay overlay;
+	const char *changes;		/* the directory that has these two: */
+	const char *upper, *work;
+	const struct launch_bind *binds;
+	unsigned int nr_binds;
+	const struct launch_tmpfs *tmpfs;
+	unsigned int nr_tmpfs;
+	const char *const *masked;
+	const char *const *read_only_paths;
+};
+
+/* As many descriptors as one message takes, but for the root's own two. */
+#define LAUNCH_BINDS_MAX	128
 
 /* Where a launch failed. */
 enum launch_stage {

@@ -93,6 +93,7 @@ static const struct {
 	{ "setns", bench_calls },
 	{ "exec", bench_calls },
 	{ "device", bench_calls },
+	{ "socket", bench_calls },
 	{ "fork", bench_forks },
 	{ "fill", bench_table_fill },
 	{ "find", bench_table_find },

@@ -48,7 +48,7 @@ const line = z.strictObject({
 /** How a way went: `reached`, `reached in a user namespace of its own`, or the answer that refused it. */
 export type Went = Readonly<Record<string, string>>;
 
-const REACHED = /^reached/;
+export const REACHED = /^reached/;
 
 async function readModule(path: string): Promise<Buffer> {
   if (!path.endsWith('.xz')) return readFile(path);

@@ -36,7 +36,7 @@ function each(prefix: string, names: string, title: (name: string) => string): R
 
 const socket = (name: string) => `Make a socket of the family ${name}.`;
 
-const WAYS: Readonly<Record<string, readonly Way[]>> = {
+export const WAYS: Readonly<Record<string, readonly Way[]>> = {
   'Families of sockets': ways({
     ...each('socket-', '+unix +inet +inet6 packet key alg rxrpc vsock xdp tipc rds kcm smc mctp', socket),
     ...each('socket-', 'can bluetooth nfc ieee802154 phonet caif qipcrtr llc ax25 netrom rose x25', socket),
@@ -78,7 +78,7 @@ const WAYS: Readonly<Record<string, readonly Way[]>> = {
     ...each(
       'unshare-',
       'user mnt net pid uts ipc cgroup time',
-      (name) => `Make a ${name} namespace by unshare.`,
+      (name) => `Make a new ${name} namespace by unshare.`,
     ),
     'clone-user': 'Make a user namespace by clone.',
     'clone3-user': 'Make a user namespace by clone3.',

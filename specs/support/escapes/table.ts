@@ -10,6 +10,8 @@ import { PEERS } from './attempt.js';
 import type { Attempt, Case, Peer } from './attempt.js';
 import { CORPUS } from './corpus.js';
 import { COMMAND_LINES } from './peers.js';
+import { chapter } from './reach-table.js';
+import type { ReachRecord } from './reach-table.js';
 
 const answer = z.enum(['denied', 'succeeds']);
 const recorded = z.strictObject({
@@ -95,8 +97,12 @@ function runners({ versions }: Recorded): string[][] {
   ];
 }
 
-/** The whole page. */
-export function page(record: Recorded): string {
+/**
+ * The whole page.
+ * @param record a run of the attempts to escape
+ * @param reached a run of the ways into the kernel
+ */
+export function page(record: Recorded, reached: ReachRecord): string {
   const tables = Object.entries(CORPUS).map(([group, attempts]) =>
     [
       `## ${group}`,
@@ -108,7 +114,7 @@ export function page(record: Recorded): string {
   );
   return `# Attempts to escape
 
-Written by \`npm run docs:escapes\` from \`specs/support/escapes\` and a run of \`specs/long/escape-peers.spec.ts\` (\`escapes.json\`), not by hand. Each attempt runs as root would run a container, all in the same guest, with Linux ${record.kernel}. Its effect, seen from outside, says whether it succeeds: a line in the kernel's log, a file, a process in another namespace or cgroup. \`specs/vm/escapes.spec.ts\` fails if SwarmGuard does not do what its column says, or counts another number of violations; \`specs/long/escape-peers.spec.ts\` fails if one of the others does not do what its column says. What SwarmGuard does not deny is in [threat-model.md](threat-model.md).
+Written by \`npm run docs:escapes\` from \`specs/support/escapes\` and a run of \`specs/long/escape-peers.spec.ts\` (\`escapes.json\`), not by hand. Each attempt runs as root would run a container, all in the same guest, with Linux ${record.kernel}. Its effect, seen from outside, says whether it succeeds: a line in the kernel's log, a file, a process in another namespace or cgroup. \`specs/vm/escapes.spec.ts\` fails if SwarmGuard does not do what its column says, or counts another number of violations; \`specs/long/escape-peers.spec.ts\` fails if one of the others does not do what its column says. What SwarmGuard does not deny is in [threat-model.md](threat-model.md). The last chapter, [Reaching the kernel](#reaching-the-kernel), is about what code of the kernel is left to attack.
 
 Root runs each of them with its defaults, without a seccomp profile or a profile of a security module; no such module is loaded in the guest. All of them can be made stricter. Docker, for one, adds a seccomp profile to runc that denies nested user namespaces, io_uring and keyrings; \`--new-session\` keeps bubblewrap's programs from typing into the terminal. None of the others counts what it denies.
 
@@ -117,5 +123,7 @@ ${table(['', 'version', 'how it is run'], runners(record))}
 "Nothing of the kind" means that there is no rule or limit to get around.
 
 ${tables.join('\n\n')}
+
+${chapter(reached)}
 `;
 }

@@ -3,7 +3,18 @@
  * specs/vm/launcher.spec.ts bundles it.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, createReadStream, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  writeSync,
+} from 'node:fs';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import {
   LaunchError,
@@ -91,7 +102,7 @@ async function run(order: Order): Promise<Outcome> {
   const given = [input.read, output.write, errors.write];
   const texts = [readAll(output.read), readAll(errors.read)] as const;
   try {
-    const stdio = (order.places ?? [0, 1, 2]).map((place) => given[place] ?? -1);
+    const stdio = (order.places ?? [0, 1, 2]).map((place) => given[place] ?? 999);
     const launched = await launch(specOf(order, stdio), order.directory);
     given.forEach(closeSync);
     writeSync(input.write, order.input ?? '');
@@ -209,11 +220,42 @@ async function armed(count: number, order: Order): Promise<unknown> {
   return { failed, cgroup, threads: [before, threads()] };
 }
 
+/** A directory that is a link every other moment. */
+interface Swap {
+  readonly path: string;
+  readonly link: string;
+}
+
+/** A launch may make the directory while it has no name. */
+function swapForever({ path, link }: Swap): never {
+  for (;;) {
+    renameSync(path, `${path}.own`);
+    rmSync(path, { recursive: true, force: true });
+    symlinkSync(link, path);
+    rmSync(path, { recursive: true, force: true });
+    renameSync(`${path}.own`, path);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+}
+
+/** Launches while another thread swaps a directory for a link. */
+async function whileSwapped(count: number, order: Order, swap: Swap): Promise<unknown[]> {
+  const worker = new Worker(process.argv[1] ?? '', { workerData: { swap } });
+  worker.on('error', () => undefined);
+  const outcomes = [];
+  for (let i = 0; i < count; i++) outcomes.push(await run(order));
+  await worker.terminate();
+  rmSync(swap.path, { force: true, recursive: true });
+  if (existsSync(`${swap.path}.own`)) renameSync(`${swap.path}.own`, swap.path);
+  return outcomes;
+}
+
 async function carryOut(mode: string, args: readonly unknown[]): Promise<unknown> {
   const [first, second, third] = args;
   if (mode === 'runs') return inTurn(first as Order[], run);
   if (mode === 'crowds') return crowds(Number(first), Number(second), third as Order);
   if (mode === 'repeat') return repeatedly(Number(first), second as Order[]);
+  if (mode === 'swapped') return whileSwapped(Number(first), second as Order, third as Swap);
   if (mode === 'armed') return armed(Number(first), second as Order);
   if (mode === 'terminal') return inTerminal(first as Order);
   if (mode === 'joins') return inTurn(first as [Order, Order][], join);
@@ -224,6 +266,7 @@ if (isMainThread) {
   const [mode, ...args] = JSON.parse(process.argv[2] ?? '[]') as [string, ...unknown[]];
   console.log(JSON.stringify(await carryOut(mode, args)));
 } else {
-  const { count, order } = workerData as { count: number; order: Order };
+  const { count, order, swap } = workerData as { count: number; order: Order; swap?: Swap };
+  if (swap) swapForever(swap);
   parentPort?.postMessage(await crowd(count, order));
 }

@@ -280,6 +280,8 @@ static long bind_mount(void)
 {
 	if (mount("/", path, NULL, MS_BIND | MS_REC, NULL))
 		return -1;
+	/* If the tree is shared, taking away the copy takes away /proc and all else that is mounted. */
+	mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL);
 	umount2(path, MNT_DETACH);
 	return 0;
 }
@@ -374,26 +376,32 @@ static long settime(int old)
 	return syscall(SYS_settimeofday, &(struct timeval){ now.tv_sec, now.tv_nsec / 1000 }, NULL);
 }
 
-static long traced(void)
+static long trace(pid_t child)
 {
-	pid_t child = raw_fork();
-	int status;
-	long ret;
-
-	if (!child) {
-		pause();
-		_exit(0);
-	}
-	ret = ptrace(PTRACE_SEIZE, child, 0, 0);
-	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
-	return ret;
+	return ptrace(PTRACE_SEIZE, child, 0, 0);
 }
 
-static long read_memory(int write)
+static long move_memory(int call, pid_t child)
 {
-	static char to[8];
-	struct iovec local = { to, sizeof(to) }, remote = { page, sizeof(to) };
+	static char here[8];
+	struct iovec local = { here, sizeof(here) }, remote = { page, sizeof(here) };
+
+	return syscall(call, child, &local, 1, &remote, 1, 0);
+}
+
+static long read_memory(pid_t child)
+{
+	return move_memory(SYS_process_vm_readv, child);
+}
+
+static long write_memory(pid_t child)
+{
+	return move_memory(SYS_process_vm_writev, child);
+}
+
+/* Does something to a child that waits, and ends it. */
+static long to_child(long (*what)(pid_t child))
+{
 	pid_t child = raw_fork();
 	long ret;
 	int err;
@@ -402,8 +410,7 @@ static long read_memory(int write)
 		pause();
 		_exit(0);
 	}
-	ret = syscall(write ? SYS_process_vm_writev : SYS_process_vm_readv, child, &local, 1,
-		      &remote, 1, 0);
+	ret = what(child);
 	err = errno;
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -664,7 +671,7 @@ static long swap(int on)
 	R("mount-fuse", OWN, fuse())							\
 	R("mount-bind", OWN, bind_mount())						\
 	R("umount2", BEYOND | OWN, umount2(path, UMOUNT_NOFOLLOW))			\
-	R("pivot_root", BEYOND | OWN, syscall(SYS_pivot_root, "/nonexistent", "/nonexistent")) \
+	R("pivot_root", BEYOND | OWN, syscall(SYS_pivot_root, "/", "/"))		\
 	R("move_mount", BEYOND | OWN, syscall(SYS_move_mount, -1, "", -1, "", 0))	\
 	R("open_tree", OWN, syscall(SYS_open_tree, AT_FDCWD, "/", COPY))		\
 	R("open_tree_attr", OWN, syscall(NR_OPEN_TREE_ATTR, AT_FDCWD, "/", COPY, NULL, 0))\
@@ -717,9 +724,9 @@ static long swap(int on)
 	R("kcmp", 0, syscall(SYS_kcmp, getpid(), getpid(), KCMP_VM, 0, 0))		\
 	R("pidfd_getfd", 0, syscall(SYS_pidfd_getfd, self_pidfd, 1, 0))		\
 	R("process_madvise", 0, madvise_())						\
-	R("ptrace", 0, traced())							\
-	R("process_vm_readv", 0, read_memory(0))					\
-	R("process_vm_writev", 0, read_memory(1))					\
+	R("ptrace", 0, to_child(trace))							\
+	R("process_vm_readv", 0, to_child(read_memory))					\
+	R("process_vm_writev", 0, to_child(write_memory))				\
 	R("syslog", 0, syscall(SYS_syslog, 3, page, sizeof(page)))			\
 	R("vhangup", 0, hang_up())							\
 	R("name_to_handle_at", 0, handle(0))						\

@@ -1,0 +1,91 @@
+/** The options of swarmctl that give an agent a root file system of its own. */
+import { resolve } from 'node:path';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { SwarmError } from '../error.js';
+import type { RootSpec } from '../native/launcher.js';
+import { size } from './values.js';
+
+type Bind = NonNullable<RootSpec['binds']>[number];
+type Tmpfs = NonNullable<RootSpec['tmpfs']>[number];
+
+/** What the options leave. */
+export interface RootOptions {
+  readonly rootfs?: string | undefined;
+  readonly readOnly?: true | undefined;
+  readonly overlay?: true | undefined;
+  readonly bind?: readonly Bind[] | undefined;
+  readonly tmpfs?: readonly Tmpfs[] | undefined;
+}
+
+/** SOURCE[:TARGET][:ro], as docker's -v. */
+function bind(value: string, before: readonly Bind[] | undefined): readonly Bind[] {
+  const parts = value.split(':');
+  const last = parts.at(-1);
+  const readOnly = last === 'ro';
+  if (last === 'ro' || last === 'rw') parts.pop();
+  const [source = '', target = source, ...rest] = parts;
+  if (source === '' || !target.startsWith('/') || rest.length > 0)
+    throw new InvalidArgumentError('A bind is SOURCE:TARGET or SOURCE:TARGET:ro, and TARGET begins with /.');
+  return [...(before ?? []), { source: resolve(source), target, readOnly, recursive: true }];
+}
+
+/** TARGET[:size=64m,mode=1777], as docker's --tmpfs. */
+function tmpfs(value: string, before: readonly Tmpfs[] | undefined): readonly Tmpfs[] {
+  const [target = '', options = ''] = value.split(':', 2);
+  const given = new Map(options.split(',').map((each) => each.split('=', 2) as [string, string | undefined]));
+  given.delete('');
+  const bytes = given.get('size');
+  const mode = given.get('mode');
+  given.delete('size');
+  given.delete('mode');
+  if (!target.startsWith('/') || given.size > 0 || (mode !== undefined && !/^[0-7]{1,4}$/.test(mode)))
+    throw new InvalidArgumentError('A tmpfs is TARGET or TARGET:size=64m,mode=1777.');
+  return [
+    ...(before ?? []),
+    {
+      target,
+      ...(bytes === undefined ? {} : { size: size(bytes) }),
+      ...(mode === undefined ? {} : { mode: parseInt(mode, 8) }),
+    },
+  ];
+}
+
+/** The options. */
+export const ROOT = {
+  rootfs: new Option(
+    '--rootfs <directory>',
+    'a directory that becomes its root; its files belong to the agent',
+  ),
+  readOnly: new Option('--read-only', 'nothing in its root can be changed'),
+  overlay: new Option('--overlay', 'what it changes in its root is kept in memory, and gone with it'),
+  bind: new Option(
+    '--bind <source:target[:ro]>',
+    'a file or directory of this machine in its root',
+  ).argParser(bind),
+  tmpfs: new Option('--tmpfs <target[:size=64m]>', 'an empty file system in memory in its root').argParser(
+    tmpfs,
+  ),
+} as const;
+
+/**
+ * The root that the options ask for; undefined if it is this machine's.
+ * @throws {SwarmError} if there are options for a root, and no root.
+ */
+export function rootOf({ rootfs, readOnly, overlay, bind, tmpfs }: RootOptions): RootSpec | undefined {
+  if (rootfs === undefined) {
+    const asked = [readOnly && 'read-only', overlay && 'overlay', bind && 'bind', tmpfs && 'tmpfs'].find(
+      Boolean,
+    );
+    if (asked === undefined) return undefined;
+    throw new SwarmError('EINVAL', `--${asked} needs --rootfs`, {
+      hint: "without a root of its own an agent sees this machine's files, and cannot change what only root may",
+    });
+  }
+  return {
+    directory: resolve(rootfs),
+    ...(readOnly === true ? { readOnly } : {}),
+    ...(overlay === true ? { overlay: 'tmpfs' as const } : {}),
+    ...(bind === undefined ? {} : { binds: bind }),
+    ...(tmpfs === undefined ? {} : { tmpfs }),
+  };
+}

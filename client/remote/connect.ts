@@ -1,0 +1,291 @@
+/** The agents of another machine, through `swarmctl serve` there. */
+import {
+  CancellationTokenSource,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  createMessageConnection,
+} from 'vscode-jsonrpc/node';
+import type { MessageConnection } from 'vscode-jsonrpc/node';
+import { z } from 'zod';
+import { answer as answerLine } from '../abi/answer.js';
+import type { Answer } from '../abi/answer.js';
+import type { SwarmEvent } from '../abi/event.js';
+import { inspection } from '../abi/inspection.js';
+import type { Inspection } from '../abi/inspection.js';
+import type { AgentLine, Status } from '../abi/listing.js';
+import type { UpdateRequest } from '../abi/request.js';
+import { SwarmError } from '../error.js';
+import type { EventOptions } from '../files/events.js';
+import { unarmed } from '../guard.js';
+import type { AgentProcess } from '../process.js';
+import type { SpawnOptions } from '../spawn.js';
+import type { CallOptions, CreateRequest, Created, Swarm, Target } from '../swarm.js';
+import { MESSAGES, received } from './protocol.js';
+import type { CALLS, ITERATORS } from './protocol.js';
+import { Programs } from './programs.js';
+import { link, parseAddress } from './ssh.js';
+import type { ConnectOptions, Link } from './ssh.js';
+
+type Call = (typeof CALLS)[number];
+type Iterator = (typeof ITERATORS)[number];
+
+/** Requests that are sent together. */
+const TOGETHER = 256;
+
+const created = z.looseObject({ id: z.int(), kept: z.array(z.string()).optional() });
+const status = z.object({
+  active: z.number(),
+  created: z.number(),
+  destroyed: z.number(),
+  violations: z.number(),
+});
+const agentLine = z.object({
+  id: z.int(),
+  pid: z.int(),
+  memory: z.string(),
+  cpu: z.string(),
+  namespaces: z.int(),
+});
+const kinds = z.looseObject({ kind: z.enum(['created', 'refused']) });
+const event = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
+
+function parsedAnswer(value: unknown): Answer {
+  const { kind } = kinds.parse(value);
+  return { kind, ...answerLine.parse(value) } as Answer;
+}
+
+/** Waits for an answer; an error comes back as what it was there. */
+async function errorsOf<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ResponseError) throw received(error.data);
+    throw error;
+  }
+}
+
+async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const value of values) {
+    chunk.push(value);
+    if (chunk.length < TOGETHER) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** The agents of another machine. */
+export class RemoteSwarm implements Swarm {
+  readonly #link: Link;
+  readonly #connection: MessageConnection;
+  readonly #programs: Programs;
+  #closed: Error | undefined;
+
+  private constructor(made: Link) {
+    this.#link = made;
+    const { channel } = made;
+    this.#connection = createMessageConnection(
+      new StreamMessageReader(channel),
+      new StreamMessageWriter(channel),
+    );
+    this.#programs = new Programs(this.#connection);
+    channel.on('exit', (code: number | null) => {
+      const said = made.complaint();
+      this.#end(
+        new SwarmError(
+          code === 127 ? 'ENOENT' : 'ECONNRESET',
+          `the connection has ended${said === '' ? '' : `: ${said}`}`,
+          {
+            hint: code === 127 ? 'install swarm-guard there: swarmctl serves' : '',
+          },
+        ),
+      );
+    });
+    this.#connection.onClose(() => {
+      this.#end(new SwarmError('ECONNRESET', 'the connection has ended'));
+    });
+    this.#connection.onError(() => undefined);
+    this.#connection.listen();
+  }
+
+  /**
+   * Connects to a machine by SSH, as its root or another user who may write to /proc/swarm.
+   * @param to ssh://[USER@]HOST[:PORT], or options
+   * @throws {SwarmError} if it is not reached or refuses us, or swarm-guard is not installed there.
+   */
+  static async connect(to: string | ConnectOptions): Promise<RemoteSwarm> {
+    const swarm = new RemoteSwarm(await link(typeof to === 'string' ? parseAddress(to) : to));
+    try {
+      await swarm.status();
+      return swarm;
+    } catch (error) {
+      await swarm.close();
+      throw error;
+    }
+  }
+
+  async create(request: CreateRequest, options: CallOptions = {}): Promise<Created> {
+    return created.parse(await this.#call('create', [unarmed(request)], options));
+  }
+
+  async *createMany(
+    requests: Iterable<CreateRequest> | AsyncIterable<CreateRequest>,
+    options: CallOptions = {},
+  ): AsyncGenerator<Answer> {
+    for await (const chunk of chunks(requests))
+      for await (const value of this.#iterate('createMany', [chunk.map(unarmed)], options))
+        yield parsedAnswer(value);
+  }
+
+  async attach(id: number, target: Target, options: CallOptions = {}): Promise<Created> {
+    if ('pidfd' in target)
+      throw new SwarmError('EBADF', 'a descriptor of this machine means nothing on another', {
+        field: 'pidfd',
+      });
+    return created.parse(await this.#call('attach', [id, target], options));
+  }
+
+  async update(id: number, changes: Omit<UpdateRequest, 'id'>, options: CallOptions = {}): Promise<void> {
+    await this.#call('update', [id, changes], options);
+  }
+
+  async freeze(id: number, frozen = true, options: CallOptions = {}): Promise<void> {
+    await this.#call('freeze', [id, frozen], options);
+  }
+
+  async destroy(id: number, options: CallOptions = {}): Promise<void> {
+    await this.#call('destroy', [id], options);
+  }
+
+  async kill(
+    id: number,
+    signal: NodeJS.Signals | number = 'SIGTERM',
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.#call('kill', [id, signal], options);
+  }
+
+  async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
+    return inspection.parse(await this.#call('inspect', [id], options));
+  }
+
+  async *inspectAll(
+    ids: Iterable<number> | AsyncIterable<number>,
+    options: CallOptions = {},
+  ): AsyncGenerator<Inspection | undefined> {
+    for await (const chunk of chunks(ids))
+      for await (const value of this.#iterate('inspectAll', [chunk], options))
+        yield value === null || value === undefined ? undefined : inspection.parse(value);
+  }
+
+  async *agents(options: CallOptions = {}): AsyncGenerator<AgentLine> {
+    for await (const value of this.#iterate('agents', [], options)) yield agentLine.parse(value);
+  }
+
+  async *events({ signal, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
+    // The same package has parsed it on the other side.
+    for await (const value of this.#iterate('events', [options], signal ? { signal } : {}, true))
+      yield event.parse(value) as unknown as SwarmEvent;
+  }
+
+  async metrics(options: CallOptions = {}): Promise<string> {
+    return z.string().parse(await this.#call('metrics', [], options));
+  }
+
+  async status(options: CallOptions = {}): Promise<Status> {
+    return status.parse(await this.#call('status', [], options));
+  }
+
+  spawn(argv: readonly string[], options: SpawnOptions = {}): AgentProcess {
+    this.#check();
+    return this.#programs.spawn(argv, options);
+  }
+
+  exec(
+    id: number,
+    argv: readonly string[],
+    options: Omit<SpawnOptions, 'policy' | 'id' | 'root'> = {},
+  ): AgentProcess {
+    this.#check();
+    return this.#programs.spawn(argv, options, id);
+  }
+
+  async close(): Promise<void> {
+    this.#end(new SwarmError('ECONNRESET', 'the connection has been closed'));
+    return Promise.resolve();
+  }
+
+  #check(): void {
+    if (this.#closed) throw this.#closed;
+  }
+
+  #end(why: Error): void {
+    if (this.#closed) return;
+    this.#closed = why;
+    this.#programs.end(why);
+    this.#connection.dispose();
+    this.#link.close();
+  }
+
+  /** Waits for an answer, for the caller's signal, or for the end of the connection. */
+  async #call(method: Call, args: unknown[], { signal, timeout }: CallOptions): Promise<unknown> {
+    this.#check();
+    const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
+    const stop = AbortSignal.any(signals.filter((each) => each !== undefined));
+    stop.throwIfAborted();
+    const source = new CancellationTokenSource();
+    const cancel = () => {
+      source.cancel();
+    };
+    stop.addEventListener('abort', cancel);
+    try {
+      return await errorsOf(this.#connection.sendRequest(MESSAGES.call, { method, args }, source.token));
+    } catch (error) {
+      stop.throwIfAborted();
+      throw this.#closed ?? error;
+    } finally {
+      stop.removeEventListener('abort', cancel);
+      source.dispose();
+    }
+  }
+
+  async *#iterate(
+    method: Iterator,
+    args: unknown[],
+    { signal, timeout }: CallOptions,
+    quiet = false,
+  ): AsyncGenerator {
+    this.#check();
+    const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
+    const stop = AbortSignal.any(signals.filter((each) => each !== undefined));
+    if (quiet && stop.aborted) return;
+    stop.throwIfAborted();
+    const handle = await errorsOf(this.#connection.sendRequest(MESSAGES.open, { method, args }));
+    const close = () => {
+      this.#connection.sendRequest(MESSAGES.close, { handle }).catch(() => undefined);
+    };
+    stop.addEventListener('abort', close);
+    let over = false;
+    try {
+      while (!over) {
+        const { values, done } = await errorsOf(this.#connection.sendRequest(MESSAGES.next, { handle }));
+        over = done;
+        for (const value of values) {
+          if (stop.aborted) break;
+          yield value;
+        }
+        if (stop.aborted) {
+          if (quiet) return;
+          stop.throwIfAborted();
+        }
+      }
+    } catch (error) {
+      throw this.#closed ?? error;
+    } finally {
+      stop.removeEventListener('abort', close);
+      if (!over && !this.#closed) close();
+    }
+  }
+}

@@ -1,0 +1,243 @@
+/** Programs that run on another machine: their streams here, and how they end. */
+import { Duplex, PassThrough, Writable } from 'node:stream';
+import type { MessageConnection } from 'vscode-jsonrpc/node';
+import { z } from 'zod';
+import { SwarmError } from '../error.js';
+import type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from '../process.js';
+import { handleOf } from '../process.js';
+import type { SpawnOptions } from '../spawn.js';
+import type { Stdio, StdioOptions } from '../stdio.js';
+import { MESSAGES, PARAMS, received } from './protocol.js';
+
+const number = z.number().optional();
+const agentEnd = z.object({
+  id: z.int(),
+  pid: z.int(),
+  exit: number,
+  signal: number,
+  oom: z.boolean(),
+  reason: z.string(),
+  violations: z.number(),
+  audited: z.number(),
+  oomKills: number,
+  cpuUsec: number,
+  memoryPeak: number,
+  runtimeUsec: number,
+});
+
+const NAMES = ['stdin', 'stdout', 'stderr'] as const;
+
+/** What can be sent of where a stream goes; a descriptor of this machine is none of the other's. */
+function sendable(name: string, stdio: Stdio = 'pipe'): Stdio {
+  if (typeof stdio !== 'number' && stdio !== 'inherit') return stdio;
+  throw new SwarmError('EBADF', `${name}: a descriptor of this machine means nothing on another`, {
+    hint: 'use pipe, and the stream of the handle',
+  });
+}
+
+/** One program. */
+class Program {
+  readonly #connection: MessageConnection;
+  readonly #handle: number;
+  readonly stdin: Writable | null = null;
+  readonly stdout: PassThrough | null = null;
+  readonly stderr: PassThrough | null = null;
+  readonly terminal: Terminal | null = null;
+  readonly started: Promise<Started>;
+  readonly end: Promise<AgentEnd>;
+  running: Started | undefined;
+  over = false;
+  tellStarted: (started: Started) => void = () => undefined;
+  tellEnd: (end: AgentEnd) => void = () => undefined;
+  fail: (error: Error) => void = () => undefined;
+
+  constructor(connection: MessageConnection, handle: number, options: StdioOptions) {
+    this.#connection = connection;
+    this.#handle = handle;
+    let failStarted: (error: Error) => void = () => undefined;
+    this.started = new Promise((resolve, reject) => {
+      this.tellStarted = (started) => {
+        this.running = started;
+        resolve(started);
+      };
+      failStarted = reject;
+    });
+    this.started.catch(() => undefined);
+    this.end = new Promise((resolve, reject) => {
+      this.tellEnd = (end) => {
+        this.#finish();
+        resolve(end);
+      };
+      this.fail = (error) => {
+        this.#finish();
+        failStarted(error);
+        reject(error);
+      };
+    });
+    const { terminal, stdin, stdout, stderr } = options;
+    const piped = (stdio: Stdio | undefined) => stdio === undefined || stdio === 'pipe';
+    const inTerminal = terminal !== undefined && terminal !== false;
+    if (inTerminal || piped(stdout)) this.stdout = new PassThrough();
+    if (!inTerminal && piped(stderr)) this.stderr = new PassThrough();
+    if (inTerminal || piped(stdin)) this.stdin = this.#input();
+    if (inTerminal && this.stdin && this.stdout) this.terminal = this.#terminal(this.stdin, this.stdout);
+  }
+
+  #input(): Writable {
+    const connection = this.#connection;
+    const handle = this.#handle;
+    return new Writable({
+      write: (chunk: Buffer, _, done) => {
+        connection.sendRequest(MESSAGES.input, { handle, data: chunk.toString('base64') }).then(
+          () => {
+            done();
+          },
+          () => {
+            done();
+          },
+        );
+      },
+      final: (done) => {
+        connection.sendNotification(MESSAGES.inputEnd, { handle }).then(
+          () => {
+            done();
+          },
+          () => {
+            done();
+          },
+        );
+      },
+    });
+  }
+
+  #terminal(writable: Writable, readable: PassThrough): Terminal {
+    const connection = this.#connection;
+    const handle = this.#handle;
+    return Object.assign(Duplex.from({ writable, readable }), {
+      resize: (size: TerminalSize) => {
+        connection.sendNotification(MESSAGES.resize, { handle, ...size }).catch(() => undefined);
+      },
+    });
+  }
+
+  /** What the program has printed; resolves when it has been taken. */
+  async output(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> {
+    const to = this[stream];
+    if (!to || to.destroyed || to.write(data)) return;
+    await new Promise<void>((resolve) => {
+      to.once('drain', resolve);
+      to.once('close', resolve);
+    });
+  }
+
+  #finish(): void {
+    this.over = true;
+    for (const stream of [this.stdout, this.stderr]) {
+      stream?.end();
+      // As for a program of this machine: nobody may ever read it.
+      if (stream?.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
+    }
+    this.stdin?.destroy();
+  }
+}
+
+/** The programs of a connection. */
+export class Programs {
+  readonly #connection: MessageConnection;
+  readonly #programs = new Map<number, Program>();
+  #last = 0;
+
+  constructor(connection: MessageConnection) {
+    this.#connection = connection;
+    const { started, output, outputEnd, ended } = MESSAGES;
+    connection.onNotification(started, (given) => {
+      const { handle, ...of } = PARAMS.started.parse(given);
+      this.#programs.get(handle)?.tellStarted(of);
+    });
+    connection.onRequest(output, async (given) => {
+      const { handle, stream, data } = PARAMS.output.parse(given);
+      await this.#programs.get(handle)?.output(stream, Buffer.from(data, 'base64'));
+      return null;
+    });
+    connection.onNotification(outputEnd, (given) => {
+      const { handle, stream } = PARAMS.outputEnd.parse(given);
+      this.#programs.get(handle)?.[stream]?.end();
+    });
+    connection.onNotification(ended, (given) => {
+      const { handle, end, error } = PARAMS.ended.parse(given);
+      const program = this.#programs.get(handle);
+      this.#programs.delete(handle);
+      if (end) program?.tellEnd(agentEnd.parse(end) as AgentEnd);
+      else program?.fail(received(error));
+    });
+  }
+
+  /** Fails all that run: their connection is gone. */
+  end(why: Error): void {
+    for (const program of this.#programs.values()) program.fail(why);
+    this.#programs.clear();
+  }
+
+  /**
+   * Runs a program there.
+   * @param agent that it joins
+   */
+  spawn(argv: readonly string[], options: SpawnOptions, agent?: number): AgentProcess {
+    const { signal, ...sent } = options;
+    for (const name of NAMES) sendable(name, options[name]);
+    if ((options.descriptors ?? []).length > 0) sendable('descriptors', 0);
+    const handle = (this.#last += 1);
+    const program = new Program(this.#connection, handle, options);
+    this.#programs.set(handle, program);
+    const send = this.#connection.sendNotification(MESSAGES.spawn, {
+      handle,
+      argv: [...argv],
+      options: { ...sent },
+      ...(agent === undefined ? {} : { agent }),
+    });
+    send.catch((error: unknown) => {
+      program.fail(error instanceof Error ? error : new Error(String(error)));
+    });
+    const destroy = async () => {
+      await this.#connection.sendRequest(MESSAGES.destroy, { handle });
+    };
+    const abort = () => {
+      destroy().catch(() => undefined);
+    };
+    signal?.addEventListener('abort', abort);
+    const end = program.end.then(
+      (ended) => {
+        signal?.throwIfAborted();
+        return ended;
+      },
+      (error: unknown) => {
+        signal?.throwIfAborted();
+        throw error;
+      },
+    );
+    const over = () => signal?.removeEventListener('abort', abort);
+    end.then(over, over);
+    if (signal?.aborted === true) abort();
+    const handleOfIt: Omit<AgentHandle, 'stop'> = {
+      started: program.started,
+      get id() {
+        return program.running?.id;
+      },
+      get pid() {
+        return program.running?.pid;
+      },
+      pidfd: undefined,
+      stdin: program.stdin,
+      stdout: program.terminal ?? program.stdout,
+      stderr: program.stderr,
+      terminal: program.terminal,
+      kill: (number = 'SIGTERM') => {
+        if (program.over || !program.running) return false;
+        this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }).catch(() => undefined);
+        return true;
+      },
+      destroy,
+    };
+    return handleOf(end, handleOfIt);
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * driver NAME [ARGUMENT]: does one thing with the client in a guest, and prints what came of it as JSON.
+ * specs/vm/client.spec.ts bundles it.
+ */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SwarmError } from '../../../client/error.js';
+import { SwarmGuard } from '../../../client/guard.js';
+
+/** What an error says. */
+function told(error: unknown): object {
+  if (error instanceof SwarmError) {
+    const { code, errno, field, offset, message, hint } = error;
+    return { code, errno, field, offset, message, hint };
+  }
+  return error instanceof Error ? { name: error.name, message: error.message } : { error };
+}
+
+/** What a promise rejects with. */
+async function failure(promise: Promise<unknown>): Promise<object> {
+  return promise.then(
+    () => ({ resolved: true }),
+    (error: unknown) => told(error),
+  );
+}
+
+/** The descriptors that are open, but for those that reading them opens, by what they are of. */
+function descriptors(): string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    })
+    .map((path) => path.replace(/\d+/g, 'N'))
+    .sort();
+}
+
+const swarm = await SwarmGuard.open();
+
+const SH = (line: string) => ['/bin/sh', '-c', line];
+
+const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>> = {
+  /** Each call once. */
+  calls: async () => {
+    const { id } = await swarm.create({ name: 'calls', memory_limit: 64 << 20 });
+    await swarm.update(id, { pids_limit: 10 });
+    const { policy, name, state } = await swarm.inspect(id);
+    const listed = [];
+    for await (const agent of swarm.agents()) listed.push(agent);
+    const status = await swarm.status();
+    const metrics = await swarm.metrics();
+    await swarm.destroy(id);
+    const gone = await failure(swarm.inspect(id));
+    return {
+      id,
+      name,
+      state,
+      limits: [policy.memory_limit, policy.pids_limit],
+      listed,
+      active: status.active,
+      metrics: metrics.endsWith('# EOF\n'),
+      gone,
+    };
+  },
+
+  /** What is refused, here and by the kernel. */
+  refusals: async () => [
+    await failure(swarm.create({ memory_limit: 1 })),
+    await failure(swarm.create({ exec_paths: ['/nowhere'] })),
+    await failure(swarm.create({ spawn: true } as object)),
+    await failure(swarm.update(4242, { pids_limit: 1 })),
+    await failure(SwarmGuard.open({ directory: '/proc/none' })),
+    await failure(swarm.spawn(['/bin/nothing'])),
+    await failure(swarm.spawn(['/bin/true'], { policy: { cpu_quota: 1_000_000 } })),
+    await failure(swarm.spawn(['/bin/true'], { policy: { exec_paths: ['/usr/bin/sleep'] } })),
+  ],
+
+  /** Many agents, of which some are refused, streamed and destroyed. */
+  many: async (count) => {
+    function* requests() {
+      for (let i = 0; i < Number(count); i++)
+        yield i % 1000 === 7 ? { exec_paths: ['/nowhere'] } : { name: `n${i}` };
+    }
+    const kinds: Record<string, number> = {};
+    let at = 0;
+    const refused: number[] = [];
+    for await (const answer of swarm.createMany(requests())) {
+      kinds[answer.kind] = (kinds[answer.kind] ?? 0) + 1;
+      if (answer.kind === 'refused') refused.push(at);
+      at += 1;
+    }
+    let seen = 0;
+    let last = 0;
+    let rising = true;
+    for await (const { id } of swarm.agents()) {
+      seen += 1;
+      rising &&= id > last;
+      last = id;
+    }
+    return { kinds, seen, rising, orderly: refused.every((place) => place % 1000 === 7) };
+  },
+
+  /** A program's streams, and how it ended. */
+  spawn: async () => {
+    const one = swarm.spawn(SH('cat; echo wrong >&2; cat /dev/kmsg; unshare -U true; exit 7'), {
+      policy: { memory_limit: 64 << 20, name: 'one' },
+      env: { HOME: '/tmp' },
+    });
+    one.stdin?.end('typed\n');
+    const [out, err] = await Promise.all([text(one.stdout ?? []), text(one.stderr ?? [])]);
+    const end = await one;
+    const killed = swarm.spawn(['sleep', '600'], { stdout: 'ignore' });
+    await killed.started;
+    killed.kill('SIGKILL');
+    const hungry = swarm.spawn(SH('head -c 200000000 /dev/zero | tail'), {
+      policy: { memory_limit: 32 << 20 },
+    });
+    return { out, err, end, killed: await killed, hungry: await hungry, before: one.id === end.id };
+  },
+
+  /** Ways of ending a program early. */
+  ends: async () => {
+    const stopped = swarm.spawn(SH("trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done"));
+    const output = text(stopped.stdout ?? []);
+    await stopped.started;
+    await sleep(1500);
+    const stop = await stopped.stop(20_000);
+    const deaf = swarm.spawn(['sleep', '600']);
+    await deaf.started;
+    const forced = await deaf.stop(300);
+    const late = await failure(swarm.spawn(['sleep', '600'], { timeout: 500 }));
+    const abort = new AbortController();
+    const aborted = swarm.spawn(['sleep', '600'], { signal: abort.signal });
+    await aborted.started;
+    abort.abort();
+    const reason = await failure(aborted);
+    const never = await failure(swarm.spawn(['sleep', '600'], { signal: AbortSignal.abort() }));
+    const { active } = await swarm.status();
+    return { output: await output, stop, forced, late, reason, never, active, again: deaf.kill() };
+  },
+
+  /** A terminal, another process in the agent, and a freeze. */
+  joins: async () => {
+    const first = swarm.spawn(['sleep', '600'], { policy: { name: 'joined', pids_limit: 20 } });
+    const { id } = await first.started;
+    const second = swarm.exec(id, SH('hostname; echo $$; stty size'), {
+      terminal: { rows: 11, columns: 99 },
+    });
+    let printed = '';
+    second.terminal?.on('data', (data: Buffer) => (printed += data.toString()));
+    const exec = await second;
+    await swarm.freeze(id);
+    const frozen = (await swarm.inspect(id)).state;
+    await swarm.freeze(id, false);
+    const thawed = (await swarm.inspect(id)).state;
+    await first.destroy();
+    return { printed, exec, frozen, thawed, end: await first };
+  },
+
+  /** A reader of events that is slow, and one that is aborted. */
+  events: async (count) => {
+    const abort = new AbortController();
+    const seen: Record<string, number> = {};
+    let lost = 0;
+    let finish: (value?: unknown) => void = () => undefined;
+    const made = new Promise((resolve) => (finish = resolve));
+    const reader = (async () => {
+      for await (const event of swarm.events({ signal: abort.signal })) {
+        seen[event.event] = (seen[event.event] ?? 0) + 1;
+        if (event.event === 'lost') lost += event.count;
+        await made;
+      }
+      return 'ended';
+    })();
+    await sleep(200);
+    let last = 0;
+    for await (const answer of swarm.createMany(Array.from({ length: Number(count) }, () => ({}))))
+      if (answer.kind === 'created') last = answer.id;
+    await swarm.destroy(last);
+    finish();
+    for (let waited = 0; waited < 200 && (seen['created'] ?? 0) + lost < Number(count); waited++)
+      await sleep(50);
+    abort.abort();
+    const from = [];
+    for await (const event of swarm.events({ since: 'oldest', follow: false })) from.push(event.seq);
+    const middle = from[Math.floor(from.length / 2)] ?? 0;
+    const since = [];
+    for await (const event of swarm.events({ since: middle, follow: false })) since.push(event.seq);
+    return { ended: await reader, seen, lost, first: since[0] === middle, rest: since.length };
+  },
+
+  /** Nothing is left open, whatever was done: run under a time limit, it also ends by itself. */
+  leaks: async () => {
+    const work = async () => {
+      const running = [];
+      for (let i = 0; i < 20; i++)
+        running.push(
+          swarm.spawn(SH('echo out; echo err >&2; exit 3')),
+          swarm.spawn(['nothing']).catch(() => undefined),
+          swarm.spawn(['true'], { policy: { memory_limit: 1 } }).catch(() => undefined),
+          swarm.spawn(['sleep', '600'], { timeout: 20 }).catch(() => undefined),
+          swarm.spawn(['true'], { terminal: true }),
+          swarm.spawn(['true'], { stdout: { path: '/dev/null' }, stdin: 'ignore', stderr: 'inherit' }),
+        );
+      await Promise.all(running);
+      // A loop that is left early closes the file too.
+      for await (const { id } of swarm.agents()) if (id > 0) break;
+      await failure(swarm.create({}, { signal: AbortSignal.abort() }));
+    };
+    await work();
+    await sleep(500);
+    const before = descriptors();
+    await work();
+    await sleep(500);
+    const after = descriptors();
+    return {
+      before,
+      after,
+      resources: process.getActiveResourcesInfo(),
+      active: (await swarm.status()).active,
+    };
+  },
+};
+
+let unhandled = 0;
+process.on('unhandledRejection', () => (unhandled += 1));
+
+const [name = '', argument = ''] = process.argv.slice(2);
+const result = await SCENARIOS[name]?.(argument);
+process.on('exit', () => {
+  console.log(JSON.stringify({ result, unhandled }));
+});

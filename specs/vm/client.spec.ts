@@ -1,0 +1,164 @@
+/** The client's package on a machine with agents, under the Node of Debian 13. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { repository } from '../../harness.config.js';
+import { uploadProgram } from '../support/bundle.js';
+import { expect, test } from '../support/fixtures.js';
+import { destroyAll } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+
+test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+
+const DRIVER = join(repository, 'specs/support/client/driver.ts');
+
+const uploaded = new WeakSet<LoadedGuest>();
+
+/** Lets the driver do something; see driver.ts. It must end by itself, and leave no rejection unhandled. */
+async function drive(guest: LoadedGuest, name: string, argument = ''): Promise<unknown> {
+  if (!uploaded.has(guest)) await uploadProgram(guest, DRIVER, 'client');
+  uploaded.add(guest);
+  const { code, stdout, stderr } = await guest.exec(`timeout 200 node /srv/client.mjs ${name} ${argument}`, {
+    timeoutMs: 240_000,
+  });
+  if (code !== 0) throw new Error(`the driver ended with ${code}: ${stderr}`);
+  const { result, unhandled } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+    result: unknown;
+    unhandled: number;
+  };
+  expect(unhandled, 'rejections that nobody handled').toBe(0);
+  return result;
+}
+
+test('CLIENT-30: every call does what it says', async ({ loaded }) => {
+  expect(await drive(loaded, 'calls')).toMatchObject({
+    name: 'calls',
+    state: 'registered',
+    limits: [64 << 20, 10],
+    listed: [{ pid: 0, memory: '64MB', cpu: 'max', namespaces: 0x7f }],
+    active: 1,
+    metrics: true,
+    gone: { code: 'ESRCH', field: 'id' },
+  });
+});
+
+test('CLIENT-31: what is refused is one error, with errno, key, byte, message and what to do', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'refusals')).toMatchObject([
+    { code: 'EINVAL', errno: 22, field: 'memory_limit', offset: 16 },
+    {
+      code: 'EINVAL',
+      field: 'exec_paths',
+      message: expect.stringContaining('path 1 does not exist') as string,
+    },
+    { code: 'EINVAL', field: 'spawn', hint: expect.stringContaining('spawn()') as string },
+    {
+      code: 'ESRCH',
+      errno: 3,
+      field: 'id',
+      message: expect.stringContaining('there is no agent 4242') as string,
+    },
+    { code: 'ENOENT', hint: expect.stringContaining('modprobe swarm_guard') as string },
+    { code: 'ENOENT', field: 'argv', message: expect.stringContaining('/bin/nothing') as string },
+    { code: 'EINVAL', field: 'cpu_quota' },
+    { code: 'EPERM', field: 'argv', hint: expect.stringContaining('exec_paths') as string },
+  ]);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLIENT-32: ten thousand agents are made and listed, with an answer for each in order', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'many', '10000')).toEqual({
+    kinds: { created: 9990, refused: 10 },
+    seen: 9990,
+    rising: true,
+    orderly: true,
+  });
+  await destroyAll(loaded);
+});
+
+test('CLIENT-33: a program has streams, and ends with its status, signal, memory, time and violations', async ({
+  loaded,
+}) => {
+  const result = (await drive(loaded, 'spawn')) as { end: { memoryPeak: number; cpuUsec: number } };
+  expect(result).toMatchObject({
+    out: 'typed\n',
+    err: expect.stringContaining('wrong\n'),
+    end: { exit: 7, oom: false, reason: 'exit', violations: 2, audited: 0, oomKills: 0 },
+    killed: { signal: 9, oom: false, violations: 0 },
+    hungry: { signal: 9, oom: true, reason: 'exit' },
+    before: true,
+  });
+  expect(result.end.cpuUsec).toBeGreaterThan(0);
+  expect(result.end.memoryPeak).toBeGreaterThan(100_000);
+  expect(result.end.memoryPeak).toBeLessThan(64 << 20);
+});
+
+test('CLIENT-34: a program is stopped with grace, by force, after a time, and by a signal of the caller', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'ends')).toMatchObject({
+    output: 'ready\nbye\n',
+    stop: { exit: 4, reason: 'exit' },
+    forced: { signal: 9, reason: 'request' },
+    late: { name: 'TimeoutError' },
+    reason: { name: 'AbortError' },
+    never: { name: 'AbortError' },
+    active: 0,
+    again: false,
+  });
+});
+
+test('CLIENT-35: a program joins an agent with a terminal; an agent is frozen and goes on', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'joins')).toMatchObject({
+    printed: expect.stringMatching(/^joined\r\n\d+\r\n11 99\r\n$/),
+    exec: { exit: 0 },
+    frozen: 'frozen',
+    thawed: 'running',
+    end: { signal: 9, reason: 'request' },
+  });
+});
+
+test('CLIENT-36: a slow reader of events is told what it missed, and one that is aborted ends', async ({
+  loaded,
+}) => {
+  const result = (await drive(loaded, 'events', '20000')) as { seen: { created: number }; lost: number };
+  expect(result).toMatchObject({ ended: 'ended', first: true });
+  // Exactly: what was seen and what was lost is what happened, but for the end of one.
+  expect(result.lost).toBeGreaterThan(0);
+  expect(result.seen.created + result.lost).toBeGreaterThanOrEqual(20_000);
+  expect(result.seen.created + result.lost).toBeLessThanOrEqual(20_001);
+  await destroyAll(loaded);
+});
+
+test('CLIENT-37: nothing stays open, and the process ends by itself', async ({ loaded }) => {
+  const { before, after, resources, active } = (await drive(loaded, 'leaks')) as {
+    before: string[];
+    after: string[];
+    resources: string[];
+    active: number;
+  };
+  expect(after).toEqual(before);
+  expect(before.filter((path) => path.includes('swarm') || path.includes('pidfd'))).toEqual([]);
+  expect(resources.filter((each) => !/^(TTYWrap|PipeWrap|Immediate)$/.test(each))).toEqual([]);
+  expect(active).toBe(0);
+});
+
+test('CLIENT-38: the program of the README does what it says there', async ({ loaded }) => {
+  const page = await readFile(join(repository, 'client/README.md'), 'utf8');
+  const program = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
+  const dir = await mkdtemp(join(tmpdir(), 'readme-'));
+  try {
+    await writeFile(join(dir, 'readme.ts'), program);
+    const path = await uploadProgram(loaded, join(dir, 'readme.ts'), 'readme');
+    expect(await loaded.sh(`node ${path}`)).toMatch(
+      /^agent \d+: hello\n\n\{ exit: 7, oom: false, violations: 0, measured: true \}$/,
+    );
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});

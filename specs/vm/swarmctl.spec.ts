@@ -1,0 +1,203 @@
+/** swarmctl as an operator uses it, under the Node of Debian 13. */
+import { join } from 'node:path';
+import { repository } from '../../harness.config.js';
+import { uploadProgram } from '../support/bundle.js';
+import { expect, test as base } from '../support/fixtures.js';
+import { background } from '../support/guest.js';
+import type { GuestResult } from '../../harness/guest/guest.js';
+
+interface Swarmctl {
+  /** Runs swarmctl with a line of arguments, as a shell reads them. */
+  swarmctl: (line: string) => Promise<GuestResult>;
+}
+
+const test = base.extend<Swarmctl>({
+  swarmctl: async ({ loaded }, use) => {
+    const { code } = await loaded.exec('test -x /usr/local/bin/swarmctl');
+    if (code !== 0) {
+      const path = await uploadProgram(loaded, join(repository, 'client/cli/main.ts'), 'swarmctl');
+      const script = `#!/bin/sh\\nexec node ${path} "$@"\\n`;
+      await loaded.sh(`printf '${script}' >/usr/local/bin/swarmctl; chmod 755 /usr/local/bin/swarmctl`);
+    }
+    await use((line) => loaded.exec(`swarmctl ${line}`, { timeoutMs: 120_000 }));
+  },
+});
+
+test.use({ guestExtras: { packages: ['nodejs', 'tini'], memoryMb: 3072 } });
+
+test('CLI-01: run exits as its program does, and says by 125, 126 and 127 why there is none', async ({
+  loaded,
+  swarmctl,
+}) => {
+  const cases: [string, number, RegExp][] = [
+    ['run sh -c "exit 7"', 7, /^$/],
+    ["run --init sh -c 'kill -KILL $$'", 137, /^$/],
+    [
+      'run --memory 32m sh -c "head -c 200000000 /dev/zero | tail"',
+      137,
+      /ran out of memory: its limit is 32M/,
+    ],
+    ['run --memory 1 true', 125, /memory_limit: .* \(EINVAL\)/],
+    ['run --cpus wide true', 125, /CPUs are a number/],
+    ['run /bin/nothing', 127, /\/bin\/nothing: .*ENOENT/],
+    ['run /etc/passwd', 126, /EACCES/],
+    ['run --exec-path /usr/bin/true sleep 1', 126, /exec_paths/],
+    ['run --timeout 500ms sleep 60', 124, /timeout/i],
+  ];
+  for (const [line, status, said] of cases) {
+    const { code, stderr } = await swarmctl(line);
+    expect([code, stderr], line).toEqual([status, expect.stringMatching(said) as string]);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLI-02: the options of run make the policy, and come before that of a file', async ({
+  loaded,
+  swarmctl,
+}) => {
+  await loaded.sh(`echo '{"pids_limit":30,"syscalls":{"fork":"audit"},"name":"file"}' >/srv/policy.json`);
+  const { stdout } = await swarmctl(
+    'run -d --policy /srv/policy.json --name made --memory 64m --cpus 0.25 --cap-add NET_ADMIN --cap-drop chown ' +
+      '--sockets unix,netlink --syscall mount=allow --device /dev/kmsg:r --network none --hostname box sleep 600',
+  );
+  const inspected = JSON.parse((await swarmctl(`inspect --json ${stdout.trim()}`)).stdout) as {
+    name: string;
+    policy: Record<string, unknown>;
+  };
+  expect(inspected).toMatchObject({
+    name: 'made',
+    policy: {
+      memory_limit: 64 << 20,
+      cpu_quota: 25,
+      pids_limit: 30,
+      hostname: 'box',
+      sockets: ['unix', 'netlink'],
+      syscalls: { fork: 'audit', mount: 'allow' },
+    },
+  });
+  const { capabilities, devices } = inspected.policy;
+  expect(capabilities).toContain('net_admin');
+  expect(capabilities).not.toContain('chown');
+  expect(devices).toContain('c 1:11 r');
+  expect(
+    (await swarmctl('run --cap-drop ALL --name none sh -c "grep CapBnd /proc/self/status"')).stdout,
+  ).toMatch(/CapBnd:\s+0+\n/);
+  expect((await swarmctl('destroy made')).code).toBe(0);
+});
+
+test('CLI-03: an agent is listed, inspected, changed, stopped for a while, joined and ended by its name', async ({
+  loaded,
+  swarmctl,
+}) => {
+  const id = (await swarmctl('run -d --name web --memory 64m --pids-limit 20 sleep 600')).stdout.trim();
+  const listed = await swarmctl('ls');
+  console.log(listed.stdout);
+  expect(listed.stdout).toMatch(
+    new RegExp(`^ *ID +NAME +STATE .*\\n *${id} +web +running +\\d+ +1 +[\\d.]+[KM]? +64M +- .*\\n$`),
+  );
+  expect((await swarmctl('ls -q --filter name=w*')).stdout).toBe(`${id}\n`);
+  expect((await swarmctl('ls -q --filter state=frozen')).stdout).toBe('');
+  expect((await swarmctl(`ls --format '{{.id}} {{.name}} {{.policy.pids_limit}}'`)).stdout).toBe(
+    `${id} web 20\n`,
+  );
+  expect(await swarmctl('update web --memory 0 --pids-limit 10 --syscall fork=audit')).toMatchObject({
+    code: 0,
+  });
+  expect(
+    (await swarmctl(`inspect --format '{{json .policy.memory_limit}} {{.policy.pids_limit}}' web`)).stdout,
+  ).toBe('0 10\n');
+  await swarmctl('pause web');
+  expect((await swarmctl(`inspect --format '{{.state}}' web`)).stdout).toBe('frozen\n');
+  await swarmctl('resume web');
+  expect(await swarmctl('exec web sh -c "hostname; exit 9"')).toMatchObject({ code: 9, stdout: 'web\n' });
+  await background(loaded, 'swarmctl wait web >/srv/waited');
+  await loaded.sh('sleep 3');
+  expect(await swarmctl('kill -s TERM web')).toMatchObject({ code: 0 });
+  expect(await swarmctl('stop -t 1s web')).toMatchObject({ code: 0 });
+  await expect(loaded).toHaveActiveAgents(0);
+  await expect.poll(() => loaded.sh('cat /srv/waited')).toBe('137');
+  const none = await swarmctl('inspect web');
+  expect(none).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/no agent is called web.*\n.*hint: .*ls/),
+  });
+});
+
+test('CLI-04: run -it is a terminal with job control, of the size of this one; exec -t is one too', async ({
+  loaded,
+  swarmctl,
+}) => {
+  await swarmctl('status');
+  const terminal = await loaded.terminal();
+  const shell = `env PS1='\\\\a# ' /bin/bash --noediting --norc -i`;
+  await terminal.type(`swarmctl run -it --name shell ${shell.replaceAll('\\\\', '\\')}`, 90_000);
+  expect(await terminal.type('tty; stty size; stty -echo')).toContain('/dev/pts/0');
+  expect(await terminal.type('stty size')).toContain('50 200');
+  expect(await terminal.type('sleep 100 & jobs')).toContain('Running');
+  expect(await terminal.type('kill %1; wait; hostname')).toContain('shell');
+  expect((await swarmctl(`exec -t shell sh -c 'test -t 0 && tty'`)).stdout).toContain('/dev/pts/');
+  const after = await terminal.type('exit 5');
+  expect(await terminal.type('echo $?')).toBe('5');
+  expect(after).not.toContain('error');
+  // The terminal is as it was: the shell's settings hold.
+  expect(await terminal.type('stty -a')).toContain('icanon');
+  terminal.close();
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLI-05: signals go on to the program, and the third one ends the agent', async ({
+  loaded,
+  swarmctl,
+}) => {
+  await swarmctl('status');
+  const line = `trap 'echo asked' TERM; while :; do sleep 0.2; done`;
+  await background(
+    loaded,
+    `swarmctl run --name deaf sh -c "${line}" >/srv/deaf 2>&1; echo ended $? >>/srv/deaf`,
+  );
+  await expect(loaded).toHaveActiveAgents(1);
+  await expect.poll(() => loaded.sh('pgrep -f "node /srv/swarmctl.mjs run"')).not.toBe('');
+  await loaded.sh('sleep 3');
+  for (let i = 0; i < 3; i++) await loaded.sh('pkill -TERM -f "node /srv/swarmctl.mjs run"; sleep 1.5');
+  await expect(loaded).toHaveActiveAgents(0);
+  await expect.poll(() => loaded.sh('cat /srv/deaf')).toBe('asked\nasked\nended 137');
+});
+
+test('CLI-06: events are shown to people and to programs, filtered, and followed until one stops them', async ({
+  loaded,
+  swarmctl,
+}) => {
+  await background(
+    loaded,
+    'timeout -s INT 20 swarmctl events -f --json --filter event=spawned >/srv/followed',
+  );
+  await loaded.sh('sleep 5');
+  await swarmctl('run --name seen sh -c "cat /dev/kmsg"');
+  const people = (await swarmctl('events')).stdout;
+  console.log(people);
+  expect(people).toMatch(/violation +\d+ +deny device c 1:11 r \(cat, pid \d+\)/);
+  expect(people).toMatch(/destroyed +\d+ +exit, exit 1, 1 denied, ran /);
+  const denials = (await swarmctl(`events --filter event=violation --format '{{.kind}} {{.device}}'`)).stdout;
+  expect(denials.trim().split('\n').at(-1)).toBe('device c 1:11 r');
+  await expect.poll(() => loaded.sh('cat /srv/followed'), { timeout: 30_000 }).toMatch(/"event":"spawned"/);
+  expect(JSON.parse((await swarmctl('status --json')).stdout)).toMatchObject({ active: 0 });
+});
+
+test('CLI-07: run passes variables, ids, a directory, standard input and a status descriptor', async ({
+  loaded,
+  swarmctl,
+}) => {
+  await loaded.sh(`printf 'FROM_FILE=1\\n# none\\nHERE\\n' >/srv/env`);
+  const line = 'echo $A $FROM_FILE $HERE $SECRET; id -u; pwd; cat';
+  const { stdout } = await loaded.exec(
+    `echo typed | SECRET=no HERE=here swarmctl run -i -e A=a --env-file /srv/env -u 5:6 -w /usr/share ` +
+      `--status-fd 3 sh -c '${line}' 3>/srv/status`,
+  );
+  expect(stdout).toBe('a 1 here\n5\n/usr/share\ntyped\n');
+  const lines = (await loaded.sh('cat /srv/status')).split('\n').map((each) => JSON.parse(each) as object);
+  expect(lines).toMatchObject([
+    { event: 'started', id: expect.any(Number) as number, pid: expect.any(Number) as number },
+    { event: 'ended', exit: 0, violations: 0 },
+  ]);
+  expect((await swarmctl('run cat </dev/null')).stdout).toBe('');
+});
