@@ -46,7 +46,7 @@ export const CALLS: readonly string[] = `
 /** Another name that the kernel accepts for a call. */
 export const CALL_ALIASES = { umount: 'umount2' } as const;
 
-/** Calls that are denied by default, together with why, and what stops working. */
+/** Calls that are denied by default: why, as a sentence that the name of a call begins, and what stops working. */
 interface Denied {
   readonly calls: readonly string[];
   readonly why: string;
@@ -60,12 +60,12 @@ export const DENIED_CALLS: readonly Denied[] = [
       ...['mount', 'umount2', 'pivot_root', 'move_mount', 'open_tree', 'open_tree_attr'],
       ...['fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr'],
     ],
-    why: 'mounting reaches the code of every file system, and can cover what limits the agent',
+    why: 'reaches the code of every file system, and can cover what limits the agent',
     stops: 'mount, umount, containers inside the agent, FUSE mounts',
   },
   {
     calls: ['bpf', 'perf_event_open'],
-    why: 'put programs and counters into the kernel',
+    why: 'puts programs or counters into the kernel',
     stops: 'loading BPF programs and maps, perf, profilers',
   },
   {
@@ -80,7 +80,7 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   {
     calls: ['keyctl', 'add_key', 'request_key'],
-    why: 'change keyrings, and make the kernel run `/sbin/request-key`',
+    why: 'changes keyrings, and makes the kernel run `/sbin/request-key`',
     stops: 'kernel keyrings: Kerberos caches in them, keyutils, fscrypt tools',
   },
   {
@@ -95,27 +95,27 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   {
     calls: ['kexec_load', 'kexec_file_load', 'reboot'],
-    why: 'start another kernel, or stop the machine; `reboot` in a pid namespace also ends process 1 of that namespace',
+    why: 'starts another kernel, or stops the machine; `reboot` in a pid namespace also ends process 1 of that namespace',
     stops: 'kexec, and reboot or poweroff inside the agent',
   },
   {
     calls: ['init_module', 'finit_module', 'delete_module'],
-    why: 'change the code of the kernel',
+    why: 'changes the code of the kernel',
     stops: 'insmod, rmmod, modprobe',
   },
   {
     calls: ['acct', 'swapon', 'swapoff', 'quotactl', 'quotactl_fd'],
-    why: 'change settings of the whole machine or of a file system',
+    why: 'changes settings of the whole machine or of a file system',
     stops: 'process accounting, swap, reading and setting quotas',
   },
   {
     calls: ['clock_settime', 'settimeofday', 'adjtimex', 'clock_adjtime'],
-    why: 'set the clock of the whole machine',
+    why: 'sets the clock of the whole machine',
     stops: 'setting the time, NTP daemons; reading the state of the clock by adjtimex too',
   },
   {
     calls: ['iopl', 'ioperm'],
-    why: 'give access to the I/O ports of the machine',
+    why: 'gives access to the I/O ports of the machine',
     stops: 'drivers in user space',
   },
   {
@@ -123,7 +123,7 @@ export const DENIED_CALLS: readonly Denied[] = [
       ...['mbind', 'set_mempolicy', 'get_mempolicy', 'set_mempolicy_home_node', 'migrate_pages'],
       'move_pages',
     ],
-    why: 'choose the NUMA nodes on which memory lies, also the memory of other processes, or tell of them',
+    why: 'chooses the NUMA nodes on which memory lies, also the memory of other processes, or tells of them',
     stops: 'numactl, and the NUMA tuning of databases and virtual machines',
   },
   {
@@ -138,12 +138,12 @@ export const DENIED_CALLS: readonly Denied[] = [
   },
   {
     calls: ['ustat', 'sysfs'],
-    why: 'obsolete: they report on the file systems of the machine, as statfs and `/proc/filesystems` do too',
+    why: 'reports on the file systems of the machine, as statfs and `/proc/filesystems` do too; it is obsolete',
     stops: 'nothing that is known',
   },
   {
     calls: ['lsm_get_self_attr', 'lsm_set_self_attr', 'lsm_list_modules'],
-    why: 'reach the security modules of the machine',
+    why: 'reaches the security modules of the machine',
     stops: 'nothing that is known: libraries use `/proc/self/attr` instead',
   },
   {

@@ -132,7 +132,7 @@ const syscalls = z
   .meta({ propertyNames: { enum: RULE_NAMES } });
 
 /** The sockets that an agent may make unless it lists others. */
-const DEFAULT_SOCKETS = ['unix', 'inet', 'inet6', 'netlink/route'] as const;
+export const DEFAULT_SOCKETS = ['unix', 'inet', 'inet6', 'netlink/route'] as const;
 
 const sockets = z.union([
   z.literal('all'),

@@ -7,8 +7,10 @@ import { changing } from './commands/change.js';
 import { completing } from './commands/completion.js';
 import { examining } from './commands/doctor.js';
 import { exporting } from './commands/export.js';
+import { explaining } from './commands/explain.js';
 import { running } from './commands/run.js';
 import { serving } from './commands/serve.js';
+import { topping } from './commands/top.js';
 import { watching } from './commands/watch.js';
 import { machine } from './context.js';
 import type { Registrar } from './context.js';
@@ -25,15 +27,9 @@ const FAILED = 1;
 
 /** In the order of --help. */
 const COMMANDS: readonly Registrar[] = [
-  running,
-  listing,
-  changing,
-  watching,
-  checking,
-  examining,
-  exporting,
-  completing,
-  serving,
+  ...[running, listing, changing, watching],
+  ...[explaining, topping, checking, examining],
+  ...[exporting, completing, serving],
 ];
 
 const program = new Command('swarmctl')

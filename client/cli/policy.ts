@@ -81,7 +81,7 @@ export const BIRTH = {
 } as const;
 
 /** The object in a file. */
-function fileOf(path: string): Partial<AgentRequest> {
+export function fileOf(path: string): Partial<AgentRequest> {
   const value: unknown = (() => {
     try {
       return JSON.parse(readFileSync(path, 'utf8')) as unknown;

@@ -156,10 +156,7 @@ test('CLI-05: signals go on to the program, and the third one ends the agent', a
   const line = `trap 'echo asked' TERM; while :; do sleep 0.2; done`;
   const script = `swarmctl run --name deaf sh -c "${line}" >/srv/deaf 2>&1; echo ended $? >>/srv/deaf`;
   await loaded.sh(`echo ${quoted(script)} >/srv/deaf.sh`);
-  await background(
-    loaded,
-    `sh /srv/deaf.sh`,
-  );
+  await background(loaded, `sh /srv/deaf.sh`);
   await expect(loaded).toHaveActiveAgents(1);
   await expect.poll(() => loaded.sh('pgrep -f "node /srv/swarmctl.mjs run"')).not.toBe('');
   await loaded.sh('sleep 3');

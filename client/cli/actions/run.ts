@@ -2,7 +2,8 @@
 import { accessSync, constants, writeSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { delimiter, join } from 'node:path';
-import type { AgentEnd, AgentProcess } from '../../process.js';
+import type { AgentRequest } from '../../abi/request.js';
+import type { AgentEnd, AgentProcess, Started } from '../../process.js';
 import { SwarmError } from '../../error.js';
 import { SwarmGuard } from '../../guard.js';
 import type { SpawnOptions } from '../../spawn.js';
@@ -32,6 +33,15 @@ export interface RunOptions extends ProgramOptions, PolicyOptions, RootOptions {
   readonly timeout?: number | undefined;
   readonly statusFd?: number | undefined;
   readonly quiet?: true | undefined;
+}
+
+/** What a command that runs a program itself adds to it. */
+export interface Hooks {
+  /** Changes the policy that the options make. */
+  readonly policy?: (policy: Partial<AgentRequest>) => Partial<AgentRequest>;
+  readonly spawn?: SpawnOptions;
+  readonly started?: (started: Started) => void;
+  readonly ended?: (end: AgentEnd) => void;
 }
 
 /** Small inits that distributions package; each takes the program after `--`. */
@@ -176,8 +186,9 @@ export async function runCommand(
   swarm: Swarm,
   argv: readonly string[],
   options: RunOptions,
+  hooks: Hooks = {},
 ): Promise<number> {
-  const policy = policyOf(options);
+  const policy = hooks.policy ? hooks.policy(policyOf(options)) : policyOf(options);
   const root = rootOf(options);
   const program = options.init === true ? [initPath(), '--', ...argv] : argv;
   const detached: Stdio = 'ignore';
@@ -186,6 +197,7 @@ export async function runCommand(
     ...(options.detach === true ? { stdin: detached, stdout: detached, stderr: detached } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...(root === undefined ? {} : { root }),
+    ...hooks.spawn,
     policy,
   });
   if (options.detach === true) {
@@ -200,11 +212,13 @@ export async function runCommand(
   running.started.then(
     ({ id, pid }) => {
       told(options.statusFd, { event: 'started', id, pid });
+      hooks.started?.({ id, pid });
     },
     () => undefined,
   );
   const end = await follow(running, options);
   told(options.statusFd, { event: 'ended', ...end });
+  hooks.ended?.(end);
   if (options.quiet !== true)
     for (const line of remarks(end, policy.name ?? '', policy.memory_limit)) say(line);
   return statusOf(end);

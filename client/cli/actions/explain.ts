@@ -1,0 +1,329 @@
+/** swarmctl explain: what an agent was denied, and what would allow it. */
+import { Denials } from '../../explain/denials.js';
+import type { Denial } from '../../explain/denials.js';
+import { hopeless, merged, needsOf, proposalOf, remedyOf } from '../../explain.js';
+import type { Proposal, Remedy, Rules } from '../../explain.js';
+import { SwarmError } from '../../error.js';
+import type { Inspection } from '../../inspect.js';
+import type { Swarm } from '../../swarm.js';
+import { everyAgent } from '../context.js';
+import { fileOf } from '../policy.js';
+import { print, styled } from '../output.js';
+import { indented } from '../text.js';
+
+/** Options of explain. */
+export interface ExplainOptions {
+  readonly json?: true | undefined;
+  readonly policy?: string | undefined;
+  readonly last?: number | undefined;
+}
+
+/** What the events that are kept tell of an agent. */
+interface History {
+  readonly denials: Denials;
+  name: string | null;
+  /** What `destroyed` said, if the agent is gone. */
+  ended: { readonly violations: number; readonly audited: number } | undefined;
+}
+
+/** The histories of all agents that the events tell of, the one that was denied something last at the end. */
+async function histories(swarm: Swarm): Promise<Map<number, History>> {
+  const found = new Map<number, History>();
+  const of = (id: number) => {
+    const history = found.get(id) ?? { denials: new Denials(), name: null, ended: undefined };
+    found.set(id, history);
+    return history;
+  };
+  for await (const event of swarm.events({ since: 'oldest', follow: false })) {
+    if (event.event === 'created') of(event.agent).name = event.name ?? null;
+    else if (event.event === 'destroyed') of(event.agent).ended = event;
+    else if (event.event === 'violation' || event.event === 'suppressed') {
+      const history = of(event.agent);
+      history.denials.add(event);
+      found.delete(event.agent);
+      found.set(event.agent, history);
+    }
+  }
+  return found;
+}
+
+const denied = ({ denials }: History) => denials.told > 0 || denials.suppressed.count > 0;
+
+/** The agent that is meant: by id or name, running or gone; without a name, the one that was denied something last. */
+async function chosen(
+  swarm: Swarm,
+  named: string | undefined,
+  found: ReadonlyMap<number, History>,
+): Promise<number | undefined> {
+  if (named === undefined) return [...found].filter(([, history]) => denied(history)).at(-1)?.[0];
+  if (/^\d{1,15}$/.test(named)) return Number(named);
+  const running: number[] = [];
+  for await (const { id, name } of everyAgent(swarm)) if (name === named) running.push(id);
+  const [id, ...others] = running;
+  if (others.length > 0)
+    throw new SwarmError('EEXIST', `several agents are called ${named}: ${running.join(', ')}`, {
+      hint: 'name one by its id',
+    });
+  // The id that was given last is the highest.
+  const gone = [...found].filter(([, { name }]) => name === named).map(([each]) => each);
+  const latest = id ?? (gone.length > 0 ? Math.max(...gone) : undefined);
+  if (latest !== undefined) return latest;
+  throw new SwarmError('ESRCH', `no agent is called ${named}, and no event that is kept tells of one`, {
+    hint: '`swarmctl events` prints the events that are kept',
+  });
+}
+
+/** One kind of denial, with what would allow it. */
+interface Explained {
+  readonly denial: Denial;
+  readonly remedies: readonly Remedy[];
+}
+
+/** Everything that is told of an agent. */
+interface Explanation {
+  readonly id: number;
+  readonly name: string | null;
+  readonly state: string;
+  readonly explained: readonly Explained[];
+  readonly denials: Denials;
+  /** Violations and audits that the kernel has counted, and no event that is kept tells of. */
+  readonly unkept: number;
+  readonly proposal: Proposal;
+  /** The whole policy, where it is known. */
+  readonly whole: object | undefined;
+  readonly notes: readonly string[];
+}
+
+/** An audit that the rule asks for went ahead, and needs nothing to be allowed. */
+const needsNothing = ({ rule }: Denial) => rule === 'audit';
+
+function explanationOf(
+  id: number,
+  { denials, name, ended }: History,
+  agent: Inspection | undefined,
+  file: Rules | undefined,
+): Explanation {
+  const rules: Rules | undefined = file ?? (agent && rulesOf(agent));
+  const groups = denials.groups;
+  const explained = groups.map((denial) => ({
+    denial,
+    remedies: needsOf(denial.last, rules).map((need) => {
+      const remedy = remedyOf(need, rules);
+      return { ...remedy, allowed: rules !== undefined && remedy.allowed };
+    }),
+  }));
+  const wanted = groups.filter((denial) => !needsNothing(denial));
+  const proposal = proposalOf(
+    wanted
+      .flatMap(({ last }) => needsOf(last, rules))
+      .filter((need) => !rules || !remedyOf(need, rules).allowed),
+    rules,
+  );
+  const counted = agent ?? ended;
+  const unkept = counted ? counted.violations + counted.audited - denials.told - denials.suppressed.count : 0;
+  const guessed = rules === undefined && proposal.policy.exec_paths !== undefined;
+  return {
+    id,
+    name: agent?.name ?? name,
+    state: agent?.state ?? (id === 0 ? 'refused' : 'gone'),
+    explained,
+    denials,
+    unkept: Math.max(0, unkept),
+    proposal,
+    whole: file && merged(file, proposal.policy),
+    notes: [
+      ...proposal.notes,
+      ...(guessed
+        ? [
+            'exec_paths is a whole list, and the policy of an agent that is gone is not known: list what it listed too, or name its policy by --policy',
+          ]
+        : []),
+    ],
+  };
+}
+
+function rulesOf({ policy }: Inspection): Rules {
+  // What the kernel prints is a request's policy; names that a later version adds are passed on.
+  const { devices, sockets, syscalls, exec_paths, unlisted } = policy as Rules;
+  return {
+    ...(devices ? { devices } : {}),
+    ...(sockets ? { sockets } : {}),
+    ...(syscalls ? { syscalls } : {}),
+    ...(exec_paths ? { exec_paths } : {}),
+    ...(unlisted ? { unlisted } : {}),
+  };
+}
+
+const DONE: Readonly<Record<string, string>> = {
+  deny: 'denied',
+  kill: 'killed',
+  audit: 'audited',
+  report: 'reported',
+};
+
+const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'cyan'>> = {
+  deny: 'red',
+  kill: 'red',
+  audit: 'cyan',
+  report: 'yellow',
+};
+
+function shown({ denial, remedies }: Explained, width: number): string[] {
+  const { count, action, rule, kind, what, last } = denial;
+  const done = DONE[action] ?? action;
+  const would = action === 'report' ? ` (the rule says ${rule}; enforce=0)` : '';
+  const by = `by ${last.comm}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
+  const first = `${String(count).padStart(5)}×  ${done.padEnd(8)}  ${what === '' || what === kind ? kind : `${kind} ${what}`}${would}`;
+  const colour = COLOURS[action];
+  const lines = [
+    colour === undefined ? first : first.replace(done, styled(colour, done)),
+    ...indented(by, 18, width),
+  ];
+  if (needsNothing(denial))
+    return [...lines, ...indented('it went ahead: the policy asks to be told of it', 18, width)];
+  if (remedies.length === 0) return [...lines, ...indented(hopeless(last), 18, width)];
+  return [
+    ...lines,
+    ...remedies.flatMap(({ option, opens, allowed }) => [
+      ...indented(allowed ? 'the policy allows it by now' : `allow:  ${option}`, 18, width),
+      ...indented(`opens:  ${opens}`, 18, width, 8),
+    ]),
+  ];
+}
+
+/** The lines for people. */
+function told(explanation: Explanation, last: number, width: number): string[] {
+  const { id, name, state, explained, denials, unkept, proposal, whole, notes } = explanation;
+  const who =
+    id === 0 ? 'adoptions that were refused' : `agent ${id}${name === null ? '' : ` (${name})`}, ${state}`;
+  const { suppressed } = denials;
+  const none = explained.length === 0 && suppressed.count === 0;
+  if (none)
+    return [
+      unkept > 0
+        ? `${who}: no denial that is still kept; ${unkept} older ones are not`
+        : `${who}: nothing was denied, audited or reported`,
+    ];
+  const hidden = explained.length - last;
+  const { policy, options } = proposal;
+  const update = state === 'gone' || id === 0 ? undefined : `swarmctl update ${id}`;
+  const known = whole ?? policy;
+  return [
+    styled(
+      'bold',
+      `${who}: ${count(denials.told, 'event')} of ${count(explained.length, 'kind')}, newest first`,
+    ),
+    '',
+    ...explained.slice(0, last).flatMap((each) => [...shown(each, width), '']),
+    ...(hidden > 0 ? [`${count(hidden, 'more kind')}: --last ${explained.length} shows all`, ''] : []),
+    ...(suppressed.count > 0
+      ? [
+          ...indented(
+            `${suppressed.count} more were summed up (event_rate), the last of them of: ${suppressed.kinds.join(', ')}. What follows may lack some of them.`,
+            0,
+            width,
+          ),
+          '',
+        ]
+      : []),
+    ...(unkept > 0
+      ? [...indented(`${unkept} older ones are not kept any more (event_buffer).`, 0, width), '']
+      : []),
+    ...(options.length === 0
+      ? ['There is nothing more that a policy could allow.']
+      : [
+          styled('bold', 'To allow all of it:'),
+          ...continued([update ?? 'swarmctl run …', ...options], width),
+          '',
+          styled('bold', update === undefined ? 'or, for --policy:' : `or, for /proc/swarm/update:`),
+          `  ${JSON.stringify(update === undefined ? known : { id, ...policy })}`,
+        ]),
+    ...notes.flatMap((note) => indented(`note: ${note}`, 0, width, 6)),
+  ];
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+/** Words of a command, on as many lines as they need. */
+function continued([first = '', ...rest]: readonly string[], width: number): string[] {
+  const lines: string[] = [`  ${first}`];
+  for (const option of rest) {
+    const line = lines.at(-1) ?? '';
+    if (line.length + option.length + 3 > width && line.trim() !== '') {
+      lines[lines.length - 1] = `${line} \\`;
+      lines.push(`    ${option}`);
+    } else lines[lines.length - 1] = `${line} ${option}`;
+  }
+  return lines;
+}
+
+function asJson({
+  id,
+  name,
+  state,
+  explained,
+  denials,
+  unkept,
+  proposal,
+  whole,
+  notes,
+}: Explanation): object {
+  return {
+    id,
+    name,
+    state,
+    denials: explained.map(({ denial: { last, ...denial }, remedies }) => ({
+      ...denial,
+      seq: last.seq,
+      time: last.time,
+      pid: last.pid,
+      comm: last.comm,
+      remedies,
+      ...(remedies.length === 0 ? { hopeless: hopeless(last) } : {}),
+    })),
+    suppressed: denials.suppressed,
+    unkept,
+    policy: whole ?? proposal.policy,
+    options: proposal.options,
+    notes,
+  };
+}
+
+/**
+ * Prints what an agent was denied lately, and what would allow it.
+ * @param named an id or a name, of an agent that runs or is gone; the one that was denied something last by default
+ * @throws {SwarmError} if there is none, and no event of it is kept.
+ */
+export async function explainCommand(
+  swarm: Swarm,
+  named: string | undefined,
+  options: ExplainOptions,
+): Promise<void> {
+  const found = await histories(swarm);
+  const id = await chosen(swarm, named, found);
+  if (id === undefined) {
+    print(options.json === true ? 'null' : 'No denial of any agent is kept.');
+    return;
+  }
+  const agent = id === 0 ? undefined : await running(swarm, id);
+  const history = found.get(id);
+  if (!agent && !history && id !== 0)
+    throw new SwarmError('ESRCH', `there is no agent ${id}, and no event that is kept tells of one`);
+  const file = options.policy === undefined ? undefined : (fileOf(options.policy) as Rules);
+  const empty = { denials: new Denials(), name: null, ended: undefined };
+  const explanation = explanationOf(id, history ?? empty, agent, file);
+  if (options.json === true) {
+    print(JSON.stringify(asJson(explanation)));
+    return;
+  }
+  const width = process.stdout.isTTY ? process.stdout.columns : 80;
+  for (const line of told(explanation, options.last ?? 20, width)) print(line);
+}
+
+/** The agent, if it is there. */
+async function running(swarm: Swarm, id: number): Promise<Inspection | undefined> {
+  for await (const agent of swarm.inspectAll([id])) return agent;
+  return undefined;
+}

@@ -1,0 +1,323 @@
+/** What an agent was denied, and the policy that would allow it. */
+import { execFileSync } from 'node:child_process';
+import { Command } from '@commander-js/extra-typings';
+import { expect, test } from '@playwright/test';
+import { DENIED_CALL_NAMES } from '../../client/abi/calls.js';
+import { DEVICES_MAX, EXEC_PATHS_MAX } from '../../client/abi/limits.js';
+import { KINDS, SYSCALLS, namesOf } from '../../client/abi/names.js';
+import type { Kind } from '../../client/abi/names.js';
+import { DEFAULT_DEVICES, createRequest, updateRequest } from '../../client/abi/request.js';
+import { explainCommand } from '../../client/cli/actions/explain.js';
+import { LIMITS, changes } from '../../client/cli/policy.js';
+import { Denials } from '../../client/explain/denials.js';
+import { mergePaths } from '../../client/explain/merge.js';
+import { opensCall } from '../../client/explain/opens.js';
+import { hopeless, needsOf, proposalOf, remedyOf } from '../../client/explain.js';
+import type { Need, Rules } from '../../client/explain.js';
+import { learn } from '../../client/learn.js';
+import { agentOf, eventOf, machineOf, printed, violationOf } from '../support/cli/machine.js';
+
+const USUAL = Object.values(DEFAULT_DEVICES);
+
+/** A violation of each kind, with the keys of policy and the option that would allow it. */
+const CASES: Readonly<Record<Kind, { fields?: object; policy?: Rules; option?: string; opens?: RegExp }>> = {
+  device: {
+    fields: { device: 'c 10:229 rw' },
+    policy: { devices: [...USUAL, 'c 10:229 rw'] },
+    option: '--device "c 10:229 rw"',
+    opens: /^Allows reading and writing \/dev\/fuse: /,
+  },
+  socket: {
+    fields: { socket: 'netlink/generic', type: 'raw' },
+    policy: { sockets: ['unix', 'inet', 'inet6', 'netlink/route', 'netlink/generic'] },
+    option: '--sockets unix,inet,inet6,netlink/route,netlink/generic',
+    opens: /generic netlink/,
+  },
+  syscall: {
+    fields: { syscall: 'mount' },
+    policy: { syscalls: { mount: 'allow' } },
+    option: '--syscall mount=allow',
+    opens: /^mount reaches the code of every file system/,
+  },
+  execve: {
+    fields: { file: '/usr/bin/env' },
+    policy: { exec_paths: ['/usr/bin/env'] },
+    option: '--exec-path /usr/bin/env',
+    opens: /^Lets the agent execute \/usr\/bin\/env/,
+  },
+  fork: { policy: { syscalls: { fork: 'allow' } }, option: '--syscall fork=allow', opens: /pids_limit/ },
+  thread: { policy: { syscalls: { thread: 'allow' } }, option: '--syscall thread=allow' },
+  unshare: { policy: { syscalls: { unshare: 'allow' } }, option: '--syscall unshare=allow' },
+  setns: { policy: { syscalls: { setns: 'allow' } }, option: '--syscall setns=allow' },
+  autoload: {
+    fields: { module: 'net-pf-38' },
+    policy: { syscalls: { autoload: 'allow' } },
+    option: '--syscall autoload=allow',
+  },
+  control: {},
+  adopt: {},
+};
+
+test('CLI-50: each kind of violation has the keys of policy that would allow it, the option, and what it opens', () => {
+  for (const kind of namesOf(KINDS)) {
+    const { fields, policy, option, opens = /\.$/ } = CASES[kind];
+    const violation = violationOf(1, { kind, ...fields });
+    const [need, ...others] = needsOf(violation);
+    expect(others).toEqual([]);
+    if (!need) {
+      expect(policy, kind).toBeUndefined();
+      expect(hopeless(violation)).not.toContain('does not know');
+      continue;
+    }
+    const remedy = remedyOf(need);
+    expect(remedy).toMatchObject({ policy, option, allowed: false });
+    expect(remedy.opens).toMatch(opens);
+    expect(remedy.opens).toMatch(/\.$/);
+    expect(createRequest.safeParse(remedy.policy).success, kind).toBe(true);
+    expect(updateRequest.safeParse({ id: 7, ...remedy.policy }).success, kind).toBe(true);
+  }
+  // Each begins with the name of the call.
+  for (const name of [...DENIED_CALL_NAMES, ...namesOf(SYSCALLS)])
+    expect(opensCall(name), name).toMatch(/^[a-z]+s .+[^.]$/);
+});
+
+const device = (rule: string): Need => ({ of: 'device', rule });
+const socket = (entry: string): Need => ({ of: 'socket', entry });
+const call = (name: string): Need => ({ of: 'call', name });
+const file = (path: string): Need => ({ of: 'file', path });
+
+test('CLI-51: needs become one policy: the accesses of a device are joined, lists are whole, and what is allowed stays', () => {
+  const { policy, options, notes } = proposalOf(
+    [
+      ...[device('c 10:229 w'), device('c 10:229 r'), device('c 1:3 r'), device('b 7:0 r')],
+      ...[
+        socket('netlink/generic'),
+        socket('netlink/generic'),
+        socket('inet/tcp'),
+        call('mount'),
+        call('bpf'),
+      ],
+      ...[file('/usr/bin/env'), file('/opt/tools/a')],
+    ],
+    { devices: ['c 1:3 w', 'c 136:* rw'], sockets: ['unix'], exec_paths: ['/opt/tools/', '/bin/sh'] },
+  );
+  expect(policy).toEqual({
+    devices: ['c 1:3 rw', 'c 136:* rw', 'c 10:229 rw', 'b 7:0 r'],
+    sockets: ['unix', 'netlink/generic', 'inet/tcp'],
+    syscalls: { mount: 'allow', bpf: 'allow' },
+    exec_paths: ['/opt/tools/', '/bin/sh', '/usr/bin/env'],
+  });
+  expect(options).toContain('--exec-path /opt/tools/');
+  expect(notes).toEqual([
+    '--device adds to the usual devices, some of which this policy denies: use the JSON',
+  ]);
+  // Nothing that is allowed already is added.
+  expect(
+    proposalOf([device('c 136:5 r'), socket('inet/tcp')], { devices: ['c 136:* rw'], sockets: 'all' }).policy,
+  ).toEqual({ devices: ['c 136:* rw'], sockets: 'all' });
+});
+
+test('CLI-52: a list that has no room is widened, said as such, and the kernel would accept it', () => {
+  const minors = Array.from({ length: DEVICES_MAX }, (_, minor) => device(`c 226:${minor} rw`));
+  const majors = Array.from({ length: DEVICES_MAX }, (_, index) => device(`c ${index + 20}:1 r`));
+  const netlinks = ['usersock', 'sock_diag', 'nflog', 'xfrm', 'audit', 'connector', 'netfilter', 'generic'];
+  const cases: readonly (readonly [Need[], Rules])[] = [
+    [minors, { devices: [...USUAL, 'c 226:* rw'] }],
+    [majors, { devices: ['a'] }],
+    [netlinks.map((name) => socket(`netlink/${name}`)), { sockets: ['unix', 'inet', 'inet6', 'netlink'] }],
+    [Array.from({ length: 9 }, (_, index) => socket(`inet/${index + 60}`)), { sockets: 'all' }],
+    [
+      Array.from({ length: EXEC_PATHS_MAX + 1 }, (_, index) =>
+        file(`/usr/bin/${index % 2 ? 'x' : 'y'}/p${index}`),
+      ),
+      { exec_paths: ['/usr/bin/x/p1', '/usr/bin/x/p3', '/usr/bin/x/p5', '/usr/bin/x/p7', '/usr/bin/y/'] },
+    ],
+  ];
+  for (const [needs, wanted] of cases) {
+    const { policy, notes } = proposalOf(needs);
+    for (const [key, list] of Object.entries(wanted) as [keyof Rules, string[]][])
+      expect([...(policy[key] as string[])].sort()).toEqual([...list].sort());
+    expect(notes).toHaveLength(1);
+    expect(createRequest.safeParse(policy).success).toBe(true);
+  }
+  // Directories that have nothing in common end in the root.
+  const apart = Array.from({ length: 9 }, (_, index) => `/${index}/program`);
+  expect(mergePaths([], apart).list.length).toBeLessThanOrEqual(EXEC_PATHS_MAX);
+});
+
+test('CLI-53: an execve is allowed by the rule that denied it, and a path that is not whole is told', () => {
+  const violation = (fields: object) => violationOf(1, { kind: 'execve', file: '/bin/ls', ...fields });
+  const execve = call('execve');
+  expect(needsOf(violation({}), { syscalls: { execve: 'deny' } })).toEqual([execve]);
+  expect(needsOf(violation({}), { exec_paths: ['/bin/sh'], syscalls: { execve: 'allow' } })).toEqual([
+    file('/bin/ls'),
+  ]);
+  const two: Rules = { exec_paths: ['/bin/sh'], syscalls: { execve: 'deny' } };
+  expect(needsOf(violation({}), two)).toEqual([execve, file('/bin/ls')]);
+  const apart: Rules = { ...two, unlisted: 'kill' };
+  expect(needsOf(violation({ rule: 'kill' }), apart)).toEqual([file('/bin/ls')]);
+  expect(needsOf(violation({}), apart)).toEqual([execve]);
+  // The policy has changed since.
+  const [now] = needsOf(violation({}), { syscalls: { execve: 'allow' } });
+  expect(now && remedyOf(now, { syscalls: { execve: 'allow' } }).allowed).toBe(true);
+  const long = violation({ file: `/${'a'.repeat(62)}` });
+  expect(needsOf(long)).toEqual([]);
+  expect(hopeless(long)).toContain('only the beginning');
+  const relative = violation({ file: './tool' });
+  expect(needsOf(relative)).toEqual([]);
+  expect(hopeless(relative)).toContain('no whole path');
+});
+
+test('CLI-54: the options of a proposal are options of run and update, and make the same policy', () => {
+  const needs = [
+    ...[device('c 10:229 rw'), device('b 7:* r'), socket('netlink/generic'), call('mount'), call('fork')],
+    ...[file('/usr/bin/env'), file("/srv/it's a $(tool)")],
+  ];
+  const { policy, options } = proposalOf(needs);
+  // As a shell takes them.
+  const script = `printf '%s\\0' ${options.join(' ')}`;
+  const argv = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
+  const command = new Command()
+    .addOption(LIMITS.device)
+    .addOption(LIMITS.sockets)
+    .addOption(LIMITS.syscall)
+    .addOption(LIMITS.execPath)
+    .exitOverride();
+  command.parse(argv, { from: 'user' });
+  expect(changes(command.opts())).toEqual(policy);
+});
+
+test('CLI-55: equal denials are one, the one that happened last is the first, and what is summed up is counted', () => {
+  const denials = new Denials();
+  denials.add(violationOf(1, { kind: 'device', device: 'c 10:229 rw' }));
+  denials.add(violationOf(2, { kind: 'syscall', syscall: 'mount' }));
+  denials.add(violationOf(3, { kind: 'device', device: 'c 10:229 rw', comm: 'later' }));
+  denials.add(violationOf(4, { kind: 'syscall', syscall: 'mount', action: 'report', rule: 'kill' }));
+  denials.add(violationOf(5, { kind: 'syscall', syscall: 'getppid', action: 'audit', rule: 'audit' }));
+  for (const seq of [6, 7]) {
+    const summed = eventOf(seq, {
+      event: 'suppressed',
+      agent: 7,
+      count: 40,
+      kind: 'syscall',
+      syscall: 'bpf',
+    });
+    if (summed.event === 'suppressed') denials.add(summed);
+  }
+  expect(denials.groups.map(({ what, action, count }) => [what, action, count])).toEqual([
+    ['getppid', 'audit', 1],
+    ['mount', 'report', 1],
+    ['c 10:229 rw', 'deny', 2],
+    ['mount', 'deny', 1],
+  ]);
+  expect(denials.groups[2]?.last.comm).toBe('later');
+  expect(denials.told).toBe(5);
+  expect(denials.suppressed).toEqual({ count: 80, kinds: ['bpf'] });
+});
+
+const HISTORY = [
+  eventOf(1, { event: 'created', agent: 6, name: 'web' }),
+  eventOf(2, { event: 'created', agent: 7, name: 'web' }),
+  violationOf(3, { kind: 'device', device: 'c 10:229 rw' }),
+  violationOf(4, { kind: 'execve', file: '/usr/bin/env' }),
+  violationOf(5, { kind: 'syscall', syscall: 'getppid', action: 'audit', rule: 'audit' }),
+  violationOf(6, { kind: 'syscall', syscall: 'mount', action: 'report', rule: 'kill' }),
+  violationOf(7, { kind: 'socket', socket: 'alg', agent: 8 }),
+  violationOf(8, { kind: 'control' }),
+  eventOf(9, { event: 'suppressed', agent: 7, count: 12, kind: 'device', action: 'deny', rule: 'deny' }),
+  eventOf(10, { event: 'destroyed', agent: 7, reason: 'exit', violations: 20, audited: 2 }),
+];
+
+test('CLI-56: explain tells an agent that is gone by its name: done and reported apart, what is summed up, and a policy', async () => {
+  const machine = machineOf([], HISTORY);
+  const text = await printed(() => explainCommand(machine, 'web', {}));
+  const lines = text.split('\n');
+  const words = text.replace(/\s+/g, ' ');
+  expect(lines[0]).toBe('agent 7 (web), gone: 5 events of 5 kinds, newest first');
+  expect(text).toMatch(/1× {2}reported {2}syscall mount \(the rule says kill; enforce=0\)/);
+  expect(text).toMatch(/1× {2}audited {3}syscall getppid/);
+  expect(text).not.toContain('getppid=allow');
+  expect(text).toMatch(/1× {2}denied {4}device c 10:229 rw/);
+  expect(words).toContain('no policy allows it: a process of an agent does not write to /proc/swarm');
+  expect(text).toContain('12 more were summed up (event_rate)');
+  expect(text).toContain('5 older ones are not kept any more');
+  expect(text).toContain('note: exec_paths is a whole list');
+  expect(lines.filter((line) => line.length > 80 && !line.startsWith('  {'))).toEqual([]);
+  const json = lines.find((line) => line.startsWith('  {')) ?? '';
+  const policy = createRequest.parse(JSON.parse(json));
+  expect(policy).toEqual({
+    devices: [...USUAL, 'c 10:229 rw'],
+    exec_paths: ['/usr/bin/env'],
+    // What is audited went ahead.
+    syscalls: { mount: 'allow' },
+  });
+  const told = JSON.parse(await printed(() => explainCommand(machine, '7', { json: true }))) as object;
+  expect(told).toMatchObject({
+    id: 7,
+    name: 'web',
+    state: 'gone',
+    unkept: 5,
+    suppressed: { count: 12 },
+    policy,
+  });
+  // The one that was denied something last.
+  expect(await printed(() => explainCommand(machine, undefined, {}))).toBe(text);
+});
+
+test('CLI-57: explain tells an agent that runs by its policy: what that allows by now, and an update for the rest', async () => {
+  const agent = agentOf(7, {
+    name: 'web',
+    violations: 3,
+    audited: 2,
+    policy: { devices: ['c 1:3 rwm', 'c 10:229 rw'], exec_paths: ['/bin/sh'], unlisted: 'deny' },
+  });
+  const machine = machineOf([agent], HISTORY);
+  const text = await printed(() => explainCommand(machine, 'web', {}));
+  expect(text).toContain('agent 7 (web), running: ');
+  expect(text).toContain('the policy allows it by now');
+  expect(text).toContain('swarmctl update 7 --syscall mount=allow --exec-path /bin/sh');
+  expect(text).toContain('{"id":7,"syscalls":{"mount":"allow"},"exec_paths":["/bin/sh","/usr/bin/env"]}');
+  const quiet = machineOf([agentOf(9)], HISTORY);
+  expect(await printed(() => explainCommand(quiet, '9', {}))).toBe(
+    'agent 9, running: nothing was denied, audited or reported\n',
+  );
+  expect(await printed(() => explainCommand(machineOf([]), undefined, {}))).toBe(
+    'No denial of any agent is kept.\n',
+  );
+  await expect(explainCommand(quiet, '10', {})).rejects.toMatchObject({ code: 'ESRCH' });
+  await expect(explainCommand(quiet, 'nobody', {})).rejects.toMatchObject({ code: 'ESRCH' });
+  const twins = machineOf([agentOf(7, { name: 'web' }), agentOf(9, { name: 'web' })]);
+  await expect(explainCommand(twins, 'web', {})).rejects.toMatchObject({ code: 'EEXIST' });
+});
+
+test('CLI-58: learn makes a policy of what was given and needed, with limits above the peaks, and says what it lacks', () => {
+  const denials = new Denials();
+  const reported = { action: 'report', rule: 'deny' };
+  denials.add(violationOf(1, { kind: 'device', device: 'c 10:229 rw', ...reported }));
+  denials.add(violationOf(2, { kind: 'syscall', syscall: 'mount', ...reported, rule: 'kill' }));
+  denials.add(violationOf(3, { kind: 'syscall', syscall: 'getppid', action: 'audit', rule: 'audit' }));
+  const end = { violations: 0, audited: 3, memoryPeak: 10_000_000, oom: false };
+  const given = { name: 'web', syscalls: { getppid: 'audit', mount: 'kill' } } as const;
+  const observed = { given, denials, end, pidsPeak: 3, lost: 0 };
+  const { policy, remarks, doubts } = learn(observed, 50);
+  expect(policy).toEqual({
+    name: 'web',
+    devices: [...USUAL, 'c 10:229 rw'],
+    syscalls: { getppid: 'audit', mount: 'allow' },
+    memory_limit: 15 << 20,
+    pids_limit: 5,
+  });
+  expect(createRequest.safeParse(policy).success).toBe(true);
+  expect(remarks.join('\n')).toContain('--syscall mount=allow: needed once, by program. mount reaches');
+  expect(remarks.join('\n')).toContain('syscall getppid: audited 1×');
+  expect(doubts).toEqual([]);
+  const doubtful = (change: object) => learn({ ...observed, ...change }, 0).doubts.join('\n');
+  expect(doubtful({ lost: 4 })).toContain('4 events were overwritten');
+  expect(doubtful({ end: { ...end, audited: 5 } })).toContain('2 violations were counted and not told');
+  expect(doubtful({ end: { ...end, oom: true } })).toContain('ran out of memory');
+  denials.add(violationOf(4, { kind: 'execve', file: './tool', ...reported }));
+  expect(doubtful({})).toContain('execve ./tool: the event has no whole path');
+  const summed = eventOf(5, { event: 'suppressed', agent: 7, count: 9, kind: 'fork' });
+  if (summed.event === 'suppressed') denials.add(summed);
+  expect(doubtful({})).toContain('9 violations were summed up');
+});
