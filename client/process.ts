@@ -51,10 +51,11 @@ export interface AgentHandle {
   readonly pid: number | undefined;
   /** A pidfd of that process, once it has started and until it has exited. It belongs to the handle: do not close it. */
   readonly pidfd: number | undefined;
-  /** Its streams; null where it has none, or something else than a pipe. */
+  /** What it reads, if that is a pipe or a terminal; else null. */
   readonly stdin: Writable | null;
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
+  /** What it prints; empty if that goes elsewhere. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
   /** Its terminal, if it was started with one. */
   readonly terminal: Terminal | null;
   /**

@@ -242,8 +242,7 @@ class Run {
   /** Output that nobody reads would keep its stream open for good; child_process does the same. */
   #flush(): void {
     for (const stream of [this.wiring.stdout, this.wiring.stderr])
-      if (stream && stream.readableFlowing === null && stream.listenerCount('readable') === 0)
-        stream.resume();
+      if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
     if (!this.wiring.terminal) this.wiring.stdin?.destroy();
   }
 

@@ -1,7 +1,8 @@
 /** The descriptors of a program, and the streams at their other ends. */
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 import { SwarmError } from './error.js';
 import { openPipe, openTerminal, resize } from './native/launcher.js';
@@ -30,8 +31,8 @@ export interface Wiring {
   /** Descriptors for the program, in its order. */
   readonly given: readonly number[];
   readonly stdin: Writable | null;
-  readonly stdout: Readable | null;
-  readonly stderr: Readable | null;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
   readonly terminal: Terminal | null;
   /** Closes what only the program needs. */
   closeGiven(): void;
@@ -67,7 +68,7 @@ function withTerminal(size: TerminalSize): Wiring {
     given: [slave, slave, slave],
     stdin: terminal,
     stdout: terminal,
-    stderr: null,
+    stderr: Readable.from([]),
     terminal,
     closeGiven: () => {
       closeSync(slave);
@@ -124,8 +125,8 @@ export function wire(options: StdioOptions): Wiring {
   return {
     given: [...ends.map(({ given }) => given), ...descriptors],
     stdin,
-    stdout,
-    stderr,
+    stdout: stdout ?? Readable.from([]),
+    stderr: stderr ?? Readable.from([]),
     terminal: null,
     closeGiven,
     destroy: () => {

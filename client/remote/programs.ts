@@ -40,8 +40,8 @@ class Program {
   readonly #connection: MessageConnection;
   readonly #handle: number;
   readonly stdin: Writable | null = null;
-  readonly stdout: PassThrough | null = null;
-  readonly stderr: PassThrough | null = null;
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
   readonly terminal: Terminal | null = null;
   readonly started: Promise<Started>;
   readonly end: Promise<AgentEnd>;
@@ -77,10 +77,10 @@ class Program {
     const { terminal, stdin, stdout, stderr } = options;
     const piped = (stdio: Stdio | undefined) => stdio === undefined || stdio === 'pipe';
     const inTerminal = terminal !== undefined && terminal !== false;
-    if (inTerminal || piped(stdout)) this.stdout = new PassThrough();
-    if (!inTerminal && piped(stderr)) this.stderr = new PassThrough();
+    if (!inTerminal && !piped(stdout)) this.stdout.end();
+    if (inTerminal || !piped(stderr)) this.stderr.end();
     if (inTerminal || piped(stdin)) this.stdin = this.#input();
-    if (inTerminal && this.stdin && this.stdout) this.terminal = this.#terminal(this.stdin, this.stdout);
+    if (inTerminal && this.stdin) this.terminal = this.#terminal(this.stdin, this.stdout);
   }
 
   #input(): Writable {
@@ -123,7 +123,7 @@ class Program {
   /** What the program has printed; resolves when it has been taken. */
   async output(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> {
     const to = this[stream];
-    if (!to || to.destroyed || to.write(data)) return;
+    if (to.destroyed || to.writableEnded || to.write(data)) return;
     await new Promise<void>((resolve) => {
       to.once('drain', resolve);
       to.once('close', resolve);
@@ -133,9 +133,9 @@ class Program {
   #finish(): void {
     this.over = true;
     for (const stream of [this.stdout, this.stderr]) {
-      stream?.end();
+      stream.end();
       // As for a program of this machine: nobody may ever read it.
-      if (stream?.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
+      if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
     }
     this.stdin?.end();
   }
@@ -161,7 +161,7 @@ export class Programs {
     });
     connection.onNotification(outputEnd, (given) => {
       const { handle, stream } = PARAMS.outputEnd.parse(given);
-      this.#programs.get(handle)?.[stream]?.end();
+      this.#programs.get(handle)?.[stream].end();
     });
     connection.onNotification(ended, (given) => {
       const { handle, end, error } = PARAMS.ended.parse(given);

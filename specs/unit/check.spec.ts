@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
-import { PolicyCore } from '../../client/native/policy.js';
+import { PolicyCore } from '../../client/native/core/policy.js';
 import { checkRequest, checkRequests, position } from '../../client/policy/check.js';
 import { loadPolicy } from '../../client/policy/core.js';
 import type { OrderFile, Policy, Refusal } from '../../client/policy/core.js';

@@ -103,7 +103,7 @@ test('CLIENT-42: a program there has streams here, a terminal, and an end with i
     policy: { name: 'far', memory_limit: 64 << 20 },
   });
   program.stdin?.end('x'.repeat(300_000));
-  const [out, err] = await Promise.all([text(program.stdout ?? []), text(program.stderr ?? [])]);
+  const [out, err] = await Promise.all([text(program.stdout), text(program.stderr)]);
   expect([out.length, err]).toEqual([300_000, 'wrong\n']);
   const end = await program;
   expect(end).toMatchObject({ exit: 7, oom: false, violations: 0 });
@@ -114,7 +114,7 @@ test('CLIENT-42: a program there has streams here, a terminal, and an end with i
     terminal: { rows: 12, columns: 90 },
   });
   second.terminal?.write('hello\n');
-  expect(await text(second.stdout ?? [])).toMatch(/\/dev\/pts\/\d+\r\n(hello\r\n)?got hello\r\n12 90\r\n/);
+  expect(await text(second.stdout)).toMatch(/\/dev\/pts\/\d+\r\n(hello\r\n)?got hello\r\n12 90\r\n/);
   expect(await second).toMatchObject({ exit: 0 });
   expect(await first.stop(200)).toMatchObject({ signal: 9, reason: 'request' });
   await expect(swarm.spawn(['nothing'])).rejects.toMatchObject({ code: 'ENOENT', field: 'argv' });

@@ -50,19 +50,19 @@ test('CLIENT-31: what is refused is one error, with errno, key, byte, message an
     {
       code: 'EINVAL',
       field: 'exec_paths',
-      message: expect.stringContaining('path 1 does not exist') as string,
+      message: expect.stringContaining('path 1 does not exist'),
     },
-    { code: 'EINVAL', field: 'spawn', hint: expect.stringContaining('spawn()') as string },
+    { code: 'EINVAL', field: 'spawn', hint: expect.stringContaining('spawn()') },
     {
       code: 'ESRCH',
       errno: 3,
       field: 'id',
-      message: expect.stringContaining('there is no agent 4242') as string,
+      message: expect.stringContaining('there is no agent 4242'),
     },
-    { code: 'ENOENT', hint: expect.stringContaining('modprobe swarm_guard') as string },
-    { code: 'ENOENT', field: 'argv', message: expect.stringContaining('/bin/nothing') as string },
+    { code: 'ENOENT', hint: expect.stringContaining('modprobe swarm_guard') },
+    { code: 'ENOENT', field: 'argv', message: expect.stringContaining('/bin/nothing') },
     { code: 'EINVAL', field: 'cpu_quota' },
-    { code: 'EPERM', field: 'argv', hint: expect.stringContaining('exec_paths') as string },
+    { code: 'EPERM', field: 'argv', hint: expect.stringContaining('exec_paths') },
   ]);
   await expect(loaded).toHaveActiveAgents(0);
 });

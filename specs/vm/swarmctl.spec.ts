@@ -49,7 +49,7 @@ test('CLI-01: run exits as its program does, and says by 125, 126 and 127 why th
   ];
   for (const [line, status, said] of cases) {
     const { code, stderr } = await swarmctl(line);
-    expect([code, stderr], line).toEqual([status, expect.stringMatching(said) as string]);
+    expect([code, stderr], line).toEqual([status, expect.stringMatching(said)]);
   }
   await expect(loaded).toHaveActiveAgents(0);
 });
@@ -198,7 +198,7 @@ test('CLI-07: run passes variables, ids, a directory, standard input and a statu
   expect(stdout).toBe('a 1 here\n5\n/usr/share\ntyped\n');
   const lines = (await loaded.sh('cat /srv/status')).split('\n').map((each) => JSON.parse(each) as object);
   expect(lines).toMatchObject([
-    { event: 'started', id: expect.any(Number) as number, pid: expect.any(Number) as number },
+    { event: 'started', id: expect.any(Number), pid: expect.any(Number) },
     { event: 'ended', exit: 0, violations: 0 },
   ]);
   expect((await swarmctl('run cat </dev/null')).stdout).toBe('');

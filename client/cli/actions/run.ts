@@ -156,8 +156,8 @@ function told(fd: number | undefined, line: object): void {
 /** Copies the streams of a program of another machine; returns what stops that. */
 function copied({ terminal, stdin, stdout, stderr }: AgentProcess): () => void {
   if (terminal) return () => undefined;
-  stdout?.pipe(process.stdout, { end: false });
-  stderr?.pipe(process.stderr, { end: false });
+  stdout.pipe(process.stdout, { end: false });
+  stderr.pipe(process.stderr, { end: false });
   if (stdin) process.stdin.pipe(stdin);
   return () => {
     if (stdin) process.stdin.unpipe(stdin).pause();

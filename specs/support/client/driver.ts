@@ -111,7 +111,7 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
       env: { HOME: '/tmp' },
     });
     one.stdin?.end('typed\n');
-    const [out, err] = await Promise.all([text(one.stdout ?? []), text(one.stderr ?? [])]);
+    const [out, err] = await Promise.all([text(one.stdout), text(one.stderr)]);
     const end = await one;
     const killed = swarm.spawn(['sleep', '600'], { stdout: 'ignore' });
     await killed.started;
@@ -125,7 +125,7 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
   /** Ways of ending a program early. */
   ends: async () => {
     const stopped = swarm.spawn(SH("trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.1; done"));
-    const output = text(stopped.stdout ?? []);
+    const output = text(stopped.stdout);
     await stopped.started;
     await sleep(1500);
     const stop = await stopped.stop(20_000);
