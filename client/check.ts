@@ -2,6 +2,7 @@
 import { SwarmError } from './error.js';
 import { checkRequest } from './policy/check.js';
 import type { OrderFile } from './policy/check.js';
+import type { CreateRequest } from './swarm.js';
 
 /**
  * The text of a request.
@@ -13,4 +14,16 @@ export function checked(file: OrderFile, request: object): string {
   const refusal = checkRequest(file, text);
   if (refusal) throw SwarmError.of(refusal);
   return text;
+}
+
+/**
+ * A request of create that arms no thread.
+ * @throws {SwarmError} if it would: any thread of this process may write it.
+ */
+export function unarmed(request: CreateRequest & { readonly spawn?: unknown }): CreateRequest {
+  if (request.spawn === undefined || request.spawn === false) return request;
+  throw new SwarmError('EINVAL', 'spawn arms the thread that writes, and here any thread may write', {
+    field: 'spawn',
+    hint: 'use spawn() of this package, which writes and forks in one thread',
+  });
 }

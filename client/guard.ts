@@ -4,7 +4,7 @@ import type { Answer } from './abi/answer.js';
 import { parseAgentLine, parseStatus } from './abi/listing.js';
 import type { AgentLine, Status } from './abi/listing.js';
 import type { UpdateRequest } from './abi/request.js';
-import { checked } from './check.js';
+import { checked, unarmed } from './check.js';
 import { Ends } from './ends.js';
 import { SwarmError } from './error.js';
 import type { ConnectOptions } from './remote/ssh.js';
@@ -40,15 +40,6 @@ function signalOf({ signal, timeout }: CallOptions): AbortSignal | undefined {
 
 async function pause(milliseconds: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** What was asked to make an agent of whatever forks next would have an agent of a thread that anybody uses. */
-export function unarmed(request: CreateRequest & { readonly spawn?: unknown }): CreateRequest {
-  if (request.spawn === undefined || request.spawn === false) return request;
-  throw new SwarmError('EINVAL', 'spawn arms the thread that writes, and here any thread may write', {
-    field: 'spawn',
-    hint: 'use spawn() of this package, which writes and forks in one thread',
-  });
 }
 
 async function* checkedAll(

@@ -37,7 +37,7 @@ export interface SpawnOptions extends StdioOptions {
 }
 
 /** Where programs are searched that are named without a slash. */
-export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What {@link run} needs to know of the machine. */
 export interface Place {
@@ -118,7 +118,7 @@ function exited(pidfd: number): Promise<Partial<AgentEnd>> {
 /** One program, from its launch to its end. */
 class Run {
   readonly place: Place;
-  readonly spec: Omit<LaunchSpec, 'stdio'>;
+  readonly spec: Omit<LaunchSpec, 'stdio' | 'object'>;
   readonly options: SpawnOptions;
   /** Does the program join an agent that runs? */
   readonly joins: boolean;
@@ -131,7 +131,12 @@ class Run {
   readonly #rejectStarted: (error: unknown) => void;
   readonly started: Promise<Started>;
 
-  constructor(place: Place, spec: Omit<LaunchSpec, 'stdio'>, options: SpawnOptions, joins: boolean) {
+  constructor(
+    place: Place,
+    spec: Omit<LaunchSpec, 'stdio' | 'object'>,
+    options: SpawnOptions,
+    joins: boolean,
+  ) {
     this.place = place;
     this.spec = spec;
     this.options = options;
@@ -164,7 +169,10 @@ class Run {
       }
     } catch (error) {
       this.#rejectStarted(error);
-      if (!this.launched) this.wiring.destroy();
+      if (!this.launched) {
+        this.wiring.closeGiven();
+        this.wiring.destroy();
+      }
       throw error;
     }
   }
@@ -194,7 +202,9 @@ class Run {
   async #launch(): Promise<Launched> {
     try {
       const join = this.joins ? { join: { pid: await this.#guide() } } : {};
-      const spec = { ...this.spec, ...join, stdio: this.wiring.given };
+      const { policy = {}, id } = this.options;
+      const object = checked(this.spec.file, id === undefined ? { ...policy, spawn: true } : { id });
+      const spec = { ...this.spec, ...join, object, stdio: this.wiring.given };
       const launched = await launch(spec, this.place.directory);
       this.launched = launched;
       return launched;
@@ -279,14 +289,12 @@ export function run(
   const env = environment(options);
   if ([...argv, ...env, options.cwd ?? ''].some((text) => text.includes('\0')))
     throw new SwarmError('EINVAL', 'no argument, variable or path can contain a NUL byte', { field: 'argv' });
-  const { policy = {}, id, cwd = '/', umask, user, root, terminal } = options;
+  const { id, cwd = '/', umask, user, root, terminal } = options;
   const file = id === undefined ? 'create' : 'spawn';
-  const object = checked(file, id === undefined ? { ...policy, spawn: true } : { id });
   const state = new Run(
     place,
     {
       file,
-      object,
       program,
       argv,
       env,

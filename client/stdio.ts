@@ -34,13 +34,23 @@ export interface Wiring {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly terminal: Terminal | null;
-  /** Closes what only the program needs. */
+  /** Closes what only the program needs, once. */
   closeGiven(): void;
   /** Closes this side too: for a program that has not started. */
   destroy(): void;
 }
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
+
+/** A function that does something the first time that it is called: a descriptor closed twice may be another's. */
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work();
+  };
+}
 
 /** A stream over a descriptor; that the other end is closed is no error that a program must handle. */
 function stream(fd: number, options: { readable: boolean; writable: boolean }): Socket {
@@ -70,9 +80,9 @@ function withTerminal(size: TerminalSize): Wiring {
     stdout: terminal,
     stderr: Readable.from([]),
     terminal,
-    closeGiven: () => {
+    closeGiven: once(() => {
       closeSync(slave);
-    },
+    }),
     destroy: () => side.destroy(),
   };
 }
@@ -110,9 +120,9 @@ export function wire(options: StdioOptions): Wiring {
     return { ...wiring, given: [...wiring.given, ...descriptors] };
   }
   const ends: End[] = [];
-  const closeGiven = () => {
+  const closeGiven = once(() => {
     for (const { given, own } of ends) if (own) closeSync(given);
-  };
+  });
   try {
     NAMES.forEach((name, index) => ends.push(end(index, options[name] ?? 'pipe')));
   } catch (error) {

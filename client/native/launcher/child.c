@@ -201,8 +201,10 @@ static void lead_session(const struct child *child)
 
 static void take_terminal(const struct child *child)
 {
-	if (!child->spec->terminal)
+	/* A process that has joined may lead a session already. */
+	if (!child->spec->terminal || !ioctl(0, TIOCSCTTY, 0))
 		return;
+	require(child, errno == EPERM, "terminal");
 	lead_session(child);
 	require(child, !ioctl(0, TIOCSCTTY, 0), "terminal");
 }

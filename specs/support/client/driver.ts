@@ -210,6 +210,8 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
       // A loop that is left early closes the file too.
       for await (const { id } of swarm.agents()) if (id > 0) break;
       await failure(swarm.create({}, { signal: AbortSignal.abort() }));
+      await failure(swarm.spawn(['true'], { signal: AbortSignal.abort() }));
+      await failure(swarm.exec(4242, ['true'], { terminal: true }));
     };
     await work();
     await sleep(500);
