@@ -91,7 +91,7 @@ export class RemoteSwarm implements Swarm {
       new StreamMessageWriter(channel),
     );
     this.#programs = new Programs(this.#connection);
-    channel.on('exit', (code: number | null) => {
+    made.onExit((code) => {
       const said = made.complaint();
       this.#end(
         new SwarmError(

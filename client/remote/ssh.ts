@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { SwarmError } from '../error.js';
@@ -93,7 +94,9 @@ function failed({ host, port = 22 }: ConnectOptions, error: Error & { level?: st
 
 /** A channel to a program there. */
 export interface Link {
-  readonly channel: ClientChannel;
+  readonly channel: Duplex;
+  /** Calls back with the program's exit status, once it has exited; null if a signal killed it. */
+  onExit(told: (status: number | null) => void): void;
   /** What the program has printed on standard error. */
   complaint(): string;
   close(): void;
@@ -137,6 +140,9 @@ export async function link(options: ConnectOptions): Promise<Link> {
   });
   return {
     channel,
+    onExit: (told) => {
+      channel.on('exit', told);
+    },
     complaint: () => complaint.trim(),
     close: () => {
       channel.end();
