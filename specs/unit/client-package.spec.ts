@@ -100,6 +100,17 @@ test('ABI-20: installed in an empty project, the package types, checks requests,
       'undefined 1',
     ]);
     await launcherOf(dir);
+    await writeFile(join(dir, 'policy.json'), '{"memory_limit": 1}');
+    const swarmctl = (...line: string[]) =>
+      execa(join(dir, 'node_modules/.bin/swarmctl'), line, { cwd: dir, reject: false });
+    expect(await swarmctl('check', 'policy.json')).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('policy.json:1:18: memory_limit: '),
+    });
+    expect(await swarmctl('--directory', '/nowhere', 'status')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('hint: load the module'),
+    });
   } finally {
     await rm(dir, { recursive: true });
   }
