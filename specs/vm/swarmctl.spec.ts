@@ -160,7 +160,7 @@ test('CLI-05: signals go on to the program, and the third one ends the agent', a
   await expect(loaded).toHaveActiveAgents(1);
   await expect.poll(() => loaded.sh('pgrep -f "node /srv/swarmctl.mjs run"')).not.toBe('');
   await loaded.sh('sleep 3');
-  for (let i = 0; i < 3; i++) await loaded.sh('pkill -TERM -f "node /srv/swarmctl.mjs run"; sleep 1.5');
+  for (let i = 0; i < 3; i++) await loaded.sh('pkill -TERM -f "[n]ode /srv/swarmctl.mjs run"; sleep 1.5');
   await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('cat /srv/deaf')).toBe('asked\nasked\nended 137');
 });
