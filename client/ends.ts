@@ -22,6 +22,10 @@ export class Ends {
   /** Ends of agents that nobody has asked about yet: one may end before its launch has returned. */
   readonly #early = new Map<number, Destroyed>();
   readonly #waiting = new Map<number, Waiting>();
+  /** Agents that users will ask for. */
+  readonly #expected = new Set<number>();
+  /** Users whose agent is not known yet. */
+  #launching = 0;
   /** How often events have been lost. */
   #losses = 0;
   #failure: Error | undefined;
@@ -38,14 +42,28 @@ export class Ends {
    */
   async hold(): Promise<number> {
     this.#users += 1;
+    this.#launching += 1;
     try {
       this.#reading ??= this.#start();
       await this.#reading;
       return this.#losses;
     } catch (error) {
+      this.launched();
       this.release();
       throw error;
     }
+  }
+
+  /**
+   * Says which agent a user will ask for: once after each {@link Ends.hold}. Until then the end of any agent is
+   * kept, because one may end before its launch has returned.
+   * @param id undefined if it will ask for none
+   */
+  launched(id?: number): void {
+    if (id !== undefined) this.#expected.add(id);
+    this.#launching -= 1;
+    if (this.#launching > 0) return;
+    for (const agent of this.#early.keys()) if (!this.#expected.has(agent)) this.#early.delete(agent);
   }
 
   /** Stops reading if nobody else waits. */
@@ -57,6 +75,7 @@ export class Ends {
     this.#reading = undefined;
     this.#failure = undefined;
     this.#early.clear();
+    this.#expected.clear();
   }
 
   /**
@@ -66,6 +85,7 @@ export class Ends {
    * @throws {SwarmError} if reading fails.
    */
   async of(id: number, held: number): Promise<Destroyed | undefined> {
+    this.#expected.delete(id);
     const early = this.#early.get(id);
     if (early) {
       this.#early.delete(id);
@@ -104,7 +124,7 @@ export class Ends {
   #tell(event: Destroyed): void {
     const waiting = this.#waiting.get(event.agent);
     if (!waiting) {
-      this.#early.set(event.agent, event);
+      if (this.#launching > 0 || this.#expected.has(event.agent)) this.#early.set(event.agent, event);
       return;
     }
     this.#waiting.delete(event.agent);

@@ -17,6 +17,7 @@ import { order } from './files/orders.js';
 import type { Inspection } from './inspect.js';
 import type { OrderFile } from './policy/check.js';
 import type { AgentProcess } from './process.js';
+import { signalOf } from './signals.js';
 import { run } from './spawn.js';
 import type { SpawnOptions } from './spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from './swarm.js';
@@ -30,13 +31,6 @@ export interface OpenOptions {
 
 /** Milliseconds between two looks at an agent that is to stop or to go. */
 const LOOK_AGAIN = 10;
-
-/** The signal of a call: it is aborted when the caller's is, and when its time is over. */
-function signalOf({ signal, timeout }: CallOptions): AbortSignal | undefined {
-  if (timeout === undefined) return signal;
-  const time = AbortSignal.timeout(timeout);
-  return signal ? AbortSignal.any([signal, time]) : time;
-}
 
 async function pause(milliseconds: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, milliseconds));

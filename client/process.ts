@@ -1,5 +1,6 @@
 /** A program that runs as an agent: a handle, and a promise of how it ends. */
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { TIME_MAX } from './signals.js';
 
 /** How a program and its agent ended. */
 export interface AgentEnd {
@@ -90,14 +91,27 @@ export type AgentProcess = AgentHandle & Promise<AgentEnd>;
  * @param parts what can be done to it
  */
 export function handleOf(end: Promise<AgentEnd>, parts: Omit<AgentHandle, 'stop'>): AgentProcess {
+  const { started } = parts;
   const stop = async (grace = 10_000): Promise<AgentEnd> => {
-    await parts.started;
+    await started;
     parts.kill('SIGTERM');
-    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), grace);
+    const time = Math.min(grace, TIME_MAX);
+    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), time);
     return end.finally(() => {
       clearTimeout(timer);
     });
   };
-  const handle = Object.defineProperty(parts, 'stop', { value: stop, enumerable: true });
+  const handle = Object.defineProperties(parts, {
+    stop: { value: stop, enumerable: true },
+    // Whoever looks at this learns there of a failure, and need not look at the end too.
+    started: {
+      enumerable: true,
+      configurable: true,
+      get: () => {
+        end.catch(() => undefined);
+        return started;
+      },
+    },
+  });
   return Object.defineProperties(end, Object.getOwnPropertyDescriptors(handle)) as AgentProcess;
 }

@@ -4,12 +4,13 @@ import { constants } from 'node:os';
 import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
 import type { Destroyed, Ends } from './ends.js';
-import { SwarmError } from './error.js';
+import { SwarmError, codeOf } from './error.js';
 import { firstOf } from './kill.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec } from './native/launcher.js';
 import { handleOf } from './process.js';
 import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
+import { signalOf } from './signals.js';
 import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
 import type { CreateRequest, Swarm } from './swarm.js';
@@ -141,10 +142,7 @@ class Run {
     this.spec = spec;
     this.options = options;
     this.joins = joins;
-    const { signal, timeout } = options;
-    const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
-    const given = signals.filter((each) => each !== undefined);
-    this.stop = given.length === 0 ? undefined : AbortSignal.any(given);
+    this.stop = signalOf(options);
     this.wiring = wire(options);
     let resolveStarted: (started: Started) => void = () => undefined;
     let rejectStarted: (error: unknown) => void = () => undefined;
@@ -178,7 +176,10 @@ class Run {
   }
 
   async #held(held: number): Promise<AgentEnd> {
-    const launched = await this.#launch();
+    const { ends } = this.place;
+    const launched = await this.#launch().finally(() => {
+      ends.launched(this.launched?.id);
+    });
     const started = { id: launched.id, pid: launched.pid };
     this.#resolveStarted(started);
     const kill = () => {
@@ -227,7 +228,10 @@ class Run {
       // An agent that persists is registered again; one whose policy is not known here may be.
       const gone = await this.place.swarm.inspect(id).then(
         ({ policy }) => !policy.persist,
-        () => true,
+        (error: unknown) => {
+          if (codeOf(error) === 'ESRCH') return true;
+          throw error;
+        },
       );
       if (!gone) return undefined;
     }

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
 import { SwarmError } from './error.js';
-import { openPipe, openTerminal, resize } from './native/launcher.js';
+import { duplicate, openPipe, openTerminal, resize } from './native/launcher.js';
 import type { Terminal, TerminalSize } from './process.js';
 
 /**
@@ -96,8 +96,9 @@ interface End {
 
 function end(index: number, stdio: Stdio): End {
   const input = index === 0;
-  if (typeof stdio === 'number') return { given: stdio, own: false, stream: null };
-  if (stdio === 'inherit') return { given: index, own: false, stream: null };
+  // At once, because whoever calls may close it before the program starts.
+  if (typeof stdio === 'number') return { given: duplicate(stdio), own: true, stream: null };
+  if (stdio === 'inherit') return { given: duplicate(index), own: true, stream: null };
   if (stdio === 'ignore') return { given: openSync('/dev/null', input ? 'r' : 'w'), own: true, stream: null };
   if (stdio === 'pipe') {
     const { read, write } = openPipe();
@@ -117,7 +118,15 @@ export function wire(options: StdioOptions): Wiring {
   const { terminal, descriptors = [] } = options;
   if (terminal !== undefined && terminal !== false) {
     const wiring = withTerminal(terminal === true ? { rows: 24, columns: 80 } : terminal);
-    return { ...wiring, given: [...wiring.given, ...descriptors] };
+    const more = descriptors.map(duplicate);
+    return {
+      ...wiring,
+      given: [...wiring.given, ...more],
+      closeGiven: once(() => {
+        wiring.closeGiven();
+        more.forEach(closeSync);
+      }),
+    };
   }
   const ends: End[] = [];
   const closeGiven = once(() => {
@@ -125,6 +134,7 @@ export function wire(options: StdioOptions): Wiring {
   });
   try {
     NAMES.forEach((name, index) => ends.push(end(index, options[name] ?? 'pipe')));
+    for (const fd of descriptors) ends.push(end(ends.length, fd));
   } catch (error) {
     closeGiven();
     for (const each of ends) each.stream?.destroy();
@@ -133,7 +143,7 @@ export function wire(options: StdioOptions): Wiring {
   }
   const [stdin = null, stdout = null, stderr = null] = ends.map((each) => each.stream);
   return {
-    given: [...ends.map(({ given }) => given), ...descriptors],
+    given: ends.map(({ given }) => given),
     stdin,
     stdout: stdout ?? Readable.from([]),
     stderr: stderr ?? Readable.from([]),

@@ -25,6 +25,8 @@ const USAGE = 125;
 /** The exit status of any other failure. */
 const FAILED = 1;
 
+const SIGPIPE = 13;
+
 /** In the order of --help. */
 const COMMANDS: readonly Registrar[] = [
   ...[running, listing, changing, watching],
@@ -47,9 +49,24 @@ const program = new Command('swarmctl')
   .showHelpAfterError('`swarmctl --help` lists the commands, `swarmctl COMMAND --help` what each takes.')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
 
-let swarm: Swarm | undefined;
+let opening: Promise<Swarm> | undefined;
 
-for (const register of COMMANDS) register(program, async () => (swarm ??= await machine(program.opts())));
+/** The machine, connected to once; after a failure again. */
+async function connected(): Promise<Swarm> {
+  opening ??= machine(program.opts()).catch((error: unknown) => {
+    opening = undefined;
+    throw error;
+  });
+  return opening;
+}
+
+for (const register of COMMANDS) register(program, connected);
+
+// Whoever reads has seen enough: `swarmctl ls | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(128 + SIGPIPE);
+  throw error;
+});
 
 try {
   await program.parseAsync();
@@ -57,5 +74,5 @@ try {
   explain(error);
   process.exitCode = FAILED;
 } finally {
-  await swarm?.close();
+  await (await opening?.catch(() => undefined))?.close();
 }

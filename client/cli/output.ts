@@ -30,7 +30,9 @@ export function table<T>(columns: readonly Column<T>[], rows: readonly T[]): str
     columns.map(({ title }) => title),
     ...rows.map((row) => columns.map(({ value }) => value(row))),
   ];
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)));
+  const widths = columns.map((_, index) =>
+    cells.reduce((most, row) => Math.max(most, row[index]?.length ?? 0), 0),
+  );
   return cells.map((row) =>
     row
       .map((cell, index) => {
@@ -77,6 +79,16 @@ export function filled(template: string, value: object): string {
   });
 }
 
+/**
+ * Text that somebody else has chosen, such as the name of a process, without what a terminal would obey: control
+ * characters are shown as \\x1b.
+ */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
 /** Prints a line. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -90,6 +102,10 @@ export function say(line: string): void {
 /** Prints an error: what was wrong, where, and what to do. */
 export function explain(error: unknown): void {
   const red = styled('red', 'swarmctl:', process.stderr);
+  if (error instanceof AggregateError) {
+    error.errors.forEach(explain);
+    return;
+  }
   if (!(error instanceof SwarmError)) {
     console.error(`${red} ${error instanceof Error ? error.message : String(error)}`);
     return;

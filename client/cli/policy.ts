@@ -6,7 +6,7 @@ import type { Action, Capability } from '../abi/names.js';
 import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../abi/request.js';
 import type { AgentRequest } from '../abi/request.js';
 import { SwarmError } from '../error.js';
-import { capabilities, count, cpus, device, listed, rule, several, size } from './values.js';
+import { capabilities, count, cpus, device, listed, name, rule, several, size } from './values.js';
 
 /** What the options leave to be made a policy of. */
 export interface PolicyOptions {
@@ -70,7 +70,7 @@ export const BIRTH = {
     '--network <kind>',
     'own: a network with loopback alone; none: no sockets but unix beside that; host: the network of this machine',
   ).choices(['own', 'none', 'host'] as const),
-  name: new Option('--name <name>', 'its name'),
+  name: new Option('--name <name>', 'its name').argParser(name),
   hostname: new Option('-h, --hostname <name>', 'its host name'),
   persist: new Option('--persist', 'the agent stays, without a process, after its last one'),
   rm: new Option('--rm', 'the agent goes with its last process: the default, and stronger than --policy'),

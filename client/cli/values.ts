@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { ACTIONS, CAPABILITIES, namesOf } from '../abi/names.js';
 import type { Action, Capability } from '../abi/names.js';
+import { TIME_MAX } from '../signals.js';
 
 const SIZES: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, g: 3, t: 4 };
 
@@ -33,12 +34,31 @@ export function count(text: string): number {
 export function time(text: string): number {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   if (number === undefined) throw new InvalidArgumentError('A time is a number and ms, s, m or h: 10s.');
-  return Number(number) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 1000);
+  const milliseconds = Math.round(
+    Number(number) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 1000),
+  );
+  if (milliseconds > TIME_MAX) throw new InvalidArgumentError('A time is 24 days at most.');
+  return milliseconds;
 }
 
 /** For an option that may be given several times. */
 export function several(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
+}
+
+/** For filters on these keys, KEY=VALUE; the option may be given several times. */
+export function filterOn(...keys: readonly string[]) {
+  return (value: string, before: string[] | undefined): string[] => {
+    if (!keys.some((key) => value.startsWith(`${key}=`)))
+      throw new InvalidArgumentError(`A filter is KEY=VALUE, and KEY is ${keys.join(', ')}.`);
+    return several(value, before);
+  };
+}
+
+/** The name of an agent; one of digits alone would be taken for an id. */
+export function name(value: string): string {
+  if (/^\d+$/.test(value)) throw new InvalidArgumentError('A name of digits alone would be taken for an id.');
+  return value;
 }
 
 /** For an option that may be given several times, with several values between commas each time. */

@@ -52,13 +52,16 @@ export async function* order(
       written += 1;
       if (!failure && written < TOGETHER) continue;
       const got = await answers(file, buffer);
+      const unanswered = failure && got.length < written;
+      written = 0;
       yield* got;
       // What is refused has an answer too. What has none was not even looked at.
-      if (failure && got.length < written) throw failure;
-      written = 0;
+      if (unanswered) throw failure;
     }
     if (written > 0) yield* await answers(file, buffer);
   } catch (error) {
+    // What has been carried out is told before the failure is.
+    if (written > 0) yield* await answers(file, buffer).catch(() => []);
     throw fileError(path, error);
   } finally {
     await file.close();

@@ -205,6 +205,14 @@ export function wait(pidfd: number): { exit: number } | { signal: number } | und
 }
 
 /**
+ * Another descriptor of what one is of. Whoever calls closes it.
+ * @throws if it is none (EBADF).
+ */
+export function duplicate(of: number): number {
+  return fd.parse(addon().duplicate(of));
+}
+
+/**
  * Opens a descriptor of a process, which never comes to mean another one. Whoever calls closes it.
  * @param pid as this process counts
  * @throws if there is no such process (ESRCH).

@@ -14,6 +14,7 @@ export interface Addon {
   launch(spec: unknown): Promise<unknown>;
   Watch: new (fd: number, ready: () => void) => { stop(): void };
   wait(pidfd: number): unknown;
+  duplicate(fd: number): unknown;
   openProcess(pid: number): unknown;
   signal(pidfd: number, signal: number): void;
   openTerminal(rows: number, columns: number): unknown;

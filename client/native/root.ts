@@ -103,7 +103,9 @@ export interface RootSpec {
   readonly directory: string;
   /**
    * Its files belong to the agent: what is root's on disk is that of the agent's root. True by default; an agent
-   * without ids of its own has no need of it.
+   * without ids of its own has no need of it. So the agent can make set-user-id files that belong to the host's
+   * root: a directory above must be closed to other users of the host (mode 700), unless the root is read-only or
+   * has an `overlay` in memory.
    */
   readonly idmap?: boolean;
   /** Nothing in the root can be changed, but for what is mounted there. Targets must exist, unless there is an overlay. */

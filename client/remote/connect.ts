@@ -19,6 +19,7 @@ import { unarmed } from '../check.js';
 import { SwarmError } from '../error.js';
 import type { EventOptions } from '../files/events.js';
 import type { AgentProcess } from '../process.js';
+import { signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from '../swarm.js';
 import { MESSAGES, received } from './protocol.js';
@@ -106,7 +107,13 @@ export class RemoteSwarm implements Swarm {
     this.#connection.onClose(() => {
       this.#end(new SwarmError('ECONNRESET', 'the connection has ended'));
     });
-    this.#connection.onError(() => undefined);
+    this.#connection.onError(([error]) => {
+      this.#end(
+        new SwarmError('EPROTO', `what the other machine prints is no answer: ${error.message}`, {
+          hint: 'does a login script there print something?',
+        }),
+      );
+    });
     this.#connection.listen();
   }
 
@@ -230,53 +237,50 @@ export class RemoteSwarm implements Swarm {
   }
 
   /** Waits for an answer, for the caller's signal, or for the end of the connection. */
-  async #call(method: Call, args: unknown[], { signal, timeout }: CallOptions): Promise<unknown> {
+  async #call(method: Call, args: unknown[], options: CallOptions): Promise<unknown> {
     this.#check();
-    const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
-    const stop = AbortSignal.any(signals.filter((each) => each !== undefined));
-    stop.throwIfAborted();
+    const stop = signalOf(options);
+    stop?.throwIfAborted();
     const source = new CancellationTokenSource();
     const cancel = () => {
       source.cancel();
     };
-    stop.addEventListener('abort', cancel);
+    stop?.addEventListener('abort', cancel);
     try {
-      return await errorsOf(this.#connection.sendRequest(MESSAGES.call, { method, args }, source.token));
+      return await until(
+        errorsOf(this.#connection.sendRequest(MESSAGES.call, { method, args }, source.token)),
+        stop,
+      );
     } catch (error) {
-      stop.throwIfAborted();
+      stop?.throwIfAborted();
       throw this.#closed ?? error;
     } finally {
-      stop.removeEventListener('abort', cancel);
+      stop?.removeEventListener('abort', cancel);
       source.dispose();
     }
   }
 
-  async *#iterate(
-    method: Iterator,
-    args: unknown[],
-    { signal, timeout }: CallOptions,
-    quiet = false,
-  ): AsyncGenerator {
+  async *#iterate(method: Iterator, args: unknown[], options: CallOptions, quiet = false): AsyncGenerator {
     this.#check();
-    const signals = [signal, timeout === undefined ? undefined : AbortSignal.timeout(timeout)];
-    const stop = AbortSignal.any(signals.filter((each) => each !== undefined));
-    if (quiet && stop.aborted) return;
-    stop.throwIfAborted();
+    const stop = signalOf(options);
+    if (quiet && stop?.aborted === true) return;
+    stop?.throwIfAborted();
     const handle = await errorsOf(this.#connection.sendRequest(MESSAGES.open, { method, args }));
     const close = () => {
       this.#connection.sendRequest(MESSAGES.close, { handle }).catch(() => undefined);
     };
-    stop.addEventListener('abort', close);
+    stop?.addEventListener('abort', close);
+    if (stop?.aborted === true) close();
     let over = false;
     try {
       while (!over) {
         const { values, done } = await errorsOf(this.#connection.sendRequest(MESSAGES.next, { handle }));
         over = done;
         for (const value of values) {
-          if (stop.aborted) break;
+          if (stop?.aborted === true) break;
           yield value;
         }
-        if (stop.aborted) {
+        if (stop?.aborted === true) {
           if (quiet) return;
           stop.throwIfAborted();
         }
@@ -284,7 +288,7 @@ export class RemoteSwarm implements Swarm {
     } catch (error) {
       throw this.#closed ?? error;
     } finally {
-      stop.removeEventListener('abort', close);
+      stop?.removeEventListener('abort', close);
       if (!over && !this.#closed) close();
     }
   }

@@ -194,3 +194,36 @@ test('CLIENT-29: a program joins an agent in its root', async ({ loaded, stage }
   ]);
   expect(joined?.joined).toMatchObject({ out: 'made\n/\nterminal\n', end: { exit: 0 } });
 });
+
+test('CLIENT-39: where mounts of the host are shared, a root leaves nothing there, and nothing of the host is above it', async ({
+  loaded,
+  stage,
+}) => {
+  await prepare(loaded);
+  await insertOverlay(loaded, stage);
+  // As systemd has it.
+  await loaded.sh('mount --make-rshared /; mount --make-rshared /mnt');
+  const before = await loaded.sh('cat /proc/self/mountinfo');
+  const line = 'stat -c %d:%i / /.. /../..; cat /../etc/passwd; ls /proc/1/root/srv 2>&1';
+  const roots = [{}, { overlay: 'tmpfs' }, { tmpfs: [{ target: '/tmp' }], readOnly: true }];
+  const ran = await runs(
+    loaded,
+    roots.map((root) => ({ spec: { root: { directory: ROOT, ...root } }, line })),
+  );
+  for (const [index, each] of ran.entries()) {
+    expect(each, JSON.stringify(roots[index])).toMatchObject({
+      err: expect.stringContaining('passwd: No such file'),
+    });
+    const [own, above, further] = 'out' in each ? each.out.split('\n') : [];
+    expect([above, further]).toEqual([own, own]);
+  }
+  expect(await loaded.sh('cat /proc/self/mountinfo')).toBe(before);
+  // Without mounts of its own an agent would change those of the host.
+  const shared = JSON.stringify({ spawn: true, privileged: true, namespace_flags: 1 });
+  const [refused] = await runs(loaded, [{ spec: { object: shared, root: { directory: ROOT } } }]);
+  expect(refused).toMatchObject({
+    failed: { stage: 'setup', code: 'EINVAL', what: expect.stringContaining('mnt bit') },
+  });
+  expect(await loaded.sh('cat /proc/self/mountinfo')).toBe(before);
+  await expect(loaded).toHaveActiveAgents(0);
+});

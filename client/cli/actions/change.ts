@@ -29,13 +29,27 @@ function isGone(error: unknown): boolean {
   return error instanceof SwarmError && error.code === 'ESRCH';
 }
 
+/**
+ * Does something to each agent, even if it fails for one.
+ * @throws {AggregateError} with what has failed.
+ */
+async function toEach(ids: readonly number[], work: (id: number) => Promise<void>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const id of ids)
+    await work(id).catch((error: unknown) => {
+      failures.push(error);
+    });
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures);
+}
+
 /** Sends a signal to the first process of agents. */
 export async function killCommand(
   swarm: Swarm,
   ids: readonly number[],
   signal: NodeJS.Signals | number,
 ): Promise<void> {
-  for (const id of ids) await swarm.kill(id, signal);
+  await toEach(ids, (id) => swarm.kill(id, signal));
 }
 
 /** Waits until an agent is gone, or the time is over; returns whether it is gone. */
@@ -51,7 +65,15 @@ export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: n
   await Promise.all(
     ids.map(async (id) => {
       if (grace > 0) {
-        const asked = await swarm.kill(id, 'SIGTERM').then(() => true, isGone);
+        // One that is not there is an error; one without a process has nothing to wait for.
+        await swarm.inspect(id);
+        const asked = await swarm.kill(id, 'SIGTERM').then(
+          () => true,
+          (error: unknown) => {
+            if (isGone(error)) return false;
+            throw error;
+          },
+        );
         if (asked && (await gone(swarm, id, grace))) return;
       }
       await swarm.destroy(id).catch((error: unknown) => {
@@ -63,7 +85,14 @@ export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: n
 
 /** Kills all processes of agents, and ends them. */
 export async function destroyCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
-  for (const id of ids) await swarm.destroy(id);
+  await toEach(ids, (id) => swarm.destroy(id));
+}
+
+/** The exit status of an agent whose end is not known. */
+const UNKNOWN = 125;
+
+async function isOver(swarm: Swarm, id: number): Promise<boolean> {
+  return swarm.inspect(id).then(() => false, isGone);
 }
 
 /** Waits for the ends of agents and prints the exit status of each. */
@@ -71,8 +100,11 @@ export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise
   const statuses = new Map<number, number>();
   for (const id of ids) await swarm.inspect(id);
   for await (const event of swarm.events({ since: 'oldest' })) {
-    if (event.event !== 'destroyed' || !ids.includes(event.agent)) continue;
-    statuses.set(event.agent, event.exit ?? (event.signal === undefined ? 125 : 128 + event.signal));
+    if (event.event === 'lost') {
+      // The end of one of them may be among what was overwritten.
+      for (const id of ids) if (!statuses.has(id) && (await isOver(swarm, id))) statuses.set(id, UNKNOWN);
+    } else if (event.event === 'destroyed' && ids.includes(event.agent))
+      statuses.set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
     if (ids.every((id) => statuses.has(id))) break;
   }
   for (const id of ids) print(String(statuses.get(id)));

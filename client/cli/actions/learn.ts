@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PIDS_MAX } from '../../abi/limits.js';
 import type { AgentRequest } from '../../abi/request.js';
 import { SwarmError } from '../../error.js';
+import { SwarmGuard } from '../../guard.js';
 import { Denials } from '../../explain/denials.js';
 import { learn } from '../../learn.js';
 import type { AgentEnd, Started } from '../../process.js';
@@ -171,6 +172,10 @@ export async function learnCommand(
   argv: readonly string[],
   options: LearnOptions,
 ): Promise<number> {
+  if (!(swarm instanceof SwarmGuard))
+    throw new SwarmError('EOPNOTSUPP', 'learn looks at the cgroups of this machine, not of another', {
+      hint: 'run swarmctl learn there',
+    });
   refuse(options);
   await requireReports(swarm);
   const lesson = new Lesson(swarm, (await Lesson.newest(swarm)) + 1);

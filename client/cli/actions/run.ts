@@ -1,5 +1,6 @@
 /** swarmctl run and exec: a program as an agent, at this terminal. */
-import { accessSync, constants, writeSync } from 'node:fs';
+import { accessSync, constants, fstatSync, writeSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { constants as os } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { AgentRequest } from '../../abi/request.js';
@@ -89,8 +90,6 @@ function common(swarm: Swarm, options: ProgramOptions): SpawnOptions {
 function atTerminal({ terminal }: AgentProcess, interactive: boolean): () => void {
   if (!terminal) return () => undefined;
   const { stdin, stdout } = process;
-  if (interactive && !stdin.isTTY)
-    throw new SwarmError('ENOTTY', '-it: standard input is no terminal', { hint: 'leave out -t' });
   terminal.pipe(stdout, { end: false });
   const resized = () => {
     terminal.resize({ rows: stdout.rows, columns: stdout.columns });
@@ -109,6 +108,31 @@ function atTerminal({ terminal }: AgentProcess, interactive: boolean): () => voi
   };
 }
 
+/**
+ * Looks at what cannot be, before anything runs.
+ * @throws {SwarmError} if options exclude each other, or what there is.
+ */
+function possible({ tty, interactive, ...rest }: RunOptions): void {
+  if (tty === true && interactive === true && !process.stdin.isTTY)
+    throw new SwarmError('ENOTTY', '-it: standard input is no terminal', { hint: 'leave out -t' });
+  const useless = [tty && '--tty', rest.timeout !== undefined && '--timeout'].find(Boolean);
+  if (rest.detach === true && useless !== undefined)
+    throw new SwarmError('EINVAL', `${useless} needs swarmctl to stay`, { hint: 'leave out --detach' });
+  const fd = rest.statusFd;
+  if (fd === undefined) return;
+  const stat = ((): Stats | undefined => {
+    try {
+      return fstatSync(fd);
+    } catch {
+      return undefined;
+    }
+  })();
+  if (!stat || !(stat.isFIFO() || stat.isFile() || stat.isSocket() || stat.isCharacterDevice()))
+    throw new SwarmError('EBADF', `--status-fd ${fd}: this descriptor is not open`, {
+      hint: `open it in the shell: swarmctl run --status-fd ${fd} … ${fd}>FILE`,
+    });
+}
+
 /** Sends signals on; returns what stops that. */
 function forwarding(running: AgentProcess): () => void {
   let asked = 0;
@@ -116,7 +140,11 @@ function forwarding(running: AgentProcess): () => void {
     const handler = () => {
       asked += signal === 'SIGINT' || signal === 'SIGTERM' ? 1 : 0;
       if (asked >= PATIENCE) void running.destroy().catch(() => undefined);
-      else running.kill(signal);
+      else if (!running.kill(signal))
+        running.started.then(
+          () => running.kill(signal),
+          () => undefined,
+        );
     };
     process.on(signal, handler);
     return () => process.off(signal, handler);
@@ -150,7 +178,12 @@ function remarks(end: AgentEnd, name: string, limit: number | undefined): string
 
 /** Writes a line of JSON to the descriptor of --status-fd. */
 function told(fd: number | undefined, line: object): void {
-  if (fd !== undefined) writeSync(fd, `${JSON.stringify(line)}\n`);
+  if (fd === undefined) return;
+  try {
+    writeSync(fd, `${JSON.stringify(line)}\n`);
+  } catch (error) {
+    say(`--status-fd ${fd}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Copies the streams of a program of another machine; returns what stops that. */
@@ -188,6 +221,7 @@ export async function runCommand(
   options: RunOptions,
   hooks: Hooks = {},
 ): Promise<number> {
+  possible(options);
   const policy = hooks.policy ? hooks.policy(policyOf(options)) : policyOf(options);
   const root = rootOf(options);
   const program = options.init === true ? [initPath(), '--', ...argv] : argv;
@@ -231,6 +265,7 @@ export async function execCommand(
   argv: readonly string[],
   options: ProgramOptions,
 ): Promise<number> {
+  possible(options);
   return statusOf(await follow(swarm.exec(id, argv, common(swarm, options)), options));
 }
 

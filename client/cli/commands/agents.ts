@@ -3,7 +3,7 @@ import { Option } from '@commander-js/extra-typings';
 import type { Registrar } from '../context.js';
 import { idsOf } from '../context.js';
 import { FORMAT, JSON_OUTPUT } from '../options.js';
-import { several } from '../values.js';
+import { filterOn } from '../values.js';
 
 /** Adds them. */
 export const listing: Registrar = (program, connected) => {
@@ -14,7 +14,7 @@ export const listing: Registrar = (program, connected) => {
     .option('-q, --quiet', 'print ids alone')
     .addOption(
       new Option('-f, --filter <key=value>', 'those whose id, name or state fits: name=web*').argParser(
-        several,
+        filterOn('id', 'name', 'state'),
       ),
     )
     .addOption(JSON_OUTPUT)

@@ -2,7 +2,7 @@
 import { Option } from '@commander-js/extra-typings';
 import type { Registrar } from '../context.js';
 import { FORMAT, JSON_OUTPUT } from '../options.js';
-import { count, several } from '../values.js';
+import { count, filterOn } from '../values.js';
 
 /** Adds them. */
 export const watching: Registrar = (program, connected) => {
@@ -13,7 +13,7 @@ export const watching: Registrar = (program, connected) => {
     .addOption(new Option('--since <seq>', 'from the event with this number on').argParser(count))
     .addOption(
       new Option('--filter <key=value>', 'those of a kind or an agent: event=violation, agent=7').argParser(
-        several,
+        filterOn('event', 'agent', 'kind', 'action', 'pid', 'comm', 'reason'),
       ),
     )
     .addOption(JSON_OUTPUT)

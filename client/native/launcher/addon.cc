@@ -368,6 +368,8 @@ private:
 		Napi::HandleScope scope(watch->Env());
 
 		watch->ready_.MakeCallback(watch->Value(), {});
+		if (watch->Env().IsExceptionPending())
+			napi_fatal_exception(watch->Env(), watch->Env().GetAndClearPendingException().Value());
 	}
 
 	uv_poll_t *poll_ = nullptr;
@@ -390,6 +392,16 @@ Napi::Value wait(const Napi::CallbackInfo &info)
 	Napi::Object out = Napi::Object::New(env);
 	out[exited ? "exit" : "signal"] = Napi::Number::New(env, ended.si_status);
 	return out;
+}
+
+// duplicate(fd): another descriptor of the same, closed in whatever is executed.
+Napi::Value duplicate(const Napi::CallbackInfo &info)
+{
+	int fd = fcntl(number(info[0]), F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		raise(info.Env(), errno, "dup");
+	return Napi::Number::New(info.Env(), fd);
 }
 
 // openProcess(pid): a pidfd.
@@ -504,6 +516,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	exports["launch"] = Napi::Function::New(env, start);
 	exports["Watch"] = Watch::define(env);
 	exports["wait"] = Napi::Function::New(env, wait);
+	exports["duplicate"] = Napi::Function::New(env, duplicate);
 	exports["openProcess"] = Napi::Function::New(env, open_process);
 	exports["signal"] = Napi::Function::New(env, send_signal);
 	exports["openTerminal"] = Napi::Function::New(env, open_terminal);

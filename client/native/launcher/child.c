@@ -98,6 +98,14 @@ static int keep(const struct child *child, int fd, int *next)
 	return (*next)++;
 }
 
+/* Node has made its own standard streams non-blocking. A program expects that they block. */
+static int block(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (!(flags & O_NONBLOCK) || !fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
+}
+
 /* The program's descriptors get their numbers, and all others are closed. */
 static void arrange_descriptors(struct child *child)
 {
@@ -113,7 +121,7 @@ static void arrange_descriptors(struct child *child)
 	for (i = 0; i < nr; i++)
 		spec->moved[i] = move(child, spec->stdio[i], nr + nr_own);
 	for (i = 0; i < nr; i++)
-		require(child, dup3(spec->moved[i], i, 0) >= 0, "descriptors");
+		require(child, dup3(spec->moved[i], i, 0) >= 0 && (i > 2 || block(i)), "descriptors");
 	for (i = 0; i < nr_own; i++)
 		*own[i] = keep(child, *own[i], &next);
 	require(child, !syscall(SYS_close_range, next, ~0U, 0), "descriptors");
@@ -261,8 +269,9 @@ void child_run(struct child *child)
 	take_terminal(child);
 	if (spec->umask >= 0)
 		umask(spec->umask);
-	require(child, !spec->cwd || !chdir(spec->cwd), spec->cwd);
 	take_ids(child);
+	/* With the program's ids: what a path of the agent's leads to may be closed to them. */
+	require(child, !spec->cwd || !chdir(spec->cwd), spec->cwd);
 	unblock_signals();
 	execute(child);
 	__builtin_unreachable();

@@ -100,6 +100,9 @@ static int prepare_join(struct attempt *attempt)
 	if (child->namespaces < 0)
 		return failed(attempt->result, LAUNCH_OPEN, errno,
 			      "the namespaces of the process to join");
+	/* It is there still, so all of this was about one process. */
+	if (syscall(SYS_pidfd_send_signal, child->pidfd, 0, NULL, 0))
+		return failed(attempt->result, LAUNCH_OPEN, errno, "the process to join");
 	return 0;
 }
 
@@ -120,7 +123,8 @@ static int prepare(struct attempt *attempt)
 {
 	const struct launch_spec *spec = attempt->spec;
 
-	if (!spec->join && !spec->root)
+	/* Only a child that shares the launcher's memory reports there by itself. */
+	if (!spec->join && !spec->root && !spec->has_user)
 		return 0;
 	attempt->report = mmap(NULL, sizeof(*attempt->report), PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -190,7 +194,8 @@ static int clone_child(struct attempt *attempt)
 
 	if (!spec->root)
 		args.flags |= CLONE_VFORK;
-	if (!spec->root && !spec->join)
+	/* One that changes its ids would make this whole process undumpable: setresuid is about the memory. */
+	if (!spec->root && !spec->join && !spec->has_user)
 		args.flags |= CLONE_VM;
 	pid = make_child(&args, &attempt->child);
 	/* So that the channel ends with the child's own. */

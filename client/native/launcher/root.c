@@ -47,11 +47,14 @@ static int is_device(int fd)
 /* A copy of the mount at @path, from there on. */
 static int add(struct root_mounts *mounts, const char *path, int recursive)
 {
+	/* A copy is a peer of what it is a copy of: each would see what is mounted in the other. */
+	struct mount_attr alone = { .propagation = MS_PRIVATE };
 	int fd = mount_copy(AT_FDCWD, path, recursive);
 
-	if (fd >= 0)
-		mounts->fds[mounts->nr++] = fd;
-	return fd;
+	if (fd < 0)
+		return fd;
+	mounts->fds[mounts->nr++] = fd;
+	return mount_change(fd, &alone, recursive) ? -1 : fd;
 }
 
 static int add_bind(struct root_mounts *mounts, const struct launch_bind *bind)
@@ -175,6 +178,19 @@ static int send_mounts(const struct root_mounts *mounts, int channel, char own_i
 	return sendmsg(channel, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
+/* Whether the child may change mounts without changing those of its launcher. */
+static int has_own_mounts(pid_t pid)
+{
+	struct stat own, other;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (stat(path, &other) || stat("/proc/thread-self/ns/mnt", &own))
+		return 0;
+	errno = EINVAL;
+	return own.st_ino != other.st_ino;
+}
+
 int root_serve(struct root_mounts *mounts, int channel, struct launch_result *result)
 {
 	int own_ids;
@@ -183,6 +199,9 @@ int root_serve(struct root_mounts *mounts, int channel, struct launch_result *re
 	/* The end of it: what has happened stands in the report. */
 	if (recv(channel, &byte, 1, 0) != 1)
 		return 0;
+	/* It waits, and has mounted nothing yet. */
+	if (!has_own_mounts(result->pid))
+		return failed(result, "a root needs mounts of the agent's own (the mnt bit)");
 	own_ids = map_ids(mounts, result->pid);
 	if (own_ids < 0)
 		return failed(result, "mapping the ids of the root");

@@ -401,6 +401,8 @@ static void make_overlay(struct work *work)
 		{ NULL, NULL },
 	};
 	work->top = opened(work, make_mount("overlay", options, MOUNT_ATTR_NODEV), "overlay");
+	/* The overlay holds its layers itself. What stayed below it would keep the old root reachable. */
+	require(work, !fchdir(scratch) && !umount2(".", MNT_DETACH), "overlay");
 	cover_root(work, work->top);
 	close(upper);
 	close(work_dir);
