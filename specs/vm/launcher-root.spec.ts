@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { repository } from '../../harness.config.js';
 import { quoted } from '../../client/client.js';
+import type { RootSpec } from '../../client/native/launcher.js';
 import { uploadProgram } from '../support/bundle.js';
 import { expect, test } from '../support/fixtures.js';
 import { insert } from '../support/insert.js';
@@ -205,7 +206,11 @@ test('CLIENT-39: where mounts of the host are shared, a root leaves nothing ther
   await loaded.sh('mount --make-rshared /; mount --make-rshared /mnt');
   const before = await loaded.sh('cat /proc/self/mountinfo');
   const line = 'stat -c %d:%i / /.. /../..; cat /../etc/passwd; ls /proc/1/root/srv 2>&1';
-  const roots = [{}, { overlay: 'tmpfs' }, { tmpfs: [{ target: '/tmp' }], readOnly: true }];
+  const roots: Partial<RootSpec>[] = [
+    {},
+    { overlay: 'tmpfs' },
+    { tmpfs: [{ target: '/tmp' }], readOnly: true },
+  ];
   const ran = await runs(
     loaded,
     roots.map((root) => ({ spec: { root: { directory: ROOT, ...root } }, line })),
