@@ -7,6 +7,16 @@ import { BIRTH, LIMITS } from '../policy.js';
 import { ROOT } from '../root.js';
 import { count, several, time, user } from '../values.js';
 
+/** Options of a program, whether its agent is new or runs already. */
+const PROGRAM = {
+  interactive: new Option('-i, --interactive', 'leave standard input open'),
+  tty: new Option('-t, --tty', 'give it a terminal of its own'),
+  env: new Option('-e, --env <name=value>', 'a variable; a name alone: as it is here').argParser(several),
+  envFile: new Option('--env-file <file>', 'a file of variables, one a line').argParser(several),
+  workdir: new Option('-w, --workdir <directory>', 'its working directory').default('/'),
+  user: new Option('-u, --user <uid[:gid]>', 'its ids, inside the agent; root by default').argParser(user),
+} as const;
+
 /** Adds them. */
 export const running: Registrar = (program, connected) => {
   program
@@ -16,8 +26,8 @@ export const running: Registrar = (program, connected) => {
     .argument('[argument...]', 'its arguments')
     .passThroughOptions()
     .helpOption('--help', 'print this')
-    .option('-i, --interactive', 'leave standard input open')
-    .option('-t, --tty', 'give it a terminal of its own')
+    .addOption(PROGRAM.interactive)
+    .addOption(PROGRAM.tty)
     .option('-d, --detach', 'print its id and go on')
     .addOption(BIRTH.policy)
     .addOption(BIRTH.name)
@@ -41,14 +51,10 @@ export const running: Registrar = (program, connected) => {
     .addOption(BIRTH.privileged)
     .addOption(BIRTH.persist)
     .addOption(BIRTH.rm)
-    .addOption(
-      new Option('-e, --env <name=value>', 'a variable; a name alone: as it is here').argParser(several),
-    )
-    .addOption(new Option('--env-file <file>', 'a file of variables, one a line').argParser(several))
-    .option('-w, --workdir <directory>', 'its working directory', '/')
-    .addOption(
-      new Option('-u, --user <uid[:gid]>', 'its ids, inside the agent; root by default').argParser(user),
-    )
+    .addOption(PROGRAM.env)
+    .addOption(PROGRAM.envFile)
+    .addOption(PROGRAM.workdir)
+    .addOption(PROGRAM.user)
     .option('--init', 'start it by a small init, which reaps orphans and passes signals on')
     .addOption(new Option('--timeout <time>', 'destroy the agent after this time: 10s, 5m').argParser(time))
     .addOption(
@@ -73,16 +79,12 @@ export const running: Registrar = (program, connected) => {
     .argument('[argument...]', 'its arguments')
     .passThroughOptions()
     .helpOption('--help', 'print this')
-    .option('-i, --interactive', 'leave standard input open')
-    .option('-t, --tty', 'give it a terminal of its own')
-    .addOption(
-      new Option('-e, --env <name=value>', 'a variable; a name alone: as it is here').argParser(several),
-    )
-    .addOption(new Option('--env-file <file>', 'a file of variables, one a line').argParser(several))
-    .option('-w, --workdir <directory>', 'its working directory', '/')
-    .addOption(
-      new Option('-u, --user <uid[:gid]>', 'its ids, inside the agent; root by default').argParser(user),
-    )
+    .addOption(PROGRAM.interactive)
+    .addOption(PROGRAM.tty)
+    .addOption(PROGRAM.env)
+    .addOption(PROGRAM.envFile)
+    .addOption(PROGRAM.workdir)
+    .addOption(PROGRAM.user)
     .action(async (agent, path, rest, options) => {
       const { execCommand, failureOf } = await import('../actions/run.js');
       try {
