@@ -162,6 +162,12 @@ test('CLIENT-28: a target that is swapped for a link while an agent starts leads
   };
   await loaded.sh('mkdir -p /mnt/bound');
   const before = await loaded.sh('cat /proc/self/mountinfo; ls -R /mnt/canary');
+  // The same path is a directory of the host, and a link leads there: both mean the root's own.
+  await loaded.sh(`ln -s /mnt/canary ${ROOT}/escape`);
+  const targets = { directory: ROOT, tmpfs: [{ target: '/mnt/canary/made' }, { target: '/escape/linked' }] };
+  const [inside] = await runs(loaded, [{ spec: { root: targets }, line: 'ls /mnt/canary' }]);
+  expect(inside).toMatchObject({ out: 'linked\nmade\n' });
+  expect(await loaded.sh('cat /proc/self/mountinfo; ls -R /mnt/canary')).toBe(before);
   const swaps = [
     ['dev', '../canary'],
     ['proc', '/mnt/canary'],
