@@ -85,6 +85,7 @@ test('ABI-01: every name that the core has is in the schema, and every one of th
     updateKeys: Object.keys(updateRequest.shape),
     actions: namesOf(names.ACTIONS),
     capabilities: namesOf(names.CAPABILITIES),
+    networks: namesOf(names.NETWORKS),
     propagations: namesOf(names.PROPAGATIONS),
     kinds: namesOf(names.KINDS),
     outcomes: namesOf(names.OUTCOMES),
@@ -188,6 +189,7 @@ test('ABI-04: names: both accept each value, both refuse any other, and the core
     ]),
     ['unlisted', names.REFUSALS, (value) => ({ unlisted: value })],
     ['propagation', names.PROPAGATIONS, (value) => ({ propagation: value })],
+    ['network', names.NETWORKS, (value) => ({ network: value })],
   ];
   for (const [key, list, of] of lists) {
     for (const value of namesOf(list)) expectAccepted(of(value));
@@ -225,6 +227,7 @@ test('ABI-05: without a key both mean the same', () => {
     privileged: empty.privileged,
     after_exec: empty.after_exec,
     propagation: namesOf(names.PROPAGATIONS)[empty.propagation],
+    network: namesOf(names.NETWORKS)[empty.network],
     oom_group: empty.oom_group,
     core: empty.core,
   };
@@ -451,6 +454,12 @@ test('ABI-07: what no single key shows is refused by both: spawn with pid, and b
     [{ namespace_flags: 95 }, 'namespace_flags', false],
     [{ namespace_flags: 95, privileged: false }, 'namespace_flags', false],
     [{ namespace_flags: 123, propagation: 'private' }, 'propagation', false],
+    [{ namespace_flags: 125, network: 'own' }, 'network', false],
+    [{ namespace_flags: 95, privileged: true, network: 'none' }, 'network', false],
+    [{ pid: 1, network: 'none' }, 'network', false],
+    [{ pidfd: 1, network: 'none' }, 'network', false],
+    [{ network: 'none', sockets: 'all' }, 'sockets', false],
+    [{ network: 'none', sockets: ['unix', 'inet'] }, 'sockets', false],
     [{ namespace_flags: 123, proc: true }, 'proc', false],
     [{ namespace_flags: 126, proc: true }, 'proc', false],
     [{ namespace_flags: 123, devpts: true }, 'devpts', false],
