@@ -65,7 +65,7 @@ int swarm_inside_set_up(const struct swarm_agent *agent, const struct swarm_rule
 	if (!(rules->namespaces & SWARM_NS_NET))
 		return 0;
 	if (rules->network == SWARM_NET_NONE) {
-		*step = "entering the network namespace that agents without a network share";
+		*step = "entering its network namespace";
 		return swarm_network_enter();
 	}
 	*step = "bringing up its loopback device";
