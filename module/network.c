@@ -148,19 +148,16 @@ static int make_shared(void)
 }
 
 /**
- * swarm_network_prepare - see to it that an agent with these rules can be born
- * @rules: checked
+ * swarm_network_make - see to it that the namespace is there
  * @err: filled after an error
  *
  * May sleep. Return: 0; -EINTR; another negative errno where the kernel makes no network
  * namespace.
  */
-int swarm_network_prepare(const struct swarm_rules *rules, struct swarm_policy_error *err)
+int swarm_network_make(struct swarm_policy_error *err)
 {
 	int ret;
 
-	if (rules->network != SWARM_NET_NONE)
-		return 0;
 	if (mutex_lock_killable(&making))
 		return swarm_refuse(err, -EINTR, "", "interrupted");
 	ret = shared_file ? 0 : make_shared();

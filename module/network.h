@@ -12,7 +12,7 @@ struct swarm_policy_error;
 /* The namespace, or NULL where there is none yet. */
 extern struct net *swarm_network_shared;
 
-int swarm_network_prepare(const struct swarm_rules *rules, struct swarm_policy_error *err);
+int swarm_network_make(struct swarm_policy_error *err);
 int swarm_network_enter(void);
 void swarm_network_exit(void);
 
@@ -21,6 +21,13 @@ static inline u32 swarm_namespaces_made(const struct swarm_rules *rules)
 {
 	return rules->namespaces &
 	       ~(rules->network == SWARM_NET_NONE ? SWARM_NS_NET : 0);
+}
+
+/* See to it that an agent with these rules can be born; as swarm_network_make(). */
+static inline int swarm_network_prepare(const struct swarm_rules *rules,
+					struct swarm_policy_error *err)
+{
+	return rules->network == SWARM_NET_NONE ? swarm_network_make(err) : 0;
 }
 
 /* Is a socket in that namespace? For hooks. */

@@ -8,6 +8,7 @@ use crate::json::{RawString, Reader, Result};
 use crate::names;
 use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_NET, NS_PID, NS_USER, NS_UTS};
 use crate::socket::{SocketEntry, Sockets};
+use core::num::NonZeroU16;
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX: usize = 4096;
@@ -732,10 +733,17 @@ fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
 }
 
 /// Where a key's value begins, once it was met; objects are short.
-type Offset = Option<u16>;
+///
+/// Never 0, which is where the object begins; so it takes two bytes.
+type Offset = Option<NonZeroU16>;
+
+/// 0 where the key was not met.
+fn at_byte(offset: Offset) -> usize {
+    offset.map_or(0, |offset| usize::from(offset.get()))
+}
 
 fn offset_of(at: usize) -> Offset {
-    Some(u16::try_from(at).unwrap_or(u16::MAX))
+    NonZeroU16::new(u16::try_from(at).unwrap_or(u16::MAX))
 }
 
 /// Reads `{"key": value, ...}` to the end; `value` reads the value of `keys[index]`.
@@ -877,7 +885,7 @@ const PROC_NEEDS: u32 = NS_PID | NS_MNT | NS_USER;
 /// What no single value shows.
 fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     let given = |index: usize| offsets.get(index).copied().flatten().is_some();
-    let offset = |index: usize| usize::from(offsets.get(index).copied().flatten().unwrap_or(0));
+    let offset = |index: usize| at_byte(offsets.get(index).copied().flatten());
     if request.pid != 0 && request.pidfd != NO_DESCRIPTOR {
         return Err(PolicyError::new(EINVAL, offset(15), ONE_PROCESS).of(b"pidfd"));
     }
@@ -929,10 +937,11 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
 
 /// What `network` needs, and what it leaves of sockets.
 fn check_network(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
-    let Some(network) = offsets.get(24).copied().flatten() else {
+    let network = offsets.get(24).copied().flatten();
+    if network.is_none() {
         return Ok(());
-    };
-    let refused = |message| Err(PolicyError::new(EINVAL, usize::from(network), message).of(b"network"));
+    }
+    let refused = |message| Err(PolicyError::new(EINVAL, at_byte(network), message).of(b"network"));
     let adopts = request.adopts();
     let rules = &mut request.rules;
     if rules.namespaces & NS_NET == 0 {
@@ -949,11 +958,11 @@ fn check_network(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Resul
     }
     match offsets.get(18).copied().flatten() {
         None => rules.sockets = Sockets::UNIX,
-        Some(sockets) if !rules.sockets.unix_only() => {
+        sockets if !rules.sockets.unix_only() => {
             let message = "with 'network':'none' an agent may have unix sockets only; leave sockets out, or give ['unix'] or []";
-            return Err(PolicyError::new(EINVAL, usize::from(sockets), message).of(b"sockets"));
+            return Err(PolicyError::new(EINVAL, at_byte(sockets), message).of(b"sockets"));
         }
-        Some(_) => {}
+        _ => {}
     }
     Ok(())
 }
@@ -1120,7 +1129,7 @@ pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
     match (id, pid, pidfd) {
         (None, _, _) => Err(missing(b"id")),
         (_, None, None) => Err(missing(b"pid")),
-        (_, Some(_), Some(at)) => Err(PolicyError::new(EINVAL, usize::from(at), ONE_PROCESS).of(b"pidfd")),
+        (_, Some(_), pidfd @ Some(_)) => Err(PolicyError::new(EINVAL, at_byte(pidfd), ONE_PROCESS).of(b"pidfd")),
         _ => Ok(attach),
     }
 }
