@@ -1,6 +1,8 @@
 /** swarm-guard: agents from TypeScript, and the interface of /proc/swarm as schemas and types. */
+export { agentId } from './abi/agent.js';
 export { answer, parseAnswer } from './abi/answer.js';
 export type { Answer } from './abi/answer.js';
+export { DEFAULT_CAPABILITIES, DEFAULT_DEVICES } from './abi/defaults.js';
 export { ATTACH_ERRORS, ERRORS, SPAWN_ERRORS, UPDATE_ERRORS } from './abi/errors.js';
 export { eventLine, parseEvent } from './abi/event.js';
 export type { SwarmEvent } from './abi/event.js';
@@ -29,14 +31,7 @@ export {
 } from './abi/names.js';
 export type { Action, Capability, EventName, Kind, Namespace, Syscall } from './abi/names.js';
 export { PARAMETERS } from './abi/parameters.js';
-export {
-  DEFAULT_CAPABILITIES,
-  DEFAULT_DEVICES,
-  agentId,
-  attachRequest,
-  createRequest,
-  updateRequest,
-} from './abi/request.js';
+export { attachRequest, createRequest, updateRequest } from './abi/request.js';
 export type { AgentRequest, UpdateRequest } from './abi/request.js';
 export { parseEvents } from './events.js';
 export { parseInspection } from './inspect.js';

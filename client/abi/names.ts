@@ -167,6 +167,13 @@ export const FREEZES = {
     "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, or a cgroup above it is frozen",
 } as const;
 
+/** The keys of an update, beside `id`. */
+export const UPDATE_KEYS = [
+  ...(['memory_limit', 'cpu_quota', 'pids_limit', 'devices', 'syscalls', 'exec_paths', 'unlisted'] as const),
+  ...(['oom_group', 'frozen', 'sockets'] as const),
+] as const;
+export type UpdateKey = (typeof UPDATE_KEYS)[number];
+
 /** The events. */
 export const EVENTS = {
   created: 'an agent was made',
