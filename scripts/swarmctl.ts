@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { repository } from '../harness.config.js';
 import { command } from '../harness/util/command.js';
 import { bundleSwarmctl } from '../specs/support/swarmctl-bundle.js';
@@ -11,4 +11,4 @@ const { output } = command(
   .parse()
   .opts();
 
-await bundleSwarmctl(output);
+await bundleSwarmctl(resolve(output));

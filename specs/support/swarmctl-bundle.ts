@@ -22,7 +22,7 @@ async function licences({ inputs }: Metafile): Promise<string> {
 
 /**
  * Bundles swarmctl for Node 20. ssh2, which has native parts, stays a dependency.
- * @param outdir gets swarmctl.js, which Node runs, and swarmctl/ with the rest of it
+ * @param outdir an absolute path; gets swarmctl.js, which Node runs, and swarmctl/ with the rest of it
  * @returns what is in each file, as esbuild tells it.
  */
 export async function bundleSwarmctl(outdir: string): Promise<Metafile> {
