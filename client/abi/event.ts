@@ -173,9 +173,13 @@ export const eventLine = /* @__PURE__ */ line();
 
 /** An event of a kind that was added after this version. */
 export interface OtherEvent {
+  /** Its number, rising by one. */
   readonly seq: number;
+  /** CLOCK_MONOTONIC, in nanoseconds. */
   readonly time: number;
+  /** Tells it from the events that this version knows. */
   readonly event: 'other';
+  /** What the kernel calls it. */
   readonly name: string;
   /** All its other fields. */
   readonly fields: Readonly<Record<string, unknown>>;

@@ -141,5 +141,7 @@ export const inspectionOnceUsed = onceUsed(() =>
 /** The answer of inspect, as a client reads it. */
 export const inspection = /* @__PURE__ */ inspectionOnceUsed();
 
-/** Everything about one agent. */
-export type Inspection = z.infer<typeof inspection>;
+/** Everything about one agent, as docs/abi/inspect.md describes it; times are in microseconds, sizes in bytes. */
+// An interface has a name in messages of the compiler and in docs/api, which the type that zod infers has not.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface Inspection extends z.infer<typeof inspection> {}

@@ -34,12 +34,15 @@ export function parseStatus(text: string): Status {
 
 /** A line of agents. */
 export interface AgentLine {
+  /** The agent's id. */
   readonly id: number;
+  /** Its first process, as the reader counts; 0 without one. */
   readonly pid: number;
   /** As printed: 256MB, 64KB, 65537B or max. */
   readonly memory: string;
   /** As printed: 25% or max. */
   readonly cpu: string;
+  /** Its `namespace_flags`. */
   readonly namespaces: number;
 }
 
