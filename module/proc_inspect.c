@@ -219,6 +219,8 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	if (rules->namespaces & SWARM_NS_MNT)
 		seq_buf_printf(out, ",\"propagation\":\"%s\"",
 			       swarm_propagation_name(rules->propagation));
+	if (rules->namespaces & SWARM_NS_NET)
+		seq_buf_printf(out, ",\"network\":\"%s\"", swarm_network_name(rules->network));
 	seq_buf_printf(out, ",\"proc\":%s,\"devpts\":%s,\"oom_group\":%s",
 		       rules->proc ? "true" : "false", rules->devpts ? "true" : "false",
 		       rules->oom_group ? "true" : "false");

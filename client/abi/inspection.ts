@@ -8,6 +8,7 @@ import {
   CAPABILITIES,
   FREEZES,
   NAMESPACES,
+  NETWORKS,
   PROPAGATIONS,
   REFUSALS,
   STATES,
@@ -43,6 +44,7 @@ function policy(form: Form) {
     persist: z.boolean(),
     privileged: z.boolean(),
     propagation: oneOf(PROPAGATIONS).optional(),
+    network: oneOf(NETWORKS).optional(),
     proc: z.boolean(),
     devpts: z.boolean(),
     oom_group: z.boolean(),
@@ -120,7 +122,7 @@ export function inspections(form: Form) {
     }),
     policy: policy(form).meta({
       description:
-        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `hostname` only if it was given; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
+        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `network` only with the net bit; `hostname` only if it was given; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
     }),
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
     joining: z.array(count).meta({

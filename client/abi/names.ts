@@ -95,6 +95,12 @@ export const PROPAGATIONS = {
   slave: 'the agent sees such changes below mounts that are shared',
 } as const;
 
+/** The network namespaces that an agent with the net bit may have. */
+export const NETWORKS = {
+  own: 'a network namespace of its own, with a loopback interface that is up',
+  none: 'an empty network namespace that the module owns and all such agents share, without interfaces that are up, addresses or routes; the agent may make unix sockets only, and cannot bind abstract names',
+} as const;
+
 /** The rules of `syscalls`. */
 export const SYSCALLS = {
   fork: 'a new process, by any call',

@@ -24,6 +24,7 @@ import {
   ACTIONS,
   CAPABILITIES,
   NAMESPACES,
+  NETWORKS,
   PROPAGATIONS,
   REFUSALS,
   SYSCALLS,
@@ -207,6 +208,12 @@ const object = z.strictObject({
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
+  network: key(z.enum(namesOf(NETWORKS)), {
+    title:
+      '`own`: a network namespace of its own, with loopback up; `none`: no network at all, which makes a birth cost far less; needs the net bit',
+    description: `${explained(NETWORKS)}. Needs the net bit; \`none\` also needs the user bit, and is not for a process that is adopted`,
+    default: 'own',
+  }),
   proc: key(z.boolean(), {
     title: 'true: the agent has a procfs of its own on /proc; needs the pid, mnt and user bits',
     description:
@@ -261,7 +268,7 @@ export const DEFAULTS_IN_WORDS = {
   exec_paths: 'any',
   proc: 'true with these bits; false if `privileged`',
   devpts: 'true with these bits',
-  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if \`privileged\``,
+  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if \`privileged\`; unix with \`network\` \`none\``,
   core: 'false; true if `privileged`',
   capabilities: `${DEFAULT_CAPABILITIES.join(', ')}; "all" if \`privileged\``,
   no_new_privs: 'true; false if `privileged`',
@@ -275,6 +282,10 @@ export type AgentRequest = z.input<typeof object>;
 function present(...keys: string[]) {
   return { required: keys, properties: Object.fromEntries(keys.map((each) => [each, true])) };
 }
+
+/** Are these unix sockets alone, or none? */
+const onlyUnix = (sockets: 'all' | readonly string[]) =>
+  sockets !== 'all' && sockets.every((each) => ['unix', '1'].includes(each.split('/')[0] ?? ''));
 
 /** Rules about several keys: the key at fault, a message, and whether a request breaks the rule. */
 const CONDITIONS: readonly {
@@ -313,6 +324,27 @@ const CONDITIONS: readonly {
     broken: ({ propagation }, has) => propagation !== undefined && !has('mnt'),
   },
   {
+    field: 'network',
+    message: "without the net bit an agent has the host's network",
+    broken: ({ network }, has) => network !== undefined && !has('net'),
+  },
+  {
+    field: 'network',
+    message: 'none needs the user bit, without which the agent has power over what others share',
+    broken: ({ network }, has) => network === 'none' && has('net') && !has('user'),
+  },
+  {
+    field: 'network',
+    message: 'none is for agents that are born: a process that is adopted has a network namespace already',
+    broken: ({ network, pid, pidfd }) => network === 'none' && (pid !== undefined || pidfd !== undefined),
+  },
+  {
+    field: 'sockets',
+    message:
+      'without a network an agent may have unix sockets only: leave sockets out, or give ["unix"] or []',
+    broken: ({ network, sockets }) => network === 'none' && sockets !== undefined && !onlyUnix(sockets),
+  },
+  {
     field: 'proc',
     message: 'a procfs of its own needs the pid, mnt and user bits',
     broken: ({ proc }, has) => proc === true && !(has('pid') && has('mnt') && has('user')),
@@ -342,7 +374,7 @@ export const createRequest = object
   })
   .meta({
     title: 'An object written to /proc/swarm/create',
-    description: `At most ${OBJECT_MAX} bytes. An object without the user bit of namespace_flags needs privileged. propagation needs the mnt bit, devpts the mnt and user bits, proc the pid, mnt and user bits, and hostname the uts bit. At most one of spawn, pid and pidfd may be given, and after_exec needs pid or pidfd.`,
+    description: `At most ${OBJECT_MAX} bytes. An object without the user bit of namespace_flags needs privileged. propagation needs the mnt bit, network the net bit, devpts the mnt and user bits, proc the pid, mnt and user bits, and hostname the uts bit. At most one of spawn, pid and pidfd may be given, and after_exec needs pid or pidfd.`,
     not: {
       anyOf: [
         present('pid', 'pidfd'),

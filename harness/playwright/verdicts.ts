@@ -44,10 +44,17 @@ function text({ message, stack, value, snippet }: TestError): string {
   return (snippet ? `${what}\n${snippet}` : what).replace(/^/gm, '    ');
 }
 
-/** The first line of what went wrong, without colours. */
-function firstLine({ message, value }: TestError): string {
-  const [line = ''] = (message ?? value ?? 'unknown error').split('\n');
-  return stripVTControlCharacters(line);
+/** Lines of an error that are printed again at the end: enough for a difference and how to see it again. */
+const REPEATED_LINES = 15;
+
+/** How what went wrong begins, without colours; lines after the first are indented. */
+function beginning({ message, value }: TestError): string {
+  const lines = stripVTControlCharacters(message ?? value ?? 'unknown error')
+    .split('\n')
+    .filter((line) => line.trim());
+  const left = lines.length - REPEATED_LINES;
+  const more = left > 0 ? [`… and ${left} more lines, above`] : [];
+  return [...lines.slice(0, REPEATED_LINES), ...more].join('\n    ');
 }
 
 export default class Verdicts implements Reporter {
@@ -85,7 +92,7 @@ export default class Verdicts implements Reporter {
         else if (body && body.length < 4000)
           console.log(`    ${name}:\n${body.toString().replace(/^/gm, '    | ')}`);
       }
-      this.#failures.push(`${verdict}: ${title}: ${result.errors.slice(0, 1).map(firstLine).join()}`);
+      this.#failures.push(`${verdict}: ${title}: ${result.errors.slice(0, 1).map(beginning).join()}`);
     }
     if (verdict === 'skipped') {
       const why = result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given';
@@ -105,7 +112,7 @@ export default class Verdicts implements Reporter {
     const verdict = isInfrastructure(error) ? 'infrastructure' : 'failed';
     this.#counts[verdict] += 1;
     console.log(text(error));
-    this.#failures.push(`${verdict}: ${firstLine(error)}`);
+    this.#failures.push(`${verdict}: ${beginning(error)}`);
   }
 
   onEnd(result: FullResult): Promise<{ status: FullResult['status'] }> {

@@ -70,7 +70,7 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
     { ...agent, state: 'paused' },
     { ...agent, ids: { first: 1, count: 1, map: 0 } },
     { ...agent, namespaces: { ...namespaces, dream: 1 } },
-    { ...agent, policy: { ...policy, network: 'own' } },
+    { ...agent, policy: { ...policy, networking: 'own' } },
     { ...agent, policy: { ...policy, syscalls: { ...policy.syscalls, fork: 'ask', bpf: 'deny' } } },
   ];
   for (const value of later) {

@@ -32,6 +32,15 @@ const STEPS: (Redirection & { step: string; error: number; request?: AgentReques
   // PR_CAP_AMBIENT
   { step: 'dropping privileges', function: 'security_task_prctl', first: 47, answer: -12, error: -12 },
   { step: 'bringing up its loopback device', function: 'dev_change_flags', answer: -12, error: -12 },
+  // By the setns; the fork itself comes by with flags.
+  {
+    step: 'entering its network namespace',
+    function: 'create_new_namespaces',
+    first: 0,
+    answer: -12,
+    error: -12,
+    request: { network: 'none' },
+  },
   // Without a source: the propagation; with one it is what is mounted.
   { step: 'separating its mounts', function: 'path_mount', first: 0, answer: -12, error: -12 },
   { step: 'mounting its procfs', function: 'security_sb_kern_mount', answer: -12, error: -12 },

@@ -24,6 +24,7 @@ const DEFAULTS = {
   persist: false,
   privileged: false,
   propagation: 'private',
+  network: 'own',
   proc: true,
   devpts: true,
   oom_group: true,

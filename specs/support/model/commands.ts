@@ -173,14 +173,15 @@ const spawn = fc.tuple(which, which).map(
     }),
 );
 
-const adopt = fc.tuple(which, policies).map(
-  ([which, policy]) =>
-    new OrderCommand<Puppet>({
-      ...{ name: `adopt ${JSON.stringify(policy)}`, which, among: anybody },
-      command: ({ pid }) => `create ${requestOf({ ...policy, namespaces: 8 }, { pid })}`,
-      outcome: (puppet, world) => world.adopt(puppet, policy),
-    }),
-);
+const adopting = (name: string, among: (world: World) => readonly Puppet[]) =>
+  fc.tuple(which, policies).map(
+    ([which, policy]) =>
+      new OrderCommand<Puppet>({
+        ...{ name: `${name} ${JSON.stringify(policy)}`, which, among },
+        command: ({ pid }) => `create ${requestOf({ ...policy, namespaces: 8 }, { pid })}`,
+        outcome: (puppet, world) => world.adopt(puppet, policy),
+      }),
+  );
 
 const destroy = which.map(
   (which) =>
@@ -244,7 +245,9 @@ export const orders: fc.Arbitrary<AsyncCommand<Model, Real>>[] = [
   arm,
   spawn,
   spawn,
-  adopt,
+  adopting('adopt', anybody),
+  // Likelier than chance has it: one that has left the initial namespace, so that it can be adopted.
+  adopting('adopt one that may be', (world) => outside(world).filter(({ uts }) => uts)),
   attach,
   attach,
   update,

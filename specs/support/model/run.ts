@@ -75,7 +75,8 @@ export async function runModel(
     ...(again ? { seed: again.seed, path: again.path, endOnFailure: true } : {}),
   });
   if (!details.failed) {
-    expect(details.numRuns, 'sequences that were run to their end').toBeGreaterThan(1);
+    // One that is run again and does not differ any more has no sequence after it.
+    if (!again) expect(details.numRuns, 'sequences that were run to their end').toBeGreaterThan(1);
     return;
   }
   if (details.counterexample === null)

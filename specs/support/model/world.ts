@@ -131,9 +131,10 @@ export class World {
       this.violations++;
       return { answer: 'EPERM pid', deaths: [] };
     }
-    const answer = this.#agent({ ...policy, namespaces: UTS });
+    const id = this.#agent({ ...policy, namespaces: UTS });
     target.agent = this.agents.at(-1);
     target.agent?.members.push(target);
+    const answer = id.replace('}', ',"kept":["memory","capabilities","no_new_privs"]}');
     return { answer, deaths: [] };
   }
 
