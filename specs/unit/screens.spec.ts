@@ -5,13 +5,15 @@ import { pattern, stepsOf } from '../support/tutorial.js';
 
 test('TUT-02: a picture has the text, colours and styles of a terminal, and what has scrolled away', async () => {
   const lines = Array.from({ length: 30 }, (_, index) => `line ${index}`);
-  const output = [...lines, '\x1b[31mred\x1b[0m \x1b[1mbold\x1b[0m <&> \x1b[7minverse\x1b[0m'].join('\r\n');
+  const output = [...lines, '\x1b[31mred\x1b[0m \x1b[1mbold\x1b[0m   <&>   \x1b[7minverse\x1b[0m'].join(
+    '\r\n',
+  );
   const svg = await svgOf(output, 40, 'A & B');
   expect(svg).toContain('<title>A &amp; B</title>');
   for (const line of lines) expect(svg).toContain(`>${line}</text>`);
-  expect(svg).toMatch(/ fill="#cc0000">red<\/text>/);
+  expect(svg).toMatch(/ fill="#ef5350">red<\/text>/);
   expect(svg).toMatch(/ font-weight="bold">bold<\/text>/);
-  expect(svg).toContain('> &lt;&amp;&gt;</text>');
+  expect(svg).toContain('>&lt;&amp;&gt;</text>');
   expect(svg).toMatch(/<rect [^>]*fill="#e6e6e6"\/>\n<text [^>]* fill="#16191d">inverse</);
 });
 

@@ -8,9 +8,9 @@ const HEIGHT = 18;
 /** Pixels around the text. */
 const MARGIN = 14;
 
-/** The first sixteen colours, as xterm.js has them. */
+/** The first sixteen colours, bright enough on the dark background. */
 const COLOURS = [
-  ...['#2e3436', '#cc0000', '#4e9a06', '#c4a000', '#3465a4', '#75507b', '#06989a', '#d3d7cf'],
+  ...['#2e3436', '#ef5350', '#66bb6a', '#d4b106', '#5c93d6', '#a77bc0', '#26b5b8', '#d3d7cf'],
   ...['#555753', '#ef2929', '#8ae234', '#fce94f', '#729fcf', '#ad7fa8', '#34e2e2', '#eeeeec'],
 ];
 const FOREGROUND = '#e6e6e6';
@@ -74,18 +74,30 @@ function runsOf(line: IBufferLine): Run[] {
 const escaped = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-function drawn({ text, column, style, background }: Run, row: number): string {
-  const x = (MARGIN + column * WIDTH).toFixed(1);
+/** Words that one space parts stay together; more would be lost where pictures are drawn without `white-space`. */
+function pieces({ text, column }: Run): { readonly text: string; readonly column: number }[] {
+  return [...text.matchAll(/\S+(?: \S+)*/g)].map((match) => ({
+    text: match[0],
+    column: column + match.index,
+  }));
+}
+
+const across = (column: number) => (MARGIN + column * WIDTH).toFixed(1);
+
+function drawn(run: Run, row: number): string {
+  const { column, style, background, text } = run;
   const top = MARGIN + row * HEIGHT;
-  const width = (text.length * WIDTH).toFixed(1);
   const box =
     background === undefined
-      ? ''
-      : `<rect x="${x}" y="${top}" width="${width}" height="${HEIGHT}" fill="${background}"/>\n`;
-  if (text.trim() === '') return box;
-  const shown = background === undefined ? text.trimEnd() : text;
-  const length = (shown.length * WIDTH).toFixed(1);
-  return `${box}<text x="${x}" y="${top + 13}" textLength="${length}"${style}>${escaped(shown)}</text>\n`;
+      ? []
+      : [
+          `<rect x="${across(column)}" y="${top}" width="${(text.length * WIDTH).toFixed(1)}" height="${HEIGHT}" fill="${background}"/>\n`,
+        ];
+  const shown = pieces(run).map((piece) => {
+    const length = (piece.text.length * WIDTH).toFixed(1);
+    return `<text x="${across(piece.column)}" y="${top + 13}" textLength="${length}"${style}>${escaped(piece.text)}</text>\n`;
+  });
+  return [...box, ...shown].join('');
 }
 
 /**
@@ -117,7 +129,7 @@ export async function svgOf(output: string, columns: number, title: string): Pro
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
     `<title>${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" rx="8" fill="${BACKGROUND}"/>`,
-    `<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" fill="${FOREGROUND}" style="white-space: pre">`,
+    `<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" fill="${FOREGROUND}">`,
     `${body}</g>`,
     '</svg>\n',
   ].join('\n');
