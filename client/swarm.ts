@@ -65,6 +65,7 @@ export interface Swarm {
   events(options?: EventOptions): AsyncGenerator<SwarmEvent>;
   /** OpenMetrics text, with a newline at its end. */
   metrics(options?: CallOptions): Promise<string>;
+  /** The numbers of agents that there are and were, and of violations. */
   status(options?: CallOptions): Promise<Status>;
   /**
    * Runs a program as the first process of a new agent, or of one that has no process.
