@@ -45,6 +45,7 @@ export { checkRequest, checkRequests, position } from './policy/check.js';
 export type { Checked, CheckOptions, OrderFile, Refusal } from './policy/check.js';
 export { SwarmError } from './error.js';
 export type { EventOptions } from './files/events.js';
+export type { Located, Wanted } from './files/locate.js';
 export { SwarmGuard } from './guard.js';
 export type { OpenOptions } from './guard.js';
 export type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from './process.js';
