@@ -46,6 +46,7 @@ export type { Checked, CheckOptions, OrderFile, Refusal } from './policy/check.j
 export { SwarmError } from './error.js';
 export type { SwarmErrorDetails } from './error.js';
 export type { EventOptions } from './files/events.js';
+export type { Located, Wanted } from './files/locate.js';
 export { SwarmGuard } from './guard.js';
 export type { OpenOptions } from './guard.js';
 export type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from './process.js';

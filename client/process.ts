@@ -71,12 +71,23 @@ export interface AgentHandle {
   kill(signal?: NodeJS.Signals | number): boolean;
   /**
    * Ends the agent: SIGTERM, and after a time of grace, or if the program does not handle SIGTERM, destruction.
-   * @param grace milliseconds; 10,000 by default
+   * @param grace milliseconds; 10,000 by default. A program that has not started by then is destroyed
    * @returns how it ended.
    */
   stop(grace?: number): Promise<AgentEnd>;
-  /** Kills every process of the agent. */
+  /**
+   * Kills every process of the agent; of a program that joined one, its own process. If the program has not started
+   * yet, it never will: the handle rejects with ECANCELED.
+   */
   destroy(): Promise<void>;
+  /**
+   * Lets this process end while the program runs, as that of child_process; the agent goes on. Streams that are
+   * open keep this process running all the same, and so does a program that is still being started. A program on
+   * another machine never keeps this process running: the connection does, until it is closed.
+   */
+  unref(): void;
+  /** Undoes {@link AgentHandle.unref}. */
+  ref(): void;
 }
 
 /** What is known of a program that runs. */
@@ -97,14 +108,18 @@ export type AgentProcess = AgentHandle & Promise<AgentEnd>;
  */
 export function handleOf(end: Promise<AgentEnd>, parts: Omit<AgentHandle, 'stop'>): AgentProcess {
   const { started } = parts;
-  const stop = async (grace = 10_000): Promise<AgentEnd> => {
-    await started;
-    parts.kill('SIGTERM');
-    const time = Math.min(grace, TIME_MAX);
-    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), time);
-    return end.finally(() => {
+  /** Destroys it if something takes longer than a time. */
+  const within = async <T>(time: number, work: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), Math.min(time, TIME_MAX));
+    return work.finally(() => {
       clearTimeout(timer);
     });
+  };
+  const stop = async (grace = 10_000): Promise<AgentEnd> => {
+    end.catch(() => undefined);
+    await within(grace, started);
+    parts.kill('SIGTERM');
+    return within(grace, end);
   };
   const handle = Object.defineProperties(parts, {
     stop: { value: stop, enumerable: true },

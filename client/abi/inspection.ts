@@ -129,6 +129,10 @@ export function inspections(form: Form) {
       description:
         'those of its processes that were forked by way of `spawn` to join it and have not executed a program yet',
     }),
+    starting: z.array(count).meta({
+      description:
+        'its first process, if that was made by way of `spawn` and has not executed a program yet: its launcher may still be changing its root',
+    }),
   });
 }
 

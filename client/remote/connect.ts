@@ -18,6 +18,7 @@ import type { UpdateRequest } from '../abi/request.js';
 import { unarmed } from '../check.js';
 import { SwarmError } from '../error.js';
 import type { EventOptions } from '../files/events.js';
+import type { Located, Wanted } from '../files/locate.js';
 import type { AgentProcess } from '../process.js';
 import { signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
@@ -41,6 +42,8 @@ const status = z.object({
   destroyed: z.number(),
   violations: z.number(),
 });
+const texts = z.array(z.string());
+const located = z.object({ devices: texts, paths: texts, program: z.string().optional() });
 const agentLine = z.object({
   id: z.int(),
   pid: z.int(),
@@ -203,6 +206,10 @@ export class RemoteSwarm implements Swarm {
 
   async status(options: CallOptions = {}): Promise<Status> {
     return status.parse(await this.#call('status', [], options));
+  }
+
+  async locate(wanted: Wanted, options: CallOptions = {}): Promise<Located> {
+    return located.parse(await this.#call('locate', [wanted], options));
   }
 
   spawn(argv: readonly string[], options: SpawnOptions = {}): AgentProcess {

@@ -237,6 +237,8 @@ export class Programs {
         return true;
       },
       destroy,
+      ref: () => undefined,
+      unref: () => undefined,
     };
     return handleOf(end, handleOfIt);
   }

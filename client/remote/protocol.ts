@@ -14,6 +14,7 @@ export const CALLS = [
   'inspect',
   'metrics',
   'status',
+  'locate',
 ] as const;
 /** Calls with many answers. */
 export const ITERATORS = ['agents', 'events', 'inspectAll', 'createMany'] as const;

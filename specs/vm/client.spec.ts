@@ -162,3 +162,44 @@ test('CLIENT-38: the program of the README does what it says there', async ({ lo
     await rm(dir, { recursive: true });
   }
 });
+
+test('CLIENT-46: an agent that stops whoever joins it cannot keep the caller: a launch ends as soon as that gives up', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'hostile')).toMatchObject({
+    caught: [true, true, true, true],
+    ends: [{ name: 'TimeoutError' }, { name: 'AbortError' }, { code: 'ECANCELED' }, { code: 'ECANCELED' }],
+    others: 0,
+    children: 1,
+    end: { signal: 9, reason: 'request' },
+  });
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLIENT-47: a program joins an agent only once the first process has executed: until then its launcher sets up the root', async ({
+  loaded,
+}) => {
+  await loaded.sh('mkfifo -m 666 /run/go');
+  expect(await drive(loaded, 'newborn', '/run/go')).toMatchObject({
+    starting: 1,
+    members: 1,
+    late: { name: 'TimeoutError' },
+    unready: { code: 'EAGAIN', field: 'id' },
+    before: false,
+    end: { exit: 0 },
+    after: [],
+  });
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLIENT-48: a process that lets go of its programs ends before they do, and they go on', async ({
+  loaded,
+}) => {
+  await uploadProgram(loaded, DRIVER, 'client');
+  const [id, ...rest] = (await loaded.sh('timeout 60 node /srv/client.mjs unref')).split('\n');
+  expect(rest).toEqual([]);
+  expect((await loaded.swarm.inspect(Number(id))).state).toBe('running');
+  const printed = await loaded.sh('timeout 60 node /srv/client.mjs unref ref');
+  expect(printed).toMatch(/^\d+\nsecond\nseen$/);
+  await destroyAll(loaded);
+});
