@@ -76,9 +76,7 @@ test('NETWORK-03: such an agent makes unix sockets only, and no update allows it
   expect(policy).toMatchObject({ network: 'none', sockets: ['unix'], namespace_flags: 127 });
   const wider: AgentRequest['sockets'][] = ['all', ['unix', 'inet'], ['netlink/route']];
   for (const sockets of wider)
-    await expect(loaded.swarm.update({ id, sockets })).rejects.toThrow(
-      'so it may have unix sockets only',
-    );
+    await expect(loaded.swarm.update({ id, sockets })).rejects.toThrow('so it may have unix sockets only');
   await loaded.swarm.update({ id, sockets: [] });
   expect((await loaded.swarm.inspect(id)).policy).toMatchObject({ sockets: [] });
   await destroyAll(loaded);
