@@ -17,4 +17,4 @@ const { output, revision } = command(
   .parse()
   .opts();
 
-for (const path of await copyPackages(await buildDebianPackages(revision), output)) console.log(path);
+for (const path of await copyPackages(await buildDebianPackages({ revision }), output)) console.log(path);

@@ -1,5 +1,5 @@
 /** Building the Debian packages with Debian's own tools. */
-import { cp, mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packagingRoot, runInRoot } from '../../../harness/archive/tool-root.js';
@@ -36,31 +36,35 @@ async function everything(dir: string): Promise<string[]> {
 
 async function buildIn(dir: string, source: string): Promise<void> {
   await cp(source, join(dir, 'source'), { recursive: true });
-  const { exitCode, output } = await runInRoot(
-    await packagingRoot(),
-    [
-      'sh',
-      '-c',
-      `(${BUILD}) >build.log 2>&1 || { cat build.log; exit 1; }`.replace(/build\.log/g, '/build/build.log'),
-    ],
-    {
-      cwd: '/build/source',
-      binds: [{ host: dir, inside: 'build' }],
-    },
-  );
+  const { exitCode, output } = await runInRoot(await packagingRoot(), ['sh', '-c', BUILD], {
+    cwd: '/build/source',
+    binds: [{ host: dir, inside: 'build' }],
+  });
   if (exitCode !== 0) throw new Error(`the Debian packages do not build:\n${output}`);
+  await writeFile(join(dir, 'build.log'), output);
+}
+
+/** How packages differ from those that are released. */
+export interface PackageOptions {
+  /** Their Debian revision, behind the version that package.json has; 1 by default. */
+  readonly revision?: number;
+  /** Changes the source, which is in this directory. */
+  readonly edit?: (source: string) => Promise<void>;
 }
 
 /**
- * Builds the packages if they are not in the cache (a minute), and looks at them with lintian, to which an error or a
- * warning is a failure.
- * @param revision of the packages, behind the version that package.json has
+ * Builds the packages if they are not in the cache (a minute), and looks at them with lintian: an error or a warning is
+ * a failure.
  * @throws with the tools' output if they do not build, or lintian complains.
  */
-export async function buildDebianPackages(revision = 1): Promise<DebianPackages> {
+export async function buildDebianPackages({
+  revision = 1,
+  edit,
+}: PackageOptions = {}): Promise<DebianPackages> {
   const source = await mkdtemp(join(tmpdir(), 'debian-source-'));
   try {
     await writeDebianSource(source, revision);
+    await edit?.(source);
     const dir = await cached({
       kind: 'packages',
       label: `debian-${revision}`,

@@ -24,7 +24,7 @@ const DOCUMENTS = ['docs/grafana', 'docs/policies', 'docs/examples'] as const;
 /** Each shell's completion, by the name that its shell looks for. */
 const COMPLETIONS = { bash: 'swarmctl.bash', zsh: '_swarmctl', fish: 'swarmctl.fish' } as const;
 
-/** The client's package.json, as the packages have it: their files, and no dependencies, which are bundled. */
+/** What the client's package.json says of it. */
 async function clientPackage() {
   return described.parse(JSON.parse(await readFile(join(repository, 'client/package.json'), 'utf8')));
 }
@@ -97,7 +97,7 @@ async function writeClient(dir: string): Promise<void> {
 async function writeModule(dir: string): Promise<void> {
   const to = join(dir, 'module');
   await copyModule(to);
-  for (const name of ['tests', 'Cargo.toml']) await rm(join(to, name), { recursive: true });
+  for (const name of ['tests', 'Cargo.toml', '.gitignore']) await rm(join(to, name), { recursive: true });
   const conf = await readFile(join(to, 'dkms.conf'), 'utf8');
   await rm(join(to, 'dkms.conf'));
   const own = conf
