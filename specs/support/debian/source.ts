@@ -22,7 +22,7 @@ const MAINTAINER = /^Maintainer: (.*)$/m;
 const DOCUMENTS = ['docs/grafana', 'docs/policies', 'docs/examples'] as const;
 
 /** Each shell's completion, by the name that its shell looks for. */
-const COMPLETIONS = { bash: 'swarmctl.bash', zsh: '_swarmctl', fish: 'swarmctl.fish' } as const;
+const COMPLETIONS = { bash: 'swarmctl', zsh: '_swarmctl', fish: 'swarmctl.fish' } as const;
 
 /** What the client's package.json says of it. */
 async function clientPackage() {
