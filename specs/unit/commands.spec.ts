@@ -17,11 +17,8 @@ async function run(script: string, ...args: string[]) {
   return { exitCode, stdout, stderr };
 }
 
-// Each command is a start of Node with tsx.
-test.describe.configure({ timeout: 300_000 });
-
 test('REPO-08: every command says with --help what it takes, under the name that npm knows it by', async () => {
-  test.setTimeout(120_000);
+  test.setTimeout(300_000);
   const { scripts } = packageFile.parse(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')));
   const files = (await readdir(join(repository, 'scripts'))).filter((name) => name.endsWith('.ts'));
   expect(files.length).toBeGreaterThan(10);
