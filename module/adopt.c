@@ -20,6 +20,7 @@
 #include "compat/compat.h"
 #include "event.h"
 #include "member.h"
+#include "network.h"
 #include "namespaces.h"
 #include "place.h"
 #include "policy_table.h"
@@ -71,6 +72,24 @@ static int check_left_initial(struct swarm_agent *agent, const struct swarm_cand
 	return swarm_refuse(err, -EPERM, candidate->key,
 			    "the process is in the initial %s namespace, which namespace_flags forbid; start it in its own, or use spawn",
 			    swarm_namespace_name(in & -in));
+}
+
+/* Its sockets may be of any family, so it would see those of the agents there. */
+static int check_network(const struct swarm_candidate *candidate, struct task_struct *leader,
+			 struct swarm_policy_error *err)
+{
+	struct task_struct *thread;
+	bool shares = false;
+
+	rcu_read_lock();
+	for_each_thread(leader, thread)
+		shares |= swarm_network_shares(thread);
+	rcu_read_unlock();
+	if (!shares)
+		return 0;
+	swarm_event_violation(&nobody, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
+	return swarm_refuse(err, -EPERM, candidate->key,
+			    "the process is in the network namespace that agents without a network share; start it in another");
 }
 
 /* Limits */
@@ -309,6 +328,7 @@ static int adopt(struct swarm_agent *agent, const struct swarm_candidate *candid
 
 	return check_candidate(candidate, leader, err) ?:
 	       check_left_initial(agent, candidate, leader, err) ?:
+	       check_network(candidate, leader, err) ?:
 	       check_limits(agent, candidate, leader, err) ?:
 	       enrol(agent, candidate, leader, flags, err);
 }

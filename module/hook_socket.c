@@ -60,7 +60,9 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 
 	if (swarm_excused(member) || swarm_being_set_up(member))
 		return SWARM_PASS;
-	outcome = swarm_outcome(SWARM_DENY);
+	/* Who shares a network namespace with other agents is kept apart from them in any mode. */
+	outcome = swarm_rules_of(member->agent)->network == SWARM_NET_NONE ?
+		SWARM_DONE_DENY : swarm_outcome(SWARM_DENY);
 	swarm_event_socket(member->agent, outcome, family, type, protocol);
 	return outcome == SWARM_DONE_DENY ? (unsigned long)deny_family : SWARM_PASS;
 }

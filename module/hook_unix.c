@@ -4,25 +4,22 @@
  *
  * Abstract names belong to a network namespace, so here to all such agents: one could
  * take a name that another needs, learn which are taken, or reach another's socket by
- * it. So nobody binds one, and the names that the kernel gives by itself (autobind)
- * reach only from one socket of an agent to another.
+ * it. So nobody binds one, and nobody reaches a socket by one, not even by a name that
+ * the kernel gave (autobind). That is decided before the kernel looks the name up, since
+ * it answers from the state of the socket that it finds before it asks a security module.
  *
- * Whose a socket is says the user who made it: each agent has a range of ids of its own,
- * and can give its sockets to ids of that range only. Hooks look at the socket rather
- * than at the caller, who may have been given it.
+ * Hooks look at the socket's namespace rather than at the caller, who may have been given
+ * the socket, or may be root of the host. These are properties of the namespace, so
+ * nothing is told or counted, and they hold with enforce=0 too.
  */
 #include <linux/errno.h>
 #include <linux/net.h>
-#include <linux/sched.h>
 #include <linux/socket.h>
-#include <linux/uidgid.h>
 #include <linux/un.h>
-#include <net/af_unix.h>
 #include <net/sock.h>
 
 #include "hooks.h"
 #include "network.h"
-#include "params.h"
 
 /* As if nobody had that name. */
 static noinline long nobody_there(void)
@@ -30,75 +27,22 @@ static noinline long nobody_there(void)
 	return -ECONNREFUSED;
 }
 
-/* Which agent's a socket is, by its range of ids; false where it is no agent's. */
-static bool range_of(const struct sock *sk, u32 *range)
+/* @length: of the address; the kernel has copied it, and checks it later. */
+static bool is_abstract(const struct sockaddr_un *address, int length)
 {
-	u32 uid = __kuid_val(READ_ONCE(((struct sock *)sk)->sk_uid));
-
-	if (uid < swarm_id_base)
-		return false;
-	*range = (uid - swarm_id_base) / swarm_id_count;
-	return true;
-}
-
-static bool same_agent(const struct sock *a, const struct sock *b)
-{
-	u32 range_a, range_b;
-
-	return range_of(a, &range_a) && range_of(b, &range_b) && range_a == range_b;
-}
-
-static bool has_abstract_name(struct sock *sk)
-{
-	/* Pairs with the kernel's smp_store_release(); an address is not changed once it is set. */
-	const struct unix_address *address = smp_load_acquire(&unix_sk(sk)->addr);
-
-	return address && address->len > offsetof(struct sockaddr_un, sun_path) &&
-	       !address->name->sun_path[0];
+	return length > (int)offsetof(struct sockaddr_un, sun_path) &&
+	       address->sun_family == AF_UNIX && !address->sun_path[0];
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer_reach(struct ftrace_regs *regs, struct sock *from, struct sock *to)
+static noinline void answer_address(struct ftrace_regs *regs, unsigned long verdict)
 {
-	if (has_abstract_name(to) && !same_agent(from, to))
-		swarm_answer(regs, (unsigned long)nobody_there);
+	if (is_abstract((void *)ftrace_regs_get_argument(regs, 1),
+			ftrace_regs_get_argument(regs, 2)))
+		swarm_answer(regs, verdict);
 }
 
-/* security_unix_stream_connect(from, to, new): @to listens, and its lock is held */
-void notrace swarm_hook_unix_connect(unsigned long ip, unsigned long parent_ip,
-				     struct ftrace_ops *ops, struct ftrace_regs *regs)
-{
-	struct sock *to = (void *)ftrace_regs_get_argument(regs, 1);
-
-	swarm_count_run(ops);
-	if (likely(!swarm_network_has(to)))
-		return;
-	answer_reach(regs, (void *)ftrace_regs_get_argument(regs, 0), to);
-}
-
-/* security_unix_may_send(from, to): datagrams, by connect or by each; the lock of @to is held */
-void notrace swarm_hook_unix_send(unsigned long ip, unsigned long parent_ip,
-				  struct ftrace_ops *ops, struct ftrace_regs *regs)
-{
-	const struct socket *to = (void *)ftrace_regs_get_argument(regs, 1);
-
-	swarm_count_run(ops);
-	if (likely(!swarm_network_has(to->sk)))
-		return;
-	answer_reach(regs, ((struct socket *)ftrace_regs_get_argument(regs, 0))->sk, to->sk);
-}
-
-static noinline void answer_bind(struct ftrace_regs *regs)
-{
-	const struct sockaddr_un *address = (void *)ftrace_regs_get_argument(regs, 1);
-	int length = ftrace_regs_get_argument(regs, 2);
-
-	if (length > (int)offsetof(struct sockaddr_un, sun_path) &&
-	    address->sun_family == AF_UNIX && !address->sun_path[0])
-		swarm_answer(regs, (unsigned long)swarm_stub_deny);
-}
-
-/* security_socket_bind(socket, address, length): the address is the kernel's copy */
+/* security_socket_bind(socket, address, length) */
 void notrace swarm_hook_bind(unsigned long ip, unsigned long parent_ip,
 			     struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
@@ -107,5 +51,40 @@ void notrace swarm_hook_bind(unsigned long ip, unsigned long parent_ip,
 	swarm_count_run(ops);
 	if (likely(!swarm_network_has(socket->sk)))
 		return;
-	answer_bind(regs);
+	answer_address(regs, (unsigned long)swarm_stub_deny);
+}
+
+/* security_socket_connect(socket, address, length) */
+void notrace swarm_hook_connect(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	const struct socket *socket = (void *)ftrace_regs_get_argument(regs, 0);
+
+	swarm_count_run(ops);
+	if (likely(!swarm_network_has(socket->sk)))
+		return;
+	answer_address(regs, (unsigned long)nobody_there);
+}
+
+static noinline void answer_message(struct ftrace_regs *regs)
+{
+	const struct msghdr *message = (void *)ftrace_regs_get_argument(regs, 1);
+
+	if (message->msg_name && is_abstract(message->msg_name, message->msg_namelen))
+		swarm_answer(regs, (unsigned long)nobody_there);
+}
+
+/*
+ * unix_dgram_sendmsg(socket, message, size), rather than the security module's hook, by
+ * which every message of every socket comes
+ */
+void notrace swarm_hook_unix_send(unsigned long ip, unsigned long parent_ip,
+				  struct ftrace_ops *ops, struct ftrace_regs *regs)
+{
+	const struct socket *socket = (void *)ftrace_regs_get_argument(regs, 0);
+
+	swarm_count_run(ops);
+	if (likely(!swarm_network_has(socket->sk)))
+		return;
+	answer_message(regs);
 }

@@ -107,8 +107,10 @@ static struct swarm_hook hooks[] = {
 #endif
 	SWARM_HOOK("security_socket_create", swarm_hook_socket),
 	SWARM_HOOK("security_socket_bind", swarm_hook_bind),
-	SWARM_HOOK("security_unix_stream_connect", swarm_hook_unix_connect),
-	SWARM_HOOK("security_unix_may_send", swarm_hook_unix_send),
+	SWARM_HOOK("security_socket_connect", swarm_hook_connect),
+#ifdef CONFIG_UNIX
+	SWARM_HOOK("unix_dgram_sendmsg", swarm_hook_unix_send),
+#endif
 	SWARM_HOOK("security_kernel_module_request", swarm_hook_autoload),
 #ifdef CONFIG_COREDUMP
 	SWARM_HOOK(SWARM_CORE_DUMP, swarm_hook_core),

@@ -5,9 +5,9 @@
  * Making a network namespace is most of what a birth costs, and most of an agent's
  * memory. Agents that need no network share this one: its loopback device is down, and
  * it belongs to the initial user namespace, so nobody in it has power over it. Only unix
- * sockets are allowed there. What those could still tell one agent of another is taken
- * away: abstract names (hook_unix.c), and the files of /proc/net that list or count
- * sockets.
+ * sockets are allowed there, whatever enforce is. What those could still tell one agent
+ * of another is taken away: abstract names (hook_unix.c), and the files of /proc/net that
+ * list or count sockets. Processes with other sockets do not become members in there.
  *
  * It is made when the first such agent is, and stays until the module is unloaded. Its
  * reference is a file of nsfs, as an open /proc/PID/ns/net is one: agents enter by the
@@ -15,6 +15,7 @@
  */
 #include <linux/completion.h>
 #include <linux/cred.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -39,6 +40,9 @@ struct net *swarm_network_shared;
 static struct file *shared_file;
 static DEFINE_MUTEX(making);
 
+/* How often a small allocation is tried that must not fail. */
+#define TRIES_MAX	100
+
 /* Files of /proc/net that show, or count, the sockets of everybody in a namespace. */
 static const char *const telling[] = {
 #ifdef CONFIG_UNIX
@@ -56,17 +60,21 @@ static const char *const telling[] = {
  */
 static int hide_sockets(struct net *net)
 {
-	int i;
+	int i, tries;
 
 	for (i = 0; i < ARRAY_SIZE(telling); i++) {
 		remove_proc_entry(telling[i], net->proc_net);
-		if (!proc_symlink(telling[i], net->proc_net, "/dev/null"))
-			return -ENOMEM;
+		/* A namespace that ends without one of them is a warning in the kernel's log. */
+		for (tries = 0; !proc_symlink(telling[i], net->proc_net, "/dev/null"); tries++) {
+			if (tries == TRIES_MAX)
+				return -ENOMEM;
+			msleep(1);
+		}
 	}
 	return 0;
 }
 
-/* The calling thread's network namespace, as a file. */
+/* A network namespace, as a file. */
 static struct file *file_of(struct net *net)
 {
 	struct file *file;
@@ -192,6 +200,19 @@ int swarm_network_enter(void)
 	revert_creds(own);
 	close_fd(fd);
 	return err;
+}
+
+/**
+ * swarm_network_shares - is a thread in that namespace?
+ */
+bool swarm_network_shares(struct task_struct *thread)
+{
+	bool shares;
+
+	task_lock(thread);
+	shares = thread->nsproxy && thread->nsproxy->net_ns == READ_ONCE(swarm_network_shared);
+	task_unlock(thread);
+	return shares;
 }
 
 /* No hook and no agent is left. */

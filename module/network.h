@@ -8,12 +8,14 @@
 #include "policy.h"
 
 struct swarm_policy_error;
+struct task_struct;
 
 /* The namespace, or NULL where there is none yet. */
 extern struct net *swarm_network_shared;
 
 int swarm_network_make(struct swarm_policy_error *err);
 int swarm_network_enter(void);
+bool swarm_network_shares(struct task_struct *thread);
 void swarm_network_exit(void);
 
 /* Namespaces of an agent that its birth makes: all but the one that is there already. */

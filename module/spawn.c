@@ -31,6 +31,7 @@
 #include "inside.h"
 #include "member.h"
 #include "mounts.h"
+#include "network.h"
 #include "params.h"
 #include "policy_table.h"
 #include "privileges.h"
@@ -113,6 +114,9 @@ int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
 	if ((own_ids || own_mounts) && chrooted())
 		return swarm_refuse(err, -EPERM, "spawn",
 				    "a chrooted process can make neither a user nor a mount namespace for an agent; arm from outside the chroot");
+	if (!(rules.namespaces & SWARM_NS_NET) && swarm_network_shares(current))
+		return swarm_refuse(err, -EPERM, "spawn",
+				    "the launcher is in the network namespace that agents without a network share; arm elsewhere, or add the net bit (2)");
 	ret = swarm_mounts_check(&rules, err);
 	if (ret)
 		return ret;

@@ -16,8 +16,8 @@ export const HOOKED: readonly string[] = [
   'ptm_open_peer',
   'security_socket_create',
   'security_socket_bind',
-  'security_unix_stream_connect',
-  'security_unix_may_send',
+  'security_socket_connect',
+  'unix_dgram_sendmsg',
   'security_kernel_module_request',
   // One or the other (module/compat/compat.h).
   'vfs_coredump',

@@ -82,26 +82,72 @@ test('NETWORK-03: such an agent makes unix sockets only, and no update allows it
   await destroyAll(loaded);
 });
 
+/** What the kernel looks at in a socket that it has found, before it asks a security module. */
+const STATES = {
+  stream: ['', 'full'],
+  seqpacket: ['', 'full'],
+  dgram: ['', 'connected', 'shut', 'filtered'],
+} as const;
+
 for (const kind of ['stream', 'seqpacket', 'dgram'] as const) {
-  test(`NETWORK-04: abstract names do not reach from one agent to another: ${kind}`, async ({ loaded }) => {
-    const ways = kind === 'dgram' ? ['connect', 'sendto', 'descriptor'] : ['connect'];
-    const each = (result: string) => ways.map((way) => `${way} ${result}`).join('\n');
+  test(`NETWORK-04: no abstract name reaches a socket there, or tells that there is one: ${kind}`, async ({
+    loaded,
+  }) => {
     // Nobody takes a name that another needs, or learns which are taken.
     expect(await output(loaded, NONE, `abstract bind ${kind} x`)).toBe('EPERM');
     expect(await output(loaded, {}, `abstract bind ${kind} x`)).toBe('ok');
-    // The kernel names a socket by itself: its own agent reaches it, another does not.
-    const { id, pid, said: name } = await start(loaded, NONE, `abstract serve ${kind}`);
-    expect(name).toMatch(/^00([0-9a-f]{2}){5}$/);
-    const reach = `/usr/local/bin/abstract reach ${kind} ${name}`;
-    const joined = await loaded.exec(`join ${id} ${pid} ${reach}`);
-    expect({ code: joined.code, stdout: joined.stdout.trimEnd() }).toEqual({ code: 0, stdout: each('ok') });
-    expect(await output(loaded, NONE, reach)).toBe(each('ECONNREFUSED'));
-    expect(await output(loaded, { ...NONE, capabilities: 'all' }, reach)).toBe(each('ECONNREFUSED'));
-    // Nor does root of the host, who enters the namespace.
-    expect(await loaded.sh(`nsenter --target ${pid} --net ${reach}`)).toBe(each('ECONNREFUSED'));
-    await destroyAll(loaded);
+    const ways = ['connect', 'connected', ...(kind === 'dgram' ? ['sendto', 'descriptor'] : [])];
+    const refused = ways.map((way) => `${way} ECONNREFUSED`).join('\n');
+    const reach = (name: string) => `/usr/local/bin/abstract reach ${kind} ${name}`;
+    for (const state of STATES[kind])
+      await test.step(state || 'as it is', async () => {
+        // The kernel names a socket by itself, which its program can be told only by getsockname.
+        const { id, pid, said: name } = await start(loaded, NONE, `abstract serve ${kind} ${state}`);
+        expect(name).toMatch(/^00([0-9a-f]{2}){5}$/);
+        const inside = async (request: AgentRequest) => output(loaded, request, reach(name));
+        expect(await inside(NONE)).toBe(refused);
+        expect(await inside({ ...NONE, capabilities: 'all' })).toBe(refused);
+        expect((await loaded.exec(`join ${id} ${pid} ${reach(name)}`)).stdout.trimEnd()).toBe(refused);
+        // Nor does root of the host, who enters the namespace.
+        expect(await loaded.sh(`nsenter --target ${pid} --net ${reach(name)}`)).toBe(refused);
+        await destroyAll(loaded);
+        // With a network of its own the kernel finds it, and says so in one way or another.
+        const own = await start(loaded, {}, `abstract serve ${kind} ${state}`);
+        const joined = await loaded.exec(`join ${own.id} ${own.pid} ${reach(own.said)}`);
+        expect(joined.stdout.trimEnd()).not.toBe(refused);
+        await destroyAll(loaded);
+      });
   });
 }
+
+test('NETWORK-09: a process with other sockets does not become a member in there', async ({ loaded }) => {
+  const { pid } = await start(loaded, NONE, 'echo up; sleep 1000');
+  const visitor = await background(
+    loaded,
+    `nsenter --target ${pid} --net unshare -U -r -p -f -m -u -i -C sleep 1000`,
+  );
+  await expect.poll(() => namespaceOf(loaded, visitor)).toBe(await namespaceOf(loaded, pid));
+  const child = async () => Number(await loaded.sh(`cat /proc/${visitor}/task/${visitor}/children`));
+  await expect.poll(child).toBeGreaterThan(0);
+  for (const more of [{}, { namespace_flags: 32 }])
+    await expect(loaded.swarm.create({ pid: await child(), sockets: 'all', ...more })).rejects.toThrow(
+      'in the network namespace that agents without a network share',
+    );
+  const object = JSON.stringify({ spawn: true, namespace_flags: 125, sockets: 'all' });
+  const launched = await loaded.exec(`nsenter --target ${pid} --net launch '${object}' /bin/true`);
+  expect(launched.stderr).toContain('in the network namespace that agents without a network share');
+  await loaded.sh(`kill -9 ${await child()}`);
+  await destroyAll(loaded);
+});
+
+test('NETWORK-10: with enforce=0, too, such agents make unix sockets only', async ({ booted, module }) => {
+  const guest = await load(booted, module.ko, { enforce: 0 });
+  expect(await output(guest, NONE, 'attempt socket 16 3 4 -- socket 1 1 0')).toBe(
+    'socket EAFNOSUPPORT\nsocket ok',
+  );
+  expect(await output(guest, NONE, 'abstract bind stream x')).toBe('EPERM');
+  await guest.unload();
+});
 
 test('NETWORK-05: a process joins such an agent, and one that persists is started again', async ({
   loaded,

@@ -3,17 +3,22 @@
  * abstract WHAT — names of unix sockets that are in no file system:
  *
  *   bind KIND NAME	bind a socket to an abstract name: "ok", or the name of the errno
- *   serve KIND		have the kernel name a socket, as connect does for one that passes
+ *   serve KIND [STATE]	have the kernel name a socket, as connect does for one that passes
  *			credentials; print the name in hexadecimal digits, and serve it for a
- *			minute: connections are accepted, messages taken
+ *			minute: connections are accepted, messages taken. STATE is something
+ *			by which the kernel answers before it asks anybody: "full", a backlog
+ *			that is; "connected", to another socket; "shut", for reading;
+ *			"filtered", with a filter that drops everything
  *   reach KIND NAME	each way to a socket with a name in hexadecimal digits, a line for
- *			each: the way, and "ok" or the name of the errno
+ *			each: the way, and "ok" or the name of the errno; from a socket that
+ *			is connected too
  *   up			bring the loopback device up: likewise
  *
  * KIND is stream, dgram or seqpacket.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stddef.h>
@@ -38,6 +43,15 @@ static int type_of(const char *kind)
 static int socket_of(const char *kind)
 {
 	int fd = socket(AF_UNIX, type_of(kind), 0);
+
+	if (fd < 0)
+		die("socket");
+	return fd;
+}
+
+static int nonblocking(const char *kind)
+{
+	int fd = socket(AF_UNIX, type_of(kind) | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		die("socket");
@@ -80,17 +94,62 @@ static void print_name(int fd)
 	fflush(stdout);
 }
 
+static void fill_backlog(int fd)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) || listen(fd, 0))
+		die("listen");
+	(void)!connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0),
+		       (struct sockaddr *)&address, length);
+}
+
+/* As the kernel names it: to a socket with a name in the file system. */
+static void connect_to_file(int fd)
+{
+	struct sockaddr_un file = { .sun_family = AF_UNIX };
+	int other = socket_of("dgram");
+
+	snprintf(file.sun_path, sizeof(file.sun_path), "/tmp/abstract-%d", getpid());
+	if (bind(other, (struct sockaddr *)&file, sizeof(file)) ||
+	    connect(fd, (struct sockaddr *)&file, sizeof(file)))
+		die("%s", file.sun_path);
+}
+
+static void drop_everything(int fd)
+{
+	struct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };
+	struct sock_fprog program = { 1, &drop };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)))
+		die("SO_ATTACH_FILTER");
+}
+
 static int serve(char **arguments)
 {
 	int fd = socket_of(arguments[0]);
+	const char *state = arguments[1] ?: "";
 	long until = now_us() + 60000000;
 	char byte;
 
 	have_it_named(fd);
-	print_name(fd);
-	if (strcmp(arguments[0], "dgram") && listen(fd, 8))
+	if (!strcmp(state, "full"))
+		fill_backlog(fd);
+	else if (strcmp(arguments[0], "dgram") && listen(fd, 8))
 		die("listen");
+	if (!strcmp(state, "connected"))
+		connect_to_file(fd);
+	if (!strcmp(state, "shut") && shutdown(fd, SHUT_RD))
+		die("shutdown");
+	if (!strcmp(state, "filtered"))
+		drop_everything(fd);
+	print_name(fd);
 	while (now_us() < until) {
+		if (*state) {
+			sleep(1);
+			continue;
+		}
 		struct pollfd ready = { .fd = fd, .events = POLLIN };
 
 		if (poll(&ready, 1, 1000) != 1)
@@ -125,11 +184,15 @@ static int reach(char **arguments)
 	socklen_t length = offsetof(struct sockaddr_un, sun_path) + strlen(arguments[1]) / 2;
 	struct sockaddr *address = (struct sockaddr *)&to;
 	unsigned int byte;
+	int pair[2];
 	size_t i;
 
 	for (i = 0; sscanf(arguments[1] + 2 * i, "%2x", &byte) == 1; i++)
 		to.sun_path[i] = byte;
-	printf("connect %s\n", outcome(connect(socket_of(arguments[0]), address, length)));
+	printf("connect %s\n", outcome(connect(nonblocking(arguments[0]), address, length)));
+	if (socketpair(AF_UNIX, type_of(arguments[0]), 0, pair))
+		die("socketpair");
+	printf("connected %s\n", outcome(connect(pair[0], address, length)));
 	if (strcmp(arguments[0], "dgram"))
 		return 0;
 	printf("sendto %s\n", outcome(sendto(socket_of("dgram"), "", 1, 0, address, length)));
@@ -148,7 +211,7 @@ static int up(char **arguments)
 
 static const struct word words[] = {
 	{ "bind", 2, bind_it, "KIND NAME" },
-	{ "serve", 1, serve, "KIND" },
+	{ "serve", 1, serve, "KIND [STATE]" },
 	{ "reach", 2, reach, "KIND NAME" },
 	{ "up", 0, up, "" },
 	{}
