@@ -111,7 +111,7 @@ static void connect_to_file(int fd)
 	struct sockaddr_un file = { .sun_family = AF_UNIX };
 	int other = socket_of("dgram");
 
-	snprintf(file.sun_path, sizeof(file.sun_path), "/tmp/abstract-%d", getpid());
+	snprintf(file.sun_path, sizeof(file.sun_path), "/tmp/abstract-%ld", now_us());
 	if (bind(other, (struct sockaddr *)&file, sizeof(file)) ||
 	    connect(fd, (struct sockaddr *)&file, sizeof(file)))
 		die("%s", file.sun_path);
@@ -190,7 +190,7 @@ static int reach(char **arguments)
 	for (i = 0; sscanf(arguments[1] + 2 * i, "%2x", &byte) == 1; i++)
 		to.sun_path[i] = byte;
 	printf("connect %s\n", outcome(connect(nonblocking(arguments[0]), address, length)));
-	if (socketpair(AF_UNIX, type_of(arguments[0]), 0, pair))
+	if (socketpair(AF_UNIX, type_of(arguments[0]) | SOCK_NONBLOCK, 0, pair))
 		die("socketpair");
 	printf("connected %s\n", outcome(connect(pair[0], address, length)));
 	if (strcmp(arguments[0], "dgram"))
