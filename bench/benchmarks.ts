@@ -2,6 +2,7 @@
 import type { Benchmark } from './figures.js';
 import { calls } from './measure/calls.js';
 import { COSTS } from './measure/costs.js';
+import { launches } from './measure/launches.js';
 import { peers } from './measure/peers.js';
 import { SCALE } from './measure/scale.js';
 import { starts } from './measure/starts.js';
@@ -9,7 +10,16 @@ import { system } from './measure/system.js';
 import { time } from './measure/time.js';
 
 /** All that `npm run bench` measures. */
-export const BENCHMARKS: readonly Benchmark[] = [...COSTS, calls, peers, starts, system, time, ...SCALE];
+export const BENCHMARKS: readonly Benchmark[] = [
+  ...COSTS,
+  calls,
+  peers,
+  starts,
+  launches,
+  system,
+  time,
+  ...SCALE,
+];
 
 /**
  * Those that are named; a name stands for all that begin with it and a dash.

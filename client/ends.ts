@@ -1,6 +1,6 @@
 /** How agents end: one reader of the events for all the processes that wait for an end. */
 import type { SwarmEvent } from './abi/event.js';
-import { openEvents } from './files/events.js';
+import { Hold, openEvents } from './files/events.js';
 
 /** The line that tells of an agent's end. */
 export type Destroyed = Extract<SwarmEvent, { event: 'destroyed' }>;
@@ -17,6 +17,9 @@ interface Waiting {
 export class Ends {
   readonly #path: string;
   #users = 0;
+  /** Of these, who let the process end. */
+  #idle = 0;
+  #hold = new Hold();
   #stop: AbortController | undefined;
   #reading: Promise<void> | undefined;
   /** Ends of agents that nobody has asked about yet: one may end before its launch has returned. */
@@ -44,6 +47,7 @@ export class Ends {
     this.#users += 1;
     this.#launching += 1;
     try {
+      this.#keep();
       this.#reading ??= this.#start();
       await this.#reading;
       return this.#losses;
@@ -66,9 +70,20 @@ export class Ends {
     for (const agent of this.#early.keys()) if (!this.#expected.has(agent)) this.#early.delete(agent);
   }
 
+  /** Says that a user, between {@link Ends.hold} and {@link Ends.release}, lets the process end, or does so no more. */
+  letGo(idle: boolean): void {
+    this.#idle += idle ? 1 : -1;
+    this.#keep();
+  }
+
+  #keep(): void {
+    this.#hold.set(this.#users > this.#idle);
+  }
+
   /** Stops reading if nobody else waits. */
   release(): void {
     this.#users -= 1;
+    this.#keep();
     if (this.#users > 0) return;
     this.#stop?.abort();
     this.#stop = undefined;
@@ -101,7 +116,9 @@ export class Ends {
   async #start(): Promise<void> {
     const stop = new AbortController();
     this.#stop = stop;
-    const events = await openEvents(this.#path, { signal: stop.signal });
+    this.#hold = new Hold();
+    this.#keep();
+    const events = await openEvents(this.#path, { signal: stop.signal }, this.#hold);
     void this.#read(events, stop.signal);
   }
 

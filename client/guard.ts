@@ -13,11 +13,13 @@ import type { EventOptions } from './files/events.js';
 import { killFirst } from './kill.js';
 import { inspect, inspectAll } from './files/inspect.js';
 import { lines, pieces, whole } from './files/lines.js';
+import { locate } from './files/locate.js';
+import type { Located, Wanted } from './files/locate.js';
 import { order } from './files/orders.js';
 import type { Inspection } from './inspect.js';
 import type { OrderFile } from './policy/check.js';
 import type { AgentProcess } from './process.js';
-import { signalOf } from './signals.js';
+import { signalOf, until } from './signals.js';
 import { run } from './spawn.js';
 import type { SpawnOptions } from './spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from './swarm.js';
@@ -142,6 +144,10 @@ export class SwarmGuard implements Swarm {
 
   async status(options: CallOptions = {}): Promise<Status> {
     return parseStatus(await whole(this.#path('status'), signalOf(options)));
+  }
+
+  async locate(wanted: Wanted, options: CallOptions = {}): Promise<Located> {
+    return until(locate(wanted), signalOf(options));
   }
 
   spawn(argv: readonly string[], options: SpawnOptions = {}): AgentProcess {

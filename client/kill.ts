@@ -9,7 +9,7 @@ import type { CallOptions, Swarm } from './swarm.js';
  * The oldest process of an agent that has executed its program.
  * @throws {SwarmError} ESRCH if there is none.
  */
-export async function firstOf(swarm: Swarm, id: number, options: CallOptions = {}): Promise<number> {
+async function firstOf(swarm: Swarm, id: number, options: CallOptions = {}): Promise<number> {
   const { members, joining } = await swarm.inspect(id, options);
   const pid = members.find((member) => !joining.includes(member));
   if (pid !== undefined) return pid;

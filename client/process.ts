@@ -38,7 +38,9 @@ export type Terminal = Duplex & {
 
 /** The size of a terminal, in characters. */
 export interface TerminalSize {
+  /** Lines. */
   readonly rows: number;
+  /** Characters of a line. */
   readonly columns: number;
 }
 
@@ -56,6 +58,7 @@ export interface AgentHandle {
   readonly stdin: Writable | null;
   /** What it prints; empty if that goes elsewhere. */
   readonly stdout: Readable;
+  /** What it prints as errors; empty if that goes elsewhere, or to its terminal. */
   readonly stderr: Readable;
   /** Its terminal, if it was started with one. */
   readonly terminal: Terminal | null;
@@ -68,17 +71,30 @@ export interface AgentHandle {
   kill(signal?: NodeJS.Signals | number): boolean;
   /**
    * Ends the agent: SIGTERM, and after a time of grace, or if the program does not handle SIGTERM, destruction.
-   * @param grace milliseconds; 10,000 by default
+   * @param grace milliseconds; 10,000 by default. A program that has not started by then is destroyed
    * @returns how it ended.
    */
   stop(grace?: number): Promise<AgentEnd>;
-  /** Kills every process of the agent. */
+  /**
+   * Kills every process of the agent; of a program that joined one, its own process. If the program has not started
+   * yet, it never will: the handle rejects with ECANCELED.
+   */
   destroy(): Promise<void>;
+  /**
+   * Lets this process end while the program runs, as that of child_process; the agent goes on. Streams that are
+   * open keep this process running all the same, and so does a program that is still being started. A program on
+   * another machine never keeps this process running: the connection does, until it is closed.
+   */
+  unref(): void;
+  /** Undoes {@link AgentHandle.unref}. */
+  ref(): void;
 }
 
 /** What is known of a program that runs. */
 export interface Started {
+  /** The agent's id. */
   readonly id: number;
+  /** The program's process, as this machine counts. */
   readonly pid: number;
 }
 
@@ -92,14 +108,18 @@ export type AgentProcess = AgentHandle & Promise<AgentEnd>;
  */
 export function handleOf(end: Promise<AgentEnd>, parts: Omit<AgentHandle, 'stop'>): AgentProcess {
   const { started } = parts;
-  const stop = async (grace = 10_000): Promise<AgentEnd> => {
-    await started;
-    parts.kill('SIGTERM');
-    const time = Math.min(grace, TIME_MAX);
-    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), time);
-    return end.finally(() => {
+  /** Destroys it if something takes longer than a time. */
+  const within = async <T>(time: number, work: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => void parts.destroy().catch(() => undefined), Math.min(time, TIME_MAX));
+    return work.finally(() => {
       clearTimeout(timer);
     });
+  };
+  const stop = async (grace = 10_000): Promise<AgentEnd> => {
+    end.catch(() => undefined);
+    await within(grace, started);
+    parts.kill('SIGTERM');
+    return within(grace, end);
   };
   const handle = Object.defineProperties(parts, {
     stop: { value: stop, enumerable: true },

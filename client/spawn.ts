@@ -5,9 +5,9 @@ import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
 import type { Destroyed, Ends } from './ends.js';
 import { SwarmError, codeOf } from './error.js';
-import { firstOf } from './kill.js';
+import { guideOf } from './guide.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
-import type { LaunchSpec, Launched, RootSpec } from './native/launcher.js';
+import type { LaunchSpec, Launched, RootSpec, Watching } from './native/launcher.js';
 import { handleOf } from './process.js';
 import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
 import { signalOf } from './signals.js';
@@ -31,7 +31,7 @@ export interface SpawnOptions extends StdioOptions {
   readonly user?: { readonly uid: number; readonly gid: number; readonly groups?: readonly number[] };
   /** A root file system of its own. */
   readonly root?: RootSpec;
-  /** Destroys the agent, and rejects with the signal's reason. */
+  /** Destroys the agent, or the program before it has started, and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Milliseconds after which the agent is destroyed; the promise then rejects with a TimeoutError. */
   readonly timeout?: number;
@@ -100,8 +100,11 @@ function endOf(started: Started, own: Partial<AgentEnd>, told: Destroyed | undef
   };
 }
 
-/** Waits for the end of a child; then its pidfd is closed. */
-function exited(pidfd: number): Promise<Partial<AgentEnd>> {
+/**
+ * Waits for the end of a child; then its pidfd is closed.
+ * @param began is told how this keeps the process running
+ */
+function exited(pidfd: number, began: (watching: Watching) => void): Promise<Partial<AgentEnd>> {
   return new Promise((resolve, reject) => {
     const watching = watch(pidfd, () => {
       watching.stop();
@@ -113,6 +116,7 @@ function exited(pidfd: number): Promise<Partial<AgentEnd>> {
         closeSync(pidfd);
       }
     });
+    began(watching);
   });
 }
 
@@ -127,6 +131,14 @@ class Run {
   /** Has its process been waited for? Then its pidfd is closed. */
   over = false;
   readonly stop: AbortSignal | undefined;
+  /** Ends a launch that is under way. */
+  readonly #cancel = new AbortController();
+  readonly #launching: AbortSignal;
+  /** Does the program keep this process running? */
+  #keeps = true;
+  #watching: Watching | undefined;
+  /** Are its user's ends held? */
+  #holds = false;
   readonly wiring: Wiring;
   readonly #resolveStarted: (started: Started) => void;
   readonly #rejectStarted: (error: unknown) => void;
@@ -143,6 +155,8 @@ class Run {
     this.options = options;
     this.joins = joins;
     this.stop = signalOf(options);
+    const { signal } = this.#cancel;
+    this.#launching = this.stop ? AbortSignal.any([this.stop, signal]) : signal;
     this.wiring = wire(options);
     let resolveStarted: (started: Started) => void = () => undefined;
     let rejectStarted: (error: unknown) => void = () => undefined;
@@ -159,11 +173,16 @@ class Run {
   async end(): Promise<AgentEnd> {
     try {
       this.stop?.throwIfAborted();
-      const held = await this.place.ends.hold();
+      const { ends } = this.place;
+      const held = await ends.hold();
+      this.#holds = true;
+      if (!this.#keeps) ends.letGo(true);
       try {
         return await this.#held(held);
       } finally {
-        this.place.ends.release();
+        this.#holds = false;
+        if (!this.#keeps) ends.letGo(false);
+        ends.release();
       }
     } catch (error) {
       this.#rejectStarted(error);
@@ -188,8 +207,12 @@ class Run {
     this.stop?.addEventListener('abort', kill);
     if (this.stop?.aborted === true) kill();
     try {
-      const own = await exited(launched.pidfd).finally(() => {
+      const own = await exited(launched.pidfd, (watching) => {
+        this.#watching = watching;
+        watching.hold(this.#keeps);
+      }).finally(() => {
         this.over = true;
+        this.#watching = undefined;
       });
       const end = endOf(started, own, await this.#told(started.id, held));
       this.#flush();
@@ -206,7 +229,7 @@ class Run {
       const { policy = {}, id } = this.options;
       const object = checked(this.spec.file, id === undefined ? { ...policy, spawn: true } : { id });
       const spec = { ...this.spec, ...join, object, stdio: this.wiring.given };
-      const launched = await launch(spec, this.place.directory);
+      const launched = await launch(spec, this.place.directory, this.#launching);
       this.launched = launched;
       return launched;
     } catch (error) {
@@ -218,7 +241,7 @@ class Run {
 
   /** A process of the agent, to show where the agent is. */
   async #guide(): Promise<number> {
-    return firstOf(this.place.swarm, this.options.id ?? 0);
+    return guideOf(this.place.swarm, this.options.id ?? 0, { signal: this.#launching });
   }
 
   /** What the kernel tells of the agent's end; nothing where the agent goes on. */
@@ -267,9 +290,20 @@ class Run {
   }
 
   async destroy(): Promise<void> {
-    const { id } = this.launched ?? (await this.started);
+    if (!this.launched)
+      this.#cancel.abort(new SwarmError('ECANCELED', `${this.spec.program} was destroyed before it started`));
+    const started = await this.started.catch(() => undefined);
+    if (!started) return;
     if (this.joins) this.kill('SIGKILL');
-    else await this.place.swarm.destroy(id);
+    else await this.place.swarm.destroy(started.id);
+  }
+
+  /** Says whether the program keeps this process running. */
+  keep(keeps: boolean): void {
+    if (keeps === this.#keeps) return;
+    this.#keeps = keeps;
+    this.#watching?.hold(keeps);
+    if (this.#holds) this.place.ends.letGo(!keeps);
   }
 }
 
@@ -329,7 +363,17 @@ export function run(
     stderr: wiring.stderr,
     terminal: wiring.terminal,
     kill: (signal = 'SIGTERM') => state.kill(signal),
-    destroy: () => state.destroy(),
+    destroy: () => {
+      // Whoever ends a program that has not started need not look at that it did not.
+      end.catch(() => undefined);
+      return state.destroy();
+    },
+    ref: () => {
+      state.keep(true);
+    },
+    unref: () => {
+      state.keep(false);
+    },
   };
   return handleOf(end, handle);
 }

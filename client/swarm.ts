@@ -5,6 +5,7 @@ import type { Inspection } from './abi/inspection.js';
 import type { AgentLine, Status } from './abi/listing.js';
 import type { AgentRequest, UpdateRequest } from './abi/request.js';
 import type { EventOptions } from './files/events.js';
+import type { Located, Wanted } from './files/locate.js';
 import type { AgentProcess } from './process.js';
 import type { SpawnOptions } from './spawn.js';
 
@@ -65,7 +66,10 @@ export interface Swarm {
   events(options?: EventOptions): AsyncGenerator<SwarmEvent>;
   /** OpenMetrics text, with a newline at its end. */
   metrics(options?: CallOptions): Promise<string>;
+  /** The numbers of agents that there are and were, and of violations. */
   status(options?: CallOptions): Promise<Status>;
+  /** Looks up device files, paths and programs on the machine of the agents. */
+  locate(wanted: Wanted, options?: CallOptions): Promise<Located>;
   /**
    * Runs a program as the first process of a new agent, or of one that has no process.
    * @param argv the program, a path or a name that is searched in PATH, and its arguments

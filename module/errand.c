@@ -59,6 +59,14 @@ int swarm_as_kernel(int (*run)(void *data), void *data)
 }
 
 /**
+ * swarm_kernel_creds - root's credentials in the initial user namespace, to borrow
+ */
+const struct cred *swarm_kernel_creds(void)
+{
+	return kernel_creds;
+}
+
+/**
  * swarm_find_dir - a directory by its name, with the kernel's credentials
  * @found: set to it; the caller puts it
  *

@@ -6,11 +6,14 @@
 #include <linux/init.h>
 #include <linux/types.h>
 
+struct cred;
 struct file;
 struct path;
 
 int __init swarm_errands_init(void);
 void swarm_errands_exit(void);
+
+const struct cred *swarm_kernel_creds(void);
 
 int swarm_as_kernel(int (*run)(void *data), void *data);
 

@@ -11,6 +11,7 @@
 #include "compat/compat.h"
 #include "hooks.h"
 #include "member.h"
+#include "network.h"
 #include "params.h"
 #include "policy_table.h"
 #include "spawn.h"
@@ -51,7 +52,7 @@ static unsigned long launch(struct swarm_member *reservation,
 			    struct kernel_clone_args *args)
 {
 	const struct swarm_agent *agent = reservation->agent;
-	u32 namespaces = swarm_rules_of(agent)->namespaces;
+	u32 namespaces = swarm_namespaces_made(swarm_rules_of(agent));
 
 	if (args->flags & CLONE_THREAD)
 		return SWARM_PASS;

@@ -106,6 +106,9 @@ static struct swarm_hook hooks[] = {
 	SWARM_HOOK("ptm_open_peer", swarm_hook_pty_peer),
 #endif
 	SWARM_HOOK("security_socket_create", swarm_hook_socket),
+	SWARM_HOOK("security_socket_bind", swarm_hook_bind),
+	SWARM_HOOK("security_unix_stream_connect", swarm_hook_unix_connect),
+	SWARM_HOOK("security_unix_may_send", swarm_hook_unix_send),
 	SWARM_HOOK("security_kernel_module_request", swarm_hook_autoload),
 #ifdef CONFIG_COREDUMP
 	SWARM_HOOK(SWARM_CORE_DUMP, swarm_hook_core),

@@ -84,6 +84,12 @@ unsigned long swarm_syscall_verdict(const struct swarm_member *member, unsigned 
 
 void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_bind(unsigned long ip, unsigned long parent_ip,
+			     struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_unix_connect(unsigned long ip, unsigned long parent_ip,
+				     struct ftrace_ops *ops, struct ftrace_regs *regs);
+void notrace swarm_hook_unix_send(unsigned long ip, unsigned long parent_ip,
+				  struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_autoload(unsigned long ip, unsigned long parent_ip,
 				 struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_core(unsigned long ip, unsigned long parent_ip,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A newborn agent's host name and loopback device. Both are changed with capabilities
- * that an agent need not have, so its birth does it.
+ * A newborn agent's host name and its network: a loopback device, or none. Both are changed
+ * with capabilities that an agent need not have, so its birth does it.
  */
 #include <linux/build_bug.h>
 #include <linux/if.h>
@@ -16,6 +16,7 @@
 
 #include "agent.h"
 #include "inside.h"
+#include "network.h"
 #include "policy.h"
 
 static_assert(SWARM_HOSTNAME_MAX == __NEW_UTS_LEN);
@@ -49,7 +50,7 @@ static int bring_up_loopback(void)
 }
 
 /**
- * swarm_inside_set_up - set the host name and the loopback device of the calling process
+ * swarm_inside_set_up - set the host name and the network of the calling process
  * @agent: of which it is the first process, being born
  * @rules: the agent's
  * @step: set to what is being done
@@ -63,6 +64,10 @@ int swarm_inside_set_up(const struct swarm_agent *agent, const struct swarm_rule
 		set_host_name(agent, rules);
 	if (!(rules->namespaces & SWARM_NS_NET))
 		return 0;
+	if (rules->network == SWARM_NET_NONE) {
+		*step = "entering its network namespace";
+		return swarm_network_enter();
+	}
 	*step = "bringing up its loopback device";
 	return bring_up_loopback();
 }

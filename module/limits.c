@@ -29,6 +29,7 @@
 #include "errand.h"
 #include "limits.h"
 #include "namespaces.h"
+#include "network.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
@@ -224,9 +225,12 @@ static int check_room(const struct swarm_agent *agent, struct swarm_policy_error
  */
 int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	u32 namespaces = swarm_namespaces_of_policy(agent);
+	struct swarm_rules rules;
+	u32 namespaces;
 	int ret;
 
+	swarm_copy_rules(agent, &rules);
+	namespaces = swarm_namespaces_made(&rules);
 	ret = check_namespaces(namespaces, err) ?:
 	      check_processes(err) ?:
 	      check_keys(namespaces, err);

@@ -18,6 +18,7 @@
 #include "hooks.h"
 #include "limits.h"
 #include "member.h"
+#include "network.h"
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
@@ -149,6 +150,7 @@ static void __exit swarm_exit(void)
 {
 	swarm_proc_exit();
 	swarm_hooks_exit();
+	swarm_network_exit();
 	swarm_track_exit();
 	swarm_events_stop();
 	swarm_agents_clear();

@@ -25,6 +25,13 @@ enum swarm_propagation {
 	SWARM_NR_PROPAGATIONS,
 };
 
+/* The network namespace that an agent with the net bit has. */
+enum swarm_network {
+	SWARM_NET_OWN = 0,
+	SWARM_NET_NONE = 1,	/* one that is empty, shared by all agents of this kind */
+	SWARM_NR_NETWORKS,
+};
+
 /* The rules of "syscalls", in the order of struct swarm_policy.syscalls. */
 enum swarm_syscall {
 	SWARM_SYS_FORK,
@@ -135,6 +142,7 @@ enum swarm_event_type {
 const char *swarm_action_name(__u32 action);
 const char *swarm_capability_name(__u32 capability);
 const char *swarm_propagation_name(__u32 propagation);
+const char *swarm_network_name(__u32 network);
 const char *swarm_kind_name(__u32 kind);
 const char *swarm_outcome_name(__u32 outcome);
 const char *swarm_origin_name(__u32 origin);

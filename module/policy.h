@@ -109,7 +109,8 @@ struct swarm_rules {
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
 	u8 oom_group;			/* 0 or 1 */
 	u8 proc;			/* 0 or 1; 1 only with the pid, mnt and user bits */
-	u8 pad2[3];
+	u8 network;			/* enum swarm_network; SWARM_NET_NONE only with the net and user bits */
+	u8 pad2[2];
 	struct swarm_sockets sockets;
 	u64 named[2];			/* what devices[] speaks of, the core's own */
 	u64 calls[SWARM_CALL_WORDS];	/* an enum swarm_action of two bits for each call */
@@ -275,6 +276,12 @@ s32 swarm_device_allowed(const struct swarm_rules *rules, u32 type, u32 major, u
  * Return: 1 or 0.
  */
 s32 swarm_socket_allowed(const struct swarm_rules *rules, u32 family, u32 type, u32 protocol);
+
+/**
+ * swarm_sockets_unix_only - do the rules allow unix sockets alone, or none?
+ * Return: 1 or 0.
+ */
+s32 swarm_sockets_unix_only(const struct swarm_rules *rules);
 
 /**
  * swarm_socket_protocol - the protocol of such a socket, where 0 stands for a type's usual one

@@ -12,6 +12,7 @@
 #include "cgroup.h"
 #include "exec_paths.h"
 #include "limits.h"
+#include "network.h"
 #include "params.h"
 #include "policy_table.h"
 #include "proc.h"
@@ -89,6 +90,9 @@ static int create_parsed(struct creator *creator, const struct swarm_candidate *
 	struct swarm_policy *policy;
 	int ret;
 
+	ret = swarm_network_prepare(&request->rules, err);
+	if (ret)
+		return ret;
 	exec_paths = swarm_exec_paths_resolve(request, creator->paths, err);
 	if (IS_ERR(exec_paths))
 		return PTR_ERR(exec_paths);

@@ -65,11 +65,13 @@ struct inspector {
  * @nr: how many had joined before it
  * @pid: as the writer's pid namespace counts
  * @joining: it has yet to enter the agent's namespaces
+ * @starting: the agent was born for what it has yet to execute
  */
 struct found {
 	u64 nr;
 	pid_t pid;
 	bool joining;
+	bool starting;
 };
 
 /**
@@ -219,6 +221,8 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	if (rules->namespaces & SWARM_NS_MNT)
 		seq_buf_printf(out, ",\"propagation\":\"%s\"",
 			       swarm_propagation_name(rules->propagation));
+	if (rules->namespaces & SWARM_NS_NET)
+		seq_buf_printf(out, ",\"network\":\"%s\"", swarm_network_name(rules->network));
 	seq_buf_printf(out, ",\"proc\":%s,\"devpts\":%s,\"oom_group\":%s",
 		       rules->proc ? "true" : "false", rules->devpts ? "true" : "false",
 		       rules->oom_group ? "true" : "false");
@@ -276,13 +280,18 @@ static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 static bool gather_one(struct gathered *gathered, const struct swarm_member *member)
 {
 	struct task_struct *task = pid_task(member->pid, PIDTYPE_TGID);
+	u32 flags = READ_ONCE(member->flags);
+	bool joining = flags & SWARM_MEMBER_JOINING;
+	bool set_up = (flags & (SWARM_MEMBER_SPAWNED | SWARM_MEMBER_EXECED)) ==
+		      SWARM_MEMBER_SPAWNED;
 
 	if (gathered->nr == gathered->size)
 		return false;
 	gathered->found[gathered->nr++] = (struct found){
 		.nr = member->nr,
 		.pid = pid_nr_ns(member->pid, task_active_pid_ns(current)),
-		.joining = READ_ONCE(member->flags) & SWARM_MEMBER_JOINING,
+		.joining = joining,
+		.starting = set_up && !joining,
 	};
 	if (task) {
 		gathered->live.cpu += swarm_usage_cpu_of_member(member, task);
@@ -376,8 +385,23 @@ static int gather_all(u64 id, struct gathered *gathered)
 	return err;
 }
 
+static bool is_any(const struct found *found)
+{
+	return true;
+}
+
+static bool is_joining(const struct found *found)
+{
+	return found->joining;
+}
+
+static bool is_starting(const struct found *found)
+{
+	return found->starting;
+}
+
 static void put_pids(struct seq_buf *out, const char *key, const struct gathered *gathered,
-		     bool all)
+		     bool (*wanted)(const struct found *found))
 {
 	const char *comma = "";
 	size_t i;
@@ -386,7 +410,7 @@ static void put_pids(struct seq_buf *out, const char *key, const struct gathered
 	for (i = 0; i < gathered->nr; i++) {
 		const struct found *found = &gathered->found[i];
 
-		if (all || found->joining) {
+		if (wanted(found)) {
 			seq_buf_printf(out, "%s%d", comma, found->pid);
 			comma = ",";
 		}
@@ -395,11 +419,14 @@ static void put_pids(struct seq_buf *out, const char *key, const struct gathered
 	seq_buf_putc(out, ']');
 }
 
+/* A process is in two of the lists at most; see TEXT_MEMBER. */
 static void put_members(struct seq_buf *out, const struct gathered *gathered)
 {
-	put_pids(out, "members", gathered, true);
+	put_pids(out, "members", gathered, is_any);
 	seq_buf_putc(out, ',');
-	put_pids(out, "joining", gathered, false);
+	put_pids(out, "joining", gathered, is_joining);
+	seq_buf_putc(out, ',');
+	put_pids(out, "starting", gathered, is_starting);
 	seq_buf_puts(out, "}\n");
 }
 

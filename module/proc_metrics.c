@@ -26,6 +26,13 @@ static void family(struct seq_file *seq, const char *name, const char *type, con
 		   help);
 }
 
+/* The end of a sample's line. Of those of which there are many, no part is formatted by seq_printf(). */
+static void value(struct seq_file *seq, u64 value)
+{
+	seq_put_decimal_ull(seq, "\"} ", value);
+	seq_putc(seq, '\n');
+}
+
 static void gauge(struct seq_file *seq, const char *name, u64 value)
 {
 	seq_printf(seq, "swarm_guard_%s %llu\n", name, value);
@@ -62,10 +69,13 @@ static void show_violations(struct seq_file *seq)
 
 	family(seq, "violations", "counter", "What members tried against their policy, and what was done.");
 	for (kind = 0; kind < SWARM_NR_KINDS; kind++)
-		for (outcome = 0; outcome < SWARM_NR_OUTCOMES; outcome++)
-			seq_printf(seq, "swarm_guard_violations_total{kind=\"%s\",action=\"%s\"} %lld\n",
-				   swarm_kind_name(kind), swarm_outcome_name(outcome),
-				   atomic64_read(&swarm_outcomes[kind][outcome]));
+		for (outcome = 0; outcome < SWARM_NR_OUTCOMES; outcome++) {
+			seq_puts(seq, "swarm_guard_violations_total{kind=\"");
+			seq_puts(seq, swarm_kind_name(kind));
+			seq_puts(seq, "\",action=\"");
+			seq_puts(seq, swarm_outcome_name(outcome));
+			value(seq, atomic64_read(&swarm_outcomes[kind][outcome]));
+		}
 }
 
 static void show_hooks(struct seq_file *seq)
@@ -75,9 +85,11 @@ static void show_hooks(struct seq_file *seq)
 	u64 runs;
 
 	family(seq, "hook_runs", "counter", "Calls of the hooked functions, by anybody.");
-	for (nr = 0; swarm_hook_runs(nr, &function, &runs); nr++)
-		seq_printf(seq, "swarm_guard_hook_runs_total{function=\"%s\"} %llu\n", function,
-			   runs);
+	for (nr = 0; swarm_hook_runs(nr, &function, &runs); nr++) {
+		seq_puts(seq, "swarm_guard_hook_runs_total{function=\"");
+		seq_puts(seq, function);
+		value(seq, runs);
+	}
 }
 
 static void show_all(struct seq_file *seq)

@@ -50,6 +50,12 @@ static struct swarm_policy *policy_after(const struct swarm_agent *agent,
 		}
 	}
 	swarm_update_apply(update, &rules);
+	if (rules.network == SWARM_NET_NONE && !swarm_sockets_unix_only(&rules)) {
+		swarm_exec_paths_free(given);
+		swarm_refuse(err, -EINVAL, "sockets",
+			     "the agent has no network ('network':'none'), so it may have unix sockets only");
+		return ERR_PTR(-EINVAL);
+	}
 	return swarm_policy_get(&rules, given, err);
 }
 

@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "hooks.h"
 #include "member.h"
+#include "network.h"
 #include "params.h"
 #include "track.h"
 #include "view.h"
@@ -31,6 +32,7 @@ const struct swarm_view swarm_view = {
 	.next_agent = swarm_agent_next,
 	.first_id = swarm_agent_first_id,
 	.id_count = &swarm_id_count,
+	.network = &swarm_network_shared,
 	.find = find,
 	.lock = swarm_member_lock,
 	.hook = swarm_hook_at,

@@ -12,6 +12,7 @@
 
 struct hlist_head;
 struct module;
+struct net;
 struct signal_struct;
 struct swarm_agent;
 struct swarm_hook;
@@ -27,6 +28,7 @@ struct swarm_task_callbacks;
  * @next_agent: swarm_agent_next()
  * @first_id: swarm_agent_first_id()
  * @id_count: the parameter
+ * @network: the network namespace of agents without a network, or NULL
  * @find: swarm_member_find()
  * @lock: swarm_member_lock()
  * @hook: swarm_hook_at()
@@ -39,6 +41,7 @@ struct swarm_view {
 	struct swarm_agent *(*next_agent)(u64 *id);
 	u32 (*first_id)(const struct swarm_agent *agent);
 	const unsigned int *id_count;
+	struct net *const *network;
 	struct swarm_member *(*find)(const struct signal_struct *signal);
 	raw_spinlock_t *(*lock)(const struct signal_struct *signal);
 	struct swarm_hook *(*hook)(unsigned int nr);

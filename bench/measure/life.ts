@@ -47,12 +47,14 @@ function figure(id: string, title: string, { least, median }: Count, more: Parti
 
 const PHASES = {
   birth: { before: 'arming: the write to create', clone: 'clone3', child: "the child's birth" },
+  none: { before: 'arming: the write to create', clone: 'clone3', child: "the child's birth" },
   into: { before: 'cgroup and limits', clone: 'clone3 into the cgroup', child: 'the child' },
   procs: { before: 'cgroup and limits', clone: 'clone3', child: 'the child joins its cgroup' },
 } as const;
 
 const WHO = {
   birth: 'Birth',
+  none: 'Birth without a network',
   into: 'By hand, with CLONE_INTO_CGROUP',
   procs: 'By hand, through cgroup.procs',
 } as const;
@@ -84,7 +86,7 @@ function turnsOf(raw: Record<string, string>, name: string): Map<string, Count> 
 }
 
 function births(raw: Record<string, string>): Figure[] {
-  const names = ['birth', 'into', 'procs'] as const;
+  const names = ['birth', 'none', 'into', 'procs'] as const;
   const all = names.map((name) => [name, turnsOf(raw, name)] as const);
   const figures = all.flatMap(([name, counts]) => [
     ...(['before', 'clone', 'child'] as const).map((phase) =>
@@ -156,6 +158,7 @@ async function read(guest: LoadedGuest, progress: (step: string) => void): Promi
     progress(`births and the same by hand, turn ${turn} of ${TURNS}`);
     raw[`birth-${turn}`] = await run(guest, birth(LIMITS));
     raw[`bare-${turn}`] = await run(guest, birth({ ...LIMITS, proc: false }));
+    raw[`none-${turn}`] = await run(guest, birth({ ...LIMITS, network: 'none' }));
     raw[`into-${turn}`] = await run(guest, `life into ${BIRTHS}`);
     raw[`procs-${turn}`] = await run(guest, `life procs ${BIRTHS}`);
   }

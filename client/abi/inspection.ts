@@ -1,12 +1,14 @@
 /** The answer of inspect. */
-import { z } from 'zod';
-import { TOLERANT } from './form.js';
+import * as z from 'zod';
+import { agentId } from './agent.js';
+import { TOLERANT, onceUsed } from './form.js';
 import type { Form } from './form.js';
 import {
   ACTIONS,
   CAPABILITIES,
   FREEZES,
   NAMESPACES,
+  NETWORKS,
   PROPAGATIONS,
   REFUSALS,
   STATES,
@@ -14,7 +16,6 @@ import {
   namesOf,
 } from './names.js';
 import type { Namespace, Names, Syscall } from './names.js';
-import { agentId } from './request.js';
 import type { AgentRequest } from './request.js';
 import { explained } from './text.js';
 
@@ -43,6 +44,7 @@ function policy(form: Form) {
     persist: z.boolean(),
     privileged: z.boolean(),
     propagation: oneOf(PROPAGATIONS).optional(),
+    network: oneOf(NETWORKS).optional(),
     proc: z.boolean(),
     devpts: z.boolean(),
     oom_group: z.boolean(),
@@ -120,21 +122,32 @@ export function inspections(form: Form) {
     }),
     policy: policy(form).meta({
       description:
-        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `hostname` only if it was given; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
+        'the keys of [create](create.md) that are its policy, with their defaults filled in; of the system calls that `syscalls` names one by one, those whose rule is not the default; `propagation` only with the mnt bit; `network` only with the net bit; `hostname` only if it was given; `exec_paths` and `unlisted` only if it has `exec_paths`, whose files are shown by the paths that the writer of the id would use now',
     }),
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
     joining: z.array(count).meta({
       description:
         'those of its processes that were forked by way of `spawn` to join it and have not executed a program yet',
     }),
+    starting: z.array(count).meta({
+      description:
+        'its first process, if that was made by way of `spawn` and has not executed a program yet: its launcher may still be changing its root',
+    }),
   });
 }
 
-/** The answer of inspect, as a client reads it. */
-export const inspection = inspections(TOLERANT).meta({
-  title: 'What /proc/swarm/inspect answers',
-  description: 'Everything about one agent, as it was when its id was written.',
-});
+/** Makes {@link inspection}, once. */
+export const inspectionOnceUsed = onceUsed(() =>
+  inspections(TOLERANT).meta({
+    title: 'What /proc/swarm/inspect answers',
+    description: 'Everything about one agent, as it was when its id was written.',
+  }),
+);
 
-/** Everything about one agent. */
-export type Inspection = z.infer<typeof inspection>;
+/** The answer of inspect, as a client reads it. */
+export const inspection = /* @__PURE__ */ inspectionOnceUsed();
+
+/** Everything about one agent, as docs/abi/inspect.md describes it; times are in microseconds, sizes in bytes. */
+// An interface has a name in messages of the compiler and in docs/api, which the type that zod infers has not.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface Inspection extends z.infer<typeof inspection> {}

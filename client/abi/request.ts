@@ -1,12 +1,19 @@
 /** The objects written to create, spawn, update, attach and destroy. Unknown keys are errors here, as in the kernel. */
-import { z } from 'zod';
+import * as z from 'zod';
+import { agentId } from './agent.js';
 import { CALLS, CALL_ALIASES } from './calls.js';
+import {
+  DEFAULT_CAPABILITIES,
+  DEFAULT_DEVICES,
+  DEFAULT_SOCKETS,
+  NAMESPACES_ALL,
+  NAMESPACES_DEFAULT,
+} from './defaults.js';
 import {
   DESCRIPTOR_MAX,
   DEVICES_MAX,
   EXEC_PATHS_MAX,
   HOSTNAME_MAX,
-  ID_MAX,
   MEMORY_MIN,
   NAME_MAX,
   OBJECT_MAX,
@@ -17,32 +24,16 @@ import {
   ACTIONS,
   CAPABILITIES,
   NAMESPACES,
+  NETWORKS,
   PROPAGATIONS,
   REFUSALS,
   SYSCALLS,
   bitOf,
   namesOf,
 } from './names.js';
-import type { Action, Capability, Namespace, Syscall } from './names.js';
+import type { Action, Namespace, Syscall, UpdateKey } from './names.js';
 import { SOCKET, numbered } from './sockets.js';
 import { alternatives, explained, listed } from './text.js';
-
-/** Every bit of `namespace_flags`. */
-const NAMESPACES_ALL = 2 ** namesOf(NAMESPACES).length - 1;
-/** The bits that an agent has unless it asks for others: all but time. */
-export const NAMESPACES_DEFAULT = NAMESPACES_ALL - bitOf('time');
-
-/** The devices that an agent may use unless it lists others, by their names below /dev. */
-export const DEFAULT_DEVICES = {
-  null: 'c 1:3 rwm',
-  zero: 'c 1:5 rwm',
-  full: 'c 1:7 rwm',
-  random: 'c 1:8 rwm',
-  urandom: 'c 1:9 rwm',
-  tty: 'c 5:0 rwm',
-  ptmx: 'c 5:2 rwm',
-  pts: 'c 136:* rwm',
-} as const;
 
 /** 0 to 4095 and 0 to 1048575, as Linux numbers devices; up to seven digits. */
 const MAJOR = String.raw`(?:\*|0{0,3}(?:[0-3]?[0-9]{1,3}|40[0-8][0-9]|409[0-5]))`;
@@ -58,12 +49,6 @@ const path = z
   .refine((text) => !/\p{Surrogate}/u.test(text), 'half of a surrogate pair');
 
 const action = z.enum(namesOf(ACTIONS));
-
-/** The capabilities that an agent keeps unless it lists others. */
-export const DEFAULT_CAPABILITIES = [
-  ...(['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap'] as const),
-  ...(['net_bind_service', 'sys_chroot', 'setfcap'] as const),
-] satisfies Capability[];
 
 const capabilities = z.union([
   z.literal('all'),
@@ -130,9 +115,6 @@ const syscalls = z
         context.addIssue({ code: 'custom', path: [alias], message: `the same call as ${name}` });
   })
   .meta({ propertyNames: { enum: RULE_NAMES } });
-
-/** The sockets that an agent may make unless it lists others. */
-export const DEFAULT_SOCKETS = ['unix', 'inet', 'inet6', 'netlink/route'] as const;
 
 const sockets = z.union([
   z.literal('all'),
@@ -226,6 +208,12 @@ const object = z.strictObject({
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
+  network: key(z.enum(namesOf(NETWORKS)), {
+    title:
+      '`own`: a network namespace of its own, with loopback up; `none`: no network at all, which makes a birth cost far less; needs the net bit',
+    description: `${explained(NETWORKS)}. Needs the net bit; \`none\` also needs the user bit, and is not for a process that is adopted`,
+    default: 'own',
+  }),
   proc: key(z.boolean(), {
     title: 'true: the agent has a procfs of its own on /proc; needs the pid, mnt and user bits',
     description:
@@ -280,7 +268,7 @@ export const DEFAULTS_IN_WORDS = {
   exec_paths: 'any',
   proc: 'true with these bits; false if `privileged`',
   devpts: 'true with these bits',
-  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if \`privileged\``,
+  sockets: `${DEFAULT_SOCKETS.join(', ')}; "all" if \`privileged\`; unix with \`network\` \`none\``,
   core: 'false; true if `privileged`',
   capabilities: `${DEFAULT_CAPABILITIES.join(', ')}; "all" if \`privileged\``,
   no_new_privs: 'true; false if `privileged`',
@@ -294,6 +282,10 @@ export type AgentRequest = z.input<typeof object>;
 function present(...keys: string[]) {
   return { required: keys, properties: Object.fromEntries(keys.map((each) => [each, true])) };
 }
+
+/** Are these unix sockets alone, or none? */
+const onlyUnix = (sockets: 'all' | readonly string[]) =>
+  sockets !== 'all' && sockets.every((each) => ['unix', '1'].includes(each.split('/')[0] ?? ''));
 
 /** Rules about several keys: the key at fault, a message, and whether a request breaks the rule. */
 const CONDITIONS: readonly {
@@ -332,6 +324,27 @@ const CONDITIONS: readonly {
     broken: ({ propagation }, has) => propagation !== undefined && !has('mnt'),
   },
   {
+    field: 'network',
+    message: "without the net bit an agent has the host's network",
+    broken: ({ network }, has) => network !== undefined && !has('net'),
+  },
+  {
+    field: 'network',
+    message: 'none needs the user bit, without which the agent has power over what others share',
+    broken: ({ network }, has) => network === 'none' && has('net') && !has('user'),
+  },
+  {
+    field: 'network',
+    message: 'none is for agents that are born: a process that is adopted has a network namespace already',
+    broken: ({ network, pid, pidfd }) => network === 'none' && (pid !== undefined || pidfd !== undefined),
+  },
+  {
+    field: 'sockets',
+    message:
+      'without a network an agent may have unix sockets only: leave sockets out, or give ["unix"] or []',
+    broken: ({ network, sockets }) => network === 'none' && sockets !== undefined && !onlyUnix(sockets),
+  },
+  {
     field: 'proc',
     message: 'a procfs of its own needs the pid, mnt and user bits',
     broken: ({ proc }, has) => proc === true && !(has('pid') && has('mnt') && has('user')),
@@ -361,7 +374,7 @@ export const createRequest = object
   })
   .meta({
     title: 'An object written to /proc/swarm/create',
-    description: `At most ${OBJECT_MAX} bytes. An object without the user bit of namespace_flags needs privileged. propagation needs the mnt bit, devpts the mnt and user bits, proc the pid, mnt and user bits, and hostname the uts bit. At most one of spawn, pid and pidfd may be given, and after_exec needs pid or pidfd.`,
+    description: `At most ${OBJECT_MAX} bytes. An object without the user bit of namespace_flags needs privileged. propagation needs the mnt bit, network the net bit, devpts the mnt and user bits, proc the pid, mnt and user bits, and hostname the uts bit. At most one of spawn, pid and pidfd may be given, and after_exec needs pid or pidfd.`,
     not: {
       anyOf: [
         present('pid', 'pidfd'),
@@ -375,9 +388,6 @@ export const createRequest = object
       ],
     },
   });
-
-/** The id of an agent. */
-export const agentId = z.int().min(1).max(ID_MAX);
 
 /** An object of attach. */
 export const attachRequest = z
@@ -458,7 +468,7 @@ const UPDATED = {
     description: 'true: stop all processes of the agent; false: let them run',
   }),
   sockets: changed(families, 'the new list of entries; it replaces the whole old list'),
-};
+} satisfies Record<UpdateKey, z.ZodType>;
 
 /** An object of update. */
 export const updateRequest = z

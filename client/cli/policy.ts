@@ -1,9 +1,9 @@
 /** The options of swarmctl that make a policy, and the policy that they make. */
 import { readFileSync } from 'node:fs';
 import { Option } from '@commander-js/extra-typings';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../abi/defaults.js';
 import { CAPABILITIES, REFUSALS, bitOf, namesOf } from '../abi/names.js';
 import type { Action, Capability } from '../abi/names.js';
-import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../abi/request.js';
 import type { AgentRequest } from '../abi/request.js';
 import { SwarmError } from '../error.js';
 import { capabilities, count, cpus, device, listed, name, rule, several, size } from './values.js';
@@ -68,7 +68,7 @@ export const BIRTH = {
   ),
   network: new Option(
     '--network <kind>',
-    'own: a network with loopback alone; none: no sockets but unix beside that; host: the network of this machine',
+    'own: a network with loopback alone; none: no network, and no sockets but unix; host: the network of this machine',
   ).choices(['own', 'none', 'host'] as const),
   name: new Option('--name <name>', 'its name').argParser(name),
   hostname: new Option('-h, --hostname <name>', 'its host name'),
@@ -126,6 +126,24 @@ export function changes(options: PolicyOptions): Partial<AgentRequest> {
 }
 
 /**
+ * A policy with the network that --network asks for.
+ * @param named whether the command line names sockets: those of a file are left out if the agent cannot have them
+ */
+function withNetwork(
+  policy: Partial<AgentRequest>,
+  network: PolicyOptions['network'],
+  named: boolean,
+): Partial<AgentRequest> {
+  if (network === undefined) return policy;
+  const flags = policy.namespace_flags ?? NAMESPACES_DEFAULT;
+  const changed = { ...policy };
+  delete changed.network;
+  if (network === 'host') return { ...changed, namespace_flags: flags & ~bitOf('net') };
+  if (network === 'none' && !named && changed.sockets?.length !== 0) delete changed.sockets;
+  return { ...changed, network, namespace_flags: flags | bitOf('net') };
+}
+
+/**
  * The policy of a new agent.
  * @throws {SwarmError} if the file of --policy cannot be read. What a policy says is checked later.
  */
@@ -135,20 +153,17 @@ export function policyOf(options: PolicyOptions): Partial<AgentRequest> {
   const made = changes(options);
   if (base.devices && options.device) made.devices = [...base.devices, ...options.device];
   if (base.syscalls && made.syscalls) made.syscalls = { ...base.syscalls, ...made.syscalls };
-  const namespaces = base.namespace_flags ?? NAMESPACES_DEFAULT;
-  const withoutNet = network === 'host' ? { namespace_flags: namespaces & ~bitOf('net') } : {};
-  return {
+  const policy = {
     ...base,
     ...made,
     ...(capAdd.length + capDrop.length === 0
       ? {}
       : { capabilities: cut(base.capabilities, capAdd, capDrop) }),
-    ...(network === 'none' && made.sockets === undefined ? { sockets: ['unix'] } : {}),
     ...(name === undefined ? {} : { name }),
     ...(hostname === undefined ? {} : { hostname }),
     ...(persist === true ? { persist } : {}),
     ...(rm === true ? { persist: false } : {}),
     ...(privileged === true ? { privileged } : {}),
-    ...withoutNet,
   };
+  return withNetwork(policy, network, made.sockets !== undefined);
 }

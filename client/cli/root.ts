@@ -1,5 +1,4 @@
 /** The options of swarmctl that give an agent a root file system of its own. */
-import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { SwarmError } from '../error.js';
 import type { RootSpec } from '../native/launcher.js';
@@ -24,9 +23,10 @@ function bind(value: string, before: readonly Bind[] | undefined): readonly Bind
   const readOnly = last === 'ro';
   if (last === 'ro' || last === 'rw') parts.pop();
   const [source = '', target = source, ...rest] = parts;
+  // A source is a path of the machine where agents run; located.ts makes it absolute there.
   if (source === '' || !target.startsWith('/') || rest.length > 0)
     throw new InvalidArgumentError('A bind is SOURCE:TARGET or SOURCE:TARGET:ro, and TARGET begins with /.');
-  return [...(before ?? []), { source: resolve(source), target, readOnly, recursive: true }];
+  return [...(before ?? []), { source, target, readOnly, recursive: true }];
 }
 
 /** TARGET[:size=64m,mode=1777], as docker's --tmpfs. */
@@ -68,7 +68,7 @@ export const ROOT = {
 } as const;
 
 /**
- * The root that the options ask for; undefined if it is this machine's.
+ * The root that the options ask for, with absolute paths; undefined if it is the machine's.
  * @throws {SwarmError} if there are options for a root, and no root.
  */
 export function rootOf({ rootfs, readOnly, overlay, bind, tmpfs }: RootOptions): RootSpec | undefined {
@@ -82,7 +82,7 @@ export function rootOf({ rootfs, readOnly, overlay, bind, tmpfs }: RootOptions):
     });
   }
   return {
-    directory: resolve(rootfs),
+    directory: rootfs,
     ...(readOnly === true ? { readOnly } : {}),
     ...(overlay === true ? { overlay: 'tmpfs' as const } : {}),
     ...(bind === undefined ? {} : { binds: bind }),

@@ -1,5 +1,5 @@
 /** Values of swarmctl's options. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { ACTIONS, CAPABILITIES, namesOf } from '../abi/names.js';
 import type { Action, Capability } from '../abi/names.js';
@@ -87,24 +87,12 @@ export function capabilities(value: string, before: (Capability | 'all')[] | und
   return [...(before ?? []), known];
 }
 
-/** The numbers of a device file, as a rule has them. */
-function numbers(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) throw new InvalidArgumentError(`There is no ${path}.`);
-  if (!stat.isCharacterDevice() && !stat.isBlockDevice())
-    throw new InvalidArgumentError(`${path} is no device.`);
-  // As makedev(3) has them: https://man7.org/linux/man-pages/man3/makedev.3.html
-  const major = ((stat.rdev >>> 8) & 0xfff) | 0;
-  const minor = (stat.rdev & 0xff) | ((stat.rdev >>> 12) & 0xfff00);
-  return `${stat.isBlockDevice() ? 'b' : 'c'} ${major}:${minor}`;
-}
-
-/** A rule on devices: `c 1:3 rwm` as the kernel has it, or /dev/fuse[:rwm]. */
+/** A rule on devices: `c 1:3 rwm` as the kernel has it; or /dev/fuse[:rwm], which is looked up where agents run. */
 export function device(value: string, before: string[] | undefined): string[] {
   if (!value.startsWith('/')) return several(value, before);
   const [path = '', access = 'rwm'] = value.split(':');
   if (!/^[rwm]+$/.test(access)) throw new InvalidArgumentError('The accesses of a device are r, w and m.');
-  return several(`${numbers(path)} ${access}`, before);
+  return several(`${path} ${access}`, before);
 }
 
 /** A signal: TERM, SIGTERM or 15. */

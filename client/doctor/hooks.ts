@@ -15,6 +15,9 @@ export const HOOKED: readonly string[] = [
   'devcgroup_check_permission',
   'ptm_open_peer',
   'security_socket_create',
+  'security_socket_bind',
+  'security_unix_stream_connect',
+  'security_unix_may_send',
   'security_kernel_module_request',
   // One or the other (module/compat/compat.h).
   'vfs_coredump',

@@ -6,6 +6,7 @@ import { parseEvent } from '../abi/event.js';
 import type { SwarmEvent } from '../abi/event.js';
 import { codeOf, fileError } from '../error.js';
 import { seekToEnd, watch } from '../native/launcher.js';
+import type { Watching } from '../native/launcher.js';
 
 /** Where to begin, and when to end. */
 export interface EventOptions {
@@ -23,13 +24,33 @@ export interface EventOptions {
 /** The most bytes of one read: some four hundred events. */
 const PIECE = 65_536;
 
+/** Whether waiting for events keeps the process running. */
+export class Hold {
+  #keeps = true;
+  #watching: Watching | undefined;
+
+  /** Changes it, for a wait that is under way too. */
+  set(keeps: boolean): void {
+    this.#keeps = keeps;
+    this.#watching?.hold(keeps);
+  }
+
+  /** Applies to a wait that begins, or to none when it is over. */
+  apply(watching: Watching | undefined): void {
+    this.#watching = watching;
+    if (!this.#keeps) watching?.hold(false);
+  }
+}
+
 /** Waits until a descriptor can be read, or until it is woken. */
 class Readiness {
   readonly #fd: number;
+  readonly #hold: Hold;
   #wake: (() => void) | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, hold: Hold) {
     this.#fd = fd;
+    this.#hold = hold;
   }
 
   /** Ends a wait that is under way. */
@@ -44,19 +65,21 @@ class Readiness {
     });
     // For one wait only: while nobody reads, a descriptor that stays readable must not call back again and again.
     const watching = watch(this.#fd, this.wake);
+    this.#hold.apply(watching);
     try {
       await woken;
     } finally {
+      this.#hold.apply(undefined);
       watching.stop();
     }
   }
 }
 
-/** The text that a read returns; undefined if there is none for now. */
+/** The text that a read returns; undefined if there is none for now, as at the end of a plain file. */
 async function readSome(file: FileHandle, buffer: Buffer): Promise<string | undefined> {
   try {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-    return buffer.toString('latin1', 0, bytesRead);
+    return bytesRead === 0 ? undefined : buffer.toString('latin1', 0, bytesRead);
   } catch (error) {
     if (codeOf(error) === 'EAGAIN') return undefined;
     throw error;
@@ -67,6 +90,7 @@ async function readSome(file: FileHandle, buffer: Buffer): Promise<string | unde
  * Opens the events of a machine. Nothing is kept here: a reader that is slow finds the events in the kernel, and
  * a line `lost` where the kernel has overwritten some.
  * @param path of the file
+ * @param hold whether they keep the process running while there are none
  * @returns once the file is open: the events from that moment on, or from where `since` says. They must be
  * iterated, to the end or until the loop is left, for the file to be closed.
  * @throws {SwarmError} if it cannot be opened.
@@ -74,23 +98,25 @@ async function readSome(file: FileHandle, buffer: Buffer): Promise<string | unde
 export async function openEvents(
   path: string,
   options: EventOptions = {},
+  hold = new Hold(),
 ): Promise<AsyncGenerator<SwarmEvent>> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw fileError(path, error);
   });
   const { since = 'now', follow = true, signal } = options;
   if (since === 'now') seekToEnd(file.fd);
-  return read(path, file, { least: typeof since === 'number' ? since : 0, follow, signal });
+  return read(path, file, { least: typeof since === 'number' ? since : 0, follow, signal, hold });
 }
 
 interface Reading {
   readonly least: number;
   readonly follow: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly hold: Hold;
 }
 
-async function* read(path: string, file: FileHandle, { least, follow, signal }: Reading) {
-  const readiness = new Readiness(file.fd);
+async function* read(path: string, file: FileHandle, { least, follow, signal, hold }: Reading) {
+  const readiness = new Readiness(file.fd, hold);
   signal?.addEventListener('abort', readiness.wake);
   try {
     const buffer = Buffer.alloc(PIECE);
@@ -99,7 +125,7 @@ async function* read(path: string, file: FileHandle, { least, follow, signal }: 
       const text = await readSome(file, buffer);
       if (text === undefined) {
         // Looked at again, because it may have changed while the file was read.
-        if (!follow || aborted(signal)) return;
+        if (!follow || aborted(signal)) break;
         await readiness.wait();
         continue;
       }
@@ -111,6 +137,8 @@ async function* read(path: string, file: FileHandle, { least, follow, signal }: 
         if (aborted(signal)) return;
       }
     }
+    // A plain file may lack its last newline; /proc/swarm/events ends with one.
+    if (rest !== '' && !aborted(signal)) yield* [parseEvent(rest)].filter(({ seq }) => seq >= least);
   } catch (error) {
     throw fileError(path, error);
   } finally {

@@ -1,5 +1,5 @@
 /** Starting programs as processes of agents, in threads of the addon: docs/launching.md. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { addon } from './load.js';
 import { rootOrder, rootSpec } from './root.js';
 import type { RootSpec } from './root.js';
@@ -138,15 +138,25 @@ export class LaunchError extends Error {
   }
 }
 
+/** Names the launches of this thread for {@link Addon.cancel}. */
+let launches = 0;
+
 /**
  * Starts a program as a process of an agent. Any number may be started at once: each launch has a thread of its own.
+ * If the thread of Node that calls ends meanwhile (a worker), the launch comes to nothing.
  * @param directory of the files, as of /proc/swarm
+ * @param signal ends the launch, whatever its process waits for: it then rejects with the signal's reason, and no
+ * process is left
  * @returns once the program is being executed. Whoever calls waits for its end ({@link watch}, {@link wait}), and
  * closes the pidfd.
  * @throws {LaunchError} if there is no process. An agent that the order has made is destroyed then.
  * @throws if the addon is not built, or the specification is none; at once, as a rejection.
  */
-export async function launch(spec: LaunchSpec, directory = '/proc/swarm'): Promise<Launched> {
+export async function launch(
+  spec: LaunchSpec,
+  directory = '/proc/swarm',
+  signal?: AbortSignal,
+): Promise<Launched> {
   const {
     file,
     program,
@@ -159,7 +169,13 @@ export async function launch(spec: LaunchSpec, directory = '/proc/swarm'): Promi
     root,
     ...rest
   } = launchSpec.parse(spec);
-  const answer = await addon().launch({
+  signal?.throwIfAborted();
+  const handle = (launches = (launches + 1) >>> 0);
+  const cancel = () => {
+    addon().cancel(handle);
+  };
+  signal?.addEventListener('abort', cancel);
+  const order = {
     ...rest,
     env,
     program,
@@ -174,23 +190,38 @@ export async function launch(spec: LaunchSpec, directory = '/proc/swarm'): Promi
     user: user || join ? { uid: 0, gid: 0, ...user, groups: user?.groups ?? [] } : undefined,
     join: join?.pid ?? 0,
     root: root && rootOrder(root),
-  });
+  };
+  const answer = await addon()
+    .launch(handle, order)
+    .finally(() => signal?.removeEventListener('abort', cancel));
   const failed = failure.safeParse(answer);
-  if (failed.success) throw new LaunchError(failed.data);
-  return launched.parse(answer);
+  if (!failed.success) return launched.parse(answer);
+  signal?.throwIfAborted();
+  throw new LaunchError(failed.data);
+}
+
+/** A descriptor that is watched. */
+export interface Watching {
+  /** No callback comes any more. */
+  stop(): void;
+  /** Says whether it keeps the process running; at first it does. */
+  hold(keeps: boolean): void;
 }
 
 /**
  * Calls back, again and again, while a descriptor can be read: a pidfd, once its process has ended; or
- * /proc/swarm/events. It keeps the process running until it is stopped.
+ * /proc/swarm/events. It keeps the process running until it is stopped, unless {@link Watching.hold} says otherwise.
  * @param fd must stay open until then; it becomes non-blocking
  * @throws if it cannot be polled.
  */
-export function watch(fd: number, ready: () => void): { stop(): void } {
+export function watch(fd: number, ready: () => void): Watching {
   const watching = new (addon().Watch)(fd, ready);
   return {
     stop: () => {
       watching.stop();
+    },
+    hold: (keeps) => {
+      watching.hold(keeps);
     },
   };
 }

@@ -9,10 +9,11 @@ const NAME = 'swarm_launcher.node';
 /** Where node-gyp puts it, beside its sources. */
 const BUILT = join('launcher/build/Release', NAME);
 
-/** What the addon does; see addon.cc. */
+/** What the addon does; see addon.cc and launches.cc. */
 export interface Addon {
-  launch(spec: unknown): Promise<unknown>;
-  Watch: new (fd: number, ready: () => void) => { stop(): void };
+  launch(handle: number, spec: unknown): Promise<unknown>;
+  cancel(handle: number): void;
+  Watch: new (fd: number, ready: () => void) => { stop(): void; hold(keeps: boolean): void };
   wait(pidfd: number): unknown;
   duplicate(fd: number): unknown;
   openProcess(pid: number): unknown;

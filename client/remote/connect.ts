@@ -7,17 +7,18 @@ import {
   createMessageConnection,
 } from 'vscode-jsonrpc/node';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { answer as answerLine } from '../abi/answer.js';
 import type { Answer } from '../abi/answer.js';
 import type { SwarmEvent } from '../abi/event.js';
-import { inspection } from '../abi/inspection.js';
+import { inspectionOnceUsed } from '../abi/inspection.js';
 import type { Inspection } from '../abi/inspection.js';
 import type { AgentLine, Status } from '../abi/listing.js';
 import type { UpdateRequest } from '../abi/request.js';
 import { unarmed } from '../check.js';
 import { SwarmError } from '../error.js';
 import type { EventOptions } from '../files/events.js';
+import type { Located, Wanted } from '../files/locate.js';
 import type { AgentProcess } from '../process.js';
 import { signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
@@ -41,6 +42,8 @@ const status = z.object({
   destroyed: z.number(),
   violations: z.number(),
 });
+const texts = z.array(z.string());
+const located = z.object({ devices: texts, paths: texts, program: z.string().optional() });
 const agentLine = z.object({
   id: z.int(),
   pid: z.int(),
@@ -175,7 +178,7 @@ export class RemoteSwarm implements Swarm {
   }
 
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
-    return inspection.parse(await this.#call('inspect', [id], options));
+    return inspectionOnceUsed().parse(await this.#call('inspect', [id], options));
   }
 
   async *inspectAll(
@@ -184,7 +187,7 @@ export class RemoteSwarm implements Swarm {
   ): AsyncGenerator<Inspection | undefined> {
     for await (const chunk of chunks(ids))
       for await (const value of this.#iterate('inspectAll', [chunk], options))
-        yield value === null || value === undefined ? undefined : inspection.parse(value);
+        yield value === null || value === undefined ? undefined : inspectionOnceUsed().parse(value);
   }
 
   async *agents(options: CallOptions = {}): AsyncGenerator<AgentLine> {
@@ -203,6 +206,10 @@ export class RemoteSwarm implements Swarm {
 
   async status(options: CallOptions = {}): Promise<Status> {
     return status.parse(await this.#call('status', [], options));
+  }
+
+  async locate(wanted: Wanted, options: CallOptions = {}): Promise<Located> {
+    return located.parse(await this.#call('locate', [wanted], options));
   }
 
   spawn(argv: readonly string[], options: SpawnOptions = {}): AgentProcess {

@@ -216,6 +216,17 @@ pub unsafe extern "C" fn swarm_socket_allowed(rules: *const Rules, family: u32, 
     i32::from(rules.sockets.allow(family, kind, protocol))
 }
 
+/// Do the rules allow unix sockets alone, or none?
+///
+/// # Safety
+/// `rules` must be valid for reading.
+#[no_mangle]
+pub unsafe extern "C" fn swarm_sockets_unix_only(rules: *const Rules) -> i32 {
+    // SAFETY: promised by the caller.
+    let rules = unsafe { &*rules };
+    i32::from(rules.sockets.unix_only())
+}
+
 /// The protocol of such a socket, where 0 stands for a type's usual one.
 #[no_mangle]
 pub extern "C" fn swarm_socket_protocol(family: u32, kind: u32, protocol: u32) -> u32 {
@@ -259,6 +270,8 @@ name_functions! {
     swarm_capability_name: CAPABILITIES,
     /// Of [`names::PROPAGATIONS`].
     swarm_propagation_name: PROPAGATIONS,
+    /// Of [`names::NETWORKS`].
+    swarm_network_name: NETWORKS,
     /// Of [`names::KINDS`].
     swarm_kind_name: KINDS,
     /// Of [`names::OUTCOMES`].

@@ -10,7 +10,7 @@ use core::ffi::CStr;
 pub type Name = &'static CStr;
 
 /// The keys of an object of `create`, in the order in which `parse_request` knows them.
-pub const KEYS: [Name; 24] = [
+pub const KEYS: [Name; 25] = [
     c"memory_limit",
     c"cpu_quota",
     c"pids_limit",
@@ -35,6 +35,7 @@ pub const KEYS: [Name; 24] = [
     c"capabilities",
     c"no_new_privs",
     c"hostname",
+    c"network",
 ];
 
 /// The keys of an object of `attach`.
@@ -98,6 +99,9 @@ pub const CAPABILITIES: [Name; 41] = [
 
 /// What an agent sees of mounts that the host makes later.
 pub const PROPAGATIONS: [Name; 2] = [c"private", c"slave"];
+
+/// The network namespace that an agent with the net bit has.
+pub const NETWORKS: [Name; 2] = [c"own", c"none"];
 
 /// The rules of `syscalls`.
 pub const SYSCALLS: [Name; 6] = [c"fork", c"thread", c"execve", c"unshare", c"setns", c"autoload"];

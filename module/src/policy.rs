@@ -6,8 +6,9 @@ use crate::device::{device_allowed, DeviceRule, Named, ACC_MKNOD, ACC_READ, ACC_
 use crate::error::{PolicyError, Text, E2BIG, EINVAL};
 use crate::json::{RawString, Reader, Result};
 use crate::names;
-use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_PID, NS_USER, NS_UTS};
+use crate::namespace::{NS_ALL, NS_DEFAULT, NS_MNT, NS_NET, NS_PID, NS_USER, NS_UTS};
 use crate::socket::{SocketEntry, Sockets};
+use core::num::NonZeroU16;
 
 /// The longest object, in bytes.
 pub const OBJECT_MAX: usize = 4096;
@@ -66,12 +67,28 @@ impl Propagation {
     const ALL: [Self; names::PROPAGATIONS.len()] = [Self::Private, Self::Slave];
 }
 
+/// The network namespace that an agent with the net bit has.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// One of its own.
+    Own = 0,
+    /// An empty one that it shares with all agents of this kind.
+    None = 1,
+}
+
+impl Network {
+    /// By their numbers, as their names are.
+    const ALL: [Self; names::NETWORKS.len()] = [Self::Own, Self::None];
+}
+
 const KEYS: [&[u8]; names::KEYS.len()] = names::bytes(names::KEYS);
 const ATTACH_KEYS: [&[u8]; names::ATTACH_KEYS.len()] = names::bytes(names::ATTACH_KEYS);
 const TARGET_KEYS: [&[u8]; names::TARGET_KEYS.len()] = names::bytes(names::TARGET_KEYS);
 const UPDATE_KEYS: [&[u8]; names::UPDATE_KEYS.len()] = names::bytes(names::UPDATE_KEYS);
 const ACTIONS: [&[u8]; names::ACTIONS.len()] = names::bytes(names::ACTIONS);
 const CAPABILITIES: [&[u8]; names::CAPABILITIES.len()] = names::bytes(names::CAPABILITIES);
+const NETWORKS: [&[u8]; names::NETWORKS.len()] = names::bytes(names::NETWORKS);
 const PROPAGATIONS: [&[u8]; names::PROPAGATIONS.len()] = names::bytes(names::PROPAGATIONS);
 const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
 
@@ -128,7 +145,9 @@ pub struct Rules {
     pub unlisted: u8,
     oom_group: u8,
     proc: u8,
-    pad2: [u8; 3],
+    /// A [`Network`].
+    pub network: u8,
+    pad2: [u8; 2],
     /// What it may make of sockets.
     pub sockets: Sockets,
     /// What `devices` speaks of.
@@ -162,7 +181,8 @@ impl Default for Rules {
             unlisted: 0,
             oom_group: 0,
             proc: 0,
-            pad2: [0; 3],
+            network: 0,
+            pad2: [0; 2],
             sockets: Sockets::NONE,
             named: Named::NONE,
             calls: CallRules::NONE,
@@ -185,6 +205,11 @@ impl Rules {
     /// May the agent do without a user namespace?
     pub fn privileged(&self) -> bool {
         self.privileged != 0
+    }
+
+    /// Is its network namespace the empty one that agents share?
+    pub fn without_network(&self) -> bool {
+        self.network == Network::None as u8
     }
 
     /// Does the agent stay when its last process exits?
@@ -243,7 +268,8 @@ impl Rules {
         self.unlisted = Action::Deny as u8;
         self.oom_group = 1;
         self.proc = 1;
-        self.pad2 = [0; 3];
+        self.network = Network::Own as u8;
+        self.pad2 = [0; 2];
         self.sockets = Sockets::USUAL;
         self.named = DEVICES_NAMED;
         self.calls = CallRules(CALLS_DEFAULT);
@@ -686,6 +712,14 @@ fn propagation(reader: &mut Reader<'_>) -> Result<Propagation> {
         .ok_or_else(|| at(&string, MESSAGE))
 }
 
+fn network(reader: &mut Reader<'_>) -> Result<Network> {
+    const MESSAGE: &str = "expected 'own' or 'none'";
+    let string = reader.string(MESSAGE)?;
+    number(&NETWORKS, &string)
+        .and_then(|number| Network::ALL.get(number).copied())
+        .ok_or_else(|| at(&string, MESSAGE))
+}
+
 fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     const MESSAGE: &str = "expected 1 to 31 of A-Z a-z 0-9 . _ -";
     let string = reader.string(MESSAGE)?;
@@ -699,10 +733,17 @@ fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
 }
 
 /// Where a key's value begins, once it was met; objects are short.
-type Offset = Option<u16>;
+///
+/// Never 0, which is where the object begins; so it takes two bytes.
+type Offset = Option<NonZeroU16>;
+
+/// 0 where the key was not met.
+fn at_byte(offset: Offset) -> usize {
+    offset.map_or(0, |offset| usize::from(offset.get()))
+}
 
 fn offset_of(at: usize) -> Offset {
-    Some(u16::try_from(at).unwrap_or(u16::MAX))
+    NonZeroU16::new(u16::try_from(at).unwrap_or(u16::MAX))
 }
 
 /// Reads `{"key": value, ...}` to the end; `value` reads the value of `keys[index]`.
@@ -806,7 +847,8 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
             20 => rules.proc = boolean(reader)?,
             21 => rules.capabilities = capabilities(reader)?,
             22 => rules.no_new_privs = boolean(reader)?,
-            _ => hostname(reader, &mut rules.hostname)?,
+            23 => hostname(reader, &mut rules.hostname)?,
+            _ => rules.network = network(reader)? as u8,
         }
         Ok(())
     })?;
@@ -843,7 +885,7 @@ const PROC_NEEDS: u32 = NS_PID | NS_MNT | NS_USER;
 /// What no single value shows.
 fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     let given = |index: usize| offsets.get(index).copied().flatten().is_some();
-    let offset = |index: usize| usize::from(offsets.get(index).copied().flatten().unwrap_or(0));
+    let offset = |index: usize| at_byte(offsets.get(index).copied().flatten());
     if request.pid != 0 && request.pidfd != NO_DESCRIPTOR {
         return Err(PolicyError::new(EINVAL, offset(15), ONE_PROCESS).of(b"pidfd"));
     }
@@ -889,6 +931,38 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     if given(23) && request.rules.namespaces & NS_UTS == 0 {
         let message = "without the uts bit (8) an agent has the host's name; add it to namespace_flags";
         return Err(PolicyError::new(EINVAL, offset(23), message).of(b"hostname"));
+    }
+    check_network(request, offsets)
+}
+
+/// What `network` needs, and what it leaves of sockets.
+fn check_network(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
+    let network = offsets.get(24).copied().flatten();
+    if network.is_none() {
+        return Ok(());
+    }
+    let refused = |message| Err(PolicyError::new(EINVAL, at_byte(network), message).of(b"network"));
+    let adopts = request.adopts();
+    let rules = &mut request.rules;
+    if rules.namespaces & NS_NET == 0 {
+        return refused("without the net bit (2) an agent has the host's network; add it to namespace_flags");
+    }
+    if !rules.without_network() {
+        return Ok(());
+    }
+    if rules.namespaces & NS_USER == 0 {
+        return refused("'none' needs the user bit (32), without which the agent has power over a namespace that others share");
+    }
+    if adopts {
+        return refused("'none' is for agents that are born: a process that is adopted has a network namespace already");
+    }
+    match offsets.get(18).copied().flatten() {
+        None => rules.sockets = Sockets::UNIX,
+        sockets if !rules.sockets.unix_only() => {
+            let message = "with 'network':'none' an agent may have unix sockets only; leave sockets out, or give ['unix'] or []";
+            return Err(PolicyError::new(EINVAL, at_byte(sockets), message).of(b"sockets"));
+        }
+        _ => {}
     }
     Ok(())
 }
@@ -1055,7 +1129,7 @@ pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
     match (id, pid, pidfd) {
         (None, _, _) => Err(missing(b"id")),
         (_, None, None) => Err(missing(b"pid")),
-        (_, Some(_), Some(at)) => Err(PolicyError::new(EINVAL, usize::from(at), ONE_PROCESS).of(b"pidfd")),
+        (_, Some(_), pidfd @ Some(_)) => Err(PolicyError::new(EINVAL, at_byte(pidfd), ONE_PROCESS).of(b"pidfd")),
         _ => Ok(attach),
     }
 }

@@ -202,6 +202,9 @@ impl Sockets {
         pad: [0; 6],
     };
 
+    /// What an agent without a network may make at most.
+    pub const UNIX: Self = Self { families: 1 << AF_UNIX, ..Self::NONE };
+
     /// What an agent may make unless told otherwise: unix, inet, inet6 and netlink/route.
     pub const USUAL: Self = {
         let mut usual = Self::NONE;
@@ -226,6 +229,19 @@ impl Sockets {
     /// The protocols that are allowed apart from whole families.
     pub fn rules(&self) -> &[SocketRule] {
         self.rules.get(..usize::from(self.nr_rules)).unwrap_or(&[])
+    }
+
+    /// Is none but a unix socket allowed?
+    ///
+    /// ```
+    /// use swarm_policy::Sockets;
+    /// assert!(Sockets::UNIX.unix_only() && Sockets::NONE.unix_only());
+    /// assert!(!Sockets::USUAL.unix_only() && !Sockets::ALL.unix_only());
+    /// ```
+    pub fn unix_only(&self) -> bool {
+        !self.all()
+            && self.families & !(1 << AF_UNIX) == 0
+            && self.rules().iter().all(|rule| rule.family == u16::from(AF_UNIX))
     }
 
     /// Adds an entry; false where there are [`SOCKETS_MAX`] with a protocol already.

@@ -45,6 +45,7 @@ _Static_assert(offsetof(struct swarm_rules, devpts) == 225, "devpts");
 _Static_assert(offsetof(struct swarm_rules, unlisted) == 226, "unlisted");
 _Static_assert(offsetof(struct swarm_rules, oom_group) == 227, "oom_group");
 _Static_assert(offsetof(struct swarm_rules, proc) == 228, "proc");
+_Static_assert(offsetof(struct swarm_rules, network) == 229, "network");
 _Static_assert(offsetof(struct swarm_rules, sockets) == 232, "sockets");
 _Static_assert(offsetof(struct swarm_rules, named) == 280, "named");
 _Static_assert(offsetof(struct swarm_rules, calls) == 296, "calls");
@@ -444,6 +445,8 @@ static const struct {
 	{ "{'persist':false}", MEMBER(rules.persist), 0 },
 	{ "{'propagation':'private'}", MEMBER(rules.propagation), SWARM_PRIVATE },
 	{ "{'propagation':'slave'}", MEMBER(rules.propagation), SWARM_SLAVE },
+	{ "{'network':'own'}", MEMBER(rules.network), SWARM_NET_OWN },
+	{ "{'network':'none','sockets':['unix']}", MEMBER(rules.network), SWARM_NET_NONE },
 	{ "{'devpts':true}", MEMBER(rules.devpts), 1 },
 	{ "{'devpts':false}", MEMBER(rules.devpts), 0 },
 	{ "{}", MEMBER(rules.oom_group), 1 },
@@ -654,6 +657,16 @@ static void test_combinations(void)
 		{ "{'namespace_flags':95,'privileged':true,'proc':`true}", "proc" },
 		{ "{'propagation':`'shared'}", "propagation" },
 		{ "{'propagation':`true}", "propagation" },
+		{ "{'network':`'host'}", "network" },
+		{ "{'network':`false}", "network" },
+		{ "{'network':`'own','namespace_flags':125}", "network" },
+		{ "{'network': `'none','namespace_flags':125}", "network" },
+		{ "{'network':`'none','namespace_flags':95,'privileged':true}", "network" },
+		{ "{'pid':1,'network':`'none'}", "network" },
+		{ "{'pidfd':1,'network':`'none'}", "network" },
+		{ "{'network':'none','sockets':`'all'}", "sockets" },
+		{ "{'sockets': `['unix','inet'],'network':'none'}", "sockets" },
+		{ "{'sockets':`['netlink/route'],'network':'none'}", "sockets" },
 		{ "{'capabilities':`'some'}", "capabilities" },
 		{ "{'capabilities': `true}", "capabilities" },
 		{ "{'capabilities':[`'all']}", "capabilities" },
@@ -679,6 +692,12 @@ static void test_combinations(void)
 		"{'namespace_flags':123,'devpts':false}",
 		"{'namespace_flags':126,'proc':false}",
 		"{'privileged':true,'proc':true}",
+		"{'network':'none'}",
+		"{'network':'none','sockets':[]}",
+		"{'network':'none','sockets':['1/0','unix']}",
+		"{'network':'none','privileged':true}",
+		"{'network':'none','spawn':true,'namespace_flags':34}",
+		"{'network':'own','pid':1}",
 		"{'oom_group':false}",
 		"{'oom_group':true,'memory_limit':0}",
 		"{'hostname':'x-1.Y','namespace_flags':40}",
@@ -1259,6 +1278,7 @@ static const struct {
 	{ "capabilities", "capabilitie\\u0073", "[]" },
 	{ "no_new_privs", "no\\u005fnew_privs", "false" },
 	{ "hostname", "host\\u006eame", "'a'" },
+	{ "network", "net\\u0077ork", "'none'" },
 };
 
 static void test_repeated_keys(void)
@@ -2231,6 +2251,10 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->capabilities <= SWARM_CAPS_ALL, "capabilities 0x%llx",
 	       (unsigned long long)rules->capabilities);
 	expect(!rules->hostname[0] || rules->namespaces & SWARM_NS_UTS, "a host name of the host's");
+	expect(rules->network <= SWARM_NET_NONE, "network %u", rules->network);
+	expect(rules->network == SWARM_NET_OWN ||
+	       (!(~rules->namespaces & (SWARM_NS_NET | SWARM_NS_USER)) &&
+		swarm_sockets_unix_only(rules)), "no network, but sockets or a namespace of the host's");
 	expect(rules->propagation <= SWARM_SLAVE, "propagation %u", rules->propagation);
 	expect(!rules->devpts || !(~rules->namespaces & (SWARM_NS_MNT | SWARM_NS_USER)),
 	       "a devpts without mounts or ids of its own");
@@ -2347,6 +2371,10 @@ static void test_names_by_number(void)
 		{ swarm_propagation_name, SWARM_NR_PROPAGATIONS, {
 			[SWARM_PRIVATE] = "private",
 			[SWARM_SLAVE] = "slave",
+		} },
+		{ swarm_network_name, SWARM_NR_NETWORKS, {
+			[SWARM_NET_OWN] = "own",
+			[SWARM_NET_NONE] = "none",
 		} },
 		{ swarm_kind_name, SWARM_NR_KINDS, {
 			[SWARM_KIND_FORK] = "fork",

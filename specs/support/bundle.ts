@@ -26,9 +26,9 @@ export async function bundle(entry: string, name: string): Promise<string> {
     external: ['*.node'],
     // What is written for users names the package.
     alias: { 'swarm-guard': join(repository, 'client/index.ts') },
-    // What of ours is CommonJS asks for modules of Node.
+    // What is CommonJS asks for modules of Node, and for its directory.
     banner: {
-      js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);",
+      js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url), __dirname = import.meta.dirname;",
     },
   });
   return outfile;

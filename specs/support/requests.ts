@@ -59,6 +59,7 @@ export const request: fc.Arbitrary<AgentRequest> = fc
       persist: fc.boolean(),
       privileged: fc.boolean(),
       propagation: fc.constantFrom('private', 'slave'),
+      network: fc.constantFrom('own', 'none'),
       proc: fc.boolean(),
       devpts: fc.boolean(),
       oom_group: fc.boolean(),
@@ -83,6 +84,9 @@ export const request: fc.Arbitrary<AgentRequest> = fc
     const flags = valid.namespace_flags ?? 127;
     if ((flags & 32) === 0) valid.privileged = true;
     if ((flags & 4) === 0) delete valid.propagation;
+    if ((flags & 2) === 0) delete valid.network;
+    if ((flags & 32) === 0 || valid.pid !== undefined || valid.pidfd !== undefined) delete valid.network;
+    if (valid.network === 'none') delete valid.sockets;
     if ((flags & 36) !== 36) delete valid.devpts;
     if ((flags & 37) !== 37) delete valid.proc;
     if ((flags & 8) === 0) delete valid.hostname;

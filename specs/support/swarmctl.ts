@@ -24,6 +24,13 @@ export async function swarmctl(...args: string[]): Promise<string> {
   return stdout;
 }
 
+/** The same, for a user whose home is another, without an agent that has keys. */
+export async function swarmctlAt(home: string, ...args: string[]): Promise<string> {
+  const env = { HOME: home, SSH_AUTH_SOCK: '' };
+  const { stdout } = await execa(process.execPath, [await path(), ...args], { env, stdin: 'ignore' });
+  return stdout;
+}
+
 /** Installs it in a guest that has Node, whether the module is loaded or not. */
 export async function installSwarmctl(guest: BootedGuest): Promise<void> {
   await guest.upload(await path(), '/srv/swarmctl.mjs');

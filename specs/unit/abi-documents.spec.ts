@@ -62,7 +62,7 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
   const usage = { pids: 1, oom_kills: 0, runtime_usec: 9, cpu_usec: 8 };
   const agent = {
     ...{ id: 7, name: null, state: 'running', violations: 2, audited: 0, ids: { first: 1, count: 1 } },
-    ...{ frozen: 'no', cgroup: null, namespaces, usage, policy, members: [1], joining: [] },
+    ...{ frozen: 'no', cgroup: null, namespaces, usage, policy, members: [1], joining: [], starting: [] },
   };
   expect(inspections(STRICT).parse(agent)).toEqual(agent);
   const later = [
@@ -70,7 +70,7 @@ test('ABI-10: what the kernel prints may grow: a client ignores what it does not
     { ...agent, state: 'paused' },
     { ...agent, ids: { first: 1, count: 1, map: 0 } },
     { ...agent, namespaces: { ...namespaces, dream: 1 } },
-    { ...agent, policy: { ...policy, network: 'own' } },
+    { ...agent, policy: { ...policy, networking: 'own' } },
     { ...agent, policy: { ...policy, syscalls: { ...policy.syscalls, fork: 'ask', bpf: 'deny' } } },
   ];
   for (const value of later) {

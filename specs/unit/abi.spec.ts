@@ -6,14 +6,13 @@ import { inspect } from 'node:util';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { agentId } from '../../client/abi/agent.js';
 import { CALLS, DENIED_CALL_NAMES } from '../../client/abi/calls.js';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES } from '../../client/abi/defaults.js';
 import { jsonSchema } from '../../client/abi/json-schema.js';
 import * as limits from '../../client/abi/limits.js';
 import * as names from '../../client/abi/names.js';
 import {
-  DEFAULT_CAPABILITIES,
-  DEFAULT_DEVICES,
-  agentId,
   attachRequest,
   createRequest,
   destroyRequest,
@@ -85,6 +84,7 @@ test('ABI-01: every name that the core has is in the schema, and every one of th
     updateKeys: Object.keys(updateRequest.shape),
     actions: namesOf(names.ACTIONS),
     capabilities: namesOf(names.CAPABILITIES),
+    networks: namesOf(names.NETWORKS),
     propagations: namesOf(names.PROPAGATIONS),
     kinds: namesOf(names.KINDS),
     outcomes: namesOf(names.OUTCOMES),
@@ -188,6 +188,7 @@ test('ABI-04: names: both accept each value, both refuse any other, and the core
     ]),
     ['unlisted', names.REFUSALS, (value) => ({ unlisted: value })],
     ['propagation', names.PROPAGATIONS, (value) => ({ propagation: value })],
+    ['network', names.NETWORKS, (value) => ({ network: value })],
   ];
   for (const [key, list, of] of lists) {
     for (const value of namesOf(list)) expectAccepted(of(value));
@@ -225,6 +226,7 @@ test('ABI-05: without a key both mean the same', () => {
     privileged: empty.privileged,
     after_exec: empty.after_exec,
     propagation: namesOf(names.PROPAGATIONS)[empty.propagation],
+    network: namesOf(names.NETWORKS)[empty.network],
     oom_group: empty.oom_group,
     core: empty.core,
   };
@@ -376,6 +378,8 @@ test('ABI-21: an update that is drawn from the schema is accepted by the core, a
       const parsed = core.parseUpdate(bytesOf(value), bytesOf(before), CPUS);
       assert(parsed.kind === 'accepted', inspect(parsed));
       for (const key of Object.keys(value as object)) seen.add(key);
+      // The module refuses it for such an agent (NETWORK-03).
+      fc.pre((before as AgentRequest).network !== 'none' || !Object.hasOwn(value as object, 'sockets'));
       const { id, frozen, exec_paths, ...rules } = value as UpdateRequest;
       assert.equal(parsed.id, BigInt(id));
       assert.equal(parsed.frozen, frozen ?? false);
@@ -451,6 +455,12 @@ test('ABI-07: what no single key shows is refused by both: spawn with pid, and b
     [{ namespace_flags: 95 }, 'namespace_flags', false],
     [{ namespace_flags: 95, privileged: false }, 'namespace_flags', false],
     [{ namespace_flags: 123, propagation: 'private' }, 'propagation', false],
+    [{ namespace_flags: 125, network: 'own' }, 'network', false],
+    [{ namespace_flags: 95, privileged: true, network: 'none' }, 'network', false],
+    [{ pid: 1, network: 'none' }, 'network', false],
+    [{ pidfd: 1, network: 'none' }, 'network', false],
+    [{ network: 'none', sockets: 'all' }, 'sockets', false],
+    [{ network: 'none', sockets: ['unix', 'inet'] }, 'sockets', false],
     [{ namespace_flags: 123, proc: true }, 'proc', false],
     [{ namespace_flags: 126, proc: true }, 'proc', false],
     [{ namespace_flags: 123, devpts: true }, 'devpts', false],

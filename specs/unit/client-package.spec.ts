@@ -61,6 +61,7 @@ test('ABI-20: installed in an empty project, the package types, checks requests,
         'dist/index.d.ts',
         'dist/policy.wasm',
         'native/launcher/addon.cc',
+        'native/launcher/launches.cc',
         'README.md',
       ]),
     );

@@ -19,13 +19,14 @@ import {
   soup,
 } from '../support/requests.js';
 import * as names from '../../client/abi/names.js';
-import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/defaults.js';
 import { PolicyCore } from '../../client/native/core/policy.js';
 import type { Parsed } from '../../client/native/core/policy.js';
 import type { AgentRequest } from '../../client/client.js';
 
 const ACTIONS = names.namesOf(names.ACTIONS);
 const CAPABILITIES = names.namesOf(names.CAPABILITIES);
+const NETWORKS = names.namesOf(names.NETWORKS);
 const PROPAGATIONS = names.namesOf(names.PROPAGATIONS);
 const SYSCALLS = names.namesOf(names.SYSCALLS);
 
@@ -62,6 +63,7 @@ function meaning(object: AgentRequest) {
     privileged: object.privileged ?? false,
     persist: object.persist ?? false,
     propagation: object.propagation ?? 'private',
+    network: object.network ?? 'own',
     proc: object.proc ?? (!object.privileged && ((object.namespace_flags ?? 127) & 37) === 37),
     devpts: object.devpts ?? ((object.namespace_flags ?? 127) & 36) === 36,
     oom_group: object.oom_group ?? true,
@@ -96,6 +98,7 @@ function understood(parsed: Parsed): ReturnType<typeof meaning> {
     privileged: parsed.privileged,
     persist: parsed.persist,
     propagation: PROPAGATIONS[parsed.propagation] ?? 'private',
+    network: NETWORKS[parsed.network] ?? 'own',
     proc: parsed.proc,
     devpts: parsed.devpts,
     oom_group: parsed.oom_group,
@@ -141,6 +144,7 @@ test('CORE-01: every valid object is understood as it is meant, and printed and 
           privileged: parsed.privileged,
           persist: parsed.persist,
           ...(object.propagation ? { propagation: PROPAGATIONS[parsed.propagation] } : {}),
+          ...(object.network ? { network: NETWORKS[parsed.network] } : {}),
           proc: parsed.proc,
           devpts: parsed.devpts,
           oom_group: parsed.oom_group,

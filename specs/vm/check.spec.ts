@@ -29,14 +29,19 @@ const BATCH = 150;
 const object = z.record(z.string(), z.unknown());
 const PROCESSES = ['spawn', 'pid', 'pidfd'];
 
-/** A text that the kernel answers once, wherever it stands in a stream, and that makes no process a member. */
+/**
+ * A text that the kernel answers once, wherever it stands in a stream, and whose answer depends on no process: it
+ * neither makes one a member nor stops those of an agent, which has none.
+ */
 function isOne(text: Uint8Array, accepted: boolean): boolean {
   const [alone] = policy.frames(text);
   const [first, second] = policy.frames(Buffer.concat([text, Buffer.from('\n{}')]));
   // Without its end the kernel waits for more, and takes what follows for it.
   if (alone === undefined || alone.kind === 'unended' || alone.kind !== first?.kind) return false;
   if (second?.kind !== 'object' || second.offset !== text.length + 1) return false;
-  return !accepted || !PROCESSES.some((key) => key in object.parse(JSON.parse(Buffer.from(text).toString())));
+  if (!accepted) return true;
+  const request = object.parse(JSON.parse(Buffer.from(text).toString()));
+  return request['frozen'] !== true && !PROCESSES.some((key) => key in request);
 }
 
 interface Outcome {

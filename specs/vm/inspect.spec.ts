@@ -24,6 +24,7 @@ const DEFAULTS = {
   persist: false,
   privileged: false,
   propagation: 'private',
+  network: 'own',
   proc: true,
   devpts: true,
   oom_group: true,
@@ -54,6 +55,7 @@ test('INSPECT-01: a registered agent is told with its policy, defaults filled in
     policy: DEFAULTS,
     members: [],
     joining: [],
+    starting: [],
   });
   await loaded.swarm.destroy(id);
 });
@@ -145,6 +147,7 @@ test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
     cgroup: `/swarm/plain/${id}`,
     members: [],
     joining: [],
+    starting: [],
     namespaces: null,
   });
   terminal.close();

@@ -291,3 +291,25 @@ test('CLIENT-21: launches leave no descriptor, no thread and no zombie', async (
   expect(before).toMatchObject({ children: 0 });
   await expect(loaded).toHaveActiveAgents(0);
 });
+
+test('CLIENT-45: workers may end while they launch: nothing crashes, and nothing of theirs stays', async ({
+  loaded,
+}) => {
+  test.setTimeout(400_000);
+  // What nobody hears of is killed; what a worker has heard of ends by itself.
+  const orders = [
+    { line: 'exit 0' },
+    { line: 'sleep 2' },
+    { spec: { program: '/srv/nothing', argv: ['nothing'] } },
+    { spec: { user: { uid: 1, gid: 1 } }, line: 'exit 0' },
+  ];
+  const { before, after, active } = await drive<{
+    before: { descriptors: number; threads: number };
+    after: { descriptors: number; threads: number; children: number };
+    active: number;
+  }>(loaded, 'storm', 10, { count: 4, orders });
+  expect(active).toBe(0);
+  expect(after.children).toBe(0);
+  expect(after.threads).toBeLessThanOrEqual(before.threads + 1);
+  expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 1);
+});

@@ -1,6 +1,7 @@
 /** swarmctl update, pause, resume, stop, kill, wait and destroy: what is done to agents that are there. */
 import { SwarmError } from '../../error.js';
 import type { Swarm } from '../../swarm.js';
+import { located } from '../located.js';
 import { changes } from '../policy.js';
 import type { PolicyOptions } from '../policy.js';
 import { print } from '../output.js';
@@ -11,7 +12,7 @@ export async function updateCommand(
   ids: readonly number[],
   options: PolicyOptions,
 ): Promise<void> {
-  const wanted = changes(options);
+  const wanted = changes(await located(swarm, options));
   if (Object.keys(wanted).length === 0)
     throw new SwarmError('EINVAL', 'nothing is to be changed', {
       hint: 'swarmctl update --help lists what can be',

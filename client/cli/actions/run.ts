@@ -1,8 +1,7 @@
 /** swarmctl run and exec: a program as an agent, at this terminal. */
-import { accessSync, constants, fstatSync, writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { constants as os } from 'node:os';
-import { delimiter, join } from 'node:path';
 import type { AgentRequest } from '../../abi/request.js';
 import type { AgentEnd, AgentProcess, Started } from '../../process.js';
 import { SwarmError } from '../../error.js';
@@ -10,6 +9,7 @@ import { SwarmGuard } from '../../guard.js';
 import type { SpawnOptions } from '../../spawn.js';
 import type { Stdio } from '../../stdio.js';
 import type { Swarm } from '../../swarm.js';
+import { located } from '../located.js';
 import { bytes, print, say } from '../output.js';
 import { policyOf } from '../policy.js';
 import type { PolicyOptions } from '../policy.js';
@@ -54,17 +54,9 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2
 /** How often SIGINT or SIGTERM may come before the agent is destroyed, as docker has it. */
 const PATIENCE = 3;
 
-function initPath(): string {
-  const places = (process.env['PATH'] ?? '/usr/bin').split(delimiter);
-  for (const name of INITS)
-    for (const path of places.map((place) => join(place, name))) {
-      try {
-        accessSync(path, constants.X_OK);
-        return path;
-      } catch {
-        // Not here.
-      }
-    }
+async function initPath(swarm: Swarm): Promise<string> {
+  const { program } = await swarm.locate({ programs: INITS });
+  if (program !== undefined) return program;
   throw new SwarmError('ENOENT', `--init: there is no ${INITS.join(', ')}`, {
     hint: 'apt-get install tini',
   });
@@ -218,13 +210,14 @@ async function follow(running: AgentProcess, options: ProgramOptions): Promise<A
 export async function runCommand(
   swarm: Swarm,
   argv: readonly string[],
-  options: RunOptions,
+  asked: RunOptions,
   hooks: Hooks = {},
 ): Promise<number> {
-  possible(options);
+  possible(asked);
+  const options = await located(swarm, asked);
   const policy = hooks.policy ? hooks.policy(policyOf(options)) : policyOf(options);
   const root = rootOf(options);
-  const program = options.init === true ? [initPath(), '--', ...argv] : argv;
+  const program = options.init === true ? [await initPath(swarm), '--', ...argv] : argv;
   const detached: Stdio = 'ignore';
   const running = swarm.spawn(program, {
     ...common(swarm, options),

@@ -38,6 +38,7 @@ Napi::Object read(Napi::Env env, const swarm_request &request, const std::vector
 	out["privileged"] = Napi::Boolean::New(env, rules.privileged);
 	out["persist"] = Napi::Boolean::New(env, rules.persist);
 	out["propagation"] = Napi::Number::New(env, rules.propagation);
+	out["network"] = Napi::Number::New(env, rules.network);
 	out["devpts"] = Napi::Boolean::New(env, rules.devpts);
 	out["proc"] = Napi::Boolean::New(env, rules.proc);
 	out["oom_group"] = Napi::Boolean::New(env, rules.oom_group);
@@ -179,6 +180,7 @@ Napi::Value names(const Napi::CallbackInfo &info)
 		{ "updateKeys", swarm_update_key_name },
 		{ "actions", swarm_action_name },
 		{ "capabilities", swarm_capability_name },
+		{ "networks", swarm_network_name },
 		{ "propagations", swarm_propagation_name },
 		{ "kinds", swarm_kind_name },
 		{ "outcomes", swarm_outcome_name },

@@ -1,6 +1,6 @@
 /** The policy core that runs in the kernel, called from TypeScript. */
 import { createRequire } from 'node:module';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SYSCALLS, namesOf } from '../../abi/names.js';
 
 const refusal = z.strictObject({
@@ -17,6 +17,7 @@ const request = z.strictObject({
   privileged: z.boolean(),
   persist: z.boolean(),
   propagation: z.number(),
+  network: z.number(),
   proc: z.boolean(),
   devpts: z.boolean(),
   oom_group: z.boolean(),
@@ -57,6 +58,7 @@ const names = z.strictObject({
   updateKeys: list,
   actions: list,
   capabilities: list,
+  networks: list,
   propagations: list,
   kinds: list,
   outcomes: list,

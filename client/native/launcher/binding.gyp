@@ -3,7 +3,7 @@
   'targets': [
     {
       'target_name': 'swarm_launcher',
-      'sources': ['addon.cc', 'launch.c', 'child.c', 'root.c', 'root_child.c', 'terminal.c'],
+      'sources': ['addon.cc', 'launches.cc', 'launch.c', 'child.c', 'root.c', 'root_child.c', 'terminal.c'],
       'include_dirs': ['<(addon_api)', '.'],
       'defines': ['NAPI_DISABLE_CPP_EXCEPTIONS', 'NAPI_VERSION=9', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'cflags': ['-Wall', '-Wextra', '-Wno-cast-function-type', '-fvisibility=hidden', '<@(strict)'],

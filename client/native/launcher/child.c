@@ -51,6 +51,15 @@ static void require(const struct child *child, int done, const char *what)
 		child_fail(child, LAUNCH_SETUP, what);
 }
 
+/* Whoever cancels kills the child by its id. This is for a child that had none yet. */
+static void require_wanted(const struct child *child)
+{
+	if (!__atomic_load_n(&child->report->cancelled, __ATOMIC_SEQ_CST))
+		return;
+	errno = ECANCELED;
+	child_fail(child, LAUNCH_CLONE, "cancelled");
+}
+
 /*
  * Every process of an agent begins as the leader of a session. Whoever is none is no
  * agent's, and runs nothing.
@@ -259,6 +268,7 @@ void child_run(struct child *child)
 	const struct launch_spec *spec = child->spec;
 
 	child->report->progress = CHILD_STARTED;
+	require_wanted(child);
 	require_agent(child);
 	reset_signals();
 	arrange_descriptors(child);

@@ -17,6 +17,7 @@ enum launch_progress {
 
 /* In memory that the launcher and its children share. */
 struct launch_report {
+	int cancelled;			/* the child need not begin; see launch_cancel() */
 	volatile int progress;
 	volatile int error;
 	volatile enum launch_stage stage;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +31,22 @@
 /* As Linux has it; glibc 2.36 and later do. */
 #define BY_PIDFD	((idtype_t)3)
 
+/*
+ * @child is an id and no descriptor: the kernel writes it when the child is certain to
+ * run, and before it does. It is cleared before the child is waited for, so until then it
+ * is the child's own.
+ */
+struct launch_control {
+	pthread_mutex_t lock;
+	int cancelled;
+	struct launch_report *report;	/* that the child sees; NULL before and after */
+	pid_t child;			/* 0 before and after */
+};
+
 /* What a launch has open. */
 struct attempt {
 	const struct launch_spec *spec;
+	struct launch_control *control;
 	struct launch_result *result;
 	struct child child;
 	struct launch_report *report;
@@ -54,6 +68,63 @@ static int failed(struct launch_result *result, enum launch_stage stage, int err
 	result->error = error;
 	result->what = what;
 	return -1;
+}
+
+struct launch_control *launch_control_new(void)
+{
+	struct launch_control *control = calloc(1, sizeof(*control));
+
+	if (control)
+		pthread_mutex_init(&control->lock, NULL);
+	return control;
+}
+
+void launch_control_free(struct launch_control *control)
+{
+	if (!control)
+		return;
+	pthread_mutex_destroy(&control->lock);
+	free(control);
+}
+
+void launch_cancel(struct launch_control *control)
+{
+	pid_t child;
+
+	pthread_mutex_lock(&control->lock);
+	control->cancelled = 1;
+	if (control->report)
+		__atomic_store_n(&control->report->cancelled, 1, __ATOMIC_SEQ_CST);
+	/* Either the child's id is seen here, or the child sees that it is not wanted. */
+	child = __atomic_load_n(&control->child, __ATOMIC_SEQ_CST);
+	if (child > 0)
+		kill(child, SIGKILL);
+	pthread_mutex_unlock(&control->lock);
+}
+
+/* The report from now on: shared before there is a child, NULL once it is gone. */
+static void show_report(const struct attempt *attempt, struct launch_report *report)
+{
+	struct launch_control *control = attempt->control;
+
+	pthread_mutex_lock(&control->lock);
+	control->report = report;
+	if (report)
+		report->cancelled = control->cancelled;
+	pthread_mutex_unlock(&control->lock);
+}
+
+/* From here on nobody kills the child by its id. Return: is it wanted no more? */
+static int keep_child(const struct attempt *attempt)
+{
+	struct launch_control *control = attempt->control;
+	int cancelled;
+
+	pthread_mutex_lock(&control->lock);
+	__atomic_store_n(&control->child, 0, __ATOMIC_SEQ_CST);
+	cancelled = control->cancelled;
+	pthread_mutex_unlock(&control->lock);
+	return cancelled;
 }
 
 /* The namespaces of @pid that are not those of the calling thread. */
@@ -133,6 +204,7 @@ static int prepare(struct attempt *attempt)
 		return failed(attempt->result, LAUNCH_OPEN, errno, "memory");
 	}
 	attempt->child.report = attempt->report;
+	show_report(attempt, attempt->report);
 	if (spec->join && prepare_join(attempt))
 		return -1;
 	return spec->root ? prepare_root(attempt) : 0;
@@ -186,8 +258,9 @@ static int clone_child(struct attempt *attempt)
 	const struct launch_spec *spec = attempt->spec;
 	struct launch_result *result = attempt->result;
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.flags = CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CLEAR_SIGHAND,
 		.pidfd = (uintptr_t)&result->pidfd,
+		.parent_tid = (uintptr_t)&attempt->control->child,
 		.exit_signal = SIGCHLD,
 	};
 	long pid;
@@ -201,13 +274,15 @@ static int clone_child(struct attempt *attempt)
 	/* So that the channel ends with the child's own. */
 	close_if_open(attempt->child.channel);
 	attempt->child.channel = -1;
-	if (pid < 0)
+	if (pid < 0) {
+		result->pidfd = -1;
 		return failed(result, LAUNCH_CLONE, -pid, "the agent's process");
+	}
 	result->pid = pid;
 	return 0;
 }
 
-/* Waits for the end of the child. Return: 0 if it has exited with 0. */
+/* Waits for the end of a process. Return: 0 if it has exited with 0. */
 static int reap(struct launch_result *result)
 {
 	siginfo_t info = { 0 };
@@ -219,6 +294,13 @@ static int reap(struct launch_result *result)
 	close(result->pidfd);
 	result->pidfd = -1;
 	return ret || info.si_code != CLD_EXITED || info.si_status;
+}
+
+/* Waits for the end of the child, which is near. Return: as above. */
+static int reap_child(struct attempt *attempt)
+{
+	keep_child(attempt);
+	return reap(attempt->result);
 }
 
 /* What a child says that has failed; one that was killed before it ran says nothing. */
@@ -268,32 +350,61 @@ static int wait_for_execve(struct attempt *attempt)
 
 	if (spec->root && root_serve(attempt->mounts, attempt->channel, attempt->result)) {
 		syscall(SYS_pidfd_send_signal, attempt->result->pidfd, SIGKILL, NULL, 0);
-		reap(attempt->result);
+		reap_child(attempt);
 		return -1;
 	}
 	if (spec->join && attempt->child.namespaces & CLONE_NEWPID)
-		return take_second(attempt, !reap(attempt->result));
+		return take_second(attempt, !reap_child(attempt));
 	if (has_executed(attempt))
 		return 0;
-	reap(attempt->result);
+	reap_child(attempt);
 	return reported(attempt);
 }
 
 /* An agent that this launch has made and that has no process is of no use to anybody. */
-static void undo_order(const struct attempt *attempt)
+static void undo_order(const struct launch_spec *spec, const struct launch_result *result)
 {
-	int fd = attempt->spec->creates ? open(attempt->spec->destroy, O_WRONLY | O_CLOEXEC) : -1;
+	int fd = spec->creates ? open(spec->destroy, O_WRONLY | O_CLOEXEC) : -1;
 
 	if (fd < 0)
 		return;
 	/* It may be gone already. */
-	if (dprintf(fd, "%llu\n", (unsigned long long)attempt->result->id) < 0)
+	if (dprintf(fd, "%llu\n", (unsigned long long)result->id) < 0)
 		errno = 0;
 	close(fd);
 }
 
+void launch_abandon(const struct launch_spec *spec, struct launch_result *result)
+{
+	undo_order(spec, result);
+	syscall(SYS_pidfd_send_signal, result->pidfd, SIGKILL, NULL, 0);
+	reap(result);
+}
+
+static int fail_if_cancelled(const struct attempt *attempt)
+{
+	if (!keep_child(attempt))
+		return 0;
+	return failed(attempt->result, LAUNCH_CLONE, ECANCELED, "cancelled");
+}
+
+/* Return: 0, or -1 if there is no process. */
+static int start(struct attempt *attempt)
+{
+	if (clone_child(attempt) || wait_for_execve(attempt)) {
+		undo_order(attempt->spec, attempt->result);
+		return -1;
+	}
+	/* It may have executed before it was killed, or even seen that it should not. */
+	if (!fail_if_cancelled(attempt))
+		return 0;
+	launch_abandon(attempt->spec, attempt->result);
+	return -1;
+}
+
 static void clean_up(struct attempt *attempt)
 {
+	show_report(attempt, NULL);
 	root_forget(attempt->mounts);
 	close_if_open(attempt->channel);
 	close_if_open(attempt->child.channel);
@@ -303,10 +414,12 @@ static void clean_up(struct attempt *attempt)
 		munmap(attempt->report, sizeof(*attempt->report));
 }
 
-void launch(const struct launch_spec *spec, struct launch_result *result)
+void launch(const struct launch_spec *spec, struct launch_control *control,
+	    struct launch_result *result)
 {
 	struct attempt attempt = {
 		.spec = spec,
+		.control = control,
 		.result = result,
 		.report = &attempt.own,
 		.channel = -1,
@@ -318,8 +431,8 @@ void launch(const struct launch_spec *spec, struct launch_result *result)
 
 	memset(result, 0, offsetof(struct launch_result, answer) + 1);
 	result->pidfd = -1;
-	if (!prepare(&attempt) && !order(&attempt) &&
-	    (clone_child(&attempt) || wait_for_execve(&attempt)))
-		undo_order(&attempt);
+	show_report(&attempt, &attempt.own);
+	if (!fail_if_cancelled(&attempt) && !prepare(&attempt) && !order(&attempt))
+		start(&attempt);
 	clean_up(&attempt);
 }

@@ -100,15 +100,43 @@ struct launch_result {
 	char answer[LAUNCH_ANSWER];	/* the kernel's, where it refused the order */
 };
 
+/* What a launch shares with the threads that may end it. */
+struct launch_control;
+
+/* Return: NULL if there is no memory. */
+struct launch_control *launch_control_new(void);
+
+/* Once the launch is over, and nobody can end it any more. */
+void launch_control_free(struct launch_control *control);
+
+/**
+ * launch_cancel - let a launch fail with ECANCELED, whatever its child waits for
+ *
+ * From any thread, before the launch, while it is under way, or after it, when it changes
+ * nothing. It does not wait.
+ */
+void launch_cancel(struct launch_control *control);
+
 /**
  * launch - start a program as a process of an agent
  * @spec: which, and how
+ * @control: of this launch alone
  * @result: filled
  *
  * To be called with all signals blocked, by a thread that exits afterwards: where the
  * thread stays armed, only its end disarms it. After an error there is no process.
  */
-void launch(const struct launch_spec *spec, struct launch_result *result);
+void launch(const struct launch_spec *spec, struct launch_control *control,
+	    struct launch_result *result);
+
+/**
+ * launch_abandon - end a process that nobody will hear of
+ * @spec: how it was started
+ * @result: of a launch that succeeded; its pidfd is closed
+ *
+ * Kills the process, and the agent if this launch has made it, and waits for the process.
+ */
+void launch_abandon(const struct launch_spec *spec, struct launch_result *result);
 
 #ifdef __cplusplus
 }

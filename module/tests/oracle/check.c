@@ -239,6 +239,20 @@ static bool may_move(const struct swarm_rules *rules)
 	       setns == SWARM_ALLOW || setns == SWARM_AUDIT;
 }
 
+/*
+ * Is a member in the namespace of agents without a network though it has one of its own,
+ * or in another though it has none? Those that may make namespaces may be anywhere.
+ */
+static bool wrong_network(const struct swarm_view *view, const struct oracle_home *now,
+			  const struct swarm_rules *rules)
+{
+	const bool shared = now->net == READ_ONCE(*view->network);
+
+	if (!(rules->namespaces & SWARM_NS_NET) || may_move(rules))
+		return false;
+	return shared != (rules->network == SWARM_NET_NONE);
+}
+
 static bool at_home(const struct oracle_home *now, const struct oracle_home *home)
 {
 	return now->pid == home->pid && now->net == home->net && now->mnt == home->mnt &&
@@ -273,7 +287,7 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 	/* It has begun to exit meanwhile. */
 	if (!now.known || !pid_ns)
 		return;
-	if (initial & rules->namespaces)
+	if (initial & rules->namespaces || wrong_network(view, &now, rules))
 		found(pass, NAMESPACE, agent->id, record->nr, signal);
 	if (record->taken)
 		return;

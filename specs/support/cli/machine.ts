@@ -25,6 +25,7 @@ export function agentOf(
     namespaces: null,
     members: [id + 1000],
     joining: [],
+    starting: [],
     ...rest,
     usage: { pids: 1, oom_kills: 0, runtime_usec: 1_000_000, cpu_usec: 0, ...usage },
     policy: {

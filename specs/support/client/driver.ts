@@ -2,11 +2,14 @@
  * driver NAME [ARGUMENT]: does one thing with the client in a guest, and prints what came of it as JSON.
  * specs/vm/client.spec.ts bundles it.
  */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SwarmError } from '../../../client/error.js';
 import { SwarmGuard } from '../../../client/guard.js';
+import type { AgentProcess } from '../../../client/process.js';
 
 /** What an error says. */
 function told(error: unknown): object {
@@ -193,6 +196,76 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
     return { ended: await reader, seen, lost, first: since[0] === middle, rest: since.length };
   },
 
+  /** An agent that stops whoever comes, before it has executed its program: how each way of giving up ends. */
+  hostile: async () => {
+    const STOPPER =
+      'while :; do for p in /proc/[0-9]*; do case $p in /proc/1);; *) kill -STOP ${p#/proc/};; esac; done; done';
+    const first = swarm.spawn(['/bin/bash', '-c', STOPPER], { stderr: 'ignore' });
+    const { id } = await first.started;
+    await sleep(1000);
+    // Many places to look at, so that the program is not found before it is stopped.
+    const PATH = Array.from({ length: 3000 }, (_, i) => `/nowhere/${i}`).join(':');
+    const join = (options: object) =>
+      swarm.exec(id, ['true'], { env: { PATH }, stdin: 'ignore', ...options });
+    const hung = async (running: AgentProcess) =>
+      Promise.race([
+        running.started.then(
+          () => false,
+          () => false,
+        ),
+        sleep(3000).then(() => true),
+      ]);
+    const late = join({ timeout: 3500 });
+    const abort = new AbortController();
+    const aborted = join({ signal: abort.signal });
+    const destroyed = join({});
+    const stopped = join({});
+    const caught = await Promise.all([late, aborted, destroyed, stopped].map(hung));
+    abort.abort();
+    const ends = await Promise.race([
+      Promise.all([
+        failure(late),
+        failure(aborted),
+        destroyed.destroy().then(async () => failure(destroyed)),
+        failure(stopped.stop(100)),
+      ]),
+      sleep(20_000).then(() => 'hung'),
+    ]);
+    const children = readFileSync('/proc/self/task/' + String(process.pid) + '/children', 'utf8');
+    const { members, state } = await swarm.inspect(id);
+    await first.destroy();
+    return {
+      caught,
+      ends,
+      others: members.length - 1,
+      state,
+      end: await first,
+      children: children.trim().split(' ').length,
+    };
+  },
+
+  /** An agent whose first process has not executed its program yet; it does when something is written to a file. */
+  newborn: async (fifo) => {
+    const line = `exec 3<>/proc/swarm/create; echo '{"spawn":true,"name":"newborn"}' >&3; ( read go <${fifo}; exec sleep 600 ) & read answer <&3; echo "$answer"; wait`;
+    const shell = execFile('/bin/sh', ['-c', line]);
+    const [answer] = (await once(shell.stdout ?? process, 'data')) as [Buffer];
+    const { id } = JSON.parse(String(answer)) as { id: number };
+    for (let i = 0; i < 200 && (await swarm.inspect(id)).members.length === 0; i++) await sleep(10);
+    const { starting, members } = await swarm.inspect(id);
+    const late = await failure(swarm.exec(id, ['true'], { timeout: 1000 }));
+    const unready = await failure(swarm.exec(id, ['true']));
+    const waiting = swarm.exec(id, ['true']);
+    let early = false;
+    void waiting.started.then(() => (early = true));
+    await sleep(1000);
+    const before = early;
+    writeFileSync(fifo, 'go\n');
+    const end = await waiting;
+    const after = (await swarm.inspect(id)).starting;
+    await swarm.destroy(id);
+    return { starting: starting.length, members: members.length, late, unready, before, end, after };
+  },
+
   /** Nothing is left open, whatever was done: run under a time limit, it also ends by itself. */
   leaks: async () => {
     const work = async () => {
@@ -232,7 +305,29 @@ let unhandled = 0;
 process.on('unhandledRejection', () => (unhandled += 1));
 
 const [name = '', argument = ''] = process.argv.slice(2);
+/** Programs that this process does not wait for: it says which, and is over. */
+if (name === 'unref') {
+  const left = swarm.spawn(['sleep', '600'], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' });
+  left.unref();
+  const { id } = await left.started;
+  const second = swarm.exec(id, SH('sleep 1; echo second'), {
+    stdin: 'ignore',
+    stdout: 'inherit',
+    stderr: 'ignore',
+  });
+  second.unref();
+  if (argument === 'ref') second.ref();
+  await second.started;
+  console.log(id);
+  second.then(
+    () => {
+      console.log('seen');
+    },
+    () => undefined,
+  );
+}
 const result = await SCENARIOS[name]?.(argument);
 process.on('exit', () => {
+  if (name === 'unref') return;
   console.log(JSON.stringify({ result, unhandled }));
 });

@@ -138,6 +138,50 @@ async function crowds(threads: number, count: number, order: Order): Promise<unk
   return (await Promise.all(Array.from({ length: threads }, one))).flat();
 }
 
+/** A worker that is ended, and what it had to do. */
+interface Doomed {
+  /** How many launches at once. */
+  readonly count: number;
+  readonly orders: readonly Order[];
+  /** Milliseconds after which it exits by itself. */
+  readonly exit?: number;
+}
+
+/** Launches again and again, and waits for every end, until the worker ends. */
+async function launchForever({ count, orders, exit }: Doomed): Promise<never> {
+  const nothing = openSync('/dev/null', 'r+');
+  const one = async (order: Order) => {
+    const launched = await launch(specOf(order, [nothing, nothing, nothing])).catch(failedAs);
+    if ('pidfd' in launched) await ended(launched.pidfd);
+  };
+  if (exit !== undefined) setTimeout(() => process.exit(), exit);
+  parentPort?.postMessage('launching');
+  for (let i = 0; ; i++)
+    await Promise.all(Array.from({ length: count }, (_, at) => one(orders[(i + at) % orders.length] ?? {})));
+}
+
+async function doomed(time: number, doomed: Doomed): Promise<void> {
+  const worker = new Worker(process.argv[1] ?? '', { workerData: { doomed } });
+  const ended = new Promise((resolve, reject) => worker.once('exit', resolve).once('error', reject));
+  await new Promise((resolve) => worker.once('message', resolve));
+  if (doomed.exit === undefined) setTimeout(() => void worker.terminate(), time);
+  await ended;
+}
+
+/** Ends workers, one time by another thread and one time by themselves, a little later each time. */
+async function storm(rounds: number, doom: Doomed): Promise<unknown> {
+  await doomed(0, doom);
+  const before = possessions();
+  for (let i = 0; i < rounds; i++) {
+    const time = (i * 7) % 60;
+    await Promise.all([doomed(time, doom), doomed(time, { ...doom, exit: time })]);
+  }
+  const active = () => readFileSync('/proc/swarm/agents', 'utf8').split('\n').filter(Boolean).length;
+  for (let i = 0; i < 400 && (active() > 0 || possessions().children > 0); i++)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  return { before, after: possessions(), active: active() };
+}
+
 /** What this process has: descriptors, threads, and children, of which it waits for none. */
 function possessions() {
   const threads = readdirSync('/proc/self/task');
@@ -257,6 +301,7 @@ async function carryOut(mode: string, args: readonly unknown[]): Promise<unknown
   if (mode === 'repeat') return repeatedly(Number(first), second as Order[]);
   if (mode === 'swapped') return whileSwapped(Number(first), second as Order, third as Swap);
   if (mode === 'armed') return armed(Number(first), second as Order);
+  if (mode === 'storm') return storm(Number(first), second as Doomed);
   if (mode === 'terminal') return inTerminal(first as Order);
   if (mode === 'joins') return inTurn(first as [Order, Order][], join);
   throw new Error(`no mode ${mode}`);
@@ -266,7 +311,13 @@ if (isMainThread) {
   const [mode, ...args] = JSON.parse(process.argv[2] ?? '[]') as [string, ...unknown[]];
   console.log(JSON.stringify(await carryOut(mode, args)));
 } else {
-  const { count, order, swap } = workerData as { count: number; order: Order; swap?: Swap };
+  const { count, order, swap, doomed } = workerData as {
+    count: number;
+    order: Order;
+    swap?: Swap;
+    doomed?: Doomed;
+  };
   if (swap) swapForever(swap);
+  if (doomed) await launchForever(doomed);
   parentPort?.postMessage(await crowd(count, order));
 }
