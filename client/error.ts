@@ -10,18 +10,23 @@ export interface SwarmErrorDetails {
   readonly offset?: number;
   /** What to do, if more can be said than the message does. */
   readonly hint?: string;
+  /** The error behind this one. */
   readonly cause?: unknown;
 }
 
 /** Everything that this package refuses, and that the kernel refuses it. */
 export class SwarmError extends Error {
+  /** `SwarmError`. */
   override readonly name = 'SwarmError';
   /** The name of the errno: `EINVAL`. */
   readonly code: string;
   /** Its number, as on this machine; 0 if this machine has no such errno. */
   readonly errno: number;
+  /** The key of the request at fault; empty if none is. */
   readonly field: string;
+  /** The byte of the request at fault, from 0; 0 if no single one is. */
   readonly offset: number;
+  /** What to do, if more can be said than the message does; otherwise empty. */
   readonly hint: string;
 
   /**

@@ -1,5 +1,5 @@
 /** From what an agent was denied to the lines of policy that would allow it, and what they open. */
-import { DEFAULT_DEVICES, DEFAULT_SOCKETS } from './abi/request.js';
+import { DEFAULT_DEVICES, DEFAULT_SOCKETS } from './abi/defaults.js';
 import type { AgentRequest } from './abi/request.js';
 import type { SwarmEvent } from './abi/event.js';
 import { mergeDevices, mergePaths, mergeSockets } from './explain/merge.js';

@@ -1,5 +1,5 @@
 /** The answer of /proc/swarm/inspect. */
-import { inspection } from './abi/inspection.js';
+import { inspectionOnceUsed } from './abi/inspection.js';
 import type { Inspection } from './abi/inspection.js';
 
 export type { Inspection } from './abi/inspection.js';
@@ -9,5 +9,5 @@ export type { Inspection } from './abi/inspection.js';
  * @throws {z.ZodError} if it is no such answer, SyntaxError if it is no JSON.
  */
 export function parseInspection(text: string): Inspection {
-  return inspection.parse(JSON.parse(text));
+  return inspectionOnceUsed().parse(JSON.parse(text));
 }

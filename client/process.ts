@@ -38,7 +38,9 @@ export type Terminal = Duplex & {
 
 /** The size of a terminal, in characters. */
 export interface TerminalSize {
+  /** Lines. */
   readonly rows: number;
+  /** Characters of a line. */
   readonly columns: number;
 }
 
@@ -56,6 +58,7 @@ export interface AgentHandle {
   readonly stdin: Writable | null;
   /** What it prints; empty if that goes elsewhere. */
   readonly stdout: Readable;
+  /** What it prints as errors; empty if that goes elsewhere, or to its terminal. */
   readonly stderr: Readable;
   /** Its terminal, if it was started with one. */
   readonly terminal: Terminal | null;
@@ -89,7 +92,9 @@ export interface AgentHandle {
 
 /** What is known of a program that runs. */
 export interface Started {
+  /** The agent's id. */
   readonly id: number;
+  /** The program's process, as this machine counts. */
   readonly pid: number;
 }
 

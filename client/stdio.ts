@@ -17,8 +17,11 @@ export type Stdio =
 
 /** What a program gets. */
 export interface StdioOptions {
+  /** What it reads; a pipe by default, as for the other two. */
   readonly stdin?: Stdio;
+  /** Where it prints. */
   readonly stdout?: Stdio;
+  /** Where it prints errors. */
   readonly stderr?: Stdio;
   /** More descriptors: the first is 3 in the program, and so on. */
   readonly descriptors?: readonly number[];

@@ -66,6 +66,7 @@ export interface Swarm {
   events(options?: EventOptions): AsyncGenerator<SwarmEvent>;
   /** OpenMetrics text, with a newline at its end. */
   metrics(options?: CallOptions): Promise<string>;
+  /** The numbers of agents that there are and were, and of violations. */
   status(options?: CallOptions): Promise<Status>;
   /** Looks up device files, paths and programs on the machine of the agents. */
   locate(wanted: Wanted, options?: CallOptions): Promise<Located>;

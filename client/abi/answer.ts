@@ -1,9 +1,9 @@
 /** The answers of create, spawn, attach and destroy: one for each object. */
-import { z } from 'zod';
+import * as z from 'zod';
+import { agentId } from './agent.js';
 import { TOLERANT } from './form.js';
 import type { Form } from './form.js';
 import { KEPT, namesOf } from './names.js';
-import { agentId } from './request.js';
 import { explained } from './text.js';
 
 /** The two answers: the agent's id, or why there is none. */

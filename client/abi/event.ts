@@ -1,10 +1,10 @@
 /** A line of events. */
-import { z } from 'zod';
-import { TOLERANT } from './form.js';
+import * as z from 'zod';
+import { agentId } from './agent.js';
+import { TOLERANT, onceUsed } from './form.js';
 import type { Form } from './form.js';
-import { EVENTS, KINDS, ORIGINS, OUTCOMES, REASONS, REFUSALS, namesOf } from './names.js';
+import { EVENTS, KINDS, ORIGINS, OUTCOMES, REASONS, REFUSALS, UPDATE_KEYS, namesOf } from './names.js';
 import type { EventName } from './names.js';
-import { agentId, updateRequest } from './request.js';
 import { alternatives, explained, listed } from './text.js';
 
 const { report, ...done } = OUTCOMES;
@@ -36,9 +36,6 @@ const syscall = text('of `syscall`: the name of the call');
 
 /** A figure of an agent that has run; without a process, and after a birth that failed, there is none. */
 const figure = (description: string, least = 0) => z.int().min(least).optional().meta({ description });
-
-type UpdateKey = Exclude<keyof typeof updateRequest.shape, 'id'>;
-const UPDATE_KEYS = Object.keys(updateRequest.shape).filter((key): key is UpdateKey => key !== 'id');
 
 /** The events, each with its fields. */
 export function events(form: Form) {
@@ -163,25 +160,33 @@ const otherEvent = z.looseObject({
     .meta({ not: { enum: namesOf(EVENTS) }, description: 'the name of an event that was added later' }),
 });
 
-const known = knownEvent(TOLERANT);
+const known = onceUsed(() => knownEvent(TOLERANT));
+
+function line() {
+  return z
+    .union([known(), otherEvent])
+    .meta({ title: 'A line of /proc/swarm/events', description: 'What has happened to an agent.' });
+}
 
 /** A line of events. */
-export const eventLine = z
-  .union([known, otherEvent])
-  .meta({ title: 'A line of /proc/swarm/events', description: 'What has happened to an agent.' });
+export const eventLine = /* @__PURE__ */ line();
 
 /** An event of a kind that was added after this version. */
 export interface OtherEvent {
+  /** Its number, rising by one. */
   readonly seq: number;
+  /** CLOCK_MONOTONIC, in nanoseconds. */
   readonly time: number;
+  /** Tells it from the events that this version knows. */
   readonly event: 'other';
+  /** What the kernel calls it. */
   readonly name: string;
   /** All its other fields. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** An event; `seq` rises by one, `time` is CLOCK_MONOTONIC in nanoseconds. */
-export type SwarmEvent = z.infer<typeof known> | OtherEvent;
+export type SwarmEvent = z.infer<ReturnType<typeof known>> | OtherEvent;
 
 /**
  * Parses one line of events.
@@ -190,7 +195,7 @@ export type SwarmEvent = z.infer<typeof known> | OtherEvent;
 export function parseEvent(line: string): SwarmEvent {
   const value: unknown = JSON.parse(line);
   const other = otherEvent.safeParse(value);
-  if (!other.success) return known.parse(value);
+  if (!other.success) return known().parse(value);
   const { seq, time, event: name, ...fields } = other.data;
   return { seq, time, event: 'other', name, fields };
 }

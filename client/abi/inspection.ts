@@ -1,6 +1,7 @@
 /** The answer of inspect. */
-import { z } from 'zod';
-import { TOLERANT } from './form.js';
+import * as z from 'zod';
+import { agentId } from './agent.js';
+import { TOLERANT, onceUsed } from './form.js';
 import type { Form } from './form.js';
 import {
   ACTIONS,
@@ -15,7 +16,6 @@ import {
   namesOf,
 } from './names.js';
 import type { Namespace, Names, Syscall } from './names.js';
-import { agentId } from './request.js';
 import type { AgentRequest } from './request.js';
 import { explained } from './text.js';
 
@@ -136,11 +136,18 @@ export function inspections(form: Form) {
   });
 }
 
-/** The answer of inspect, as a client reads it. */
-export const inspection = inspections(TOLERANT).meta({
-  title: 'What /proc/swarm/inspect answers',
-  description: 'Everything about one agent, as it was when its id was written.',
-});
+/** Makes {@link inspection}, once. */
+export const inspectionOnceUsed = onceUsed(() =>
+  inspections(TOLERANT).meta({
+    title: 'What /proc/swarm/inspect answers',
+    description: 'Everything about one agent, as it was when its id was written.',
+  }),
+);
 
-/** Everything about one agent. */
-export type Inspection = z.infer<typeof inspection>;
+/** The answer of inspect, as a client reads it. */
+export const inspection = /* @__PURE__ */ inspectionOnceUsed();
+
+/** Everything about one agent, as docs/abi/inspect.md describes it; times are in microseconds, sizes in bytes. */
+// An interface has a name in messages of the compiler and in docs/api, which the type that zod infers has not.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface Inspection extends z.infer<typeof inspection> {}

@@ -1,5 +1,5 @@
 /** The interface as JSON Schema, draft 2020-12, for readers and writers in any language. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { answer } from './answer.js';
 import { eventLine } from './event.js';
 import { inspection } from './inspection.js';

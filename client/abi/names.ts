@@ -18,6 +18,7 @@ export const ACTIONS = {
   kill: 'the process gets SIGKILL',
   audit: 'the call goes ahead, and an event tells of it',
 } as const;
+/** The answer of a rule on a system call. */
 export type Action = keyof typeof ACTIONS;
 
 /** The answers for a file outside `exec_paths`, and of a rule that was violated. */
@@ -85,6 +86,7 @@ export const CAPABILITIES = {
   bpf: 'use privileged BPF',
   checkpoint_restore: 'checkpoint and restore processes',
 } as const;
+/** A capability. */
 export type Capability = keyof typeof CAPABILITIES;
 
 /** The kinds of propagation of mounts that the host makes after an agent's birth. */
@@ -108,6 +110,7 @@ export const SYSCALLS = {
   setns: 'setns',
   autoload: 'making the kernel load a module, or run modprobe for one',
 } as const;
+/** A rule of `syscalls` that is no single call. */
 export type Syscall = keyof typeof SYSCALLS;
 
 /** The kinds of violations. */
@@ -119,6 +122,7 @@ export const KINDS = {
   syscall: 'a system call that has a rule by its own name',
   socket: 'making a socket',
 } as const;
+/** The kind of a violation. */
 export type Kind = keyof typeof KINDS;
 
 /** The namespaces; the first has bit 1 of `namespace_flags`, the next 2, and so on. */
@@ -132,6 +136,7 @@ export const NAMESPACES = {
   cgroup: 'cgroups',
   time: 'clocks',
 } as const;
+/** A kind of namespace. */
 export type Namespace = keyof typeof NAMESPACES;
 
 /** The bit of a namespace in `namespace_flags`. */
@@ -173,6 +178,14 @@ export const FREEZES = {
     "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, or a cgroup above it is frozen",
 } as const;
 
+/** The keys of an update, beside `id`. */
+export const UPDATE_KEYS = [
+  ...(['memory_limit', 'cpu_quota', 'pids_limit', 'devices', 'syscalls', 'exec_paths', 'unlisted'] as const),
+  ...(['oom_group', 'frozen', 'sockets'] as const),
+] as const;
+/** A key of an update. */
+export type UpdateKey = (typeof UPDATE_KEYS)[number];
+
 /** The events. */
 export const EVENTS = {
   created: 'an agent was made',
@@ -187,4 +200,5 @@ export const EVENTS = {
   destroyed: 'an agent is gone',
   lost: 'events were overwritten before this reader came to them',
 } as const;
+/** The name of an event. */
 export type EventName = keyof typeof EVENTS;

@@ -1,12 +1,19 @@
 /** The objects written to create, spawn, update, attach and destroy. Unknown keys are errors here, as in the kernel. */
-import { z } from 'zod';
+import * as z from 'zod';
+import { agentId } from './agent.js';
 import { CALLS, CALL_ALIASES } from './calls.js';
+import {
+  DEFAULT_CAPABILITIES,
+  DEFAULT_DEVICES,
+  DEFAULT_SOCKETS,
+  NAMESPACES_ALL,
+  NAMESPACES_DEFAULT,
+} from './defaults.js';
 import {
   DESCRIPTOR_MAX,
   DEVICES_MAX,
   EXEC_PATHS_MAX,
   HOSTNAME_MAX,
-  ID_MAX,
   MEMORY_MIN,
   NAME_MAX,
   OBJECT_MAX,
@@ -24,26 +31,9 @@ import {
   bitOf,
   namesOf,
 } from './names.js';
-import type { Action, Capability, Namespace, Syscall } from './names.js';
+import type { Action, Namespace, Syscall, UpdateKey } from './names.js';
 import { SOCKET, numbered } from './sockets.js';
 import { alternatives, explained, listed } from './text.js';
-
-/** Every bit of `namespace_flags`. */
-const NAMESPACES_ALL = 2 ** namesOf(NAMESPACES).length - 1;
-/** The bits that an agent has unless it asks for others: all but time. */
-export const NAMESPACES_DEFAULT = NAMESPACES_ALL - bitOf('time');
-
-/** The devices that an agent may use unless it lists others, by their names below /dev. */
-export const DEFAULT_DEVICES = {
-  null: 'c 1:3 rwm',
-  zero: 'c 1:5 rwm',
-  full: 'c 1:7 rwm',
-  random: 'c 1:8 rwm',
-  urandom: 'c 1:9 rwm',
-  tty: 'c 5:0 rwm',
-  ptmx: 'c 5:2 rwm',
-  pts: 'c 136:* rwm',
-} as const;
 
 /** 0 to 4095 and 0 to 1048575, as Linux numbers devices; up to seven digits. */
 const MAJOR = String.raw`(?:\*|0{0,3}(?:[0-3]?[0-9]{1,3}|40[0-8][0-9]|409[0-5]))`;
@@ -59,12 +49,6 @@ const path = z
   .refine((text) => !/\p{Surrogate}/u.test(text), 'half of a surrogate pair');
 
 const action = z.enum(namesOf(ACTIONS));
-
-/** The capabilities that an agent keeps unless it lists others. */
-export const DEFAULT_CAPABILITIES = [
-  ...(['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap'] as const),
-  ...(['net_bind_service', 'sys_chroot', 'setfcap'] as const),
-] satisfies Capability[];
 
 const capabilities = z.union([
   z.literal('all'),
@@ -131,9 +115,6 @@ const syscalls = z
         context.addIssue({ code: 'custom', path: [alias], message: `the same call as ${name}` });
   })
   .meta({ propertyNames: { enum: RULE_NAMES } });
-
-/** The sockets that an agent may make unless it lists others. */
-export const DEFAULT_SOCKETS = ['unix', 'inet', 'inet6', 'netlink/route'] as const;
 
 const sockets = z.union([
   z.literal('all'),
@@ -408,9 +389,6 @@ export const createRequest = object
     },
   });
 
-/** The id of an agent. */
-export const agentId = z.int().min(1).max(ID_MAX);
-
 /** An object of attach. */
 export const attachRequest = z
   .strictObject({
@@ -490,7 +468,7 @@ const UPDATED = {
     description: 'true: stop all processes of the agent; false: let them run',
   }),
   sockets: changed(families, 'the new list of entries; it replaces the whole old list'),
-};
+} satisfies Record<UpdateKey, z.ZodType>;
 
 /** An object of update. */
 export const updateRequest = z

@@ -1,6 +1,5 @@
 /** What every command of swarmctl starts from: the machine, and agents by id or name. */
 import type { Command } from '@commander-js/extra-typings';
-import { SwarmGuard } from '../guard.js';
 import { SwarmError } from '../error.js';
 import type { Inspection } from '../inspect.js';
 import type { Swarm } from '../swarm.js';
@@ -16,6 +15,8 @@ export interface GlobalOptions {
 
 /** The machine that the options name. */
 export async function machine({ directory, host }: GlobalOptions): Promise<Swarm> {
+  // Loaded when it is needed: help and completion need no machine.
+  const { SwarmGuard } = await import('../guard.js');
   if (host !== undefined && host !== '') return SwarmGuard.connect(host);
   return SwarmGuard.open(directory === undefined ? {} : { directory });
 }

@@ -1,9 +1,9 @@
 /** The options of swarmctl that make a policy, and the policy that they make. */
 import { readFileSync } from 'node:fs';
 import { Option } from '@commander-js/extra-typings';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../abi/defaults.js';
 import { CAPABILITIES, REFUSALS, bitOf, namesOf } from '../abi/names.js';
 import type { Action, Capability } from '../abi/names.js';
-import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../abi/request.js';
 import type { AgentRequest } from '../abi/request.js';
 import { SwarmError } from '../error.js';
 import { capabilities, count, cpus, device, listed, name, rule, several, size } from './values.js';

@@ -6,7 +6,7 @@ import type { Facts } from './facts.js';
 import { own, parent, room } from './hierarchy.js';
 import { maxAgents } from './module.js';
 
-/** The kinds of namespaces that an agent has by default (NAMESPACES_DEFAULT of client/abi/request.ts). */
+/** The kinds of namespaces that an agent has by default (NAMESPACES_DEFAULT of client/abi/defaults.ts). */
 const KINDS = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup'] as const;
 
 const namespaces: Check = {

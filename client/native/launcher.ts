@@ -1,5 +1,5 @@
 /** Starting programs as processes of agents, in threads of the addon: docs/launching.md. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { addon } from './load.js';
 import { rootOrder, rootSpec } from './root.js';
 import type { RootSpec } from './root.js';

@@ -1,6 +1,6 @@
 /** A root directory of an agent's own. */
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const path = z.string().regex(/^\/[^\0]*$/, 'an absolute path');
 

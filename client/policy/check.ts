@@ -5,6 +5,7 @@ import type { Frame, OrderFile, Policy, Refusal } from './core.js';
 
 export type { OrderFile, Refusal } from './core.js';
 
+/** The machine that requests are for. */
 export interface CheckOptions {
   /** The CPUs online on the machine that the request is for; by default those of this machine. */
   readonly cpus?: number;

@@ -7,11 +7,11 @@ import {
   createMessageConnection,
 } from 'vscode-jsonrpc/node';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { answer as answerLine } from '../abi/answer.js';
 import type { Answer } from '../abi/answer.js';
 import type { SwarmEvent } from '../abi/event.js';
-import { inspection } from '../abi/inspection.js';
+import { inspectionOnceUsed } from '../abi/inspection.js';
 import type { Inspection } from '../abi/inspection.js';
 import type { AgentLine, Status } from '../abi/listing.js';
 import type { UpdateRequest } from '../abi/request.js';
@@ -178,7 +178,7 @@ export class RemoteSwarm implements Swarm {
   }
 
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
-    return inspection.parse(await this.#call('inspect', [id], options));
+    return inspectionOnceUsed().parse(await this.#call('inspect', [id], options));
   }
 
   async *inspectAll(
@@ -187,7 +187,7 @@ export class RemoteSwarm implements Swarm {
   ): AsyncGenerator<Inspection | undefined> {
     for await (const chunk of chunks(ids))
       for await (const value of this.#iterate('inspectAll', [chunk], options))
-        yield value === null || value === undefined ? undefined : inspection.parse(value);
+        yield value === null || value === undefined ? undefined : inspectionOnceUsed().parse(value);
   }
 
   async *agents(options: CallOptions = {}): AsyncGenerator<AgentLine> {

@@ -1,7 +1,7 @@
 /** Programs that run on another machine: their streams here, and how they end. */
 import { Duplex, PassThrough, Writable } from 'node:stream';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SwarmError } from '../error.js';
 import type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from '../process.js';
 import { handleOf } from '../process.js';

@@ -1,6 +1,6 @@
 /** What passes between a client and `swarmctl serve` on another machine: JSON-RPC over standard input and output. */
 import { NotificationType, RequestType, ResponseError } from 'vscode-jsonrpc/node';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SwarmError } from '../error.js';
 
 /** Calls with one answer. */

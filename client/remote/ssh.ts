@@ -11,6 +11,7 @@ import type { KnownKey } from './known-hosts.js';
 
 /** Where a machine is, and who we are there. */
 export interface ConnectOptions {
+  /** Its name or address. */
   readonly host: string;
   /** 22 by default. */
   readonly port?: number;
@@ -18,6 +19,7 @@ export interface ConnectOptions {
   readonly username?: string;
   /** The text of a private key; by default those of the agent of SSH_AUTH_SOCK, or a file of ~/.ssh. */
   readonly privateKey?: string;
+  /** What the private key is encrypted with, if it is. */
   readonly passphrase?: string;
   /** The file of host keys; ~/.ssh/known_hosts by default. A host that it does not have is refused. */
   readonly knownHosts?: string;

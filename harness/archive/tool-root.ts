@@ -41,6 +41,12 @@ const KERNEL_BUILD_PACKAGES = [
 /** Packages that modules are built with for a kernel that clang has built. */
 const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole'];
 
+/** Packages that Debian packages of a module, and of a program for Node with an addon, are built and checked with. */
+const PACKAGING_PACKAGES = [
+  ...['build-essential', 'debhelper', 'dh-dkms', 'lintian'],
+  ...['nodejs', 'libnode-dev', 'node-gyp', 'node-addon-api'],
+];
+
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
 
 /** Options of mmdebstrap that keep documentation out of a root. */
@@ -105,6 +111,11 @@ export function goRoot(): Promise<Root> {
 /** A root that Rust is compiled to WebAssembly in; about 40 s if it is not in the cache. */
 export function wasmRoot(): Promise<Root> {
   return debianRoot('wasm', 'the Rust compiler for WebAssembly', ['rustc', 'libstd-rust-dev-wasm32', 'lld']);
+}
+
+/** A root that Debian packages are built in; about a minute if it is not in the cache. */
+export function packagingRoot(): Promise<Root> {
+  return debianRoot('packaging', 'the tools that build packages', PACKAGING_PACKAGES);
 }
 
 /** A root with a web browser; needed only to look at the results' pages. */

@@ -10,6 +10,7 @@ import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { acceleration } from './accelerator.js';
 import { GuestCommandError } from './errors.js';
+import { firmwareTrusting } from './firmware.js';
 import type { CommandOutcome } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { guestKeys } from './keys.js';
@@ -67,6 +68,8 @@ export interface GuestOptions {
   threads?: number;
   /** Added to the kernel's command line. */
   append?: string;
+  /** The path of an X.509 certificate in DER that the guest's firmware, and so its kernel, trusts; amd64 alone. */
+  trusts?: string;
   /**
    * `counted`: the guest's time-stamp counter counts instructions, exactly; one CPU, emulated.
    * `recorded`: everything that comes into it is; one CPU, emulated, and every boot from power-on.
@@ -117,6 +120,7 @@ export class Guest {
       memoryMb: memoryMb + (debug ? CHECKING_NEEDS_MB : 0),
       cpus,
       threads,
+      ...(options.trusts !== undefined && { firmware: await firmwareTrusting(options.trusts) }),
     };
     if (mode === 'counted') {
       const exact = { ...hardware, cpus: 1, threads: 1, mode };

@@ -12,6 +12,7 @@ import { sweep, temporaryName } from '../util/cache.js';
 import { GuestCommandError, GuestPanicError } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
+import type { Firmware } from './firmware.js';
 import { fileReadiness, socketReadiness } from './readiness.js';
 import type { Readiness } from './readiness.js';
 import { harness } from '../util/config.js';
@@ -35,6 +36,8 @@ export interface Hardware {
   /** CPUs that share a core; 1 by default. */
   readonly threads?: number;
   readonly mode: Mode;
+  /** UEFI firmware, rather than what QEMU has for booting a kernel directly. */
+  readonly firmware?: Firmware;
 }
 
 /** A record of everything that comes into a machine from outside, and when. */
@@ -111,6 +114,14 @@ const ACCELERATORS: Readonly<Record<Mode, string>> = {
   recorded: 'tcg,thread=single',
 };
 
+/** Flash memory; what the guest writes to it is gone with the machine. */
+function flash({ code, variables }: Firmware): string[] {
+  return [
+    ...['-drive', `if=pflash,format=raw,readonly=on,file=${code}`],
+    ...['-drive', `if=pflash,format=raw,snapshot=on,file=${variables}`],
+  ];
+}
+
 function qemuArguments(hardware: Hardware, chardev: string, dir: string, options: StartOptions): string[] {
   const { incoming, tape, more = [] } = options;
   const forward = tape?.mode === 'replay' ? '' : ',hostfwd=tcp:127.0.0.1:0-:22';
@@ -120,6 +131,7 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
     ...['-accel', ACCELERATORS[hardware.mode], '-cpu', hardware.mode === 'kvm' ? 'host' : cpu],
     ...['-machine', machine, '-smp', `${hardware.cpus},threads=${hardware.threads ?? 1}`],
     ...['-m', `${hardware.memoryMb}`],
+    ...(hardware.firmware ? flash(hardware.firmware) : []),
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
     ...['-kernel', hardware.image, '-initrd', hardware.initrd, '-append', hardware.append],
     ...['-netdev', `user,id=net,restrict=on${forward}`],

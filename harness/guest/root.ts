@@ -1,6 +1,6 @@
 /** The guest's root: one uncompressed cpio that the kernel unpacks into RAM. */
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/kernel.js';
@@ -55,8 +55,28 @@ function withoutUnused(packages: readonly string[]): string[] {
 /** The name of what is cached for an architecture. */
 const labelOf = (arch: Architecture, what: string) => (arch === 'amd64' ? what : `${arch}-${what}`);
 
+/** The file by which mmdebstrap keeps documentation out of a root, and out of what dpkg installs there later. */
+const EXCLUDING = 'etc/dpkg/dpkg.cfg.d/99mmdebstrap';
+
+/** Debian packages, installed as on any machine, with apt, dpkg and what they know of the packages. */
+function installedRoot(extra: readonly string[]): Promise<string> {
+  const packages = [...PACKAGES, ...extra];
+  return cached({
+    kind: 'roots',
+    label: 'installed-guest',
+    key: [SUITE, ...packages],
+    keep: 2,
+    build: (dir) =>
+      step(`Making the guest's root with ${extra.join(' ')} installed`, async () => {
+        const args = ['--variant=apt', `--include=${packages.join(',')}`, ...withoutDocs];
+        await debootstrap(join(dir, 'root'), args);
+        await rm(join(dir, 'root', EXCLUDING));
+      }),
+  });
+}
+
 /** Debian packages, unpacked but not configured: nothing of them needs it, and none of them has to run here. */
-function baseRoot(arch: Architecture, extra: readonly string[]): Promise<string> {
+function unpackedRoot(arch: Architecture, extra: readonly string[]): Promise<string> {
   const packages = [...PACKAGES, ...extra];
   const without = withoutUnused(extra);
   return cached({
@@ -143,6 +163,14 @@ interface Contents {
   readonly publicKey: string;
 }
 
+/** The accounts of a root whose packages are not configured. */
+async function writeAccounts(root: string): Promise<void> {
+  const accounts = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n';
+  await writeFile(join(root, 'etc/passwd'), accounts);
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n');
+  await writeFile(join(root, 'etc/shells'), '/bin/sh\n/bin/bash\n');
+}
+
 async function fillRoot(root: string, { kernel, programs, files, publicKey }: Contents): Promise<void> {
   for (const dir of [
     'mnt',
@@ -157,10 +185,6 @@ async function fillRoot(root: string, { kernel, programs, files, publicKey }: Co
   ]) {
     await mkdir(join(root, dir), { recursive: true });
   }
-  const accounts = 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n';
-  await writeFile(join(root, 'etc/passwd'), accounts);
-  await writeFile(join(root, 'etc/group'), 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n');
-  await writeFile(join(root, 'etc/shells'), '/bin/sh\n/bin/bash\n');
   await writeFile(join(root, 'etc/hostname'), 'guest\n');
   await writeFile(join(root, 'root/.ssh/authorized_keys'), `${publicKey}\n`, { mode: 0o600 });
   for (const [inside, host] of files) {
@@ -179,9 +203,13 @@ chroot /image ldconfig`,
   arm64: 'dropbearkey -t ed25519 -f /image/etc/dropbear/host_key >/dev/null',
 } as const;
 
+/* What the packages' state, and what no guest uses, takes; it is of use to apt and dpkg. */
+const UNPACKED_ONLY =
+  'rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev';
+
 /* What is left to do once the files are in place, and the archive of it all. */
-const pack = (arch: Architecture) => `set -e
-rm -rf /image/var/cache/* /image/var/lib/apt /image/var/lib/dpkg /image/usr/share/zoneinfo /image/usr/lib/udev
+const pack = (arch: Architecture, installed: boolean) => `set -e
+${installed ? '' : UNPACKED_ONLY}
 chmod 700 /image/root /image/root/.ssh
 [ -e /image/usr/bin/sh ] || ln -s dash /image/usr/bin/sh
 [ -e /image/usr/bin/awk ] || ln -s gawk /image/usr/bin/awk
@@ -192,13 +220,18 @@ find . -mindepth 1 -print0 | sort -z | cpio --null --quiet -o -H newc >/out/init
 /**
  * The guest's whole root as one cpio for QEMU's -initrd.
  * @param extra Debian packages beyond the usual ones, with what they depend on
+ * @param installed they are installed, and apt and dpkg work, rather than only unpacked; amd64 alone
  * @returns its path in the cache.
  */
-export async function guestInitrd(kernel: Kernel, extra: readonly string[] = []): Promise<string> {
+export async function guestInitrd(
+  kernel: Kernel,
+  extra: readonly string[] = [],
+  installed = false,
+): Promise<string> {
   const tools = await toolRoot(kernel.arch);
-  const commands = pack(kernel.arch);
+  const commands = pack(kernel.arch, installed);
   const { guest } = harness();
-  const base = await baseRoot(kernel.arch, extra);
+  const base = installed ? await installedRoot(extra) : await unpackedRoot(kernel.arch, extra);
   const programs: string[] = [];
   for (const from of [OWN_PROGRAMS, ...(guest.programs === undefined ? [] : [guest.programs])])
     programs.push(await buildPrograms(tools, kernel.arch, from));
@@ -218,12 +251,14 @@ export async function guestInitrd(kernel: Kernel, extra: readonly string[] = [])
       kernel.image,
       hashOf(...MODULES),
       fillRoot.toString(),
+      writeAccounts.toString(),
     ],
     keep: 6,
     build: (dir) =>
       step("Packing the guest's root", async () => {
         const root = join(dir, 'root');
         await execa('cp', ['-a', join(base, 'root'), root]);
+        if (!installed) await writeAccounts(root);
         await fillRoot(root, { kernel, programs, files, publicKey });
         const binds = [
           { host: root, inside: 'image' },

@@ -8,8 +8,10 @@ import type { BootedGuest, GuestOptions } from './guest.js';
 
 /** Extras of a guest beyond the usual. */
 export interface GuestExtras extends Omit<GuestOptions, 'kernel' | 'initrd'> {
-  /** Debian packages, with what they depend on; unpacked but not configured. */
+  /** Debian packages, with what they depend on; unpacked but not configured, unless {@link installed} says so. */
   packages?: readonly string[];
+  /** The packages are installed and configured as on any machine, and apt and dpkg work. */
+  installed?: boolean;
 }
 
 /** A kernel, and guests of it. */
@@ -25,11 +27,11 @@ export interface Provided {
  */
 export async function provideGuest(
   name?: string,
-  { packages, ...hardware }: GuestExtras = {},
+  { packages, installed, ...hardware }: GuestExtras = {},
 ): Promise<Provided> {
   stepsFor(name ?? '');
   const kernel = await provideKernel(name);
-  const initrd = await guestInitrd(kernel, packages);
+  const initrd = await guestInitrd(kernel, packages, installed);
   return { kernel, guest: await Guest.create({ ...hardware, kernel, initrd }) };
 }
 

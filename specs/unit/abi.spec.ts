@@ -6,14 +6,13 @@ import { inspect } from 'node:util';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { agentId } from '../../client/abi/agent.js';
 import { CALLS, DENIED_CALL_NAMES } from '../../client/abi/calls.js';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES } from '../../client/abi/defaults.js';
 import { jsonSchema } from '../../client/abi/json-schema.js';
 import * as limits from '../../client/abi/limits.js';
 import * as names from '../../client/abi/names.js';
 import {
-  DEFAULT_CAPABILITIES,
-  DEFAULT_DEVICES,
-  agentId,
   attachRequest,
   createRequest,
   destroyRequest,

@@ -18,7 +18,7 @@ async function run(script: string, ...args: string[]) {
 }
 
 test('REPO-08: every command says with --help what it takes, under the name that npm knows it by', async () => {
-  test.setTimeout(120_000);
+  test.setTimeout(300_000);
   const { scripts } = packageFile.parse(JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')));
   const files = (await readdir(join(repository, 'scripts'))).filter((name) => name.endsWith('.ts'));
   expect(files.length).toBeGreaterThan(10);

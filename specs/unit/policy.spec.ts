@@ -19,7 +19,7 @@ import {
   soup,
 } from '../support/requests.js';
 import * as names from '../../client/abi/names.js';
-import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/request.js';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES as DEVICES_BY_NAME } from '../../client/abi/defaults.js';
 import { PolicyCore } from '../../client/native/core/policy.js';
 import type { Parsed } from '../../client/native/core/policy.js';
 import type { AgentRequest } from '../../client/client.js';

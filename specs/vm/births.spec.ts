@@ -115,64 +115,77 @@ async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: 
   return loaded;
 }
 
-for (const { step, error, request, ...redirection } of STEPS) {
-  const how = `${redirection.function} answers ${redirection.answer}`;
-  test(`BIRTH-27: a birth fails at ${step}, ${how}: the child never runs, an event and the log say why, nothing is left`, async ({
-    booted,
-    module,
-    stage,
-  }) => {
-    const guest = await loadWithRedirect(booted, module, stage);
-    for (const via of ['fork', 'vfork'] as const) {
-      await redirected(guest, redirection, async () => {
-        const { code, id } = await guest.swarm.launch({ ...LIMITED, ...request }, ['/bin/touch', RAN], {
-          via,
-        });
-        expect(code, 'SIGKILL').toBe(137);
-        const ended = (await guest.swarm.events()).filter((each) => each.event === 'destroyed');
-        expect(ended.at(-1)).toMatchObject({ agent: id, reason: 'birth', step, error: NAMES[error] });
-        const told = `agent ${id}: its first process was killed before it ran: ${step} failed with ${error}`;
-        expect(await guest.kernelLog()).toMatch(new RegExp(`swarm_guard: ${told}$`, 'm'));
-      });
-    }
-    expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
-    await expectNothingLeft(guest);
-    await guest.unload();
-  });
+/** Births of which one step fails: the child never runs, an event and the log say why, and nothing is left. */
+async function expectFailing(
+  guest: LoadedGuest,
+  { step, error, request, ...redirection }: (typeof STEPS)[number],
+): Promise<void> {
+  for (const via of ['fork', 'vfork'] as const) {
+    await redirected(guest, redirection, async () => {
+      const { code, id } = await guest.swarm.launch({ ...LIMITED, ...request }, ['/bin/touch', RAN], { via });
+      expect(code, 'SIGKILL').toBe(137);
+      const ended = (await guest.swarm.events()).filter((each) => each.event === 'destroyed');
+      expect(ended.at(-1)).toMatchObject({ agent: id, reason: 'birth', step, error: NAMES[error] });
+      const told = `agent ${id}: its first process was killed before it ran: ${step} failed with ${error}`;
+      expect(await guest.kernelLog()).toMatch(new RegExp(`swarm_guard: ${told}$`, 'm'));
+    });
+  }
+  expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
+  await expectNothingLeft(guest);
 }
 
-for (const held of [
+test('BIRTH-27: whichever step of a birth fails, the child never runs, an event and the log say why, and nothing is left', async ({
+  booted,
+  module,
+  stage,
+}) => {
+  test.setTimeout(600_000);
+  // Loading and unloading take longer than all that happens between.
+  const guest = await loadWithRedirect(booted, module, stage);
+  for (const step of STEPS)
+    await test.step(`${step.step}: ${step.function} answers ${step.answer}`, () =>
+      expectFailing(guest, step));
+  await guest.unload();
+});
+
+const HELD = [
   { function: 'groups_alloc', answer: 0 },
   { function: 'cgroup_procs_write', answer: -12 },
   // It goes on as if nothing were wrong.
   { function: 'ksys_setsid', answer: 1 },
-]) {
-  test(`BIRTH-28: an agent destroyed while its birth is in ${held.function} never runs`, async ({
-    booted,
-    module,
-    stage,
-  }) => {
-    const guest = await loadWithRedirect(booted, module, stage);
-    await redirected(guest, { ...held, hold: 1 }, async () => {
-      const birth = guest.swarm.launch(LIMITED, ['/bin/touch', RAN]);
-      await expect.poll(() => hits(guest)).toBe(1);
-      const agent = await onlyAgent(guest);
-      expect(await guest.swarm.destroy(agent.id)).toEqual([expect.any(Number)]);
-      // It sleeps in the kernel, so it is there until it wakes.
-      expect((await guest.swarm.status()).active).toBe(1);
-      expect((await guest.exec('rmmod swarm_guard')).stderr).toContain('in use');
-      await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
-      const { code, id } = await birth;
-      expect(code).toBe(137);
-      await expect(guest).toHaveActiveAgents(0);
-      const last = (await guest.swarm.events()).at(-1);
-      expect(last).toMatchObject({ event: 'destroyed', agent: id, reason: 'request' });
-    });
-    expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
-    await expectNothingLeft(guest);
-    await guest.unload();
+];
+
+/** A birth that is held in a function, while its agent is destroyed. */
+async function expectDestroyed(guest: LoadedGuest, held: Redirection): Promise<void> {
+  await redirected(guest, { ...held, hold: 1 }, async () => {
+    const birth = guest.swarm.launch(LIMITED, ['/bin/touch', RAN]);
+    await expect.poll(() => hits(guest)).toBe(1);
+    const agent = await onlyAgent(guest);
+    expect(await guest.swarm.destroy(agent.id)).toEqual([expect.any(Number)]);
+    // It sleeps in the kernel, so it is there until it wakes.
+    expect((await guest.swarm.status()).active).toBe(1);
+    expect((await guest.exec('rmmod swarm_guard')).stderr).toContain('in use');
+    await guest.sh('echo 0 >/sys/module/swarm_redirect/parameters/hold');
+    const { code, id } = await birth;
+    expect(code).toBe(137);
+    await expect(guest).toHaveActiveAgents(0);
+    const last = (await guest.swarm.events()).at(-1);
+    expect(last).toMatchObject({ event: 'destroyed', agent: id, reason: 'request' });
   });
+  expect((await guest.exec(`test -e ${RAN}`)).code, 'it ran').toBe(1);
+  await expectNothingLeft(guest);
 }
+
+test('BIRTH-28: an agent that is destroyed during its birth never runs', async ({
+  booted,
+  module,
+  stage,
+}) => {
+  test.setTimeout(300_000);
+  const guest = await loadWithRedirect(booted, module, stage);
+  for (const held of HELD) await test.step(`in ${held.function}`, () => expectDestroyed(guest, held));
+  await guest.unload();
+});
 
 test('BIRTH-29: a birth whose directory root has removed fails at joining its cgroup', async ({
   booted,

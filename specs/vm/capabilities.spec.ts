@@ -1,7 +1,7 @@
 /** The privileges that an agent has: capabilities, no_new_privs, and what its birth does for it because it has none. */
 import { CAPABILITIES, namesOf } from '../../client/abi/names.js';
 import type { Capability } from '../../client/abi/names.js';
-import { DEFAULT_CAPABILITIES } from '../../client/abi/request.js';
+import { DEFAULT_CAPABILITIES } from '../../client/abi/defaults.js';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';

@@ -1,6 +1,6 @@
 /** The policy core that runs in the kernel, called from TypeScript. */
 import { createRequire } from 'node:module';
-import { z } from 'zod';
+import * as z from 'zod';
 import { SYSCALLS, namesOf } from '../../abi/names.js';
 
 const refusal = z.strictObject({
