@@ -10,10 +10,10 @@ test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
 const DRIVER = join(repository, 'specs/support/launcher/driver.ts');
 
 /** Pairs of workers of a process, and processes one after the other. */
-const PAIRS = 30;
+const PAIRS = 20;
 const PROCESSES = 5;
 
-test('CLIENT-51: three hundred workers end while they launch', async ({ loaded }) => {
+test('CLIENT-51: two hundred workers end while they launch', async ({ loaded }) => {
   test.setTimeout(3_600_000);
   const program = await uploadProgram(loaded, DRIVER, 'driver');
   const orders = [{ line: 'exit 0' }, { line: 'sleep 2' }, { spec: { user: { uid: 1, gid: 1 } } }];
