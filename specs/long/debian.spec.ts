@@ -144,7 +144,7 @@ test('DEB-03: installed by apt, DKMS builds the module, the unit loads it, and s
     stderr: expect.stringContaining('Operation not permitted'),
   });
   // The library, for programs anywhere on the machine.
-  const program = `import('swarm-guard').then(async ({ SwarmGuard }) => console.log((await (await SwarmGuard.open()).status()).active))`;
+  const program = `require('swarm-guard').SwarmGuard.open().then(async (swarm) => console.log((await swarm.status()).active))`;
   expect(await guest.sh(['node', '-e', program])).toBe('0');
 });
 
