@@ -72,13 +72,17 @@ async function installed(guest: BootedGuest, kernel: Kernel): Promise<void> {
 const loadedSource = (guest: BootedGuest) => guest.sh('cat /sys/module/swarm_guard/srcversion');
 const installedSource = (guest: BootedGuest) => guest.sh('modinfo -F srcversion swarm_guard');
 
-/** Starts an agent with a limit as a user would, in a unit of its own. */
+/** An agent's id, state and processes. */
+const seen = (guest: BootedGuest, name: string) =>
+  guest.sh(`swarmctl inspect ${name} --format '{{.id}} {{.state}} {{.members}}'`);
+
+/** Starts an agent with a limit as a user would, in a unit of its own; returns what is seen of it. */
 async function startAgent(guest: BootedGuest, name: string): Promise<string> {
   await guest.sh(
     `systemd-run --quiet --unit=${name} swarmctl run --name ${name} --memory 64m sleep 100000; until swarmctl inspect ${name} --format '{{.state}}' 2>/dev/null | grep -q running; do sleep 1; done`,
     { timeoutMs: 120_000 },
   );
-  return guest.sh(`swarmctl inspect ${name} --format '{{.pid}}'`);
+  return seen(guest, name);
 }
 
 test('DEB-02: the packages build with Debian’s tools, lintian finds no fault, and they hold what they should', async () => {
@@ -144,7 +148,7 @@ test('DEB-03: installed by apt, DKMS builds the module, the unit loads it, and s
     stderr: expect.stringContaining('Operation not permitted'),
   });
   // The library, for programs anywhere on the machine.
-  const program = `import('swarm-guard').then(async ({ SwarmGuard }) => console.log((await (await SwarmGuard.open()).status()).active))`;
+  const program = `require('swarm-guard').SwarmGuard.open().then(async (swarm) => console.log((await swarm.status()).active))`;
   expect(await guest.sh(['node', '-e', program])).toBe('0');
 });
 
@@ -153,7 +157,7 @@ test('DEB-04: upgraded while agents run, the loaded module stays and says so, an
   stage,
 }) => {
   await installed(guest, stage.kernel);
-  const pid = await startAgent(guest, 'worker');
+  const agent = await startAgent(guest, 'worker');
   const old = await loadedSource(guest);
   const newer = await buildDebianPackages({
     revision: 2,
@@ -167,7 +171,7 @@ test('DEB-04: upgraded while agents run, the loaded module stays and says so, an
   expect(await loadedSource(guest)).toBe(old);
   expect(await installedSource(guest)).not.toBe(old);
   expect(await guest.sh(`systemctl is-active ${UNIT} worker`)).toBe('active\nactive');
-  expect(await guest.sh(`swarmctl inspect worker --format '{{.state}} {{.pid}}'`)).toBe(`running ${pid}`);
+  expect(await seen(guest, 'worker')).toBe(agent);
   expect((await guest.exec('swarmctl run true', { timeoutMs: 120_000 })).code).toBe(0);
   await guest.sh('swarmctl stop worker', { timeoutMs: 120_000 });
   await guest.sh(`systemctl restart ${UNIT}`);
@@ -179,7 +183,7 @@ test('DEB-05: while agents run, removal is refused and says what to do, and noth
   stage,
 }) => {
   await installed(guest, stage.kernel);
-  const pid = await startAgent(guest, 'keeper');
+  const agent = await startAgent(guest, 'keeper');
   for (const name of ['swarm-guard', 'swarm-guard-dkms']) {
     const { code, stdout } = await apt(guest, `remove ${name}`);
     expect(code, stdout).toBe(100);
@@ -188,7 +192,7 @@ test('DEB-05: while agents run, removal is refused and says what to do, and noth
     expect(await guest.sh(`dpkg-query -W -f '\${db:Status-Abbrev}' ${name}`)).toBe('ii ');
   }
   expect(await guest.sh(`systemctl is-active ${UNIT} keeper`)).toBe('active\nactive');
-  expect(await guest.sh(`swarmctl inspect keeper --format '{{.state}} {{.pid}}'`)).toBe(`running ${pid}`);
+  expect(await seen(guest, 'keeper')).toBe(agent);
   await guest.sh('modinfo swarm_guard && swarmctl stop keeper', { timeoutMs: 120_000 });
 });
 

@@ -11,7 +11,8 @@ import type { DebianPackages } from './build.js';
 
 /**
  * There is no network in a guest, so what apt would fetch is there already. Packages are looked at, not the kernel's
- * memory: without its debugging DKMS builds twice as fast.
+ * memory: without its debugging DKMS builds twice as fast. On a busy host that takes the processors for so long that
+ * the kernel would complain.
  */
 export const DEBIAN_GUEST: GuestExtras = {
   packages: [
@@ -22,7 +23,7 @@ export const DEBIAN_GUEST: GuestExtras = {
   memoryMb: 6144,
   findMemoryErrors: false,
   bootMs: 600_000,
-  append: SYSTEMD_INIT,
+  append: `${SYSTEMD_INIT} nowatchdog rcupdate.rcu_cpu_stall_suppress=1`,
 };
 
 /** The time that DKMS may take to build the module in a guest, in ms. */
