@@ -8,7 +8,7 @@ import { guestInitrd } from '../../harness/guest/root.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { buildDebianPackages } from '../support/debian/build.js';
 import { contentsOf, fieldOf } from '../support/debian/contents.js';
-import { BUILDING, DEBIAN_GUEST, apt, installHeaders, uploadPackages } from '../support/debian/guest.js';
+import { BUILDING, DEBIAN_GUEST, apt, installKernel, uploadPackages } from '../support/debian/guest.js';
 import { expect, test } from '../support/fixtures.js';
 
 test.use({ guestExtras: DEBIAN_GUEST });
@@ -54,12 +54,15 @@ const download = async (guest: BootedGuest, line: string) =>
 /** The guest with the packages installed by apt, its unit active and the module loaded by it. */
 async function installed(guest: BootedGuest, kernel: Kernel): Promise<void> {
   if ((await guest.exec('dpkg-query -W swarm-guard')).code !== 0) {
-    await installHeaders(guest, kernel);
+    await installKernel(guest, kernel);
     const dir = await uploadPackages(guest, await buildDebianPackages());
     await guest.sh(OWN_KEY, { timeoutMs: 300_000 });
     before = await remains(guest);
     const { code, stdout } = await apt(guest, `install ${dir}/*.deb`);
     expect(code, stdout).toBe(0);
+    expect(await guest.sh(`systemctl is-enabled ${UNIT}; systemctl is-active ${UNIT}`), stdout).toBe(
+      'enabled\nactive',
+    );
     signed = {
       certificate: await download(guest, 'base64 -w0 /root/own.der'),
       module: await download(guest, MODULE),
@@ -131,7 +134,6 @@ test('DEB-03: installed by apt, DKMS builds the module, the unit loads it, and s
 }) => {
   await installed(guest, stage.kernel);
   expect(await guest.sh('dkms status swarm-guard')).toContain(`${stage.kernel.release}, x86_64: installed`);
-  expect(await guest.sh(`systemctl is-enabled ${UNIT}; systemctl is-active ${UNIT}`)).toBe('enabled\nactive');
   expect(await loadedSource(guest)).toBe(await installedSource(guest));
   expect(await guest.sh('modinfo -F signer swarm_guard')).toBe(SIGNER);
   expect(await guest.sh('cat /sys/module/swarm_guard/parameters/cgroup_parent')).toBe(`system.slice/${UNIT}`);

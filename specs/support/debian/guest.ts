@@ -29,23 +29,31 @@ export const DEBIAN_GUEST: GuestExtras = {
 /** The time that DKMS may take to build the module in a guest, in ms. */
 export const BUILDING = 2_400_000;
 
-/** Brings the headers of its kernel to a guest, where their packages put them. */
-export async function installHeaders(guest: BootedGuest, { headers, kdir, release }: Kernel): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'headers-'));
+/** Brings a directory of the host to a guest, but for some of what is in it. */
+async function uploadTree(guest: BootedGuest, host: string, inside: string, excluded: readonly string[]) {
+  const dir = await mkdtemp(join(tmpdir(), 'tree-'));
   try {
-    const archive = join(dir, 'headers.tar.gz');
-    const words = headers.map(({ host, inside }) => ['-C', host, `--transform=s,^\\.,${inside},`, '.']);
-    // What every architecture has is not all needed to build for one.
-    await execa('tar', ['-czf', archive, '--exclude=./vmlinux', ...words.flat()]);
-    await guest.upload(archive, '/root/headers.tar.gz');
+    const archive = join(dir, 'tree.tar.gz');
+    await execa('tar', ['-C', host, ...excluded.map((name) => `--exclude=./${name}`), '-czf', archive, '.']);
+    await guest.upload(archive, '/root/tree.tar.gz');
   } finally {
     await rm(dir, { recursive: true });
   }
-  const modules = `/usr/lib/modules/${release}`;
-  await guest.sh(
-    `tar -C / -xzf /root/headers.tar.gz && rm /root/headers.tar.gz && mkdir -p ${modules} && ln -sfn ${kdir} ${modules}/build && depmod`,
-    { timeoutMs: 600_000 },
-  );
+  await guest.sh(`mkdir -p /${inside} && tar -C /${inside} -xzf /root/tree.tar.gz && rm /root/tree.tar.gz`, {
+    timeoutMs: 600_000,
+  });
+}
+
+/**
+ * Brings the headers and modules of its kernel to a guest, where their packages put them. Without any module of the
+ * kernel's DKMS would take the index of modules away, together with the last of its own.
+ */
+export async function installKernel(guest: BootedGuest, kernel: Kernel): Promise<void> {
+  const { headers, kdir, release, modules } = kernel;
+  for (const { host, inside } of headers) await uploadTree(guest, host, inside, []);
+  const inside = `usr/lib/modules/${release}`;
+  await uploadTree(guest, modules, inside, ['build', 'source', 'vmlinuz*', 'System.map']);
+  await guest.sh(`ln -sfn ${kdir} /${inside}/build && depmod`, { timeoutMs: 600_000 });
 }
 
 /** Brings packages to a guest; returns the directory there. */
