@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * The cgroup v2 directories of agents: <cgroup_parent>/memory/<id> for those
- * with a memory limit, <cgroup_parent>/plain/<id> for those with other limits
- * only, so that the latter use none of Linux's 65,535 memory cgroup ids.
+ * The cgroup v2 directories of agents: below <cgroup_parent>/memory for those
+ * with a memory limit, below <cgroup_parent>/plain for those with other limits
+ * only, so that the latter use none of Linux's 65,535 memory cgroup ids. One that
+ * was made ahead (cgroup_pool.c) has a name of its own, another the agent's id.
  *
  * The module mounts the hierarchy for itself, so that no mount namespace can
  * hide or replace it. Directories and files are made, opened and written with the
@@ -26,6 +27,7 @@
 
 #include "agent.h"
 #include "cgroup.h"
+#include "cgroup_pool.h"
 #include "compat/compat.h"
 #include "errand.h"
 #include "hooks.h"
@@ -75,7 +77,8 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
  * @chilled: it was frozen for the agent, perhaps for a life of it that is over
  * @busy_since: when its removal first found processes in it, in jiffies; 0: never
  * @mark: where the counting of its agent's life begins
- * @name: its name, the agent's id
+ * @ready: while it is made of one that was made ahead, that; else NULL
+ * @name: its name in the parent
  */
 struct swarm_cgroup {
 	const struct swarm_agent *agent;
@@ -89,6 +92,7 @@ struct swarm_cgroup {
 	bool chilled;
 	unsigned long busy_since;
 	struct swarm_usage_mark mark;
+	const struct swarm_ready *ready;
 	char name[24];
 };
 
@@ -123,9 +127,14 @@ static bool listed(const struct path *dir, const char *file, enum controller con
 
 /* An agent's directory */
 
-static const struct path *parent_of(const struct swarm_rules *rules)
+static const struct path *const parents[SWARM_NR_CGROUP_KINDS] = {
+	[SWARM_CGROUP_MEMORY] = &memory_parent,
+	[SWARM_CGROUP_PLAIN] = &plain_parent,
+};
+
+static enum swarm_cgroup_kind kind_of(const struct swarm_rules *rules)
 {
-	return rules->memory_limit ? &memory_parent : &plain_parent;
+	return rules->memory_limit ? SWARM_CGROUP_MEMORY : SWARM_CGROUP_PLAIN;
 }
 
 static bool limited(const struct swarm_rules *rules)
@@ -155,12 +164,20 @@ static unsigned int limits_between(const struct swarm_rules *from, const struct 
 	       (from->pids_limit != to->pids_limit ? BIT(PIDS) : 0);
 }
 
-static int write_limit(const struct swarm_cgroup *cgroup, const char *file, const char *text)
+static int write_to(const struct swarm_cgroup *cgroup, const char *file, const char *text)
 {
 	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
 	return swarm_write_file(cgroup->parent, path, text);
+}
+
+static int write_limit(const struct swarm_cgroup *cgroup, enum swarm_limit_file file,
+		       const char *text)
+{
+	if (cgroup->ready)
+		return swarm_ready_write(cgroup->ready, file, text);
+	return write_to(cgroup, swarm_limit_files[file], text);
 }
 
 /* A limit that is 0 is lifted. */
@@ -178,13 +195,13 @@ static int write_memory(const struct swarm_cgroup *cgroup, const struct swarm_ru
 	int err;
 
 	/* There is none without swap accounting, and then nothing to limit. */
-	err = write_limit(cgroup, "memory.swap.max", rules->memory_limit ? "0" : "max");
+	err = write_limit(cgroup, SWARM_SWAP_MAX, rules->memory_limit ? "0" : "max");
 	if (err && err != -ENOENT)
 		return err;
 	put_limit(text, sizeof(text), rules->memory_limit);
 	/* Last: where it is below what is in use, memory is reclaimed, and then killed for. */
-	return write_limit(cgroup, "memory.oom.group", rules->oom_group ? "1" : "0") ?:
-	       write_limit(cgroup, "memory.max", text);
+	return write_limit(cgroup, SWARM_OOM_GROUP, rules->oom_group ? "1" : "0") ?:
+	       write_limit(cgroup, SWARM_MEMORY_MAX, text);
 }
 
 static int write_cpu(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
@@ -193,7 +210,7 @@ static int write_cpu(const struct swarm_cgroup *cgroup, const struct swarm_rules
 
 	put_limit(quota, sizeof(quota), (u64)rules->cpu_quota * (CPU_PERIOD_US / 100));
 	snprintf(text, sizeof(text), "%s %u", quota, CPU_PERIOD_US);
-	return write_limit(cgroup, "cpu.max", text);
+	return write_limit(cgroup, SWARM_CPU_MAX, text);
 }
 
 static int write_pids(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules)
@@ -201,7 +218,7 @@ static int write_pids(const struct swarm_cgroup *cgroup, const struct swarm_rule
 	char text[24];
 
 	put_limit(text, sizeof(text), rules->pids_limit);
-	return write_limit(cgroup, "pids.max", text);
+	return write_limit(cgroup, SWARM_PIDS_MAX, text);
 }
 
 static int write_limit_of(const struct swarm_cgroup *cgroup, const struct swarm_rules *rules,
@@ -240,7 +257,7 @@ static int write_limits(const struct swarm_cgroup *cgroup, const struct swarm_ru
 
 static int write_frozen(const struct swarm_cgroup *cgroup, bool frozen)
 {
-	return write_limit(cgroup, "cgroup.freeze", frozen ? "1" : "0");
+	return write_to(cgroup, "cgroup.freeze", frozen ? "1" : "0");
 }
 
 /*
@@ -266,8 +283,8 @@ static void take_back(const struct swarm_cgroup *cgroup, const struct swarm_rule
 		}
 	}
 	if (which)
-		pr_warn_ratelimited("agent %s: what a failed update had changed could not be taken back:%s%s%s%s; update it again\n",
-				    cgroup->name, which & BIT(MEMORY) ? " memory_limit" : "",
+		pr_warn_ratelimited("agent %llu: what a failed update had changed could not be taken back:%s%s%s%s; update it again\n",
+				    cgroup->agent->id, which & BIT(MEMORY) ? " memory_limit" : "",
 				    which & BIT(CPU) ? " cpu_quota" : "",
 				    which & BIT(PIDS) ? " pids_limit" : "",
 				    which & FREEZER ? " frozen" : "");
@@ -318,12 +335,12 @@ static int first_child(const struct path *dir, struct search *search)
  * below an agent's: down into the first one each time, until one goes or holds
  * processes. The caller comes back for what is left.
  */
-static void trim(const struct swarm_cgroup *cgroup, struct search *search)
+static void trim(const struct path *parent, const char *name, struct search *search)
 {
 	struct path dir, child;
 	int err;
 
-	err = swarm_find_dir(cgroup->parent, cgroup->name, &dir);
+	err = swarm_find_dir(parent, name, &dir);
 	if (err)
 		return;
 	while (first_child(&dir, search) > 0) {
@@ -340,19 +357,32 @@ static void trim(const struct swarm_cgroup *cgroup, struct search *search)
 	path_put(&dir);
 }
 
-/* Remove an agent's directory with whatever directories are below it. */
-static int remove_tree(const struct swarm_cgroup *cgroup)
+/**
+ * swarm_cgroup_remove_tree - remove a directory with whatever directories are below it
+ * @parent: the directory it is in
+ * @name: its name
+ *
+ * With the kernel's credentials, by a worker.
+ *
+ * Return: 0; -EBUSY where it holds processes; another negative errno.
+ */
+int swarm_cgroup_remove_tree(const struct path *parent, const char *name)
 {
 	struct search *search;
-	int err = swarm_remove_dir(cgroup->parent, cgroup->name);
+	int err = swarm_remove_dir(parent, name);
 
 	if (err != -EBUSY)
 		return err;
 	search = kmalloc(sizeof(*search), GFP_KERNEL);
 	if (search)
-		trim(cgroup, search);
+		trim(parent, name, search);
 	kfree(search);
-	return swarm_remove_dir(cgroup->parent, cgroup->name);
+	return swarm_remove_dir(parent, name);
+}
+
+static int remove_tree(const struct swarm_cgroup *cgroup)
+{
+	return swarm_cgroup_remove_tree(cgroup->parent, cgroup->name);
 }
 
 /**
@@ -372,6 +402,50 @@ struct creation {
 	enum controller at;
 	struct swarm_full full;
 };
+
+/* Of the cgroup that a file is in: kernfs_ino(). */
+static u64 number_of(const struct file *file)
+{
+	return d_inode(file->f_path.dentry->d_parent)->i_ino;
+}
+
+/*
+ * A directory that was made ahead becomes the agent's. All that it has is written, since
+ * somebody may have written other limits there.
+ */
+static int equip(struct creation *creation, struct swarm_ready *ready)
+{
+	struct swarm_cgroup *cgroup = creation->cgroup;
+	unsigned int which = limits_in(creation->rules);
+	int err;
+
+	which |= (offered[CPU] ? BIT(CPU) : 0) | (offered[PIDS] ? BIT(PIDS) : 0);
+	strscpy(cgroup->name, swarm_ready_name(ready));
+	cgroup->ready = ready;
+	err = write_limits(cgroup, creation->rules, which, &creation->at);
+	cgroup->ready = NULL;
+	if (!err && creation->frozen)
+		err = write_frozen(cgroup, true);
+	if (err) {
+		swarm_pool_spoiled(ready);
+		return err;
+	}
+	cgroup->procs = swarm_ready_procs(ready);
+	cgroup->id = number_of(cgroup->procs);
+	swarm_pool_used(ready);
+	return 0;
+}
+
+/* Return: false where there is none that serves, and one is to be made. */
+static bool take_ready(struct creation *creation)
+{
+	struct swarm_ready *ready;
+
+	while ((ready = swarm_pool_take(kind_of(creation->rules))))
+		if (!equip(creation, ready))
+			return true;
+	return false;
+}
 
 static int create(void *data)
 {
@@ -401,8 +475,7 @@ static int create(void *data)
 	err = PTR_ERR_OR_ZERO(cgroup->procs);
 	if (err)
 		goto remove;
-	/* kernfs_ino() */
-	cgroup->id = d_inode(cgroup->procs->f_path.dentry->d_parent)->i_ino;
+	cgroup->id = number_of(cgroup->procs);
 	return 0;
 
 remove:
@@ -499,11 +572,13 @@ struct swarm_cgroup *swarm_cgroup_make(struct swarm_agent *agent, const struct s
 	cgroup->agent = agent;
 	refcount_set(&cgroup->refs, 1);
 	cgroup->chilled = frozen;
-	cgroup->parent = parent_of(rules);
-	snprintf(cgroup->name, sizeof(cgroup->name), "%llu", agent->id);
-
+	cgroup->parent = parents[kind_of(rules)];
 	creation.cgroup = cgroup;
-	ret = swarm_as_kernel(create, &creation);
+	ret = 0;
+	if (!take_ready(&creation)) {
+		snprintf(cgroup->name, sizeof(cgroup->name), "%llu", agent->id);
+		ret = swarm_as_kernel(create, &creation);
+	}
 	if (ret) {
 		ret = explain(&creation, ret, err);
 		kfree(cgroup);
@@ -894,8 +969,8 @@ static int join_with_room(struct swarm_cgroup *cgroup, bool more)
 	}
 	if (err != -ENOSPC)
 		return err;
-	pr_warn_ratelimited("agent %s: pids.max of the cgroup %s is %llu, so a process that was forked for it has no room; raise it\n",
-			    cgroup->name, full.path, full.limit);
+	pr_warn_ratelimited("agent %llu: pids.max of the cgroup %s is %llu, so a process that was forked for it has no room; raise it\n",
+			    cgroup->agent->id, full.path, full.limit);
 	return err;
 }
 
@@ -1033,7 +1108,7 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 
 	swarm_copy_rules(agent, &rules);
 	if (!agent->cgroup)
-		return limited(&rules) ? swarm_room_for_processes(parent_of(&rules), more, leader,
+		return limited(&rules) ? swarm_room_for_processes(parents[kind_of(&rules)], more, leader,
 								  full) : 0;
 	err = swarm_cgroup_find(agent->cgroup, &own);
 	/* Removed by an administrator: joining it will fail, and say so. */
@@ -1096,7 +1171,7 @@ static int remove(void *data)
 		cgroup->busy_since = jiffies ?: 1;
 	if (err == -EBUSY && cgroup->agent->listed &&
 	    time_after(jiffies, cgroup->busy_since + PATIENCE))
-		write_limit(cgroup, "cgroup.kill", "1");
+		write_to(cgroup, "cgroup.kill", "1");
 	/* Memory is short for a while only, as if it were busy. */
 	if (err == -EBUSY || err == -ENOMEM)
 		return -EBUSY;
@@ -1204,24 +1279,38 @@ struct swarm_usage_mark *swarm_cgroup_mark(struct swarm_cgroup *cgroup)
 	return &cgroup->mark;
 }
 
+static int path_of(const struct swarm_cgroup *cgroup, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (!cgroup)
+		return 0;
+	return snprintf(text, size, "/%s/%s/%s", swarm_cgroup_parent, parent_name(cgroup),
+			cgroup->name);
+}
+
 /**
  * swarm_cgroup_path - where an agent's cgroup is, below the root of cgroup v2
  * @text: set to the path, which begins with /; empty where it has no cgroup
  * @size: of @text
  *
- * Under rcu_read_lock(): put together from what lasts as long as the agent does.
+ * Under rcu_read_lock().
  *
  * Return: the length, as snprintf() counts.
  */
 int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size)
 {
-	const struct swarm_cgroup *cgroup = READ_ONCE(agent->cgroup);
+	/* Pairs with swarm_cgroup_install(). */
+	return path_of(smp_load_acquire(&agent->cgroup), text, size);
+}
 
-	text[0] = '\0';
-	if (!cgroup)
-		return 0;
-	return snprintf(text, size, "/%s/%s/%llu", swarm_cgroup_parent, parent_name(cgroup),
-			agent->id);
+/**
+ * swarm_cgroup_former_path - where the one is that it had before, likewise
+ */
+int swarm_cgroup_former_path(const struct swarm_agent *agent, char *text, size_t size)
+{
+	const struct swarm_cgroup *cgroup = smp_load_acquire(&agent->cgroup);
+
+	return path_of(cgroup ? READ_ONCE(cgroup->former) : NULL, text, size);
 }
 
 /* The parents of agents' directories */
@@ -1412,7 +1501,7 @@ static int make_base(void)
 static int make_parents(void)
 {
 	static const char *const names[] = { "memory", "plain" };
-	struct path *const parents[] = { &memory_parent, &plain_parent };
+	struct path *const dirs[] = { &memory_parent, &plain_parent };
 	int i, controller, err;
 	bool made;
 
@@ -1420,7 +1509,7 @@ static int make_parents(void)
 		offered[controller] = listed(&base, "cgroup.controllers", controller);
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		err = make_child(&base, names[i], parents[i], &made);
+		err = make_child(&base, names[i], dirs[i], &made);
 		if (err)
 			goto undo;
 		for (controller = i; !err && controller < NR_CONTROLLERS; controller++) {
@@ -1429,10 +1518,10 @@ static int make_parents(void)
 			if (!offered[controller])
 				continue;
 			snprintf(text, sizeof(text), "+%s", controller_names[controller]);
-			err = swarm_write_file(parents[i], "cgroup.subtree_control", text);
+			err = swarm_write_file(dirs[i], "cgroup.subtree_control", text);
 		}
 		if (err) {
-			path_put(parents[i]);
+			path_put(dirs[i]);
 			swarm_remove_dir(&base, names[i]);
 			goto undo;
 		}
@@ -1442,7 +1531,7 @@ static int make_parents(void)
 undo:
 	pr_err("cgroup_parent: \"%s\" cannot be made (%d)\n", names[i], err);
 	while (i--) {
-		path_put(parents[i]);
+		path_put(dirs[i]);
 		swarm_remove_dir(&base, names[i]);
 	}
 	return err;
@@ -1460,6 +1549,7 @@ static int init(void *unused)
 	err = make_parents();
 	if (err)
 		goto undo_base;
+	swarm_pool_init(parents);
 	return 0;
 
 undo_base:
@@ -1485,6 +1575,7 @@ int __init swarm_cgroup_init(void)
 
 static int undo(void *unused)
 {
+	swarm_pool_exit();
 	path_put(&plain_parent);
 	swarm_remove_dir(&base, "plain");
 	path_put(&memory_parent);

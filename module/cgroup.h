@@ -25,6 +25,7 @@ int __init swarm_cgroup_init(void);
 void swarm_cgroup_exit(void);
 
 unsigned int swarm_cgroup_count(void);
+int swarm_cgroup_remove_tree(const struct path *parent, const char *name);
 int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *err);
 struct swarm_cgroup *swarm_cgroup_make(struct swarm_agent *agent, const struct swarm_rules *rules,
 				       bool frozen, struct swarm_policy_error *err);
@@ -58,5 +59,6 @@ void swarm_cgroup_abandon(struct swarm_cgroup *cgroup);
 int swarm_cgroup_find(const struct swarm_cgroup *cgroup, struct path *dir);
 struct swarm_usage_mark *swarm_cgroup_mark(struct swarm_cgroup *cgroup);
 int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size);
+int swarm_cgroup_former_path(const struct swarm_agent *agent, char *text, size_t size);
 
 #endif

@@ -36,6 +36,10 @@ char *swarm_cgroup_parent = "swarm";
 module_param_named(cgroup_parent, swarm_cgroup_parent, charp, 0444);
 MODULE_PARM_DESC(cgroup_parent, "cgroup v2 directory of the agents, relative to the root (default swarm)");
 
+unsigned int swarm_cgroup_pool = 16;
+module_param_named(cgroup_pool, swarm_cgroup_pool, uint, 0444);
+MODULE_PARM_DESC(cgroup_pool, "cgroup directories to keep ready for agents with limits, of each kind that has been needed (default 16, 0: none)");
+
 unsigned int swarm_id_base = 2147483648U;
 module_param_named(id_base, swarm_id_base, uint, 0444);
 MODULE_PARM_DESC(id_base, "first user and group id that agents get outside (default 2147483648)");
@@ -69,6 +73,10 @@ static int __init check_params(void)
 	}
 	if (swarm_enforcing > 1) {
 		pr_err("enforce must be 0 or 1\n");
+		return -EINVAL;
+	}
+	if (swarm_cgroup_pool > 1024) {
+		pr_err("cgroup_pool must be from 0 to 1024\n");
 		return -EINVAL;
 	}
 	if (swarm_event_buffer < 16 || swarm_event_buffer > 1U << 22) {

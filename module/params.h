@@ -9,6 +9,7 @@
 extern unsigned int swarm_max_agents;
 extern unsigned int swarm_debug;
 extern char *swarm_cgroup_parent;
+extern unsigned int swarm_cgroup_pool;
 extern unsigned int swarm_id_base;
 extern unsigned int swarm_id_count;
 extern unsigned int swarm_enforcing;

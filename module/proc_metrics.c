@@ -9,6 +9,7 @@
 
 #include "agent.h"
 #include "cgroup.h"
+#include "cgroup_pool.h"
 #include "event.h"
 #include "hooks.h"
 #include "member.h"
@@ -22,11 +23,18 @@
 /* What a metric is; its samples follow. */
 static void family(struct seq_file *seq, const char *name, const char *type, const char *help)
 {
-	seq_printf(seq, "# TYPE swarm_guard_%s %s\n# HELP swarm_guard_%s %s\n", name, type, name,
-		   help);
+	seq_puts(seq, "# TYPE swarm_guard_");
+	seq_puts(seq, name);
+	seq_putc(seq, ' ');
+	seq_puts(seq, type);
+	seq_puts(seq, "\n# HELP swarm_guard_");
+	seq_puts(seq, name);
+	seq_putc(seq, ' ');
+	seq_puts(seq, help);
+	seq_putc(seq, '\n');
 }
 
-/* The end of a sample's line. Of those of which there are many, no part is formatted by seq_printf(). */
+/* The end of a sample's line. Nothing of which there are many is formatted by seq_printf(). */
 static void value(struct seq_file *seq, u64 value)
 {
 	seq_put_decimal_ull(seq, "\"} ", value);
@@ -35,12 +43,18 @@ static void value(struct seq_file *seq, u64 value)
 
 static void gauge(struct seq_file *seq, const char *name, u64 value)
 {
-	seq_printf(seq, "swarm_guard_%s %llu\n", name, value);
+	seq_puts(seq, "swarm_guard_");
+	seq_puts(seq, name);
+	seq_put_decimal_ull(seq, " ", value);
+	seq_putc(seq, '\n');
 }
 
 static void counter(struct seq_file *seq, const char *name, u64 value)
 {
-	seq_printf(seq, "swarm_guard_%s_total %llu\n", name, value);
+	seq_puts(seq, "swarm_guard_");
+	seq_puts(seq, name);
+	seq_put_decimal_ull(seq, "_total ", value);
+	seq_putc(seq, '\n');
 }
 
 static void show_module(struct seq_file *seq)
@@ -92,6 +106,19 @@ static void show_hooks(struct seq_file *seq)
 	}
 }
 
+static void show_pool(struct seq_file *seq)
+{
+	struct swarm_pool_counts counts;
+
+	swarm_pool_counts(&counts);
+	family(seq, "cgroup_pool", "gauge", "Cgroups made ahead that wait for an agent.");
+	gauge(seq, "cgroup_pool", counts.ready);
+	family(seq, "cgroup_pool_hits", "counter", "Cgroups of agents that had been made ahead.");
+	counter(seq, "cgroup_pool_hits", counts.hits);
+	family(seq, "cgroup_pool_misses", "counter", "Cgroups of agents that had to be made for them, with the pool in use.");
+	counter(seq, "cgroup_pool_misses", counts.misses);
+}
+
 static void show_all(struct seq_file *seq)
 {
 	show_agents(seq, atomic64_read(&swarm_totals.active), atomic64_read(&swarm_totals.created),
@@ -104,6 +131,7 @@ static void show_all(struct seq_file *seq)
 	gauge(seq, "armed", atomic_read(&swarm_nr_armed));
 	family(seq, "cgroups", "gauge", "Cgroups made for agents and not removed yet.");
 	gauge(seq, "cgroups", swarm_cgroup_count());
+	show_pool(seq);
 	show_violations(seq);
 	show_hooks(seq);
 	family(seq, "events", "counter", "Events recorded.");

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 
 #include "agent.h"
+#include "cgroup.h"
 #include "hooks.h"
 #include "member.h"
 #include "network.h"
@@ -32,6 +33,8 @@ const struct swarm_view swarm_view = {
 	.next_agent = swarm_agent_next,
 	.first_id = swarm_agent_first_id,
 	.id_count = &swarm_id_count,
+	.cgroup_path = swarm_cgroup_path,
+	.former_path = swarm_cgroup_former_path,
 	.network = &swarm_network_shared,
 	.find = find,
 	.lock = swarm_member_lock,

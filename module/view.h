@@ -28,6 +28,8 @@ struct swarm_task_callbacks;
  * @next_agent: swarm_agent_next()
  * @first_id: swarm_agent_first_id()
  * @id_count: the parameter
+ * @cgroup_path: swarm_cgroup_path()
+ * @former_path: swarm_cgroup_former_path()
  * @network: the network namespace of agents without a network, or NULL
  * @find: swarm_member_find()
  * @lock: swarm_member_lock()
@@ -41,6 +43,8 @@ struct swarm_view {
 	struct swarm_agent *(*next_agent)(u64 *id);
 	u32 (*first_id)(const struct swarm_agent *agent);
 	const unsigned int *id_count;
+	int (*cgroup_path)(const struct swarm_agent *agent, char *text, size_t size);
+	int (*former_path)(const struct swarm_agent *agent, char *text, size_t size);
 	struct net *const *network;
 	struct swarm_member *(*find)(const struct signal_struct *signal);
 	raw_spinlock_t *(*lock)(const struct signal_struct *signal);

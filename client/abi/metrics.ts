@@ -20,6 +20,16 @@ export const METRICS = {
   swarm_guard_members: { type: 'gauge', description: 'processes of agents' },
   swarm_guard_armed: { type: 'gauge', description: 'threads whose next fork gives an agent a process' },
   swarm_guard_cgroups: { type: 'gauge', description: 'cgroups made for agents and not removed yet' },
+  swarm_guard_cgroup_pool: { type: 'gauge', description: 'cgroups made ahead that wait for an agent' },
+  swarm_guard_cgroup_pool_hits: {
+    type: 'counter',
+    description: 'cgroups of agents that had been made ahead',
+  },
+  swarm_guard_cgroup_pool_misses: {
+    type: 'counter',
+    description:
+      'cgroups of agents that had to be made for them, because none was ready; not counted with `cgroup_pool=0`',
+  },
   swarm_guard_violations: {
     type: 'counter',
     description:

@@ -31,6 +31,11 @@ export const PARAMETERS = {
     description:
       "the cgroup below which agents' cgroups are made: a path relative to the root of cgroup v2, without `..`. Loading enables the controllers memory, cpu and pids in `cgroup.subtree_control` of every cgroup on the way. Unloading disables what loading has enabled, except in a cgroup that has other children, whose limits would go with the controller; the log says where they stay enabled",
   },
+  cgroup_pool: {
+    default: '16',
+    description:
+      "how many empty cgroups are kept ready for agents with limits, up to 1024; 0: none. There are as many below `memory` (for agents with a memory limit) and as many below `plain` (for those with other limits only), each from the first agent on that needs one there. A cgroup takes about 40 kB and, below `memory`, one of Linux's 65,535 ids of memory cgroups; all count for `cgroup.max.descendants` of the cgroups above",
+  },
   id_base: { default: '2147483648', description: 'the first user and group id that agents get' },
   id_count: { default: '1024', description: 'how many user and group ids each agent gets' },
 } as const satisfies Readonly<Record<string, Parameter>>;

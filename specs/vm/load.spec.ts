@@ -19,7 +19,7 @@ test('LOAD-02: the parameters have their defaults and can be given', async ({ bo
   const show = 'cd /sys/module/swarm_guard/parameters && grep . * | sort';
   const defaults = await load(booted, module.ko);
   expect(await defaults.sh(show)).toBe(
-    'cgroup_parent:swarm\ndebug:0\nenforce:1\nevent_buffer:8192\nevent_rate:100\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
+    'cgroup_parent:swarm\ncgroup_pool:16\ndebug:0\nenforce:1\nevent_buffer:8192\nevent_rate:100\nid_base:2147483648\nid_count:1024\nmax_agents:200000',
   );
   await defaults.unload();
   const guest = await reload(booted, {

@@ -160,19 +160,27 @@ static void check_members(struct pass *pass, const struct swarm_view *view)
 
 /* Processes: is each of them where it belongs? */
 
-static bool in_cgroup(struct task_struct *thread, const struct swarm_agent *agent)
+/* Is the path of a thread's cgroup that one, or below it? One with a memory limit is among those. */
+static bool below(const char *own, const struct swarm_rules *rules)
+{
+	size_t length = strlen(own);
+
+	return length && !strncmp(path, own, length) && (!path[length] || path[length] == '/') &&
+	       (!rules->memory_limit || strstr(own, "/memory/"));
+}
+
+static bool in_cgroup(struct task_struct *thread, const struct swarm_view *view,
+		      const struct swarm_agent *agent)
 {
 	const struct swarm_rules *rules = swarm_rules_of(agent);
-	char name[32];
+	char own[128];
 
-	cgroup_path(task_dfl_cgroup(thread), path, sizeof(path) - 1);
-	strlcat(path, "/", sizeof(path));
-	snprintf(name, sizeof(name), "/memory/%llu/", agent->id);
-	if (strstr(path, name))
+	cgroup_path(task_dfl_cgroup(thread), path, sizeof(path));
+	view->cgroup_path(agent, own, sizeof(own));
+	if (below(own, rules))
 		return true;
-	/* One whose limit on memory was lifted stays where it is. */
-	snprintf(name, sizeof(name), "/plain/%llu/", agent->id);
-	return !rules->memory_limit && strstr(path, name);
+	view->former_path(agent, own, sizeof(own));
+	return below(own, rules);
 }
 
 static bool own_id(const struct swarm_view *view, const struct swarm_agent *agent, u32 id)
@@ -273,7 +281,7 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 	struct oracle_home now = {};
 	u32 initial = 0;
 
-	if (READ_ONCE(agent->cgroup) && !in_cgroup(thread, agent))
+	if (READ_ONCE(agent->cgroup) && !in_cgroup(thread, view, agent))
 		found(pass, CGROUP, agent->id, record->nr, signal);
 	/* Its launcher's program runs there still, which may take it anywhere. */
 	if (flags & (SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED))
