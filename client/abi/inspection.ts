@@ -108,7 +108,10 @@ export function inspections(form: Form) {
     cgroup: z
       .string()
       .nullable()
-      .meta({ description: 'its cgroup, below the root of cgroup v2, in full; null without one' }),
+      .meta({
+        description:
+          "its cgroup, below the root of cgroup v2, in full; null without one. Do not put the path together from the agent's id: a cgroup that was made ahead (`cgroup_pool`) has a name of its own",
+      }),
     namespaces: form
       .object(each<Namespace, typeof count>(namesOf(NAMESPACES), count))
       .nullable()

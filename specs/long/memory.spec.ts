@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
+import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
@@ -22,7 +23,7 @@ async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
   await expect(guest).toHaveActiveAgents(0);
   const { created, destroyed } = await guest.swarm.status();
   expect(destroyed).toBe(created);
-  await expect.poll(() => guest.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
+  await expectNoAgentCgroups(guest);
   await expect
     .poll(() => guest.sh('awk \'$1 == "swarm_agent" { print $2 }\' /proc/slabinfo'), { timeout: 20_000 })
     .toBe('0');

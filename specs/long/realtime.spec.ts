@@ -3,6 +3,7 @@
  * under which the hooks' callbacks run with preemption off.
  */
 import { LAUNCH_CALLS } from '../../client/client.js';
+import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
@@ -64,7 +65,7 @@ async function stress(guest: LoadedGuest): Promise<void> {
   ].join('\n');
   await guest.sh(line, { timeoutMs: 120_000 });
   await expect(guest).toHaveActiveAgents(0);
-  await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(guest);
 }
 
 test('ROBUST-09: a real-time kernel: everything is enforced, and many at once bring no complaint', async ({

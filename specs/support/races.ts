@@ -3,6 +3,7 @@ import { expect } from './expect.js';
 import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
+import { expectNoAgentCgroups } from './cgroups.js';
 import { watched } from './oracle.js';
 import { background } from './guest.js';
 import { reload } from './loaded-guest.js';
@@ -28,7 +29,7 @@ export async function tallied(
 /** Nothing is left: no agent, cgroup or member, and the module goes, with every object of its caches. */
 export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
   await expect(guest).toHaveActiveAgents(0);
-  await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(guest);
   expect(await guest.findings()).toEqual([]);
   // The last agent's reference on the module goes a moment after the agent. What a cache still
   // holds when it is destroyed is a complaint in the kernel's log.

@@ -17,6 +17,7 @@ import {
 } from '../../client/abi/names.js';
 import { PARAMETERS } from '../../client/abi/parameters.js';
 import { attachRequest, createRequest } from '../../client/abi/request.js';
+import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
@@ -109,7 +110,7 @@ test('ABI-15: every kind of violation, way into an agent and reason of its end i
 
   const terminal = await loaded.terminal();
   await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
-  await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
+  await loaded.sh(`rmdir ${await agentCgroupDir(loaded, (await onlyAgent(loaded)).id)}`);
   await terminal.type('/bin/true; true');
   terminal.close();
   await expect(loaded).toHaveActiveAgents(0);

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
+import { agentCgroupDir, agentCgroupLine, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, moduleLog, violationsDuring } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
@@ -60,16 +61,17 @@ test('ATTACH-01: a process joins the agent and its cgroup; its later forks are m
     `bash -c "attempt unshare 4000000 >/tmp/outside; read x </tmp/go; attempt unshare 4000000 >/tmp/inside; (setsid consume wait &); echo >/tmp/done; exec consume wait"`,
   );
   await expect.poll(() => loaded.sh('cat /tmp/outside || true')).toBe('unshare ok');
-  expect(await cgroupOf(loaded, shell)).not.toContain(`/${id}`);
+  expect(await cgroupOf(loaded, shell)).not.toContain('swarm');
   const events = await loaded.swarm.eventsDuring(() => loaded.swarm.attach(id, shell));
   expect(events).toMatchObject([{ event: 'spawned', agent: id, pid: shell, by: 'attach' }]);
-  expect(await cgroupOf(loaded, shell)).toBe(`0::/swarm/plain/${id}`);
+  expect(await cgroupOf(loaded, shell)).toBe(await agentCgroupLine(loaded, id));
+  expect(await cgroupOf(loaded, shell)).toContain('/swarm/plain/');
   expect(await loaded.swarm.agents()).toMatchObject([{ id, pid }]);
   expect(await loaded.swarm.status(), 'no other agent').toEqual(before);
   await loaded.sh('echo >/tmp/go; read x </tmp/done');
   expect(attempts(await loaded.sh('cat /tmp/inside'))).toEqual(['unshare EPERM']);
   expect((await loaded.swarm.status()).violations).toBe(before.violations + 1);
-  const procs = (await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`))
+  const procs = (await loaded.sh(`cat ${await agentCgroupDir(loaded, id)}/cgroup.procs`))
     .split('\n')
     .map(Number);
   expect(procs).toHaveLength(3);
@@ -78,7 +80,7 @@ test('ATTACH-01: a process joins the agent and its cgroup; its later forks are m
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
   for (const each of procs) expect(await alive(loaded, each), String(each)).toBe(false);
-  await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(loaded);
 });
 
 test('ATTACH-02: an agent lives on with the process that was attached, and keeps the module loaded', async ({
@@ -117,7 +119,7 @@ test('ATTACH-03: many are attached in one write, and objects may be cut anywhere
   expect(await loaded.swarm.writeAttach(failing), 'up to the last that succeeded').toEqual([
     object(id, f).length,
   ]);
-  const procs = (await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`))
+  const procs = (await loaded.sh(`cat ${await agentCgroupDir(loaded, id)}/cgroup.procs`))
     .split('\n')
     .map(Number);
   expect(procs.sort()).toEqual([pid, ...pids].sort());
@@ -298,8 +300,9 @@ test('ATTACH-09: ids of processes are those of the pid namespace of the writer, 
     { event: 'spawned', agent: adopted?.id, pid: one, by: 'pid' },
     { event: 'spawned', agent: id, pid: two, by: 'attach' },
   ]);
-  expect(await cgroupOf(loaded, one)).toBe(`0::/swarm/plain/${adopted?.id ?? 0}`);
-  expect(await cgroupOf(loaded, two)).toBe(`0::/swarm/plain/${id}`);
+  expect(await cgroupOf(loaded, one)).toBe(await agentCgroupLine(loaded, adopted?.id ?? 0));
+  expect(await cgroupOf(loaded, two)).toBe(await agentCgroupLine(loaded, id));
+  expect(await cgroupOf(loaded, one)).not.toBe(await cgroupOf(loaded, two));
   await loaded.swarm.destroy(id, adopted?.id ?? 0);
   await expect(loaded).toHaveActiveAgents(0);
 });
@@ -313,7 +316,7 @@ test('ATTACH-10: attached while it is destroyed, a process dies or never was a m
     const lines = pids.map((each) => `echo '${object(id, each)}' >/proc/swarm/attach`);
     await loaded.exec(`(${lines[0] ?? ''}) & (${lines[1] ?? ''}) & echo ${id} >/proc/swarm/destroy; wait`);
     await expect(loaded).toHaveActiveAgents(0);
-    await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+    await expectNoAgentCgroups(loaded);
     for (const each of pids)
       if (await alive(loaded, each)) expect(await cgroupOf(loaded, each)).not.toContain('swarm');
     await loaded.exec(`kill -9 ${pids.join(' ')}`);

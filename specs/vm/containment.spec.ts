@@ -1,4 +1,5 @@
 /** A launcher that is root leaves nothing of root on the host to its agent: all by effect. */
+import { agentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, background, violationsDuring } from '../support/guest.js';
@@ -52,11 +53,19 @@ test('CONTAIN-02: the switches of the kernel are closed to it', async ({ loaded 
   expect(after).toBe(before);
 });
 
+const MEMORY = '/sys/fs/cgroup/swarm/memory';
+
 test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ loaded }) => {
+  await loaded.swarm.run({ memory_limit: 64 << 20 }, 'true');
+  await expect.poll(() => agentCgroups(loaded)).toBe(0);
+  await expect.poll(() => loaded.sh(`ls -d ${MEMORY}/p* 2>/dev/null | wc -l`)).toBe('16');
   const agent = await loaded.swarm.run(
     { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20, syscalls: MOUNT_CALLS, capabilities: 'all' },
     [
-      'own=$(ls -d /sys/fs/cgroup/swarm/memory/*/)',
+      // Among those that wait for other agents.
+      `own=$(grep -l 'populated 1' ${MEMORY}/*/cgroup.events); own=\${own%cgroup.events}`,
+      `other=$(grep -l 'populated 0' ${MEMORY}/*/cgroup.events | head -n 1); other=\${other%cgroup.events}`,
+      'attempt write ${other}cgroup.procs $$ -- write ${other}memory.max max',
       'mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg',
       'attempt write ${own}memory.max max -- write ${own}cgroup.procs $$ -- write ${own}pids.max max',
       'attempt write /tmp/cg/memory.max max -- write /tmp/cg/cpu.max max -- write /tmp/cg/pids.max max',
@@ -66,7 +75,7 @@ test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ l
     ].join('\n'),
   );
   const results = attempts(agent.stdout);
-  expect(results).toHaveLength(10);
+  expect(results).toHaveLength(12);
   for (const result of results) expect(result).toMatch(/^(write E(ACCES|PERM)|refused)$/);
 });
 

@@ -1,9 +1,9 @@
 import { quoted } from '../../client/client.js';
+import { agentCgroupDir, agentCgroups, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, onlyAgent } from '../support/guest.js';
 
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
-const CGROUPS = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d';
 
 test('ORDER-26: a registered agent is gone at once', async ({ loaded }) => {
   const [kept, id] = [await loaded.swarm.create({}), await loaded.swarm.create({ memory_limit: 1 << 26 })];
@@ -168,14 +168,18 @@ test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its 
   await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('3');
   const { id, pid } = await onlyAgent(loaded);
   expect(pid).toBeGreaterThan(0);
-  expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/memory/${id}`);
+  const dir = await agentCgroupDir(loaded, id);
+  expect(dir).toMatch(/\/swarm\/memory\/p?\d+$/);
+  expect(await loaded.sh(`cat ${dir}/pids.max`)).toBe('20');
+  await expect.poll(() => agentCgroups(loaded)).toBe(1);
   const { destroyed } = await loaded.swarm.status();
   expect(await loaded.swarm.destroy(id)).toEqual([`${id}\n`.length]);
   expect((await launcher).code).toBe(128 + 9);
   await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('pgrep -x consume || true')).toBe('');
   expect((await loaded.swarm.status()).destroyed - destroyed).toBe(1);
-  await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
+  await expectNoAgentCgroups(loaded);
+  expect((await loaded.exec(`test -e ${dir}`)).code, dir).toBe(1);
   expect(await loaded.swarm.destroy(id)).toEqual(['ESRCH']);
 });
 
@@ -208,12 +212,15 @@ test('ORDER-33: an adopted process and its later children die, and nobody else',
   await expect.poll(() => loaded.sh('pgrep -c -x consume')).toBe('3');
   const { id, pid } = await onlyAgent(loaded);
   expect(pid).toBe(parent);
-  expect(await loaded.sh(CGROUPS)).toBe(`/sys/fs/cgroup/swarm/plain/${id}`);
+  const dir = await agentCgroupDir(loaded, id);
+  expect(dir).toMatch(/\/swarm\/plain\/p?\d+$/);
+  await expect.poll(() => agentCgroups(loaded)).toBe(1);
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
   await expect.poll(() => loaded.sh('pgrep -r D,R,S -x consume')).toBe(String(bystander));
   await expect.poll(() => loaded.sh(`ps -o stat= -p ${parent} || true`), 'dead').toMatch(/^(Z.*)?$/);
-  await expect.poll(() => loaded.sh(CGROUPS)).toBe('');
+  await expectNoAgentCgroups(loaded);
+  expect((await loaded.exec(`test -e ${dir}`)).code, dir).toBe(1);
   await loaded.sh(`kill ${bystander}`);
 });
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
+import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
@@ -113,7 +114,7 @@ test('END-03: an agent that is destroyed was killed; one that never ran has no f
   const unborn = await endOf(loaded, async () => {
     const terminal = await loaded.terminal();
     await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
-    await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
+    await loaded.sh(`rmdir ${await agentCgroupDir(loaded, (await onlyAgent(loaded)).id)}`);
     await terminal.type('/bin/true; true');
     terminal.close();
   });

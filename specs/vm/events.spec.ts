@@ -1,6 +1,7 @@
 import type { SwarmEvent } from '../../client/events.js';
+import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, destroyAll } from '../support/guest.js';
+import { background, destroyAll, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** What differs from run to run. */
@@ -115,7 +116,7 @@ test('EVENT-04: a birth that fails is told with its step and its error', async (
   const events = await loaded.swarm.eventsDuring(async () => {
     const terminal = await loaded.terminal();
     await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
-    await loaded.sh('rmdir /sys/fs/cgroup/swarm/plain/[0-9]*');
+    await loaded.sh(`rmdir ${await agentCgroupDir(loaded, (await onlyAgent(loaded)).id)}`);
     expect(await terminal.type('/bin/true && echo ran; true')).not.toContain('ran');
     await expect(loaded).toHaveActiveAgents(0);
   });

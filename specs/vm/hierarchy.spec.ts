@@ -1,4 +1,5 @@
 /** Changes that root makes to the cgroup hierarchy under the module's feet. */
+import { agentCgroupDir, expectNoAgentCgroups, expectReadyCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, moduleLog, onlyAgent } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
@@ -14,12 +15,12 @@ async function start(guest: LoadedGuest, request: object = LIMITED, line = 'cons
   await expect(guest).toHaveActiveAgents(1);
   const agent = await onlyAgent(guest);
   await expect.poll(() => guest.sh(`cat /proc/${agent.pid}/comm`)).not.toBe('launch');
-  return { id: agent.id, pid: agent.pid, end, dir: `${TOP}/swarm/plain/${agent.id}` };
+  return { id: agent.id, pid: agent.pid, end, dir: await agentCgroupDir(guest, agent.id) };
 }
 
 async function expectGone(guest: LoadedGuest): Promise<void> {
   await expect(guest).toHaveActiveAgents(0);
-  await expect.poll(() => guest.sh(`find ${TOP}/swarm -mindepth 2 -type d`)).toBe('');
+  await expectNoAgentCgroups(guest);
 }
 
 async function expectLimitsWork(guest: LoadedGuest): Promise<void> {
@@ -97,32 +98,43 @@ test("CGROUP-04: a running agent's directory removed by root: it goes on under i
   expect(await loaded.kernelLog()).not.toContain('swarm_guard');
 });
 
-test('CGROUP-05: the parents of the directories removed by root: an error that says so, agents without limits work', async ({
-  booted,
-  module,
-}) => {
-  const guest = await load(booted, module.ko);
-  await guest.sh(`rmdir ${TOP}/swarm/memory ${TOP}/swarm/plain`);
-  for (const [request, name] of [
-    [LIMITED, 'plain'],
-    [{ memory_limit: 1 << 26 }, 'memory'],
-  ] as const) {
-    const { code, stderr } = await guest.swarm.tryLaunch(request, ['/bin/true']);
-    expect([code, stderr]).toEqual([
-      125,
-      expect.stringMatching(`"EOPNOTSUPP",.*the cgroup swarm/${name} has been removed; .*load it again`),
-    ]);
-  }
-  expect((await guest.swarm.run({}, 'true')).code).toBe(0);
-  await expect(guest).toHaveActiveAgents(0);
-  await guest.sh(`rmdir ${TOP}/swarm`);
-  await guest.sh('dmesg -C');
-  await guest.unload();
-  expect(await moduleLog(booted)).toEqual([expect.stringMatching(/ swarm_guard: unloaded$/)]);
-  const again = await reload(booted);
-  await expectLimitsWork(again);
-  await again.unload();
-});
+for (const [ahead, note] of [
+  [0, ''],
+  [32, ', with those made ahead'],
+] as const) {
+  test(`CGROUP-05: the parents of the directories removed by root${note}: an error that says so, agents without limits work`, async ({
+    booted,
+    module,
+  }) => {
+    const guest = await load(booted, module.ko);
+    if (ahead > 0) {
+      for (const request of BOTH) await guest.swarm.run(request, 'true');
+      await expectGone(guest);
+      await expectReadyCgroups(guest, ahead);
+      await guest.sh(`rmdir ${TOP}/swarm/*/p[0-9]*`);
+    }
+    await guest.sh(`rmdir ${TOP}/swarm/memory ${TOP}/swarm/plain`);
+    for (const [request, name] of [
+      [LIMITED, 'plain'],
+      [{ memory_limit: 1 << 26 }, 'memory'],
+    ] as const) {
+      const { code, stderr } = await guest.swarm.tryLaunch(request, ['/bin/true']);
+      expect([code, stderr]).toEqual([
+        125,
+        expect.stringMatching(`"EOPNOTSUPP",.*the cgroup swarm/${name} has been removed; .*load it again`),
+      ]);
+    }
+    expect((await guest.swarm.run({}, 'true')).code).toBe(0);
+    await expect(guest).toHaveActiveAgents(0);
+    await guest.sh(`rmdir ${TOP}/swarm`);
+    await guest.sh('dmesg -C');
+    await guest.unload();
+    expect(await moduleLog(booted)).toEqual([expect.stringMatching(/ swarm_guard: unloaded$/)]);
+    const again = await reload(booted);
+    await expectLimitsWork(again);
+    await again.unload();
+  });
+}
 
 test('CGROUP-06: controllers switched off all the way up: EOPNOTSUPP with field and controller, and on again', async ({
   loaded,
@@ -170,7 +182,7 @@ test('CGROUP-08: born into a frozen cgroup it does not run until it is thawed, n
       `rm -f /tmp/ran; echo '${JSON.stringify({ spawn: true, ...LIMITED })}' >/proc/swarm/create`,
     );
     const agent = await onlyAgent(loaded);
-    const dir = `${TOP}/swarm/plain/${agent.id}`;
+    const dir = await agentCgroupDir(loaded, agent.id);
     await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
     const done = terminal.type('/bin/touch /tmp/ran; echo $?');
     await expect.poll(() => loaded.sh(`cat ${dir}/cgroup.events | xargs`)).toBe('populated 1 frozen 1');
@@ -221,42 +233,66 @@ for (const [how, end] of [
   });
 }
 
-test("CGROUP-11: a process in an agent's cgroup that cannot be killed keeps the directory, not the agent; after loading again its name is passed over", async ({
-  booted,
-  module,
-}) => {
-  const guest = await load(booted, module.ko);
-  // The kernel waits for this helper, in a sleep that not even SIGKILL ends.
-  await guest.writeFile('/sbin/request-key', '#!/bin/sh\nread x </srv/wake\n', '755');
-  await guest.sh('mkfifo /srv/wake');
-  const agent = await start(guest);
-  const foreign = await background(guest, 'race request-key');
-  await expect.poll(() => guest.sh(`ps -o stat= -p ${foreign}`)).toMatch(/^D/);
-  await guest.sh(`echo ${foreign} >${agent.dir}/cgroup.procs`);
-  await guest.swarm.destroy(agent.id);
-  expect((await agent.end).code).toBe(137);
-  await expect(guest).toHaveActiveAgents(0);
-  expect(await guest.sh(`cat ${agent.dir}/cgroup.procs`)).toBe(`${foreign}`);
-  await guest.unload();
-  expect(await booted.kernelLog()).toMatch(`cgroup ${agent.id} stays behind`);
+for (const [cgroup_pool, note] of [
+  [0, ''],
+  [16, ', and if it was made ahead'],
+] as const) {
+  test(`CGROUP-11: a process in an agent's cgroup that cannot be killed keeps the directory, not the agent; after loading again its name is passed over${note}`, async ({
+    booted,
+    module,
+  }) => {
+    const guest = await load(booted, module.ko, { cgroup_pool });
+    if (cgroup_pool > 0) {
+      await guest.swarm.run(LIMITED, 'true');
+      await expectGone(guest);
+      await expectReadyCgroups(guest, cgroup_pool);
+    }
+    // The kernel waits for this helper, in a sleep that not even SIGKILL ends.
+    await guest.writeFile('/sbin/request-key', '#!/bin/sh\nread x </srv/wake\n', '755');
+    await guest.sh('mkfifo /srv/wake');
+    const agent = await start(guest);
+    expect(agent.dir).toMatch(cgroup_pool > 0 ? /\/p\d+$/ : /\/\d+$/);
+    const foreign = await background(guest, 'race request-key');
+    await expect.poll(() => guest.sh(`ps -o stat= -p ${foreign}`)).toMatch(/^D/);
+    await guest.sh(`echo ${foreign} >${agent.dir}/cgroup.procs`);
+    await guest.swarm.destroy(agent.id);
+    expect((await agent.end).code).toBe(137);
+    await expect(guest).toHaveActiveAgents(0);
+    expect(await guest.sh(`cat ${agent.dir}/cgroup.procs`)).toBe(`${foreign}`);
+    await guest.unload();
+    expect(await booted.kernelLog()).toMatch(`cgroup ${agent.dir.split('/').at(-1) ?? ''} stays behind`);
 
-  const again = await reload(booted);
-  const { code, stderr } = await again.swarm.tryLaunch(LIMITED, ['/bin/true']);
-  expect([code, stderr]).toEqual([
-    125,
-    expect.stringMatching(`"EBUSY",.*swarm/plain/${agent.id} .*try again`),
-  ]);
-  const next = await again.swarm.run(LIMITED, 'true');
-  expect([next.code, next.id]).toEqual([0, agent.id + 1]);
-  await again.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
-  await expect.poll(async () => (await again.exec(`kill -0 ${foreign}`)).code).not.toBe(0);
-  await again.unload();
-  const last = await reload(booted);
-  await expect.poll(async () => (await last.swarm.tryLaunch(LIMITED, ['/bin/true'])).code).toBe(0);
-  await expectGone(last);
-  await last.unload();
-  await booted.sh(`rmdir ${TOP}/swarm; echo -memory -cpu -pids >${TOP}/cgroup.subtree_control`);
-});
+    const again = await reload(booted, { cgroup_pool });
+    if (cgroup_pool > 0) {
+      expect((await again.swarm.run(LIMITED, 'true')).code).toBe(0);
+      await expectReadyCgroups(again, cgroup_pool);
+      const next = await start(again);
+      expect(next.dir).toMatch(/\/p\d+$/);
+      expect(next.dir).not.toBe(agent.dir);
+      expect(await again.sh(`cat ${next.dir}/cgroup.procs`)).not.toContain(`${foreign}`);
+      await again.swarm.destroy(next.id);
+      await next.end;
+      await expect(again).toHaveActiveAgents(0);
+    } else {
+      const { code, stderr } = await again.swarm.tryLaunch(LIMITED, ['/bin/true']);
+      expect([code, stderr]).toEqual([
+        125,
+        expect.stringMatching(`"EBUSY",.*swarm/plain/${agent.id} .*try again`),
+      ]);
+      const next = await again.swarm.run(LIMITED, 'true');
+      expect([next.code, next.id]).toEqual([0, agent.id + 1]);
+    }
+    expect(await again.sh(`cat ${agent.dir}/cgroup.procs`)).toBe(`${foreign}`);
+    await again.sh('echo >/srv/wake; rm /srv/wake /sbin/request-key');
+    await expect.poll(async () => (await again.exec(`kill -0 ${foreign}`)).code).not.toBe(0);
+    await again.unload();
+    const last = await reload(booted);
+    await expect.poll(async () => (await last.swarm.tryLaunch(LIMITED, ['/bin/true'])).code).toBe(0);
+    await expectGone(last);
+    await last.unload();
+    await booted.sh(`rmdir ${TOP}/swarm; echo -memory -cpu -pids >${TOP}/cgroup.subtree_control`);
+  });
+}
 
 test('CGROUP-12: unloading disables the controllers that loading has enabled, unless another cgroup may use them', async ({
   booted,

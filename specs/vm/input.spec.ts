@@ -1,4 +1,5 @@
 import type { Answer } from '../../client/client.js';
+import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll } from '../support/guest.js';
 
@@ -222,7 +223,7 @@ test('ORDER-24: what cannot be done now has an error of its own and leaves nothi
   }
   const { active, created } = await loaded.swarm.status();
   expect([active, created]).toEqual([before.active, before.created]);
-  expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d'), 'cgroups').toBe('');
+  await expectNoAgentCgroups(loaded);
   await loaded.sh(`kill ${pid}`);
 });
 

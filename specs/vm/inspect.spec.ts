@@ -122,7 +122,8 @@ test('INSPECT-03: a running agent is told with its members, namespaces, cgroup, 
   await expect.poll(async () => (await loaded.swarm.inspect(id)).audited).toBe(1);
   await expect.poll(async () => (await loaded.swarm.inspect(id)).members.length).toBe(2);
   const agent = await loaded.swarm.inspect(id);
-  expect(agent).toMatchObject({ id, state: 'running', violations: 2, cgroup: `/swarm/memory/${id}` });
+  expect(agent).toMatchObject({ id, state: 'running', violations: 2 });
+  expect(agent.cgroup).toMatch(/^\/swarm\/memory\/p?\d+$/);
   const members = await loaded.sh(`cat /sys/fs/cgroup${agent.cgroup ?? ''}/cgroup.procs`);
   expect(agent.members.map(String)).toEqual(members.split('\n'));
   expect(agent.members[0]).toBe(pid);
@@ -144,7 +145,7 @@ test('INSPECT-04: an armed agent says so', async ({ loaded }) => {
   const { id } = await onlyAgent(loaded);
   expect(await loaded.swarm.inspect(id)).toMatchObject({
     state: 'armed',
-    cgroup: `/swarm/plain/${id}`,
+    cgroup: expect.stringMatching(/^\/swarm\/plain\/p?\d+$/),
     members: [],
     joining: [],
     starting: [],

@@ -1,3 +1,4 @@
+import { agentCgroupDir, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, hold, onlyAgent } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
@@ -43,7 +44,7 @@ test('LIFE-10: a launcher killed between arming and forking takes its agent with
   expect((await loaded.swarm.status()).active).toBe(1);
   await loaded.sh(`kill -9 ${pid}`);
   await expect(loaded).toHaveActiveAgents(0);
-  await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(loaded);
 });
 
 test('LIFE-11: registering needs no cgroup and ends only on request', async ({ loaded }) => {
@@ -51,7 +52,7 @@ test('LIFE-11: registering needs no cgroup and ends only on request', async ({ l
     await loaded.swarm.create({ memory_limit: 65536 }),
     await loaded.swarm.create({ cpu_quota: 10 }),
   ];
-  expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(loaded);
   expect((await loaded.swarm.agents()).map(({ id, pid }) => [id, pid])).toEqual(ids.map((id) => [id, 0]));
   await loaded.swarm.destroy(...ids);
   await expect(loaded).toHaveActiveAgents(0);
@@ -99,7 +100,7 @@ test('LIFE-19: a running process is adopted, with its later children', async ({ 
   const id = await loaded.swarm.create({ pid, cpu_quota: 50 });
   const agent = await onlyAgent(loaded);
   expect(agent).toMatchObject({ id, pid, cpu: '50%' });
-  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`)).toContain(`${pid}`);
+  expect(await loaded.sh(`cat ${await agentCgroupDir(loaded, id)}/cgroup.procs`)).toContain(`${pid}`);
   await expect.poll(async () => (await loaded.swarm.status()).violations).toBeGreaterThan(before);
   const again = await loaded.swarm.write(JSON.stringify({ pid }));
   expect(again.answers[0]).toMatchObject({ error: 'EBUSY', field: 'pid' });

@@ -1,3 +1,4 @@
+import { agentCgroup, agentCgroupDir, agentCgroups, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 
@@ -9,7 +10,8 @@ test('LIMIT-01: limits become files of the cgroup, exactly', async ({ loaded }) 
   const running = loaded.swarm.run(request, line);
   await expectBorn(loaded, 1);
   const agent = await onlyAgent(loaded);
-  const dir = `/sys/fs/cgroup/swarm/memory/${agent.id}`;
+  const dir = await agentCgroupDir(loaded, agent.id);
+  expect(dir).toContain('/swarm/memory/');
   const names = ['memory.max', 'memory.oom.group', 'cpu.max', 'pids.max', 'cgroup.procs'];
   const values = await loaded.sh(`cd ${dir} && for f in ${names.join(' ')}; do xargs <$f; done`);
   expect(values.split('\n').slice(0, 4)).toEqual([`${256 * MiB}`, '1', '25000 100000', '77']);
@@ -25,11 +27,14 @@ test('LIMIT-01: limits become files of the cgroup, exactly', async ({ loaded }) 
 test('LIMIT-02: an agent without a memory limit uses no memory cgroup, one without limits no cgroup', async ({
   loaded,
 }) => {
-  const look = 'find /sys/fs/cgroup/swarm -mindepth 2 -type d | cut -d/ -f6';
+  const memory = () => loaded.sh('ls -d /sys/fs/cgroup/swarm/memory/*/ 2>/dev/null || true');
+  const before = await memory();
   const first = hold(loaded);
   const plain = loaded.swarm.run({ cpu_quota: 50 }, first.line);
   await expect(loaded).toHaveActiveAgents(1);
-  expect(await loaded.sh(look)).toBe('plain');
+  expect(await agentCgroup(loaded, (await onlyAgent(loaded)).id)).toMatch(/^\/swarm\/plain\//);
+  await expect.poll(() => agentCgroups(loaded)).toBe(1);
+  expect(await memory()).toBe(before);
   expect(await loaded.sh('cat /sys/fs/cgroup/swarm/plain/cgroup.subtree_control')).not.toContain('memory');
   await first.release();
   await plain;
@@ -37,21 +42,29 @@ test('LIMIT-02: an agent without a memory limit uses no memory cgroup, one witho
   const second = hold(loaded);
   const none = loaded.swarm.run({}, second.line);
   await expect(loaded).toHaveActiveAgents(1);
-  await expect.poll(() => loaded.sh(look)).toBe('');
+  await expectNoAgentCgroups(loaded);
+  expect((await loaded.swarm.inspect((await onlyAgent(loaded)).id)).cgroup).toBeNull();
+  expect(await memory()).toBe(before);
   await second.release();
   await none;
 });
 
 test('LIMIT-03: too much memory kills the agent, all of it, and nothing outside', async ({ loaded }) => {
   const outside = await background(loaded, 'sleep 60');
-  const { code, stdout, id } = await loaded.swarm.run(
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run(
     { memory_limit: 64 * MiB },
-    `sleep 50 & consume memory ${256 * MiB}; echo survived`,
+    `sleep 50 & ${line}; consume memory ${256 * MiB}; echo survived`,
   );
+  await expectBorn(loaded, 1);
+  const cgroup = await agentCgroup(loaded, (await onlyAgent(loaded)).id);
+  expect(cgroup).toMatch(/^\/swarm\/memory\//);
+  await release();
+  const { code, stdout } = await running;
   expect(code).toBe(137);
   expect(stdout).toBe('');
   const log = await loaded.kernelLog();
-  expect(log).toMatch(new RegExp(`oom-kill:.*oom_memcg=/swarm/memory/${id},.*task=consume`));
+  expect(log).toMatch(new RegExp(`oom-kill:.*oom_memcg=${cgroup},.*task=consume`));
   expect((await loaded.exec(`kill -0 ${outside}`)).code, 'the process outside').toBe(0);
   const fits = await loaded.swarm.run({ memory_limit: 64 * MiB }, `consume memory ${32 * MiB}`);
   expect([fits.code, fits.stdout]).toEqual([0, 'touched\n']);
@@ -63,8 +76,9 @@ test('LIMIT-04: a spinning loop is held to its quota, and cpu.stat says how', as
   const running = loaded.swarm.run({ cpu_quota: 25 }, 'consume cpu 600');
   await expect(loaded).toHaveActiveAgents(1);
   const agent = await onlyAgent(loaded);
+  const dir = await agentCgroupDir(loaded, agent.id);
   const sample = async () => {
-    const text = await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent.id}/cpu.stat`);
+    const text = await loaded.sh(`cat ${dir}/cpu.stat`);
     const field = (name: string) => Number(new RegExp(`${name} (\\d+)`).exec(text)?.[1]);
     return { used: field('usage_usec'), periods: field('nr_periods'), throttled: field('nr_throttled') };
   };
@@ -117,5 +131,5 @@ test('LIMIT-05: a controller that is switched off later is an error, never a sil
     expect(again.code).toBe(0);
   }
   await expect(loaded).toHaveActiveAgents(0);
-  await expect.poll(() => loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(loaded);
 });

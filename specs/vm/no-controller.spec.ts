@@ -1,4 +1,5 @@
 /** A kernel that was booted without two of the controllers. */
+import { agentCgroupDir, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { hold, onlyAgent } from '../support/guest.js';
 
@@ -18,7 +19,7 @@ test('CGROUP-14: a limit whose controller the kernel was booted without is EOPNO
     expect(stderr).toMatch(new RegExp(`"error":"EOPNOTSUPP","field":"${field}".*controller ${controller};`));
   }
   await expect(loaded).toHaveActiveAgents(0);
-  expect(await loaded.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+  await expectNoAgentCgroups(loaded);
 });
 
 test('CGROUP-15: without that limit agents work there, the other limits too', async ({ loaded }) => {
@@ -30,7 +31,7 @@ test('CGROUP-15: without that limit agents work there, the other limits too', as
   });
   await expect(loaded).toHaveActiveAgents(1);
   const agent = await onlyAgent(loaded);
-  expect(await loaded.sh(`cat /sys/fs/cgroup/swarm/plain/${agent.id}/cpu.max`)).toBe('25000 100000');
+  expect(await loaded.sh(`cat ${await agentCgroupDir(loaded, agent.id)}/cpu.max`)).toBe('25000 100000');
   await release();
   expect((await running).stdout).toBe('0::/\n');
   await expect(loaded).toHaveActiveAgents(0);

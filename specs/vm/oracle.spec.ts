@@ -1,4 +1,5 @@
 /** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
+import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, expectFindings, test } from '../support/fixtures.js';
 import { watched } from '../support/oracle.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
@@ -52,7 +53,7 @@ test('ORACLE-03: the oracle finds a member that root takes out of its cgroup', a
   const { id, pid } = await start(loaded, { pids_limit: 9 }, 'sleep 1000 & wait');
   await loaded.sh(`echo ${pid} >/sys/fs/cgroup/cgroup.procs`);
   expect(await loaded.findings()).toEqual([`agent ${id}: process ${pid} is outside the agent's cgroup`]);
-  await loaded.sh(`echo ${pid} >/sys/fs/cgroup/swarm/plain/${id}/cgroup.procs`);
+  await loaded.sh(`echo ${pid} >${await agentCgroupDir(loaded, id)}/cgroup.procs`);
   expect(await loaded.findings()).toEqual([]);
   await destroyAll(loaded);
 });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseEvents } from '../../client/events.js';
 import { parseInspection } from '../../client/inspect.js';
+import { agentCgroup, expectReadyCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { ORACLE, load } from '../support/loaded-guest.js';
@@ -279,13 +280,18 @@ test('READER-09: the counters of an agent go on beyond 32 bits, wherever they ar
 test("READER-10: an agent's cgroup is told in full, however long its path", async ({ booted, module }) => {
   const parent = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(240)).join('/');
   const guest = await load(booted, module.ko, { cgroup_parent: parent });
-  const terminal = await guest.terminal();
-  await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
-  const { id } = await onlyAgent(guest);
-  const { cgroup } = await guest.swarm.inspect(id);
-  expect(cgroup).toBe(`/${parent}/plain/${id}`);
-  expect(await guest.sh(`cat "/sys/fs/cgroup${cgroup ?? ''}/pids.max"`)).toBe('5');
-  terminal.close();
-  await expect(guest).toHaveActiveAgents(0);
+  // The first has its cgroup made, the second gets one that was made ahead.
+  for (const name of [/^\d+$/, /^p\d+$/]) {
+    const terminal = await guest.terminal();
+    await terminal.type(`echo '{"spawn":true,"pids_limit":5}' >/proc/swarm/create`);
+    const { id } = await onlyAgent(guest);
+    const cgroup = await agentCgroup(guest, id);
+    expect(cgroup.slice(0, cgroup.lastIndexOf('/'))).toBe(`/${parent}/plain`);
+    expect(cgroup.slice(cgroup.lastIndexOf('/') + 1)).toMatch(name);
+    expect(await guest.sh(`cat "/sys/fs/cgroup${cgroup}/pids.max"`)).toBe('5');
+    terminal.close();
+    await expect(guest).toHaveActiveAgents(0);
+    await expectReadyCgroups(guest, 16);
+  }
   await guest.unload();
 });

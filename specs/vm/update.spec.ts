@@ -2,16 +2,20 @@
 import type { AgentRequest, UpdateRequest } from '../../client/client.js';
 import { quoted } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
+import { agentCgroup, agentCgroupDir, agentCgroups, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background } from '../support/guest.js';
+import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const MiB = 1 << 20;
 const ROOT = '/sys/fs/cgroup';
+const MEMORY = /^\/swarm\/memory\/p?\d+$/;
+const PLAIN = /^\/swarm\/plain\/p?\d+$/;
 
 /** A file of an agent's cgroup. */
 const file = async (guest: LoadedGuest, id: number, name: string) =>
-  (await guest.sh(`cat ${ROOT}${(await guest.swarm.inspect(id)).cgroup ?? ''}/${name}`)).trim();
+  (await guest.sh(`cat ${await agentCgroupDir(guest, id)}/${name}`)).trim();
 
 /** Starts an agent that carries out what is written to its input, a line of a shell at a time. */
 async function start(guest: LoadedGuest, request: AgentRequest = {}) {
@@ -115,7 +119,8 @@ test('UPDATE-02: an agent without a cgroup gets one with all its processes, thos
     await agent.say('for i in 1 2 3 4; do (while :; do (:); (: & wait); done) & done');
     await agent.run('true');
     await swarm.update({ id, pids_limit: 500, memory_limit: 256 * MiB });
-    expect((await swarm.inspect(id)).cgroup).toBe(`/swarm/memory/${id}`);
+    const cgroup = await agentCgroup(loaded, id);
+    expect(cgroup).toMatch(MEMORY);
     expect(await file(loaded, id, 'pids.max')).toBe('500');
     // Whoever is a member is in there, however often one looks; the oracle says the same at the end.
     for (let look = 0; look < 5; look++) {
@@ -123,7 +128,7 @@ test('UPDATE-02: an agent without a cgroup gets one with all its processes, thos
       const { stdout } = await loaded.exec(
         `for p in ${members.join(' ')}; do cat /proc/$p/cgroup 2>/dev/null; done | sort -u`,
       );
-      expect(stdout.trim()).toBe(`0::/swarm/memory/${id}`);
+      expect(stdout.trim()).toBe(`0::${cgroup}`);
     }
     await swarm.destroy(id);
     await expect(loaded).toHaveActiveAgents(0);
@@ -136,12 +141,12 @@ test('UPDATE-03: a memory limit for an agent that had others moves it to another
   const { swarm } = loaded;
   const agent = await start(loaded, { cpu_quota: 100 });
   const { id } = agent;
-  expect((await swarm.inspect(id)).cgroup).toBe(`/swarm/plain/${id}`);
+  expect((await swarm.inspect(id)).cgroup).toMatch(PLAIN);
   await agent.run('/usr/local/bin/ending burn 500');
   const before = (await swarm.inspect(id)).usage;
   await swarm.update({ id, memory_limit: 64 * MiB });
   const after = await swarm.inspect(id);
-  expect(after.cgroup).toBe(`/swarm/memory/${id}`);
+  expect(after.cgroup).toMatch(MEMORY);
   expect(await file(loaded, id, 'cpu.max')).toBe('100000 100000');
   expect(after.usage.cpu_usec).toBeGreaterThanOrEqual(before.cpu_usec);
   expect(before.cpu_usec).toBeGreaterThan(500_000);
@@ -149,12 +154,14 @@ test('UPDATE-03: a memory limit for an agent that had others moves it to another
   expect(user_usec + system_usec).toBeGreaterThan(500_000);
   // More than the limit leaves no room for.
   const many = await start(loaded, { cpu_quota: 100 });
+  const former = await agentCgroup(loaded, many.id);
+  expect(former).toMatch(PLAIN);
   await many.say(`consume keep ${64 * MiB}`);
   await expect.poll(async () => (await swarm.inspect(many.id)).members.length).toBe(2);
   await expect
     .poll(() => refused(loaded, { id: many.id, memory_limit: 16 * MiB }))
     .toMatchObject({ error: 'ENOSPC', field: 'memory_limit' });
-  expect((await swarm.inspect(many.id)).cgroup).toBe(`/swarm/plain/${many.id}`);
+  expect((await swarm.inspect(many.id)).cgroup).toBe(former);
   const events = await swarm.eventsDuring(async () => {
     await swarm.destroy(id, many.id);
     await expect(loaded).toHaveActiveAgents(0);
@@ -164,7 +171,7 @@ test('UPDATE-03: a memory limit for an agent that had others moves it to another
       each.event === 'destroyed' && each.agent === id,
   );
   expect(end?.cpu_usec).toBeGreaterThanOrEqual(before.cpu_usec);
-  expect(await loaded.sh(`ls -d ${ROOT}/swarm/*/[0-9]* 2>/dev/null; true`)).toBe('');
+  await expectNoAgentCgroups(loaded);
 });
 
 test('UPDATE-04: rules on calls, devices and files hold at once for every process of the agent', async ({
@@ -201,46 +208,54 @@ test('UPDATE-04: rules on calls, devices and files hold at once for every proces
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('UPDATE-05: an update that is refused says why and changes nothing', async ({ loaded }) => {
-  const { swarm } = loaded;
-  const { id } = await start(loaded, { pids_limit: 20 });
-  const registered = await swarm.create({});
-  const before = await swarm.inspect(id);
-  const rows: [request: string, error: string, field: string, message: RegExp][] = [
-    ['{}', 'EINVAL', 'id', /missing/],
-    [`{"id":${id}}`, 'EINVAL', '', /nothing is to be changed/],
-    [`{"id":${id},"name":"x"}`, 'EINVAL', 'name', /unknown key/],
-    [`{"id":${id},"pids_limit":5,"pids_limit":6}`, 'EINVAL', 'pids_limit', /twice/],
-    [`{"id":${id},"pids_limit":5,"cpu_quota":100000}`, 'EINVAL', 'cpu_quota', /from 0/],
-    [`{"id":${id},"pids_limit":5,"syscalls":{"fork":"no"}}`, 'EINVAL', 'syscalls', /expected 'allow'/],
-    [`{"id":${id},"pids_limit":5,"exec_paths":["/nowhere"]}`, 'EINVAL', 'exec_paths', /does not exist/],
-    [`{"id":${id},"pids_limit":5,"memory_limit":65536,"frozen":1}`, 'EINVAL', 'frozen', /true or false/],
-    [`{"id":${registered + 100},"pids_limit":5}`, 'ESRCH', 'id', /there is no agent/],
-    [`{"id":${registered},"frozen":true}`, 'EBUSY', 'frozen', /no process/],
-  ];
-  for (const [request, error, field, message] of rows)
-    expect
-      .soft(await refused(loaded, request), request)
-      .toMatchObject({ error, field, message: expect.stringMatching(message) });
-  // Where cgroup v2 refuses a part, the rest is undone.
-  const path = `${ROOT}${before.cgroup ?? ''}`;
-  await loaded.sh(`echo -pids >${ROOT}/swarm/plain/cgroup.subtree_control`);
-  expect(
-    await refused(loaded, { id, cpu_quota: 10, pids_limit: 5, syscalls: { fork: 'deny' }, frozen: true }),
-  ).toMatchObject({ error: 'EOPNOTSUPP', field: 'pids_limit' });
-  expect((await loaded.sh(`cat ${path}/cpu.max ${path}/cgroup.freeze`)).split('\n')).toEqual([
-    'max 100000',
-    '0',
-  ]);
-  await loaded.sh(`echo +pids >${ROOT}/swarm/plain/cgroup.subtree_control`);
-  // Where no cgroup can be made, the agent stays where it was.
-  await loaded.sh(`echo 0 >${ROOT}/swarm/memory/cgroup.max.descendants`);
-  expect(await refused(loaded, { id, memory_limit: 64 * MiB })).toMatchObject({ error: 'ENOSPC' });
-  await loaded.sh(`echo max >${ROOT}/swarm/memory/cgroup.max.descendants`);
-  expect(await swarm.inspect(id)).toEqual({ ...before, usage: expect.anything() });
-  await swarm.destroy(id, registered);
-  await expect(loaded).toHaveActiveAgents(0);
-});
+for (const [cgroup_pool, note] of [
+  [16, ''],
+  [0, ', without cgroups made ahead'],
+] as const)
+  test(`UPDATE-05: an update that is refused says why and changes nothing${note}`, async ({
+    loaded: given,
+  }) => {
+    await given.unload();
+    const loaded = await reload(given, { cgroup_pool });
+    const { swarm } = loaded;
+    const { id } = await start(loaded, { pids_limit: 20 });
+    const registered = await swarm.create({});
+    const before = await swarm.inspect(id);
+    const rows: [request: string, error: string, field: string, message: RegExp][] = [
+      ['{}', 'EINVAL', 'id', /missing/],
+      [`{"id":${id}}`, 'EINVAL', '', /nothing is to be changed/],
+      [`{"id":${id},"name":"x"}`, 'EINVAL', 'name', /unknown key/],
+      [`{"id":${id},"pids_limit":5,"pids_limit":6}`, 'EINVAL', 'pids_limit', /twice/],
+      [`{"id":${id},"pids_limit":5,"cpu_quota":100000}`, 'EINVAL', 'cpu_quota', /from 0/],
+      [`{"id":${id},"pids_limit":5,"syscalls":{"fork":"no"}}`, 'EINVAL', 'syscalls', /expected 'allow'/],
+      [`{"id":${id},"pids_limit":5,"exec_paths":["/nowhere"]}`, 'EINVAL', 'exec_paths', /does not exist/],
+      [`{"id":${id},"pids_limit":5,"memory_limit":65536,"frozen":1}`, 'EINVAL', 'frozen', /true or false/],
+      [`{"id":${registered + 100},"pids_limit":5}`, 'ESRCH', 'id', /there is no agent/],
+      [`{"id":${registered},"frozen":true}`, 'EBUSY', 'frozen', /no process/],
+    ];
+    for (const [request, error, field, message] of rows)
+      expect
+        .soft(await refused(loaded, request), request)
+        .toMatchObject({ error, field, message: expect.stringMatching(message) });
+    // Where cgroup v2 refuses a part, the rest is undone.
+    const path = `${ROOT}${before.cgroup ?? ''}`;
+    await loaded.sh(`echo -pids >${ROOT}/swarm/plain/cgroup.subtree_control`);
+    expect(
+      await refused(loaded, { id, cpu_quota: 10, pids_limit: 5, syscalls: { fork: 'deny' }, frozen: true }),
+    ).toMatchObject({ error: 'EOPNOTSUPP', field: 'pids_limit' });
+    expect((await loaded.sh(`cat ${path}/cpu.max ${path}/cgroup.freeze`)).split('\n')).toEqual([
+      'max 100000',
+      '0',
+    ]);
+    await loaded.sh(`echo +pids >${ROOT}/swarm/plain/cgroup.subtree_control`);
+    // Where no cgroup can be made, the agent stays where it was.
+    await loaded.sh(`echo 0 >${ROOT}/swarm/memory/cgroup.max.descendants`);
+    expect(await refused(loaded, { id, memory_limit: 64 * MiB })).toMatchObject({ error: 'ENOSPC' });
+    await loaded.sh(`echo max >${ROOT}/swarm/memory/cgroup.max.descendants`);
+    expect(await swarm.inspect(id)).toEqual({ ...before, usage: expect.anything() });
+    await swarm.destroy(id, registered);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
 
 test('UPDATE-06: an agent without a process has its new limits and rules when it gets one', async ({
   loaded,
@@ -318,9 +333,7 @@ test('UPDATE-08: changes beside births, joins, forks and ends leave nothing behi
   await swarm.destroy(...(await swarm.agents()).map(({ id }) => id));
   await expect(loaded).toHaveActiveAgents(0);
   expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
-  await expect
-    .poll(() => loaded.sh(`ls -d ${ROOT}/swarm/*/[0-9]* 2>/dev/null; true`), { timeout: 20_000 })
-    .toBe('');
+  await expectNoAgentCgroups(loaded, 20_000);
 });
 
 test('UPDATE-09: a process that joins, and executes while its agent is moved to another cgroup, is not killed for that', async ({
@@ -361,12 +374,14 @@ test('UPDATE-10: an agent is not moved out of a cgroup that others have frozen, 
   await loaded.sh(`echo 0 >${ROOT}/swarm/plain/cgroup.freeze`);
   await swarm.update({ id: plain.id, memory_limit: 64 * MiB });
   const privileged = await start(loaded, { privileged: true, namespace_flags: 95, pids_limit: 20 });
+  const cgroup = await agentCgroup(loaded, privileged.id);
+  expect(cgroup).toMatch(PLAIN);
   expect(await refused(loaded, { id: privileged.id, memory_limit: 64 * MiB })).toMatchObject({
     error: 'EOPNOTSUPP',
     message: expect.stringMatching(/privileged agent with a cgroup namespace/),
   });
   await swarm.update({ id: privileged.id, pids_limit: 30 });
-  expect((await swarm.inspect(privileged.id)).cgroup).toBe(`/swarm/plain/${privileged.id}`);
+  expect((await swarm.inspect(privileged.id)).cgroup).toBe(cgroup);
   await swarm.destroy(plain.id, privileged.id);
   await expect(loaded).toHaveActiveAgents(0);
 });
@@ -377,7 +392,7 @@ test('UPDATE-11: a limit that is named is written again, members that were moved
   const { swarm } = loaded;
   const agent = await start(loaded, { pids_limit: 20 });
   const { id } = agent;
-  await loaded.sh(`echo max >${ROOT}/swarm/plain/${id}/pids.max`);
+  await loaded.sh(`echo max >${await agentCgroupDir(loaded, id)}/pids.max`);
   await loaded.sh(`mkdir ${ROOT}/elsewhere && echo ${agent.pid} >${ROOT}/elsewhere/cgroup.procs`);
   await swarm.update({ id, pids_limit: 20, frozen: true });
   expect(await file(loaded, id, 'pids.max')).toBe('20');
@@ -387,22 +402,22 @@ test('UPDATE-11: a limit that is named is written again, members that were moved
   await loaded.sh(`rmdir ${ROOT}/elsewhere`);
   const limits = { memory_limit: 64 * MiB, cpu_quota: 50 };
   const other = (await start(loaded, limits)).id;
-  await loaded.sh(
-    `cd ${ROOT}/swarm/memory/${other}; echo max >memory.max; echo 0 >memory.oom.group; echo max >cpu.max`,
-  );
+  const dir = await agentCgroupDir(loaded, other);
+  await loaded.sh(`cd ${dir}; echo max >memory.max; echo 0 >memory.oom.group; echo max >cpu.max`);
   await swarm.update({ id: other, ...limits });
-  expect(
-    (await loaded.sh(`cd ${ROOT}/swarm/memory/${other}; cat memory.max memory.oom.group cpu.max`)).trim(),
-  ).toBe(`${64 * MiB}\n1\n50000 100000`);
+  expect((await loaded.sh(`cd ${dir}; cat memory.max memory.oom.group cpu.max`)).trim()).toBe(
+    `${64 * MiB}\n1\n50000 100000`,
+  );
   await swarm.destroy(other);
   const kept = await swarm.create({ persist: true, pids_limit: 20 });
   await loaded.exec(`launch --file spawn '{"id":${kept}}' /bin/true`);
   await expect.poll(async () => (await swarm.inspect(kept)).state).toBe('registered');
-  await loaded.sh(`rmdir ${ROOT}/swarm/plain/${kept}`);
+  const removed = await agentCgroupDir(loaded, kept);
+  await loaded.sh(`rmdir ${removed}`);
   const gone = { error: 'EBUSY', message: expect.stringMatching(/was removed by an administrator/) };
   expect(await refused(loaded, { id: kept, pids_limit: 5 })).toMatchObject(gone);
   // One of the same name is another.
-  await loaded.sh(`mkdir ${ROOT}/swarm/plain/${kept}`);
+  await loaded.sh(`mkdir ${removed}`);
   expect(await refused(loaded, { id: kept, pids_limit: 5 }), 'made anew').toMatchObject(gone);
   await swarm.destroy(kept);
   await expect(loaded).toHaveActiveAgents(0);
@@ -416,14 +431,20 @@ test('UPDATE-12: if the writer is killed while processes are moved, all of them 
   const { id } = agent;
   await agent.say('i=0; while [ $i -lt 150 ]; do sleep 1000 & i=$((i+1)); done');
   await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 90_000 }).toBe(151);
-  await loaded.sh('echo 1 >/sys/kernel/tracing/events/cgroup/cgroup_rmdir/enable');
-  const undone = () => loaded.exec(`grep -q 'path=/swarm/memory/${id}' /sys/kernel/tracing/trace`);
+  // Of this agent alone, for no other goes meanwhile.
+  await expect.poll(() => agentCgroups(loaded)).toBe(1);
+  await loaded.sh(
+    'echo >/sys/kernel/tracing/trace; echo 1 >/sys/kernel/tracing/events/cgroup/cgroup_rmdir/enable',
+  );
+  const plain = await agentCgroup(loaded, id);
+  expect(plain).toMatch(PLAIN);
+  const undone = () => loaded.exec("grep -q 'path=/swarm/memory/' /sys/kernel/tracing/trace");
   for (let delay = 10; delay < 400; delay += 10) {
     const under = delay % 20 === 0 ? '' : 'unshare --cgroup';
     await killed(loaded, { id, memory_limit: 256 * MiB }, delay, under);
     const { members, cgroup } = await swarm.inspect(id);
     expect(await whereabouts(loaded, members)).toBe(`151 0::${cgroup ?? ''}`);
-    if (cgroup !== `/swarm/plain/${id}` || (await undone()).code === 0) break;
+    if (cgroup !== plain || (await undone()).code === 0) break;
   }
   expect((await undone()).code, 'the move was undone once').toBe(0);
   await swarm.destroy(id);
@@ -592,34 +613,36 @@ test('UPDATE-17: an execve whose rules are changed and changed back starts anew,
 test('UPDATE-18: if an update fails and the new cgroup cannot go, all processes of the agent are in there, under the limits that they had', async ({
   loaded,
 }) => {
-  const { swarm } = loaded;
-  const agent = await start(loaded, { cpu_quota: 100 });
+  // The new cgroup's name is known before it is there.
+  await loaded.unload();
+  const guest = await reload(loaded, { cgroup_pool: 0 });
+  const { swarm } = guest;
+  const agent = await start(guest, { cpu_quota: 100 });
   const { id } = agent;
+  const plain = await agentCgroup(guest, id);
   const path = `${ROOT}/swarm/memory/${id}`;
   await agent.say('i=0; while [ $i -lt 150 ]; do sleep 1000 & i=$((i+1)); done');
   await expect.poll(async () => (await swarm.inspect(id)).members.length, { timeout: 90_000 }).toBe(151);
   // Somebody else's process keeps the directory from being removed.
   const intruder = await background(
-    loaded,
+    guest,
     `bash -c ${quoted(`until echo $$ >${path}/cgroup.procs; do :; done; exec sleep 1000`)}`,
   );
   for (let delay = 10; delay < 400; delay += 10) {
-    await killed(loaded, { id, memory_limit: 256 * MiB }, delay);
+    await killed(guest, { id, memory_limit: 256 * MiB }, delay);
     const { members, cgroup } = await swarm.inspect(id);
-    expect(await whereabouts(loaded, members)).toBe(`151 0::${cgroup ?? ''}`);
-    if (cgroup !== `/swarm/plain/${id}`) break;
+    expect(await whereabouts(guest, members)).toBe(`151 0::${cgroup ?? ''}`);
+    if (cgroup !== plain) break;
   }
   expect((await swarm.inspect(id)).policy.memory_limit, 'the writer was killed in time').toBe(0);
-  expect(await loaded.sh(`cat ${path}/memory.max ${path}/cpu.max`)).toBe('max\n100000 100000');
-  expect(await loaded.sh(`cat /proc/${intruder}/cgroup`)).toBe(`0::/swarm/memory/${id}`);
+  expect(await guest.sh(`cat ${path}/memory.max ${path}/cpu.max`)).toBe('max\n100000 100000');
+  expect(await guest.sh(`cat /proc/${intruder}/cgroup`)).toBe(`0::/swarm/memory/${id}`);
   // It is the agent's for good.
   await swarm.update({ id, memory_limit: 256 * MiB });
-  expect(await file(loaded, id, 'memory.max')).toBe(`${256 * MiB}`);
+  expect(await file(guest, id, 'memory.max')).toBe(`${256 * MiB}`);
   await swarm.destroy(id);
-  await expect(loaded).toHaveActiveAgents(0);
-  await expect
-    .poll(() => loaded.sh(`ls -d ${ROOT}/swarm/*/[0-9]* 2>/dev/null; true`), { timeout: 20_000 })
-    .toBe('');
+  await expect(guest).toHaveActiveAgents(0);
+  await expectNoAgentCgroups(guest, 20_000);
 });
 
 test('UPDATE-19: a child stays where its parent is that an administrator has moved out of the cgroup that an update made', async ({
@@ -751,7 +774,7 @@ test('FREEZE-04: an agent that others have frozen says so', async ({ loaded }) =
   expect(await frozen()).toBe('others');
   await loaded.sh(`echo 0 >${ROOT}/swarm/plain/cgroup.freeze`);
   await expect.poll(frozen).toBe('no');
-  await loaded.sh(`echo 1 >${ROOT}/swarm/plain/${id}/cgroup.freeze`);
+  await loaded.sh(`echo 1 >${await agentCgroupDir(loaded, id)}/cgroup.freeze`);
   await expect.poll(frozen).toBe('others');
   await swarm.update({ id, frozen: false });
   await expect.poll(frozen).toBe('no');

@@ -4,6 +4,7 @@ import pWaitFor from 'p-wait-for';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Terminal } from '../../../harness/guest/terminal.js';
 import type { Show } from './show.js';
+import { agentCgroups } from '../cgroups.js';
 import { reload } from '../loaded-guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
 import type { BuiltModule } from '../module.js';
@@ -64,6 +65,15 @@ class Demo {
       timeout: { milliseconds: GONE_MS, fallback: () => undefined },
     });
     return active();
+  }
+
+  /** Waits for the cgroups of agents to be removed, which a worker does. */
+  async #cgroups(count: number): Promise<number> {
+    await pWaitFor(async () => (await agentCgroups(this.#guest)) === count, {
+      interval: 100,
+      timeout: { milliseconds: GONE_MS, fallback: () => undefined },
+    });
+    return agentCgroups(this.#guest);
   }
 
   async birth(): Promise<void> {
@@ -208,8 +218,7 @@ class Demo {
     await this.#type('exit', 'guest#');
     show.check('agents left', `${await this.#active(0)}`, '0');
     await this.#host('cat /proc/swarm/status');
-    const left = await this.#guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d | wc -l');
-    show.check('cgroups left', left, '0');
+    show.check('cgroups left', `${await this.#cgroups(0)}`, '0');
   }
 
   async unload(): Promise<void> {

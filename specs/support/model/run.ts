@@ -2,6 +2,7 @@
 import { expect } from '../expect.js';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { expectNoAgentCgroups } from '../cgroups.js';
 import { orders, play } from './commands.js';
 import type { Model, Real } from './commands.js';
 import { Puppets } from './puppets.js';
@@ -41,7 +42,7 @@ async function begin(guest: LoadedGuest): Promise<{ model: Model; real: Real; en
     await puppets.quit();
     await guest.swarm.destroy(...(await guest.swarm.agents()).map(({ id }) => id));
     await expect(guest).toHaveActiveAgents(0);
-    await expect.poll(() => guest.sh('find /sys/fs/cgroup/swarm -mindepth 2 -type d')).toBe('');
+    await expectNoAgentCgroups(guest);
   };
   return { model: { world }, real, end };
 }
