@@ -105,13 +105,10 @@ export function inspections(form: Form) {
     ids: form.object({ first: count, count }).nullable().meta({
       description: 'its range of user and group ids outside: `first` and `count`; null without one',
     }),
-    cgroup: z
-      .string()
-      .nullable()
-      .meta({
-        description:
-          "its cgroup, below the root of cgroup v2, in full; null without one. Do not put the path together from the agent's id: a cgroup that was made ahead (`cgroup_pool`) has a name of its own",
-      }),
+    cgroup: z.string().nullable().meta({
+      description:
+        "its cgroup, below the root of cgroup v2, in full; null without one. Do not put the path together from the agent's id: a cgroup that was made ahead (`cgroup_pool`) has a name of its own",
+    }),
     namespaces: form
       .object(each<Namespace, typeof count>(namesOf(NAMESPACES), count))
       .nullable()
