@@ -361,6 +361,12 @@ static void give_back(struct swarm_ready *ready)
 	spin_unlock(&pool_lock);
 }
 
+static void discard(struct swarm_ready *ready)
+{
+	ready->spoiled = true;
+	give_back(ready);
+}
+
 /**
  * swarm_pool_used - a directory is an agent's now
  */
@@ -374,8 +380,8 @@ void swarm_pool_used(struct swarm_ready *ready)
  */
 void swarm_pool_spoiled(struct swarm_ready *ready)
 {
-	ready->spoiled = true;
-	give_back(ready);
+	discard(ready);
+	queue_work(swarm_workqueue, &tend_work);
 }
 
 /**
@@ -413,7 +419,7 @@ void swarm_pool_exit(void)
 	cancel_work_sync(&tend_work);
 	for (kind = 0; kind < SWARM_NR_CGROUP_KINDS; kind++)
 		while ((ready = take_first(&pools[kind])))
-			swarm_pool_spoiled(ready);
+			discard(ready);
 	clear_done();
 	for (waited = 0; !list_empty(&done) && waited < PATIENCE_MS; waited += 10) {
 		msleep(10);
