@@ -58,7 +58,7 @@ const MEMORY = '/sys/fs/cgroup/swarm/memory';
 test('CONTAIN-03: its own limits and other cgroups are closed to it', async ({ loaded }) => {
   await loaded.swarm.run({ memory_limit: 64 << 20 }, 'true');
   await expect.poll(() => agentCgroups(loaded)).toBe(0);
-  await expect.poll(() => loaded.sh(`ls -d ${MEMORY}/p* 2>/dev/null | wc -l`)).toBe('16');
+  await expect.poll(() => loaded.sh(`ls -d ${MEMORY}/p*/ 2>/dev/null | wc -l`)).toBe('16');
   const agent = await loaded.swarm.run(
     { memory_limit: 64 << 20, cpu_quota: 50, pids_limit: 20, syscalls: MOUNT_CALLS, capabilities: 'all' },
     [
