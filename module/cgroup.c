@@ -1549,6 +1549,8 @@ static int init(void *unused)
 	err = make_parents();
 	if (err)
 		goto undo_base;
+	swarm_room_watch(&memory_parent);
+	swarm_room_watch(&plain_parent);
 	swarm_pool_init(parents);
 	return 0;
 
@@ -1576,6 +1578,7 @@ int __init swarm_cgroup_init(void)
 static int undo(void *unused)
 {
 	swarm_pool_exit();
+	swarm_room_exit();
 	path_put(&plain_parent);
 	swarm_remove_dir(&base, "plain");
 	path_put(&memory_parent);

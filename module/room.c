@@ -7,6 +7,7 @@
 #include <linux/cgroup.h>
 #include <linux/dcache.h>
 #include <linux/errno.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kstrtox.h>
 #include <linux/limits.h>
@@ -19,16 +20,26 @@
 #include "room.h"
 
 /**
- * read_number - the number behind a label in a file of a cgroup
- * @label: "" where the file holds nothing else
- * @value: set to it; U64_MAX for "max", and without the file: nothing is limited there
- *
- * Return: 0 or a negative errno.
+ * struct watched - a cgroup above those of agents, which every birth asks
+ * @dir: its directory, which stays while the module is loaded
+ * @pids_max: the file, open for reading
  */
-static int read_number(const struct path *dir, const char *file, const char *label, u64 *value)
+struct watched {
+	const struct dentry *dir;
+	struct file *pids_max;
+};
+
+/* Opened once: opening costs a birth more than all else here. Those without a file are not in it. */
+static struct watched watched[SWARM_ROOM_WATCHED_MAX];
+static unsigned int nr_watched;
+
+/*
+ * The number behind a label in what was read of a cgroup's file; U64_MAX for "max", and
+ * without the file: nothing is limited there.
+ */
+static int number_in(char *text, ssize_t length, const char *label, u64 *value)
 {
-	char text[160], *at, *end;
-	ssize_t length = swarm_read_file(dir, file, text, sizeof(text));
+	char *at, *end;
 
 	*value = U64_MAX;
 	/* Its controller, or the cgroup, is not there, or has gone just now. */
@@ -46,6 +57,39 @@ static int read_number(const struct path *dir, const char *file, const char *lab
 	if (!strcmp(at, "max"))
 		return 0;
 	return kstrtou64(at, 10, value);
+}
+
+/**
+ * read_number - the number in a file of a cgroup
+ * @label: what is before it; "" where the file holds nothing else
+ * @value: set to it; U64_MAX where nothing is limited
+ *
+ * Return: 0 or a negative errno.
+ */
+static int read_number(const struct path *dir, const char *file, const char *label, u64 *value)
+{
+	char text[160];
+	ssize_t length = swarm_read_file(dir, file, text, sizeof(text));
+
+	return number_in(text, length, label, value);
+}
+
+static int read_pids_max(const struct path *dir, u64 *value)
+{
+	char text[24];
+	ssize_t length;
+	unsigned int i;
+
+	for (i = 0; i < nr_watched; i++) {
+		if (watched[i].dir != dir->dentry)
+			continue;
+		length = swarm_read(watched[i].pids_max, text, sizeof(text));
+		/* The controller was switched off, and perhaps on again, with another file. */
+		if (length == -ENODEV)
+			break;
+		return number_in(text, length, "", value);
+	}
+	return read_number(dir, "pids.max", "", value);
 }
 
 /* From a cgroup to the one above it; false at the root. */
@@ -96,7 +140,7 @@ static int check_processes(const struct path *dir, unsigned int more,
 			   struct task_struct *leader, struct swarm_full *full)
 {
 	u64 limit, used;
-	int err = read_number(dir, "pids.max", "", &limit);
+	int err = read_pids_max(dir, &limit);
 
 	if (err || limit == U64_MAX || (leader && counted(dir, leader)))
 		return err;
@@ -123,14 +167,50 @@ int swarm_room_for_processes(const struct path *dir, unsigned int more,
 			     struct task_struct *leader, struct swarm_full *full)
 {
 	struct path at = *dir;
-	int err;
+	int err = 0;
 
 	path_get(&at);
 	do {
+		/* The root has no such limit. */
+		if (at.dentry == at.mnt->mnt_root)
+			break;
 		err = check_processes(&at, more, leader, full);
 	} while (!err && climb(&at));
 	path_put(&at);
 	return err;
+}
+
+/**
+ * swarm_room_watch - keep a file of a cgroup, and of all above it, open for such questions
+ * @dir: the cgroup, whose directory stays until swarm_room_exit()
+ *
+ * With the kernel's credentials. What cannot be opened is opened each time.
+ */
+void swarm_room_watch(const struct path *dir)
+{
+	struct path at = *dir;
+	unsigned int i;
+
+	path_get(&at);
+	do {
+		struct file *file;
+
+		for (i = 0; i < nr_watched && watched[i].dir != at.dentry; i++)
+			;
+		if (i < nr_watched || i == SWARM_ROOM_WATCHED_MAX)
+			break;
+		file = swarm_open_file(&at, "pids.max", O_RDONLY);
+		if (!IS_ERR(file))
+			watched[nr_watched++] = (struct watched){ at.dentry, file };
+	} while (climb(&at));
+	path_put(&at);
+}
+
+/* Nobody asks any more. */
+void swarm_room_exit(void)
+{
+	while (nr_watched)
+		filp_close(watched[--nr_watched].pids_max, NULL);
 }
 
 static int check_cgroups(const struct path *dir, u64 depth, struct swarm_full *full)

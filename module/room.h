@@ -22,6 +22,11 @@ struct swarm_full {
 
 int swarm_room_for_processes(const struct path *dir, unsigned int more,
 			     struct task_struct *leader, struct swarm_full *full);
+/* Levels of cgroups whose files are kept open: those above are rarely so many. */
+#define SWARM_ROOM_WATCHED_MAX	8
+
+void swarm_room_watch(const struct path *dir);
+void swarm_room_exit(void);
 int swarm_room_for_cgroup(const struct path *dir, struct swarm_full *full);
 
 #endif
