@@ -440,11 +440,12 @@ static int equip(struct creation *creation, struct swarm_ready *ready)
 static bool take_ready(struct creation *creation)
 {
 	struct swarm_ready *ready;
+	int err = -ENODEV;
 
-	while ((ready = swarm_pool_take(kind_of(creation->rules))))
-		if (!equip(creation, ready))
-			return true;
-	return false;
+	/* A controller was switched off and on, and the files of all are old; or one was removed. */
+	while (err == -ENODEV && (ready = swarm_pool_take(kind_of(creation->rules))))
+		err = equip(creation, ready);
+	return !err;
 }
 
 static int create(void *data)

@@ -314,7 +314,8 @@ struct swarm_ready *swarm_pool_take(enum swarm_cgroup_kind kind)
 			break;
 		swarm_pool_spoiled(ready);
 	}
-	atomic64_inc(ready ? &hits : &misses);
+	if (!ready)
+		atomic64_inc(&misses);
 	WRITE_ONCE(pool->wanted, true);
 	if (READ_ONCE(pool->count) <= swarm_cgroup_pool / 2)
 		queue_work(swarm_workqueue, &tend_work);
@@ -372,6 +373,7 @@ static void discard(struct swarm_ready *ready)
  */
 void swarm_pool_used(struct swarm_ready *ready)
 {
+	atomic64_inc(&hits);
 	give_back(ready);
 }
 
