@@ -334,6 +334,21 @@ export class BootedGuest {
     );
   }
 
+  /**
+   * Writes to a file of the host, a line each, the address of every instruction that the guest executes
+   * while `work` runs, a hundred times slower than usual: in lines of QEMU's log whose second number is the address.
+   * Only an emulated guest can.
+   */
+  async traced<T>(log: string, work: () => Promise<T>): Promise<T> {
+    const { qmp } = this.machine;
+    for (const line of ['one-insn-per-tb on', `logfile ${log}`, 'log exec,nochain']) await qmp.monitor(line);
+    try {
+      return await work();
+    } finally {
+      for (const line of ['log none', 'logfile /dev/null', 'one-insn-per-tb off']) await qmp.monitor(line);
+    }
+  }
+
   /** Writes a file in the guest. */
   async writeFile(path: string, data: string | Buffer, mode = '644'): Promise<void> {
     await this.sh(`cat >${path} && chmod ${mode} ${path}`, { stdin: data, timeoutMs: 120_000 });

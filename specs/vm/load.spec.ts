@@ -45,6 +45,7 @@ for (const [parameter, message] of Object.entries({
   'max_agents=0': /max_agents must be from 1/,
   'max_agents=999999999': /max_agents must be from 1/,
   'enforce=2': /enforce must be 0 or 1/,
+  'cgroup_pool=1025': /cgroup_pool must be from 0/,
   'event_buffer=1': /event_buffer must be from 16/,
   'id_count=0': /id_base and id_count/,
   'id_base=4294967295': /id_base and id_count/,

@@ -17,6 +17,8 @@
  *                                  spawns it with that limit, pids_limit
  *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
  *                                  instruction; "whole" is all of it
+ *   alone ROUNDS OBJECT            births, of which nothing is counted and beside which nothing
+ *                                  runs: for whoever looks at them from outside the guest
  *   into ROUNDS                    the same namespaces, mounts, privileges and limits by hand:
  *                                  clone3 with CLONE_INTO_CGROUP
  *   procs ROUNDS                   by hand: the child writes itself to cgroup.procs
@@ -416,6 +418,24 @@ static void bearing(int nr, const char *object)
 	tell(nr);
 }
 
+static void alone(int nr, const char *object)
+{
+	int i, status;
+
+	for (i = 0; i < nr; i++) {
+		pid_t pid;
+
+		usleep(100000);
+		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
+			die("create");
+		pid = make_child(0, -1);
+		if (!pid)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+			die("clone");
+	}
+}
+
 static void limit(const char *directory, const char *file, const char *value)
 {
 	char path[128];
@@ -554,7 +574,9 @@ static int run(int argc, char **argv)
 			start_waiter();
 			stay_in_front();
 			bearing(nr, object);
-		} else
+		} else if (!strcmp(what, "alone"))
+			alone(nr, object);
+		else
 			return 2;
 	}
 	if (waiter > 0)
