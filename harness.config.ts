@@ -14,6 +14,7 @@ defineHarness({
   title: 'SwarmGuard',
   root: repository,
   modules: moduleSources(join(repository, 'module')),
+  caches: ['swarm_*'],
   guest: { programs: guest, files: { '/srv/my-agent': join(guest, 'my-agent') } },
   kernels: join(repository, 'vm-images/kernels'),
   // Everything but the pages that people read.
