@@ -1,4 +1,4 @@
-/** Where the instructions of a birth go, by function: every one that the guest executes, by its address. */
+/** Where the instructions of a life go, by function: every one that the guest executes, by its address. */
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,8 +10,11 @@ import { load } from '../../specs/support/loaded-guest.js';
 import { inCountingGuest } from '../guest.js';
 import { MEMORY_CGROUP } from './counted.js';
 
-/** The parts of a birth: the write that arms, clone3, and the child up to its first own instruction. */
-export const PHASES = ['arming', 'clone', 'child'] as const;
+/**
+ * The parts of a life: the write that arms, clone3, the child up to its first own instruction, and all that the kernel
+ * does from then on, with a child that exits at once, until nothing of it is left.
+ */
+export const PHASES = ['arming', 'clone', 'child', 'end'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** A function, called from where it is in the tree. */
@@ -25,7 +28,7 @@ export interface Call {
 /** The functions of each phase, from the one that it begins with. */
 export type Profile = Readonly<Record<Phase, Call>>;
 
-/** The function that a phase begins with; each ends with the first instruction outside the kernel. */
+/** The function that a phase begins with; each ends with the first instruction outside the kernel, the last one never. */
 const BEGINS: Readonly<Record<string, Phase>> = {
   swarm_objects_write: 'arming',
   kernel_clone: 'clone',
@@ -39,6 +42,34 @@ const JUMP = /^(__x86_(indirect|return)_|retbleed_|srso_|__fentry__|__pi___x86)/
 export function whole(call: Call): number {
   return [...call.calls.values()].reduce((sum, each) => sum + whole(each), call.own);
 }
+
+/**
+ * Lines of Markdown that show calls as a tree, the largest first: instructions of the whole, of it the function's own,
+ * and the function, with functions that call little else than one before it.
+ * @param above instructions from which on a call is shown
+ */
+export function treeOf(call: Call, above: number, level = 0): string[] {
+  const names = [call.name];
+  const count = whole(call);
+  let last = call;
+  for (;;) {
+    const [only, ...others] = shown(last, above);
+    if (!only || others.length > 0 || whole(only) < 0.8 * whole(last)) break;
+    names.push(only.name);
+    last = only;
+  }
+  const chain = names.length > 4 ? [...names.slice(0, 2), '…', ...names.slice(-2)] : names;
+  const numbers = `${String(count).padStart(8)} ${String(last.own).padStart(7)}`;
+  return [
+    `${numbers}  ${'  '.repeat(level)}${chain.join(' › ')}`,
+    ...shown(last, above).flatMap((each) => treeOf(each, above, level + 1)),
+  ];
+}
+
+const shown = (call: Call, above: number) =>
+  [...call.calls.values()]
+    .filter((each) => whole(each) >= above)
+    .toSorted((one, other) => whole(other) - whole(one));
 
 /** The functions of a running kernel, as /proc/kallsyms lists them: by address. */
 class Symbols {
@@ -69,6 +100,9 @@ class Symbols {
   }
 }
 
+/** Where the kernel goes on with another task. */
+const SWITCH = '__switch_to_asm';
+
 const empty = (name: string): Call => ({ name, own: 0, calls: new Map() });
 
 /** Puts instructions together to calls. */
@@ -90,12 +124,21 @@ class Calls {
     this.#last = name;
   }
 
+  /** Whatever comes next was not called by what is under way. */
+  leave(): void {
+    this.#stack.length = 1;
+  }
+
   #enter(name: string, begins: boolean): void {
+    // Another task goes on from here, or an idle processor.
+    if (name === SWITCH) this.leave();
     const at = begins ? -1 : this.#stack.findLastIndex((call) => call.name === name);
     if (at >= 0) {
       this.#stack.length = at + 1;
       return;
     }
+    // A return to where the call was not seen.
+    if (!begins) this.leave();
     const from = this.#stack.at(-1) ?? this.root;
     const call = from.calls.get(name) ?? empty(name);
     from.calls.set(name, call);
@@ -103,8 +146,8 @@ class Calls {
   }
 }
 
-/** The last complete birth in a log of {@link BootedGuest.traced}. */
-async function lastBirth(log: string, symbols: Symbols): Promise<Profile> {
+/** The last complete life in a log of {@link BootedGuest.traced}. */
+async function lastLife(log: string, symbols: Symbols): Promise<Profile> {
   let found: Partial<Record<Phase, Calls>> = {};
   let last: Partial<Record<Phase, Calls>> | undefined;
   let phase: Phase | undefined;
@@ -112,31 +155,33 @@ async function lastBirth(log: string, symbols: Symbols): Promise<Profile> {
     const at = line.indexOf('/') + 1;
     if (!line.startsWith('Trace ') || at === 0) continue;
     if (!line.startsWith('ffff', at)) {
-      if (phase === 'child') [last, found] = [found, {}];
-      phase = undefined;
+      if (phase === 'child') found.end = new Calls('end');
+      found.end?.leave();
+      phase = found.end && 'end';
       continue;
     }
     const { name, begins } = symbols.at(parseInt(line.slice(at + 4, at + 16), 16));
     const next = begins ? BEGINS[name] : undefined;
+    if (next === 'arming' && found.end) [last, found] = [found, {}];
     if (next && !found[next] && (next === 'arming' || found.arming)) {
       phase = next;
       found[next] = new Calls(name);
     } else if (phase) found[phase]?.take(name, begins);
   }
-  const { arming, clone, child } = last ?? {};
-  if (!arming || !clone || !child) throw new Error(`${log} has no whole birth`);
-  return { arming: arming.root, clone: clone.root, child: child.root };
+  const { arming, clone, child, end } = last ?? {};
+  if (!arming || !clone || !child || !end) throw new Error(`${log} has no whole life`);
+  return { arming: arming.root, clone: clone.root, child: child.root, end: end.root };
 }
 
-/** How many births come first, after which everything is as usual. */
-const BIRTHS = 4;
+/** How many lives come first, after which everything is as usual. */
+const BEFORE = 4;
 
 /**
- * Profiles the birth of an agent.
+ * Profiles the birth and the end of an agent.
  * @param policy of the agent
  * @throws if the guest does not come up.
  */
-export async function profileBirth(
+export async function profileLife(
   kernelName: string,
   policy: AgentRequest,
   progress: (step: string) => void,
@@ -145,17 +190,17 @@ export async function profileBirth(
     const loaded = await load(guest, stage.module.ko);
     await loaded.sh(MEMORY_CGROUP);
     const object = quoted(JSON.stringify({ spawn: true, ...policy }));
-    await loaded.sh(`life alone ${BIRTHS} ${object}`);
+    await loaded.sh(`life alone ${BEFORE} ${object}`);
     const symbols = new Symbols(
       await loaded.sh('echo 0 >/proc/sys/kernel/kptr_restrict; cat /proc/kallsyms'),
     );
     const dir = await mkdtemp(join(tmpdir(), 'profile-'));
     try {
-      progress('executing births, instruction by instruction');
+      progress('executing lives, instruction by instruction');
       const log = join(dir, 'log');
-      await loaded.traced(log, () => loaded.sh(`life alone 2 ${object}`, { timeoutMs: 600_000 }));
+      await loaded.traced(log, () => loaded.sh(`life alone 3 ${object}`, { timeoutMs: 600_000 }));
       progress('reading what was executed');
-      return await lastBirth(log, symbols);
+      return await lastLife(log, symbols);
     } finally {
       await rm(dir, { recursive: true });
     }
