@@ -439,12 +439,17 @@ static int equip(struct creation *creation, struct swarm_ready *ready)
 /* Return: false where there is none that serves, and one is to be made. */
 static bool take_ready(struct creation *creation)
 {
-	struct swarm_ready *ready;
+	unsigned int tries;
 	int err = -ENODEV;
 
 	/* A controller was switched off and on, and the files of all are old; or one was removed. */
-	while (err == -ENODEV && (ready = swarm_pool_take(kind_of(creation->rules))))
+	for (tries = 0; err == -ENODEV && tries <= swarm_cgroup_pool; tries++) {
+		struct swarm_ready *ready = swarm_pool_take(kind_of(creation->rules));
+
+		if (!ready)
+			break;
 		err = equip(creation, ready);
+	}
 	return !err;
 }
 

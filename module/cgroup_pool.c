@@ -304,16 +304,19 @@ static struct swarm_ready *take_first(struct pool *pool)
 struct swarm_ready *swarm_pool_take(enum swarm_cgroup_kind kind)
 {
 	struct pool *pool = &pools[kind];
-	struct swarm_ready *ready;
+	struct swarm_ready *ready = NULL;
+	unsigned int tries;
 
-	if (!swarm_cgroup_pool)
-		return NULL;
-	for (;;) {
+	/* Whoever spoils them as fast as they are made keeps nobody here. */
+	for (tries = 0; tries < swarm_cgroup_pool; tries++) {
 		ready = take_first(pool);
 		if (!ready || untouched(ready))
 			break;
 		swarm_pool_spoiled(ready);
+		ready = NULL;
 	}
+	if (!swarm_cgroup_pool)
+		return NULL;
 	if (!ready)
 		atomic64_inc(&misses);
 	WRITE_ONCE(pool->wanted, true);
