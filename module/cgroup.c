@@ -38,6 +38,8 @@
 #include "usage.h"
 
 /* Length of a cgroup file's name behind an agent's id. */
+/* How often room is made for a directory by removing those that wait. */
+#define ROOM_TRIES_MAX	3
 #define FILE_NAME_MAX	48
 #define CPU_PERIOD_US	100000
 
@@ -453,17 +455,27 @@ static bool take_ready(struct creation *creation)
 	return !err;
 }
 
+static int make_dir(const struct swarm_cgroup *cgroup)
+{
+	int err = swarm_make_dir(cgroup->parent, cgroup->name);
+
+	/* Left by an earlier load: it goes unless it holds processes. */
+	if (err == -EEXIST && !remove_tree(cgroup))
+		err = swarm_make_dir(cgroup->parent, cgroup->name);
+	return err;
+}
+
 static int create(void *data)
 {
 	struct creation *creation = data;
 	struct swarm_cgroup *cgroup = creation->cgroup;
 	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
-	int err;
+	int tries, err;
 
-	err = swarm_make_dir(cgroup->parent, cgroup->name);
-	/* Left by an earlier load: it goes unless it holds processes. */
-	if (err == -EEXIST && !remove_tree(cgroup))
-		err = swarm_make_dir(cgroup->parent, cgroup->name);
+	err = make_dir(cgroup);
+	/* What waits in the other parent may have all the room; the worker may be at it again. */
+	for (tries = 0; err == -EAGAIN && tries < ROOM_TRIES_MAX && swarm_pool_release(); tries++)
+		err = make_dir(cgroup);
 	if (err) {
 		creation->no_directory = true;
 		if (err == -EAGAIN)

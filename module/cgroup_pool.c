@@ -22,6 +22,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "agent.h"
@@ -171,8 +172,10 @@ static int open_all(struct swarm_ready *ready)
 		ready->cgroup = NULL;
 		return err;
 	}
-	/* What is told from now on is news. */
-	return swarm_read(ready->events, text, sizeof(text)) < 0 ? -EIO : 0;
+	/* What is told from now on is news; what has come in before is seen only here. */
+	if (swarm_read(ready->events, text, sizeof(text)) < 0)
+		return -EIO;
+	return strstr(text, "populated 0") ? 0 : -EBUSY;
 }
 
 static int make_dir(struct swarm_ready *ready)
@@ -265,17 +268,29 @@ static bool owned_by_root(const struct inode *inode)
 	       !(inode->i_mode & 0022);
 }
 
+static bool limits_owned_by_root(const struct swarm_ready *ready)
+{
+	int i;
+
+	for (i = 0; i < SWARM_NR_LIMIT_FILES; i++)
+		if (!IS_ERR(ready->limits[i]) && !owned_by_root(file_inode(ready->limits[i])))
+			return false;
+	return true;
+}
+
 /*
  * Nothing has been in it, it was not frozen or removed (all of which readers of
- * cgroup.events are told), nobody was given a say in it, and processes may live in it.
+ * cgroup.events are told), nobody was given a say in who is in it or in its limits, and
+ * it is not threaded. It may have been frozen before cgroup.events was read.
  */
 static bool untouched(const struct swarm_ready *ready)
 {
-	const struct cgroup *cgroup = ready->cgroup;
+	struct cgroup *cgroup = ready->cgroup;
 
-	return !(vfs_poll(ready->events, NULL) & EPOLLPRI) &&
-	       !cgroup_is_populated((struct cgroup *)cgroup) && cgroup->dom_cgrp == cgroup && !cgroup->subtree_control &&
-	       owned_by_root(dir_of(ready->procs)) && owned_by_root(file_inode(ready->procs));
+	return !(vfs_poll(ready->events, NULL) & EPOLLPRI) && !cgroup_is_populated(cgroup) &&
+	       !READ_ONCE(cgroup->freezer.freeze) && cgroup->dom_cgrp == cgroup &&
+	       !cgroup->subtree_control && owned_by_root(dir_of(ready->procs)) &&
+	       owned_by_root(file_inode(ready->procs)) && limits_owned_by_root(ready);
 }
 
 static struct swarm_ready *take_first(struct pool *pool)
@@ -390,6 +405,31 @@ void swarm_pool_spoiled(struct swarm_ready *ready)
 }
 
 /**
+ * swarm_pool_release - remove all that wait, which take up room that an agent needs
+ *
+ * With the kernel's credentials, by a worker. More are made when an agent next takes one.
+ *
+ * Return: whether any were waiting.
+ */
+bool swarm_pool_release(void)
+{
+	struct swarm_ready *ready;
+	bool any = false;
+	int kind;
+
+	for (kind = 0; kind < SWARM_NR_CGROUP_KINDS; kind++) {
+		WRITE_ONCE(pools[kind].wanted, false);
+		while ((ready = take_first(&pools[kind]))) {
+			discard(ready);
+			any = true;
+		}
+	}
+	if (any)
+		clear_done();
+	return any;
+}
+
+/**
  * swarm_pool_counts - what the pool has and has done
  */
 void swarm_pool_counts(struct swarm_pool_counts *counts)
@@ -421,6 +461,9 @@ void swarm_pool_exit(void)
 	struct swarm_ready *ready, *next;
 	int kind, waited;
 
+	/* What it would still make is not waited for. */
+	for (kind = 0; kind < SWARM_NR_CGROUP_KINDS; kind++)
+		WRITE_ONCE(pools[kind].wanted, false);
 	cancel_work_sync(&tend_work);
 	for (kind = 0; kind < SWARM_NR_CGROUP_KINDS; kind++)
 		while ((ready = take_first(&pools[kind])))

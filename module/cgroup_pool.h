@@ -43,6 +43,7 @@ int swarm_ready_write(const struct swarm_ready *ready, enum swarm_limit_file fil
 		      const char *text);
 void swarm_pool_used(struct swarm_ready *ready);
 void swarm_pool_spoiled(struct swarm_ready *ready);
+bool swarm_pool_release(void);
 void swarm_pool_counts(struct swarm_pool_counts *counts);
 
 void swarm_pool_init(const struct path *const parents[SWARM_NR_CGROUP_KINDS]);

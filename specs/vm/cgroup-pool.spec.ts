@@ -93,6 +93,7 @@ const DISTURBANCES: Readonly<Record<string, string>> = {
   "it is another user's": 'chown 1000 .',
   'another user may move processes into it': 'chown 1000 cgroup.procs',
   'everybody may': 'chmod 666 cgroup.procs',
+  'another user may lift a limit': 'chown 1000 pids.max',
   'its controllers are handed on': 'echo +pids >cgroup.subtree_control',
   'it is gone': 'cd ..; rmdir $OLDPWD',
   'it is gone and made anew': 'cd ..; rmdir $OLDPWD; mkdir $OLDPWD',
@@ -256,4 +257,14 @@ test("POOL-10: with cgroup_pool=0 none waits, and a cgroup has its agent's id fo
   await expect.poll(() => agentCgroups(guest)).toBe(0);
   expect(await counts(guest)).toEqual({ hits: 0, misses: 0 });
   expect(await booted.sh(`find ${TOP} -mindepth 2 -type d`)).toBe('');
+});
+
+test('POOL-11: what waits in one parent leaves room for an agent in the other', async ({ loaded }) => {
+  await fill(loaded);
+  await expectReadyCgroups(loaded, SIZE);
+  await loaded.sh(`sed -n 's/^nr_descendants //p' ${TOP}/cgroup.stat >${TOP}/cgroup.max.descendants`);
+  for (const policy of [MEMORY, PLAIN, MEMORY])
+    expect(await loaded.swarm.run(policy, 'echo ran')).toMatchObject({ code: 0, stdout: 'ran\n' });
+  await loaded.sh(`echo max >${TOP}/cgroup.max.descendants`);
+  await expectNoAgentCgroups(loaded);
 });
