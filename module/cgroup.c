@@ -37,10 +37,10 @@
 #include "room.h"
 #include "usage.h"
 
-/* Length of a cgroup file's name behind an agent's id. */
+/* Length of a cgroup file's name behind that of the cgroup. */
+#define FILE_NAME_MAX	48
 /* How often room is made for a directory by removing those that wait. */
 #define ROOM_TRIES_MAX	3
-#define FILE_NAME_MAX	48
 #define CPU_PERIOD_US	100000
 
 enum controller { MEMORY, CPU, PIDS, NR_CONTROLLERS };
@@ -452,6 +452,8 @@ static bool take_ready(struct creation *creation)
 			break;
 		err = equip(creation, ready);
 	}
+	if (err)
+		swarm_pool_missed();
 	return !err;
 }
 

@@ -7,9 +7,10 @@
  *
  * A directory is used once: its counters begin at zero and cannot be set back. It is one
  * of the file system's like any other, so an administrator may find it and do with it
- * what he likes. One in which something has been, or which is not as it was made, is
- * given to nobody. The kernel tells what has happened by the readers of cgroup.events,
- * which is kept open for that.
+ * what he likes. One in which something has been, that was frozen, or whose processes or
+ * limits somebody else may change, is given to nobody: the kernel tells readers of
+ * cgroup.events, which is kept open for that. What root writes to other files, such as
+ * cpu.weight, stays as it would in an agent's.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -50,10 +51,12 @@ const char *const swarm_limit_files[SWARM_NR_LIMIT_FILES] = {
  * struct swarm_ready - a directory that was made ahead
  * @node: in its pool, or among those that are done with
  * @parent: the directory it is in
- * @cgroup: what it is of; NULL when its files are closed
+ * @cgroup: what it is of; NULL when it is an agent's
+ * @id: the number of its inode
  * @procs: cgroup.procs, open for writing; NULL when it is somebody else's
  * @events: cgroup.events, read once
  * @limits: open for writing; an errno for those that it does not have
+ * @closed: its files are
  * @spoiled: nobody's, and to be removed
  * @name: its name
  */
@@ -61,8 +64,10 @@ struct swarm_ready {
 	struct list_head node;
 	const struct path *parent;
 	struct cgroup *cgroup;
+	u64 id;
 	struct file *procs, *events;
 	struct file *limits[SWARM_NR_LIMIT_FILES];
+	bool closed;
 	bool spoiled;
 	char name[24];
 };
@@ -120,6 +125,7 @@ static void close_all(struct swarm_ready *ready)
 	if (ready->cgroup)
 		cgroup_put(ready->cgroup);
 	ready->cgroup = NULL;
+	ready->closed = true;
 }
 
 /* The directory that a file of it is in. */
@@ -144,7 +150,7 @@ static struct cgroup *cgroup_of(const struct swarm_ready *ready)
 	}
 	kfree(path);
 	/* Removed and made anew by somebody. */
-	if (!IS_ERR(cgroup) && cgroup_id(cgroup) != dir_of(ready->procs)->i_ino) {
+	if (!IS_ERR(cgroup) && cgroup_id(cgroup) != ready->id) {
 		cgroup_put(cgroup);
 		cgroup = ERR_PTR(-ESTALE);
 	}
@@ -165,6 +171,7 @@ static int open_all(struct swarm_ready *ready)
 	/* A missing one is for whoever needs it to complain about. */
 	for (i = 0; i < SWARM_NR_LIMIT_FILES; i++)
 		ready->limits[i] = open_in(ready, swarm_limit_files[i], O_WRONLY);
+	ready->id = dir_of(ready->procs)->i_ino;
 	ready->cgroup = cgroup_of(ready);
 	if (IS_ERR(ready->cgroup)) {
 		int err = PTR_ERR(ready->cgroup);
@@ -221,6 +228,22 @@ free:
 	return err;
 }
 
+/* Return: 0; -EBUSY where it holds processes; another negative errno. */
+static int remove_dir(const struct swarm_ready *ready)
+{
+	struct path dir;
+	bool same;
+	int err;
+
+	err = swarm_find_dir(ready->parent, ready->name, &dir);
+	if (err)
+		return err;
+	/* Not one that somebody has made in its place. */
+	same = d_inode(dir.dentry)->i_ino == ready->id;
+	path_put(&dir);
+	return same ? swarm_cgroup_remove_tree(ready->parent, ready->name) : -ENOENT;
+}
+
 /* Closes what was used and removes what was spoiled; what is busy stays. */
 static void clear_done(void)
 {
@@ -233,10 +256,10 @@ static void clear_done(void)
 	list_for_each_entry_safe(ready, next, &list, node) {
 		int err = 0;
 
-		if (ready->cgroup)
+		if (!ready->closed)
 			close_all(ready);
 		if (ready->spoiled)
-			err = swarm_cgroup_remove_tree(ready->parent, ready->name);
+			err = remove_dir(ready);
 		if (err == -EBUSY || err == -ENOMEM)
 			continue;
 		list_del(&ready->node);
@@ -332,8 +355,6 @@ struct swarm_ready *swarm_pool_take(enum swarm_cgroup_kind kind)
 	}
 	if (!swarm_cgroup_pool)
 		return NULL;
-	if (!ready)
-		atomic64_inc(&misses);
 	WRITE_ONCE(pool->wanted, true);
 	if (READ_ONCE(pool->count) <= swarm_cgroup_pool / 2)
 		queue_work(swarm_workqueue, &tend_work);
@@ -387,11 +408,23 @@ static void discard(struct swarm_ready *ready)
 }
 
 /**
+ * swarm_pool_missed - an agent has to wait until a directory is made
+ */
+void swarm_pool_missed(void)
+{
+	if (swarm_cgroup_pool)
+		atomic64_inc(&misses);
+}
+
+/**
  * swarm_pool_used - a directory is an agent's now
  */
 void swarm_pool_used(struct swarm_ready *ready)
 {
 	atomic64_inc(&hits);
+	/* Its files keep no cgroup that is gone, but this would. */
+	cgroup_put(ready->cgroup);
+	ready->cgroup = NULL;
 	give_back(ready);
 }
 

@@ -41,6 +41,7 @@ const char *swarm_ready_name(const struct swarm_ready *ready);
 struct file *swarm_ready_procs(struct swarm_ready *ready);
 int swarm_ready_write(const struct swarm_ready *ready, enum swarm_limit_file file,
 		      const char *text);
+void swarm_pool_missed(void);
 void swarm_pool_used(struct swarm_ready *ready);
 void swarm_pool_spoiled(struct swarm_ready *ready);
 bool swarm_pool_release(void);
