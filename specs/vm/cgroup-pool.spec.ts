@@ -162,9 +162,12 @@ test('POOL-05: controllers that are switched off are named, and work again when 
 });
 
 test('POOL-06: where there is no room for another cgroup, agents get those that wait, and then the reason', async ({
-  loaded,
+  booted,
+  module,
 }) => {
-  const names = await fill(loaded);
+  // Without others that wait below memory, which would give way.
+  const loaded = await load(booted, module.ko, { cgroup_pool: 4 });
+  const names = await fill(loaded, 4);
   await loaded.sh(`grep nr_descendants ${TOP}/cgroup.stat | cut -d' ' -f2 >${TOP}/cgroup.max.descendants`);
   const agents = [];
   for (let left = names.length; left > 0; left--) agents.push(await started(loaded));
@@ -176,6 +179,7 @@ test('POOL-06: where there is no room for another cgroup, agents get those that 
   for (const { id } of agents) await loaded.swarm.destroy(id);
   await expectNoAgentCgroups(loaded);
   expect(await loaded.swarm.run(PLAIN, 'echo ran')).toMatchObject({ stdout: 'ran\n' });
+  await loaded.unload();
 });
 
 test('POOL-07: an agent that gets limits by an update gets a cgroup that waits, frozen if it is', async ({
