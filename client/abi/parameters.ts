@@ -34,7 +34,7 @@ export const PARAMETERS = {
   cgroup_pool: {
     default: '16',
     description:
-      "how many empty cgroups are kept ready for agents with limits, up to 1024; 0: none. There are as many below `memory` (for agents with a memory limit) and as many below `plain` (for those with other limits only), each from the first agent on that needs one there. A cgroup takes about 40 kB and, below `memory`, one of Linux's 65,535 ids of memory cgroups; which the cgroups above are charged for; all count for `cgroup.max.descendants` there, and give way where it leaves no room for an agent. Their files are open for writing, so cgroup2 cannot be remounted read-only",
+      "how many empty cgroups are kept ready for agents with limits, up to 1024; 0: none. There are as many below `memory` (for agents with a memory limit) and as many below `plain` (for those with other limits only), each from the first agent on that needs one there. Each takes about 40 kB, which the cgroups above are charged for, and, below `memory`, one of Linux's 65,535 ids of memory cgroups. All count for `cgroup.max.descendants` of the cgroups above, and give way where it leaves no room for an agent. Their files are open for writing, so cgroup2 cannot be remounted read-only",
   },
   id_base: { default: '2147483648', description: 'the first user and group id that agents get' },
   id_count: { default: '1024', description: 'how many user and group ids each agent gets' },
