@@ -8,6 +8,7 @@
  */
 #include <algorithm>
 #include <cstdio>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "container.h"
@@ -33,6 +34,13 @@ bool takes_config(const Settings &settings)
 Container container_of(const Arguments &arguments)
 {
 	return Container(arguments.value("root").value_or("default"), arguments.container());
+}
+
+/** /proc/swarm is for root of the host, which root of a user namespace is not. */
+void require_root()
+{
+	if (geteuid() || read_file("/proc/self/uid_map").find("4294967295") == std::string::npos)
+		throw Failure("only root of the host can make agents, so rootless engines cannot; run the engine as root, or use another runtime");
 }
 
 void add_hook(Json &config, const Container &container)
@@ -93,6 +101,8 @@ std::vector<std::string> prepare(const Arguments &arguments, const Container &co
 
 int create(const Arguments &arguments, const Settings &settings)
 {
+	if (!settings.fail_open)
+		require_root();
 	const Container container = container_of(arguments);
 	const bool stays = arguments.command() == "create" || arguments.has("detach") ||
 			   arguments.has("d");
@@ -130,6 +140,7 @@ int hook(const std::filesystem::path &directory)
 [[noreturn]] void execute_inside(const Arguments &arguments, const Settings &settings)
 {
 	try {
+		require_root();
 		const auto agent = container_of(arguments).agent();
 
 		if (!agent)

@@ -45,6 +45,7 @@ const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', '
 const PACKAGING_PACKAGES = [
   ...['build-essential', 'debhelper', 'dh-dkms', 'lintian'],
   ...['nodejs', 'libnode-dev', 'node-gyp', 'node-addon-api'],
+  ...['libtomlplusplus-dev', 'nlohmann-json3-dev'],
 ];
 
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
