@@ -33,7 +33,9 @@ const LOOK = [
 /** Reads slabinfo and meminfo. @throws if that is not in the text. */
 export function parseMemory(text: string): Memory {
   const caches = new Map<string, number>();
-  for (const [, name = '', active, size] of text.matchAll(/^(\S+) +(\d+) +\d+ +(\d+) +\d+ +\d+ : tunables/gm)) {
+  for (const [, name = '', active, size] of text.matchAll(
+    /^(\S+) +(\d+) +\d+ +(\d+) +\d+ +\d+ : tunables/gm,
+  )) {
     const cache = name.replace(COPY, 'kmalloc-');
     caches.set(cache, (caches.get(cache) ?? 0) + Number(active) * Number(size));
   }
@@ -60,7 +62,8 @@ const divided = (map: ReadonlyMap<string, number>, by: number) =>
   new Map([...map].map(([name, value]) => [name, value / by]));
 
 /** Bytes of objects of all slab caches. */
-export const slabOf = ({ caches }: Memory): number => [...caches.values()].reduce((sum, each) => sum + each, 0);
+export const slabOf = ({ caches }: Memory): number =>
+  [...caches.values()].reduce((sum, each) => sum + each, 0);
 
 /**
  * The memory of each of `count` idle processes.
@@ -87,7 +90,10 @@ const LIMITS = { memory_limit: 67_108_864, cpu_quota: 50, pids_limit: 64 };
 /** Bits of namespace_flags. */
 const [PID, NET, MNT, UTS, IPC, USER, CGROUP] = [1, 2, 4, 8, 16, 32, 64];
 const PRIVILEGED: AgentRequest = { privileged: true, namespace_flags: 0 };
-const flags = (namespace_flags: number, more: AgentRequest = {}): AgentRequest => ({ namespace_flags, ...more });
+const flags = (namespace_flags: number, more: AgentRequest = {}): AgentRequest => ({
+  namespace_flags,
+  ...more,
+});
 const NO_MOUNTS = { proc: false, devpts: false };
 
 /** Something that an agent's memory is for, as the difference of two births. */
@@ -102,7 +108,7 @@ interface Owner {
 /** What makes up an agent in all seven kinds of namespaces with network none. */
 export const OWNERS: readonly Owner[] = [
   { id: 'task', title: 'the process itself', with: undefined, without: 'none' },
-  { id: 'module', title: "the module's own", with: PRIVILEGED, without: undefined },
+  { id: 'module', title: "the module's records, a session, a keyring", with: PRIVILEGED, without: undefined },
   { id: 'user', title: 'user namespace', with: flags(USER), without: PRIVILEGED },
   { id: 'mnt', title: 'mount namespace', with: flags(USER + MNT, NO_MOUNTS), without: flags(USER) },
   {

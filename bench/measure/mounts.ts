@@ -3,13 +3,13 @@ import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 import { countOf, parseCounts } from './counted.js';
-import { MEMINFO, memoryOf, slabOf } from './memory.js';
+import { memoryOf, slabOf } from './memory.js';
 import { parseEfforts } from './starts.js';
 import { median } from '../statistics.js';
 
 const POLICY: AgentRequest = { network: 'none', memory_limit: 67_108_864, cpu_quota: 50, pids_limit: 64 };
 const BIRTHS = 8;
-const STARTS = 4;
+const STARTS = 9;
 /** Agents whose memory is measured. */
 const AGENTS = 50;
 const PLACE = '/srv/mounts';
@@ -21,16 +21,15 @@ export interface Crowded {
   /** Instructions of a birth, and of a program that exits at once, from its start to its end. */
   readonly birth: number;
   readonly start: number;
-  /** Bytes of slab, and of memory of each CPU. */
+  /** Bytes of slab. */
   readonly slab: number;
-  readonly percpu: number;
 }
 
 const OBJECT = quoted(JSON.stringify({ spawn: true, ...POLICY }));
 const COUNT = 'wc -l </proc/self/mountinfo';
 
 /** What a launcher sees and pays that `before` was run for, in a mount namespace of its own. */
-async function countIn(guest: LoadedGuest, before: string): Promise<Omit<Crowded, 'slab' | 'percpu'>> {
+async function countIn(guest: LoadedGuest, before: string): Promise<Omit<Crowded, 'slab'>> {
   const run = async (line: string) =>
     guest.sh(`unshare -m --propagation unchanged sh -c ${quoted(`${before}; ${line}`)}`, {
       timeoutMs: 600_000,
@@ -56,14 +55,14 @@ export async function besideMounts(
   guest: LoadedGuest,
   numbers: readonly number[],
   progress: (step: string) => void,
-): Promise<{ crowded: Crowded[]; fewer: Omit<Crowded, 'slab' | 'percpu'> }> {
+): Promise<{ crowded: Crowded[]; fewer: Omit<Crowded, 'slab'> }> {
   const crowded: Crowded[] = [];
   for (const number of numbers) {
     progress(`${number} mounts`);
     await guest.sh(fill(number), { timeoutMs: 600_000 });
     const counted = await countIn(guest, 'true');
     const memory = await memoryOf(guest, AGENTS, { network: 'none' });
-    crowded.push({ ...counted, slab: slabOf(memory), percpu: memory.fields.get(MEMINFO[3]) ?? NaN });
+    crowded.push({ ...counted, slab: slabOf(memory) });
   }
   progress('a launcher that has unmounted them');
   return { crowded, fewer: await countIn(guest, `umount -l ${PLACE}`) };
