@@ -23,27 +23,46 @@ export function besideChart(report: Beside): string {
   const bars = byValue(report.started).map(({ title, value, ours }) => ({
     label: title,
     value,
-    text: `${millions(value)} million`,
+    text: millions(value),
     ours: ours === true,
   }));
   return barChart(words(report), bars, 260);
 }
 
-/** Those with limits, beside which nothing is to be done by hand; and the floor. */
-const README = (started: readonly Started[]) =>
-  byValue(started).filter(({ limits, namespaces }) => limits === 'yes' || namespaces === 'none');
+/** What the README shows, the least first: of agents those with limits, and what takes less or isolates as much. */
+function shortened(started: readonly Started[]): Started[] {
+  const most = Math.max(...started.filter(({ ours }) => ours).map(({ value }) => value));
+  return byValue(started).filter(({ ours, limits, network, value }) =>
+    ours ? limits === 'yes' : network || value < most,
+  );
+}
 
-const WIDTH = 30;
+/** Characters of the longest bar. */
+const WIDTH = 40;
+
+/** Blocks of one to eight eighths. */
+const EIGHTHS = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'] as const;
+
+/** A bar of text, at least an eighth of a character long. */
+function bar(share: number): string {
+  const eighths = Math.max(1, Math.round(share * WIDTH * 8));
+  return `${'█'.repeat(eighths >> 3)}${EIGHTHS[(eighths & 7) - 1] ?? ''}`;
+}
 
 /** The README's table: its bars are as long as the counts. */
 export function besideBars({ started }: Beside): string {
-  const rows = README(started);
+  const rows = shortened(started);
   const most = Math.max(...rows.map(({ value }) => value));
   return [
-    row(['', 'million instructions', '']),
-    row(['---', '--:', '---']),
-    ...rows.map(({ title, value }) =>
-      row([title, millions(value), '█'.repeat(Math.max(1, Math.round((value / most) * WIDTH)))]),
+    row(['', 'limits', 'million instructions', '']),
+    row(['---', '---', '--:', '---']),
+    ...rows.map(({ title, limits, value, ours }) =>
+      row([
+        titled({ title: title.replace(', limits', ''), ours }),
+        limits,
+        millions(value),
+        bar(value / most),
+      ]),
     ),
   ].join('\n');
 }
@@ -51,20 +70,23 @@ export function besideBars({ started }: Beside): string {
 const titled = ({ title, ours }: { title: string; ours?: boolean | undefined }) =>
   ours ? `**${title}**` : title;
 
-/** Ways that take less than the cheapest of ours. */
-function faster({ started }: Beside): string {
-  const ours = Math.min(...started.filter((way) => way.ours).map(({ value }) => value));
-  const names = byValue(started)
-    .filter(({ value }) => value < ours)
-    .map(({ title, value }) => `*${title}* (${millions(value)} million)`);
-  return names.length === 0
-    ? 'No way takes fewer instructions than SwarmGuard.'
-    : `These take fewer instructions than any agent of SwarmGuard: ${names.join(', ')}. They set no limits, give no ids of the process's own, and restrict nothing.`;
+/** The ways that take less than an agent with as much of a network and without limits, in words. */
+function faster({ started }: Beside): string[] {
+  return [false, true].map((network) => {
+    const ours = started.find((way) => way.ours && way.limits === 'no' && way.network === network);
+    const less = byValue(started).filter(
+      (way) => !way.ours && (way.network || !network) && way.value < (ours?.value ?? NaN),
+    );
+    const than = `*${ours?.title ?? ''}* without limits`;
+    return less.length === 0
+      ? `No way takes fewer instructions than ${than}.`
+      : `Fewer instructions than ${than}: ${less.map(({ title, value }) => `*${title}* (${millions(value)} million)`).join(', ')}.`;
+  });
 }
 
 /** The page, in Markdown. */
 export function besidePage(report: Beside): string {
-  const { kernel, versions, started, births } = report;
+  const { kernel, versions, rounds, started, births } = report;
   const table = [
     row(['', 'instructions', 'least', 'most', 'namespaces', 'limits']),
     row(['---', '--:', '--:', '--:', '---', '---']),
@@ -83,20 +105,24 @@ export function besidePage(report: Beside): string {
 
 This page compares what it takes to start one small program in isolation, with SwarmGuard and with other tools. \`npm run bench:peers -- --output docs/peers.md\` measures the figures and writes the page.
 
-Every tool starts the same static program, which exits at once. The figures are CPU instructions: all that the machine executes from the start of the tool until nothing is left of the program, the kernel's own work included. An emulated processor counts them, so they are the same on every machine, but they are no durations. All tools run in the same guest, one after the other, in ${started.length === 0 ? '' : 'several rounds'}; the table has the median of these rounds. The guest has Linux ${kernel} and one CPU, and systemd is its first process.
+Every tool starts the same static program, which exits at once. The figures are CPU instructions: all that the machine executes from the start of the tool until nothing is left of the program, the kernel's own work included. An emulated processor counts them, so they are the same on every machine, but they are no durations. All tools run in the same guest, one after the other, in ${rounds} rounds; the table has the median, the least and the most of these rounds. The guest has Linux ${kernel} and one CPU, and systemd is its first process.
+
+The chart shows millions of instructions:
 
 ![${words(report)}](${CHART})
 
 ${table.join('\n')}
 
-- ${faster(report)}
+${faster(report)
+  .map((line) => `- ${line}`)
+  .join('\n')}
 - *By hand* is a C program that calls clone3 with the namespace flags and then execve, and nothing else: it mounts nothing, maps no ids and limits nothing. It is the floor for namespaces.
 - SwarmGuard is started by a small C program, \`launch\`, that writes the policy and forks. It also gives the process ids of its own, a procfs and a devpts, drops privileges, and checks every later device, system call and execve.
 - unshare(1) and bubblewrap set no limits. bubblewrap also builds a root of bind mounts.
 - crun and runc also mount a root of their own and install a seccomp filter and a device program, as their \`spec\` writes it; with a network namespace they do not configure it.
 - systemd-run asks systemd, which starts the program, logs that and removes the unit.
 - *Limits* are memory, CPU and number of processes. Without limits an agent has no cgroup of its own.
-- youki is not measured, because Debian has no package of it.
+- youki is not measured, because Debian 13 has no package of it.
 
 ## Birth alone
 

@@ -1,7 +1,9 @@
 /** Starting a program that exits at once: by SwarmGuard, by hand and by other tools, in turn in one guest. */
+import { z } from 'zod';
 import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
+import type { BootedGuest } from '../../harness/guest/guest.js';
 import { inCountingGuest } from '../guest.js';
 import { medianOf } from '../statistics.js';
 import { countOf, parseCounts } from './counted.js';
@@ -16,18 +18,17 @@ const GUEST = {
 
 const ROUNDS = 7;
 
-/** Whether a tool does something: by itself, or not at all. */
-export type Does = 'yes' | 'no';
-
 /** A way to start a program. */
 interface Way {
   readonly title: string;
   readonly line: string;
   readonly ours?: true;
-  /** Kinds of namespaces, with or without that of networks. */
+  /** Does the program get a network namespace that is its own? */
+  readonly network: boolean;
+  /** The kinds of namespaces, or the path in the guest of the OCI configuration that lists them. */
   readonly namespaces: string;
   /** Does it limit memory, CPU and processes? */
-  readonly limits: Does;
+  readonly limits: 'yes' | 'no';
   readonly version?: string;
 }
 
@@ -54,30 +55,47 @@ const CRUN_SHARED = [
 
 const SIX_KINDS = 'all but network';
 const SEVEN_KINDS = 'all seven';
+const SHARED = 'six, and an empty network that agents share';
 
 /** In the order of the table that explains them. */
 const WAYS: readonly Way[] = [
-  { title: 'fork and execve alone', line: PROGRAM, namespaces: 'none', limits: 'no' },
-  { title: 'clone3 by hand', line: `byhand ${hex(SIX)} ${PROGRAM}`, namespaces: SIX_KINDS, limits: 'no' },
+  { title: 'fork and execve alone', line: PROGRAM, namespaces: 'none', network: false, limits: 'no' },
+  {
+    title: 'clone3 by hand',
+    line: `byhand ${hex(SIX)} ${PROGRAM}`,
+    namespaces: SIX_KINDS,
+    network: false,
+    limits: 'no',
+  },
   {
     title: 'clone3 by hand, own network',
     line: `byhand ${hex(SIX | NEWNET)} ${PROGRAM}`,
     namespaces: SEVEN_KINDS,
+    network: true,
     limits: 'no',
   },
   {
     title: 'SwarmGuard, network none',
     line: agent({ network: 'none' }),
-    namespaces: 'six of its own, and an empty network that agents share',
+    namespaces: SHARED,
+    network: false,
     limits: 'no',
     ours: true,
     version: 'sed -n \'s/.*version="\\([0-9.]*\\)".*/\\1/p\' /proc/swarm/metrics | head -n 1',
   },
-  { title: 'SwarmGuard, own network', line: agent({}), namespaces: SEVEN_KINDS, limits: 'no', ours: true },
+  {
+    title: 'SwarmGuard, own network',
+    line: agent({}),
+    namespaces: SEVEN_KINDS,
+    network: true,
+    limits: 'no',
+    ours: true,
+  },
   {
     title: 'SwarmGuard, network none, limits',
     line: agent({ network: 'none', ...LIMITS }),
-    namespaces: 'six of its own, and an empty network that agents share',
+    namespaces: SHARED,
+    network: false,
     limits: 'yes',
     ours: true,
   },
@@ -85,6 +103,7 @@ const WAYS: readonly Way[] = [
     title: 'SwarmGuard, own network, limits',
     line: agent(LIMITS),
     namespaces: SEVEN_KINDS,
+    network: true,
     limits: 'yes',
     ours: true,
   },
@@ -92,6 +111,7 @@ const WAYS: readonly Way[] = [
     title: 'unshare(1)',
     line: `${UNSHARE} ${PROGRAM}`,
     namespaces: SIX_KINDS,
+    network: false,
     limits: 'no',
     version: firstVersion('unshare --version'),
   },
@@ -99,12 +119,14 @@ const WAYS: readonly Way[] = [
     title: 'unshare(1), own network',
     line: `${UNSHARE} --net ${PROGRAM}`,
     namespaces: SEVEN_KINDS,
+    network: true,
     limits: 'no',
   },
   {
     title: 'bubblewrap',
     line: `${BWRAP} -- ${PROGRAM}`,
     namespaces: SIX_KINDS,
+    network: false,
     limits: 'no',
     version: firstVersion('bwrap --version'),
   },
@@ -112,32 +134,37 @@ const WAYS: readonly Way[] = [
     title: 'bubblewrap, own network',
     line: `${BWRAP} --unshare-net -- ${PROGRAM}`,
     namespaces: SEVEN_KINDS,
+    network: true,
     limits: 'no',
   },
   {
     title: 'crun, limits',
     line: 'crun run --bundle /srv/crun-shared bench',
-    namespaces: 'as `crun spec` has them, without network',
+    namespaces: '/srv/crun-shared/config.json',
+    network: false,
     limits: 'yes',
     version: firstVersion('crun --version'),
   },
   {
     title: 'crun, own network, limits',
     line: 'crun run --bundle /srv/crun bench',
-    namespaces: 'as `crun spec` has them',
+    namespaces: '/srv/crun/config.json',
+    network: true,
     limits: 'yes',
   },
   {
     title: 'runc, own network, limits',
     line: 'runc run --bundle /srv/runc bench',
-    namespaces: 'as `runc spec` has them',
+    namespaces: '/srv/runc/config.json',
+    network: true,
     limits: 'yes',
     version: firstVersion('runc --version'),
   },
   {
     title: 'systemd-run, own network, limits',
     line: `/srv/systemd-run.sh ${PROGRAM}`,
-    namespaces: 'all seven',
+    namespaces: SEVEN_KINDS,
+    network: true,
     limits: 'yes',
     version: firstVersion('systemd-run --version'),
   },
@@ -159,6 +186,7 @@ export interface Birth {
 export interface Beside {
   readonly kernel: string;
   readonly versions: readonly string[];
+  readonly rounds: number;
   readonly started: readonly Started[];
   readonly births: readonly Birth[];
 }
@@ -184,6 +212,17 @@ const HAND_CGROUPS = [
 /** Turns of births. */
 const TURNS = 3;
 
+const oci = z.looseObject({
+  linux: z.looseObject({ namespaces: z.array(z.looseObject({ type: z.string() })) }),
+});
+
+/** The kinds of namespaces of a way, in words. */
+async function namespacesOf(guest: BootedGuest, { namespaces }: Way): Promise<string> {
+  if (!namespaces.startsWith('/')) return namespaces;
+  const { linux } = oci.parse(JSON.parse(await guest.sh(`cat ${namespaces}`)));
+  return linux.namespaces.map(({ type }) => type).join(', ');
+}
+
 /** Counts every way, one after the other in each of several rounds. @throws if a program fails. */
 export async function beside(kernelName: string, progress: (step: string) => void): Promise<Beside> {
   return inCountingGuest(kernelName, GUEST, async ({ stage, guest, about }) => {
@@ -205,16 +244,19 @@ export async function beside(kernelName: string, progress: (step: string) => voi
       for (const [at, { line }] of BIRTHS.entries())
         births[at]?.push(countOf(parseCounts(await guest.sh(line, { timeoutMs: 300_000 })), 'whole').median);
     }
+    const started: Started[] = [];
+    for (const [at, way] of WAYS.entries()) {
+      const { value, spread = [value, value] } = medianOf(efforts[at] ?? []);
+      started.push({ ...way, namespaces: await namespacesOf(guest, way), value, spread });
+    }
     const versions: string[] = [];
     for (const { title, version } of WAYS)
       if (version) versions.push(`${title.split(',')[0] ?? title} ${await guest.sh(version)}`);
     return {
       kernel: about.kernel,
       versions,
-      started: WAYS.map((way, at) => {
-        const { value, spread = [value, value] } = medianOf(efforts[at] ?? []);
-        return { ...way, value, spread };
-      }),
+      rounds: ROUNDS,
+      started,
       births: BIRTHS.map(({ title, ours }, at) => ({
         title,
         ours,

@@ -109,13 +109,16 @@ function cacheTable(account: Account): string {
 }
 
 /** What each mount more takes, between the fewest and the most. */
-export function perMount(crowded: readonly Crowded[]): Omit<Crowded, 'mounts'> {
+function perMount(crowded: readonly Crowded[]): Omit<Crowded, 'mounts' | 'births'> {
   const [first, last] = [crowded[0], crowded.at(-1)];
   if (!first || !last || first === last) throw new Error('there are not two numbers of mounts');
-  const of = (what: Exclude<keyof Crowded, 'mounts'>) =>
+  const of = (what: Exclude<keyof Crowded, 'mounts' | 'births'>) =>
     (last[what] - first[what]) / (last.mounts - first.mounts);
   return { birth: of('birth'), start: of('start'), slab: of('slab') };
 }
+
+const between = (value: number, [least, most]: readonly [number, number]) =>
+  `${grouped(value)} (${grouped(least)} to ${grouped(most)})`;
 
 function mountTable({ crowded, fewer }: MemoryReport): string {
   const each = perMount(crowded);
@@ -127,11 +130,16 @@ function mountTable({ crowded, fewer }: MemoryReport): string {
       'bytes of slab',
     ],
     [
-      ...crowded.map(({ mounts, birth, start, slab }) => [mounts, birth, start, slab].map(grouped)),
+      ...crowded.map(({ mounts, birth, births, start, slab }) => [
+        grouped(mounts),
+        between(birth, births),
+        ...[start, slab].map(grouped),
+      ]),
       ['each mount more', ...[each.birth, each.start, each.slab].map(grouped)],
       [
         `${grouped(fewer.mounts)}, after \`unshare -m\` and \`umount\``,
-        ...[fewer.birth, fewer.start].map(grouped),
+        between(fewer.birth, fewer.births),
+        grouped(fewer.start),
         '',
       ],
     ],
@@ -188,7 +196,7 @@ ${cacheTable(account)}
 
 ## Mounts
 
-A new mount namespace is a copy of all mounts that the launcher sees. So on a machine with many mounts, such as a container host, every birth is slower and every agent larger. This table has agents with network \`none\`, three limits for the instructions and none for the memory. The mounts are bind mounts and shared, as systemd makes them.
+A new mount namespace is a copy of all mounts that the launcher sees. So on a machine with many mounts, such as a container host, every birth is slower and every agent larger. This table has agents with network \`none\`, three limits for the instructions and none for the memory. The mounts are bind mounts and shared, as systemd makes them. A birth's figure is the median of five turns; the least and the most are in brackets.
 
 ${mountTable(report)}
 

@@ -5,10 +5,12 @@ import type { LoadedGuest } from '../../specs/support/loaded-guest.js';
 import { countOf, parseCounts } from './counted.js';
 import { memoryOf, slabOf } from './memory.js';
 import { parseEfforts } from './starts.js';
-import { median } from '../statistics.js';
+import { median, medianOf } from '../statistics.js';
 
 const POLICY: AgentRequest = { network: 'none', memory_limit: 67_108_864, cpu_quota: 50, pids_limit: 64 };
 const BIRTHS = 8;
+/** Turns of births, which differ by some percent. */
+const TURNS = 5;
 const STARTS = 9;
 /** Agents whose memory is measured. */
 const AGENTS = 50;
@@ -20,6 +22,8 @@ export interface Crowded {
   readonly mounts: number;
   /** Instructions of a birth, and of a program that exits at once, from its start to its end. */
   readonly birth: number;
+  /** The least and the most of several turns. */
+  readonly births: readonly [number, number];
   readonly start: number;
   /** Bytes of slab. */
   readonly slab: number;
@@ -35,9 +39,14 @@ async function countIn(guest: LoadedGuest, before: string): Promise<Omit<Crowded
       timeoutMs: 600_000,
     });
   const program = `launch ${OBJECT} /usr/local/bin/effort nothing`;
+  const births: number[] = [];
+  while (births.length < TURNS)
+    births.push(countOf(parseCounts(await run(`life birth ${BIRTHS} ${OBJECT}`)), 'whole').median);
+  const { value, spread = [value, value] } = medianOf(births);
   return {
     mounts: Number(await run(COUNT)),
-    birth: countOf(parseCounts(await run(`life birth ${BIRTHS} ${OBJECT}`)), 'whole').median,
+    birth: value,
+    births: spread,
     start: median(parseEfforts(await run(`effort ${STARTS} ${program}`))),
   };
 }
