@@ -36,6 +36,14 @@ function table(kind: Launchers['waits'][number]): string {
   ].join('\n');
 }
 
+/** The share that locks have in the waits of a kind with the most launchers. */
+function share(kind: number, title: RegExp): string {
+  const sums = byLock(report.waits[kind]?.at(-1) ?? []);
+  const all = sums.reduce((sum, each) => sum + each, 0);
+  const part = LOCKS.reduce((sum, lock, at) => sum + (title.test(lock.title) ? (sums[at] ?? 0) : 0), 0);
+  return `${((part / all) * 100).toFixed(0)} %`;
+}
+
 const report = await launchersAtOnce(kernel ?? (await readCatalogue()).newest, (step) => {
   console.error(`… ${step}`);
 });
@@ -54,8 +62,9 @@ This page says which locks launchers wait for when several of them start agents 
 ${KINDS.map(({ title }, at) => `## ${title.replace(/^./, (first) => first.toUpperCase())}\n\n${table(report.waits[at] ?? [])}\n`).join('\n')}
 ## What limits launchers
 
-- Without limits, agents with network \`none\` wait for nothing that the module holds for long: most waits are for locks that the kernel takes for namespaces and processes.
-- With limits, almost all waits are for \`cgroup_mutex\`, one lock for all cgroups of the machine. The kernel takes it to make a cgroup, to move a process there, to remove it, and later in workers, for each controller of a removed cgroup.
+- Of the waits of agents with limits, ${share(2, /cgroup_mutex/)} are for \`cgroup_mutex\` if 8 launchers start them at once. The whole machine has one such lock for all cgroups. The kernel takes it to make a cgroup, to move a process there, to remove it, and later in workers, for each controller of a removed cgroup. Without limits an agent has no cgroup of its own, and this lock does not matter.
+- The module has one lock of its own that launchers meet, \`create_lock\`. With 8 launchers it has ${share(1, /create_lock/)} of the waits of agents with network \`none\`, and ${share(2, /create_lock/)} if they have limits too.
+- A network namespace of its own adds waits for the locks of all network namespaces (${share(3, /pernet|rtnl/)} of the waits with 8 launchers). Agents with network \`none\` have none of these.
 `;
 if (output === undefined) console.log(page);
 else await writeFile(output, page);

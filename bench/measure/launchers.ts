@@ -41,16 +41,24 @@ export const LOCKS: readonly { readonly title: string; readonly functions: reado
   },
   {
     title: '`cgroup_mutex`: the kernel gives the parts of removed cgroups back, in workers',
-    functions: ['css_killed_work_fn', 'css_release_work_fn', 'cgroup_bpf_release'],
+    functions: ['kill_css_finish_work_fn', 'css_killed_work_fn', 'css_release_work_fn', 'cgroup_bpf_release'],
   },
   { title: '`cgroup_mutex`: all others', functions: ['cgroup_kn_lock_live'] },
+  {
+    title: "locks of cgroupfs's directories: the module opens files of cgroups",
+    functions: ['swarm_open_file', 'swarm_read_file', 'swarm_write_file', 'swarm_find_dir'],
+  },
+  {
+    title: '`rtnl_mutex`: a birth brings its loopback up',
+    functions: ['swarm_inside_set_up'],
+  },
   {
     title: '`exp_mutex` of RCU: a mount namespace ends',
     functions: ['exp_funnel_lock'],
   },
   { title: '`pcpu_alloc_mutex`: memory of each CPU is allocated', functions: ['pcpu_alloc_noprof'] },
   {
-    title: '`pernet_ops_rwsem`: network namespaces are made and end',
+    title: '`pernet_ops_rwsem`, and locks that are taken under it: network namespaces are made and end',
     functions: ['copy_net_ns', 'cleanup_net'],
   },
   {
@@ -61,31 +69,29 @@ export const LOCKS: readonly { readonly title: string; readonly functions: reado
     title: '`shrinker_mutex`: file systems are mounted and unmounted',
     functions: ['shrinker_alloc', 'shrinker_free'],
   },
-  { title: "the module's own mutex: policies are read one at a time", functions: ['finish_object'] },
+  {
+    title: "the module's own `create_lock`: agents are made and armed one at a time",
+    functions: ['finish_object'],
+  },
   {
     title: '`tasklist_lock`: processes are made, waited for and end',
-    functions: ['__do_wait', 'release_task', 'exit_notify', 'do_exit', 'copy_process'],
+    functions: ['__do_wait', 'release_task', 'exit_notify', 'do_exit', 'ksys_setsid', 'copy_process'],
   },
 ];
 
-const TRIGGER = '/sys/kernel/tracing/events/lock/contention_begin';
-const HIST = 'hist:keys=common_stacktrace,flags:size=8192';
+const TRIGGER = '/sys/kernel/tracing/events/lock/contention_end';
+const HIST = 'hist:keys=common_stacktrace:size=8192';
 
-/** LCB_F_MUTEX alone: a wait that was counted when it began to spin goes to sleep (kernel/locking/mutex.c). */
-const ASLEEP = 32;
-
-/** Reads the histogram of contention_begin. @throws if it had no room for all. */
+/** Reads the histogram of contention_end, which a wait has once (contention_begin may have several). @throws if it had no room for all. */
 export function parseWaits(text: string): Wait[] {
   const dropped = /^ {4}Dropped: (\d+)$/m.exec(text)?.[1];
   if (dropped === undefined || dropped !== '0') throw new Error(`${dropped ?? 'unknown'} waits are missing`);
   const [, ...entries] = text.split(/^\{/m);
-  return entries.flatMap((entry) => {
+  return entries.map((entry) => {
     const [, hits] = /hitcount: +(\d+)/.exec(entry) ?? [];
-    const [, flags] = /flags: +(\d+)/.exec(entry) ?? [];
-    if (hits === undefined || flags === undefined) throw new Error(`no wait: ${entry}`);
-    if (Number(flags) === ASLEEP) return [];
+    if (hits === undefined) throw new Error(`no wait: ${entry}`);
     const stack = [...entry.matchAll(/^\s+([\w.]+)\+0x/gm)].map(([, name = '']) => name);
-    return [{ times: Number(hits), stack }];
+    return { times: Number(hits), stack };
   });
 }
 
