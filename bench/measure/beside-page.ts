@@ -130,6 +130,6 @@ These figures end with the first instruction of the new process, so they leave o
 
 ${alone.join('\n')}
 
-Versions: ${versions.join(', ')}. [benchmarks.md](benchmarks.md) has the other benchmarks, and [bench/peers](../bench/peers/README.md) the configuration of each tool.
+Versions: ${versions.join(', ')}. [benchmarks.md](benchmarks.md) has the other benchmarks, and [bench/peers](../bench/peers/README.md) says how each tool is called.
 `;
 }
