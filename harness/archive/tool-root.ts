@@ -103,6 +103,14 @@ export function clangRoot(): Promise<Root> {
   return debianRoot('clang', 'clang and its tools', CLANG_PACKAGES);
 }
 
+/**
+ * A root that programs in C++ are built in.
+ * @param libraries Debian packages with what they are built with, beyond the C++ library
+ */
+export function cxxRoot(libraries: readonly string[]): Promise<Root> {
+  return debianRoot('cxx', `a C++ compiler and ${libraries.join(', ')}`, ['g++', 'make', ...libraries]);
+}
+
 /** A root that programs in Go are built in; needed only for the examples of the documents. */
 export function goRoot(): Promise<Root> {
   return debianRoot('go', 'the Go compiler', ['golang-go']);
