@@ -17,7 +17,7 @@ export interface MemoryReport {
 }
 
 /** The most slab that an agent with network none may take, in bytes: a kilobyte is 1,000. */
-export const TARGET = 80_000;
+const TARGET = 80_000;
 
 /** Caches with so many bytes of an agent have a row of their own. */
 const ROW = 256;

@@ -31,7 +31,7 @@ const LOOK = [
 ].join('; ');
 
 /** Reads slabinfo and meminfo. @throws if that is not in the text. */
-export function parseMemory(text: string): Memory {
+function parseMemory(text: string): Memory {
   const caches = new Map<string, number>();
   for (const [, name = '', active, size] of text.matchAll(
     /^(\S+) +(\d+) +\d+ +(\d+) +\d+ +\d+ : tunables/gm,
@@ -53,7 +53,7 @@ function combine(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, nu
 }
 
 /** One memory less another. */
-export const less = (one: Memory, other: Memory): Memory => ({
+const less = (one: Memory, other: Memory): Memory => ({
   caches: combine(one.caches, other.caches, -1),
   fields: combine(one.fields, other.fields, -1),
 });
