@@ -4,6 +4,7 @@ import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
+import { uploadRuntime } from '../../specs/support/engines/guest.js';
 import { inCountingGuest } from '../guest.js';
 import { medianOf } from '../statistics.js';
 import { countOf, parseCounts } from './counted.js';
@@ -153,6 +154,13 @@ const WAYS: readonly Way[] = [
     limits: 'yes',
   },
   {
+    title: 'crun below swarm-runtime, own network, limits',
+    line: 'swarm-runtime run --bundle /srv/crun bench',
+    namespaces: '/srv/crun/config.json',
+    network: true,
+    limits: 'yes',
+  },
+  {
     title: 'runc, own network, limits',
     line: 'runc run --bundle /srv/runc bench',
     namespaces: '/srv/runc/config.json',
@@ -227,6 +235,7 @@ async function namespacesOf(guest: BootedGuest, { namespaces }: Way): Promise<st
 export async function beside(kernelName: string, progress: (step: string) => void): Promise<Beside> {
   return inCountingGuest(kernelName, GUEST, async ({ stage, guest, about }) => {
     await prepare(guest, stage.module.ko);
+    await uploadRuntime(guest);
     await guest.sh(CRUN_SHARED);
     await guest.upload(own('systemd-run.sh'), '/srv/systemd-run.sh', '755');
     const efforts = WAYS.map((): number[] => []);

@@ -9,8 +9,10 @@ import type { LoadedGuest } from '../support/loaded-guest.js';
 test.use({ guestExtras: DOCKER_GUEST });
 test.describe.configure({ mode: 'serial', timeout: 1_800_000 });
 
-/** What a container may not, with an answer. */
-const DENIED = 'unshare -u true 2>/dev/null || echo denied';
+/** What only the policy here denies: what is usually denied, Docker's seccomp filter denies before it. */
+const DENIED = 'chmod 700 /tmp 2>/dev/null || echo denied';
+const POLICY = '{"syscalls":{"chmod":"deny","fchmodat":"deny","fchmodat2":"deny"}}';
+const SETTINGS = 'policy = "/etc/swarm-guard/no-chmod.json"\n';
 const RUN = 'run --network none';
 
 const docker = (guest: LoadedGuest, words: string) => guest.exec(`docker ${words}`, { timeoutMs: 240_000 });
@@ -21,10 +23,11 @@ test('OCI-11: Docker: rules, exec, health checks, statuses, signals, pauses, lim
   loaded,
 }) => {
   await installRuntime(loaded);
-  await use(loaded, 'runc');
+  await loaded.writeFile('/etc/swarm-guard/no-chmod.json', POLICY);
+  await use(loaded, 'runc', SETTINGS);
   await startDocker(loaded);
   for (const runtime of RUNTIMES) {
-    await use(loaded, runtime);
+    await use(loaded, runtime, SETTINGS);
     expect(await docker(loaded, `${RUN} --rm busybox sh -c ${quoted(`${DENIED}; exit 5`)}`)).toMatchObject({
       code: 5,
       stdout: 'denied\n',
@@ -82,7 +85,8 @@ test('OCI-12: containers that outlive a killed daemon stay agents, and a module 
   loaded,
 }) => {
   await installRuntime(loaded);
-  await use(loaded, 'runc');
+  await loaded.writeFile('/etc/swarm-guard/no-chmod.json', POLICY);
+  await use(loaded, 'runc', SETTINGS);
   await startDocker(loaded);
   const started = await docker(loaded, `${RUN} -d --name web busybox sleep 1000`);
   expect(started.code, started.stderr).toBe(0);
