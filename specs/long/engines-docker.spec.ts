@@ -51,7 +51,7 @@ test('OCI-11: Docker: rules, exec, health checks, statuses, signals, pauses, lim
       await expect.poll(() => inspect(loaded, '.State.Health.Status'), { timeout: 120_000 }).toBe('healthy');
     });
     expect(violations, runtime).toBeGreaterThanOrEqual(2);
-    expect((await docker(loaded, 'exec web nonexistent')).stderr, runtime).toMatch(/not found/);
+    expect((await docker(loaded, 'exec web nonexistent 2>&1')).stdout, runtime).toMatch(/not found/);
     for (const words of ['pause web', 'unpause web', 'top web', 'update --memory 64m web', 'kill web'])
       expect(await docker(loaded, words), `${runtime}: ${words}`).toMatchObject({ code: 0 });
     await expect(loaded).toHaveActiveAgents(0);
