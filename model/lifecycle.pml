@@ -135,17 +135,23 @@ byte births_fail = BIRTHS_FAIL;
 #define no_callbacks	(!calls_back(0) && !calls_back(1) && !calls_back(2) && !calls_back(3) && \
 			 !calls_back(4) && !calls_back(5) && !frees(0) && !frees(1) && !frees(2))
 
+/* The properties. A property is evaluated into a variable of its name, so that SPIN tells which one failed. */
+hidden byte child_enrolled, one_entry, entry_is_there, agent_is_there, no_entry_of_the_dead;
+hidden byte the_dying_end, unloading_ends, nothing_runs, nothing_left, module_is_there;
+hidden byte counts_agree, all_is_quiet, witness;
+#define must(property, condition)	property = (condition); assert(property)
+
 hidden byte i_;
 hidden byte j_;
 
 #define bit_of(n)	(1 << (n))
 
 /*
- * What only unloading looks at is left out where nobody unloads. code(): the module's text and
- * data are there; asserted by each step that runs its code.
+ * What only unloading looks at is left out where nobody unloads. Each step that runs code of
+ * the module asserts first that its text and data are there.
  */
 #ifdef UNLOADS
-#define code()			assert(module != UNLOADED)
+#define code()			must(module_is_there, module != UNLOADED)
 #define in_hook_or_stub(t)	d_step { inside = hooks; hooked = hooked | (hooks << (t)) }
 #define out_of_hook(t)		d_step { code(); hooked = hooked & ~bit_of(t) }
 #define in_callback(t)		d_step { inside = tracing; traced = traced | (tracing << (t)) }
@@ -156,7 +162,7 @@ hidden byte j_;
 #define leave_file()		d_step { code(); handlers-- }
 #define get_module()		refs++
 #define drop_module()		refs--
-#define put_module()		d_step { code(); assert(refs > 0); unpin = 0; refs-- }
+#define put_module()		d_step { code(); must(counts_agree, refs > 0); unpin = 0; refs-- }
 #define module_is_live		(module == LIVE)
 #else
 #define code()			skip
@@ -285,14 +291,14 @@ inline find_reserved_step(t, e) {
 
 /* swarm_reserved_add() */
 inline reserve_step(e, t) {
-	assert(entries[e].where == OWNED);
+	must(entry_is_there, entries[e].where == OWNED);
 	entries[e].where = RESERVED;
 	entries[e].key = t
 }
 
 /* swarm_agent_list(), with the agent's lock held */
 inline list_step(a, e) {
-	assert(agents[a].memory == OWNED);
+	must(agent_is_there, agents[a].memory == OWNED);
 	entries[e].nr = agents[a].joined;
 	agents[a].joined++;
 	agents[a].members++
@@ -304,7 +310,7 @@ inline list_step(a, e) {
 inline use_agent(a, to, err) {
 	d_step {
 		code();
-		assert(agents[a].memory == OWNED);
+		must(agent_is_there, agents[a].memory == OWNED);
 		err = 0;
 		if
 		:: agents[a].state >= DYING -> err = 1
@@ -344,7 +350,7 @@ inline hold_agent(me, a, limit, err) {
 		if
 		:: !err ->
 			/* RCU keeps its memory, if not its state. */
-			assert(agents[a].memory != FREE);
+			must(agent_is_there, agents[a].memory != FREE);
 			if
 			:: agents[a].state <= limit -> agents[a].uses++
 			:: else -> err = 1
@@ -357,9 +363,9 @@ inline hold_agent(me, a, limit, err) {
 
 /* swarm_agent_retire(), in swarm_event_destroyed() */
 inline retire_step(a) {
-	assert(agents[a].state == GONE && agents[a].uses == 0);
+	must(counts_agree, agents[a].state == GONE && agents[a].uses == 0);
 	if
-	:: agents[a].frozen -> assert(frozen_total > 0); frozen_total--
+	:: agents[a].frozen -> must(counts_agree, frozen_total > 0); frozen_total--
 	:: else
 	fi;
 	agents[a].retired = 1
@@ -369,7 +375,7 @@ inline retire_step(a) {
 inline give_up(a, leaves) {
 	d_step {
 		code();
-		assert(agents[a].memory == OWNED && agents[a].uses > 0);
+		must(agent_is_there, agents[a].memory == OWNED && agents[a].uses > 0);
 		ends = 0; unpin = 0;
 		agents[a].members = agents[a].members - leaves;
 		agents[a].uses--;
@@ -439,7 +445,7 @@ inline cancel_reserved(t) {
 inline doom(me, a) {
 	d_step {
 		code();
-		assert(agents[a].memory == OWNED);
+		must(agent_is_there, agents[a].memory == OWNED);
 		if
 		:: agents[a].state < DYING -> agents[a].state = DYING
 		:: else
@@ -472,8 +478,8 @@ inline doom(me, a) {
 		:: victim != NOBODY ->
 			d_step {
 				code();
-				/* entry_is_there */
-				assert(entries[victim].where != FREE && entries[victim].agent == a);
+				must(entry_is_there, entries[victim].where != FREE &&
+						     entries[victim].agent == a);
 				for (i_ : 0 .. TASKS - 1) {
 					if
 					:: threads[i_].process == entries[victim].key &&
@@ -515,7 +521,7 @@ inline publish_or_discard(a, err) {
 	:: else ->
 		d_step {
 			code();
-			assert(agents[a].uses == 1 && agents[a].members == 0);
+			must(counts_agree, agents[a].uses == 1 && agents[a].members == 0);
 			if
 			:: agents[a].pinned -> drop_module(); agents[a].pinned = 0
 			:: else
@@ -770,7 +776,7 @@ inline order_attach(me, a) {
 			code();
 			if
 			:: !err ->
-				assert(agents[a].memory != FREE);
+				must(agent_is_there, agents[a].memory != FREE);
 				if
 				:: agents[a].state == RUNNING -> agents[a].uses++
 				:: else -> err = 1
@@ -838,7 +844,7 @@ inline order_freeze(me, a, on) {
 			:: !err ->
 				d_step {
 					code();
-					assert(agents[a].memory == OWNED);
+					must(agent_is_there, agents[a].memory == OWNED);
 					if
 					:: on && agents[a].state == RUNNING && !agents[a].frozen ->
 						agents[a].frozen = 1; frozen_total++
@@ -953,12 +959,13 @@ inline reserve(t, passes) {
 inline launch(t, passes) {
 	d_step {
 		code();
-		promised = entries[r].agent;
-		assert(agents[promised].memory == OWNED);
+#ifndef DESTROY_DISARMS
+		must(agent_is_there, agents[promised].memory == OWNED);
+#endif
 		passes = agents[promised].state < DYING
 	}
 	if
-	:: passes && (entries[r].flags & JOINING) ->
+	:: passes && joins_it ->
 		d_step { code(); passes = agents[promised].members > 0 }
 	:: else
 	fi;
@@ -984,11 +991,17 @@ inline fork(t) {
 		d_step {
 			code();
 			find_entry_step(own, e);
-			find_reserved_step(t, r)
+			find_reserved_step(t, r);
+			if
+			:: e != NOBODY -> promised = entries[e].agent
+			:: e == NOBODY && r != NOBODY ->
+				promised = entries[r].agent;
+				joins_it = (entries[r].flags & JOINING) != 0
+			:: else
+			fi
 		}
 		if
 		:: e != NOBODY ->
-			promised = entries[e].agent;
 #ifndef NO_RESERVATION
 			reserve(t, passes);
 #endif
@@ -1006,7 +1019,7 @@ inline fork(t) {
 	:: passes ->
 		atomic {
 			if
-			:: true ->
+			:: slots_left ->
 				for (i_ : 0 .. TASKS - 1) {
 					if
 					:: child == NOBODY && threads[i_].state == UNBORN ->
@@ -1019,6 +1032,7 @@ inline fork(t) {
 				}
 				i_ = 0
 			:: fails > 0 -> fails--
+			:: !slots_left && fails == 0
 			fi
 		}
 	:: else
@@ -1048,18 +1062,18 @@ inline fork(t) {
 				:: r != NOBODY ->
 					held = entries[r].agent;
 					find_entry_step(child, e);
-					assert(e == NOBODY);	/* one_entry */
-					assert(agents[held].memory == OWNED);
+					must(one_entry, e == NOBODY);
+					must(agent_is_there, agents[held].memory == OWNED);
 					if
 					:: entries[r].flags & NEWBORN
 					:: else -> agents[held].uses++
 					fi;
-					assert(agents[held].uses > 0);
+					must(agent_is_there, agents[held].uses > 0);
 					if
 					:: agents[held].state < RUNNING -> agents[held].state = RUNNING
 					:: else
 					fi;
-					assert(agents[held].state != GONE);
+					must(agent_is_there, agents[held].state != GONE);
 					entries[r].where = TABLE;
 					entries[r].key = child;
 					list_step(held, r)
@@ -1091,14 +1105,14 @@ inline fork(t) {
 		 */
 		d_step {
 			find_entry_step(child, e);
-			assert(promised == NOBODY ||
-			       (e != NOBODY && entries[e].agent == promised));	/* child_enrolled */
+			must(child_enrolled, promised == NOBODY ||
+					     (e != NOBODY && entries[e].agent == promised));
 			e = NOBODY;
 			threads[child].state = ALIVE
 		}
 	:: else
 	fi;
-	child = NOBODY; promised = NOBODY; passes = 0; inside = 0;
+	child = NOBODY; promised = NOBODY; passes = 0; inside = 0; joins_it = 0;
 	if
 	:: watched -> d_step { code(); drop_module(); watched = 0 }
 	:: else
@@ -1111,7 +1125,7 @@ inline begin(t) {
 	:: threads[t].first_work ->
 		in_task_work(t);
 		d_step { code(); find_entry_step(own, e) }
-		assert(e != NOBODY);
+		d_step { must(entry_is_there, e != NOBODY) }
 		if
 		:: agents[entries[e].agent].state >= DYING -> d_step { threads[t].killed = 1 }
 		:: else ->
@@ -1172,9 +1186,9 @@ inline execute(t) {
 /* Is somebody left who holds the process's signal_struct, or an entry that names it? */
 inline check_forgotten(pr) {
 	for (i_ : 0 .. ENTRIES - 1) {
-		/* no_entry_of_the_dead */
-		assert(!((entries[i_].where == TABLE || entries[i_].where == LISTED) &&
-			 entries[i_].key == pr))
+		must(no_entry_of_the_dead,
+		     !((entries[i_].where == TABLE || entries[i_].where == LISTED) &&
+		       entries[i_].key == pr))
 	}
 	i_ = 0
 }
@@ -1267,7 +1281,7 @@ inline exit(t) {
 proctype thread(byte t) {
 	EACH_ORDER_HAS;
 	byte child = NOBODY, promised = NOBODY, own = NOBODY;
-	bit passes, watched;
+	bit passes, watched, joins_it;
 
 end_unborn:
 	atomic { threads[t].state == ALIVE -> own = threads[t].process }
@@ -1280,7 +1294,7 @@ end_unborn:
 end_stopped:
 	do
 	:: threads[t].killed -> break
-	:: !threads[t].killed && !stopped(t) && slots_left -> fork(t)
+	:: !threads[t].killed && !stopped(t) && (slots_left || fails > 0) -> fork(t)
 	:: !threads[t].killed && !stopped(t) && of_entries(joins, t) -> execute(t)
 	:: !threads[t].killed && !stopped(t) -> break
 	/* It waits for something, and nothing but SIGKILL comes. */
@@ -1387,7 +1401,7 @@ proctype unloader() {
 		for (i_ : 0 .. AGENTS - 1) {
 			if
 			:: agents[i_].listed ->
-				assert(agents[i_].uses == 0 && agents[i_].state == REGISTERED);
+				must(nothing_runs, agents[i_].uses == 0 && agents[i_].state == REGISTERED);
 				agents[i_].listed = 0;
 				agents[i_].retired = 1;
 				agents[i_].state = GONE;
@@ -1403,13 +1417,13 @@ proctype unloader() {
 #endif
 	d_step {
 		for (i_ : 0 .. ENTRIES - 1) {
-			assert(entries[i_].where == FREE)	/* nothing_left */
+			must(nothing_left, entries[i_].where == FREE);
 		}
 		for (i_ : 0 .. AGENTS - 1) {
-			assert(agents[i_].memory == FREE)	/* nothing_left */
+			must(nothing_left, agents[i_].memory == FREE);
 		}
 		i_ = 0;
-		assert(refs == 0 && handlers == 0);
+		must(nothing_runs, refs == 0 && handlers == 0);
 		module = UNLOADED
 	}
 refused:
@@ -1426,47 +1440,50 @@ proctype monitor() {
 
 	timeout;
 	d_step {
-		assert(!create_lock && !adoptions && handlers == 0 && hooked == 0 && traced == 0);
-		assert(reading == 0 && working == 0 && leaving == NOBODY);
-		assert(module != GOING);	/* unloading_ends */
+#ifdef WITNESS
+		must(witness, !(WITNESS));
+#endif
+		must(all_is_quiet, !create_lock && !adoptions && handlers == 0 && hooked == 0 && traced == 0);
+		must(all_is_quiet, reading == 0 && working == 0 && leaving == NOBODY);
+		must(unloading_ends, module != GOING);
 		n = 0;
 		for (a : 0 .. AGENTS - 1) {
-			assert(agents[a].work == NOTHING && !agents[a].orders);
-			assert(agents[a].state != GONE || agents[a].memory == FREE);
-			assert(agents[a].state != REGISTERED || agents[a].uses == 0);
-			assert(agents[a].pinned == (agents[a].state >= ARMED && agents[a].state <= DYING));
+			must(all_is_quiet, agents[a].work == NOTHING && !agents[a].orders);
+			must(the_dying_end, agents[a].state != GONE || agents[a].memory == FREE);
+			must(counts_agree, agents[a].state != REGISTERED || agents[a].uses == 0);
+			must(counts_agree, agents[a].pinned == (agents[a].state >= ARMED && agents[a].state <= DYING));
 			n = n + agents[a].pinned;
 			/* Each use is that of a process that lives, or of an armed thread that does. */
 			j_ = 0;
 			for (i_ : 0 .. ENTRIES - 1) {
 				if
 				:: entries[i_].agent == a && entries[i_].where == TABLE ->
-					assert(live[entries[i_].key] > 0);
-					assert(agents[a].state == RUNNING);	/* the_dying_end */
+					must(no_entry_of_the_dead, live[entries[i_].key] > 0);
+					must(the_dying_end, agents[a].state == RUNNING);
 					j_++
 				:: entries[i_].agent == a && entries[i_].where == RESERVED ->
-					assert(threads[entries[i_].key].state == ALIVE);
+					must(counts_agree, threads[entries[i_].key].state == ALIVE);
 					if
 					:: entries[i_].flags & SPAWNED -> j_++
 					:: else
 					fi
 				:: else ->
-					assert(entries[i_].agent != a)
+					must(counts_agree, entries[i_].agent != a)
 				fi
 			}
 			i_ = 0;
 			/* Of one that is dying, a thread that is armed for it has yet to be answered. */
-			assert(agents[a].memory == FREE || agents[a].uses == j_);
-			assert(agents[a].state < ARMED || agents[a].state == GONE || j_ > 0)
+			must(counts_agree, agents[a].memory == FREE || agents[a].uses == j_);
+			must(counts_agree, agents[a].state < ARMED || agents[a].state == GONE || j_ > 0)
 		}
 		#ifdef UNLOADS
-		assert(refs == n);
+		must(counts_agree, refs == n);
 #endif
 		n = 0;
 		for (a : 0 .. AGENTS - 1) {
 			n = n + (agents[a].frozen && agents[a].memory == OWNED)
 		}
-		assert(frozen_total == n)
+		must(counts_agree, frozen_total == n)
 	}
 }
 

@@ -7,9 +7,13 @@
 
 #define nobody_does(me)		skip
 
+/* How many threads there are in all, those that are forked included. */
+#ifndef TASKS
+#define TASKS		3
+#endif
+
 #if defined(FORK)
 /* A launcher is armed, forks, and its children fork; the agent is destroyed meanwhile. */
-#define TASKS		3
 #define AGENTS		1
 #define ROLE0(t)	create_and_arm(0, t)
 #define SCRIPT_A(me)	order_destroy(me, 0)
@@ -18,14 +22,12 @@
 
 #elif defined(ADOPT)
 /* Two agents are created of running processes, which fork and exit meanwhile. */
-#define TASKS		3
 #define AGENTS		2
 #define SCRIPT_A(me)	create_and_adopt(0); order_destroy(me, 0)
 #define SCRIPT_B(me)	create_and_adopt(1)
 
 #elif defined(ATTACH)
 /* A running process is attached to an agent that is destroyed. */
-#define TASKS		3
 #define INITIAL		2
 #define AGENTS		1
 #define ROLE0(t)	create_and_arm(0, t)
@@ -34,7 +36,6 @@
 
 #elif defined(REARM)
 /* A launcher is armed for an agent, and adopted by another one. */
-#define TASKS		3
 #define AGENTS		2
 #define ROLE0(t)	create_and_arm(0, t)
 #define SCRIPT_A(me)	create_and_adopt(1)
@@ -43,7 +44,6 @@
 
 #elif defined(THREADS)
 /* A process of two threads, of which one is armed, is adopted; the module is unloaded. */
-#define TASKS		3
 #define INITIAL		2
 #define TWO_THREADS
 #define AGENTS		2
@@ -54,7 +54,6 @@
 
 #elif defined(JOIN)
 /* Two threads are armed for an agent that persists: for its first process, or for one more. */
-#define TASKS		4
 #define INITIAL		2
 #define AGENTS		1
 #define PERSISTENT
@@ -64,17 +63,24 @@
 
 #elif defined(FREEZE)
 /* An agent that persists is stopped, let run and destroyed. */
-#define TASKS		2
 #define AGENTS		1
 #define FREEZES
 #define PERSISTENT
 #define ROLE0(t)	order_spawn(0, t)
-#define SCRIPT_A(me)	create(0); order_freeze(me, 0, 1); order_freeze(me, 0, 0)
+#define SCRIPT_A(me)	create(0); order_freeze(me, 0, 1); \
+			if :: order_freeze(me, 0, 0) :: skip fi
 #define SCRIPT_B(me)	order_destroy(me, 0)
+
+#elif defined(THREE)
+/* Three agents: two threads are armed, and any process is adopted. */
+#define INITIAL		2
+#define AGENTS		3
+#define ROLE0(t)	create_and_arm(0, t)
+#define ROLE1(t)	create_and_arm(2, t)
+#define SCRIPT_A(me)	create_and_adopt(1)
 
 #elif defined(UNLOAD)
 /* The module is unloaded while agents come and go. */
-#define TASKS		2
 #define AGENTS		2
 #define ROLE0(t)	create_and_arm(0, t)
 #define SCRIPT_A(me)	create(1); order_destroy(me, 0)
