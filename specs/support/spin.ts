@@ -44,7 +44,7 @@ async function compile(dir: string, { cycles, long }: Search): Promise<void> {
 }
 
 /** Reads the output of a search. */
-export function parseSearch(output: string): Found {
+function parseSearch(output: string): Found {
   const [, property] = /^pan:\d+: (?:assertion violated\s+)?(.*?) \(at depth \d+\)/m.exec(output) ?? [];
   const [, errors] = /errors: (\d+)/.exec(output) ?? [];
   const [, states] = /^\s*(\d+(?:\.\d+)?(?:e\+\d+)?) states, stored/m.exec(output) ?? [];
@@ -72,7 +72,7 @@ export async function search(what: Search): Promise<Found> {
     });
     await compile(dir, what);
     const table = what.long ? '-w25' : '-w20';
-    const { all } = await execa('./pan', ['-m50000', table, ...(what.cycles ? ['-l'] : [])], {
+    const { all } = await execa(join(dir, 'pan'), ['-m50000', table, ...(what.cycles ? ['-l'] : [])], {
       cwd: dir,
       all: true,
       reject: false,
