@@ -24,6 +24,8 @@ export type Created = Omit<Extract<Answer, { kind: 'created' }>, 'kind'>;
 export type Target = ({ readonly pid: number } | { readonly pidfd: number }) & {
   /** The rules apply from its next completed execve on. */
   readonly after_exec?: boolean;
+  /** It is outside, and enters the agent's namespaces later: the rules apply from its first execve there on. */
+  readonly enters?: boolean;
 };
 
 /** What a request of create may say here: spawn() is for what arms a thread. */

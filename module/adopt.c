@@ -270,13 +270,13 @@ static struct pid *find_pid(s32 pid, s32 pidfd, struct swarm_policy_error *err)
  * @candidate: set to it; the caller puts it
  * @pid: in the caller's pid namespace; 0: see @pidfd
  * @pidfd: a descriptor of the caller's; -1: see @pid
- * @after_exec: its rules count from its next execve on
+ * @since: from when on its rules count
  * @err: filled after an error
  *
  * Return: 0; -ESRCH where there is no such process; -EBADF where there is no such pidfd.
  */
-int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, bool after_exec,
-			struct swarm_policy_error *err)
+int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd,
+			enum swarm_since since, struct swarm_policy_error *err)
 {
 	struct pid *found = find_pid(pid, pidfd, err);
 
@@ -285,7 +285,7 @@ int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, b
 	*candidate = (struct swarm_candidate){
 		.pid = found,
 		.key = pidfd >= 0 ? "pidfd" : "pid",
-		.after_exec = after_exec,
+		.since = since,
 	};
 	return 0;
 }
@@ -299,7 +299,7 @@ int swarm_candidate_get(struct swarm_candidate *candidate, s32 pid, s32 pidfd, b
  */
 enum swarm_kept swarm_candidate_kept(const struct swarm_candidate *candidate)
 {
-	return candidate->after_exec ? SWARM_KEPT_MEMORY : SWARM_KEPT_ALL;
+	return candidate->since == SWARM_SINCE_NOW ? SWARM_KEPT_ALL : SWARM_KEPT_MEMORY;
 }
 
 /**
@@ -324,7 +324,8 @@ static struct task_struct *process_of(const struct swarm_candidate *candidate,
 static int adopt(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		 struct task_struct *leader, struct swarm_policy_error *err)
 {
-	u32 flags = candidate->after_exec ? SWARM_MEMBER_PENDING | SWARM_MEMBER_UNCUT : 0;
+	u32 flags = candidate->since == SWARM_SINCE_EXEC ?
+		SWARM_MEMBER_PENDING | SWARM_MEMBER_UNCUT : 0;
 
 	return check_candidate(candidate, leader, err) ?:
 	       check_left_initial(agent, candidate, leader, err) ?:
@@ -365,14 +366,28 @@ int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candida
 	return ret;
 }
 
+static int check_place(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+		       struct task_struct *leader, struct swarm_policy_error *err)
+{
+	return candidate->since == SWARM_SINCE_ENTRY ?
+		swarm_place_outside(agent, candidate, leader, err) :
+		swarm_place_attached(agent, candidate, leader, err);
+}
+
 static int attach(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 		  struct task_struct *leader, struct swarm_policy_error *err)
 {
-	u32 flags = candidate->after_exec ? SWARM_MEMBER_HEREDITARY & ~SWARM_MEMBER_JOINING : 0;
+	static const u32 flags[] = {
+		[SWARM_SINCE_NOW] = 0,
+		[SWARM_SINCE_EXEC] = SWARM_MEMBER_PENDING | SWARM_MEMBER_ATTACHED |
+				     SWARM_MEMBER_UNCUT,
+		[SWARM_SINCE_ENTRY] = SWARM_MEMBER_PENDING | SWARM_MEMBER_JOINING |
+				      SWARM_MEMBER_ENTERING | SWARM_MEMBER_UNCUT,
+	};
 	int ret = check_candidate(candidate, leader, err) ?:
-		  swarm_place_attached(agent, candidate, leader, err) ?:
+		  check_place(agent, candidate, leader, err) ?:
 		  check_limits(agent, candidate, leader, err) ?:
-		  enrol(agent, candidate, leader, flags, err);
+		  enrol(agent, candidate, leader, flags[candidate->since], err);
 
 	if (ret)
 		return ret;
@@ -394,7 +409,7 @@ static int attach(struct swarm_agent *agent, const struct swarm_candidate *candi
  * Return: 0; -ESRCH where there is no such process or no such agent, or the agent
  * has no process or is dying; -EBUSY where the agent is still being born, or the
  * process is a member of an agent already; -EPERM where it is not in the agent's
- * namespaces, is process 1 or a kernel thread; -ENOSPC as swarm_adopt(); -ENOMEM;
+ * namespaces, or in them although it is to enter them, is process 1 or a kernel thread; -ENOSPC as swarm_adopt(); -ENOMEM;
  * -EINTR.
  */
 int swarm_attach(u64 id, const struct swarm_candidate *candidate,

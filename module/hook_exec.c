@@ -58,6 +58,23 @@ static noinline enum swarm_listed find(const struct swarm_exec_paths *paths,
 }
 
 /*
+ * May the calling process execute a program, by where it is? One that is to enter its
+ * agent executes programs outside as it likes, and has entered once it is inside.
+ */
+static int look(struct swarm_member *member)
+{
+	int ret;
+
+	if (member->flags & SWARM_MEMBER_ENTERING) {
+		ret = swarm_place_entering(member);
+		if (ret <= 0)
+			return ret;
+		WRITE_ONCE(member->flags, member->flags & ~SWARM_MEMBER_ENTERING);
+	}
+	return swarm_place_executing(member);
+}
+
+/*
  * A process that was forked to join an agent, or attached to it with after_exec, executes
  * a program: where the agent is, or not at all. Looking takes locks that may sleep, so
  * this is a stub. The call then starts anew, and is let pass if the thread is still where
@@ -74,7 +91,7 @@ static noinline long look_at_place(void)
 	member = swarm_member_find(current->signal);
 	rcu_read_unlock();
 	for (;;) {
-		err = swarm_place_executing(member);
+		err = look(member);
 		if (err != -EBUSY)
 			break;
 		schedule_timeout_interruptible(1);
@@ -148,6 +165,9 @@ static __always_inline bool began_under(const struct swarm_member *member,
 static noinline unsigned long prepare_first(struct swarm_member *member,
 					    const struct ftrace_ops *ops)
 {
+	/* Nothing is cut before it is inside. */
+	if (member->flags & SWARM_MEMBER_ENTERING)
+		return seen_in_place(member, ops) ? SWARM_PASS : (unsigned long)look_at_place;
 	/* First, since where the thread is seen is told by its credentials, too. */
 	if (member->flags & SWARM_MEMBER_UNCUT && to_be_cut(member, ops))
 		return (unsigned long)cut_privileges;
@@ -189,7 +209,7 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 		swarm_uncount_run(ops);
 		return swarm_verdict_restart();
 	}
-	if (unlikely(policy->exec_paths)) {
+	if (unlikely(policy->exec_paths) && likely(!(member->flags & SWARM_MEMBER_ENTERING))) {
 		listed = find(policy->exec_paths, bprm->file);
 		if (listed == SWARM_LISTED_UNKNOWN) {
 			swarm_uncount_run(ops);
@@ -306,7 +326,7 @@ static noinline void answer_interpreter(struct ftrace_regs *regs)
 		 */
 		if (unlikely(!began_under(member, policy)))
 			member->exec = policy->serial | SWARM_EXEC_UNKNOWN;
-		else if (policy->exec_paths)
+		else if (policy->exec_paths && !(member->flags & SWARM_MEMBER_ENTERING))
 			decide_interpreter(member, policy, file);
 	}
 	swarm_hook_leave();

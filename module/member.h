@@ -26,7 +26,7 @@ struct swarm_agent;
 /* Its rules on calls and devices count from its next completed execve on. */
 #define SWARM_MEMBER_PENDING	0x8
 /*
- * Was forked to join an agent that runs, and is not in its namespaces yet: that it is,
+ * Was forked or attached to join an agent that runs, and is not in its namespaces yet: that it is,
  * its next execve sees to. Such a process is pending, too.
  */
 #define SWARM_MEMBER_JOINING	0x10
@@ -42,9 +42,15 @@ struct swarm_agent;
  * execve gives no more capabilities than the agent may have is looked at then.
  */
 #define SWARM_MEMBER_UNCUT	0x100
+/*
+ * Was attached outside, and is to enter the agent's namespaces: what it executes before
+ * that is not the agent's. Such a process is joining, too, and is not entering any more
+ * once it executes in one of them.
+ */
+#define SWARM_MEMBER_ENTERING	0x200
 /* What a process that has yet to execute hands on to its children. */
 #define SWARM_MEMBER_HEREDITARY	\
-	(SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED | SWARM_MEMBER_UNCUT)
+	(SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED | SWARM_MEMBER_UNCUT | SWARM_MEMBER_ENTERING)
 /* The first process of its agent since that was last registered; its end is the agent's. */
 #define SWARM_MEMBER_FIRST	0x20
 /* Its last thread exits. It was to join, so it is found until it has let go of its files. */

@@ -228,13 +228,15 @@ static int look_again(struct swarm_agent *agent, const struct place *first, bool
 
 /**
  * struct difference - in what a process is elsewhere than its agent
- * @foreign: namespaces that it is not in, as SWARM_NS_*
+ * @foreign: namespaces that one of its threads is not in, as SWARM_NS_*
+ * @shared: namespaces that one of its threads is in
  * @prepared: others that it has prepared for what it executes or forks
  * @unmapped: has it ids that its user namespace does not map?
  * @outside: is its root another, or its working directory outside of that?
  */
 struct difference {
 	u32 foreign;
+	u32 shared;
 	u32 prepared;
 	bool unmapped;
 	bool outside;
@@ -245,10 +247,13 @@ static void compare_thread(struct task_struct *thread, const struct place *first
 			   struct difference *found)
 {
 	struct swarm_namespaces own;
+	u32 shared;
 
 	if (!swarm_namespaces_of(thread, &own))
 		return;
-	found->foreign |= SWARM_NS_ALL & ~swarm_namespaces_shared(&own, &first->namespaces);
+	shared = swarm_namespaces_shared(&own, &first->namespaces);
+	found->foreign |= SWARM_NS_ALL & ~shared;
+	found->shared |= shared;
 	found->prepared |= own.prepared;
 	found->unmapped |= !ids_mapped(__task_cred(thread));
 }
@@ -294,6 +299,7 @@ static int find_difference(struct swarm_agent *agent, struct task_struct *leader
 		return swarm_refuse(err, -EBUSY, "id",
 				    "the agent's first process has just entered other namespaces, or changed its root; try again");
 	found->foreign &= required;
+	found->shared &= required;
 	found->prepared &= required;
 	found->unmapped &= !!(swarm_namespaces_of_policy(agent) & SWARM_NS_USER);
 	return 0;
@@ -341,6 +347,61 @@ int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate
 				    "the process has a user or group id that the agent's user namespace does not map; set its ids first");
 	return swarm_refuse(err, -EPERM, candidate->key,
 			    "the process has another root than the agent's first process, or its working directory is outside that root; change them first");
+}
+
+/**
+ * swarm_place_outside - may a process be attached that is to enter the agent's namespaces?
+ * @agent: the caller holds a use
+ * @candidate: the process
+ * @leader: its first thread, which the caller holds
+ * @err: filled after an error
+ *
+ * Only one that is in none of them yet, with all its threads: where it is has to tell what
+ * it executes outside from what it executes inside, and inside others could have changed
+ * it before it is a member. The agent's process can leave any namespace but that of pids,
+ * so without one of its own inside could look like outside.
+ *
+ * Return: 0; -EPERM where it is in one of them, which is a violation, or where the agent
+ * has no pid namespace of its own; -ESRCH where the agent has no process to compare with; -EBUSY where
+ * that cannot be said now.
+ */
+int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate *candidate,
+			struct task_struct *leader, struct swarm_policy_error *err)
+{
+	u32 required = swarm_namespaces_of_policy(agent);
+	struct difference found;
+	int ret;
+
+	if (!(required & SWARM_NS_PID))
+		return swarm_refuse(err, -EPERM, "enters",
+				    "the agent has no pid namespace of its own, by which what is inside is told; attach the process after it has entered");
+	ret = find_difference(agent, leader, required, &found, err);
+	if (ret || !found.shared)
+		return ret;
+	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
+	return swarm_refuse(err, -EPERM, candidate->key,
+			    "the process is in the agent's %s namespace already; attach it before it enters",
+			    name_of_first(found.shared));
+}
+
+/**
+ * swarm_place_entering - does the calling thread execute a program inside its agent?
+ * @member: its process's entry, SWARM_MEMBER_ENTERING
+ *
+ * Inside is where any namespace is the agent's that its policy names: whether all is, then
+ * swarm_place_executing() says.
+ *
+ * Return: 1, or 0 where it is outside; -ESRCH where the agent has no other process; -EBUSY
+ * where that cannot be said now.
+ */
+int swarm_place_entering(const struct swarm_member *member)
+{
+	struct swarm_agent *agent = member->agent;
+	struct swarm_policy_error unused;
+	struct difference found;
+	int ret = find_difference(agent, NULL, swarm_namespaces_of_policy(agent), &found, &unused);
+
+	return ret ?: !!found.shared;
 }
 
 static bool in_cgroup_of(const struct swarm_agent *agent)

@@ -165,7 +165,8 @@ struct swarm_attach {
 	s32 pid;		/* 0: none */
 	s32 pidfd;		/* a descriptor of the writer's; -1: none */
 	u8 after_exec;		/* 0 or 1 */
-	u8 pad[7];
+	u8 enters;		/* 0 or 1 */
+	u8 pad[6];
 };
 
 /*

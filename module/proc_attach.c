@@ -6,6 +6,13 @@
 #include "proc.h"
 #include "proc_objects.h"
 
+static enum swarm_since since(const struct swarm_attach *attach)
+{
+	if (attach->enters)
+		return SWARM_SINCE_ENTRY;
+	return attach->after_exec ? SWARM_SINCE_EXEC : SWARM_SINCE_NOW;
+}
+
 static int take(struct swarm_objects *objects, size_t length, u64 *id,
 		struct swarm_policy_error *err)
 {
@@ -17,7 +24,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 	if (ret)
 		return ret;
 	err->offset = 0;
-	ret = swarm_candidate_get(&candidate, attach.pid, attach.pidfd, attach.after_exec, err);
+	ret = swarm_candidate_get(&candidate, attach.pid, attach.pidfd, since(&attach), err);
 	if (ret)
 		return ret;
 	*id = attach.id;

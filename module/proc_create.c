@@ -124,7 +124,8 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 	err->offset = 0;
 	if (request->pid || request->pidfd >= 0)
 		ret = swarm_candidate_get(&candidate, request->pid, request->pidfd,
-					  request->after_exec, err);
+					  request->after_exec ? SWARM_SINCE_EXEC :
+					  SWARM_SINCE_NOW, err);
 	if (!ret)
 		ret = create_parsed(creator, &candidate, id, err);
 	if (candidate.pid)

@@ -51,8 +51,9 @@ static void on_exec(struct task_struct *task)
 		return;
 	rcu_read_lock();
 	member = swarm_member_find(task->signal);
-	if (member && (member->flags & (SWARM_MEMBER_EXECED | SWARM_MEMBER_HEREDITARY)) !=
-		      SWARM_MEMBER_EXECED) {
+	if (member && !(member->flags & SWARM_MEMBER_ENTERING) &&
+	    (member->flags & (SWARM_MEMBER_EXECED | SWARM_MEMBER_HEREDITARY)) !=
+	    SWARM_MEMBER_EXECED) {
 		/* What was close-on-exec is closed: see hook_ptrace.c. */
 		smp_store_release(&member->flags, (member->flags & ~SWARM_MEMBER_HEREDITARY) |
 						  SWARM_MEMBER_EXECED);

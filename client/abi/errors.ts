@@ -38,7 +38,7 @@ export const ATTACH_ERRORS = {
   ENOSPC:
     "the process has more memory than `memory_limit` already, or more threads than `pids.max` of the agent's cgroup or of one above leaves room for; see [create](create.md)",
   EPERM:
-    "the process is not in the agent's namespaces, has prepared others for its children, has an id that they do not map, has another root directory than the agent's process, or a working directory outside that (each counts as a violation of the agent); it is process 1 or a kernel thread; or the writer lacks CAP_SYS_ADMIN or belongs to an agent",
+    "the process is not in the agent's namespaces, has prepared others for its children, has an id that they do not map, has another root directory than the agent's process, or a working directory outside that (each counts as a violation of the agent); with `enters`, it is in one of the agent's namespaces, or the agent has no pid namespace of its own; it is process 1 or a kernel thread; or the writer lacks CAP_SYS_ADMIN or belongs to an agent",
   EINTR: ERRORS.EINTR,
   ENOMEM: ERRORS.ENOMEM,
 } as const satisfies Partial<Record<keyof typeof ERRORS, string>>;

@@ -405,6 +405,11 @@ export const attachRequest = z
         'true: `syscalls` and `devices` rules apply only after the next execve of the process has completed; `exec_paths` apply to that execve already',
       default: false,
     }),
+    enters: z.boolean().optional().meta({
+      description:
+        "true: the process is outside, and it, or what it forks, enters the agent's namespaces later, as `nsenter` and `runc exec` do. No rule applies before the execve that follows; see *Entering*",
+      default: false,
+    }),
   })
   .refine(({ pid, pidfd }) => pid !== undefined || pidfd !== undefined, {
     path: ['pid'],

@@ -45,6 +45,7 @@ const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', '
 const PACKAGING_PACKAGES = [
   ...['build-essential', 'debhelper', 'dh-dkms', 'lintian'],
   ...['nodejs', 'libnode-dev', 'node-gyp', 'node-addon-api'],
+  ...['libtomlplusplus-dev', 'nlohmann-json3-dev'],
 ];
 
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
@@ -102,6 +103,14 @@ export function kernelBuildRoot(): Promise<Root> {
 /** A root that modules are built in for kernels that clang has built; about 40 s if it is not in the cache. */
 export function clangRoot(): Promise<Root> {
   return debianRoot('clang', 'clang and its tools', CLANG_PACKAGES);
+}
+
+/**
+ * A root that programs in C++ are built in.
+ * @param libraries Debian packages with what they are built with, beyond the C++ library
+ */
+export function cxxRoot(libraries: readonly string[]): Promise<Root> {
+  return debianRoot('cxx', `a C++ compiler and ${libraries.join(', ')}`, ['g++', 'make', ...libraries]);
 }
 
 /** A root that programs in Go are built in; needed only for the examples of the documents. */

@@ -39,7 +39,7 @@ pub const KEYS: [Name; 25] = [
 ];
 
 /// The keys of an object of `attach`.
-pub const ATTACH_KEYS: [Name; 4] = [c"id", KEYS[9], KEYS[15], KEYS[16]];
+pub const ATTACH_KEYS: [Name; 5] = [c"id", KEYS[9], KEYS[15], KEYS[16], c"enters"];
 
 /// The keys of an object that names an agent, of `spawn` and `destroy`.
 pub const TARGET_KEYS: [Name; 1] = [c"id"];

@@ -419,13 +419,19 @@ pub struct Attach {
     /// The same by a descriptor of the writer's, -1: see `pid`.
     pub pidfd: i32,
     after_exec: u8,
-    pad: [u8; 7],
+    enters: u8,
+    pad: [u8; 6],
 }
 
 impl Attach {
     /// Do the rules count from the process's next execve on?
     pub fn after_exec(&self) -> bool {
         self.after_exec != 0
+    }
+
+    /// Has the process yet to enter the agent's namespaces, where its rules count?
+    pub fn enters(&self) -> bool {
+        self.enters != 0
     }
 }
 
@@ -1113,18 +1119,19 @@ const ONE_PROCESS: &str = "pid and pidfd exclude each other: one process is mean
 /// assert_eq!((attach.id, attach.pid, attach.pidfd), (7, 1234, -1));
 /// ```
 pub fn parse_attach(bytes: &[u8]) -> Result<Attach> {
-    let mut attach = Attach { id: 0, pid: 0, pidfd: NO_DESCRIPTOR, after_exec: 0, pad: [0; 7] };
+    let mut attach = Attach { id: 0, pid: 0, pidfd: NO_DESCRIPTOR, after_exec: 0, enters: 0, pad: [0; 6] };
     let mut offsets = [None; ATTACH_KEYS.len()];
     object(bytes, &ATTACH_KEYS, &mut offsets, |reader, index| {
         match index {
             0 => attach.id = agent_id(reader)?,
             1 => attach.pid = process(reader)?,
             2 => attach.pidfd = descriptor(reader)?,
-            _ => attach.after_exec = boolean(reader)?,
+            3 => attach.after_exec = boolean(reader)?,
+            _ => attach.enters = boolean(reader)?,
         }
         Ok(())
     })?;
-    let [id, pid, pidfd, _] = offsets;
+    let [id, pid, pidfd, ..] = offsets;
     let missing = |key: &'static [u8]| PolicyError::new(EINVAL, 0, "the key is missing; id and pid or pidfd are needed").of(key);
     match (id, pid, pidfd) {
         (None, _, _) => Err(missing(b"id")),

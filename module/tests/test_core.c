@@ -84,6 +84,7 @@ _Static_assert(offsetof(struct swarm_attach, id) == 0, "id");
 _Static_assert(offsetof(struct swarm_attach, pid) == 8, "pid");
 _Static_assert(offsetof(struct swarm_attach, pidfd) == 12, "pidfd");
 _Static_assert(offsetof(struct swarm_attach, after_exec) == 16, "after_exec");
+_Static_assert(offsetof(struct swarm_attach, enters) == 17, "enters");
 
 _Static_assert(sizeof(struct swarm_update) == 696, "the layout that src/policy.rs has");
 _Static_assert(offsetof(struct swarm_update, keys) == 8, "keys");
@@ -1941,6 +1942,10 @@ static void test_attach(void)
 		{ "{'pidfd':0,'id':7}", { .id = 7 } },
 		{ "{'id':7,'pidfd':2147483647,'after_exec':true}",
 		  { .id = 7, .pidfd = 2147483647, .after_exec = 1 } },
+		{ "{'enters':true,'id':7,'pid':9}",
+		  { .id = 7, .pid = 9, .pidfd = -1, .enters = 1 } },
+		{ "{'id':7,'pid':9,'after_exec':false,'enters':false}",
+		  { .id = 7, .pid = 9, .pidfd = -1 } },
 	};
 	static const struct refusal refusals[] = {
 		{ "`{}", "id" },
@@ -1961,6 +1966,8 @@ static void test_attach(void)
 		{ "{'id':1,'pidfd':`2147483648}", "pidfd" },
 		{ "{'id':1,'pidfd':`-1}", "pidfd" },
 		{ "{'id':1,'pid':1,'after_exec':`1}", "after_exec" },
+		{ "{'id':1,'pid':1,'enters':`1}", "enters" },
+		{ "{'id':1,'pid':1,'enters':true,`'enters':true}", "enters" },
 		{ "{'id':1,'pid':1} `{}", "" },
 		{ "{'id':1,'pid':1,`}", "" },
 		{ "`7", "" },

@@ -217,8 +217,13 @@ const valid = {
   create: request.chain(loose),
   update: update(id).chain(loose),
   attach: fc
-    .tuple(id, process, fc.option(fc.boolean()))
-    .map(([id, which, after]) => ({ id, ...which, ...(after === null ? {} : { after_exec: after }) }))
+    .tuple(id, process, fc.option(fc.boolean()), fc.option(fc.boolean()))
+    .map(([id, which, after, enters]) => ({
+      id,
+      ...which,
+      ...(after === null ? {} : { after_exec: after }),
+      ...(enters === null ? {} : { enters }),
+    }))
     .chain(loose),
   spawn: fc.record({ id }).chain(loose),
   destroy: fc.oneof(

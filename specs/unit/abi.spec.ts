@@ -256,12 +256,14 @@ test('ABI-05: without a key both mean the same', () => {
 
 test('ABI-06: attach and ids: both accept the least and the most, and refuse what is beyond, missing or unknown', () => {
   const { DESCRIPTOR_MAX, ID_MAX, PIDS_MAX } = limits;
-  const good: { id: number; pid?: number; pidfd?: number; after_exec?: boolean }[] = [
+  const good: { id: number; pid?: number; pidfd?: number; after_exec?: boolean; enters?: boolean }[] = [
     { id: 1, pid: 1 },
     { pid: PIDS_MAX, id: ID_MAX },
     { id: 1, pidfd: 0 },
     { pidfd: DESCRIPTOR_MAX, after_exec: true, id: 1 },
     { after_exec: false, id: 1, pid: 1 },
+    { enters: true, id: 1, pid: 1 },
+    { pid: 1, enters: false, after_exec: true, id: 1 },
   ];
   for (const value of good) {
     expect(attachRequest.parse(value)).toEqual(value);
@@ -272,6 +274,7 @@ test('ABI-06: attach and ids: both accept the least and the most, and refuse wha
       pid: value.pid ?? 0,
       pidfd: value.pidfd ?? -1,
       after_exec: value.after_exec ?? false,
+      enters: value.enters ?? false,
     });
   }
   const bad: [value: object, field: string][] = [
@@ -287,6 +290,7 @@ test('ABI-06: attach and ids: both accept the least and the most, and refuse wha
     [{ id: 7, pidfd: DESCRIPTOR_MAX + 1 }, 'pidfd'],
     [{ id: 7, pid: 1, pidfd: 1 }, 'pidfd'],
     [{ id: 7, pid: 1, after_exec: 1 }, 'after_exec'],
+    [{ id: 7, pid: 1, enters: 'yes' }, 'enters'],
   ];
   for (const [value, field] of bad) {
     const refused = attachRequest.safeParse(value);

@@ -127,6 +127,7 @@ Napi::Value parse_attach(const Napi::CallbackInfo &info)
 	out["pid"] = Napi::Number::New(env, attach.pid);
 	out["pidfd"] = Napi::Number::New(env, attach.pidfd);
 	out["after_exec"] = Napi::Boolean::New(env, attach.after_exec);
+	out["enters"] = Napi::Boolean::New(env, attach.enters);
 	return out;
 }
 

@@ -40,6 +40,7 @@ const attach = z.strictObject({
   pid: z.number(),
   pidfd: z.number(),
   after_exec: z.boolean(),
+  enters: z.boolean(),
 });
 const update = z.strictObject({
   id: z.bigint(),

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace swarm {
+
+/** JSON whose objects keep their order, so that a copy of a file reads as the file does. */
+using Json = nlohmann::ordered_json;
+
+/** What went wrong, where, and what to do: one line for the engine's user. */
+struct Failure : std::runtime_error {
+	using std::runtime_error::runtime_error;
+};
+
+/** The contents of a file. Throws a Failure that names it. */
+std::string read_file(const std::filesystem::path &path);
+/** Writes a file, readable by its owner only. Throws a Failure that names it. */
+void write_file(const std::filesystem::path &path, std::string_view text);
+/** A file with JSON. Throws a Failure that names it. */
+Json read_json(const std::filesystem::path &path);
+
+} // namespace swarm

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * swarm-runtime: an OCI runtime that makes containers agents.
+ *
+ * It has the command line of runc, and hands all work on to crun or runc. To create and run
+ * it adds a hook, which gives the container's first process to the kernel module; exec makes
+ * itself a process of the agent first, and then is the runtime.
+ */
+#include <algorithm>
+#include <cstdio>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "container.h"
+#include "guard.h"
+#include "hook.h"
+#include "process.h"
+#include "report.h"
+#include "settings.h"
+
+namespace swarm {
+
+namespace {
+
+constexpr const char *SETTINGS = "/etc/swarm-guard/runtime.toml";
+constexpr const char *SELF = "/proc/self/exe";
+
+/** Can its configuration be in another file than its bundle's? */
+bool takes_config(const Settings &settings)
+{
+	return settings.runtime.filename().string().find("crun") != std::string::npos;
+}
+
+Container container_of(const Arguments &arguments)
+{
+	return Container(arguments.value("root").value_or("default"), arguments.container());
+}
+
+/** /proc/swarm is for root of the host, which root of a user namespace is not. */
+void require_root()
+{
+	if (geteuid() || read_file("/proc/self/uid_map").find("4294967295") == std::string::npos)
+		throw Failure("only root of the host can make agents, so rootless engines cannot; run the engine as root, or use another runtime");
+}
+
+void add_hook(Json &config, const Container &container)
+{
+	Json &hooks = config["hooks"]["createRuntime"];
+
+	if (!hooks.is_array())
+		hooks = Json::array();
+	hooks.push_back({ { "path", std::filesystem::read_symlink(SELF).string() },
+			  { "args", { "swarm-runtime", HOOK, container.directory().string() } } });
+}
+
+/** Paths that are relative to the bundle, for a configuration that is elsewhere. */
+void make_absolute(Json &config, const std::filesystem::path &bundle)
+{
+	const auto absolute = [&](Json &path) {
+		if (path.is_string())
+			path = (bundle / path.get<std::string>()).lexically_normal().string();
+	};
+
+	if (config.contains("root"))
+		absolute(config["root"]["path"]);
+	if (!config.contains("mounts"))
+		return;
+	for (Json &mount : config["mounts"]) {
+		const Json options = mount.value("options", Json::array());
+		const bool bound = std::any_of(options.begin(), options.end(), [](const Json &each) {
+			return each == "bind" || each == "rbind";
+		});
+
+		if (bound && mount.contains("source"))
+			absolute(mount["source"]);
+	}
+}
+
+/** The command line with our configuration in the place of the bundle's. */
+std::vector<std::string> prepare(const Arguments &arguments, const Container &container,
+				 const Settings &settings)
+{
+	const std::filesystem::path bundle =
+		std::filesystem::weakly_canonical(arguments.value("bundle").value_or("."));
+	const bool beside = takes_config(settings);
+	Json config = read_json(beside ? bundle / arguments.value("config").value_or("config.json") :
+					 bundle / "config.json");
+
+	if (!config.is_object())
+		throw Failure((bundle / "config.json").string() + " is no object of JSON");
+	container.make();
+	add_hook(config, container);
+	if (!beside)
+		make_absolute(config, bundle);
+	write_file(container.file("config.json"), config.dump());
+	write_file(container.file("container.json"),
+		   Json{ { "id", arguments.container() }, { "bundle", bundle.string() } }.dump() + "\n");
+	return beside ? arguments.replacing("config", container.file("config.json").string()) :
+			arguments.replacing("bundle", container.directory().string());
+}
+
+int create(const Arguments &arguments, const Settings &settings)
+{
+	if (!settings.fail_open)
+		require_root();
+	const Container container = container_of(arguments);
+	const bool stays = arguments.command() == "create" || arguments.has("detach") ||
+			   arguments.has("d");
+	const auto words = prepare(arguments, container, settings);
+	const int status = run(settings.runtime, words);
+
+	if (status && std::filesystem::exists(container.file("failure")))
+		report(arguments, read_file(container.file("failure")));
+	if (status || !stays)
+		container.remove();
+	return status;
+}
+
+/** Called by the runtime: it shows nobody what this prints, so what fails is left for create(). */
+int hook(const std::filesystem::path &directory)
+{
+	const Container container{ directory };
+	const Settings settings = read_settings(SETTINGS);
+
+	try {
+		adopt(container, settings);
+	} catch (const std::exception &error) {
+		if (settings.fail_open) {
+			warn("container " + directory.filename().string() +
+			     " starts without an agent: " + error.what());
+			return 0;
+		}
+		write_file(container.file("failure"),
+			   std::string("the container cannot be made an agent: ") + error.what());
+		return 1;
+	}
+	return 0;
+}
+
+[[noreturn]] void execute_inside(const Arguments &arguments, const Settings &settings)
+{
+	try {
+		require_root();
+		const auto agent = container_of(arguments).agent();
+
+		if (!agent)
+			throw Failure("container " + arguments.container() +
+				      " is no agent, so nothing can be executed in it under its rules");
+		enter(*agent);
+	} catch (const Failure &failure) {
+		if (!settings.fail_open)
+			throw;
+		warn("exec in container " + arguments.container() + " without rules: " + failure.what());
+	}
+	execute(settings.runtime, arguments.words());
+}
+
+int remove(const Arguments &arguments, const Settings &settings)
+{
+	const int status = run(settings.runtime, arguments.words());
+
+	if (!status)
+		container_of(arguments).remove();
+	return status;
+}
+
+/** What a command prints as JSON, with something added; anything else is printed as it is. */
+template <typename Add>
+int print_with(const Arguments &arguments, const Settings &settings, Add &&add)
+{
+	std::string output;
+	const int status = run(settings.runtime, arguments.words(), &output);
+	Json printed = Json::parse(output, nullptr, false);
+
+	if (printed.is_object()) {
+		add(printed);
+		output = printed.dump(2) + "\n";
+	}
+	std::fwrite(output.data(), 1, output.size(), stdout);
+	return std::fflush(stdout) ? 1 : status;
+}
+
+int state(const Arguments &arguments, const Settings &settings)
+{
+	const Container container = container_of(arguments);
+
+	return print_with(arguments, settings, [&](Json &printed) {
+		if (const auto agent = container.agent())
+			printed["annotations"]["io.swarmguard.agent"] = std::to_string(*agent);
+		if (!takes_config(settings) && printed.contains("bundle") &&
+		    std::filesystem::exists(container.file("container.json")))
+			printed["bundle"] = read_json(container.file("container.json")).at("bundle");
+	});
+}
+
+int features(const Arguments &arguments, const Settings &settings)
+{
+	return print_with(arguments, settings, [&](Json &printed) {
+		printed["annotations"]["io.swarmguard.runtime"] = settings.runtime.string();
+	});
+}
+
+int call(const Arguments &arguments, const Settings &settings)
+{
+	const std::string &command = arguments.command();
+	const bool named = !arguments.container().empty() && !arguments.has("help") &&
+			   !arguments.has("h");
+
+	if ((command == "create" || command == "run") && named)
+		return create(arguments, settings);
+	if (command == "exec" && named)
+		execute_inside(arguments, settings);
+	if (command == "delete" && named)
+		return remove(arguments, settings);
+	if (command == "state" && named)
+		return state(arguments, settings);
+	if (command == "features")
+		return features(arguments, settings);
+	if (command == "restore" && named && !settings.fail_open)
+		throw Failure("a container that is restored from a checkpoint cannot be made an agent");
+	execute(settings.runtime, arguments.words());
+}
+
+} // namespace
+
+} // namespace swarm
+
+int main(int argc, char **argv)
+{
+	const std::vector<std::string> words(argv + 1, argv + argc);
+
+	try {
+		if (words.size() == 2 && words[0] == swarm::HOOK)
+			return swarm::hook(words[1]);
+	} catch (const std::exception &error) {
+		std::fprintf(stderr, "swarm-runtime: %s\n", error.what());
+		return 1;
+	}
+	const swarm::Arguments arguments(words);
+
+	try {
+		return swarm::call(arguments, swarm::read_settings(swarm::SETTINGS));
+	} catch (const std::exception &error) {
+		swarm::report(arguments, error.what());
+		return 1;
+	}
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "policy.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <system_error>
+#include <utility>
+
+namespace swarm {
+
+namespace {
+
+constexpr std::string_view PREFIX = "io.swarmguard.";
+
+/** The kinds of namespaces by their files below /proc/PID/ns, and their bits of `namespace_flags`. */
+constexpr std::array<std::pair<const char *, unsigned int>, 8> NAMESPACES = { {
+	{ "pid", 1 },
+	{ "net", 2 },
+	{ "mnt", 4 },
+	{ "uts", 8 },
+	{ "ipc", 16 },
+	{ "user", 32 },
+	{ "cgroup", 64 },
+	{ "time", 128 },
+} };
+
+constexpr unsigned int USER = 32;
+
+/** What an agent may use of the devices that every container has. */
+constexpr std::array USUAL_DEVICES = {
+	"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
+	"c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
+};
+
+/** The part of a configuration that a path of keys leads to, or an empty object. */
+const Json &part(const Json &config, std::initializer_list<const char *> path)
+{
+	static const Json nothing = Json::object();
+	const Json *at = &config;
+
+	for (const char *key : path) {
+		const auto found = at->is_object() ? at->find(key) : at->end();
+
+		if (found == at->end())
+			return nothing;
+		at = &*found;
+	}
+	return *at;
+}
+
+std::string text_of(const Json &object, const char *key)
+{
+	const Json &value = part(object, { key });
+
+	return value.is_string() ? value.get<std::string>() : "";
+}
+
+/** `CAP_NET_RAW` as the module has it: `net_raw`. */
+std::string capability(const std::string &name)
+{
+	std::string lower = name.substr(name.rfind("CAP_", 0) == 0 ? 4 : 0);
+
+	std::transform(lower.begin(), lower.end(), lower.begin(),
+		       [](unsigned char letter) { return std::tolower(letter); });
+	return lower;
+}
+
+Json capabilities_of(const Json &config)
+{
+	Json names = Json::array();
+
+	for (const Json &name : part(config, { "process", "capabilities", "bounding" }))
+		if (name.is_string())
+			names.push_back(capability(name.get<std::string>()));
+	return names;
+}
+
+/** Does the engine allow every device, as it does for a container that is privileged? */
+bool allows_all_devices(const Json &config)
+{
+	for (const Json &rule : part(config, { "linux", "resources", "devices" })) {
+		const std::string type = text_of(rule, "type");
+
+		if (part(rule, { "allow" }) == true && (type.empty() || type == "a") &&
+		    !rule.contains("major") && text_of(rule, "access") == "rwm")
+			return true;
+	}
+	return false;
+}
+
+Json devices_of(const Json &config)
+{
+	Json rules = Json::array();
+
+	if (allows_all_devices(config))
+		return Json::array({ "a" });
+	for (const char *rule : USUAL_DEVICES)
+		rules.push_back(rule);
+	for (const Json &device : part(config, { "linux", "devices" })) {
+		const std::string type = text_of(device, "type") == "b" ? "b" : "c";
+		const Json &major = part(device, { "major" }), &minor = part(device, { "minor" });
+
+		if (!major.is_number_integer() || !minor.is_number_integer())
+			continue;
+		const std::string rule = type + " " + major.dump() + ":" + minor.dump() + " rwm";
+
+		if (std::find(rules.begin(), rules.end(), rule) == rules.end())
+			rules.push_back(rule);
+	}
+	return rules;
+}
+
+/** What the container itself says. */
+Json from_container(const Created &container)
+{
+	Json policy = Json::object();
+
+	policy["capabilities"] = capabilities_of(container.config);
+	policy["no_new_privs"] =
+		part(container.config, { "process", "noNewPrivileges" }) == true;
+	policy["devices"] = devices_of(container.config);
+	return policy;
+}
+
+void lay_over(Json &policy, const Json &over, const std::string &whose)
+{
+	if (!over.is_object())
+		throw Failure(whose + " is no object of JSON");
+	for (const auto &[key, value] : over.items())
+		policy[key] = value;
+}
+
+/** The file that an annotation names: one of the directory, by its name there. */
+std::filesystem::path named_policy(const std::string &name, const Settings &settings)
+{
+	if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
+		throw Failure("annotation io.swarmguard.policy: '" + name +
+			      "' is no file of " + settings.policies.string());
+	return settings.policies / (name + (name.ends_with(".json") ? "" : ".json"));
+}
+
+/** The value of an annotation: JSON, or the text as it stands. */
+Json value_of(const std::string &text)
+{
+	Json value = Json::parse(text, nullptr, false);
+
+	return value.is_discarded() ? Json(text) : value;
+}
+
+void take_annotations(Json &policy, const Json &annotations)
+{
+	for (const auto &[key, value] : annotations.items())
+		if (key.rfind(PREFIX, 0) == 0 && key != "io.swarmguard.policy")
+			policy[key.substr(PREFIX.size())] = value_of(value.get<std::string>());
+}
+
+/** namespace_flags: what the policy asks for must be there, and what is there counts. */
+void settle_namespaces(Json &policy, unsigned int own)
+{
+	const Json &asked = part(policy, { "namespace_flags" });
+
+	if (asked.is_number_unsigned())
+		for (const auto &[kind, bit] : NAMESPACES)
+			if (asked.get<unsigned int>() & bit & ~own)
+				throw Failure(std::string("the policy asks for a ") + kind +
+					      " namespace, and the container shares the host's; "
+					      "start it with one of its own, or change namespace_flags");
+	policy["namespace_flags"] = own;
+	// Without a user namespace a policy has to say that it is meant.
+	policy["privileged"] = !(own & USER);
+}
+
+} // namespace
+
+Json policy_of(const Created &container, const Settings &settings)
+{
+	const Json &annotations = part(container.config, { "annotations" });
+	const std::string named =
+		settings.annotations ? text_of(annotations, "io.swarmguard.policy") : "";
+	const std::filesystem::path file =
+		named.empty() ? settings.policy : named_policy(named, settings);
+	Json policy = from_container(container);
+
+	lay_over(policy, read_json(file), file.string());
+	if (settings.annotations && annotations.is_object())
+		take_annotations(policy, annotations);
+	for (const char *key : { "spawn", "pid", "pidfd", "after_exec", "persist" })
+		if (policy.contains(key))
+			throw Failure(std::string("a container's policy cannot have the key ") + key);
+	settle_namespaces(policy, container.namespaces);
+	if (!policy.contains("name"))
+		policy["name"] = name_of(container.id, annotations);
+	return policy;
+}
+
+unsigned int own_namespaces(int pid)
+{
+	const std::filesystem::path process = "/proc/" + std::to_string(pid);
+	unsigned int own = 0;
+
+	for (const auto &[kind, bit] : NAMESPACES) {
+		std::error_code error;
+		const auto its = std::filesystem::read_symlink(process / "ns" / kind, error);
+		const auto first =
+			error ? its : std::filesystem::read_symlink("/proc/1/ns" / std::filesystem::path(kind), error);
+
+		if (error)
+			throw Failure("the namespaces of process " + std::to_string(pid) +
+				      " cannot be read: " + error.message());
+		if (its != first)
+			own |= bit;
+	}
+	return own;
+}
+
+std::string name_of(const std::string &id, const Json &annotations)
+{
+	static constexpr std::array KEYS = {
+		"io.kubernetes.cri.container-name",
+		"io.kubernetes.container.name",
+		"io.container.manager.name",
+	};
+	static constexpr std::size_t ID = 12, ALL = 31;
+	std::string name = id.substr(0, ID);
+
+	for (const char *key : KEYS) {
+		const std::string more = text_of(annotations, key);
+
+		if (!more.empty()) {
+			name += "." + more;
+			break;
+		}
+	}
+	for (char &letter : name)
+		if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-' &&
+		    letter != '.' && letter != '_')
+			letter = '-';
+	return name.substr(0, ALL);
+}
+
+} // namespace swarm

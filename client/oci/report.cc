@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "report.h"
+
+#include <cstdio>
+#include <ctime>
+#include <syslog.h>
+
+#include "json.h"
+
+namespace swarm {
+
+namespace {
+
+constexpr std::string_view NAME = "swarm-runtime: ";
+
+/** The present time, as RFC 3339 has it. */
+std::string now()
+{
+	const std::time_t seconds = std::time(nullptr);
+	std::tm parts = {};
+	char text[32];
+
+	gmtime_r(&seconds, &parts);
+	return std::string(text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts));
+}
+
+std::string line_of(const Arguments &arguments, const std::string &message)
+{
+	if (arguments.value("log-format") == "json")
+		return Json{ { "level", "error" }, { "msg", message }, { "time", now() } }.dump() + "\n";
+	return "time=\"" + now() + "\" level=error msg=" + Json(message).dump() + "\n";
+}
+
+/** The file that --log names, if it is one: crun knows journald and syslog, too. */
+std::string log_of(const Arguments &arguments)
+{
+	const std::string log = arguments.value("log").value_or("");
+
+	if (log.rfind("file:", 0) == 0)
+		return log.substr(5);
+	return log.empty() || log.front() == '/' ? log : "";
+}
+
+} // namespace
+
+void report(const Arguments &arguments, const std::string &message) noexcept
+{
+	try {
+		const std::string full = std::string(NAME) + message;
+		const std::string log = log_of(arguments);
+
+		std::fprintf(stderr, "%s\n", full.c_str());
+		if (!log.empty() && log.rfind("/dev/", 0) != 0)
+			write_file(log, line_of(arguments, full));
+	} catch (const std::exception &error) {
+		std::fprintf(stderr, "%s\n", error.what());
+	}
+}
+
+void warn(const std::string &message) noexcept
+{
+	openlog("swarm-runtime", LOG_PID, LOG_DAEMON);
+	syslog(LOG_WARNING, "%s", message.c_str());
+	closelog();
+}
+
+} // namespace swarm

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include <filesystem>
+
+namespace swarm {
+
+/** What /etc/swarm-guard/runtime.toml says. */
+struct Settings {
+	/** The runtime that does the work: crun or runc. */
+	std::filesystem::path runtime = "/usr/bin/crun";
+	/** The policy of a container that asks for no other. */
+	std::filesystem::path policy = "/etc/swarm-guard/container.json";
+	/** The directory of the policies that a container may ask for by name. */
+	std::filesystem::path policies = "/etc/swarm-guard/policies";
+	/** May containers ask for a policy, or for single keys, by annotations? */
+	bool annotations = true;
+	/** Does a container start although it cannot be made an agent? */
+	bool fail_open = false;
+};
+
+/**
+ * Reads the settings. A file that is missing leaves them as they are above.
+ * Throws a Failure that names the file, the line and the key.
+ */
+Settings read_settings(const std::filesystem::path &path);
+
+} // namespace swarm

@@ -1,0 +1,247 @@
+/** swarm-runtime: containers that are agents, by crun and runc themselves and by podman. */
+import { z } from 'zod';
+import { quoted } from '../../client/client.js';
+import {
+  IMAGE_ROOT,
+  PODMAN_GUEST,
+  RUNTIMES,
+  installPodman,
+  installRuntime,
+  makeBundle,
+  use,
+} from '../support/engines/guest.js';
+import { expect, test } from '../support/fixtures.js';
+import { onlyAgent, violationsDuring } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+
+test.use({ guestExtras: PODMAN_GUEST });
+test.describe.configure({ timeout: 400_000 });
+
+/** Shell lines for a container: what it may not, with an answer. */
+const DENIED = 'unshare -u true 2>/dev/null || echo denied';
+
+const state = z.object({
+  id: z.string(),
+  status: z.string(),
+  pid: z.int(),
+  bundle: z.string(),
+  annotations: z.record(z.string(), z.string()),
+});
+
+const run = (guest: LoadedGuest, line: string) => guest.exec(line, { timeoutMs: 120_000 });
+
+/** The name of the only agent. */
+const nameOfOnly = async (guest: LoadedGuest) =>
+  (await guest.swarm.inspect((await onlyAgent(guest)).id)).name;
+
+/** Creates and starts a container that sleeps; returns its bundle. */
+async function sleeping(guest: LoadedGuest, id: string): Promise<string> {
+  const bundle = await makeBundle(guest, id, ['sleep', '1000']);
+  await guest.sh(
+    `cd ${bundle} && swarm-runtime create ${id} >/dev/null </dev/null && swarm-runtime start ${id}`,
+  );
+  return bundle;
+}
+
+async function remove(guest: LoadedGuest, id: string): Promise<void> {
+  await guest.sh(`swarm-runtime delete --force ${id}`);
+  await expect(guest).toHaveActiveAgents(0);
+}
+
+test('OCI-01: a container of crun and of runc is an agent from its first instruction to its end', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  for (const runtime of RUNTIMES) {
+    await use(loaded, runtime);
+    const id = `life-${runtime}`;
+    const bundle = await makeBundle(loaded, id, ['sh', '-c', `${DENIED}; exec sleep 1000`]);
+    const before = await loaded.sh(`cat ${bundle}/config.json; ls -A ${bundle}`);
+    const violations = await violationsDuring(loaded, async () => {
+      await loaded.sh(`cd ${bundle} && swarm-runtime create ${id} >/srv/out </dev/null`);
+      expect(await nameOfOnly(loaded), runtime).toBe(id.slice(0, 12));
+      await loaded.sh(`swarm-runtime start ${id}`);
+      await expect.poll(() => loaded.sh('cat /srv/out'), runtime).toBe('denied');
+    });
+    expect(violations, runtime).toBe(1);
+    const agent = await onlyAgent(loaded);
+    const seen = state.parse(JSON.parse(await loaded.sh(`swarm-runtime state ${id}`)));
+    expect(seen, runtime).toMatchObject({ id, status: 'running', pid: agent.pid, bundle });
+    expect(seen.annotations['io.swarmguard.agent'], runtime).toBe(String(agent.id));
+    expect(await loaded.sh(`cat ${bundle}/config.json; ls -A ${bundle}`), 'the bundle').toBe(before);
+    await loaded.sh(`swarm-runtime kill ${id} KILL`);
+    await expect(loaded).toHaveActiveAgents(0);
+    await loaded.sh(`until swarm-runtime delete ${id}; do sleep 0.1; done`);
+    expect(await loaded.sh('find /run/swarm-guard/containers -mindepth 2'), runtime).toBe('');
+  }
+});
+
+test('OCI-02: the exit status and the output of a container are its own', async ({ loaded }) => {
+  await installRuntime(loaded);
+  for (const runtime of RUNTIMES) {
+    await use(loaded, runtime);
+    for (const [script, code, stdout] of [
+      ['echo out; exit 7', 7, 'out\n'],
+      ['sh -c "kill -9 \\$\\$"; exit $?', 137, ''],
+      ['read line; echo "got $line"', 0, 'got word\n'],
+    ] as const) {
+      const bundle = await makeBundle(loaded, 'status', ['sh', '-c', script]);
+      const line = `cd ${bundle} && echo word | swarm-runtime run --no-new-keyring status`;
+      expect(await run(loaded, line), `${runtime}: ${script}`).toMatchObject({ code, stdout });
+    }
+    await expect(loaded).toHaveActiveAgents(0);
+  }
+});
+
+test('OCI-03: what is executed in a container is under its rules before its first instruction', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  for (const runtime of RUNTIMES) {
+    await use(loaded, runtime);
+    const id = `exec-${runtime}`;
+    await sleeping(loaded, id);
+    const agent = await onlyAgent(loaded);
+    const violations = await violationsDuring(loaded, async () => {
+      const line = `swarm-runtime exec ${id} sh -c ${quoted(`${DENIED}; exit 3`)}`;
+      expect(await run(loaded, line), runtime).toMatchObject({ code: 3, stdout: 'denied\n' });
+      // The very first program: it has no time for anything before.
+      expect((await run(loaded, `swarm-runtime exec ${id} unshare -u true`)).code, runtime).toBe(1);
+    });
+    expect(violations, runtime).toBe(2);
+    await loaded.sh(`swarm-runtime exec -d ${id} sleep 2000`);
+    await expect.poll(async () => (await loaded.swarm.inspect(agent.id)).members.length, runtime).toBe(2);
+    const missing = await run(loaded, `swarm-runtime exec ${id} nonexistent`);
+    expect(missing.stderr, runtime).toMatch(/executable file .*not found in \$PATH/);
+    expect(missing.code, runtime).not.toBe(0);
+    await remove(loaded, id);
+    expect(await loaded.sh('pgrep -fx "sleep [12]000" || true'), runtime).toBe('');
+  }
+});
+
+test('OCI-04: a container that cannot be made an agent does not start, and its engine is told why', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  const LOG = '/srv/runtime.log';
+  for (const runtime of RUNTIMES) {
+    await use(loaded, runtime);
+    const bundle = await makeBundle(loaded, 'refused', ['sh', '-c', 'touch /tmp/ran'], (config) => {
+      config['annotations'] = { 'io.swarmguard.nonsense': '1' };
+    });
+    const line = `cd ${bundle} && rm -f ${LOG} && swarm-runtime --log ${LOG} --log-format json create refused`;
+    const { code, stderr } = await run(loaded, line);
+    expect(code, runtime).not.toBe(0);
+    const reason = 'the container cannot be made an agent: nonsense: unknown key (EINVAL)';
+    expect(stderr, runtime).toContain(reason);
+    const logged = z
+      .object({ level: z.string(), msg: z.string() })
+      .parse(JSON.parse(await loaded.sh(`cat ${LOG}`)));
+    expect(logged, runtime).toEqual(
+      expect.objectContaining({ level: 'error', msg: `swarm-runtime: ${reason}` }),
+    );
+    expect(
+      await loaded.sh(
+        'find /run/swarm-guard/containers -mindepth 2; ls -d /run/crun/* /run/runc/* 2>/dev/null || true',
+      ),
+    ).not.toContain('refused');
+    expect((await loaded.exec(`test -e ${IMAGE_ROOT}/tmp/ran`)).code, 'nothing has run').toBe(1);
+    // With fail_open it starts, and the system's log tells of it.
+    await use(loaded, runtime, 'fail_open = true\n');
+    expect((await run(loaded, `cd ${bundle} && swarm-runtime run refused`)).code, runtime).toBe(0);
+    await loaded.sh(`rm ${IMAGE_ROOT}/tmp/ran`);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('OCI-05: settings and policies that are wrong are refused, with file, line and key', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  const bundle = await makeBundle(loaded, 'wrong', ['true']);
+  const refusal = async () => (await run(loaded, `cd ${bundle} && swarm-runtime run wrong`)).stderr;
+  for (const [settings, message] of [
+    ['runtime = "crun"\n', /runtime\.toml, line 1: runtime must be an absolute path/],
+    ['\nfail_open = 1\n', /runtime\.toml, line 2: fail_open must be true or false/],
+    ['fail_opne = true\n', /runtime\.toml, line 1: fail_opne is no setting; there are runtime policy/],
+    ['runtime = \n', /runtime\.toml, line 1: /],
+    ['runtime = "/usr/bin/none"\n', /\/usr\/bin\/none cannot be executed: No such file/],
+    ['policy = "/etc/none.json"\n', /\/etc\/none\.json: cannot be opened: No such file/],
+    ['policy = "/etc/swarm-guard/runtime.toml"\n', /runtime\.toml is no JSON: byte 1/],
+  ] as const) {
+    await loaded.writeFile('/etc/swarm-guard/runtime.toml', settings);
+    expect.soft(await refusal(), settings).toMatch(message);
+  }
+  await use(loaded, 'crun');
+  for (const line of ['unshare --user --map-root-user', 'setpriv --reuid 1000 --clear-groups']) {
+    const { code, stderr } = await run(loaded, `cd ${bundle} && ${line} swarm-runtime run wrong`);
+    expect
+      .soft({ code, stderr }, line)
+      .toEqual({ code: 1, stderr: expect.stringContaining('only root of the host') });
+  }
+  for (const [annotations, message] of [
+    [{ 'io.swarmguard.policy': '../../etc/passwd' }, /'\.\.\/\.\.\/etc\/passwd' is no file of/],
+    [{ 'io.swarmguard.policy': 'none' }, /policies\/none\.json: cannot be opened/],
+    [{ 'io.swarmguard.spawn': 'true' }, /cannot have the key spawn/],
+    [
+      { 'io.swarmguard.namespace_flags': '128' },
+      /asks for a time namespace, and the container shares the host's/,
+    ],
+  ] as const) {
+    await makeBundle(loaded, 'wrong', ['true'], (config) => (config['annotations'] = annotations));
+    expect.soft(await refusal(), JSON.stringify(annotations)).toMatch(message);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('OCI-06: podman: containers are agents with their policies; exec, health checks, signals and ends are as without', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  await use(loaded, 'crun');
+  await installPodman(loaded);
+  const podman = (words: string) => run(loaded, `podman ${words}`);
+  const RUN = 'run --network none';
+  expect(await podman(`${RUN} --rm busybox sh -c ${quoted(`${DENIED}; exit 5`)}`)).toMatchObject({
+    code: 5,
+    stdout: 'denied\n',
+  });
+  // A policy by name, and a single key.
+  await loaded.writeFile('/etc/swarm-guard/policies/shell-only.json', '{"syscalls":{"fork":"deny"}}');
+  expect(
+    await podman(
+      `${RUN} --rm --annotation io.swarmguard.policy=shell-only busybox sh -c ${quoted('busybox true || echo no fork')}`,
+    ),
+  ).toMatchObject({ stderr: expect.stringContaining('fork') });
+  const unix = `--annotation ${quoted('io.swarmguard.sockets=["unix"]')}`;
+  expect(await podman(`${RUN} --rm ${unix} busybox nc -l -p 80`)).toMatchObject({
+    stderr: expect.stringContaining('Address family not supported'),
+  });
+  const refused = await podman(`${RUN} --rm --annotation io.swarmguard.nonsense=1 busybox true`);
+  expect(refused).toMatchObject({
+    code: 126,
+    stderr: expect.stringContaining('cannot be made an agent: nonsense: unknown key'),
+  });
+
+  await loaded.sh(`podman ${RUN} -d --name web --health-cmd ${quoted(DENIED)} busybox sleep 1000`, {
+    timeoutMs: 120_000,
+  });
+  const id = await loaded.sh("podman inspect web --format '{{.Id}}'");
+  expect(await nameOfOnly(loaded)).toBe(id.slice(0, 12));
+  const violations = await violationsDuring(loaded, async () => {
+    expect(await podman(`exec web sh -c ${quoted(DENIED)}`)).toMatchObject({ code: 0, stdout: 'denied\n' });
+    expect((await podman('healthcheck run web')).code).toBe(0);
+  });
+  expect(violations).toBe(2);
+  expect(await podman('exec web nonexistent')).toMatchObject({
+    code: 127,
+    stderr: expect.stringContaining('not found'),
+  });
+  await loaded.sh('podman kill web', { timeoutMs: 120_000 });
+  await expect(loaded).toHaveActiveAgents(0);
+  expect(await loaded.sh("podman inspect web --format '{{.State.ExitCode}}'", { timeoutMs: 60_000 })).toBe(
+    '137',
+  );
+  await loaded.sh('podman rm web', { timeoutMs: 60_000 });
+  expect(await loaded.sh('find /run/swarm-guard/containers -mindepth 2')).toBe('');
+});

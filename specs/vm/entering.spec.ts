@@ -1,0 +1,160 @@
+/** /proc/swarm/attach with "enters": processes that are members before they are inside, as container runtimes start them. */
+import { quoted } from '../../client/client.js';
+import type { AgentRequest } from '../../client/client.js';
+import { expect, test } from '../support/fixtures.js';
+import { attempts, background, violationsDuring } from '../support/guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
+
+/** Without a pid namespace. */
+const SHARED_PIDS = 126;
+
+/** Starts an agent whose first process waits. */
+async function start(guest: LoadedGuest, request: AgentRequest = {}): Promise<{ id: number; pid: number }> {
+  await background(
+    guest,
+    `launch '${JSON.stringify({ spawn: true, ...request })}' /usr/local/bin/consume wait`,
+  );
+  const waiting = async () => {
+    const [agent] = await guest.swarm.agents();
+    if (agent === undefined || agent.pid === 0) return undefined;
+    return (await guest.exec(`cat /proc/${agent.pid}/comm`)).stdout === 'consume\n' ? agent : undefined;
+  };
+  await expect.poll(waiting).toBeTruthy();
+  const { id, pid } = (await waiting()) ?? { id: 0, pid: 0 };
+  return { id, pid };
+}
+
+/** A shell line that makes the shell a member that is to enter. */
+const enters = (id: number) => `printf '{"id":%d,"pid":%d,"enters":true}' ${id} $$ >/proc/swarm/attach`;
+
+/** Runs a line in a shell that has been attached, and is to enter. */
+const entering = (guest: LoadedGuest, id: number, line: string) =>
+  guest.exec(`bash -c ${quoted(`set -e; ${enters(id)}; ${line}`)}`);
+
+const INSIDE = (pid: number) => `nsenter --target ${pid} --all --wdns=/`;
+
+test('ENTER-01: what a process executes outside is free, and rules count from the first execve inside on', async ({
+  loaded,
+}) => {
+  const CALLS = 'attempt setns /proc/self/ns/uts -- fork';
+  for (const request of [
+    {},
+    { exec_paths: ['/usr/local/bin/attempt', '/usr/local/bin/consume'] },
+    { capabilities: ['kill'], syscalls: { fork: 'deny' } },
+  ] satisfies AgentRequest[]) {
+    const { id, pid } = await start(loaded, request);
+    const forks = 'syscalls' in request ? 'EPERM' : 'ok';
+    const inside = ['setns EPERM', `fork ${forks}`];
+    const violations = await violationsDuring(loaded, async () => {
+      // The shell forks, executes, and executes nsenter in its place, which enters and forks.
+      const { stdout, stderr } = await entering(loaded, id, `${CALLS}; exec ${INSIDE(pid)} ${CALLS}`);
+      expect(attempts(stdout), stderr).toEqual(['setns ok', 'fork ok', ...inside]);
+    });
+    expect(violations).toBe(inside.filter((line) => line.endsWith('EPERM')).length);
+    if ('capabilities' in request) {
+      const LOOK = 'grep -hE "^(CapEff|NoNewPrivs)" /proc/self/status';
+      const { stdout, stderr } = await entering(loaded, id, `${LOOK}; exec ${INSIDE(pid)} ${LOOK}`);
+      const [outside, privileged, own, cut] = stdout.split('\n').map((line) => line.replace(/.*\t/, ''));
+      expect([privileged, cut], stderr).toEqual(['0', '1']);
+      expect(BigInt(`0x${outside}`), 'outside').toBeGreaterThan(1n << 21n);
+      expect(BigInt(`0x${own}`), 'inside').toBe(1n << 5n);
+    }
+    // An unlisted program, inside only.
+    if ('exec_paths' in request) {
+      const { stdout, stderr } = await entering(
+        loaded,
+        id,
+        `/bin/true && echo outside; ${INSIDE(pid)} /bin/true || echo refused`,
+      );
+      expect(stdout, stderr).toBe('outside\nrefused\n');
+    }
+    await loaded.swarm.destroy(id);
+    await expect(loaded).toHaveActiveAgents(0);
+  }
+});
+
+test('ENTER-02: who enters by halves is killed at its execve', async ({ loaded }) => {
+  const { id, pid } = await start(loaded, { pids_limit: 20 });
+  const program = '/bin/echo inside';
+  for (const [line, ruled] of [
+    [`nsenter --target ${pid} --uts ${program}`, false],
+    [`nsenter --target ${pid} --pid ${program}`, false],
+    [`nsenter --target ${pid} --mount --net --uts --ipc --cgroup ${program}`, false],
+    [`exec 8</; nsenter --target ${pid} --all sh -c 'cd -P /proc/self/fd/8; exec ${program}'`, true],
+    [`echo 0 >/sys/fs/cgroup/cgroup.procs; ${INSIDE(pid)} ${program}`, false],
+    [`${INSIDE(pid)} ${program}`, true],
+  ] as const) {
+    const violations = await violationsDuring(loaded, async () => {
+      const { stdout, code } = await entering(loaded, id, line);
+      expect.soft(stdout, line).toBe(ruled ? 'inside\n' : '');
+      if (!ruled) expect.soft(code, line).not.toBe(0);
+    });
+    expect.soft(violations, line).toBe(ruled ? 0 : 1);
+  }
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ENTER-03: only what is outside can be attached to enter, and only where an agent has its own pid namespace', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded);
+  await background(loaded, `nsenter --target ${pid} --uts sleep 7777`);
+  const found = () => loaded.sh(`pgrep -fx 'sleep 7777' || true`);
+  await expect.poll(found).toMatch(/^\d+$/);
+  const half = Number(await found());
+  const violations = await violationsDuring(loaded, async () => {
+    const { answers } = await loaded.swarm.write(
+      JSON.stringify({ id, pid: half, enters: true }),
+      undefined,
+      'attach',
+    );
+    expect(answers).toMatchObject([
+      { error: 'EPERM', field: 'pid', message: expect.stringMatching(/agent's uts namespace already/) },
+    ]);
+  });
+  expect(violations).toBe(1);
+  await loaded.sh(`kill -9 ${half}`);
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+
+  const shared = await start(loaded, { namespace_flags: SHARED_PIDS });
+  await background(loaded, 'sleep 7777');
+  await expect.poll(found).toMatch(/^\d+$/);
+  const outside = Number(await found());
+  const { answers } = await loaded.swarm.write(
+    JSON.stringify({ id: shared.id, pid: outside, enters: true }),
+    undefined,
+    'attach',
+  );
+  expect(answers).toMatchObject([
+    { error: 'EPERM', field: 'enters', message: expect.stringMatching(/no pid namespace of its own/) },
+  ]);
+  await loaded.sh(`kill -9 ${outside}`);
+  await loaded.swarm.destroy(shared.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ENTER-04: what is to enter ends with its agent, and executes nothing once the agent has ended', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded);
+  await background(loaded, `bash -c ${quoted(`${enters(id)}; exec -a entering-one consume wait`)}`);
+  const found = () => loaded.sh(`pgrep -fx 'entering-one wait' || true`);
+  await expect.poll(found).toMatch(/^\d+$/);
+  const waiting = Number(await found());
+  expect(await loaded.swarm.inspect(id)).toMatchObject({ members: [pid, waiting], joining: [waiting] });
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+  expect((await loaded.exec(`kill -0 ${waiting}`)).code).not.toBe(0);
+
+  // With nobody left to compare with, nobody can say what is inside.
+  const next = await start(loaded);
+  const { stdout } = await entering(
+    loaded,
+    next.id,
+    `kill -9 ${next.pid}; while [ -e /proc/${next.pid} ]; do :; done; exec /bin/echo executed`,
+  );
+  expect(stdout).toBe('');
+  await expect(loaded).toHaveActiveAgents(0);
+});
