@@ -44,7 +44,7 @@ const ENDS: [string, number, string, string][] = [
   ['ADOPT', 2, 'one agent gone and one that runs', 'agents[0].joined && agents[1].members'],
   ['REARM', 2, 'a child of the second agent', 'agents[1].members == 2 && agents[0].state == GONE'],
   ['ATTACH', 3, 'an attached process', 'agents[0].members == 2'],
-  ['JOIN', 4, 'an agent that two processes have joined', 'agents[0].joined == 2'],
+  ['JOIN', 3, 'an agent that a process has joined', 'agents[0].joined == 1'],
   ['FREEZE', 2, 'one registered again', 'agents[0].state == REGISTERED && agents[0].joined'],
   ['FREEZE', 2, 'an agent that is frozen', 'agents[0].frozen && agents[0].members'],
   ['UNLOAD', 2, 'a module that is unloaded', 'module == UNLOADED && agents[0].made && agents[1].made'],
