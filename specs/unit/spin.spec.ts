@@ -10,7 +10,6 @@ const SCENARIOS: Search[] = [
   { scenario: 'FORK', tasks: 3 },
   { scenario: 'ADOPT', tasks: 2 },
   { scenario: 'ATTACH', tasks: 2 },
-  { scenario: 'REARM', tasks: 2 },
   { scenario: 'THREADS', tasks: 2 },
   { scenario: 'JOIN', tasks: 3 },
   { scenario: 'FREEZE', tasks: 2 },
