@@ -68,7 +68,7 @@ test('OCI-11: Docker: rules, exec, health checks, statuses, signals, pauses, lim
     );
     expect(restarted.code, restarted.stderr).toBe(0);
     await expect.poll(() => inspect(loaded, '.RestartCount'), { timeout: 240_000 }).toBe('2');
-    await expect.poll(() => inspect(loaded, '.State.Status'), { timeout: 60_000 }).toBe('exited');
+    await expect.poll(() => inspect(loaded, '.State.Status'), { timeout: 240_000 }).toBe('exited');
     await docker(loaded, 'rm -f web');
 
     const grows = 'x=a; while true; do x=$x$x; done';

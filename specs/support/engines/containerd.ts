@@ -1,12 +1,13 @@
 /** containerd in a guest, with swarm-runtime as the handler `swarm`, and an image for it. */
 import type { GuestExtras } from '../../../harness/guest/stage.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
-import { IMAGE_ROOT, RUNTIMES } from './guest.js';
+import { IMAGE_ROOT, PATIENT, RUNTIMES } from './guest.js';
 
 /** A guest with containerd, both runtimes, and a way to its socket. */
 export const CONTAINERD_GUEST: GuestExtras = {
   packages: ['containerd', ...RUNTIMES, 'busybox-static', 'socat'],
   memoryMb: 4096,
+  append: PATIENT,
 };
 
 /** The image, by the name that engines have for it. */

@@ -1,12 +1,13 @@
 /** Docker in a guest, with swarm-runtime as its default runtime. */
 import type { GuestExtras } from '../../../harness/guest/stage.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
-import { IMAGE_ROOT, RUNTIMES } from './guest.js';
+import { IMAGE_ROOT, PATIENT, RUNTIMES } from './guest.js';
 
 /** A guest with Docker and both runtimes. */
 export const DOCKER_GUEST: GuestExtras = {
   packages: ['docker.io', 'docker-cli', ...RUNTIMES, 'busybox-static', 'iptables'],
   memoryMb: 6144,
+  append: PATIENT,
 };
 
 /** What of its configuration the guest needs: no bridge, no layered file system, no systemd. */

@@ -9,10 +9,14 @@ import { buildRuntime } from './runtime.js';
 /** The runtimes that do the work below swarm-runtime. */
 export const RUNTIMES = ['crun', 'runc'] as const;
 
+/** What is said to a kernel that is emulated and has much to do: a busy host takes its processors for long. */
+export const PATIENT = 'nowatchdog rcupdate.rcu_cpu_stall_suppress=1';
+
 /** A guest with podman, both runtimes, and a shell for images. */
 export const PODMAN_GUEST: GuestExtras = {
   packages: ['podman', ...RUNTIMES, 'busybox-static'],
   memoryMb: 4096,
+  append: PATIENT,
 };
 
 /** Where the root of the image lies that containers here are of: a static busybox. */
