@@ -43,29 +43,44 @@ function description(group: Group): string {
   return `${group.title}, in ${group.unit}: ${figures.join('; ')}`;
 }
 
-/** The chart as a file, or undefined if the run has nothing to draw. */
-export function picture(run: Run): string | undefined {
-  const group = starts(run);
-  if (!group) return undefined;
-  const figures = figuresOf(group);
+/** A bar of a chart: what it stands for, its length, the number beside it, and whether it is SwarmGuard's. */
+export interface DrawnBar {
+  readonly label: string;
+  readonly value: number;
+  readonly text: string;
+  readonly ours: boolean;
+}
+
+/**
+ * A bar chart as an SVG file of its own.
+ * @param title the chart in words
+ * @param labels room for the labels on the left, in pixels
+ */
+export function barChart(title: string, figures: readonly DrawnBar[], labels = LABELS): string {
   const most = Math.max(...figures.map(({ value }) => value));
   const rows = figures.flatMap(({ value, label, ours, text }, index) => {
-    const length = Math.round((value / most) * (WIDTH - LABELS - NUMBERS));
+    const length = Math.round((value / most) * (WIDTH - labels - NUMBERS));
     const [top, middle] = [index * ROW, index * ROW + 20];
     return [
-      `<text x="${LABELS - 10}" y="${middle}" text-anchor="end">${escapeXml(label)}</text>`,
-      `<rect class="${ours ? 'ours' : 'peer'}" x="${LABELS}" y="${top + 4}" width="${length}" height="${ROW - 8}"/>`,
-      `<text x="${LABELS + length + 8}" y="${middle}">${text}</text>`,
+      `<text x="${labels - 10}" y="${middle}" text-anchor="end">${escapeXml(label)}</text>`,
+      `<rect class="${ours ? 'ours' : 'peer'}" x="${labels}" y="${top + 4}" width="${length}" height="${ROW - 8}"/>`,
+      `<text x="${labels + length + 8}" y="${middle}">${text}</text>`,
     ];
   });
   const height = figures.length * ROW;
   const size = `width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}"`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" role="img" ${size}>`,
-    `<title>${escapeXml(description(group))}</title>`,
+    `<title>${escapeXml(title)}</title>`,
     `<style>${STYLE}</style>`,
     ...[...rows, '</svg>', ''],
   ].join('\n');
+}
+
+/** The chart as a file, or undefined if the run has nothing to draw. */
+export function picture(run: Run): string | undefined {
+  const group = starts(run);
+  return group && barChart(description(group), figuresOf(group));
 }
 
 /** The chart as a document at the root of the repository shows it, with its figures for who cannot see it. */

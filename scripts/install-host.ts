@@ -19,8 +19,8 @@ const NEEDED = {
   ...{ mmdebstrap: 'mmdebstrap', 'dpkg-deb': 'dpkg', git: 'git', xz: 'xz-utils', mount: 'mount' },
   ...{ unshare: 'util-linux', setpriv: 'util-linux', ps: 'procps' },
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
-  // The tests build the policy core's Node addon.
-  ...(tests && { 'g++': 'g++', make: 'make', python3: 'python3' }),
+  // The tests build the policy core's Node addon, and search the model of the life cycle.
+  ...(tests && { 'g++': 'g++', make: 'make', python3: 'python3', spin: 'spin' }),
 };
 
 /** Says whether Node is Debian's, which has its headers in a package of their own. */

@@ -13,7 +13,8 @@ import { medianOf } from '../statistics.js';
 import { PEER_PACKAGES } from './packages.js';
 import { load } from '../../specs/support/loaded-guest.js';
 
-const PROGRAM = '/usr/local/bin/effort nothing';
+/** A static program that exits at once. */
+export const PROGRAM = '/usr/local/bin/effort nothing';
 /** After one that is not counted. */
 const ROUNDS = 6;
 
@@ -24,7 +25,8 @@ interface Starter {
   version?: string;
 }
 
-const firstVersion = (command: string) => `${command} | grep -o '[0-9][0-9.]*' | head -n 1`;
+/** A shell line that prints the first version number that a command prints. */
+export const firstVersion = (command: string) => `${command} | grep -o '[0-9][0-9.]*' | head -n 1`;
 
 /** The floor, and SwarmGuard. */
 const ours = (object: string): Starter[] => [
@@ -74,9 +76,11 @@ const oci = z.looseObject({
   linux: z.looseObject({ resources: z.looseObject({}) }),
 });
 
-const own = (name: string) => join(repository, 'bench/peers', name);
+/** A file of bench/peers. */
+export const own = (name: string) => join(repository, 'bench/peers', name);
 
-async function prepare(guest: BootedGuest, ko: string): Promise<void> {
+/** Makes the bundles of crun and runc in a guest, and brings it the module and the scripts of peers. */
+export async function prepare(guest: BootedGuest, ko: string): Promise<void> {
   await guest.sh('cd /sys/fs/cgroup && echo "+cpu +memory +pids" >cgroup.subtree_control');
   await guest.sh('mkdir -p /srv/root && mount --bind / /srv/root');
   const wanted = oci.parse(JSON.parse(await readFile(own('oci.json'), 'utf8')));

@@ -7,15 +7,24 @@ import type { Facts } from './facts.js';
 /** Empty directories of procfs that are there to be mounted on, which cover nothing. */
 const MOUNT_POINTS = ['/proc/sys/fs/binfmt_misc', '/proc/fs/nfsd', '/proc/openprom'];
 
-/** From so many mounts on a birth, which copies them all, costs several times as much (docs/benchmarks.md). */
-const MANY_MOUNTS = 1000;
+/**
+ * What each mount that a launcher sees adds to a birth, which copies them all: docs/memory.md, "Mounts", measured with
+ * shared bind mounts.
+ */
+export const MOUNT_COST = { instructions: 5500, slab: 480 } as const;
+
+/** From about so many mounts on, copying them is as much work as all the rest of a birth. */
+const MANY_MOUNTS = 120;
+
+/** A number in millions: 7.5. */
+const millions = (count: number) => (count / 1e6).toFixed(1);
 
 const mounts: Check = {
   id: 'mounts',
   title: 'Mounts',
   looksAt: '`/proc/self/mountinfo`',
   means:
-    'A birth copies all mounts of the launcher: 5,000 of them make it twenty times as expensive. If something is mounted over a part of /proc, the kernel allows the agent no /proc of its own.',
+    'A birth copies all mounts of the launcher. With 120 mounts that is as much work as all the rest of the birth ([memory.md](memory.md#mounts)). If something is mounted over a part of /proc, the kernel allows the agent no /proc of its own.',
   todo: 'unmount what covers /proc in the launcher\'s mount namespace, or use `"proc":false` ([birth.md](birth.md))',
   symptoms: [
     {
@@ -36,9 +45,12 @@ const mounts: Check = {
         'unmount it in the launcher\'s mount namespace, or use "proc":false (docs/birth.md)',
       );
     const found = `There are ${grouped(points.length)} mounts.`;
-    return points.length > MANY_MOUNTS
-      ? note(`${found} Each birth copies them all.`, 'start agents from a mount namespace with fewer mounts')
-      : ok(found);
+    if (points.length < MANY_MOUNTS) return ok(found);
+    const { instructions, slab } = MOUNT_COST;
+    return note(
+      `${found} Each birth copies them all: that takes about ${millions(points.length * instructions)} million instructions more, and ${memory(points.length * slab)} of kernel memory for each agent.`,
+      'start agents from a mount namespace with fewer mounts: unshare -m, then umount what agents do not need (docs/memory.md)',
+    );
   },
 };
 

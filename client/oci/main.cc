@@ -8,6 +8,7 @@
  */
 #include <algorithm>
 #include <cstdio>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "container.h"
@@ -61,6 +62,13 @@ int ask(const std::vector<std::string> &command, const Arguments &arguments, con
 	words.insert(words.end(), command.begin(), command.end());
 	words.push_back(arguments.container());
 	return run(settings.runtime, words, &ignored, true);
+}
+
+/** /proc/swarm is for root of the host, which root of a user namespace is not. */
+void require_root()
+{
+	if (geteuid() || read_file("/proc/self/uid_map").find("4294967295") == std::string::npos)
+		throw Failure("only root of the host can make agents, so rootless engines cannot; run the engine as root, or use another runtime");
 }
 
 void add_hook(Json &config, const Container &container)
@@ -139,6 +147,8 @@ int create_in(Container &container, const Arguments &arguments, const Settings &
 
 int create(const Arguments &arguments, const Settings &settings)
 {
+	if (!settings.fail_open)
+		require_root();
 	Container container(root_of(arguments, settings), arguments.container());
 
 	container.make([&] { return !ask({ "state" }, arguments, settings); });
@@ -174,6 +184,7 @@ int hook(const std::filesystem::path &directory)
 [[noreturn]] void execute_inside(const Arguments &arguments, const Settings &settings)
 {
 	try {
+		require_root();
 		const auto agent = container_of(arguments, settings).agent();
 
 		if (!agent)

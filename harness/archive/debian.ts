@@ -45,12 +45,13 @@ function explained(error: unknown): string {
 /**
  * Makes a root with mmdebstrap from the configured mirror.
  * @param options of mmdebstrap
+ * @param suite the release, if not the one that everything else is from
  * @throws {InfrastructureError} if mmdebstrap is missing or the archive cannot be reached.
  */
-export async function debootstrap(root: string, options: readonly string[]): Promise<void> {
+export async function debootstrap(root: string, options: readonly string[], suite = SUITE): Promise<void> {
   if (!existsSync('/usr/bin/mmdebstrap'))
     throw new InfrastructureError('mmdebstrap is missing: apt-get install mmdebstrap');
-  await execa('mmdebstrap', [...options, SUITE, root, await source(SUITE)]).catch((error: unknown) => {
+  await execa('mmdebstrap', [...options, suite, root, await source(suite)]).catch((error: unknown) => {
     throw new InfrastructureError(`mmdebstrap fails: ${explained(error)}`, '', { cause: error });
   });
 }

@@ -45,6 +45,7 @@ const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', '
 const PACKAGING_PACKAGES = [
   ...['build-essential', 'debhelper', 'dh-dkms', 'lintian'],
   ...['nodejs', 'libnode-dev', 'node-gyp', 'node-addon-api'],
+  ...['libtomlplusplus-dev', 'nlohmann-json3-dev'],
 ];
 
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
@@ -65,8 +66,9 @@ async function debianRoot(
   what: string,
   packages: readonly string[],
   options: readonly string[] = [],
+  suite = SUITE,
 ): Promise<Root> {
-  const id = `${SUITE} ${packages.join(',')}`;
+  const id = `${suite} ${packages.join(',')}`;
   const dir = await cached({
     kind: 'roots',
     label,
@@ -76,7 +78,7 @@ async function debianRoot(
       step(`Making the root with ${what}`, async () => {
         const include = `--include=${packages.join(',')}`;
         const args = ['--variant=apt', include, ...options, ...withoutDocs];
-        await debootstrap(join(dir, 'root'), args);
+        await debootstrap(join(dir, 'root'), args, suite);
       }),
   });
   return { path: join(dir, 'root'), id };
@@ -124,6 +126,15 @@ export function wasmRoot(): Promise<Root> {
 /** A root that Debian packages are built in; about a minute if it is not in the cache. */
 export function packagingRoot(): Promise<Root> {
   return debianRoot('packaging', 'the tools that build packages', PACKAGING_PACKAGES);
+}
+
+/**
+ * A root with herd7, which checks litmus tests; from sid, since no release has it. An index of sid is valid for a
+ * week, and a mirror that stands still has an older one. Its signature is checked all the same.
+ */
+export function herdRoot(): Promise<Root> {
+  const options = ['--aptopt=Acquire::Check-Valid-Until "false"'];
+  return debianRoot('herd', 'the checker of litmus tests', ['herdtools7'], options, 'sid');
 }
 
 /** A root with a web browser; needed only to look at the results' pages. */

@@ -1,17 +1,19 @@
-/** The kernel's own checker of style and parser of results, which packaged headers come without. */
+/** The kernel's own checker of style, parser of results and memory model, which packaged headers come without. */
 import { join } from 'node:path';
 import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { sourcePackage, unpackSource } from './kernel-source.js';
 
 const CHECKPATCH = ['checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch'];
-const PARTS = [...CHECKPATCH.map((name) => `scripts/${name}`), 'tools/testing/kunit'];
+const PARTS = [...CHECKPATCH.map((name) => `scripts/${name}`), 'tools/testing/kunit', 'tools/memory-model'];
 
 export interface KernelScripts {
   /** The directory of checkpatch.pl, with its lists beside it. */
   readonly checkpatch: string;
   /** The directory of kunit.py. */
   readonly kunit: string;
+  /** The directory of linux-kernel.cat, the model that litmus tests are checked against. */
+  readonly memoryModel: string;
 }
 
 /** Scripts of the newest kernel; downloaded with the source if they are not in the cache (170 MB). */
@@ -24,5 +26,9 @@ export async function kernelScripts(): Promise<KernelScripts> {
     keep: 2,
     build: (dir) => step(`Fetching scripts of ${source.name}`, () => unpackSource(source, PARTS, dir)),
   });
-  return { checkpatch: join(dir, 'linux/scripts'), kunit: join(dir, 'linux/tools/testing/kunit') };
+  return {
+    checkpatch: join(dir, 'linux/scripts'),
+    kunit: join(dir, 'linux/tools/testing/kunit'),
+    memoryModel: join(dir, 'linux/tools/memory-model'),
+  };
 }

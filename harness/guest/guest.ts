@@ -24,10 +24,13 @@ import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
 import { whereabouts } from './whereabouts.js';
 
-/** The command line of a stock kernel that stops at the first complaint, but not if a busy host delays its timer. */
+/**
+ * The command line of a stock kernel that stops at the first complaint, but not if a busy host delays its timer. The
+ * complaint itself is a warning, so warnings are on the console, too.
+ */
 const append = (arch: Architecture) =>
   [
-    `console=${arch === 'amd64' ? 'ttyS0' : 'ttyAMA0'} quiet loglevel=4 rdinit=/init random.trust_cpu=on`,
+    `console=${arch === 'amd64' ? 'ttyS0' : 'ttyAMA0'} quiet loglevel=5 rdinit=/init random.trust_cpu=on`,
     ...(arch === 'amd64' ? ['no_timer_check'] : []),
     'panic=-1 oops=panic panic_on_warn=1',
   ].join(' ');

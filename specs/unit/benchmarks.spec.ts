@@ -9,6 +9,7 @@ import { MARKED, committedRuns, documents, generated, publishable } from '../../
 import { BENCHMARKS, chosen, measuredOn } from '../../bench/benchmarks.js';
 import type { Benchmark } from '../../bench/figures.js';
 import { crowdWrong, parseCrowd, slopes } from '../../bench/measure/crowd.js';
+import { LOCKS, byLock, parseWaits } from '../../bench/measure/launchers.js';
 import { bytesOfPair } from '../../bench/measure/scale.js';
 import { parseCosts } from '../../bench/measure/peers.js';
 import { parseEfforts } from '../../bench/measure/starts.js';
@@ -420,4 +421,69 @@ test("BENCH-17: the instructions of the policy core's calls are counted where va
   expect(last, 'sixteen rules').toBeGreaterThan(none + 16);
   expect(full, 'sixteen rules to parse').toBeGreaterThan(16 * smallest);
   expect(await countNative(path, some.slice(0, 1))).toEqual(new Map([...counts].slice(0, 1)));
+});
+
+/** The cells of the rows of a page's tables, without what makes them bold or code. */
+const cellsOf = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.slice(2, -2).replace(/[*`]/g, '').split(' | '));
+
+test("BENCH-29: the README's figures of starts and of memory are those of docs/peers.md and docs/memory.md", async () => {
+  const page = async (path: string) => readFile(join(repository, path), 'utf8');
+  const [readme, peers, memory] = [
+    await page('README.md'),
+    cellsOf(await page('docs/peers.md')),
+    cellsOf(await page('docs/memory.md')),
+  ];
+  const table = /<!-- peers: bars -->([^]*)<!-- \/peers -->/.exec(readme)?.[1] ?? '';
+  const rows = cellsOf(table).slice(2);
+  expect(rows.length).toBeGreaterThan(8);
+  for (const [title = '', limits = '', millions = ''] of rows) {
+    const whole = title + (limits === 'yes' ? ', limits' : '');
+    const found = peers.find(([name]) => name === whole);
+    expect(found, whole).toBeDefined();
+    expect(millions, whole).toBe((Number(found?.[1]?.replaceAll(',', '')) / 1e6).toFixed(1));
+  }
+  // Whatever takes less than an agent is there.
+  const agents = rows.filter(([title = '']) => title.startsWith('SwarmGuard')).map((row) => Number(row[2]));
+  expect(agents.length).toBe(2);
+  const less = peers.filter(
+    ([title = '', count = '']) =>
+      /^[\d,]+$/.test(count) &&
+      !title.startsWith('SwarmGuard') &&
+      peers.some((other) => other[0] === title && other.length > 3) &&
+      Number(count.replaceAll(',', '')) < 1e6 * Math.max(...agents),
+  );
+  expect(rows.map(([title]) => title)).toEqual(expect.arrayContaining(less.map(([title]) => title)));
+  const [, none, own] =
+    /takes (\d+) kB of kernel memory with network `none`, and (\d+) kB/.exec(readme) ?? [];
+  const slab = (title: string) => Number(memory.find(([name]) => name === title)?.[1]?.replaceAll(',', ''));
+  expect([none, own]).toEqual(
+    [slab('agent, network none'), slab('agent, network own (the default)')].map((bytes) =>
+      (bytes / 1000).toFixed(0),
+    ),
+  );
+});
+
+test('BENCH-30: each wait for a lock is counted for one lock, and none is lost', () => {
+  const entry = (hits: number, ...stack: string[]) =>
+    `{ common_stacktrace:\n${stack.map((name) => `         ${name}+0x1a/0x60\n`).join('')}} hitcount:         ${hits}\n`;
+  const totals = (dropped: number) => `\nTotals:\n    Hits: 9\n    Entries: 3\n    Dropped: ${dropped}\n`;
+  const text = [
+    '# event histogram\n#\n\n',
+    entry(5, 'cgroup_kn_lock_live', '__cgroup_procs_write', 'swarm_cgroup_join'),
+    entry(3, 'cgroup_kn_lock_live', 'cgroup_mkdir', 'vfs_mkdir'),
+    entry(2, 'down_write', 'something'),
+  ].join('');
+  const waits = parseWaits(text + totals(0));
+  const sums = byLock(waits);
+  const of = (title: RegExp) => sums[LOCKS.findIndex((lock) => title.test(lock.title))];
+  expect(of(/a child joins/)).toBe(5);
+  expect(of(/cgroup_mutex.*all others/)).toBe(3);
+  expect(sums.at(-1)).toBe(2);
+  expect(sums.reduce((sum, each) => sum + each, 0)).toBe(10);
+  expect(() => parseWaits(text + totals(1))).toThrow(/1 waits are missing/);
+  expect(() => parseWaits(text)).toThrow(/missing/);
 });

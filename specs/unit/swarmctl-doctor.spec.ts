@@ -11,6 +11,7 @@ import { CHECKS, canRun, examine } from '../../client/doctor/checks.js';
 import type { Examined } from '../../client/doctor/checks.js';
 import { factsOf } from '../../client/doctor/facts.js';
 import { HOOKED, HOOKED_CALLS } from '../../client/doctor/hooks.js';
+import { MOUNT_COST } from '../../client/doctor/surroundings.js';
 import { repository } from '../../harness.config.js';
 import { TROUBLESHOOTING, troubleshooting } from '../support/doctor-page.js';
 
@@ -413,8 +414,21 @@ const CASES: readonly [Files, string, Verdict, RegExp, RegExp?][] = [
     },
     'mounts',
     'note',
-    /1,501 mounts/,
-    /fewer mounts/,
+    /1,501 mounts\. .* 8\.3 million instructions more, and 704 KiB of kernel memory for each agent/,
+    /fewer mounts: unshare -m/,
+  ],
+  [
+    { '/proc/self/mountinfo': '22 21 0:5 / /mnt rw - tmpfs tmpfs rw\n'.repeat(119) },
+    'mounts',
+    'ok',
+    /^There are 119 mounts\.$/,
+  ],
+  [
+    { '/proc/self/mountinfo': '22 21 0:5 / /mnt rw - tmpfs tmpfs rw\n'.repeat(120) },
+    'mounts',
+    'note',
+    /120 mounts.*0\.7 million/,
+    /docs\/memory\.md/,
   ],
   [
     { '/proc/meminfo': 'MemAvailable: 9999999 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n' },
@@ -592,4 +606,12 @@ test('CLI-38: the memory of an agent that the doctor reckons with is what the be
     const measured = Number(cells[5]?.replaceAll(',', ''));
     expect(Math.abs(bytes / measured - 1), `${kind}: ${measured}`).toBeLessThan(0.1);
   }
+});
+
+test('CLI-72: what the doctor says that a mount adds to a birth is what docs/memory.md has', async () => {
+  const page = await readFile(join(repository, 'docs/memory.md'), 'utf8');
+  const line = page.split('\n').find((each) => each.startsWith('| each mount more |'));
+  const [, birth, , slab] = line?.split(' | ').map((cell) => Number(cell.replace(/[, |]|\(.*/g, ''))) ?? [];
+  expect(Math.abs(MOUNT_COST.instructions / (birth ?? NaN) - 1), line).toBeLessThan(0.2);
+  expect(Math.abs(MOUNT_COST.slab / (slab ?? NaN) - 1), line).toBeLessThan(0.1);
 });

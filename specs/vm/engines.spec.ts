@@ -173,6 +173,12 @@ test('OCI-05: settings and policies that are wrong are refused, with file, line 
     expect.soft(await refusal(), settings).toMatch(message);
   }
   await use(loaded, 'crun');
+  for (const line of ['unshare --user --map-root-user', 'setpriv --reuid 1000 --clear-groups']) {
+    const { code, stderr } = await run(loaded, `cd ${bundle} && ${line} swarm-runtime run wrong`);
+    expect
+      .soft({ code, stderr }, line)
+      .toEqual({ code: 1, stderr: expect.stringContaining('only root of the host') });
+  }
   for (const [annotations, message] of [
     [{ 'io.swarmguard.policy': '../../etc/passwd' }, /'\.\.\/\.\.\/etc\/passwd' is no file of/],
     [{ 'io.swarmguard.policy': 'none' }, /policies\/none\.json: cannot be opened/],

@@ -86,6 +86,7 @@ async function writeClient(dir: string): Promise<void> {
   await writeFile(join(to, 'package.json'), `${JSON.stringify(description, null, 2)}\n`);
   await copySources(join(repository, 'client/native/launcher'), join(to, 'native/launcher'));
   await copySources(join(repository, 'client/man'), join(to, 'man'));
+  await copySources(join(repository, 'client/oci'), join(to, 'oci'));
   await mkdir(join(dir, 'completion'));
   for (const [shell, file] of Object.entries(COMPLETIONS)) {
     const { stdout } = await execa(process.execPath, [join(to, 'dist/swarmctl.js'), 'completion', shell]);

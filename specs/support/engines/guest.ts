@@ -30,12 +30,17 @@ printf '%s\\n' '[engine]' 'cgroup_manager = "cgroupfs"' 'events_logger = "file"'
 printf '%s\\n' '[storage]' 'driver = "vfs"' 'runroot = "/run/containers/storage"' \\
   'graphroot = "/var/lib/containers/storage"' >/etc/containers/storage.conf`;
 
-/** Brings swarm-runtime to a guest, with the policy that is shipped, and makes the root of an image. */
-export async function installRuntime(guest: BootedGuest): Promise<void> {
+/** Brings swarm-runtime to a guest, with the policy that is shipped. */
+export async function uploadRuntime(guest: BootedGuest): Promise<void> {
   await guest.upload(await buildRuntime(), '/usr/bin/swarm-runtime', '755');
   await guest.sh('mkdir -p /etc/swarm-guard/policies');
   const policy = await readFile(join(repository, 'client/oci/container.json'), 'utf8');
   await guest.writeFile('/etc/swarm-guard/container.json', policy);
+}
+
+/** Does that, and makes the root of an image. */
+export async function installRuntime(guest: BootedGuest): Promise<void> {
+  await uploadRuntime(guest);
   await guest.sh(MAKE_IMAGE);
 }
 

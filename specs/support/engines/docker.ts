@@ -1,0 +1,37 @@
+/** Docker in a guest, with swarm-runtime as its default runtime. */
+import type { GuestExtras } from '../../../harness/guest/stage.js';
+import type { BootedGuest } from '../../../harness/guest/guest.js';
+import { IMAGE_ROOT, RUNTIMES } from './guest.js';
+
+/** A guest with Docker and both runtimes. */
+export const DOCKER_GUEST: GuestExtras = {
+  packages: ['docker.io', 'docker-cli', ...RUNTIMES, 'busybox-static', 'iptables'],
+  memoryMb: 6144,
+};
+
+/** What of its configuration the guest needs: no bridge, no layered file system, no systemd. */
+const CONFIGURATION = {
+  bridge: 'none',
+  iptables: false,
+  ip6tables: false,
+  'storage-driver': 'vfs',
+  'exec-opts': ['native.cgroupdriver=cgroupfs'],
+  runtimes: { swarm: { path: '/usr/bin/swarm-runtime' } },
+  'default-runtime': 'swarm',
+};
+
+const START = `setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
+for i in $(seq 200); do docker version >/dev/null 2>&1 && exit; sleep 0.5; done; tail /var/log/dockerd.log >&2; exit 1`;
+
+/** Starts Docker's daemon, and imports the image `busybox`. */
+export async function startDocker(guest: BootedGuest): Promise<void> {
+  await guest.sh('mkdir -p /etc/docker');
+  await guest.writeFile('/etc/docker/daemon.json', JSON.stringify(CONFIGURATION));
+  await guest.sh(START, { timeoutMs: 240_000 });
+  await guest.sh(`busybox tar -C ${IMAGE_ROOT} -c -f - . | docker import - busybox`, { timeoutMs: 240_000 });
+}
+
+/** Starts Docker's daemon again, after it has been killed. */
+export async function restartDocker(guest: BootedGuest): Promise<void> {
+  await guest.sh(`rm -f /var/run/docker.pid; ${START}`, { timeoutMs: 240_000 });
+}
