@@ -196,7 +196,8 @@ static int check_candidate(const struct swarm_candidate *candidate, struct task_
 
 /* The caller has taken a use of the agent for the process. */
 static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-		      struct task_struct *leader, u32 flags, struct swarm_policy_error *err)
+		      struct task_struct *leader, u32 flags, u32 origin,
+		      struct swarm_policy_error *err)
 {
 	struct swarm_member *member = swarm_member_alloc(GFP_KERNEL);
 	int ret;
@@ -223,6 +224,7 @@ static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *c
 	}
 	member->agent = agent;
 	member->flags = flags;
+	member->origin = origin;
 	ret = swarm_member_add(member, leader);
 	if (ret) {
 		swarm_member_free(member);
@@ -234,14 +236,15 @@ static int enrol_used(struct swarm_agent *agent, const struct swarm_candidate *c
 }
 
 static int enrol(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-		 struct task_struct *leader, u32 flags, struct swarm_policy_error *err)
+		 struct task_struct *leader, u32 flags, u32 origin,
+		 struct swarm_policy_error *err)
 {
 	int ret = swarm_agent_use(agent, SWARM_RUNNING);
 
 	if (ret)
 		return swarm_refuse(err, ret, "",
 				    "the agent is being destroyed, or the module unloaded");
-	ret = enrol_used(agent, candidate, leader, flags, err);
+	ret = enrol_used(agent, candidate, leader, flags, origin, err);
 	if (ret)
 		swarm_agent_unuse(agent);
 	return ret;
@@ -331,7 +334,7 @@ static int adopt(struct swarm_agent *agent, const struct swarm_candidate *candid
 	       check_left_initial(agent, candidate, leader, err) ?:
 	       check_network(candidate, leader, err) ?:
 	       check_limits(agent, candidate, leader, err) ?:
-	       enrol(agent, candidate, leader, flags, err);
+	       enrol(agent, candidate, leader, flags, 0, err);
 }
 
 /**
@@ -367,10 +370,11 @@ int swarm_adopt(struct swarm_agent *agent, const struct swarm_candidate *candida
 }
 
 static int check_place(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-		       struct task_struct *leader, struct swarm_policy_error *err)
+		       struct task_struct *leader, u32 *origin,
+		       struct swarm_policy_error *err)
 {
 	return candidate->since == SWARM_SINCE_ENTRY ?
-		swarm_place_outside(agent, candidate, leader, err) :
+		swarm_place_outside(agent, candidate, leader, origin, err) :
 		swarm_place_attached(agent, candidate, leader, err);
 }
 
@@ -384,10 +388,11 @@ static int attach(struct swarm_agent *agent, const struct swarm_candidate *candi
 		[SWARM_SINCE_ENTRY] = SWARM_MEMBER_PENDING | SWARM_MEMBER_JOINING |
 				      SWARM_MEMBER_ENTERING | SWARM_MEMBER_UNCUT,
 	};
+	u32 origin = 0;
 	int ret = check_candidate(candidate, leader, err) ?:
-		  check_place(agent, candidate, leader, err) ?:
+		  check_place(agent, candidate, leader, &origin, err) ?:
 		  check_limits(agent, candidate, leader, err) ?:
-		  enrol(agent, candidate, leader, flags[candidate->since], err);
+		  enrol(agent, candidate, leader, flags[candidate->since], origin, err);
 
 	if (ret)
 		return ret;

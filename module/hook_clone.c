@@ -95,6 +95,7 @@ static unsigned long reserve(const struct swarm_member *parent, const struct ftr
 	}
 	/* The child runs what its parent does, until its own execve. */
 	member->flags = parent->flags & SWARM_MEMBER_HEREDITARY;
+	member->origin = parent->origin;
 	return SWARM_PASS;
 }
 

@@ -21,9 +21,14 @@ static noinline void answer(struct ftrace_regs *regs)
 
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
-	/* Before its first execve as well, when it has its launcher's memory. */
-	if (member && swarm_enforcing && !(member->flags & SWARM_MEMBER_PENDING) &&
-	    !swarm_rules_of(member->agent)->core)
+	/*
+	 * Before its first execve as well, when it has its launcher's memory. One that joins
+	 * may be among the agent's files already, where its core would be the agent's, and
+	 * the agent's processes may send it a signal: none of it is dumped, whatever the rule.
+	 */
+	if (member && swarm_enforcing && (member->flags & SWARM_MEMBER_JOINING ||
+					  (!(member->flags & SWARM_MEMBER_PENDING) &&
+					   !swarm_rules_of(member->agent)->core)))
 		swarm_answer(regs, (unsigned long)dump_nothing);
 	swarm_hook_leave();
 }

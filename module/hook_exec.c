@@ -84,6 +84,7 @@ static noinline long look_at_place(void)
 {
 	struct swarm_member *member;
 	enum swarm_outcome outcome;
+	unsigned long place;
 	int err;
 
 	rcu_read_lock();
@@ -91,6 +92,8 @@ static noinline long look_at_place(void)
 	member = swarm_member_find(current->signal);
 	rcu_read_unlock();
 	for (;;) {
+		/* First: whoever shares its directories may change them while this looks. */
+		place = swarm_place_mark();
 		err = look(member);
 		if (err != -EBUSY)
 			break;
@@ -104,7 +107,7 @@ static noinline long look_at_place(void)
 		if (outcome == SWARM_DONE_KILL)
 			return swarm_stub_kill();
 	}
-	member->place = swarm_place_mark();
+	member->place = place;
 	return swarm_stub_restart();
 }
 

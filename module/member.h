@@ -104,6 +104,7 @@ struct swarm_watch {
  *	   is: swarm_place_mark(), or 0 (hook_exec.c)
  * @flags: SWARM_MEMBER_*, written by the process itself
  * @status: how it has ended, as wait(2) has it; of one that has exited (track.c)
+ * @origin: the namespaces it was attached in (place.c); of one that is to enter
  * @exec: the execve under way, enum swarm_exec and a policy's serial number; under the
  *	  process's cred_guard_mutex
  * @oom_killed: the OOM killer has killed it; 0 or 1, changed once
@@ -133,7 +134,10 @@ struct swarm_member {
 		unsigned long place;
 	};
 	u32 flags;
-	int status;
+	union {
+		int status;
+		u32 origin;
+	};
 	u32 exec;
 	u8 oom_killed;
 	u64 cpu_before;

@@ -226,6 +226,27 @@ static int look_again(struct swarm_agent *agent, const struct place *first, bool
 	return 0;
 }
 
+/*
+ * A number for the namespaces that a task is in, of all kinds; 0 where it is exiting. Two
+ * sets may have one number, but nobody can seek that: the addresses are the kernel's.
+ */
+static u32 origin_of(struct task_struct *task)
+{
+	struct swarm_namespaces own;
+	u64 number = 0;
+	bool is_in;
+	int i;
+
+	rcu_read_lock();
+	is_in = swarm_namespaces_of(task, &own);
+	rcu_read_unlock();
+	if (!is_in)
+		return 0;
+	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
+		number = (number + (unsigned long)own.ids[i]) * SWARM_MEMBER_HASH;
+	return number >> 32 ?: 1;
+}
+
 /**
  * struct difference - in what a process is elsewhere than its agent
  * @foreign: namespaces that one of its threads is not in, as SWARM_NS_*
@@ -354,6 +375,7 @@ int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate
  * @agent: the caller holds a use
  * @candidate: the process
  * @leader: its first thread, which the caller holds
+ * @origin: set to a number for the namespaces that it is in
  * @err: filled after an error
  *
  * Only one that is in none of them yet, with all its threads: where it is has to tell what
@@ -366,7 +388,7 @@ int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate
  * that cannot be said now.
  */
 int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-			struct task_struct *leader, struct swarm_policy_error *err)
+			struct task_struct *leader, u32 *origin, struct swarm_policy_error *err)
 {
 	u32 required = swarm_namespaces_of_policy(agent);
 	struct difference found;
@@ -375,9 +397,15 @@ int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate 
 	if (!(required & SWARM_NS_PID))
 		return swarm_refuse(err, -EPERM, "enters",
 				    "the agent has no pid namespace of its own, by which what is inside is told; attach the process after it has entered");
+	*origin = origin_of(leader);
 	ret = find_difference(agent, leader, required, &found, err);
-	if (ret || !found.shared)
+	if (ret)
 		return ret;
+	if (!found.shared && *origin != origin_of(leader))
+		return swarm_refuse(err, -EBUSY, candidate->key,
+				    "the process has just entered other namespaces; try again");
+	if (!found.shared)
+		return 0;
 	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
 	return swarm_refuse(err, -EPERM, candidate->key,
 			    "the process is in the agent's %s namespace already; attach it before it enters",
@@ -389,10 +417,11 @@ int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate 
  * @member: its process's entry, SWARM_MEMBER_ENTERING
  *
  * Inside is where any namespace is the agent's that its policy names: whether all is, then
- * swarm_place_executing() says.
+ * swarm_place_executing() says. Outside is where the process was attached, and nowhere
+ * else: elsewhere may be what the agent has made, or has left since, or another agent.
  *
- * Return: 1, or 0 where it is outside; -ESRCH where the agent has no other process; -EBUSY
- * where that cannot be said now.
+ * Return: 1, or 0 where it is outside; -EPERM where it is elsewhere; -ESRCH where the
+ * agent has no other process; -EBUSY where that cannot be said now.
  */
 int swarm_place_entering(const struct swarm_member *member)
 {
@@ -401,7 +430,11 @@ int swarm_place_entering(const struct swarm_member *member)
 	struct difference found;
 	int ret = find_difference(agent, NULL, swarm_namespaces_of_policy(agent), &found, &unused);
 
-	return ret ?: !!found.shared;
+	if (ret)
+		return ret;
+	if (found.shared)
+		return 1;
+	return origin_of(current) == member->origin ? 0 : -EPERM;
 }
 
 static bool in_cgroup_of(const struct swarm_agent *agent)

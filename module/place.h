@@ -11,7 +11,7 @@ struct swarm_member;
 struct task_struct;
 
 int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate *candidate,
-			struct task_struct *leader, struct swarm_policy_error *err);
+			struct task_struct *leader, u32 *origin, struct swarm_policy_error *err);
 int swarm_place_entering(const struct swarm_member *member);
 int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 			 struct task_struct *leader, struct swarm_policy_error *err);

@@ -65,7 +65,7 @@ class Orders {
 			got = ::read(fd_, line.data(), line.size());
 		} while (got < 0 && errno == EINTR);
 		line.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-		return Json::parse(line, nullptr, false);
+		return parse_json(line);
 	}
 
     private:

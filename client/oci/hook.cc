@@ -18,7 +18,7 @@ namespace {
 Json state_from(std::istream &input)
 {
 	const std::string text{ std::istreambuf_iterator<char>(input), {} };
-	Json state = Json::parse(text, nullptr, false);
+	Json state = parse_json(text);
 
 	if (!state.is_object() || !state.value("pid", Json()).is_number_integer())
 		throw Failure("the runtime has told its hook no process");

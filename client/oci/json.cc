@@ -72,12 +72,36 @@ void write_file(const std::filesystem::path &path, std::string_view text)
 	}
 }
 
+namespace {
+
+/** Far more than any configuration has. Whoever writes or copies JSON calls itself for each level. */
+constexpr int DEPTH_MAX = 100;
+
+/** Sees each value as it is parsed. */
+bool not_too_deep(int depth, Json::parse_event_t, Json &)
+{
+	if (depth > DEPTH_MAX)
+		throw Failure("JSON is nested more than " + std::to_string(DEPTH_MAX) + " deep");
+	return true;
+}
+
+} // namespace
+
+Json parse_json(std::string_view text)
+{
+	return Json::parse(text, not_too_deep, false);
+}
+
 Json read_json(const std::filesystem::path &path)
 {
+	const std::string text = read_file(path);
+
 	try {
-		return Json::parse(read_file(path));
+		return Json::parse(text, not_too_deep);
 	} catch (const Json::parse_error &error) {
 		throw Failure(path.string() + " is no JSON: byte " + std::to_string(error.byte));
+	} catch (const Failure &failure) {
+		throw Failure(path.string() + ": " + failure.what());
 	}
 }
 

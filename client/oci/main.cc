@@ -31,9 +31,37 @@ bool takes_config(const Settings &settings)
 	return settings.runtime.filename().string().find("crun") != std::string::npos;
 }
 
-Container container_of(const Arguments &arguments)
+Syntax syntax_of(const Settings &settings)
 {
-	return Container(arguments.value("root").value_or("default"), arguments.container());
+	return takes_config(settings) ? Syntax::getopt : Syntax::go;
+}
+
+/** Where the runtime keeps its state, by which the ids of engines differ. */
+std::string root_of(const Arguments &arguments, const Settings &settings)
+{
+	const std::string given = arguments.value("root").value_or("");
+
+	if (!given.empty())
+		return given;
+	return takes_config(settings) ? "/run/crun" : "/run/runc";
+}
+
+Container container_of(const Arguments &arguments, const Settings &settings)
+{
+	return Container(root_of(arguments, settings), arguments.container());
+}
+
+/** Runs another command of the runtime for the same container, and hides what it prints. */
+int ask(const std::vector<std::string> &command, const Arguments &arguments, const Settings &settings)
+{
+	std::vector<std::string> words;
+	std::string ignored;
+
+	if (arguments.has("root"))
+		words.push_back("--root=" + *arguments.value("root"));
+	words.insert(words.end(), command.begin(), command.end());
+	words.push_back(arguments.container());
+	return run(settings.runtime, words, &ignored, true);
 }
 
 /** /proc/swarm is for root of the host, which root of a user namespace is not. */
@@ -77,7 +105,7 @@ void make_absolute(Json &config, const std::filesystem::path &bundle)
 }
 
 /** The command line with our configuration in the place of the bundle's. */
-std::vector<std::string> prepare(const Arguments &arguments, const Container &container,
+std::vector<std::string> prepare(const Arguments &arguments, Container &container,
 				 const Settings &settings)
 {
 	const std::filesystem::path bundle =
@@ -88,7 +116,6 @@ std::vector<std::string> prepare(const Arguments &arguments, const Container &co
 
 	if (!config.is_object())
 		throw Failure((bundle / "config.json").string() + " is no object of JSON");
-	container.make();
 	add_hook(config, container);
 	if (!beside)
 		make_absolute(config, bundle);
@@ -99,21 +126,38 @@ std::vector<std::string> prepare(const Arguments &arguments, const Container &co
 			arguments.replacing("bundle", container.directory().string());
 }
 
-int create(const Arguments &arguments, const Settings &settings)
+/** Creates or runs the container, whose directory is made. */
+int create_in(Container &container, const Arguments &arguments, const Settings &settings)
 {
-	if (!settings.fail_open)
-		require_root();
-	const Container container = container_of(arguments);
-	const bool stays = arguments.command() == "create" || arguments.has("detach") ||
-			   arguments.has("d");
+	const bool stays = arguments.command() == "create" || arguments.has("detach");
 	const auto words = prepare(arguments, container, settings);
 	const int status = run(settings.runtime, words);
 
 	if (status && std::filesystem::exists(container.file("failure")))
 		report(arguments, read_file(container.file("failure")));
+	if (!status && stays && !settings.fail_open && !container.agent()) {
+		ask({ "delete", "--force" }, arguments, settings);
+		throw Failure(settings.runtime.string() +
+			      " has created a container without its createRuntime hook");
+	}
 	if (status || !stays)
 		container.remove();
 	return status;
+}
+
+int create(const Arguments &arguments, const Settings &settings)
+{
+	if (!settings.fail_open)
+		require_root();
+	Container container(root_of(arguments, settings), arguments.container());
+
+	container.make([&] { return !ask({ "state" }, arguments, settings); });
+	try {
+		return create_in(container, arguments, settings);
+	} catch (...) {
+		container.remove();
+		throw;
+	}
 }
 
 /** Called by the runtime: it shows nobody what this prints, so what fails is left for create(). */
@@ -141,7 +185,7 @@ int hook(const std::filesystem::path &directory)
 {
 	try {
 		require_root();
-		const auto agent = container_of(arguments).agent();
+		const auto agent = container_of(arguments, settings).agent();
 
 		if (!agent)
 			throw Failure("container " + arguments.container() +
@@ -157,10 +201,13 @@ int hook(const std::filesystem::path &directory)
 
 int remove(const Arguments &arguments, const Settings &settings)
 {
+	Container container(root_of(arguments, settings), arguments.container());
+	// Whoever runs the container in the foreground has it locked, and removes it.
+	const bool locked = container.lock();
 	const int status = run(settings.runtime, arguments.words());
 
-	if (!status)
-		container_of(arguments).remove();
+	if (!status && locked)
+		container.remove();
 	return status;
 }
 
@@ -170,7 +217,7 @@ int print_with(const Arguments &arguments, const Settings &settings, Add &&add)
 {
 	std::string output;
 	const int status = run(settings.runtime, arguments.words(), &output);
-	Json printed = Json::parse(output, nullptr, false);
+	Json printed = parse_json(output);
 
 	if (printed.is_object()) {
 		add(printed);
@@ -182,7 +229,7 @@ int print_with(const Arguments &arguments, const Settings &settings, Add &&add)
 
 int state(const Arguments &arguments, const Settings &settings)
 {
-	const Container container = container_of(arguments);
+	const Container container = container_of(arguments, settings);
 
 	return print_with(arguments, settings, [&](Json &printed) {
 		if (const auto agent = container.agent())
@@ -204,7 +251,7 @@ int call(const Arguments &arguments, const Settings &settings)
 {
 	const std::string &command = arguments.command();
 	const bool named = !arguments.container().empty() && !arguments.has("help") &&
-			   !arguments.has("h");
+			   !arguments.has("usage") && !arguments.has("version");
 
 	if ((command == "create" || command == "run") && named)
 		return create(arguments, settings);
@@ -216,7 +263,7 @@ int call(const Arguments &arguments, const Settings &settings)
 		return state(arguments, settings);
 	if (command == "features")
 		return features(arguments, settings);
-	if (command == "restore" && named && !settings.fail_open)
+	if (command == "restore" && !settings.fail_open)
 		throw Failure("a container that is restored from a checkpoint cannot be made an agent");
 	execute(settings.runtime, arguments.words());
 }
@@ -236,10 +283,22 @@ int main(int argc, char **argv)
 		std::fprintf(stderr, "swarm-runtime: %s\n", error.what());
 		return 1;
 	}
-	const swarm::Arguments arguments(words);
+	std::optional<swarm::Settings> settings;
+	std::string wrong;
 
 	try {
-		return swarm::call(arguments, swarm::read_settings(swarm::SETTINGS));
+		settings = swarm::read_settings(swarm::SETTINGS);
+	} catch (const std::exception &error) {
+		wrong = error.what();
+	}
+	const swarm::Arguments arguments(words, settings ? swarm::syntax_of(*settings) :
+							   swarm::Syntax::getopt);
+
+	try {
+		if (!settings)
+			throw swarm::Failure(wrong);
+		arguments.check();
+		return swarm::call(arguments, *settings);
 	} catch (const std::exception &error) {
 		swarm::report(arguments, error.what());
 		return 1;

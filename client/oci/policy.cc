@@ -26,6 +26,7 @@ constexpr std::array<std::pair<const char *, unsigned int>, 8> NAMESPACES = { {
 } };
 
 constexpr unsigned int USER = 32;
+constexpr unsigned int ALL_NAMESPACES = 255;
 
 /** What an agent may use of the devices that every container has. */
 constexpr std::array USUAL_DEVICES = {
@@ -143,7 +144,7 @@ std::filesystem::path named_policy(const std::string &name, const Settings &sett
 /** The value of an annotation: JSON, or the text as it stands. */
 Json value_of(const std::string &text)
 {
-	Json value = Json::parse(text, nullptr, false);
+	Json value = parse_json(text);
 
 	return value.is_discarded() ? Json(text) : value;
 }
@@ -158,14 +159,15 @@ void take_annotations(Json &policy, const Json &annotations)
 /** namespace_flags: what the policy asks for must be there, and what is there counts. */
 void settle_namespaces(Json &policy, unsigned int own)
 {
-	const Json &asked = part(policy, { "namespace_flags" });
+	const Json asked = policy.value("namespace_flags", Json(0U));
 
-	if (asked.is_number_unsigned())
-		for (const auto &[kind, bit] : NAMESPACES)
-			if (asked.get<unsigned int>() & bit & ~own)
-				throw Failure(std::string("the policy asks for a ") + kind +
-					      " namespace, and the container shares the host's; "
-					      "start it with one of its own, or change namespace_flags");
+	if (!asked.is_number_unsigned() || asked.get<std::uint64_t>() > ALL_NAMESPACES)
+		throw Failure("namespace_flags: " + asked.dump() + " is no sum of 1 to 128");
+	for (const auto &[kind, bit] : NAMESPACES)
+		if (asked.get<unsigned int>() & bit & ~own)
+			throw Failure(std::string("the policy asks for a ") + kind +
+				      " namespace, and the container shares the host's; "
+				      "start it with one of its own, or change namespace_flags");
 	policy["namespace_flags"] = own;
 	// Without a user namespace a policy has to say that it is meant.
 	policy["privileged"] = !(own & USER);
@@ -188,6 +190,12 @@ Json policy_of(const Created &container, const Settings &settings)
 	for (const char *key : { "spawn", "pid", "pidfd", "after_exec", "persist" })
 		if (policy.contains(key))
 			throw Failure(std::string("a container's policy cannot have the key ") + key);
+	// For a limit the module moves a process to a cgroup of the agent's: out of the one in
+	// which the engine limits, freezes and counts it.
+	for (const char *key : { "memory_limit", "cpu_quota", "pids_limit" })
+		if (policy.contains(key))
+			throw Failure(std::string("a container's policy cannot have the key ") + key +
+				      ": its engine sets limits");
 	settle_namespaces(policy, container.namespaces);
 	if (!policy.contains("name"))
 		policy["name"] = name_of(container.id, annotations);

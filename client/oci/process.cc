@@ -66,6 +66,13 @@ void read_all(int fd, std::string &into)
 	}
 }
 
+void hide_errors()
+{
+	const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	dup2(null, STDERR_FILENO);
+}
+
 } // namespace
 
 void execute(const std::filesystem::path &program, const std::vector<std::string> &words)
@@ -78,7 +85,7 @@ void execute(const std::filesystem::path &program, const std::vector<std::string
 }
 
 int run(const std::filesystem::path &program, const std::vector<std::string> &words,
-	std::string *output)
+	std::string *output, bool quiet)
 {
 	const std::string path = program.string();
 	const std::vector<char *> arguments = arguments_of(path, words);
@@ -89,6 +96,8 @@ int run(const std::filesystem::path &program, const std::vector<std::string> &wo
 	if (access(path.c_str(), X_OK))
 		throw Failure(path + " cannot be executed: " + std::strerror(errno) +
 			      "; set 'runtime' in /etc/swarm-guard/runtime.toml");
+	// Whoever ignores it, as we may by our caller, is told of no child's end; nor are runtimes.
+	signal(SIGCHLD, SIG_DFL);
 	if (output && pipe2(ends, O_CLOEXEC))
 		throw Failure(std::string("no pipe: ") + std::strerror(errno));
 	sigfillset(&signals);
@@ -104,6 +113,8 @@ int run(const std::filesystem::path &program, const std::vector<std::string> &wo
 			_exit(NOT_EXECUTED);
 		if (output)
 			dup2(ends[1], STDOUT_FILENO);
+		if (quiet)
+			hide_errors();
 		sigprocmask(SIG_SETMASK, &former, nullptr);
 		execv(path.c_str(), arguments.data());
 		_exit(NOT_EXECUTED);

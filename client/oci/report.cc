@@ -24,11 +24,17 @@ std::string now()
 	return std::string(text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
 
+/** A message may name what is no UTF-8. */
+std::string dump(const Json &json)
+{
+	return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string line_of(const Arguments &arguments, const std::string &message)
 {
 	if (arguments.value("log-format") == "json")
-		return Json{ { "level", "error" }, { "msg", message }, { "time", now() } }.dump() + "\n";
-	return "time=\"" + now() + "\" level=error msg=" + Json(message).dump() + "\n";
+		return dump({ { "level", "error" }, { "msg", message }, { "time", now() } }) + "\n";
+	return "time=\"" + now() + "\" level=error msg=" + dump(message) + "\n";
 }
 
 /** The file that --log names, if it is one: crun knows journald and syslog, too. */

@@ -183,6 +183,14 @@ test('OCI-05: settings and policies that are wrong are refused, with file, line 
     [{ 'io.swarmguard.policy': '../../etc/passwd' }, /'\.\.\/\.\.\/etc\/passwd' is no file of/],
     [{ 'io.swarmguard.policy': 'none' }, /policies\/none\.json: cannot be opened/],
     [{ 'io.swarmguard.spawn': 'true' }, /cannot have the key spawn/],
+    // For a limit the module would move the container out of the cgroup with its engine's.
+    [{ 'io.swarmguard.memory_limit': '1073741824' }, /cannot have the key memory_limit: its engine/],
+    [{ 'io.swarmguard.pids_limit': '1000' }, /cannot have the key pids_limit: its engine/],
+    [{ 'io.swarmguard.cpu_quota': '100' }, /cannot have the key cpu_quota: its engine/],
+    [{ 'io.swarmguard.namespace_flags': 'all' }, /namespace_flags: "all" is no sum of 1 to 128/],
+    [{ 'io.swarmguard.namespace_flags': '-1' }, /namespace_flags: -1 is no sum/],
+    [{ 'io.swarmguard.namespace_flags': '4294967424' }, /namespace_flags: 4294967424 is no sum/],
+    [{ 'io.swarmguard.sockets': '['.repeat(60_000) }, /nested more than 100 deep/],
     [
       { 'io.swarmguard.namespace_flags': '128' },
       /asks for a time namespace, and the container shares the host's/,
@@ -244,4 +252,91 @@ test('OCI-06: podman: containers are agents with their policies; exec, health ch
   );
   await loaded.sh('podman rm web', { timeoutMs: 60_000 });
   expect(await loaded.sh('find /run/swarm-guard/containers -mindepth 2')).toBe('');
+});
+
+test('OCI-07: a container whose id is given again keeps its agent, and nothing is left of what fails', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  const records = () => loaded.sh('find /run/swarm-guard/containers -mindepth 2 -maxdepth 2 -printf "%f\\n"');
+  for (const runtime of RUNTIMES) {
+    await use(loaded, runtime);
+    const id = `again-${runtime}`;
+    const bundle = await sleeping(loaded, id);
+    for (const command of ['create', 'run', 'run --detach'])
+      expect(
+        await run(loaded, `cd ${bundle} && swarm-runtime ${command} ${id} </dev/null`),
+        command,
+      ).toMatchObject({ code: 1, stderr: `swarm-runtime: container ${id} exists already\n` });
+    // The same directory of state, written in another way.
+    const exec = `swarm-runtime --root /run/../run/./${runtime}/ exec ${id} sh -c ${quoted(DENIED)}`;
+    expect(await run(loaded, exec), runtime).toMatchObject({ code: 0, stdout: 'denied\n' });
+    await remove(loaded, id);
+    // A record whose container is gone is in nobody's way.
+    await loaded.sh(
+      `mkdir -p /run/swarm-guard/containers/%run%${runtime}/${id} && cd $_ && touch agent.json`,
+    );
+    await sleeping(loaded, id);
+    await remove(loaded, id);
+
+    await loaded.sh(`sed -i 's/"ociVersion"/"hooks":[],"ociVersion"/' ${bundle}/config.json`);
+    expect((await run(loaded, `cd ${bundle} && swarm-runtime run ${id}`)).code, runtime).toBe(1);
+    const deep = '['.repeat(1_000_000) + ']'.repeat(1_000_000);
+    await loaded.writeFile(`${bundle}/config.json`, `{"annotations":${deep}}`);
+    const { stderr } = await run(loaded, `cd ${bundle} && swarm-runtime run ${id}`);
+    expect(stderr, runtime).toMatch(/config\.json: JSON is nested more than 100 deep/);
+    expect(await records(), runtime).toBe('');
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('OCI-08: however options are written, what runs in a container is under its rules, or does not run', async ({
+  loaded,
+}) => {
+  await installRuntime(loaded);
+  const start = (id: string) =>
+    loaded.sh(`swarm-runtime start ${id}; swarm-runtime delete --force ${id}`, { timeoutMs: 120_000 });
+  const inside = `sh -c ${quoted(DENIED)}`;
+  for (const [runtime, before, creates] of [
+    [
+      'crun',
+      ['--', '--roo /run/crun', '--log-l=error', '--debug --'],
+      ['-bBUNDLE ID', '-fconfig.json -b BUNDLE -- ID'],
+    ],
+    [
+      'runc',
+      ['--', '--help=false', '-root=/run/runc'],
+      ['ID --bundle BUNDLE', '-bundle=BUNDLE ID', '--help=false -b BUNDLE ID'],
+    ],
+  ] as const) {
+    await use(loaded, runtime);
+    const id = `words-${runtime}`;
+    const bundle = await sleeping(loaded, id);
+    const execs =
+      runtime === 'crun' ? ['-u0 --', '--us 0', '-ePATH=/bin'] : ['-env PATH=/bin', '--ignore-paused=true'];
+    for (const words of [...before.map((each) => `${each} exec`), ...execs.map((each) => `exec ${each}`)]) {
+      const { stdout, stderr, code } = await run(loaded, `swarm-runtime ${words} ${id} ${inside}`);
+      const ruled = code === 0 && stdout === 'denied\n';
+      const refused = code === 1 && stdout === '' && /is unknown here/.test(stderr);
+      expect.soft(ruled || refused, `${runtime}: ${words}: ${stdout}${stderr}`).toBe(true);
+    }
+    await remove(loaded, id);
+    for (const words of creates) {
+      const line = words.replace('ID', id).replace('BUNDLE', bundle);
+      const { code, stderr } = await run(loaded, `swarm-runtime create ${line} </dev/null >/dev/null`);
+      expect.soft(code, `${runtime}: ${words}: ${stderr}`).toBe(0);
+      await expect.soft(loaded, words).toHaveActiveAgents(1);
+      await start(id);
+      await expect(loaded).toHaveActiveAgents(0);
+    }
+  }
+  // Callers who ignore their children's ends, or have an odd umask.
+  await use(loaded, 'crun');
+  const bundle = await makeBundle(loaded, 'caller', ['true']);
+  await loaded.sh('rm -rf /run/swarm-guard');
+  const line = `umask 0; cd ${bundle} && exec timeout 60 env --ignore-signal=CHLD swarm-runtime run caller`;
+  expect(await run(loaded, line)).toMatchObject({ code: 0 });
+  expect(
+    await loaded.sh('find /run/swarm-guard -perm /077 ! -path /run/swarm-guard; stat -c %a /run/swarm-guard'),
+  ).toBe('755');
 });

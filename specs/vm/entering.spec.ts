@@ -2,7 +2,7 @@
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, violationsDuring } from '../support/guest.js';
+import { attempts, background, destroyAll, violationsDuring } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Without a pid namespace. */
@@ -157,4 +157,83 @@ test('ENTER-04: what is to enter ends with its agent, and executes nothing once 
   );
   expect(stdout).toBe('');
   await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ENTER-05: what is to enter executes where it was attached, or wholly inside, and nowhere else', async ({
+  loaded,
+}) => {
+  // The first process leaves its mount namespace, which somebody holds.
+  const MOVE =
+    'until [ -e /tmp/move ]; do sleep 0.1; done; exec /usr/bin/unshare --mount /usr/local/bin/consume wait';
+  await loaded.sh('rm -f /tmp/move');
+  const request = {
+    spawn: true,
+    capabilities: ['sys_admin'],
+    syscalls: { unshare: 'allow', mount: 'allow' },
+  };
+  await background(loaded, `launch '${JSON.stringify(request)}' /bin/bash -c ${quoted(MOVE)}`);
+  await expect.poll(async () => (await loaded.swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
+  const [moving] = await loaded.swarm.agents();
+  const { id, pid } = moving ?? { id: 0, pid: 0 };
+  const mount = `/proc/${pid}/ns/mnt`;
+  await background(loaded, `bash -c ${quoted(`exec 8<${mount}; exec -a holder sleep 7777`)}`);
+  const holder = () => loaded.sh(`pgrep -fx 'holder 7777' || true`);
+  await expect.poll(holder).toMatch(/^\d+$/);
+  const held = `/proc/${await holder()}/fd/8`;
+  await loaded.sh('touch /tmp/move');
+  const moved = async () =>
+    (await loaded.sh(`stat -L -c %i ${mount}`)) !== (await loaded.sh(`stat -L -c %i ${held}`));
+  await expect.poll(moved).toBe(true);
+
+  await background(loaded, `launch '{"spawn":true}' /usr/local/bin/consume wait`);
+  await expect.poll(async () => (await loaded.swarm.agents()).length).toBe(2);
+  const other = async () => (await loaded.swarm.agents()).find((agent) => agent.id !== id)?.pid ?? 0;
+  await expect.poll(other).toBeGreaterThan(0);
+  await expect.poll(async () => loaded.sh(`cat /proc/${await other()}/comm`)).toBe('consume');
+
+  for (const line of [
+    `nsenter --mount=${held} /bin/echo executed`,
+    `nsenter --target ${await other()} --all --wdns=/ /bin/echo executed`,
+    `unshare --net /bin/echo executed`,
+  ]) {
+    const violations = await violationsDuring(loaded, async () => {
+      const { stdout, code } = await entering(loaded, id, line);
+      expect.soft(stdout, line).toBe('');
+      expect.soft(code, line).not.toBe(0);
+    });
+    expect.soft(violations, line).toBe(1);
+  }
+  const { stdout, stderr } = await entering(
+    loaded,
+    id,
+    `/bin/echo outside; exec ${INSIDE(pid)} /bin/echo inside`,
+  );
+  expect(stdout, stderr).toBe('outside\ninside\n');
+  await loaded.sh(`kill -9 ${await holder()}`);
+  await destroyAll(loaded);
+});
+
+test("ENTER-06: a process among an agent's files that has yet to execute there leaves no core", async ({
+  loaded,
+}) => {
+  await loaded.sh(
+    `sysctl -q -w kernel.core_pattern=/tmp/joined-core kernel.core_uses_pid=0; rm -f /tmp/joined-core`,
+  );
+  const { id, pid } = await start(loaded, { namespace_flags: 95, privileged: true, core: true });
+  // nsenter has entered, and waits for its child.
+  const line = `ulimit -c unlimited; ${enters(id)}; exec ${INSIDE(pid)} sleep 7777`;
+  await background(loaded, `bash -c ${quoted(line)}`);
+  const found = () => loaded.sh(`pgrep -x nsenter || true`);
+  await expect.poll(() => loaded.sh(`pgrep -fx 'sleep 7777' || true`)).toMatch(/^\d+$/);
+  const entered = Number(await found());
+  expect(await loaded.swarm.inspect(id)).toMatchObject({ joining: [entered] });
+  await loaded.sh(`kill -SEGV ${entered}; while [ -e /proc/${entered} ]; do sleep 0.1; done`);
+  expect((await loaded.exec('test -e /tmp/joined-core')).code, 'of one that has entered').toBe(1);
+  // Otherwise the agent dumps core.
+  await loaded.sh(
+    `bash -c ${quoted(`ulimit -c unlimited; ${enters(id)}; exec ${INSIDE(pid)} sh -c 'kill -SEGV $$'`)} || true`,
+  );
+  expect((await loaded.exec('test -s /tmp/joined-core')).code, 'of one inside').toBe(0);
+  await loaded.sh('rm -f /tmp/joined-core');
+  await destroyAll(loaded);
 });
