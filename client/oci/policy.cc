@@ -124,12 +124,23 @@ Json from_container(const Created &container)
 	return policy;
 }
 
+/** A key over what the policy has of it: rules of `syscalls` call by call, anything else whole. */
+void put(Json &policy, const std::string &key, const Json &value)
+{
+	Json &former = policy[key];
+
+	if (former.is_object() && value.is_object())
+		former.update(value);
+	else
+		former = value;
+}
+
 void lay_over(Json &policy, const Json &over, const std::string &whose)
 {
 	if (!over.is_object())
 		throw Failure(whose + " is no object of JSON");
 	for (const auto &[key, value] : over.items())
-		policy[key] = value;
+		put(policy, key, value);
 }
 
 /** The file that an annotation names: one of the directory, by its name there. */
@@ -153,7 +164,7 @@ void take_annotations(Json &policy, const Json &annotations)
 {
 	for (const auto &[key, value] : annotations.items())
 		if (key.rfind(PREFIX, 0) == 0 && key != "io.swarmguard.policy")
-			policy[key.substr(PREFIX.size())] = value_of(value.get<std::string>());
+			put(policy, key.substr(PREFIX.size()), value_of(value.get<std::string>()));
 }
 
 /** namespace_flags: what the policy asks for must be there, and what is there counts. */
@@ -180,11 +191,14 @@ Json policy_of(const Created &container, const Settings &settings)
 	const Json &annotations = part(container.config, { "annotations" });
 	const std::string named =
 		settings.annotations ? text_of(annotations, "io.swarmguard.policy") : "";
-	const std::filesystem::path file =
-		named.empty() ? settings.policy : named_policy(named, settings);
 	Json policy = from_container(container);
 
-	lay_over(policy, read_json(file), file.string());
+	lay_over(policy, read_json(settings.policy), settings.policy.string());
+	if (!named.empty()) {
+		const std::filesystem::path file = named_policy(named, settings);
+
+		lay_over(policy, read_json(file), file.string());
+	}
 	if (settings.annotations && annotations.is_object())
 		take_annotations(policy, annotations);
 	for (const char *key : { "spawn", "pid", "pidfd", "after_exec", "persist" })

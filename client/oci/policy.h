@@ -23,9 +23,12 @@ struct Created {
  * it is made, the later over the earlier:
  *
  *   - the container: its namespaces, capabilities, no_new_privs and devices
- *   - the policy that the settings name, or the one of that directory that the annotation
- *     io.swarmguard.policy names
+ *   - the policy that the settings name
+ *   - the one of their directory that the annotation io.swarmguard.policy names
  *   - annotations io.swarmguard.KEY, as JSON, or as text
+ *
+ * A later key replaces an earlier one, but for `syscalls`, whose rules are laid over each
+ * other call by call: what nobody names stays denied.
  *
  * Throws a Failure that names the annotation or the file.
  */

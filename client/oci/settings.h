@@ -8,9 +8,9 @@ namespace swarm {
 struct Settings {
 	/** The runtime that does the work: crun or runc. */
 	std::filesystem::path runtime = "/usr/bin/crun";
-	/** The policy of a container that asks for no other. */
+	/** The policy of every container. */
 	std::filesystem::path policy = "/etc/swarm-guard/container.json";
-	/** The directory of the policies that a container may ask for by name. */
+	/** The directory of the policies that a container may ask for by name, over that one. */
 	std::filesystem::path policies = "/etc/swarm-guard/policies";
 	/** May containers ask for a policy, or for single keys, by annotations? */
 	bool annotations = true;

@@ -221,6 +221,9 @@ test('OCI-06: podman: containers are agents with their policies; exec, health ch
       `${RUN} --rm --annotation io.swarmguard.policy=shell-only busybox sh -c ${quoted('busybox true || echo no fork')}`,
     ),
   ).toMatchObject({ stderr: expect.stringContaining('fork') });
+  // What it does not name is denied as for every container.
+  const named = `${RUN} --rm --annotation io.swarmguard.policy=shell-only busybox unshare -u true`;
+  expect(await violationsDuring(loaded, () => podman(named))).toBe(1);
   const unix = `--annotation ${quoted('io.swarmguard.sockets=["unix"]')}`;
   expect(await podman(`${RUN} --rm ${unix} busybox nc -l -p 80`)).toMatchObject({
     stderr: expect.stringContaining('Address family not supported'),
