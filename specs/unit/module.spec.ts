@@ -1,11 +1,10 @@
 /** The module's build and the tests that need no kernel. */
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { z } from 'zod';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { repository } from '../../harness.config.js';
-import { buildWithClang } from '../support/clang-tree.js';
 import { inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 300_000 });
@@ -33,27 +32,6 @@ test('BUILD-03: sparse finds nothing, and neither does the compiler with W=1', a
   expect(exitCode).toBe(0);
 });
 
-test('BUILD-04: sparse finds what is planted: a user address that is followed', async () => {
-  const { output } = await inModule({
-    command: ['make', 'check'],
-    kernel: await provideKernel(),
-    prepare: async (dir) => {
-      const planted =
-        '\nint swarm_planted(const int __user *at);\nint swarm_planted(const int __user *at)\n{\n\treturn *at;\n}\n';
-      await appendFile(join(dir, 'json.c'), `#include <linux/compiler.h>${planted}`);
-    },
-  });
-  expect(output).toMatch(/json\.c:\d+:\d+: warning: dereference of noderef expression/);
-});
-
-test('BUILD-07: the module builds with clang and its linker for a kernel that they have built', async () => {
-  const log = await buildWithClang(await provideKernel());
-  expect(log).toMatch(/^ {2}LD \[M\] +swarm_guard\.ko$/m);
-  expect(log).not.toMatch(/warning:|error:/i);
-  expect(log).toMatch(/\] +Debian clang version \d+.*\n(.*\n)*savedcmd_swarm_guard\.ko := ld\.lld /);
-  expect(log).not.toMatch(/\] +GCC: /);
-});
-
 test('BUILD-16: no object of the module is traced: none carries a call that -pg makes', async () => {
   const look =
     'make && ls *.o compat/*.o | wc -l && for o in *.o compat/*.o; do nm $o | grep -E " U (__fentry__|mcount)"; done; true';
@@ -79,22 +57,6 @@ test('BUILD-17: make probe answers every question of compat', async () => {
   expect(exitCode).toBe(0);
 });
 
-test('BUILD-18: make install puts the module where modprobe finds it, and no other', async () => {
-  const kernel = await provideKernel();
-  const look =
-    'make oracle install INSTALL_MOD_PATH=/build/root && cd /build/root/lib/modules/* && find . -name "*.ko*" && cat modules.dep';
-  const { exitCode, output } = await inModule({
-    command: ['sh', '-c', look],
-    kernel,
-    env: { KDIR: kernel.kdir },
-  });
-  expect(output.match(/^\.\/.*\.ko.*$/gm)).toEqual([
-    expect.stringMatching(/^\.\/updates\/swarm_guard\.ko(\.xz)?$/),
-  ]);
-  expect(output).toMatch(/^updates\/swarm_guard\.ko(\.xz)?:$/m);
-  expect(exitCode).toBe(0);
-});
-
 test('BUILD-19: one version everywhere, and dkms knows from which kernel on', async () => {
   const { output } = await inModule({
     command: [
@@ -114,19 +76,6 @@ test('BUILD-19: one version everywhere, and dkms knows from which kernel on', as
   expect([...versions].map((version) => `MODULE_VERSION("${version}");`)).toEqual([
     /^MODULE_VERSION.*$/m.exec(output)?.[0],
   ]);
-});
-
-test('BUILD-20: a panic that the optimiser cannot remove fails the build of the core', async () => {
-  const { exitCode, output } = await inModule({
-    command: ['make'],
-    kernel: await provideKernel(),
-    prepare: async (dir) => {
-      const planted = '\n#[no_mangle]\npub extern "C" fn planted(at: usize) -> u8 {\n    b"abc"[at]\n}\n';
-      await writeFile(join(dir, 'src/ffi.rs'), planted, { flag: 'a' });
-    },
-  });
-  expect(exitCode).not.toBe(0);
-  expect(output).toMatch(/policy_core\.o.*panic/s);
 });
 
 test('BUILD-21: without headers, for an old kernel and without compilers the build says what to do', async () => {
