@@ -55,7 +55,7 @@ const page = `# Launchers that start agents at once
 
 This page says which locks launchers wait for when several of them start agents at the same time. \`npm run bench:launchers -- --output docs/launchers.md\` measures the figures and writes the page.
 
-1, 2, 4 or 8 launchers start ${BIRTHS} agents together, each launcher one after the other. Every agent exits at once. The guest has Linux ${report.kernel} and 8 CPUs, and each launcher has a CPU of its own. A figure is the number of waits in 100 births, the ends of the agents and the kernel's workers included: how often a lock was not free at once (the tracepoint \`lock:contention_begin\`). The functions on the stack say which lock it was.
+1, 2, 4 or 8 launchers run at the same time and start ${BIRTHS} agents in total, each launcher one agent after the other. Every agent exits at once. The guest has Linux ${report.kernel} and 8 CPUs, and each launcher has a CPU of its own. A figure is the number of waits in 100 births, the ends of the agents and the kernel's workers included: how often a lock was not free at once (the tracepoint \`lock:contention_begin\`). The functions on the stack say which lock it was.
 
 **The figures do not say how long a wait takes, nor how many births a second a machine manages.** The CPUs of the guest are emulated by a machine that has fewer. It may stop a CPU that holds a lock, which makes waits more frequent than they are on hardware. Compare the rows, not the columns. Throughput has to be measured on a machine with real CPUs.
 

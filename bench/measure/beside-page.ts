@@ -105,7 +105,7 @@ export function besidePage(report: Beside): string {
 
 This page compares what it takes to start one small program in isolation, with SwarmGuard and with other tools. \`npm run bench:peers -- --output docs/peers.md\` measures the figures and writes the page.
 
-Every tool starts the same static program, which exits at once. The figures are CPU instructions: all that the machine executes from the start of the tool until nothing is left of the program, the kernel's own work included. An emulated processor counts them, so they are the same on every machine, but they are no durations. All tools run in the same guest, one after the other, in ${rounds} rounds; the table has the median, the least and the most of these rounds. The guest has Linux ${kernel} and one CPU, and systemd is its first process.
+Every tool starts the same static program, which exits at once. The figures are CPU instructions: all that the machine executes from the start of the tool until nothing is left of the program, the kernel's own work included. An emulated processor counts them, so they do not depend on the machine. They vary a little from round to round, and they are no durations. All tools run in the same guest, one after the other, in ${rounds} rounds; the table has the median, the least and the most of these rounds. The guest has Linux ${kernel} and one CPU, and systemd is its first process.
 
 The chart shows millions of instructions:
 
@@ -116,17 +116,17 @@ ${table.join('\n')}
 ${faster(report)
   .map((line) => `- ${line}`)
   .join('\n')}
-- *By hand* is a C program that calls clone3 with the namespace flags and then execve, and nothing else: it mounts nothing, maps no ids and limits nothing. It is the floor for namespaces.
+- *By hand* is a C program that calls clone3 with the namespace flags and then execve, and nothing else: it mounts nothing, maps no ids and limits nothing. No tool that makes the same namespaces from user space can need fewer instructions.
 - SwarmGuard is started by a small C program, \`launch\`, that writes the policy and forks. It also gives the process ids of its own, a procfs and a devpts, drops privileges, and checks every later device, system call and execve.
 - unshare(1) and bubblewrap set no limits. bubblewrap also builds a root of bind mounts.
-- crun and runc also mount a root of their own and install a seccomp filter and a device program, as their \`spec\` writes it; with a network namespace they do not configure it.
+- crun and runc also mount a root of their own and install a seccomp filter and a device program, as the default configuration of \`crun spec\` and \`runc spec\` has it. They set up no device in a network namespace.
 - systemd-run asks systemd, which starts the program, logs that and removes the unit.
 - *Limits* are memory, CPU and number of processes. Without limits an agent has no cgroup of its own.
 - youki is not measured, because Debian 13 has no package of it.
 
 ## Birth alone
 
-These figures end with the first instruction of the new process, so they leave out the tool's own start, the execve and the end. The ways by hand make the same namespaces, mounts, cgroup and limits.
+These figures end with the first instruction of the new process, so they leave out the tool's own start, the execve and the end. Here *clone3 by hand* is a fuller program than above: it also makes the mounts, the cgroup and the limits that SwarmGuard makes.
 
 ${alone.join('\n')}
 

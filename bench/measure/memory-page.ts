@@ -160,13 +160,13 @@ The figures are of Linux ${kernel}, in a guest with ${cpus === 1 ? 'one CPU' : `
 
 ## Whole agents
 
-An agent has all seven kinds of namespaces by default. With \`"network":"none"\` all agents share one empty network namespace. The three limits are \`memory_limit\`, \`cpu_quota\` and \`pids_limit\`.
+By default an agent has its own user, mount, pid, ipc, uts, cgroup and network namespaces. With \`"network":"none"\` all agents share one empty network namespace. The three limits are \`memory_limit\`, \`cpu_quota\` and \`pids_limit\`.
 
 ${wholeTable(account)}
 
 - *Slab objects* are the objects that the kernel has allocated for the agent in its slab caches (\`/proc/slabinfo\`). This is the figure that the rest of the page explains.
 - \`Slab\` and the other columns are fields of \`/proc/meminfo\`. \`Slab\` counts whole pages, so it also has the free room between objects.
-- \`KernelStack\` and \`VmallocUsed\` are the same memory, the process's stack in the kernel. \`PageTables\` belong to the program. \`Percpu\` exists once for each possible CPU.
+- \`KernelStack\` is the process's stack in the kernel. \`VmallocUsed\` includes it. \`PageTables\` belong to the program. \`Percpu\` exists once for each possible CPU.
 
 The target is ${grouped(TARGET)} bytes of slab objects for an agent with network \`none\`, the process included. An agent takes ${grouped(none)}, so the target is ${none <= TARGET ? 'reached' : '**not reached**'}. A process without SwarmGuard takes ${grouped(slabOf(account.whole.process))} of them anyway.
 
@@ -196,7 +196,7 @@ ${cacheTable(account)}
 
 ## Mounts
 
-A new mount namespace is a copy of all mounts that the launcher sees. So on a machine with many mounts, such as a container host, every birth is slower and every agent larger. This table has agents with network \`none\`, three limits for the instructions and none for the memory. The mounts are bind mounts and shared, as systemd makes them. A birth's figure is the median of five turns; the least and the most are in brackets.
+A new mount namespace is a copy of all mounts that the launcher sees. So on a machine with many mounts, such as a container host, every birth is slower and every agent larger. All agents here have network \`none\`. The instructions are for agents with three limits; the memory is the mean of 50 agents without limits, so it differs a little from the tables above. The mounts are bind mounts and shared, as systemd makes them. A birth's figure is the median of five turns; the least and the most are in brackets.
 
 ${mountTable(report)}
 

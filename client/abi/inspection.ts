@@ -127,7 +127,7 @@ export function inspections(form: Form) {
     members: z.array(count).meta({ description: 'the ids of its processes, oldest first' }),
     joining: z.array(count).meta({
       description:
-        'those of its processes that were forked by way of `spawn` to join it and have not executed a program yet',
+        'those of its processes that are to join it, by `spawn` or by `enters` of `attach`, and have not executed a program inside yet',
     }),
     starting: z.array(count).meta({
       description:

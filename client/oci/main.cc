@@ -183,18 +183,17 @@ int hook(const std::filesystem::path &directory)
 
 [[noreturn]] void execute_inside(const Arguments &arguments, const Settings &settings)
 {
-	try {
-		require_root();
-		const auto agent = container_of(arguments, settings).agent();
+	const auto agent = container_of(arguments, settings).agent();
 
-		if (!agent)
-			throw Failure("container " + arguments.container() +
-				      " is no agent, so nothing can be executed in it under its rules");
+	// One that is an agent has rules, whatever the setting.
+	if (agent) {
+		require_root();
 		enter(*agent);
-	} catch (const Failure &failure) {
-		if (!settings.fail_open)
-			throw;
-		warn("exec in container " + arguments.container() + " without rules: " + failure.what());
+	} else if (settings.fail_open) {
+		warn("exec in container " + arguments.container() + ", which is no agent");
+	} else {
+		throw Failure("container " + arguments.container() +
+			      " is no agent, so nothing can be executed in it under its rules");
 	}
 	execute(settings.runtime, arguments.words());
 }
@@ -265,6 +264,8 @@ int call(const Arguments &arguments, const Settings &settings)
 		return features(arguments, settings);
 	if (command == "restore" && !settings.fail_open)
 		throw Failure("a container that is restored from a checkpoint cannot be made an agent");
+	if (command == "restore")
+		warn("container " + arguments.container() + " is restored without an agent");
 	execute(settings.runtime, arguments.words());
 }
 

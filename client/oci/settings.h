@@ -14,7 +14,7 @@ struct Settings {
 	std::filesystem::path policies = "/etc/swarm-guard/policies";
 	/** May containers ask for a policy, or for single keys, by annotations? */
 	bool annotations = true;
-	/** Does a container start although it cannot be made an agent? */
+	/** Does a container start, without rules, if it cannot be made an agent? */
 	bool fail_open = false;
 };
 
