@@ -150,6 +150,19 @@ test('OCI-04: a container that cannot be made an agent does not start, and its e
     await use(loaded, runtime, 'fail_open = true\n');
     expect((await run(loaded, `cd ${bundle} && swarm-runtime run refused`)).code, runtime).toBe(0);
     await loaded.sh(`rm ${IMAGE_ROOT}/tmp/ran`);
+    // exec in a container that is an agent stays closed: here nothing tells the inside from the outside.
+    const shared = await makeBundle(loaded, 'shared', ['sleep', '1000'], (config) => {
+      const linux = config['linux'] as { namespaces: { type: string }[] };
+      linux.namespaces = linux.namespaces.filter(({ type }) => type !== 'pid');
+    });
+    await loaded.sh(
+      `cd ${shared} && swarm-runtime create shared >/dev/null </dev/null && swarm-runtime start shared`,
+    );
+    const entered = await run(loaded, 'swarm-runtime exec shared touch /tmp/ran');
+    expect(entered.stderr, runtime).toContain('no pid namespace of its own');
+    expect(entered.code, runtime).toBe(1);
+    expect((await loaded.exec(`test -e ${IMAGE_ROOT}/tmp/ran`)).code, 'nothing has run').toBe(1);
+    await remove(loaded, 'shared');
   }
   await expect(loaded).toHaveActiveAgents(0);
 });
