@@ -19,13 +19,18 @@ const docker = (guest: LoadedGuest, words: string) => guest.exec(`docker ${words
 const inspect = (guest: LoadedGuest, what: string) =>
   guest.sh(`docker inspect web --format '{{${what}}}'`, { timeoutMs: 60_000 });
 
+/** Docker, with the policy and runc below. */
+async function prepare(guest: LoadedGuest): Promise<void> {
+  await installRuntime(guest);
+  await guest.writeFile('/etc/swarm-guard/no-chmod.json', POLICY);
+  await use(guest, 'runc', SETTINGS);
+  await startDocker(guest);
+}
+
 test('OCI-11: Docker: rules, exec, health checks, statuses, signals, pauses, limits and restarts', async ({
   loaded,
 }) => {
-  await installRuntime(loaded);
-  await loaded.writeFile('/etc/swarm-guard/no-chmod.json', POLICY);
-  await use(loaded, 'runc', SETTINGS);
-  await startDocker(loaded);
+  await prepare(loaded);
   for (const runtime of RUNTIMES) {
     await use(loaded, runtime, SETTINGS);
     expect(await docker(loaded, `${RUN} --rm busybox sh -c ${quoted(`${DENIED}; exit 5`)}`)).toMatchObject({
@@ -84,10 +89,7 @@ test('OCI-11: Docker: rules, exec, health checks, statuses, signals, pauses, lim
 test('OCI-12: containers that outlive a killed daemon stay agents, and a module in use is not unloaded', async ({
   loaded,
 }) => {
-  await installRuntime(loaded);
-  await loaded.writeFile('/etc/swarm-guard/no-chmod.json', POLICY);
-  await use(loaded, 'runc', SETTINGS);
-  await startDocker(loaded);
+  await prepare(loaded);
   const started = await docker(loaded, `${RUN} -d --name web busybox sleep 1000`);
   expect(started.code, started.stderr).toBe(0);
   const { id, pid } = await onlyAgent(loaded);
