@@ -297,3 +297,20 @@ test('KUBE-05: install-node installs once, loads the module, and fails if it is 
     await rm(dir, { recursive: true });
   }
 });
+
+test('KUBE-08: what docs/kubernetes.md shows of the files is in them, and it names each file', async () => {
+  const page = await text('docs/kubernetes.md');
+  for (const file of await readdir(DEPLOY)) expect(page, file).toContain(`(../deploy/kubernetes/${file})`);
+  const files = await Promise.all((await readdir(DEPLOY)).map(textOf));
+  const blocks = [...page.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(([, block = '']) => block);
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const block of blocks) expect(files.filter((each) => each.includes(block)).length, block).toBe(1);
+  // Labels, settings and names of objects that the prose has.
+  for (const name of [
+    ...['io.swarmguard/node=true', `${REQUIRED}=required`, `\`${MAY}\``, '`named`', '`any`'],
+    ...['daemonset/swarm-guard-node', 'runtimeClassName: swarm-guard', '`SystemdCgroup = true`', '`install`'],
+    ...['`exporter`', 'port 9464', '/etc/crio/crio.conf.d/60-swarm-guard.conf', 'kubectl -n agents logs shy'],
+  ])
+    expect(page, name).toContain(name);
+  expect(files.join('\n')).toContain('/etc/crio/crio.conf.d/60-swarm-guard.conf');
+});

@@ -24,9 +24,13 @@ const VALIDATORS: Readonly<Record<string, Validator>> = {
   'admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding': mutatingBinding,
 };
 
-const errors = z.object({
-  errors: z.array(z.object({ instancePath: z.string(), keyword: z.string(), params: z.unknown() })).nullish(),
-});
+/** What it leaves. */
+const left = z.custom<{ readonly errors?: unknown }>().transform(({ errors }) => ({
+  errors: z
+    .array(z.object({ instancePath: z.string(), keyword: z.string(), params: z.unknown() }))
+    .nullish()
+    .parse(errors),
+}));
 
 /**
  * The value, which remembers the paths that are read. The schemas allow unknown keys, but a validator reads only keys
@@ -59,10 +63,12 @@ export function faultsOf(object: KubernetesObject): string[] {
   if (validate === undefined) return [`${kind}: no schema is known here`];
   const read = new Set<string>();
   const valid = validate(watched(object, '', read));
-  if (!valid)
-    return (errors.parse({ errors: Reflect.get(validate, 'errors') }).errors ?? []).map(
+  if (!valid) {
+    const { errors } = left.parse(validate);
+    return (errors ?? []).map(
       ({ instancePath, keyword, params }) => `${kind} ${instancePath}: ${keyword} ${JSON.stringify(params)}`,
     );
+  }
   return pathsOf(object, '')
     .filter((path) => !read.has(path))
     .map((path) => `${kind} ${path}: unknown key`);
