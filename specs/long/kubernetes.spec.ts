@@ -106,6 +106,11 @@ test('KUBE-06: with the shipped configuration of containerd, the pod of example.
     pod_sandbox_id.slice(0, 12),
     `${container_id.slice(0, 12)}.${container.name}`,
   ]);
+  // The copies that the RuntimeClass counts as overhead.
+  const largest = await loaded.sh(
+    'find /run/swarm-guard/containers -type f -printf "%s\\n" | sort -n | tail -n 1',
+  );
+  expect(Number(largest)).toBeLessThan(32_000);
   // What kubectl exec starts is under the pod's annotations, too.
   const cmd = ['sh', '-c', 'nc -l -p 8080'];
   const { stderr, exit_code } = await cri.call('ExecSync', { container_id, cmd, timeout: 60 });

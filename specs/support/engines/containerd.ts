@@ -28,7 +28,7 @@ const CONFIGURATION = `version = 2
 `;
 
 /** The drop-in for nodes with containerd 1.x. */
-export const DROP_IN = 'deploy/kubernetes/containerd-1.toml';
+const DROP_IN = 'deploy/kubernetes/containerd-1.toml';
 
 /** A whole configuration with the handler `swarm`: the drop-in as it is. */
 export async function nodeConfiguration(): Promise<string> {
