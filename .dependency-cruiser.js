@@ -1,5 +1,5 @@
 /**
- * The arrows between folders. scripts, specs and bench use client and harness; client and harness
+ * The arrows between folders. scripts, specs, bench and mutation use client and harness; client and harness
  * use nothing of ours but themselves. Inside the harness a layer uses only those below it.
  */
 const LAYERS = ['playwright', 'guest', 'build', 'kernels', 'archive', 'util'];
@@ -28,14 +28,14 @@ export default {
       comment: 'the harness is a package of its own and knows nothing of SwarmGuard',
       severity: 'error',
       from: { path: '^harness/' },
-      to: { path: '^(client|specs|bench|scripts)/' },
+      to: { path: '^(client|specs|bench|mutation|scripts)/' },
     },
     {
       name: 'client-alone',
       comment: 'the client is a package of its own',
       severity: 'error',
       from: { path: '^client/' },
-      to: { path: '^(harness|specs|bench|scripts)/' },
+      to: { path: '^(harness|specs|bench|mutation|scripts)/' },
     },
     {
       name: 'report-on-util',
@@ -57,7 +57,7 @@ export default {
       comment: 'specs/support joins harness, client and module; benchmarks build on it',
       severity: 'error',
       from: { path: '^specs/support/' },
-      to: { path: '^(bench|scripts)/' },
+      to: { path: '^(bench|mutation|scripts)/' },
     },
     {
       name: 'nobody-uses-scripts',

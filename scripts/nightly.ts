@@ -13,6 +13,7 @@ const PARTS = [
   ['run', 'vm:test', '--', '--all'],
   ['run', 'long'],
   ['run', 'scale'],
+  ['run', 'mutate'],
   ['run', 'bench:check'],
   ['run', 'bench:scale'],
 ];
