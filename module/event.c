@@ -12,6 +12,7 @@
 
 #include <linux/bitfield.h>
 #include <linux/bits.h>
+#include <linux/errno.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
@@ -486,6 +487,18 @@ void swarm_event_fork_failed(const struct swarm_agent *agent, int err)
 	swarm_dbg("agent %llu: a fork for it failed with %d\n", agent->id, err);
 }
 
+/* The sysctl behind the failure of a birth, for the log: events have the step and the error. */
+static const char *sysctl_behind(const struct swarm_agent *agent)
+{
+	const char *step = agent->failed_step;
+
+	if (agent->failed_error == -ENOSPC && strstarts(step, "mounting its "))
+		return "; the sysctl fs.mount-max leaves no room in its launcher's mount namespace; raise it";
+	if (agent->failed_error == -ENOMEM && !strcmp(step, "separating its mounts"))
+		return "; unless memory is short, its launcher has more mappings than the sysctl vm.max_map_count allows; raise it";
+	return "";
+}
+
 /**
  * swarm_event_stillborn - a birth failed and its process was killed unrun
  *
@@ -493,8 +506,9 @@ void swarm_event_fork_failed(const struct swarm_agent *agent, int err)
  */
 void swarm_event_stillborn(const struct swarm_agent *agent)
 {
-	pr_warn_ratelimited("agent %llu: its first process was killed before it ran: %s failed with %d\n",
-			    agent->id, agent->failed_step, agent->failed_error);
+	pr_warn_ratelimited("agent %llu: its first process was killed before it ran: %s failed with %d%s\n",
+			    agent->id, agent->failed_step, agent->failed_error,
+			    sysctl_behind(agent));
 }
 
 /**

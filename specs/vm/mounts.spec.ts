@@ -3,7 +3,7 @@ import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
-import { expectBorn, hold, onlyAgent } from '../support/guest.js';
+import { expectBorn, hold, moduleLog, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const PRIVILEGED: AgentRequest = { namespace_flags: 95, privileged: true };
@@ -204,5 +204,30 @@ test('BIRTH-31: a launcher with more mappings than vm.max_map_count allows gives
   expect((await loaded.swarm.events()).at(-1)).toMatchObject({
     ...{ event: 'destroyed', reason: 'birth', step: 'separating its mounts', error: 'ENOMEM' },
   });
+  expect(await moduleLog(loaded)).toContainEqual(expect.stringContaining('the sysctl vm.max_map_count'));
   await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('LIMIT-20: a launcher whose mounts use up fs.mount-max gives no birth that mounts anything; event and log say why', async ({
+  loaded,
+}) => {
+  const setting = '/proc/sys/fs/mount-max';
+  for (const [without, step] of [
+    [{}, 'mounting its procfs'],
+    [{ proc: false }, 'mounting its terminals'],
+    [{ proc: false, devpts: false }, undefined],
+  ] as const) {
+    const object = JSON.stringify({ spawn: true, ...without });
+    const launch = [
+      `read -r before <${setting}; mounts=$(grep -c . /proc/self/mountinfo); dmesg -C`,
+      `echo '${object}' >/proc/swarm/create; echo "$mounts" >${setting}`,
+      `/bin/true; code=$?; echo "$before" >${setting}; echo "$code"`,
+    ].join('\n');
+    expect(await loaded.sh(`bash -c ${quoted(launch)} 2>/dev/null`), object).toBe(step ? '137' : '0');
+    await expect(loaded).toHaveActiveAgents(0);
+    if (!step) continue;
+    const end = { event: 'destroyed', reason: 'birth', step, error: 'ENOSPC' };
+    expect((await loaded.swarm.events()).at(-1)).toMatchObject(end);
+    expect(await moduleLog(loaded)).toContainEqual(expect.stringContaining('the sysctl fs.mount-max'));
+  }
 });

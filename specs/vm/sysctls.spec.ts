@@ -1,16 +1,16 @@
 /** Limits of the system that end births: loading tells of them, arming names the one that would be met. */
 import { expect, test } from '../support/fixtures.js';
-import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import { quoted } from '../../client/client.js';
+import { NAMESPACES, background } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 
 const SPAWN = '{"spawn":true,"namespace_flags":255}';
 
 /** What a shell that may not fork any more does: arms, reads the answer, and restores a sysctl. */
-const arm = (file: string, meanwhile: string) => `
+const arm = (file: string, meanwhile: string, object = SPAWN) => `
   read -r before <${file}
   ${meanwhile}
-  exec 3<>/proc/swarm/create; echo ${quoted(SPAWN)} >&3 2>/dev/null; read -r answer <&3
+  exec 3<>/proc/swarm/create; echo ${quoted(object)} >&3 2>/dev/null; read -r answer <&3
   echo $before >${file}
   echo "$answer"`;
 
@@ -18,7 +18,7 @@ test('LIMIT-10: each of user.max_*_namespaces that is 0 is named when a thread i
   loaded,
 }) => {
   const status = await loaded.swarm.status();
-  for (const kind of namesOf(NAMESPACES)) {
+  for (const kind of Object.keys(NAMESPACES)) {
     const file = `/proc/sys/user/max_${kind}_namespaces`;
     const answer = await loaded.sh(arm(file, `echo 0 >${file}`));
     expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
@@ -26,6 +26,23 @@ test('LIMIT-10: each of user.max_*_namespaces that is 0 is named when a thread i
   }
   expect(await loaded.swarm.status()).toEqual(status);
   expect((await loaded.swarm.run({ namespace_flags: 255 }, 'true')).code).toBe(0);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('LIMIT-21: a launcher whose own namespaces use up user.max_*_namespaces is told so, and agents that are users of their own are not', async ({
+  loaded,
+}) => {
+  const file = '/proc/sys/user/max_uts_namespaces';
+  const own = JSON.stringify({ spawn: true, privileged: true, namespace_flags: NAMESPACES.uts });
+  const pid = await background(loaded, 'unshare --uts consume wait');
+  await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('consume');
+  const answer = await loaded.sh(arm(file, `echo 1 >${file}`, own));
+  expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
+  expect(answer).toContain('user.max_uts_namespaces is 1, ');
+  const before = await loaded.sh(`cat ${file}; echo 1 >${file}`);
+  expect((await loaded.swarm.run({}, 'true')).code, 'a user of its own').toBe(0);
+  await loaded.sh(`echo ${before} >${file}; kill -9 ${pid}`);
+  expect((await loaded.exec(`launch '${own}' /bin/true`)).code).toBe(0);
   await expect(loaded).toHaveActiveAgents(0);
 });
 
