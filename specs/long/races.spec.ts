@@ -14,7 +14,7 @@ test.beforeEach(() => {
   test.setTimeout(3_600_000);
 });
 
-test('RACE-02: create, spawn, adopt, destroy, exit and read race for minutes and leave nothing', async ({
+test('RACE-02: create, spawn, adopt, attach, join, destroy, exit and read race for minutes and leave nothing', async ({
   loaded,
 }) => {
   await churn(loaded, 16, 100);

@@ -39,10 +39,23 @@ export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
   await reload(guest);
 }
 
-/** Create, spawn by every call, adopt, destroy, exit and read, from many threads. */
+/**
+ * Agents are destroyed at any moment from arming to the end of the fork: no child is left outside them, and each of so
+ * many launches has either no child or a dead one.
+ */
+export async function destroyWhileForking(guest: LoadedGuest, launches: number): Promise<void> {
+  const { refused = 0, died = 0 } = await tallied(guest, `moment canceled ${launches} 6000`, 170_000);
+  expect(refused, 'forks that failed').toBeGreaterThan(launches / 30);
+  expect(died, 'children that died').toBeGreaterThan(launches / 30);
+  expect(refused + died).toBe(launches);
+}
+
+/** Create, spawn by every call, adopt, attach, join, destroy, exit and read, from many threads. */
 export async function churn(guest: LoadedGuest, threads: number, rounds: number): Promise<void> {
   const { result, samples } = await watched(guest, () => tallied(guest, `race churn ${threads} ${rounds}`));
   expect(result['created']).toBeGreaterThan((threads * rounds) / 4);
+  expect(result['attached'], 'attached').toBeGreaterThan(0);
+  expect(result['joined'], 'joined').toBeGreaterThan(0);
   expect(samples).toBeGreaterThan(0);
   await expectNothingLeft(guest);
 }

@@ -1,11 +1,10 @@
 /** The effects of adopting and attaching on a process, its number and its limits, and of refusing them. */
-import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import { agentCgroupDir, agentCgroupLine, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
-import { buildTestModules } from '../support/module.js';
+import { uploadRival } from '../support/moments.js';
 
 const MiB = 1 << 20;
 const TOP = '/sys/fs/cgroup';
@@ -54,49 +53,81 @@ async function start(guest: LoadedGuest, request: object): Promise<{ id: number;
 /**
  * A script that writes an object about a process, which between the module's look at it and its move is
  * killed and reaped, so that its number becomes another's: prints both numbers, and what swarmio says.
+ *
+ * The process may be in no mount namespace that ends with it: that would wait for a grace period of RCU, and so until
+ * the move is over.
+ * @param order prints the object; $victim is the number of the process
+ * @param prepare a line that comes before that
  */
-const swap = (process: string, file: string, object: string) => `
+const swap = (process: string, file: string, order: string, prepare = ':') => `
   ${process} & victim=$!
   until read -r name </proc/$victim/comm && [ "$name" = consume ]; do sleep 0.1; done
+  ${prepare}
   insmod /root/swarm_delay.ko function=cgroup_procs_write ms=4000
-  printf '${object}' $victim | swarmio /proc/swarm/${file} >/tmp/answer 2>/tmp/written &
+  ${order} | swarmio /proc/swarm/${file} >/tmp/answer 2>/tmp/written & writer=$!
   until read -r hits </sys/module/swarm_delay/parameters/hits && [ "$hits" = 1 ]; do :; done
   kill -9 $victim; wait $victim 2>/dev/null
   echo $((victim - 1)) >/proc/sys/kernel/ns_last_pid
   consume wait & stranger=$!
   disown
+  kill -0 $writer || stranger="$stranger, too late"
   wait
   rmmod swarm_delay
   echo $victim $stranger; cat /tmp/answer /tmp/written`;
+
+/** A process that nobody has named is in no agent's cgroup, nor was it killed with one. */
+async function expectLeftAlone(guest: LoadedGuest, stranger: number): Promise<void> {
+  expect(await cgroupOf(guest, stranger), 'the stranger’s cgroup').not.toContain('swarm');
+  expect(await guest.sh(`ps -o stat= -p ${stranger}`), 'the stranger').toMatch(/^[RS]/);
+}
 
 test('LIFE-21: a process whose number becomes another’s meanwhile is not there; the other is left alone', async ({
   loaded,
   stage,
 }) => {
-  const dir = await buildTestModules(stage.kernel, 'rivals');
-  await loaded.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
+  await uploadRival(loaded, stage, 'swarm_delay.ko');
   const agent = await start(loaded, { pids_limit: 9 });
   const before = await loaded.swarm.status();
   const enter = `nsenter --target ${agent.pid} -U -n -m -u -i -C`;
   for (const [file, process, object] of [
     [
       'create',
-      `${APART} consume wait`,
-      `{"pid":%d,"pids_limit":9,"namespace_flags":${SHARED_PIDS},"name":"late"}`,
+      'consume wait',
+      '{"pid":%d,"pids_limit":9,"namespace_flags":0,"privileged":true,"name":"late"}',
     ],
     ['attach', `${enter} consume wait`, `{"id":${agent.id},"pid":%d}`],
   ] as const) {
-    await loaded.writeFile('/tmp/swap', swap(process, file, object));
+    await loaded.writeFile('/tmp/swap', swap(process, file, `printf '${object}' $victim`));
     const lines = (await loaded.sh('bash /tmp/swap', { timeoutMs: 60_000 })).split('\n');
     const [victim, stranger] = (lines.shift() ?? '').split(' ').map(Number);
     expect(stranger, 'the number is in use again').toBe(victim);
     expect(lines.at(-1)).toBe('ESRCH');
     if (file === 'create') expect(lines[0]).toContain('"error":"ESRCH","field":"pid"');
-    expect(await cgroupOf(loaded, stranger ?? 0), 'the stranger’s cgroup').not.toContain('swarm');
+    await expectLeftAlone(loaded, stranger ?? 0);
     expect(await loaded.swarm.status()).toEqual(before);
     await loaded.sh(`kill -9 ${stranger ?? 0}`);
   }
   await loaded.swarm.destroy(agent.id);
+  await expect(loaded).toHaveActiveAgents(0);
+  await expectNoAgentCgroups(loaded);
+});
+
+test('LIFE-30: other limits move the processes of the agent, not one that has got the number of one of them', async ({
+  loaded,
+  stage,
+}) => {
+  await uploadRival(loaded, stage, 'swarm_delay.ko');
+  const adopted = `printf '{"pid":%d,"namespace_flags":0,"privileged":true}' $victim | swarmio /proc/swarm/create 2>/dev/null`;
+  const order = `printf '{"id":%d,"pids_limit":9}' $id`;
+  const prepare = `id=$(${adopted} | sed 's/[^0-9]*\\([0-9]*\\).*/\\1/')`;
+  await loaded.writeFile('/tmp/swap', swap('consume wait', 'update', order, prepare));
+  const [numbers = '', ...said] = (await loaded.sh('bash /tmp/swap', { timeoutMs: 60_000 })).split('\n');
+  const [victim, stranger] = numbers.split(' ').map(Number);
+  expect(stranger, 'the number is in use again').toBe(victim);
+  // Whoever is to be moved has exited, which is no mistake of the order's.
+  expect(said.at(-1)).toMatch(/^written \d+$/);
+  await expectLeftAlone(loaded, stranger ?? 0);
+  await loaded.sh(`kill -9 ${stranger ?? 0}`);
   await expect(loaded).toHaveActiveAgents(0);
   await expectNoAgentCgroups(loaded);
 });
@@ -176,8 +207,7 @@ test('CGROUP-13: cgroup.procs is written with the kernel’s credentials, by bir
   loaded,
   stage,
 }) => {
-  const dir = await buildTestModules(stage.kernel, 'rivals');
-  await loaded.upload(join(dir, 'swarm_witness.ko'), '/root/swarm_witness.ko');
+  await uploadRival(loaded, stage, 'swarm_witness.ko');
   await loaded.sh('insmod /root/swarm_witness.ko file=cgroup.procs');
   const read = async () => loaded.sh('cd /sys/module/swarm_witness/parameters; echo $(cat own borrowed)');
   await loaded.swarm.run({ pids_limit: 9 }, 'true');

@@ -5,6 +5,7 @@ import { SHOW_NAMESPACES, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildModule } from '../support/module.js';
+import { destroyWhileForking } from '../support/races.js';
 
 const test = base.extend<{ hooked: LoadedGuest }>({
   hooked: async ({ booted, stage }, use) => {
@@ -61,5 +62,12 @@ test('KERNEL-20: a launcher or an agent that is killed takes nothing down with i
      done`,
     { timeoutMs: 120_000 },
   );
+  await expect(hooked).toHaveActiveAgents(0);
+});
+
+test('KERNEL-26: by the hook, too, an agent destroyed between its arming and the end of a fork has no child outside', async ({
+  hooked,
+}) => {
+  await destroyWhileForking(hooked, 100);
   await expect(hooked).toHaveActiveAgents(0);
 });

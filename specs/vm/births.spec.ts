@@ -1,14 +1,13 @@
 /** Every step of a birth made to fail, and what is left then: nothing. */
-import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { agentCgroupDir, expectNoAgentCgroups, expectReadyCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
-import { onlyAgent } from '../support/guest.js';
+import { background, destroyAll, expectBorn, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
-import { buildTestModules } from '../support/module.js';
 import type { BuiltModule } from '../support/module.js';
+import { uploadRival } from '../support/moments.js';
 import type { Stage } from '../support/stage.js';
 
 /** Three ranges of ids in all: one that a failed birth kept would be missed. */
@@ -66,11 +65,6 @@ const STEPS: (Redirection & { step: string; error: number; request?: AgentReques
 
 const NAMES: Record<number, string> = { [-1]: 'EPERM', [-11]: 'EAGAIN', [-12]: 'ENOMEM', [-28]: 'ENOSPC' };
 
-async function uploadRedirect(guest: BootedGuest, stage: Stage): Promise<void> {
-  const dir = await buildTestModules(stage.kernel, 'rivals');
-  await guest.upload(join(dir, 'swarm_redirect.ko'), '/root/swarm_redirect.ko');
-}
-
 async function redirected(
   guest: BootedGuest,
   redirection: Redirection & { hold?: number },
@@ -110,7 +104,7 @@ async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
 }
 
 async function loadWithRedirect(guest: BootedGuest, module: BuiltModule, stage: Stage): Promise<LoadedGuest> {
-  await uploadRedirect(guest, stage);
+  await uploadRival(guest, stage, 'swarm_redirect.ko');
   const loaded = await load(guest, module.ko, THREE_RANGES);
   await loaded.sh(`rm -f ${RAN}; dmesg -C`);
   return loaded;
@@ -210,5 +204,33 @@ test('BIRTH-29: a birth whose directory root has removed fails at joining its cg
     await expectNothingLeft(guest);
     await expectReadyCgroups(guest, 1);
   }
+  await guest.unload();
+});
+
+test('LIFE-29: the range of ids of an agent is nobody else’s until its last process has let go of everything', async ({
+  booted,
+  module,
+  stage,
+}) => {
+  await uploadRival(booted, stage, 'swarm_delay.ko');
+  const guest = await load(booted, module.ko, THREE_RANGES);
+  const arm = async () => (await guest.swarm.write('{"spawn":true}')).answers[0];
+  for (let agents = 1; agents <= 3; agents++) {
+    await background(guest, `launch '{"spawn":true}' /usr/local/bin/consume wait`);
+    await expectBorn(guest, agents);
+  }
+  const message: unknown = expect.stringContaining('no range of user ids');
+  const none = { error: 'ENOSPC', message };
+  expect(await arm(), 'all three are in use').toMatchObject(none);
+  const [first] = await guest.swarm.agents();
+  await guest.sh('insmod /root/swarm_delay.ko function=exit_files comm=consume ms=2000');
+  await guest.swarm.destroy(first?.id ?? 0);
+  expect(await arm(), 'it is exiting').toMatchObject(none);
+  expect((await guest.swarm.status()).active, 'it was exiting then').toBe(3);
+  await expect(guest).toHaveActiveAgents(2);
+  expect(await guest.sh('cat /sys/module/swarm_delay/parameters/hits; rmmod swarm_delay')).toBe('1');
+  await expect.poll(arm, { message: 'it is gone' }).toMatchObject({ kind: 'created' });
+  await destroyAll(guest);
+  await expect(guest).toHaveActiveAgents(0);
   await guest.unload();
 });

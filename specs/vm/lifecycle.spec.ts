@@ -47,6 +47,26 @@ test('LIFE-10: a launcher killed between arming and forking takes its agent with
   await expectNoAgentCgroups(loaded);
 });
 
+test('LIFE-25: a thread that is adopted while it is armed forks for the agent that it belongs to, and the other\'s end is "unforked"', async ({
+  loaded,
+}) => {
+  const terminal = await loaded.terminal();
+  const pid = Number(await terminal.type('echo $$'));
+  await terminal.type(`echo '{"spawn":true,"name":"armed"}' >/proc/swarm/create`);
+  const armed = await onlyAgent(loaded);
+  const id = await loaded.swarm.create({ pid, name: 'adopter', namespace_flags: 0, privileged: true });
+  expect((await loaded.swarm.status()).active).toBe(2);
+  await terminal.type('sleep 1000 &');
+  const child = Number(await terminal.type('echo $!'));
+  await expect(loaded).toHaveActiveAgents(1);
+  expect(await loaded.swarm.inspect(id)).toMatchObject({ state: 'running', members: [pid, child] });
+  const ends = (await loaded.swarm.events()).filter(({ event }) => event === 'destroyed');
+  expect(ends.at(-1)).toMatchObject({ agent: armed.id, reason: 'unforked' });
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+  expect((await loaded.exec(`kill -0 ${child}`)).code, 'the child').not.toBe(0);
+});
+
 test('LIFE-11: registering needs no cgroup and ends only on request', async ({ loaded }) => {
   const ids = [
     await loaded.swarm.create({ memory_limit: 65536 }),

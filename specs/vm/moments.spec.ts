@@ -1,59 +1,28 @@
 /** Things that happen in a moment too short to meet, unless a function of the kernel is made slow. */
-import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
-import { expectNothingLeft, tallied } from '../support/races.js';
-import { background, onlyAgent } from '../support/guest.js';
-import { asLoaded } from '../support/loaded-guest.js';
+import { background, expectBorn, onlyAgent, shrink } from '../support/guest.js';
+import { ORACLE, asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
-import { buildTestModules } from '../support/module.js';
-import type { Stage } from '../support/stage.js';
+import { FILES_OF_ROOT, delayed, moment, opening } from '../support/moments.js';
+import { destroyWhileForking, expectNothingLeft } from '../support/races.js';
 
-/** Runs `moment` of vm-images/guest, which must find nothing wrong; returns what it counts. */
-const moment = (guest: LoadedGuest, words: string) => tallied(guest, `moment ${words}`, 170_000);
-
-interface Delay {
-  function: string;
-  ms: number;
-  /** Threads of this name only. */
-  comm?: string;
-}
-
-/** Makes a function slow while `work` runs, which must come by there. */
-async function delayed<T>(
-  guest: LoadedGuest,
-  stage: Stage,
-  delay: Delay,
-  work: () => Promise<T>,
-): Promise<T> {
-  const dir = await buildTestModules(stage.kernel, 'rivals');
-  await guest.upload(join(dir, 'swarm_delay.ko'), '/root/swarm_delay.ko');
-  const words = Object.entries(delay).map(([key, value]) => `${key}=${value}`);
-  await guest.sh(`insmod /root/swarm_delay.ko ${words.join(' ')}`);
-  const result = await work();
-  const hits = await guest.sh('cat /sys/module/swarm_delay/parameters/hits; rmmod swarm_delay');
-  expect(Number(hits), `calls of ${delay.function} that were slow`).toBeGreaterThan(0);
-  return result;
-}
-
-test("LIFE-07: a process that is adopted while it is being forked belongs to its parent's agent alone", async ({
+test("LIFE-07: a process that is adopted or attached while it is being forked belongs to its parent's agent alone", async ({
   loaded,
   stage,
 }) => {
   // Its number can be found already, and its parent has not told anybody of it.
   const slow = { function: 'sched_post_fork', ms: 10 };
-  const { early, adopted } = await delayed(loaded, stage, slow, () => moment(loaded, 'adopting 100'));
-  expect(early).toBeGreaterThan(50);
-  expect(adopted).toBe(0);
+  const counts = await delayed(loaded, stage, slow, () => moment(loaded, 'adopting 100'));
+  expect(counts['early'], 'adoptions that came too early').toBeGreaterThan(50);
+  expect(counts['early_attach'], 'attached too early').toBeGreaterThan(50);
+  expect(counts).toMatchObject({ adopted: 0, attached: 0 });
   await expectNothingLeft(loaded);
 });
 
 test('ORDER-35: an agent destroyed between its arming and the end of a fork has no child outside', async ({
   loaded,
 }) => {
-  const { refused = 0, died = 0 } = await moment(loaded, 'canceled 300 6000');
-  expect(refused).toBeGreaterThan(10);
-  expect(died).toBeGreaterThan(10);
-  expect(refused + died).toBe(300);
+  await destroyWhileForking(loaded, 300);
   await expectNothingLeft(loaded);
 });
 
@@ -69,6 +38,7 @@ test("ORDER-34: an agent that is destroyed while armed goes with its thread's ne
     expect(await loaded.swarm.inspect((await onlyAgent(loaded)).id)).toMatchObject({
       state: 'dying',
     });
+    expect((await loaded.exec('rmmod swarm_guard')).stderr, 'unloading').toContain('in use');
   };
   const own = await loaded.sh('readlink /proc/1/ns/pid');
   await armAndDestroy();
@@ -111,6 +81,24 @@ for (const [promise, who, comm] of [
     await expectNothingLeft(loaded);
   });
 
+test('LIFE-28: "destroyed" is told when its last process has let go of its mounts', async ({
+  loaded,
+  stage,
+}) => {
+  const dir = '/srv/mounted';
+  await loaded.sh(`mkdir -p ${dir}; mount -t tmpfs none ${dir}`);
+  const running = loaded.swarm.run({}, 'sleep 1000');
+  await expectBorn(loaded, 1);
+  const { id } = await onlyAgent(loaded);
+  const counts = await delayed(loaded, stage, { function: 'put_mnt_ns', ms: 100 }, () =>
+    moment(loaded, `unmounted ${dir} ${id}`),
+  );
+  expect(counts).toEqual({ let_go: 1 });
+  expect((await running).code).toBe(137);
+  await loaded.sh(`rmdir ${dir}`);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('LIFE-06: the module stays while a thread that has something reserved is between its end and being told', async ({
   loaded,
   stage,
@@ -141,28 +129,33 @@ async function forksSeen(guest: LoadedGuest): Promise<number> {
   return Number(/hook_runs_total\{function="kernel_clone"\} (\d+)/.exec(metrics)?.[1]);
 }
 
+const FORKING = '/srv/forks';
+
+/** Starts `moment forks`, the first process of an agent of its own, which waits until FORKING exists. */
+async function forker(
+  guest: LoadedGuest,
+  forks: number,
+  policy: object,
+): Promise<{ id: number; pid: number }> {
+  await guest.sh(`rm -f ${FORKING}`);
+  const pid = await background(guest, `moment forks ${forks} ${FORKING}`);
+  const id = await guest.swarm.create({ ...policy, namespace_flags: 0, privileged: true, pid });
+  return { id, pid };
+}
+
+/** Lets it fork, and waits until it has exited, without a fork of its own. */
+const letFork = (pid: number) => `touch ${FORKING}; tail --pid=${pid} --sleep-interval=0.1 -f /dev/null`;
+
 test('LIFE-08: a fork that finds no entry for its child, and starts anew, is counted and told once', async ({
   loaded,
   stage,
 }) => {
   const FORKS = 3000;
-  const slow = { function: 'swarm_guard:refill', ms: 4000 };
-  await loaded.sh('rm -f /srv/forks');
-  const pid = await background(loaded, `moment forks ${FORKS} /srv/forks`);
-  const policy = {
-    persist: true,
-    syscalls: { fork: 'audit' },
-    namespace_flags: 0,
-    privileged: true,
-  } as const;
-  const id = await loaded.swarm.create({ ...policy, pid });
+  // The worker is slow, and so forks come to need what fills the pool themselves.
+  const slow = { function: 'swarm_guard:refill', ms: 4000, counted: 'swarm_guard:swarm_member_refill' };
+  const { id, pid } = await forker(loaded, FORKS, { persist: true, syscalls: { fork: 'audit' } });
   const before = await forksSeen(loaded);
-  await delayed(loaded, stage, slow, async () => {
-    // Waits without a fork of its own.
-    await loaded.sh(`touch /srv/forks; tail --pid=${pid} --sleep-interval=0.1 -f /dev/null`, {
-      timeoutMs: 120_000,
-    });
-  });
+  await delayed(loaded, stage, slow, () => loaded.sh(letFork(pid), { timeoutMs: 120_000 }));
   expect(await loaded.swarm.inspect(id)).toMatchObject({ audited: FORKS });
   // And whatever the commands of this spec forked meanwhile.
   expect((await forksSeen(loaded)) - before).toBeLessThan(FORKS + 60);
@@ -170,17 +163,38 @@ test('LIFE-08: a fork that finds no entry for its child, and starts anew, is cou
   await expectNothingLeft(loaded);
 });
 
+test('LIFE-26: however many members exit at once, all their entries are freed after one grace period', async ({
+  loaded,
+  stage,
+}) => {
+  const FORKS = Math.round(1000 / (stage.kernel.slower ?? 1));
+  const { pid } = await forker(loaded, FORKS, {});
+  const entries = `awk '$1 == "swarm_member" { print $2 }' /proc/slabinfo`;
+  await loaded.writeFile(
+    '/run/pile',
+    [
+      `echo hold >${ORACLE} & holder=$!`,
+      letFork(pid),
+      entries,
+      `echo release >${ORACLE}; wait $holder || echo "nobody waited"`,
+      `echo barrier >${ORACLE}; ${shrink(['swarm_member'])}; ${entries}`,
+      // What the pool keeps, once nothing can be left that waits for one more.
+      `for i in $(seq 20); do echo barrier >${ORACLE}; done; ${shrink(['swarm_member'])}; ${entries}`,
+    ].join('\n'),
+  );
+  const printed = await loaded.sh('sh /run/pile', { timeoutMs: 60_000 });
+  const [held = NaN, after = NaN, settled = NaN] = printed.split('\n').map(Number);
+  expect(held - settled, printed).toBeGreaterThan(FORKS * 0.9);
+  expect(after - settled, printed).toBeLessThan(FORKS * 0.1);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('LIFE-09: no file that gives orders can be opened before the module is loaded whole', async ({
   loaded,
   stage,
 }) => {
   await loaded.unload();
-  const { early, opened } = await delayed(loaded, stage, { function: 'proc_create', ms: 100 }, async () => {
-    const opening = moment(loaded, 'opening 100');
-    await loaded.sh('sleep 0.5; insmod /root/swarm_guard.ko');
-    return opening;
-  });
-  expect(early).toBeGreaterThan(0);
-  expect(opened).toBeGreaterThan(0);
+  const load = () => loaded.sh('sleep 0.5; insmod /root/swarm_guard.ko');
+  expect(await opening(loaded, stage, load)).toBe(FILES_OF_ROOT.length);
   await expectNothingLeft(asLoaded(loaded));
 });

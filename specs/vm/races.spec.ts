@@ -14,7 +14,7 @@ import {
 import { background, onlyAgent } from '../support/guest.js';
 import { buildTestModules } from '../support/module.js';
 
-test('RACE-01: create, spawn by every call, adopt, destroy, exit and read race for a moment and leave nothing', async ({
+test('RACE-01: create, spawn by every call, adopt, attach, join, destroy, exit and read race for a moment and leave nothing', async ({
   loaded,
 }) => {
   await churn(loaded, 6, 12);

@@ -9,10 +9,14 @@
  *   restore         undo it; before the process exits
  *   count ID N      let agent ID have N violations, and as many that were audited; this
  *                   stays, and is nothing that the oracle looks at
+ *   hold            let no grace period of RCU end until it is told to "release"
+ *   release         the reverse
+ *   barrier         wait until all that waits for a grace period has had one
  *
  * Takes none of swarm_guard's locks but the agent's: for a guest at rest.
  */
 #include <linux/cred.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/module.h>
@@ -20,12 +24,18 @@
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/string.h>
 
 #include "agent.h"
 #include "oracle.h"
+
+/* Less than what the kernel calls a stall, in jiffies. */
+#define HOLD_MAX	(18 * HZ)
+
+static bool held;
 
 static DEFINE_MUTEX(lock);
 /* Held as long as something of it is broken. */
@@ -158,6 +168,19 @@ static int count(u64 id, u64 nr)
 	return agent && at == id ? 0 : -ESRCH;
 }
 
+/* Busy, since whoever reads under RCU may not sleep; the other CPUs go on. */
+static int hold(void)
+{
+	unsigned long end = jiffies + HOLD_MAX;
+
+	WRITE_ONCE(held, true);
+	rcu_read_lock();
+	while (READ_ONCE(held) && time_before(jiffies, end))
+		cpu_relax();
+	rcu_read_unlock();
+	return READ_ONCE(held) ? -ETIMEDOUT : 0;
+}
+
 void oracle_restore(void)
 {
 	mutex_lock(&lock);
@@ -169,7 +192,8 @@ void oracle_restore(void)
  * oracle_sabotage - carry out an order
  *
  * Return: 0; -EINVAL; -EBUSY where something is broken already; -ESRCH where there
- * is no such agent, process or member, or no swarm_guard.
+ * is no such agent, process or member, or no swarm_guard; -ETIMEDOUT where nobody has
+ * released what was held.
  */
 int oracle_sabotage(char *order)
 {
@@ -178,6 +202,16 @@ int oracle_sabotage(char *order)
 
 	if (!strcmp(order, "restore")) {
 		oracle_restore();
+		return 0;
+	}
+	if (!strcmp(order, "hold"))
+		return hold();
+	if (!strcmp(order, "release")) {
+		WRITE_ONCE(held, false);
+		return 0;
+	}
+	if (!strcmp(order, "barrier")) {
+		rcu_barrier();
 		return 0;
 	}
 	if (sscanf(order, "count %llu %llu", &id, &nr) == 2)

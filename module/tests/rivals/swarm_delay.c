@@ -3,7 +3,7 @@
  * Makes a function of the kernel slow, so that a race with its caller is not a
  * matter of luck:
  *
- *   insmod swarm_delay.ko function=kill_pid ms=5 [comm=NAME]
+ *   insmod swarm_delay.ko function=kill_pid ms=5 [comm=NAME] [counted=FUNCTION]
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -24,6 +24,14 @@ static char *comm = "";
 module_param(comm, charp, 0444);
 MODULE_PARM_DESC(comm, "for threads of this name only (default all)");
 
+static char *counted = "";
+module_param(counted, charp, 0444);
+MODULE_PARM_DESC(counted, "another function, which is counted and as fast as ever");
+
+static unsigned int calls;
+module_param(calls, uint, 0444);
+MODULE_PARM_DESC(calls, "how often that one was called");
+
 static unsigned int hits;
 module_param(hits, uint, 0444);
 MODULE_PARM_DESC(hits, "how often it was called");
@@ -38,16 +46,34 @@ static int delay(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+static int count(struct kprobe *probe, struct pt_regs *regs)
+{
+	WRITE_ONCE(calls, calls + 1);
+	return 0;
+}
+
 static struct kprobe probe = { .pre_handler = delay };
+static struct kprobe counter = { .pre_handler = count };
 
 static int __init delay_init(void)
 {
+	int err;
+
 	probe.symbol_name = function;
-	return register_kprobe(&probe);
+	counter.symbol_name = counted;
+	err = register_kprobe(&probe);
+	if (err || !*counted)
+		return err;
+	err = register_kprobe(&counter);
+	if (err)
+		unregister_kprobe(&probe);
+	return err;
 }
 
 static void __exit delay_exit(void)
 {
+	if (*counted)
+		unregister_kprobe(&counter);
 	unregister_kprobe(&probe);
 }
 

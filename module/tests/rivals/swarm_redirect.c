@@ -7,6 +7,7 @@
  *
  *   insmod swarm_redirect.ko function=ksys_setsid comm=launch answer=-1
  */
+#include <linux/atomic.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -31,6 +32,11 @@ static long first = -1;
 module_param(first, long, 0444);
 MODULE_PARM_DESC(first, "redirect only calls with this first argument (default: any)");
 
+static int after;
+module_param(after, int, 0444);
+MODULE_PARM_DESC(after, "let so many of these calls pass first (default 0)");
+
+static atomic_t calls;
 static DECLARE_WAIT_QUEUE_HEAD(released);
 static bool hold;
 
@@ -66,6 +72,8 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip,
 	if (strcmp(current->comm, comm))
 		return;
 	if (first != -1 && (long)ftrace_regs_get_argument(regs, 0) != first)
+		return;
+	if (atomic_inc_return(&calls) <= after)
 		return;
 	WRITE_ONCE(hits, hits + 1);
 	ftrace_regs_set_instruction_pointer(regs, (unsigned long)redirected);

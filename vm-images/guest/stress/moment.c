@@ -2,20 +2,22 @@
 /*
  * moment WHAT — what happens in a moment that is short unless swarm_delay.ko stretches it:
  *
- *   adopting FORKS      an agent forks FORKS times; root adopts each child as soon as
- *                       its number is known
+ *   adopting FORKS      an agent forks FORKS times; root adopts each child, or attaches it
+ *                       to another agent, as soon as its number is known
  *   canceled ROUNDS US  an agent is destroyed within US microseconds of its arming,
  *                       while its launcher forks, by fork, vfork and clone3 in turn
  *   hold FIFO           (in an agent) hold FIFO open for writing, in the first thread's
  *                       files and in those of a thread called "slow"
  *   let-go FIFO ID      destroy agent ID, wait for "destroyed", and look at once whether
  *                       FIFO has a writer still
+ *   unmounted DIR ID    umount DIR, which agent ID has still, destroy the agent, wait for
+ *                       "destroyed", and look at once whether the file system is gone
  *   left-over           (in an agent with "pids_limit":2) a thread called "slow" fails to
  *                       fork and exits, and then the process does
- *   forks TIMES FILE    wait until FILE exists, then fork TIMES times
+ *   forks TIMES FILE    wait until FILE exists, then vfork TIMES times
  *   zombies             fork children that exit, and wait for none, until it fails
- *   opening SECONDS     open every file of /proc/swarm that gives orders, until it can be
- *			  opened, for so long at most
+ *   opening SECONDS     open every file of /proc/swarm for root, until each has been
+ *			  opened, or is gone again, for so long at most
  *
  * Prints how often what happened, as JSON; exits 1 with a line on stderr where something
  * happened that must not.
@@ -28,10 +30,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,15 +91,35 @@ static long last_pid(int loadavg)
 	return last ? atol(last) : 0;
 }
 
+/* An agent whose namespaces any process is in: of this process, which is to be killed. */
+static long other_agent(int fd, pid_t *pid)
+{
+	char object[128], answer[512];
+	long id;
+
+	*pid = raw_fork();
+	while (!*pid)
+		pause();
+	snprintf(object, sizeof(object), "{\"privileged\":true,\"namespace_flags\":0,\"pid\":%d}",
+		 *pid);
+	id = create(fd, object, answer, sizeof(answer));
+	if (!id)
+		die("%s", answer);
+	return id;
+}
+
 static int adopting(char **arguments)
 {
 	long forks = atol(arguments[0]);
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int fd = open_or_die("/proc/swarm/create", O_RDWR);
+	int attach = open_or_die("/proc/swarm/attach", O_RDWR);
 	int loadavg = open_or_die("/proc/loadavg", O_RDONLY);
-	long early = 0, member = 0, adopted = 0, other = 0, seen = 0;
+	long early[2] = {}, taken[2] = {}, member = 0, other = 0, seen = 0, turns = 0;
 	char object[128], answer[512];
+	pid_t other_pid;
+	long other_id = other_agent(fd, &other_pid);
 
 	/* Its numbers are those of the host. */
 	if (!create(fd, "{\"spawn\":true,\"namespace_flags\":126}", answer, sizeof(answer)))
@@ -103,15 +128,20 @@ static int adopting(char **arguments)
 		fork_often(shared, forks);
 	while (!shared->over) {
 		long last = last_pid(loadavg);
+		int attaching = turns % 2;
 
 		if (!shared->forking || last <= seen)
 			continue;
-		snprintf(object, sizeof(object),
-			 "{\"privileged\":true,\"namespace_flags\":0,\"pid\":%ld}", last);
-		if (create(fd, object, answer, sizeof(answer)))
-			adopted++;
+		turns++;
+		if (attaching)
+			snprintf(object, sizeof(object), "{\"id\":%ld,\"pid\":%ld}", other_id, last);
+		else
+			snprintf(object, sizeof(object),
+				 "{\"privileged\":true,\"namespace_flags\":0,\"pid\":%ld}", last);
+		if (create(attaching ? attach : fd, object, answer, sizeof(answer)))
+			taken[attaching]++;
 		else if (strstr(answer, "being forked"))
-			early++;
+			early[attaching]++;
 		else if (strstr(answer, "belongs to an agent"))
 			member++;
 		else if (!strstr(answer, "ESRCH"))
@@ -119,8 +149,10 @@ static int adopting(char **arguments)
 		if (!strstr(answer, "ESRCH"))
 			seen = strstr(answer, "being forked") ? seen : last;
 	}
-	printf("{\"early\":%ld,\"member\":%ld,\"adopted\":%ld,\"other\":%ld}\n", early, member, adopted,
-	       other);
+	kill(other_pid, SIGKILL);
+	waitpid(other_pid, NULL, 0);
+	printf("{\"early\":%ld,\"early_attach\":%ld,\"member\":%ld,\"adopted\":%ld,\"attached\":%ld,\"other\":%ld}\n",
+	       early[0], early[1], member, taken[0], taken[1], other);
 	return 0;
 }
 
@@ -226,6 +258,7 @@ static int canceled(char **arguments)
 			outside++;
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
+			break;
 		}
 		/* The thread is disarmed: what it forks next is its own. */
 		pid = raw_fork();
@@ -273,15 +306,14 @@ static int hold(char **arguments)
 		pause();
 }
 
-static int let_go(char **arguments)
+/* Destroys an agent and returns as soon as its end is told. */
+static void see_destroyed(const char *id)
 {
-	const char *fifo = arguments[0], *id = arguments[1];
 	int events = open_or_die("/proc/swarm/events", O_RDONLY);
 	int destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
-	int reader = open_or_die(fifo, O_RDONLY | O_NONBLOCK);
-	char end[64], byte;
 	static char text[65536];
 	ssize_t length;
+	char end[64];
 
 	lseek(events, 0, SEEK_END);
 	if (swarm_destroy(destroy, strtoull(id, NULL, 10)))
@@ -293,10 +325,37 @@ static int let_go(char **arguments)
 			die("events");
 		text[length] = '\0';
 	} while (!strstr(text, end));
+}
+
+static int let_go(char **arguments)
+{
+	int reader = open_or_die(arguments[0], O_RDONLY | O_NONBLOCK);
+	char byte;
+
+	see_destroyed(arguments[1]);
 	/* The end of the file, as nobody can write any more; else EAGAIN. */
-	length = read(reader, &byte, 1);
-	if (length)
+	if (read(reader, &byte, 1))
 		die("destroyed, but its file is open");
+	printf("{\"let_go\":1}\n");
+	return 0;
+}
+
+/* unmounted */
+
+static int unmounted(char **arguments)
+{
+	const char *dir = arguments[0];
+	int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct inotify_event event = {};
+
+	/* Told of the end of the file system, whatever is watched. */
+	if (inotify_add_watch(watch, dir, IN_MODIFY) < 0 || umount(dir))
+		die("%s", dir);
+	if (read(watch, &event, sizeof(event)) >= 0 || errno != EAGAIN)
+		die("the agent does not have what was mounted");
+	see_destroyed(arguments[1]);
+	if (read(watch, &event, sizeof(event)) < 0 || !(event.mask & IN_UNMOUNT))
+		die("destroyed, but its mounts are there");
 	printf("{\"let_go\":1}\n");
 	return 0;
 }
@@ -332,6 +391,12 @@ static int left_over(char **unused)
 
 /* forks */
 
+static int exit_now(void *unused)
+{
+	syscall(SYS_exit_group, 0);
+	return *(int *)unused;
+}
+
 static int forks(char **arguments)
 {
 	long times = atol(arguments[0]);
@@ -342,10 +407,9 @@ static int forks(char **arguments)
 		pause_us(10000);
 	close(fd);
 	while (times--) {
-		pid_t pid = raw_fork();
+		static char stack[STACK];
+		pid_t pid = clone(exit_now, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
 
-		if (!pid)
-			syscall(SYS_exit_group, 0);
 		if (pid < 0)
 			die("fork");
 		waitpid(pid, NULL, 0);
@@ -373,28 +437,45 @@ static int zombies(char **unused)
 
 static int opening(char **arguments)
 {
-	static const char *const names[] = { "create", "attach", "destroy", "inspect", "events" };
-	static const int flags[] = { O_RDWR, O_WRONLY, O_WRONLY, O_RDWR, O_RDONLY };
-	long until = now_us() + atol(arguments[0]) * 1000000, early = 0, opened = 0;
+	static const struct {
+		const char *name;
+		int flags;
+	} files[] = {
+		{ "create", O_RDWR }, { "spawn", O_RDWR }, { "update", O_RDWR },
+		{ "attach", O_WRONLY }, { "destroy", O_WRONLY }, { "inspect", O_RDWR },
+		{ "events", O_RDONLY },
+	};
+	enum { FILES = sizeof(files) / sizeof(files[0]) };
+	long until = now_us() + atol(arguments[0]) * 1000000, early[FILES] = {};
+	bool opened[FILES] = {};
+	int left = FILES, gone = 0, i;
 	char path[64];
 
-	while (!opened && now_us() < until) {
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	while (left && !gone && now_us() < until) {
+		for (i = 0; i < FILES; i++) {
 			int fd;
 
-			snprintf(path, sizeof(path), "/proc/swarm/%s", names[i]);
-			fd = open(path, flags[i] | O_CLOEXEC);
-			if (fd >= 0)
-				opened++;
-			else if (errno == ENODEV)
-				early++;
-			else if (errno != ENOENT)
+			if (opened[i])
+				continue;
+			snprintf(path, sizeof(path), "/proc/swarm/%s", files[i].name);
+			fd = open(path, files[i].flags | O_CLOEXEC);
+			if (fd < 0 && errno == ENODEV)
+				early[i]++;
+			else if (fd < 0 && errno != ENOENT)
 				die("%s", path);
-			if (fd >= 0)
-				close(fd);
+			else if (fd < 0 && early[i])
+				gone = 1;
+			if (fd < 0)
+				continue;
+			close(fd);
+			opened[i] = true;
+			left--;
 		}
 	}
-	printf("{\"early\":%ld,\"opened\":%ld}\n", early, opened);
+	printf("{\"opened\":%d", FILES - left);
+	for (i = 0; i < FILES; i++)
+		printf(",\"%s\":%ld", files[i].name, early[i]);
+	printf("}\n");
 	return 0;
 }
 
@@ -403,6 +484,7 @@ static const struct word words[] = {
 	{ "canceled", 2, canceled, "ROUNDS US" },
 	{ "hold", 1, hold, "FIFO" },
 	{ "let-go", 2, let_go, "FIFO ID" },
+	{ "unmounted", 2, unmounted, "DIR ID" },
 	{ "left-over", 0, left_over, NULL },
 	{ "forks", 2, forks, "TIMES FILE" },
 	{ "zombies", 0, zombies, NULL },

@@ -2,8 +2,8 @@
 /*
  * race WHAT — what a launcher, an agent or an administrator may do at the same time:
  *
- *   churn THREADS ROUNDS   create, spawn by every call, adopt, destroy, exit while
- *                          armed and read, each thread ROUNDS times
+ *   churn THREADS ROUNDS   create, spawn by every call, adopt, attach, join, destroy, exit
+ *                          while armed and read, each thread ROUNDS times
  *   killed VIA ROUNDS      launchers killed at any moment from arming to waiting
  *   unload KO TIMES        unload and load the module against all of churn
  *   signals OBJECTS        every file read and written under a rain of signals
@@ -44,7 +44,7 @@
 
 extern char **environ;
 
-static atomic_int created, refused, canceled, destroyed, missed, unloaded, in_use, failures;
+static atomic_int created, attached, joined, refused, canceled, destroyed, missed, unloaded, in_use, failures;
 /* Ids that some thread may destroy; 0 where there is none. */
 static _Atomic long ids[IDS];
 /* The module comes and goes: its files may be missing, or gone while open. */
@@ -82,12 +82,12 @@ static int open_swarm(const char *name, int flags)
 	return fd;
 }
 
-/* Returns the new agent's id, 0 where it was refused for a reason that a race gives. */
-static long create(const char *object)
+/* Returns the agent's id, 0 where it was refused for a reason that a race gives. */
+static long order(const char *name, const char *object)
 {
 	char answer[512] = "";
 	long id = 0;
-	int fd = open_swarm("create", O_RDWR);
+	int fd = open_swarm(name, O_RDWR);
 
 	if (fd < 0)
 		return 0;
@@ -97,14 +97,21 @@ static long create(const char *object)
 	if (read(fd, answer, sizeof(answer) - 1) < 0 && vanished(errno))
 		goto out;
 	id = swarm_id(answer);
-	if (id)
-		atomic_fetch_add(&created, 1);
-	else if (strstr(answer, "\"ESRCH\"") || strstr(answer, "\"EBUSY\""))
+	if (!id && (strstr(answer, "\"ESRCH\"") || strstr(answer, "\"EBUSY\"")))
 		atomic_fetch_add(&refused, 1);
-	else
-		fail("create %s: %s", object, answer);
+	else if (!id)
+		fail("%s %s: %s", name, object, answer);
 out:
 	close(fd);
+	return id;
+}
+
+static long create(const char *object)
+{
+	long id = order("create", object);
+
+	if (id)
+		atomic_fetch_add(&created, 1);
 	return id;
 }
 
@@ -256,6 +263,69 @@ static void adopt(unsigned int *seed)
 	close(ready[1]);
 }
 
+/* A process that stays until it is killed. */
+static pid_t stay(void)
+{
+	pid_t pid = raw_fork();
+
+	while (!pid)
+		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+	if (pid < 0)
+		fail("no process that stays");
+	return pid;
+}
+
+/* A process is attached, or this thread forks one. Returns it; -1 where there is none. */
+static pid_t one_more(long id, unsigned int *seed)
+{
+	char object[128];
+	pid_t pid;
+
+	if (rand_r(seed) % 2) {
+		pid = stay();
+		snprintf(object, sizeof(object), "{\"id\":%ld,\"pid\":%d}", id, pid);
+		if (order("attach", object))
+			atomic_fetch_add(&attached, 1);
+		return pid;
+	}
+	snprintf(object, sizeof(object), "{\"id\":%ld}", id);
+	if (!order("spawn", object))
+		return -1;
+	/* A vfork is refused. */
+	pid = start(rand_r(seed) % 2 ? "fork" : "clone3", rand_r(seed) % 4);
+	if (pid > 0)
+		atomic_fetch_add(&joined, 1);
+	else if (errno == ECANCELED)
+		atomic_fetch_add(&canceled, 1);
+	else
+		fail("none joins: %s", strerrorname_np(errno));
+	return pid;
+}
+
+/* An agent that runs, and may be destroyed at any time, gets one more process. */
+static void grow(unsigned int *seed)
+{
+	pid_t pid = stay(), other = -1;
+	char object[128];
+	long id;
+
+	snprintf(object, sizeof(object),
+		 "{\"pid\":%d,\"namespace_flags\":0,\"privileged\":true,\"cpu_quota\":50}", pid);
+	id = create(object);
+	if (id) {
+		ids[rand_r(seed) % IDS] = id;
+		other = one_more(id, seed);
+	}
+	if (id && rand_r(seed) % 2)
+		destroy(id);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (other > 0) {
+		kill(other, SIGKILL);
+		waitpid(other, NULL, 0);
+	}
+}
+
 /* A thread that arms itself and ends. */
 static void *arm_and_exit(void *unused)
 {
@@ -268,7 +338,7 @@ static void round_of(unsigned int *seed)
 	pthread_t thread;
 	long id;
 
-	switch (rand_r(seed) % 8) {
+	switch (rand_r(seed) % 10) {
 	case 0:
 		id = create("{\"memory_limit\":65536}");
 		if (id)
@@ -287,6 +357,10 @@ static void round_of(unsigned int *seed)
 		break;
 	case 5:
 		read_all(rand_r(seed) % 2 ? "agents" : "status");
+		break;
+	case 6:
+	case 7:
+		grow(seed);
 		break;
 	default:
 		id = atomic_exchange(&ids[rand_r(seed) % IDS], 0);
@@ -330,9 +404,9 @@ static int sum_up(void)
 {
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	printf("{\"created\":%d,\"refused\":%d,\"canceled\":%d,\"destroyed\":%d,\"missed\":%d,"
+	printf("{\"created\":%d,\"attached\":%d,\"joined\":%d,\"refused\":%d,\"canceled\":%d,\"destroyed\":%d,\"missed\":%d,"
 	       "\"unloaded\":%d,\"in_use\":%d}\n",
-	       created, refused, canceled, destroyed, missed, unloaded, in_use);
+	       created, attached, joined, refused, canceled, destroyed, missed, unloaded, in_use);
 	return failures > 0;
 }
 
