@@ -2,6 +2,7 @@ import { quoted } from '../../client/client.js';
 import { agentCgroupDir, agentCgroups, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, onlyAgent } from '../support/guest.js';
+import { expectPatience } from '../support/patience.js';
 
 const NOBODY = 'setpriv --reuid 65534 --regid 65534 --clear-groups';
 
@@ -183,8 +184,9 @@ test('ORDER-31: a running agent dies by SIGKILL with all its processes, and its 
   expect(await loaded.swarm.destroy(id)).toEqual(['ESRCH']);
 });
 
-test('ORDER-32: all of very many processes die, those that fork meanwhile and their children too', async ({
+test('ORDER-32: all of very many processes die, those that fork meanwhile and their children too, and no grace period waits for that', async ({
   loaded,
+  stage,
 }) => {
   test.setTimeout(400_000);
   const CHILDREN = 1100;
@@ -196,7 +198,8 @@ test('ORDER-32: all of very many processes die, those that fork meanwhile and th
   await expect.poll(() => loaded.sh('cat /run/many 2>/dev/null || true'), { timeout: 120_000 }).toBe('born');
   const { id } = await onlyAgent(loaded);
   expect((await loaded.swarm.inspect(id)).members.length).toBeGreaterThan(CHILDREN);
-  await loaded.swarm.destroy(id);
+  const order = { file: 'destroy', text: JSON.stringify({ id }), least: CHILDREN };
+  await expectPatience(loaded, stage, { ...order, visit: 'kill_pid' });
   expect((await running).code).toBe(128 + 9);
   await expect(loaded).toHaveActiveAgents(0);
   expect(await loaded.sh('pgrep -x handed || true; rm /run/many')).toBe('');

@@ -11,6 +11,9 @@
  *   family N		  fork N processes, say "born", and stay with them
  *   grace FILE SECONDS	  read the last byte of FILE over and over; meanwhile wait for
  *			  grace periods of RCU: the longest of each, {"read":MS,"grace":MS}
+ *   patience FILE TEXT	  write TEXT to FILE and read the answer, if it has one; meanwhile
+ *			  wait for grace periods: how long that took, and the longest of
+ *			  them, {"order":MS,"grace":MS}
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,6 +25,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -125,6 +129,16 @@ static void *read_last(void *unused)
 	return unused;
 }
 
+/* Waits as synchronize_rcu() does; returns for how long. */
+static long grace_period(void)
+{
+	long start = now_us();
+
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		die("membarrier");
+	return now_us() - start;
+}
+
 static int grace(char **arguments)
 {
 	long until, longest = 0;
@@ -140,18 +154,50 @@ static int grace(char **arguments)
 	last--;
 	pthread_create(&thread, NULL, read_last, NULL);
 	for (until = now_us() + atol(arguments[1]) * 1000000; now_us() < until;) {
-		long start = now_us(), took;
+		long took = grace_period();
 
-		/* Waits as synchronize_rcu() does. */
-		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-			die("membarrier");
-		took = now_us() - start;
 		if (took > longest)
 			longest = took;
 	}
 	done = true;
 	pthread_join(thread, NULL);
 	printf("{\"read\":%ld,\"grace\":%ld}\n", longest_read / 1000, longest / 1000);
+	return 0;
+}
+
+static atomic_long order_took;
+
+static void *give_order(void *text)
+{
+	int fd = open_or_die(path, O_RDWR);
+	long start = now_us();
+	char answer[4096];
+
+	if (write(fd, text, strlen(text)) < 0)
+		die("%s", path);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (read(fd, answer, sizeof(answer)) > 0)
+		;
+	order_took = now_us() - start;
+	done = true;
+	return NULL;
+}
+
+static int patience(char **arguments)
+{
+	long longest = 0;
+	pthread_t thread;
+
+	path = arguments[0];
+	pthread_create(&thread, NULL, give_order, arguments[1]);
+	do {
+		long took = grace_period();
+
+		if (took > longest)
+			longest = took;
+	} while (!done);
+	pthread_join(thread, NULL);
+	printf("{\"order\":%ld,\"grace\":%ld}\n", order_took / 1000, longest / 1000);
 	return 0;
 }
 
@@ -163,6 +209,7 @@ static const struct word words[] = {
 	{ "open", 1, open_it, "FILE" },
 	{ "family", 1, family, "N" },
 	{ "grace", 2, grace, "FILE SECONDS" },
+	{ "patience", 2, patience, "FILE TEXT" },
 	{}
 };
 
