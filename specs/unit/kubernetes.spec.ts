@@ -120,7 +120,7 @@ test('KUBE-02: handler, program, class, labels and image have one name in all fi
   }
   for (const file of ['admission.yaml', 'admission-default.yaml']) {
     const rules = await textOf(file);
-    expect(rules, file).toContain(`${REQUIRED}: required`);
+    expect(rules, file).toContain(`- key: ${REQUIRED}\n          operator: Exists\n`);
     expect(rules, file).toContain(`'${name}'`);
   }
   expect(await textOf('admission.yaml')).toContain(`'${prefix}'`);
@@ -137,10 +137,12 @@ test('KUBE-03: admission refuses pods that are no agents and annotations that th
     spec: runtimeClassName === undefined ? {} : { runtimeClassName },
   });
   const agent = (annotations?: Record<string, string>) => pod(annotations, 'swarm-guard');
+  const labelled = (labels: Record<string, string>): Pod => ({ ...agent(), metadata: { labels } });
   const labels = (may?: string) => ({ [REQUIRED]: 'required', ...(may === undefined ? {} : { [MAY]: may }) });
   const SOCKETS = { 'io.swarmguard.sockets': '["unix"]' };
   const NAMED = { 'io.swarmguard.policy': 'web' };
   const NO_AGENT = expect.stringContaining('set runtimeClassName');
+  const NO_LABEL = expect.stringContaining('cannot have labels');
   const NOT_ALLOWED = expect.stringContaining('does not allow these annotations');
 
   for (const [what, review, expected] of [
@@ -189,6 +191,36 @@ test('KUBE-03: admission refuses pods that are no agents and annotations that th
       [NOT_ALLOWED],
     ],
     ['a key changes where any may', { labels: labels('any'), pod: agent(), former: agent(SOCKETS) }, []],
+    // Annotations come by other requests, too.
+    [
+      'a Binding with a key',
+      { labels: labels(), pod: { metadata: { annotations: SOCKETS } }, resource: 'pods/binding' },
+      [NOT_ALLOWED],
+    ],
+    [
+      'a Binding with a key, in its old form',
+      { labels: labels('named'), pod: { metadata: { annotations: SOCKETS } }, resource: 'bindings' },
+      [NOT_ALLOWED],
+    ],
+    ['a Binding', { labels: labels(), pod: { metadata: {} }, resource: 'pods/binding' }, []],
+    [
+      'a status with a key',
+      { labels: labels(), pod: agent(SOCKETS), former: agent(), resource: 'pods/status' },
+      [NOT_ALLOWED],
+    ],
+    [
+      'a status of an older pod',
+      { labels: labels(), pod: pod(SOCKETS), former: pod(SOCKETS), resource: 'pods/status' },
+      [],
+    ],
+    // CRI-O hands labels on like annotations.
+    ['a label as a policy', { labels: labels('any'), pod: labelled(NAMED) }, [NO_LABEL]],
+    ['a label comes', { labels: labels(), pod: labelled(NAMED), former: agent() }, [NO_LABEL]],
+    ['an older pod with a label', { labels: labels(), pod: labelled(NAMED), former: labelled(NAMED) }, []],
+    ['with labels of others', { labels: labels(), pod: labelled({ 'io.swarmguard/x': '1' }) }, []],
+    // A value that is misspelt does not switch the rules off.
+    ['the label with another value', { labels: { [REQUIRED]: 'Required' }, pod: pod() }, [NO_AGENT]],
+    ['a namespace without the label', { labels: { [MAY]: 'none' }, pod: pod(SOCKETS) }, []],
   ] as const)
     expect.soft(refusals(review), what).toEqual(expected);
 
