@@ -1,9 +1,12 @@
 #!/bin/sh
 # Installs the packages of this image on the node, and waits until the module is loaded. It runs in the init container
-# of node.yaml: privileged, with the node's process ids, and with $staging mounted from the node.
+# of node.yaml: privileged, with the node's process ids, and with the directory of $staging mounted from the node.
 set -eu
 packages=${PACKAGES:-/usr/share/swarm-guard/packages}
 staging=${STAGING:-/var/lib/swarm-guard/packages}
+log=$staging.log
+unit=swarm-guard-install
+kernel=$(uname -r)
 
 # Runs a command as the node would: with the file system and the namespaces of its first process.
 on_node() {
@@ -18,20 +21,49 @@ installed() {
 	done
 }
 
-# A unit of its own: if this pod is deleted in the middle, dpkg goes on.
-run_unit() {
-	on_node systemd-run --quiet --collect --wait --pipe --unit=swarm-guard-install \
-		--setenv=DEBIAN_FRONTEND=noninteractive -- "$@"
+# Is there a module for the kernel that runs? After an upgrade of the kernel there is none if its headers are missing.
+built() {
+	on_node modinfo -n swarm_guard >/dev/null 2>&1
 }
 
-if installed; then
-	echo 'The packages are installed.'
-else
+# A unit of its own, whose output goes to a file: if this pod is deleted in the middle, dpkg goes on. With a pipe to
+# this container, the scripts of packages would fail at their next line of output.
+run_unit() {
+	: >"$log"
+	on_node systemd-run --quiet --collect --wait --unit="$unit" \
+		--property="StandardOutput=append:$log" --property="StandardError=append:$log" \
+		--setenv=DEBIAN_FRONTEND=noninteractive -- "$@" &
+	tail -n +1 -f -s 0.2 --pid=$! "$log"
+	wait $!
+}
+
+install() {
 	mkdir -p "$staging"
 	rm -f "$staging"/*.deb
 	cp "$packages"/*.deb "$staging"
+	# What a reboot has interrupted, which apt-get refuses to go on from.
+	if [ -n "$(on_node find /var/lib/dpkg/updates -type f -name '[0-9]*')" ]; then
+		run_unit dpkg --force-confdef --force-confold --configure -a
+	fi
 	run_unit apt-get update
-	run_unit apt-get install -y "linux-headers-$(uname -r)" crun "$staging"/*.deb
+	# Files in /etc/swarm-guard that were changed stay; nobody can answer questions about them. An older image may
+	# follow a newer one. Another apt may be at work.
+	run_unit apt-get install -y --allow-downgrades -o DPkg::Lock::Timeout=600 \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+		"linux-headers-$kernel" crun "$staging"/*.deb
+	# Headers that were there already have built nothing.
+	built || run_unit dkms autoinstall -k "$kernel"
+}
+
+# A former pod may have left its unit running, with the files in $staging.
+while on_node systemctl --quiet is-active "$unit.service"; do
+	echo 'Another installation is running; waiting for its end.'
+	sleep 10
+done
+if installed && built; then
+	echo 'The packages are installed.'
+else
+	install
 fi
 if ! on_node test -e /proc/swarm/status; then
 	on_node systemctl start swarm-guard.service || true
@@ -41,3 +73,6 @@ if ! on_node test -e /proc/swarm/status; then
 	}
 fi
 echo 'The module is loaded.'
+if [ "$(on_node modinfo -F srcversion swarm_guard)" != "$(on_node cat /sys/module/swarm_guard/srcversion)" ]; then
+	echo 'It is another one than the packages have: drain and reboot the node to use theirs.'
+fi

@@ -99,6 +99,8 @@ test('KUBE-02: handler, program, class, labels and image have one name in all fi
   expect(containerfile).toContain(
     `deploy/kubernetes/install-node.sh ${initContainers[0].command[0] ?? ''}\n`,
   );
+  // A dist with several versions fails here, and not on each node.
+  expect(containerfile).toContain('RUN test "$(ls /usr/share/swarm-guard/packages | wc -l)" = 2 ||');
   const namespaces = await objectsOf('Namespace');
   expect(namespaces.map(({ metadata }) => metadata.name)).toContain(daemon.metadata.namespace);
 
@@ -109,6 +111,7 @@ test('KUBE-02: handler, program, class, labels and image have one name in all fi
   ).toEqual({
     [REQUIRED]: 'required',
     [MAY]: 'any',
+    'pod-security.kubernetes.io/enforce': 'baseline',
   });
   const prefix = /PREFIX = "([^"]+)"/.exec(await text('client/oci/policy.cc'))?.[1] ?? 'none';
   const { properties } = z
@@ -120,7 +123,7 @@ test('KUBE-02: handler, program, class, labels and image have one name in all fi
   }
   for (const file of ['admission.yaml', 'admission-default.yaml']) {
     const rules = await textOf(file);
-    expect(rules, file).toContain(`${REQUIRED}: required`);
+    expect(rules, file).toContain(`- key: ${REQUIRED}\n          operator: Exists\n`);
     expect(rules, file).toContain(`'${name}'`);
   }
   expect(await textOf('admission.yaml')).toContain(`'${prefix}'`);
@@ -137,10 +140,12 @@ test('KUBE-03: admission refuses pods that are no agents and annotations that th
     spec: runtimeClassName === undefined ? {} : { runtimeClassName },
   });
   const agent = (annotations?: Record<string, string>) => pod(annotations, 'swarm-guard');
+  const labelled = (labels: Record<string, string>): Pod => ({ ...agent(), metadata: { labels } });
   const labels = (may?: string) => ({ [REQUIRED]: 'required', ...(may === undefined ? {} : { [MAY]: may }) });
   const SOCKETS = { 'io.swarmguard.sockets': '["unix"]' };
   const NAMED = { 'io.swarmguard.policy': 'web' };
   const NO_AGENT = expect.stringContaining('set runtimeClassName');
+  const NO_LABEL = expect.stringContaining('cannot have labels');
   const NOT_ALLOWED = expect.stringContaining('does not allow these annotations');
 
   for (const [what, review, expected] of [
@@ -189,6 +194,36 @@ test('KUBE-03: admission refuses pods that are no agents and annotations that th
       [NOT_ALLOWED],
     ],
     ['a key changes where any may', { labels: labels('any'), pod: agent(), former: agent(SOCKETS) }, []],
+    // Annotations come by other requests, too.
+    [
+      'a Binding with a key',
+      { labels: labels(), pod: { metadata: { annotations: SOCKETS } }, resource: 'pods/binding' },
+      [NOT_ALLOWED],
+    ],
+    [
+      'a Binding with a key, in its old form',
+      { labels: labels('named'), pod: { metadata: { annotations: SOCKETS } }, resource: 'bindings' },
+      [NOT_ALLOWED],
+    ],
+    ['a Binding', { labels: labels(), pod: { metadata: {} }, resource: 'pods/binding' }, []],
+    [
+      'a status with a key',
+      { labels: labels(), pod: agent(SOCKETS), former: agent(), resource: 'pods/status' },
+      [NOT_ALLOWED],
+    ],
+    [
+      'a status of an older pod',
+      { labels: labels(), pod: pod(SOCKETS), former: pod(SOCKETS), resource: 'pods/status' },
+      [],
+    ],
+    // CRI-O hands labels on like annotations.
+    ['a label as a policy', { labels: labels('any'), pod: labelled(NAMED) }, [NO_LABEL]],
+    ['a label comes', { labels: labels(), pod: labelled(NAMED), former: agent() }, [NO_LABEL]],
+    ['an older pod with a label', { labels: labels(), pod: labelled(NAMED), former: labelled(NAMED) }, []],
+    ['with labels of others', { labels: labels(), pod: labelled({ 'io.swarmguard/x': '1' }) }, []],
+    // A value that is misspelt does not switch the rules off.
+    ['the label with another value', { labels: { [REQUIRED]: 'Required' }, pod: pod() }, [NO_AGENT]],
+    ['a namespace without the label', { labels: { [MAY]: 'none' }, pod: pod(SOCKETS) }, []],
   ] as const)
     expect.soft(refusals(review), what).toEqual(expected);
 
@@ -237,13 +272,33 @@ shift
 echo "$*" >>"$LOG"
 case "$*" in
 dpkg-query*) printf %s "$INSTALLED" ;;
+'find /var/lib/dpkg/updates'*) printf %s "$INTERRUPTED" ;;
+'modinfo -n swarm_guard') exit "$BUILT" ;;
+'modinfo -F srcversion swarm_guard') echo new ;;
+'cat /sys/module/swarm_guard/srcversion') echo "$LOADED_VERSION" ;;
+'systemctl --quiet is-active'*) rm "$RUNNING" 2>/dev/null || exit 3 ;;
 'test -e /proc/swarm/status') exit "$LOADED" ;;
-*'apt-get install'*) exit "$APT" ;;
+*'apt-get install'*) echo 'Setting up' >>"$STAGING.log"; exit "$APT" ;;
 esac
 `;
 const DPKG_DEB = `#!/bin/sh
 case $3 in Package) basename "$2" .deb ;; Version) echo 0.1.0-1 ;; esac
 `;
+
+/** A node as install-node finds it. */
+interface Node {
+  readonly installed: string;
+  readonly loaded: boolean;
+  /** Is there a module for the kernel that runs? */
+  readonly built?: boolean;
+  readonly loadedVersion?: string;
+  /** The status of apt-get install. */
+  readonly apt?: number;
+  /** A file that an interrupted dpkg has left. */
+  readonly interrupted?: string;
+  /** Is the installation of a former pod running? */
+  readonly running?: boolean;
+}
 
 test('KUBE-05: install-node installs once, loads the module, and fails if it is not loaded', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'install-node-'));
@@ -251,6 +306,7 @@ test('KUBE-05: install-node installs once, loads the module, and fails if it is 
     for (const [name, program] of [
       ['nsenter', NSENTER],
       ['dpkg-deb', DPKG_DEB],
+      ['sleep', '#!/bin/sh\n'],
     ] as const) {
       await mkdir(join(dir, 'bin'), { recursive: true });
       await writeFile(join(dir, 'bin', name), program);
@@ -259,8 +315,9 @@ test('KUBE-05: install-node installs once, loads the module, and fails if it is 
     await mkdir(join(dir, 'packages'));
     for (const name of ['swarm-guard', 'swarm-guard-dkms'])
       await writeFile(join(dir, 'packages', `${name}.deb`), '');
-    const install = async (node: { installed: string; loaded: boolean; apt?: number }) => {
+    const install = async (node: Node) => {
       await writeFile(join(dir, 'log'), '');
+      if (node.running) await writeFile(join(dir, 'running'), '');
       const { exitCode, all } = await execa('sh', [join(DEPLOY, 'install-node.sh')], {
         env: {
           PATH: `${dir}/bin:${process.env['PATH'] ?? ''}`,
@@ -269,7 +326,11 @@ test('KUBE-05: install-node installs once, loads the module, and fails if it is 
           LOG: join(dir, 'log'),
           INSTALLED: node.installed,
           LOADED: node.loaded ? '0' : '1',
+          LOADED_VERSION: node.loadedVersion ?? 'new',
+          BUILT: (node.built ?? true) ? '0' : '1',
           APT: String(node.apt ?? 0),
+          INTERRUPTED: node.interrupted ?? '',
+          RUNNING: join(dir, 'running'),
         },
         reject: false,
         all: true,
@@ -281,10 +342,19 @@ test('KUBE-05: install-node installs once, loads the module, and fails if it is 
     expect(await readdir(join(dir, 'staging'))).toEqual(['swarm-guard-dkms.deb', 'swarm-guard.deb']);
     expect(fresh.ran).toMatch(/systemd-run .*--wait .*-- apt-get update\n/);
     expect(fresh.ran).toMatch(
-      /-- apt-get install -y linux-headers-\S+ crun \S+\/staging\/swarm-guard-dkms\.deb \S+\/staging\/swarm-guard\.deb\n/,
+      /-- apt-get install -y .* linux-headers-\S+ crun \S+\/staging\/swarm-guard-dkms\.deb \S+\/staging\/swarm-guard\.deb\n/,
     );
+    expect(fresh.ran).not.toContain('dkms autoinstall');
+    expect(fresh.all).not.toContain('another one');
+    // The unit outlives the pod, so its output is no pipe to it; the log of the pod has it all the same.
+    expect(fresh.ran).toContain(`StandardOutput=append:${dir}/staging.log`);
+    expect(fresh.ran).not.toContain('--pipe');
+    expect(fresh.all).toContain('Setting up');
     const older = await install({ installed: 'installed 0.0.9-1', loaded: true });
     expect(older.ran).toContain('apt-get install');
+    // Nobody answers questions about changed files, an older image may follow, and another apt may hold the lock.
+    for (const option of ['--force-confold', '--force-confdef', '--allow-downgrades', 'DPkg::Lock::Timeout='])
+      expect(older.ran, option).toContain(option);
     // A node that is prepared needs neither apt nor a network.
     const prepared = await install({ installed: 'installed 0.1.0-1', loaded: true });
     expect(prepared).toMatchObject({ exitCode: 0, ran: expect.not.stringContaining('apt-get') });
@@ -293,6 +363,28 @@ test('KUBE-05: install-node installs once, loads the module, and fails if it is 
     expect(unloaded).toMatchObject({ exitCode: 1, all: expect.stringContaining('The module is not loaded') });
     expect(unloaded.ran).toContain('systemctl start swarm-guard.service');
     expect((await install({ installed: '', loaded: true, apt: 100 })).exitCode).toBe(100);
+    // A new kernel: the packages are there, and no module for it.
+    const upgraded = await install({ installed: 'installed 0.1.0-1', loaded: true, built: false });
+    expect(upgraded.ran).toMatch(/-- apt-get install .*linux-headers-/);
+    expect(upgraded.ran).toMatch(/-- dkms autoinstall -k \S+\n/);
+    // A reboot in the middle of an installation.
+    const interrupted = await install({
+      installed: '',
+      loaded: true,
+      interrupted: '/var/lib/dpkg/updates/0001',
+    });
+    expect(interrupted.ran).toMatch(/-- dpkg .*--configure -a\n[^]*-- apt-get install/);
+    // An older module stays in use, and the log says so.
+    const replaced = await install({ installed: 'installed 0.1.0-1', loaded: true, loadedVersion: 'old' });
+    expect(replaced).toMatchObject({
+      exitCode: 0,
+      all: expect.stringContaining('drain and reboot the node'),
+    });
+    // The unit of a former pod reads the files that this pod would replace.
+    const second = await install({ installed: '', loaded: true, running: true });
+    expect(second.all).toContain('waiting for its end');
+    expect(second.ran).toMatch(/^(systemctl --quiet is-active swarm-guard-install\.service\n){2}dpkg-query/);
+    expect(second.exitCode, second.all).toBe(0);
   } finally {
     await rm(dir, { recursive: true });
   }

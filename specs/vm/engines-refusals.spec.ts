@@ -124,6 +124,9 @@ test(
       [{ 'io.swarmguard.namespace_flags': '-1' }, /namespace_flags: -1 is no sum/],
       [{ 'io.swarmguard.namespace_flags': '4294967424' }, /namespace_flags: 4294967424 is no sum/],
       [{ 'io.swarmguard.sockets': '['.repeat(60_000) }, /nested more than 100 deep/],
+      // crun would run the program in its own process.
+      [{ 'run.oci.handler': 'wasm' }, /annotation run\.oci\.handler: crun may run such a container/],
+      [{ 'module.wasm.image/variant': 'compat' }, /annotation module\.wasm\.image\/variant: crun may/],
       [
         { 'io.swarmguard.namespace_flags': '128' },
         /asks for a time namespace, and the container shares the host's/,

@@ -1,19 +1,48 @@
 /** The rules on admission, evaluated as a kube-apiserver would. */
 import { Environment } from '@marcbachmann/cel-js';
 import { z } from 'zod';
-import { objectsOf, onlyObject } from './manifests.js';
+import { objectsOf } from './manifests.js';
 
 const policy = z.object({
-  spec: z.object({
-    variables: z.array(z.object({ name: z.string(), expression: z.string() })),
-    validations: z.array(z.object({ expression: z.string(), message: z.string() })),
+  metadata: z.object({ name: z.string() }),
+  spec: z.strictObject({
+    failurePolicy: z.literal('Fail'),
+    matchConstraints: z.strictObject({
+      resourceRules: z.array(
+        z.strictObject({
+          apiGroups: z.tuple([z.literal('')]),
+          apiVersions: z.tuple([z.literal('v1')]),
+          operations: z.array(z.enum(['CREATE', 'UPDATE'])),
+          resources: z.array(z.string().regex(/^[a-z]+(\/[a-z]+)?$/)),
+        }),
+      ),
+    }),
+    variables: z.array(z.object({ name: z.string(), expression: z.string() })).default([]),
+    validations: z.array(
+      z.object({ expression: z.string(), message: z.string(), reason: z.literal('Forbidden') }),
+    ),
   }),
 });
 
-/** A pod as far as the rules look at it. */
+const binding = z.object({
+  spec: z.strictObject({
+    policyName: z.string(),
+    validationActions: z.array(z.string()),
+    matchResources: z.strictObject({
+      namespaceSelector: z.strictObject({
+        matchExpressions: z.array(z.strictObject({ key: z.string(), operator: z.literal('Exists') })),
+      }),
+    }),
+  }),
+});
+
+/** A pod, or a Binding, as far as the rules look at it. */
 export interface Pod {
-  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
-  readonly spec: { readonly runtimeClassName?: string };
+  readonly metadata: {
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: { readonly runtimeClassName?: string };
 }
 
 /** A request to the API. */
@@ -23,6 +52,8 @@ export interface Review {
   readonly pod: Pod;
   /** The pod as it was; there is none if it is created. */
   readonly former?: Pod;
+  /** What the request is for, with its subresource: `pods` by default. */
+  readonly resource?: string;
 }
 
 function environment(): Environment {
@@ -48,20 +79,39 @@ export async function expressions(): Promise<{ text: string; error: string | und
 
 /** A function that returns the messages with which a request is refused; none if it is admitted. */
 export async function admission(): Promise<(review: Review) => string[]> {
-  const { variables, validations } = policy.parse(await onlyObject('ValidatingAdmissionPolicy')).spec;
+  const policies = z.array(policy).parse(await objectsOf('ValidatingAdmissionPolicy'));
+  const bindings = z.array(binding).parse(await objectsOf('ValidatingAdmissionPolicyBinding'));
   const cel = environment();
-  return ({ labels, pod, former }) => {
+  return ({ labels, pod, former, resource = 'pods' }) => {
+    const operation = former ? 'UPDATE' : 'CREATE';
+    const denies = (name: string) =>
+      bindings.some(
+        ({ spec }) =>
+          spec.policyName === name &&
+          spec.validationActions.includes('Deny') &&
+          spec.matchResources.namespaceSelector.matchExpressions.every(({ key }) => key in labels),
+      );
     const context: Record<string, unknown> = {
       object: pod,
       oldObject: former ?? null,
       namespaceObject: { metadata: { labels } },
-      request: { operation: former ? 'UPDATE' : 'CREATE' },
+      request: { operation },
     };
-    const values: Record<string, unknown> = {};
-    for (const { name, expression } of variables)
-      values[name] = cel.evaluate(expression, { ...context, variables: { ...values } });
-    return validations
-      .filter(({ expression }) => cel.evaluate(expression, { ...context, variables: values }) !== true)
-      .map(({ message }) => message);
+    return policies
+      .filter(
+        ({ metadata, spec }) =>
+          denies(metadata.name) &&
+          spec.matchConstraints.resourceRules.some(
+            ({ operations, resources }) => operations.includes(operation) && resources.includes(resource),
+          ),
+      )
+      .flatMap(({ spec: { variables, validations } }) => {
+        const values: Record<string, unknown> = {};
+        for (const { name, expression } of variables)
+          values[name] = cel.evaluate(expression, { ...context, variables: { ...values } });
+        return validations
+          .filter(({ expression }) => cel.evaluate(expression, { ...context, variables: values }) !== true)
+          .map(({ message }) => message);
+      });
   };
 }

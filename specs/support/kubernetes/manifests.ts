@@ -87,6 +87,8 @@ const crioHandler = z.strictObject({
   runtime_path: z.string(),
   runtime_type: z.literal('oci'),
   runtime_root: z.string(),
+  // Without it CRI-O takes conmon from its PATH, where its packages have none.
+  monitor_path: z.string().startsWith('/'),
 });
 
 const ENGINES = {
