@@ -16,58 +16,70 @@ const test = base.extend<{ hooked: LoadedGuest }>({
 
 test.describe.configure({ timeout: 300_000 });
 
-test('KERNEL-18: by a hook on calculate_sigpending a birth is what it is by task work, from every call', async ({
-  hooked,
-}) => {
-  expect(await hooked.sh('cat /sys/kernel/tracing/enabled_functions')).toMatch(/^calculate_sigpending /m);
-  const outside = (await hooked.sh(SHOW_NAMESPACES)).split('\n');
-  for (const via of LAUNCH_CALLS) {
-    const look = `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`;
-    const { code, stdout } = await hooked.swarm.run({ memory_limit: 2 ** 26, pids_limit: 50 }, look, { via });
-    const [pid, uid, cgroup, ...inside] = stdout.split('\n').filter(Boolean);
-    expect([via, code, pid, uid, cgroup]).toEqual([via, 0, '1', '0', '0::/']);
-    const shared = inside.filter((namespace) => outside.includes(namespace));
-    expect(shared, via).toEqual([expect.stringMatching(/^time:/)]);
+test(
+  'KERNEL-18: by a hook on calculate_sigpending a birth is what it is by task work, from every call',
+  { tag: '@nightly' },
+  async ({ hooked }) => {
+    expect(await hooked.sh('cat /sys/kernel/tracing/enabled_functions')).toMatch(/^calculate_sigpending /m);
+    const outside = (await hooked.sh(SHOW_NAMESPACES)).split('\n');
+    for (const via of LAUNCH_CALLS) {
+      const look = `echo $$; id -u; cat /proc/self/cgroup; ${SHOW_NAMESPACES}`;
+      const { code, stdout } = await hooked.swarm.run({ memory_limit: 2 ** 26, pids_limit: 50 }, look, {
+        via,
+      });
+      const [pid, uid, cgroup, ...inside] = stdout.split('\n').filter(Boolean);
+      expect([via, code, pid, uid, cgroup]).toEqual([via, 0, '1', '0', '0::/']);
+      const shared = inside.filter((namespace) => outside.includes(namespace));
+      expect(shared, via).toEqual([expect.stringMatching(/^time:/)]);
+      await expect(hooked).toHaveActiveAgents(0);
+    }
+  },
+);
+
+test(
+  'KERNEL-19: what an agent and everybody else forks goes on as ever, signals and limits included',
+  { tag: '@nightly' },
+  async ({ hooked }) => {
+    const forks = 'for i in $(seq 1 40); do sh -c "exit 3"; test $? = 3 || exit 1; done';
+    const signal = 'sh -c \'trap "exit 7" USR1; kill -USR1 $$; sleep 9\'; test $? = 7 || exit 2';
+    const [inside, outside] = await Promise.all([
+      hooked.swarm.run({}, `${forks}; ${signal}; echo done`),
+      hooked.exec(`${forks}; ${signal}; echo done`),
+    ]);
+    expect([inside.code, inside.stdout, outside.code, outside.stdout]).toEqual([0, 'done\n', 0, 'done\n']);
+    const limited = await hooked.swarm.run({ syscalls: { execve: 'deny' } }, '/bin/true; echo $?');
+    expect(limited.stdout).toBe('126\n');
     await expect(hooked).toHaveActiveAgents(0);
-  }
-});
+  },
+);
 
-test('KERNEL-19: what an agent and everybody else forks goes on as ever, signals and limits included', async ({
-  hooked,
-}) => {
-  const forks = 'for i in $(seq 1 40); do sh -c "exit 3"; test $? = 3 || exit 1; done';
-  const signal = 'sh -c \'trap "exit 7" USR1; kill -USR1 $$; sleep 9\'; test $? = 7 || exit 2';
-  const [inside, outside] = await Promise.all([
-    hooked.swarm.run({}, `${forks}; ${signal}; echo done`),
-    hooked.exec(`${forks}; ${signal}; echo done`),
-  ]);
-  expect([inside.code, inside.stdout, outside.code, outside.stdout]).toEqual([0, 'done\n', 0, 'done\n']);
-  const limited = await hooked.swarm.run({ syscalls: { execve: 'deny' } }, '/bin/true; echo $?');
-  expect(limited.stdout).toBe('126\n');
-  await expect(hooked).toHaveActiveAgents(0);
-});
-
-test('KERNEL-20: a launcher or an agent that is killed takes nothing down with it', async ({ hooked }) => {
-  const running = hooked.swarm.run({ persist: true }, 'sleep 60');
-  await expect(hooked).toHaveActiveAgents(1);
-  const agent = await onlyAgent(hooked);
-  await hooked.sh(`echo ${agent.id} >/proc/swarm/destroy`);
-  expect((await running).code).toBe(137);
-  await expect(hooked).toHaveActiveAgents(0);
-  // Births and destroying them at once: some are seen before they are born, some after.
-  await hooked.sh(
-    `exec 3<>/proc/swarm/create; for i in $(seq 1 60); do
+test(
+  'KERNEL-20: a launcher or an agent that is killed takes nothing down with it',
+  { tag: '@nightly' },
+  async ({ hooked }) => {
+    const running = hooked.swarm.run({ persist: true }, 'sleep 60');
+    await expect(hooked).toHaveActiveAgents(1);
+    const agent = await onlyAgent(hooked);
+    await hooked.sh(`echo ${agent.id} >/proc/swarm/destroy`);
+    expect((await running).code).toBe(137);
+    await expect(hooked).toHaveActiveAgents(0);
+    // Births and destroying them at once: some are seen before they are born, some after.
+    await hooked.sh(
+      `exec 3<>/proc/swarm/create; for i in $(seq 1 60); do
        echo '{"spawn":true}' >&3; read -r answer <&3; id=\${answer#*:}; id=\${id%\\}}
        sh -c 'sleep 5' & echo $id >/proc/swarm/destroy; wait
      done`,
-    { timeoutMs: 120_000 },
-  );
-  await expect(hooked).toHaveActiveAgents(0);
-});
+      { timeoutMs: 120_000 },
+    );
+    await expect(hooked).toHaveActiveAgents(0);
+  },
+);
 
-test('KERNEL-26: by the hook, too, an agent destroyed between its arming and the end of a fork has no child outside', async ({
-  hooked,
-}) => {
-  await destroyWhileForking(hooked, 100);
-  await expect(hooked).toHaveActiveAgents(0);
-});
+test(
+  'KERNEL-26: by the hook, too, an agent destroyed between its arming and the end of a fork has no child outside',
+  { tag: '@nightly' },
+  async ({ hooked }) => {
+    await destroyWhileForking(hooked, 100);
+    await expect(hooked).toHaveActiveAgents(0);
+  },
+);
