@@ -11,6 +11,7 @@ export const GIVEN = {
   death: '1',
   subreaper: '1',
   rtprio: '50',
+  'nice limit': '40',
 } as const;
 
 /** The same items in an agent. */
@@ -24,6 +25,7 @@ export const RESET: Readonly<Record<keyof typeof GIVEN, string>> = {
   death: '0',
   subreaper: '0',
   rtprio: '0',
+  'nice limit': '0',
 };
 
 /** The items that a birth keeps, as the launcher and the agent have them. */
@@ -92,7 +94,7 @@ export const ROWS: Readonly<Record<string, Looked>> = {
   },
   'memory, mapped files': { specs: ['BIRTH-30'] },
   'locks on memory': KERNEL,
-  'resource limits': { items: ['files', 'rtprio'] },
+  'resource limits': { items: ['files', 'rtprio', 'nice limit'] },
   cgroup: { specs: ['LIFE-13'] },
   'open files': { specs: ['ESCAPE-01', 'PROCFS-10'] },
   'working directory': { items: ['umask'], specs: ['BIRTH-08', 'BIRTH-19', 'BIRTH-22', 'PROCFS-10'] },

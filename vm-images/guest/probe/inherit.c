@@ -99,7 +99,7 @@ static void put(const char *path, const char *text)
 /* What is reset. */
 static void set_privileges(void)
 {
-	const struct rlimit rtprio = { 50, 50 };
+	const struct rlimit rtprio = { 50, 50 }, nice = { 40, 40 };
 
 	/* Real time, level 3, for this process. */
 	must("ioprio", syscall(SYS_ioprio_set, 1, 0, 1 << 13 | 3));
@@ -114,6 +114,7 @@ static void set_privileges(void)
 	must("death", prctl(PR_SET_PDEATHSIG, SIGHUP));
 	must("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1));
 	must("rtprio", setrlimit(RLIMIT_RTPRIO, &rtprio));
+	must("nice limit", setrlimit(RLIMIT_NICE, &nice));
 }
 
 /* The kernel's struct sched_attr, which only some C libraries have. */
@@ -314,6 +315,8 @@ static int look(char **unused)
 	printf("death %d\nsubreaper %d\n", death, reaper);
 	getrlimit(RLIMIT_RTPRIO, &limit);
 	printf("rtprio %ld\n", (long)limit.rlim_max);
+	getrlimit(RLIMIT_NICE, &limit);
+	printf("nice limit %ld\n", (long)limit.rlim_max);
 
 	printf("umask %03o\n", mask);
 	printf("slack %d\n", prctl(PR_GET_TIMERSLACK));
