@@ -1,4 +1,4 @@
-/** What `inherit look` says about an agent whose launcher ran under `inherit set`, and who looks at each row of docs/birth.md. */
+/** The things that `inherit look` sees in an agent whose launcher ran under `inherit set`, and who looks at each row of docs/birth.md. */
 
 /** The items that a birth resets, as the launcher has them. On arm64 there are no I/O ports. */
 export const GIVEN = {
@@ -52,11 +52,15 @@ export const KEPT_IF_KNOWN = {
   merging: { set: '1', unknown: '-1' },
   'memory policy': { set: 'bind:0', unknown: '?' },
   'audit session': { set: 'some', unknown: '?' },
-  landlock: { set: 'EACCES', unknown: 'ok' },
 } as const;
 
+/** By `inherit confined`, and kept as well. */
+export const LANDLOCK = { landlock: { set: 'EACCES', unknown: 'ok' } } as const;
+
 /** The names of all items. */
-export const ITEMS: readonly string[] = [GIVEN, KEPT, KEPT_IF_KNOWN].flatMap((items) => Object.keys(items));
+export const ITEMS: readonly string[] = [GIVEN, KEPT, KEPT_IF_KNOWN, LANDLOCK].flatMap((items) =>
+  Object.keys(items),
+);
 
 /** Who looks at a row: items of `inherit look`, and ids of SPECIFICATION.md; or why nobody does. */
 export type Looked = { readonly items?: readonly string[]; readonly specs?: readonly string[] } | string;
@@ -103,6 +107,7 @@ export const ROWS: Readonly<Record<string, Looked>> = {
   network: { specs: ['CAP-07', 'NETWORK-01', 'BIRTH-02'] },
   'namespaces whose bits are not': { specs: ['BIRTH-02'] },
   'offsets of a time namespace': { specs: ['BIRTH-42'] },
+  'a pid namespace that the launcher': { specs: ['BIRTH-42'] },
   io_uring: KERNEL,
   'undo of System V semaphores': { specs: ['BIRTH-07'] },
   'record locks': { specs: ['BIRTH-41'] },

@@ -5,7 +5,7 @@ import type { AgentRequest } from '../../client/client.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectBorn, hold, onlyAgent } from '../support/guest.js';
-import { GIVEN, ITEMS, KEPT, KEPT_IF_KNOWN, RESET } from '../support/inherited.js';
+import { GIVEN, ITEMS, KEPT, KEPT_IF_KNOWN, LANDLOCK, RESET } from '../support/inherited.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -26,13 +26,13 @@ function seen(stdout: string): Items {
 }
 
 /**
- * What an agent has whose launcher ran under `inherit set`. Looks outside first: what is set is there, as far as
- * this kernel has it.
+ * What an agent has whose launcher ran under `under`. Looks outside first: what is set is there, as far as this
+ * kernel has it.
  */
-async function expected(guest: LoadedGuest, { arch }: Kernel, privileged = false): Promise<Items> {
-  const outside = seen(await guest.sh('inherit set inherit look'));
+async function expected(guest: LoadedGuest, { arch }: Kernel, under: string, privileged = false) {
+  const outside = seen(await guest.sh(`${under} inherit look`));
   const known: Items = {};
-  for (const [item, { set, unknown }] of Object.entries(KEPT_IF_KNOWN)) {
+  for (const [item, { set, unknown }] of Object.entries({ ...KEPT_IF_KNOWN, ...LANDLOCK })) {
     const value = outside[item] ?? '';
     expect([set, unknown], item).toContain(value);
     known[item] = value;
@@ -43,13 +43,15 @@ async function expected(guest: LoadedGuest, { arch }: Kernel, privileged = false
   return { ...RESET, ...KEPT, ...known, ...(privileged ? { securebits: '0x40' } : {}) };
 }
 
+const ALL = 'inherit confined inherit set';
+
 for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
   test(`BIRTH-12: by ${via} a launcher's privileges are reset and what only restricts is kept`, async ({
     loaded,
     stage,
   }) => {
-    const { stdout, stderr } = await loaded.swarm.launch({}, LOOK, { via, under: 'inherit set' });
-    expect(seen(stdout)).toEqual(await expected(loaded, stage.kernel));
+    const { stdout, stderr } = await loaded.swarm.launch({}, LOOK, { via, under: ALL });
+    expect(seen(stdout)).toEqual(await expected(loaded, stage.kernel, ALL));
     expect(stderr).not.toMatch(/: E/);
     await expect(loaded).toHaveActiveAgents(0);
   });
@@ -60,8 +62,8 @@ test('BIRTH-13: a privileged agent keeps of these only the securebits that restr
   stage,
 }) => {
   const request = { namespace_flags: 95, privileged: true };
-  const { stdout } = await loaded.swarm.launch(request, LOOK, { under: 'inherit set' });
-  expect(seen(stdout)).toEqual(await expected(loaded, stage.kernel, true));
+  const { stdout } = await loaded.swarm.launch(request, LOOK, { under: ALL });
+  expect(seen(stdout)).toEqual(await expected(loaded, stage.kernel, ALL, true));
 });
 
 /** Two agents to join, and the options of `join` for each: one with a user namespace, one without. */
@@ -87,7 +89,7 @@ test('SPAWN-17: a process that joins an agent loses what a birth resets, and kee
       loaded.sh(`${under} join ${options} ${id} ${pid} ${program}`);
 
     expect(seen(await join('inherit set', '/usr/local/bin/inherit look')), what).toEqual(
-      await expected(loaded, stage.kernel, 'privileged' in request),
+      await expected(loaded, stage.kernel, 'inherit set', 'privileged' in request),
     );
     const look = 'cut -d" " -f7 /proc/self/stat; chrt -p $$ | head -1; nice; cat /proc/self/oom_score_adj';
     for (const under of ['choom -n -500 -- chrt -f 10', 'nice -n -5']) {
@@ -216,18 +218,27 @@ test("BIRTH-41: an agent is traced by its launcher's tracer, counted by its perf
   expect(await lock()).toBe(0);
 });
 
-test('BIRTH-42: an agent is born in the pid and time namespaces that its launcher has for its children', async ({
+test('BIRTH-42: an agent is born in the time namespace that its launcher has for its children, and in such a pid namespace if it has none of its own', async ({
   loaded,
 }) => {
-  const under = 'unshare --pid --time --boottime 1000000';
+  const under = 'unshare --time --boottime 1000000';
+  const { stdout } = await loaded.swarm.run({}, 'cat /proc/uptime', { under });
+  expect(Number.parseFloat(stdout)).toBeGreaterThan(1_000_000);
+
+  const pids = { under: 'unshare --pid' };
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const { code, stderr } = await loaded.swarm.tryLaunch({}, ['/bin/true'], pids);
+    expect([code, stderr]).toEqual([126, expect.stringMatching(/^fork: EINVAL$/m)]);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  expect(events).toContainEqual(expect.objectContaining({ event: 'fork_failed', error: 'EINVAL' }));
+
   const { line, release } = hold(loaded);
-  const running = loaded.swarm.run({}, `cat /proc/uptime; ${line}`, { under });
+  const running = loaded.swarm.run({ namespace_flags: 94, privileged: true }, line, pids);
   await expectBorn(loaded, 1);
   const { pid } = await onlyAgent(loaded);
-  expect(await loaded.sh(`grep ^NSpid: /proc/${pid}/status`), 'one in each of three').toMatch(
-    new RegExp(`^NSpid:\\s${pid}\\s1\\s1$`),
-  );
+  expect(await loaded.sh(`grep ^NSpid: /proc/${pid}/status`)).toMatch(new RegExp(`^NSpid:\\s${pid}\\s1$`));
   await release();
-  expect(Number.parseFloat((await running).stdout)).toBeGreaterThan(1_000_000);
+  await running;
   await expect(loaded).toHaveActiveAgents(0);
 });

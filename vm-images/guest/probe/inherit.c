@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * inherit set COMMAND [ARGUMENT...]
+ * inherit confined COMMAND [ARGUMENT...]
  * inherit look
  * inherit authority KEY COMMAND [ARGUMENT...]
  * inherit instantiate KEY
@@ -9,8 +10,9 @@
  * inherit counted COMMAND [ARGUMENT...]
  *
  * "set" gives itself everything that a process can leave to its children and that
- * outlasts an execve, then executes COMMAND, a launcher. "look" prints, a line each,
- * what of it a process has.
+ * outlasts an execve, then executes COMMAND, a launcher. "confined" does so with a Landlock
+ * domain, in which a process that is to join an agent could not find it. "look" prints, a
+ * line each, what of all this a process has.
  *
  * As /sbin/request-key, "authority" assumes the authority over KEY before it executes
  * COMMAND; "instantiate" tries to give KEY a value, by the authority that its process has,
@@ -153,19 +155,6 @@ static void set_filter(void)
 	must("filter", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0));
 }
 
-/* A Landlock domain in which nobody makes a fifo. */
-static void set_domain(void)
-{
-	const struct landlock_ruleset_attr attr = {
-		.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_FIFO,
-	};
-	int rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
-
-	may("domain", rules < 0 ? -1 : syscall(SYS_landlock_restrict_self, rules, 0));
-	if (rules >= 0)
-		close(rules);
-}
-
 /* What some kernels do not have. */
 static void set_if_known(void)
 {
@@ -202,7 +191,6 @@ static void set_others(void)
 	put("/proc/self/oom_score_adj", "200");
 	set_scheduling();
 	set_if_known();
-	set_domain();
 	set_filter();
 }
 
@@ -392,6 +380,20 @@ static int set(char **command)
 	return run(command);
 }
 
+/* A Landlock domain in which nobody makes a fifo, and from which nobody outside is reached. */
+static int confined(char **command)
+{
+	const struct landlock_ruleset_attr attr = {
+		.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_FIFO,
+	};
+	int rules = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+	may("domain", rules < 0 ? -1 : syscall(SYS_landlock_restrict_self, rules, 0));
+	if (rules >= 0)
+		close(rules);
+	return run(command);
+}
+
 static bool is_elsewhere(pid_t pid)
 {
 	char path[64], own[64] = "", other[64] = "";
@@ -464,6 +466,7 @@ static int counted(char **command)
 
 static const struct word words[] = {
 	{ "set", 1, set, "COMMAND [ARGUMENT...]" },
+	{ "confined", 1, confined, "COMMAND [ARGUMENT...]" },
 	{ "look", 0, look, NULL },
 	{ "authority", 2, authority, "KEY COMMAND [ARGUMENT...]" },
 	{ "instantiate", 1, instantiate, "KEY" },
