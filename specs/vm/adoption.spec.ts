@@ -226,7 +226,7 @@ test('CGROUP-20: cgroups are made, limited, frozen, left and emptied with the ke
   const enter = `nsenter --target ${agent.pid} -U -n -m -u -i -C`;
   const entered = await held(guest, await background(guest, `${enter} hold 4096 1`), 4096, 1);
   await guest.swarm.attach(agent.id, entered);
-  await guest.sh(`join ${agent.id} ${agent.pid} /bin/true`);
+  await guest.sh(`join --enter 5e020000 ${agent.id} ${agent.pid} /bin/true`);
   const moved = await start(guest, {});
   for (const change of [{ pids_limit: 9 }, limits, { frozen: true }, { frozen: false }])
     await guest.swarm.update({ id: moved.id, ...change });

@@ -151,7 +151,7 @@ test('USAGE-01: an agent that uses up namespaces of each kind leaves root and an
   const policy: AgentRequest = { syscalls: { unshare: 'allow' }, capabilities: 'all' };
   const each = (line: string) => `for kind in ${kinds.join(' ')}; do ${line}; done`;
   const amounts = (text: string) => text.split('\n').filter(Boolean).map(parseUsage);
-  await withSysctls(loaded, few(20, kinds), async () => {
+  await withSysctls(loaded, few(12, kinds), async () => {
     await loaded.sh(': >/run/used && chmod 666 /run/used');
     const { line, release } = hold(loaded);
     const use = `(${line}) | usage ns-$kind 1000 >>/run/used &`;

@@ -1028,6 +1028,9 @@ static void do_files(char **a)
 	for (i = 0; i < 60 && err == EMFILE; i++) {
 		if (!fork()) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			/* They are the other's, who is to be able to close them. */
+			for (i = 0; i < 64; i++)
+				close(spare[i]);
 			while (open("/", O_PATH | O_CLOEXEC) >= 0)
 				;
 			err = errno;
