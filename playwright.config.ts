@@ -29,6 +29,10 @@ const WITHOUT_KERNEL = ['unit', 'harness', 'kernels'];
  */
 const NOT_CHECKED = { debug: /@many-events/, kcsan: /@many-events|@counts-instructions/ };
 
+/** Specs that are not run for every commit. Who names suites or kernels runs them, as the nightly workflow does. */
+const NIGHTLY = /@nightly/;
+const quick = run().suites === undefined && run().kernels === undefined;
+
 /** Specs about the kernel that must be refused. */
 const REFUSED = /@refused-kernel/;
 
@@ -59,7 +63,7 @@ function projectsOf(kernelName: string): Project<object, KernelOptions>[] {
       testDir: `specs/${suite}`,
       ...(entry && entry.arch !== 'amd64' ? TIMES_EMULATED : TIMES),
       ...(slower && { expect: { timeout: EXPECTED * slower } }),
-      ...(checks && { grepInvert: NOT_CHECKED[checks] }),
+      grepInvert: [...(quick ? [NIGHTLY] : []), ...(checks ? [NOT_CHECKED[checks]] : [])],
     }));
   return kernelProjects(kernelName, projects);
 }

@@ -6,7 +6,7 @@ import { parseRows } from '../specs/support/specification.js';
 import { repository } from '../harness.config.js';
 
 /** The directory of the patches. */
-export const PATCHES = join(repository, 'mutation/patches');
+const PATCHES = join(repository, 'mutation/patches');
 
 /** A patch that removes one safeguard. */
 export interface Mutation {

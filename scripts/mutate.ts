@@ -1,10 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { copyRepository } from '../mutation/copy.js';
 import { filesOfSpecs, readPatches } from '../mutation/patch.js';
 import { attempt } from '../mutation/trial.js';
 import type { Finding } from '../mutation/trial.js';
 import { command } from '../harness/util/command.js';
 import { UsageError } from '../harness/util/errors.js';
+import { committedCopy } from '../specs/support/copy.js';
 
 const program = command(
   'mutate',
@@ -35,22 +38,33 @@ const MARKS: Record<Finding, string> = {
   unknown: styleText('yellow', '?'),
 };
 
+/** Tries the patches that were chosen, and says what came of each. */
+async function tryAll(): Promise<Finding[]> {
+  const files = await filesOfSpecs();
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-mutation-'));
+  try {
+    const copy = await committedCopy(join(dir, 'copy'));
+    const found: Finding[] = [];
+    for (const [index, mutation] of chosen.entries()) {
+      console.log(`… ${index + 1} of ${chosen.length}: ${mutation.name}: ${mutation.safeguard}`);
+      const start = performance.now();
+      const { finding, why } = await attempt(copy, mutation, files, (line) => {
+        if (verbose) console.log(`  ${line}`);
+      });
+      found.push(finding);
+      const seconds = ((performance.now() - start) / 1000).toFixed(0);
+      console.log(`${MARKS[finding]} ${finding} in ${seconds} s: ${why}`);
+    }
+    return found;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
 if (list)
   for (const { name, safeguard, specs } of chosen) console.log(`${name}: ${safeguard} ${specs.join(', ')}`);
 else {
-  const files = await filesOfSpecs();
-  await using copy = await copyRepository();
-  const found: Finding[] = [];
-  for (const [index, mutation] of chosen.entries()) {
-    console.log(`… ${index + 1} of ${chosen.length}: ${mutation.name}: ${mutation.safeguard}`);
-    const start = performance.now();
-    const { finding, why } = await attempt(copy.dir, mutation, files, (line) => {
-      if (verbose) console.log(`  ${line}`);
-    });
-    found.push(finding);
-    const seconds = ((performance.now() - start) / 1000).toFixed(0);
-    console.log(`${MARKS[finding]} ${finding} in ${seconds} s: ${why}`);
-  }
+  const found = await tryAll();
   const count = (finding: Finding) => found.filter((each) => each === finding).length;
   console.log(`${count('caught')} caught, ${count('missed')} missed, ${count('unknown')} unknown`);
   if (found.length === 0 || count('caught') < found.length) process.exitCode = 1;

@@ -9,14 +9,14 @@ import { z } from 'zod';
 import { renderPages } from '../../harness/report/page.js';
 import { grepOf, partOf, takesFile } from '../../harness/playwright/results.js';
 import { keptCells, parseListing } from '../../harness/report/kept.js';
-import type { ListedFiles } from '../../harness/report/kept.js';
 import { matrixOf } from '../../harness/report/matrix.js';
 import { reason } from '../../harness/report/reason.js';
-import { cellId, newestRuns, readCells, readRuns } from '../../harness/report/runs.js';
-import type { Cell, CellKey } from '../../harness/report/runs.js';
+import { newestRuns, readCells, readRuns } from '../../harness/report/runs.js';
+import type { Cell } from '../../harness/report/runs.js';
 import { cleanCommit, unchangedSince } from '../../harness/report/sources.js';
 import { repository } from '../../harness.config.js';
 import { committedCopy } from '../support/copy.js';
+import { passedCell } from '../support/passed-cell.js';
 import { runEnvironment } from '../../harness/util/run.js';
 
 test.describe.configure({ timeout: 300_000 });
@@ -172,76 +172,6 @@ test('RESULT-13: what was done is kept when a run does not come to its end', asy
   await run;
   const cells = results.parse(JSON.parse(await readFile(join(dir, 'report/results.json'), 'utf8')));
   expect(cells.map(({ id, tests }) => [id, tests.length])).toEqual([['selftest', 4]]);
-});
-
-/** A cell in which every one of these tests has passed. */
-function passedCell({ suite, kernel }: CellKey, files: ListedFiles, commit?: string): Cell {
-  const passed = { verdict: 'passed' as const, ms: 1, log: '', ...(commit !== undefined && { commit }) };
-  return {
-    ...{ suite, kernel },
-    release: '',
-    startedAt: '2026-01-01T00:00:00.000Z',
-    tests: [...files].flatMap(([file, titles]) => titles.map((title) => ({ file, title, ...passed }))),
-  };
-}
-
-test('RESULT-14: with --resume, files that have passed are not run again, unless something they depend on has changed', async () => {
-  const copy = await committedCopy(join(dir, 'copy'));
-  const commit = await cleanCommit(copy);
-  const vmTest = (...args: string[]) =>
-    execa(
-      'npx',
-      ['tsx', 'scripts/vm-test.ts', ...['7.3', '7.2', '6.19'].flatMap((name) => ['--kernel', name]), ...args],
-      {
-        cwd: copy,
-        all: true,
-        reject: false,
-        env: { ...runEnvironment({ report: join(dir, 'report') }), FORCE_COLOR: '0' },
-      },
-    );
-  const listed = (text: string) => {
-    const lines = [...text.matchAll(/^ +\[([^\]]+)\] › (?:specs\/vm\/)?([^: ]+\.spec\.ts)/gm)];
-    return [...new Set(lines.map(([, name = '', file = '']) => `${name} ${file}`))].sort();
-  };
-  const everything = listed((await vmTest('--list')).all);
-  expect(everything.length % 3).toBe(0);
-  const files = everything.length / 3;
-
-  const env = runEnvironment({ kernels: ['7.3', '7.2', '6.19'], suites: ['vm'] });
-  const playwright = ['node_modules/@playwright/test/cli.js', 'test', '--list', '--reporter=json'];
-  const listing = parseListing((await execa('node', playwright, { cwd: copy, env })).stdout);
-  const cells = listing.map((project) =>
-    passedCell(project, project.files, project.kernel === '6.19' ? undefined : commit),
-  );
-  const failed = cells
-    .find((cell) => cellId(cell) === 'vm-7.2')
-    ?.tests.find(({ file }) => file.endsWith('guest.spec.ts'));
-  if (failed) failed.verdict = 'failed';
-  await mkdir(join(dir, 'report/runs'), { recursive: true });
-  await writeFile(join(dir, 'report/runs/1.json'), JSON.stringify({ cells }));
-
-  const first = (await vmTest('--resume', '--list')).all;
-  expect(first).toMatch(/^not run again: vm-7\.3, passed since 2026-01-01/m);
-  expect(first).toMatch(
-    new RegExp(`^not run again: ${files - 1} of ${files} files of vm-7\\.2, passed since`, 'm'),
-  );
-  const of = (kernel: string) => everything.filter((line) => line.startsWith(`vm-${kernel} `));
-  expect(listed(first)).toEqual([...of('6.19'), 'vm-7.2 guest.spec.ts']);
-
-  const change = async (path: string) => writeFile(join(copy, path), '// changed\n', { flag: 'a' });
-  await change('specs/vm/guest.spec.ts');
-  expect(await vmTest('--resume', '--list')).toMatchObject({
-    exitCode: 2,
-    all: '--resume: sources differ from what is committed; commit them first',
-  });
-  const git = (...words: string[]) =>
-    execa('git', ['-c', 'user.name=x', '-c', 'user.email=x', ...words], { cwd: copy });
-  await git('commit', '--quiet', '--all', '--message', 'mended');
-  expect(listed((await vmTest('--resume', '--list')).all)).toEqual([
-    ...of('6.19'),
-    'vm-7.2 guest.spec.ts',
-    'vm-7.3 guest.spec.ts',
-  ]);
 });
 
 test('RESULT-15: a result stands until what it depends on is committed anew', async () => {

@@ -1,9 +1,8 @@
-/** Builds of the module that take long: by clang, installed, and with what its checks must find. */
+/** Builds of the module that take long: installed, and with what its checks must find. */
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { provideKernel } from '../../harness/kernels/provide.js';
-import { buildWithClang } from '../support/clang-tree.js';
 import { inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 1_200_000 });
@@ -19,14 +18,6 @@ test('BUILD-04: sparse finds what is planted: a user address that is followed', 
     },
   });
   expect(output).toMatch(/json\.c:\d+:\d+: warning: dereference of noderef expression/);
-});
-
-test('BUILD-07: the module builds with clang and its linker for a kernel that they have built', async () => {
-  const log = await buildWithClang(await provideKernel());
-  expect(log).toMatch(/^ {2}LD \[M\] +swarm_guard\.ko$/m);
-  expect(log).not.toMatch(/warning:|error:/i);
-  expect(log).toMatch(/\] +Debian clang version \d+.*\n(.*\n)*savedcmd_swarm_guard\.ko := ld\.lld /);
-  expect(log).not.toMatch(/\] +GCC: /);
 });
 
 test('BUILD-18: make install puts the module where modprobe finds it, and no other', async () => {

@@ -27,7 +27,6 @@ import type { Run } from '../../bench/store.js';
 import { CALLS, timeNative } from '../../bench/native/bench.js';
 import { buildNative } from '../support/native.js';
 import { CASES } from '../../bench/native/cases.js';
-import { countNative } from '../../bench/native/instructions.js';
 import { repository } from '../../harness.config.js';
 
 let dir = '';
@@ -404,23 +403,6 @@ test('BENCH-16: what is timed are calls of the addon, and none is told to be sho
     expect(samples, name).toBeGreaterThan(0);
     expect(calls.get(`${object}${device?.join() ?? ''}`), name).toBeGreaterThanOrEqual(samples * CALLS);
   }
-});
-
-test("BENCH-17: the instructions of the policy core's calls are counted where valgrind is, the same each time", async () => {
-  test.setTimeout(600_000);
-  const path = await buildNative();
-  const some = CASES.filter((_, index) => index !== 2 && index !== 3);
-  const counts = await countNative(path, some);
-  if (typeof counts === 'string') {
-    test.skip(true, counts);
-    return;
-  }
-  const [smallest = NaN, full = NaN, last = NaN, none = NaN] = counts.values();
-  for (const each of counts.values()) expect(Number.isInteger(each)).toBe(true);
-  expect(none).toBeGreaterThan(5);
-  expect(last, 'sixteen rules').toBeGreaterThan(none + 16);
-  expect(full, 'sixteen rules to parse').toBeGreaterThan(16 * smallest);
-  expect(await countNative(path, some.slice(0, 1))).toEqual(new Map([...counts].slice(0, 1)));
 });
 
 /** The cells of the rows of a page's tables, without what makes them bold or code. */

@@ -1,9 +1,5 @@
 /** `make demo` and `npm run vm:shell`, as people run them. */
-import { Writable } from 'node:stream';
-import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { Show } from '../support/demo/show.js';
-import { demonstrate } from '../support/demo/steps.js';
 import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 
@@ -21,24 +17,6 @@ test('DEMO-03: the demonstration exits 0: everything that it shows is as expecte
   expect(all).toMatch(/guest# echo '\{"memory_limit":268435456,.*"spawn":true\}' > \/proc\/swarm\/create\n/);
   expect(all).toMatch(/Everything was as expected: 11 steps in \d+ s$/);
   expect(exitCode).toBe(0);
-});
-
-test('DEMO-04: the demonstration counts what differs', async ({ booted, module }) => {
-  // A guest whose device looks open, although it is not.
-  await booted.writeFile('/usr/local/bin/attempt', '#!/bin/sh\necho $1 ok\n', '755');
-  let shown = '';
-  const show = new Show(
-    new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        shown += stripVTControlCharacters(chunk.toString());
-        done();
-      },
-    }),
-  );
-  await demonstrate(show, booted, module);
-  expect(show.end()).toBe(false);
-  expect(shown).toMatch(/✘ opening a device +expected read EPERM, seen read ok/);
-  expect(shown).toMatch(/[1-9] differences from what was expected: 11 steps in \d+ s\n$/);
 });
 
 test('GUEST-01: npm run vm:shell opens a shell with the module loaded', async ({ stage }) => {

@@ -1,32 +1,14 @@
 /** The launcher of the client's package, under the Node of Debian 13. */
-import { join } from 'node:path';
-import { repository } from '../../harness.config.js';
-import { quoted } from '../../client/client.js';
-import { uploadProgram } from '../support/bundle.js';
 import { expect, test } from '../support/fixtures.js';
 import { background } from '../support/guest.js';
+import { drive } from '../support/launcher/drive.js';
 import type { Order, Outcome } from '../support/launcher/driver.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
 
-const DRIVER = join(repository, 'specs/support/launcher/driver.ts');
-
 const SIGTERM = 15;
 const SIGKILL = 9;
-
-const uploaded = new WeakSet<LoadedGuest>();
-
-/** Lets the driver carry out an order; see driver.ts. */
-async function drive<T>(guest: LoadedGuest, ...order: unknown[]): Promise<T> {
-  const program = uploaded.has(guest) ? '/srv/driver.mjs' : await uploadProgram(guest, DRIVER, 'driver');
-  uploaded.add(guest);
-  const { code, stdout, stderr } = await guest.exec(`node ${program} ${quoted(JSON.stringify(order))}`, {
-    timeoutMs: 240_000,
-  });
-  if (code !== 0) throw new Error(`the driver ended with ${code}: ${stderr}`);
-  return JSON.parse(stdout) as T;
-}
 
 /** Runs programs one after the other. */
 const runs = (guest: LoadedGuest, orders: readonly Order[]) => drive<Outcome[]>(guest, 'runs', orders);
@@ -277,39 +259,4 @@ test('CLIENT-20: no thread stays armed, and nothing runs outside an agent', asyn
   expect(await runs(loaded, [unarmed])).toMatchObject([{ failed: { stage: 'clone', code: 'ECHILD' } }]);
   expect((await loaded.exec('ls /tmp/ran')).code).not.toBe(0);
   await loaded.swarm.destroy(...(await loaded.swarm.agents()).map((agent) => agent.id));
-});
-
-test('CLIENT-21: launches leave no descriptor, no thread and no zombie', async ({ loaded }) => {
-  const orders = [
-    { line: 'exit 0' },
-    { spec: { program: '/srv/nothing', argv: ['nothing'] } },
-    { spec: { cwd: '/srv/nothing' } },
-    { spec: { object: '{"spawn":1}x' } },
-  ];
-  const { before, after } = await drive<{ before: object; after: object }>(loaded, 'repeat', 200, orders);
-  expect(after).toEqual(before);
-  expect(before).toMatchObject({ children: 0 });
-  await expect(loaded).toHaveActiveAgents(0);
-});
-
-test('CLIENT-45: workers may end while they launch: nothing crashes, and nothing of theirs stays', async ({
-  loaded,
-}) => {
-  test.setTimeout(400_000);
-  // What nobody hears of is killed; what a worker has heard of ends by itself.
-  const orders = [
-    { line: 'exit 0' },
-    { line: 'sleep 2' },
-    { spec: { program: '/srv/nothing', argv: ['nothing'] } },
-    { spec: { user: { uid: 1, gid: 1 } }, line: 'exit 0' },
-  ];
-  const { before, after, active } = await drive<{
-    before: { descriptors: number; threads: number };
-    after: { descriptors: number; threads: number; children: number };
-    active: number;
-  }>(loaded, 'storm', 10, { count: 4, orders });
-  expect(active).toBe(0);
-  expect(after.children).toBe(0);
-  expect(after.threads).toBeLessThanOrEqual(before.threads + 1);
-  expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 1);
 });

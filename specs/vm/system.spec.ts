@@ -24,45 +24,57 @@ const TESTS = [
 
 let baseline: Results = new Map();
 
-test("SYSTEM-03: some of the kernel's own tests run without the module", async ({ booted, stage }) => {
-  await installSelftests(booted, stage.kernel);
-  baseline = await runSelftests(booted, TESTS, SECONDS);
-  for (const name of TESTS) expect(baseline.get(name), name).toBe('ok');
-  expect(baseline.size, 'with their subtests').toBeGreaterThan(3 * TESTS.length);
-});
+test(
+  "SYSTEM-03: some of the kernel's own tests run without the module",
+  { tag: '@nightly' },
+  async ({ booted, stage }) => {
+    await installSelftests(booted, stage.kernel);
+    baseline = await runSelftests(booted, TESTS, SECONDS);
+    for (const name of TESTS) expect(baseline.get(name), name).toBe('ok');
+    expect(baseline.size, 'with their subtests').toBeGreaterThan(3 * TESTS.length);
+  },
+);
 
-test("SYSTEM-04: some of the kernel's own tests have the same results while agents run", async ({
-  loaded,
-}) => {
-  await runAgents(loaded);
-  const withIt = [await runSelftests(loaded, TESTS, SECONDS)];
-  const changes = await confirmedChanges('agents running', { without: [baseline], withIt }, async (tests) => {
-    const again: Results[] = [];
-    while (again.length < 4) again.push(await runSelftests(loaded, tests, SECONDS));
-    // Without agents, each passes.
-    return { without: [], withIt: again };
-  });
-  expect(changes).toEqual([]);
-  await destroyAll(loaded);
-  await expect(loaded).toHaveActiveAgents(0);
-});
+test(
+  "SYSTEM-04: some of the kernel's own tests have the same results while agents run",
+  { tag: '@nightly' },
+  async ({ loaded }) => {
+    await runAgents(loaded);
+    const withIt = [await runSelftests(loaded, TESTS, SECONDS)];
+    const changes = await confirmedChanges(
+      'agents running',
+      { without: [baseline], withIt },
+      async (tests) => {
+        const again: Results[] = [];
+        while (again.length < 4) again.push(await runSelftests(loaded, tests, SECONDS));
+        // Without agents, each passes.
+        return { without: [], withIt: again };
+      },
+    );
+    expect(changes).toEqual([]);
+    await destroyAll(loaded);
+    await expect(loaded).toHaveActiveAgents(0);
+  },
+);
 
-test("SYSTEM-05: inside an agent that may do less, the same comparison tells which of the kernel's tests fail", async ({
-  loaded,
-}) => {
-  const { stdout } = await loaded.swarm.run(
-    { namespace_flags: 0, privileged: true, syscalls: { unshare: 'deny', setns: 'deny' } },
-    selftestsLine(['clone3:clone3_clear_sighand', 'kcmp:kcmp_test', 'timens:timens'], SECONDS),
-  );
-  const { changed } = compare(
-    [
-      new Map(
-        [...baseline].filter(([name]) => /^(clone3:clone3_clear_sighand|kcmp|timens:timens)/.test(name)),
-      ),
-    ],
-    [parseKtap(stdout)],
-  );
-  const names = changed.map(({ name }) => name);
-  expect(names).toContain('timens:timens');
-  expect(names.filter((name) => !name.startsWith('timens:timens'))).toEqual([]);
-});
+test(
+  "SYSTEM-05: inside an agent that may do less, the same comparison tells which of the kernel's tests fail",
+  { tag: '@nightly' },
+  async ({ loaded }) => {
+    const { stdout } = await loaded.swarm.run(
+      { namespace_flags: 0, privileged: true, syscalls: { unshare: 'deny', setns: 'deny' } },
+      selftestsLine(['clone3:clone3_clear_sighand', 'kcmp:kcmp_test', 'timens:timens'], SECONDS),
+    );
+    const { changed } = compare(
+      [
+        new Map(
+          [...baseline].filter(([name]) => /^(clone3:clone3_clear_sighand|kcmp|timens:timens)/.test(name)),
+        ),
+      ],
+      [parseKtap(stdout)],
+    );
+    const names = changed.map(({ name }) => name);
+    expect(names).toContain('timens:timens');
+    expect(names.filter((name) => !name.startsWith('timens:timens'))).toEqual([]);
+  },
+);
