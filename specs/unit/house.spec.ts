@@ -9,7 +9,7 @@ import { repository } from '../../harness.config.js';
 
 /** The files that the checks read. */
 const READ =
-  /^((bench|client|harness|scripts|specs)\/.*\.(tsx?|json)|vm-images\/kernels\/.*\.json|[^/]*\.(ts|js|json))$/;
+  /^((bench|client|harness|mutation|scripts|specs)\/.*\.(tsx?|json)|vm-images\/kernels\/.*\.json|[^/]*\.(ts|js|json))$/;
 
 let copy: string;
 
