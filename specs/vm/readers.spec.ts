@@ -181,10 +181,10 @@ test('READER-20: a member that reads events gets 0 for a process in a pid namesp
   );
   const lines = stdout.split('\n').filter((line) => /^[I{]/.test(line));
   const pids = lines.map((line) => Number(/"pid":(\d+)|PID: (\d+)/.exec(line)?.slice(1).join('')));
-  expect(pids.map((pid) => (pid > 1 ? 'some' : pid)), stdout).toEqual([
-    ...['some', 0, 1],
-    ...['some', 0],
-  ]);
+  expect(
+    pids.map((pid) => (pid > 1 ? 'some' : pid)),
+    stdout,
+  ).toEqual([...['some', 0, 1], ...['some', 0]]);
   const told = (await loaded.swarm.events()).filter((event) => event.event === 'violation');
   const mine = told.filter(({ agent }) => agent === id);
   expect(mine).toHaveLength(3);

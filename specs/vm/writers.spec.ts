@@ -58,9 +58,7 @@ test('ORDER-40: a write that is passed on by splice, vmsplice, sendfile or aio i
       ['create', SPAWN],
       ['spawn', `{"id":${id}}`],
     ] as const)
-      expect
-        .soft(await pass(loaded, how, file, text), file)
-        .toEqual([`${how} EINVAL`, 'child outside']);
+      expect.soft(await pass(loaded, how, file, text), file).toEqual([`${how} EINVAL`, 'child outside']);
   expect((await loaded.swarm.status()).created).toBe(created);
   const order = `{"id":${id}}`;
   expect(await pass(loaded, 'write', 'spawn', order)).toEqual([`write ${order.length}`, 'child inside']);
