@@ -962,9 +962,14 @@ static long put_neighbour(int fd, unsigned int nr, unsigned char link)
 		.header = {
 			.nlmsg_len = sizeof(order) - 2,
 			.nlmsg_type = RTM_NEWNEIGH,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE |
+				       NLM_F_REPLACE,
 		},
-		.neighbour = { .ndm_family = AF_INET6, .ndm_ifindex = 1, .ndm_state = NUD_REACHABLE },
+		.neighbour = {
+			.ndm_family = AF_INET6,
+			.ndm_ifindex = 1,
+			.ndm_state = NUD_REACHABLE,
+		},
 		.to = { RTA_LENGTH(16), NDA_DST },
 		.address = { 0xfd, [8] = own >> 24, own >> 16, own >> 8, own,
 			     nr >> 24, nr >> 16, nr >> 8, nr },
