@@ -2,8 +2,9 @@
 import { drive } from '../support/client/drive.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 test('CLIENT-52: two hundred thousand agents are made and streamed, with an answer for each in order', async ({
   loaded,

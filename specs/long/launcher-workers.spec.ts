@@ -4,8 +4,9 @@ import { repository } from '../../harness.config.js';
 import { quoted } from '../../client/client.js';
 import { uploadProgram } from '../support/bundle.js';
 import { expect, test } from '../support/fixtures.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const DRIVER = join(repository, 'specs/support/launcher/driver.ts');
 

@@ -8,8 +8,9 @@ import { load } from '../support/loaded-guest.js';
 import { parseMetrics } from '../support/metrics.js';
 import { buildTestModules } from '../support/module.js';
 import { installSwarmctl } from '../support/swarmctl.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const answer = z.object({
   runnable: z.boolean(),

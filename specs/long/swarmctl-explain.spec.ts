@@ -8,8 +8,9 @@ import { expect, test } from '../support/fixtures.js';
 import { attempts, background, destroyAll, violationsDuring } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const MAIN = join(repository, 'client/cli/main.ts');
 

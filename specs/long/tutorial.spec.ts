@@ -2,10 +2,11 @@
 import { expect, test } from '../support/fixtures.js';
 import { PACKAGE, installPackage } from '../support/swarmctl-package.js';
 import { pattern, programOf, stepsOf, tutorial } from '../support/tutorial.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
 // A start of Node takes seconds in a guest that is emulated.
 test.describe.configure({ timeout: 900_000 });
-test.use({ guestExtras: { packages: ['nodejs', 'tini'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 /** Where the tutorial is followed. */
 const HERE = '/srv/tutorial';

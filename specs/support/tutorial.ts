@@ -41,6 +41,7 @@ export async function tutorial(): Promise<string> {
 
 /** What placeholders stand for. */
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  container: String.raw`[0-9a-f]{12}`,
   id: String.raw`\d+`,
   pid: String.raw`\d+`,
   number: String.raw`\d+`,

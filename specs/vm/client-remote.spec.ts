@@ -12,6 +12,7 @@ import { uploadProgram } from '../support/bundle.js';
 import { expect, test as base } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
 import { swarmctlAt } from '../support/swarmctl.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
 interface Remote {
   /** How the guest is reached. */
@@ -46,7 +47,7 @@ const test = base.extend<Remote>({
   },
 });
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 test('CLIENT-40: every call does on another machine what it does on this one', async ({ swarm }) => {
   const { id } = await swarm.create({ name: 'far', memory_limit: 64 << 20 });

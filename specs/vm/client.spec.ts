@@ -7,8 +7,9 @@ import { uploadProgram } from '../support/bundle.js';
 import { drive, uploadDriver } from '../support/client/drive.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 test('CLIENT-30: every call does what it says', async ({ loaded }) => {
   expect(await drive(loaded, 'calls')).toMatchObject({

@@ -3,8 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { EXAMPLES } from '../support/examples.js';
 import { expectExample } from '../support/example-run.js';
 import { expect, test } from '../support/fixtures.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs', 'python3-minimal'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 /** The last line of each example, about the agent's end; the shell's does not wait for that. */
 const ENDED = {

@@ -1,8 +1,9 @@
 /** What the launcher leaves, and when its workers end. */
 import { expect, test } from '../support/fixtures.js';
 import { drive } from '../support/launcher/drive.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 test(
   'CLIENT-21: launches leave no descriptor, no thread and no zombie',

@@ -9,8 +9,9 @@ import { insert } from '../support/insert.js';
 import type { Order, Outcome } from '../support/launcher/driver.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { Stage } from '../support/stage.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const DRIVER = join(repository, 'specs/support/launcher/driver.ts');
 

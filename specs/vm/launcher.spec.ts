@@ -4,8 +4,9 @@ import { background } from '../support/guest.js';
 import { drive } from '../support/launcher/drive.js';
 import type { Order, Outcome } from '../support/launcher/driver.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const SIGTERM = 15;
 const SIGKILL = 9;

@@ -1,8 +1,9 @@
 /** Programs that use the network, under the default policy. */
 import { test } from '../support/fixtures.js';
 import { expectServed } from '../support/served.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs', 'python3-minimal'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const PYTHON = `
 import os, socket

@@ -7,8 +7,9 @@ import { repository } from '../../harness.config.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: { packages: ['nodejs', 'python3-minimal'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 const POLICIES = join(repository, 'docs/policies');
 

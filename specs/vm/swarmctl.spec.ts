@@ -6,6 +6,7 @@ import { uploadProgram } from '../support/bundle.js';
 import { expect, test as base } from '../support/fixtures.js';
 import { background } from '../support/guest.js';
 import type { GuestResult } from '../../harness/guest/guest.js';
+import { NODE_GUEST } from '../support/node-guest.js';
 
 interface Swarmctl {
   /** Runs swarmctl with a line of arguments, as a shell reads them. */
@@ -26,7 +27,7 @@ const test = base.extend<Swarmctl>({
 
 // A start of Node takes seconds in a guest that is emulated.
 test.describe.configure({ timeout: 600_000 });
-test.use({ guestExtras: { packages: ['nodejs', 'tini'], memoryMb: 3072 } });
+test.use({ guestExtras: NODE_GUEST });
 
 test('CLI-01: run exits as its program does, and says by 125, 126 and 127 why there is none', async ({
   loaded,

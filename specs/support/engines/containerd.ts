@@ -1,6 +1,9 @@
 /** containerd in a guest, with swarm-runtime as the handler `swarm`, and an image for it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { GuestExtras } from '../../../harness/guest/stage.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
+import { repository } from '../../../harness.config.js';
 import { IMAGE_ROOT, PATIENT, RUNTIMES } from './guest.js';
 
 /** A guest with containerd, both runtimes, and a way to its socket. */
@@ -13,7 +16,7 @@ export const CONTAINERD_GUEST: GuestExtras = {
 /** The image, by the name that engines have for it. */
 export const IMAGE = 'localhost/busybox:latest';
 
-/** containerd as its configuration names it: no AppArmor in the guest, no layered file system. */
+/** The guest's containerd: no AppArmor, and no layered file system. What is in a file of Kubernetes' nodes comes after it. */
 const CONFIGURATION = `version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${IMAGE}"
@@ -22,13 +25,15 @@ const CONFIGURATION = `version = 2
     snapshotter = "native"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.swarm]
-      runtime_type = "io.containerd.runc.v2"
-      pod_annotations = ["io.swarmguard.*"]
-      container_annotations = ["io.swarmguard.*"]
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.swarm.options]
-        BinaryName = "/usr/bin/swarm-runtime"
 `;
+
+/** The drop-in for nodes with containerd 1.x. */
+const DROP_IN = 'deploy/kubernetes/containerd-1.toml';
+
+/** A whole configuration with the handler `swarm`: the drop-in as it is. */
+export async function nodeConfiguration(): Promise<string> {
+  return CONFIGURATION + (await readFile(join(repository, DROP_IN), 'utf8'));
+}
 
 /** An archive of an image as the OCI's image specification has it: one layer, which is the root. */
 const MAKE_ARCHIVE = `set -e
@@ -49,7 +54,9 @@ busybox tar -c -f /srv/image.tar .`;
 /** Starts containerd, and imports the image for pods. */
 export async function startContainerd(guest: BootedGuest): Promise<void> {
   await guest.sh('mkdir -p /etc/containerd; touch /etc/hosts /etc/resolv.conf');
-  await guest.writeFile('/etc/containerd/config.toml', CONFIGURATION);
+  // The guest has no systemd, which would make the cgroups.
+  const configuration = (await nodeConfiguration()).replace('SystemdCgroup = true', 'SystemdCgroup = false');
+  await guest.writeFile('/etc/containerd/config.toml', configuration);
   await guest.sh(
     `setsid containerd >/var/log/containerd.log 2>&1 </dev/null &
     for i in $(seq 200); do ctr version >/dev/null 2>&1 && exit; sleep 0.5; done; tail /var/log/containerd.log >&2; exit 1`,
