@@ -62,7 +62,9 @@ int swarm_may_control(const struct file *file)
  *
  * As swarm_may_control(); and it must have made the system call itself. A kernel worker
  * that writes for somebody (io_uring's always do, its SQPOLL threads too) would be
- * armed in its place, and is no member where that one is.
+ * armed in its place, and is no member where that one is. A helper that the kernel has
+ * started (core_pattern, modprobe, request-key) is let through: it is a program that root
+ * has chosen, it makes its system calls itself, and what it forks is its own.
  *
  * Return: 0, -EPERM or -EINVAL.
  */

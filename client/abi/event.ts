@@ -24,7 +24,7 @@ const adopter = z.int().min(0).meta({
 });
 const pid = z.int().min(0).meta({
   description:
-    "the process, as the reader's pid namespace has it; for `adopt` the writer. A member's reader gets 0 for a process that is in another pid namespace than its own",
+    "the process, as the reader's pid namespace has it; for `adopt` the writer. A member's reader gets 0 for a process that is in another pid namespace than its own, even in one below its own, where ps(1) shows it",
 });
 const comm = z.string().meta({ description: 'the name of the process that did it or was killed' });
 const violations = z.int().min(0).meta({ description: 'how many there were' });

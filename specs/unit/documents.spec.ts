@@ -7,6 +7,8 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { repository } from '../../harness.config.js';
 import { EXAMPLES } from '../support/examples.js';
+import { GIVEN, ITEMS, ROWS } from '../support/inherited.js';
+import { parseRows } from '../support/specification.js';
 
 /** The text of every file that git tracks with one of these suffixes, by its path in the repository. */
 async function tracked(...suffixes: string[]): Promise<Map<string, string>> {
@@ -137,4 +139,34 @@ test('DOCS-09: the changelog begins with what is not released yet, and then has 
   expect(first?.slice(1)).toEqual(['Unreleased', undefined]);
   if (releases.length > 0) expect(releases[0]?.[1]).toBe(version);
   for (const [, name, date] of releases) expect(date, `${name ?? ''} has its date`).toBeDefined();
+});
+
+test('BIRTH-40: every row of docs/birth.md names the specs that look at its items, or why none does', async () => {
+  const page = await readFile(join(repository, 'docs/birth.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| ([^|]+) \| ([^|]+) \|$/gm)]
+    .map(([, item = '', fate = '']) => ({ item, fate }))
+    .filter(({ item }) => item !== 'item' && item !== '---');
+  const begins = (item: string, words: string) => item === words || item.startsWith(words);
+  const known = Object.keys(ROWS);
+  const wordsOf = (item: string) => known.filter((words) => begins(item, words));
+  expect(rows.length).toBeGreaterThan(40);
+  expect(rows.map(({ item }) => item).filter((item) => wordsOf(item).length !== 1)).toEqual([]);
+  expect(known.filter((words) => !rows.some(({ item }) => begins(item, words)))).toEqual([]);
+
+  const { rows: promises } = parseRows(await readFile(join(repository, 'SPECIFICATION.md'), 'utf8'));
+  const ids = new Set(promises.map(({ id }) => id));
+  const looked = rows.map(({ item, fate }) => ({ item, fate, by: ROWS[wordsOf(item)[0] ?? ''] ?? {} }));
+  const seen = looked.flatMap(({ item, fate, by }) =>
+    typeof by === 'string' ? [] : (by.items ?? []).map((name) => ({ item, fate, name })),
+  );
+  expect(ITEMS.filter((name) => !seen.some((each) => each.name === name))).toEqual([]);
+  for (const { item, fate, name } of seen) {
+    expect(ITEMS, item).toContain(name);
+    expect(fate, `${item}: ${name}`).toMatch(name in GIVEN ? /reset|dropped|which are 0|kept/ : /kept/);
+  }
+  for (const { item, by } of looked) {
+    if (typeof by === 'string') continue;
+    expect([...(by.items ?? []), ...(by.specs ?? [])], item).not.toEqual([]);
+    for (const id of by.specs ?? []) expect(ids, item).toContain(id);
+  }
 });

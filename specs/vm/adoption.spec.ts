@@ -1,8 +1,14 @@
 /** The effects of adopting and attaching on a process, its number and its limits, and of refusing them. */
 import { quoted } from '../../client/client.js';
-import { agentCgroupDir, agentCgroupLine, expectNoAgentCgroups } from '../support/cgroups.js';
+import {
+  agentCgroupDir,
+  agentCgroupLine,
+  expectNoAgentCgroups,
+  expectReadyCgroups,
+} from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll } from '../support/guest.js';
+import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { uploadRival } from '../support/moments.js';
 
@@ -220,6 +226,59 @@ test('CGROUP-13: cgroup.procs is written with the kernel’s credentials, by bir
   await loaded.sh('rmmod swarm_witness');
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
+});
+
+/** The files of cgroup v2 that the module writes; and the directories that it makes. */
+const WRITTEN = [
+  ...['cgroup.procs', 'cgroup.freeze', 'cgroup.kill', 'cgroup.subtree_control', 'cpu.max'],
+  ...['memory.max', 'memory.oom.group', 'memory.swap.max', 'pids.max', 'mkdir'],
+];
+
+test('CGROUP-20: cgroups are made, limited, frozen, left and emptied with the kernel’s credentials, whoever gives the order', async ({
+  booted,
+  module,
+  stage,
+}) => {
+  const dir = await buildTestModules(stage.kernel, 'rivals');
+  await booted.upload(join(dir, 'swarm_witness.ko'), '/root/swarm_witness.ko');
+  await booted.sh(`insmod /root/swarm_witness.ko file=${WRITTEN.join()}`);
+  const seen = async (whose: 'own' | 'borrowed') =>
+    (await booted.sh(`cat /sys/module/swarm_witness/parameters/${whose}`)).split(',').map(Number);
+  const nobody = WRITTEN.map(() => 0);
+  const guest = await load(booted, module.ko);
+  const limits = { memory_limit: 64 * MiB, cpu_quota: 50, pids_limit: 9 };
+  // The first one's cgroup is made for it, the second one's was made ahead.
+  await guest.swarm.run(limits, 'true');
+  await expectReadyCgroups(guest, 1);
+  await guest.swarm.run(limits, 'true');
+
+  const agent = await start(guest, { pids_limit: 9 });
+  const enter = `nsenter --target ${agent.pid} -U -n -m -u -i -C`;
+  const entered = await held(guest, await background(guest, `${enter} hold 4096 1`), 4096, 1);
+  await guest.swarm.attach(agent.id, entered);
+  await guest.sh(`join --enter 5e020000 ${agent.id} ${agent.pid} /bin/true`);
+  const moved = await start(guest, {});
+  for (const change of [{ pids_limit: 9 }, limits, { frozen: true }, { frozen: false }])
+    await guest.swarm.update({ id: moved.id, ...change });
+  expect(await cgroupOf(guest, moved.pid)).toContain('/swarm/memory/');
+  expect(await seen('own'), 'nobody has done any of it').toEqual(nobody);
+
+  const lodger = await background(guest, 'consume wait');
+  await guest.sh(`echo ${lodger} >${await agentCgroupDir(guest, agent.id)}/cgroup.procs`);
+  for (const { id } of [agent, moved]) await guest.swarm.destroy(id);
+  await expectNoAgentCgroups(guest);
+  for (const [index, times] of (await seen('borrowed')).entries())
+    expect(times, WRITTEN[index]).toBeGreaterThan(0);
+  expect(await seen('own'), 'but that').toEqual([1, ...nobody.slice(1)]);
+
+  // A shell is seen at each of them.
+  const files = WRITTEN.slice(0, -1).join(' ');
+  await guest.sh(
+    `cd ${TOP}/swarm/memory; mkdir mine; cd mine; for file in ${files}; do echo x >$file; done 2>/dev/null; cd ..; rmdir mine`,
+  );
+  expect(await seen('own')).toEqual([2, ...nobody.slice(1).map(() => 1)]);
+  await guest.unload();
+  await booted.sh('rmmod swarm_witness');
 });
 
 /** Writes an order about a process that is named by a pidfd, which is descriptor 9 of the writer. */

@@ -37,6 +37,12 @@ test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap of
   expect(await loaded.sh(`cd ${top}${cgroup}; cat memory.swap.max memory.oom.group`)).toBe('0\n1');
   await release();
   await limited;
+  // Of the launcher's limit there is room for the launcher and its child.
+  await loaded.sh(`echo 2 >${top}/launcher/pids.max`);
+  const five = ['/usr/local/bin/consume', 'processes', '5'];
+  expect((await loaded.swarm.launch({ pids_limit: 9 }, five, { under })).stdout).toBe('5 ok\n');
+  expect((await loaded.swarm.launch({}, five, { under })).stdout, 'and without a limit').toBe('0 EAGAIN\n');
+  await loaded.sh(`echo max >${top}/launcher/pids.max`);
   const stay = hold(loaded);
   const free = loaded.swarm.run({}, stay.line, { under });
   await expect(loaded).toHaveActiveAgents(1);
@@ -50,7 +56,7 @@ test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap of
 
 test('LIFE-14: zombies count against pids_limit until process 1 waits for them', async ({ loaded }) => {
   const { stdout } = await loaded.swarm.launch({ pids_limit: 6 }, ['/usr/local/bin/moment', 'zombies']);
-  expect(stdout).toBe('zombies 5, then EAGAIN\n');
+  expect(stdout).toBe('zombies 5, then EAGAIN\nof one that is waited for, 1 more\n');
   await expect(loaded).toHaveActiveAgents(0);
 });
 
@@ -69,11 +75,32 @@ test('LIFE-15: process 1 of an agent ignores SIGTERM unless it handles it', asyn
   expect(await ends(`/bin/sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'`), 'with one').toBe(true);
 });
 
-test("LIFE-16, LIFE-17: the smallest memory_limit starts no program, and a listed link lists all of a program's names", async ({
+/** The memory, in KiB, that programs need, as docs/abi/create.md has it: about so much. */
+const NEEDED: readonly [program: string[], about: number][] = [
+  [['/usr/local/bin/attempt', 'kill', '1'], 128],
+  [['/bin/true'], 192],
+  [['/bin/sh', '-c', ':'], 208],
+];
+
+test('LIFE-16: with the smallest memory_limit no program starts, and the event says that memory ran out; with twice what the page says it does', async ({
   loaded,
 }) => {
-  const { code } = await loaded.swarm.tryLaunch({ memory_limit: 65536 }, ['/bin/true']);
-  expect(code).not.toBe(0);
+  for (const [program, about] of NEEDED) {
+    let code = 0;
+    const events = await loaded.swarm.eventsDuring(async () => {
+      ({ code } = await loaded.swarm.launch({ memory_limit: 65536 }, program));
+      await expect(loaded).toHaveActiveAgents(0);
+    });
+    expect([program[0], code]).toEqual([program[0], 137]);
+    expect(events.map(({ event }) => event)).toContain('oom');
+    expect(events.at(-1)).toMatchObject({ event: 'destroyed', signal: 9, oom_kills: 1 });
+    ({ code } = await loaded.swarm.launch({ memory_limit: about * 2048 }, program));
+    expect([program[0], code]).toEqual([program[0], 0]);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test("LIFE-17: a listed link lists all of a program's names", async ({ loaded }) => {
   await loaded.sh(
     'rm -rf /srv/multi; mkdir -p /srv/multi; cp /bin/true /srv/multi/tool; cd /srv/multi; ln -s tool one; ln -s tool two',
   );

@@ -1,4 +1,5 @@
 /** exec_paths: which files an agent may execute. */
+import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
@@ -366,6 +367,26 @@ test('EXEC-11: execveat with AT_EXECVE_CHECK is answered as execve would be, and
   expect(denied).toEqual({ seen: ['check EPERM'], violations: 1 });
   const any = await under(loaded, {}, ATTEMPT, 'check /bin/true', 'check /etc/passwd');
   expect(any).toEqual({ seen: ['check ok', 'check EACCES'], violations: 0 });
+  // By the launcher's child, whose next execve is the agent's first: it asks about that one, and it has it still.
+  for (const [request, path, answer, tries, violations] of [
+    [{ syscalls: { execve: 'deny' } }, '/bin/true', 'ok', 'execve /bin/true', 1],
+    [{ exec_paths: [ATTEMPT, '/bin/true'] }, '/bin/echo', 'EPERM', 'execve /bin/true', 1],
+  ] as const) {
+    const what = JSON.stringify(request);
+    const object = JSON.stringify({ spawn: true, ...request });
+    let stdout = '';
+    let stderr = '';
+    const counted = await violationsDuring(loaded, async () => {
+      const line = `launch --check ${path} ${quoted(object)} ${ATTEMPT} ${tries}`;
+      ({ stdout, stderr } = await loaded.exec(line));
+    });
+    expect(stderr, what).toContain(`check ${answer}\n`);
+    expect([attempts(stdout), counted], what).toEqual([
+      [answer === 'ok' ? 'execve EPERM' : 'execve ok'],
+      violations,
+    ]);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('EXEC-10: the rule on execve and exec_paths are asked apart, and "unlisted" is what becomes of other files', async ({

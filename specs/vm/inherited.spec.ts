@@ -1,63 +1,57 @@
-/** The things that a process inherits from its launcher: docs/birth.md, item by item. */
+/** The things that a process inherits from its launcher: the items of docs/birth.md, of which support/inherited.ts has the list. */
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
+import type { Kernel } from '../../harness/kernels/kernel.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background, expectBorn, onlyAgent } from '../support/guest.js';
+import { attempts, background, expectBorn, hold, onlyAgent } from '../support/guest.js';
+import { GIVEN, ITEMS, KEPT, KEPT_IF_KNOWN, LANDLOCK, RESET } from '../support/inherited.js';
 import { load } from '../support/loaded-guest.js';
+import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
 
-/** The things that `inherit set` sets, as `inherit look` sees them in an agent. */
-const RESET = {
-  'ioprio class': '0',
-  flusher: '0',
-  securebits: '0',
-  // UNAME26 stays: it is no matter of security.
-  personality: '0x20000',
-  port: 'denied',
-  death: '0',
-  subreaper: '0',
-  policy: '0',
-  rtprio: '0',
-};
-const KEPT = {
-  umask: '027',
-  slack: '12345',
-  nice: '5',
-  files: '333 444',
-  cpus: '1',
-  ignored: '1',
-  blocked: '1',
-  'no huge pages': '1',
-  'no new privileges': '1',
-  coredump_filter: '00000001',
-  oom_score_adj: '200',
-};
+type Items = Record<string, string>;
 
 const LOOK = ['/usr/local/bin/inherit', 'look'];
 
 /** The lines of `inherit look`. */
-function seen(stdout: string): Record<string, string> {
-  const items = [...Object.keys(RESET), ...Object.keys(KEPT)];
+function seen(stdout: string): Items {
   const lines = stdout.split('\n').filter(Boolean);
   return Object.fromEntries(
     lines.map((line) => {
-      const item = items.find((each) => line.startsWith(`${each} `)) ?? line;
+      const item = ITEMS.find((each) => line.startsWith(`${each} `)) ?? line;
       return [item, line.slice(item.length + 1)];
     }),
   );
 }
 
+/**
+ * What an agent has whose launcher ran under `under`. Looks outside first: what is set is there, as far as this
+ * kernel has it.
+ */
+async function expected(guest: LoadedGuest, { arch }: Kernel, under: string, privileged = false) {
+  const outside = seen(await guest.sh(`${under} inherit look`));
+  const known: Items = {};
+  for (const [item, { set, unknown }] of Object.entries({ ...KEPT_IF_KNOWN, ...LANDLOCK })) {
+    const value = outside[item] ?? '';
+    expect([set, unknown], item).toContain(value);
+    known[item] = value;
+  }
+  const port = arch === 'amd64' ? GIVEN.port : RESET.port;
+  expect(outside, 'what is set is there').toEqual({ ...GIVEN, port, ...KEPT, ...known });
+  // Of the securebits only what restricts root.
+  return { ...RESET, ...KEPT, ...known, ...(privileged ? { securebits: '0x40' } : {}) };
+}
+
+const ALL = 'inherit confined inherit set';
+
 for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
   test(`BIRTH-12: by ${via} a launcher's privileges are reset and what only restricts is kept`, async ({
     loaded,
+    stage,
   }) => {
-    const outside = seen(await loaded.sh('inherit set inherit look'));
-    expect(outside, 'what is set is there').toMatchObject({ ...KEPT, 'ioprio class': '1', flusher: '1' });
-    // READ_IMPLIES_EXEC does not outlast the execve of a program that says otherwise.
-    expect(outside['personality']).toBe('0x260000');
-    const { stdout, stderr } = await loaded.swarm.launch({}, LOOK, { via, under: 'inherit set' });
-    expect(seen(stdout)).toEqual({ ...RESET, ...KEPT });
+    const { stdout, stderr } = await loaded.swarm.launch({}, LOOK, { via, under: ALL });
+    expect(seen(stdout)).toEqual(await expected(loaded, stage.kernel, ALL));
     expect(stderr).not.toMatch(/: E/);
     await expect(loaded).toHaveActiveAgents(0);
   });
@@ -65,27 +59,25 @@ for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
 
 test('BIRTH-13: a privileged agent keeps of these only the securebits that restrict it', async ({
   loaded,
+  stage,
 }) => {
   const request = { namespace_flags: 95, privileged: true };
-  const { stdout } = await loaded.swarm.launch(request, LOOK, { under: 'inherit set' });
-  expect(seen(stdout)).toEqual({ ...RESET, ...KEPT, securebits: '0x40' });
+  const { stdout } = await loaded.swarm.launch(request, LOOK, { under: ALL });
+  expect(seen(stdout)).toEqual(await expected(loaded, stage.kernel, ALL, true));
 });
 
 /** Two agents to join, and the options of `join` for each: one with a user namespace, one without. */
 const JOINED = [
-  [{}, '', { ...RESET, ...KEPT }],
-  [
-    { namespace_flags: 95, privileged: true },
-    '--ids -1 --enter 6e020000',
-    { ...RESET, ...KEPT, securebits: '0x40' },
-  ],
+  [{}, ''],
+  [{ namespace_flags: 95, privileged: true }, '--ids -1 --enter 6e020000'],
 ] as const;
 
 test('SPAWN-17: a process that joins an agent loses what a birth resets, and keeps what a birth keeps', async ({
   loaded,
+  stage,
 }) => {
   await loaded.sh('mkdir -m 777 -p /srv/escape');
-  for (const [request, options, expected] of JOINED) {
+  for (const [request, options] of JOINED) {
     const what = JSON.stringify(request);
     const policy = { ...request, syscalls: { keyctl: 'allow' } as const };
     const object = JSON.stringify({ spawn: true, ...policy });
@@ -96,7 +88,9 @@ test('SPAWN-17: a process that joins an agent loses what a birth resets, and kee
     const join = (under: string, program: string) =>
       loaded.sh(`${under} join ${options} ${id} ${pid} ${program}`);
 
-    expect(seen(await join('inherit set', '/usr/local/bin/inherit look')), what).toEqual(expected);
+    expect(seen(await join('inherit set', '/usr/local/bin/inherit look')), what).toEqual(
+      await expected(loaded, stage.kernel, 'inherit set', 'privileged' in request),
+    );
     const look = 'cut -d" " -f7 /proc/self/stat; chrt -p $$ | head -1; nice; cat /proc/self/oom_score_adj';
     for (const under of ['choom -n -500 -- chrt -f 10', 'nice -n -5']) {
       const [terminal, policy, nice, protection] = (await join(under, `/bin/sh -c ${quoted(look)}`)).split(
@@ -193,5 +187,58 @@ test('BIRTH-15: the authority over a key that is asked for, and the keyring that
   expect(await asked('agent', launch({ syscalls: { keyctl: 'allow' } }))).toEqual(nothing);
   expect(await asked('privileged', launch({ namespace_flags: 95, privileged: true }))).toEqual(nothing);
   await loaded.sh('rm /sbin/request-key');
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test("BIRTH-41: an agent is traced by its launcher's tracer, counted by its perf events, and keeps its locks of open files", async ({
+  loaded,
+}) => {
+  const launch = (program: string) =>
+    `/usr/local/bin/launch '{"spawn":true}' /bin/sh -c ${quoted(program)} 2>/dev/null`;
+  // The agent's first process, and the one that it forks.
+  expect(await loaded.sh(`inherit traced ${launch('(:); :')}`)).toBe('traced 2');
+
+  const busy = 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done';
+  const counted = await loaded.sh(`inherit counted ${launch(busy)}`);
+  const ended = (await loaded.swarm.events()).at(-1);
+  const used = ended?.event === 'destroyed' ? (ended.cpu_usec ?? 0) : 0;
+  expect(used).toBeGreaterThan(10_000);
+  // It counts from before the birth to the very end; the agent's time may be rounded up.
+  expect(Number(/^counted (\d+)$/.exec(counted)?.[1])).toBeGreaterThan(used / 2);
+
+  const { line, release } = hold(loaded);
+  await loaded.sh(
+    `exec 9>/srv/lock; flock 9; echo '{"spawn":true}' >/proc/swarm/create; sh -c ${quoted(line)} >/dev/null 2>&1 </dev/null &`,
+  );
+  await expectBorn(loaded, 1);
+  const lock = async () => (await loaded.exec('flock --nonblock /srv/lock true')).code;
+  expect(await lock(), 'its launcher has exited').toBe(1);
+  await release();
+  await expect(loaded).toHaveActiveAgents(0);
+  expect(await lock()).toBe(0);
+});
+
+test('BIRTH-42: an agent is born in the time namespace that its launcher has for its children, and in such a pid namespace if it has none of its own', async ({
+  loaded,
+}) => {
+  const under = 'unshare --time --boottime 1000000';
+  const { stdout } = await loaded.swarm.run({}, 'cat /proc/uptime', { under });
+  expect(Number.parseFloat(stdout)).toBeGreaterThan(1_000_000);
+
+  const pids = { under: 'unshare --pid' };
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const { code, stderr } = await loaded.swarm.tryLaunch({}, ['/bin/true'], pids);
+    expect([code, stderr]).toEqual([126, expect.stringMatching(/^fork: EINVAL$/m)]);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  expect(events).toContainEqual(expect.objectContaining({ event: 'fork_failed', error: 'EINVAL' }));
+
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run({ namespace_flags: 94, privileged: true }, line, pids);
+  await expectBorn(loaded, 1);
+  const { pid } = await onlyAgent(loaded);
+  expect(await loaded.sh(`grep ^NSpid: /proc/${pid}/status`)).toMatch(new RegExp(`^NSpid:\\s${pid}\\s1$`));
+  await release();
+  await running;
   await expect(loaded).toHaveActiveAgents(0);
 });

@@ -1,5 +1,6 @@
 /** Who is told what: descriptors of /proc/swarm in other hands, foreign containers, long reads, large numbers. */
 import { z } from 'zod';
+import { parseAnswer } from '../../client/abi/answer.js';
 import { parseEvents } from '../../client/events.js';
 import { parseInspection } from '../../client/inspect.js';
 import { agentCgroup, expectReadyCgroups } from '../support/cgroups.js';
@@ -9,8 +10,16 @@ import { ORACLE, load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { expectPatience } from '../support/patience.js';
 
-const FILES = { create: 3, inspect: 4, events: 5, status: 6, agents: 7, metrics: 8 } as const;
+const FILES = {
+  ...{ create: 3, inspect: 4, events: 5, status: 6, agents: 7, metrics: 8 },
+  // Beyond the descriptors that bash takes for itself.
+  ...{ spawn: 30, update: 31, attach: 32, destroy: 33 },
+} as const;
 type File = keyof typeof FILES;
+
+/** The files of which only those may read who may give orders. */
+const CONTROL = ['create', 'spawn', 'update', 'attach', 'destroy', 'inspect'] as const;
+const ANSWERING = CONTROL.filter((name) => name !== 'create' && name !== 'inspect');
 
 /** The output behind each line "== NAME". */
 function sections(text: string): Map<string, string> {
@@ -24,15 +33,21 @@ const readAll = Object.entries(FILES)
   .map(([name, fd]) => `echo "== ${name}"; handed read ${fd}`)
   .join('; ');
 
+/** What an order for a file has beside an id. */
+const REST = { spawn: '', update: ',"pids_limit":5', attach: ',"pid":1', destroy: '' } as const;
+
 /** Opens every file at its descriptor, has something ready at each, and reads some bytes of it. */
 const BEGUN = [
   ...Object.entries(FILES).map(([name, fd]) => {
-    const how = name === 'create' || name === 'inspect' ? '<>' : '<';
+    const how = CONTROL.some((each) => each === name) ? '<>' : '<';
     return `exec ${fd}${how}/proc/swarm/${name}`;
   }),
   `echo '{"name":"secret-2"}' >&3`,
+  // Of an agent that there is not: each has its answer.
+  ...ANSWERING.map((name) => `echo '{"id":999999${REST[name]}}' >&${FILES[name]} 2>/dev/null`),
   'sed -n "s/ID: \\([0-9]*\\).*/\\1/p" /proc/swarm/agents | head -n 1 >&4',
-  'for fd in 4 5 6 7 8; do echo "== begun-$fd"; handed read $fd 9; echo; done',
+  // Of the answers as well: what a member gets of them is what is left.
+  'for fd in 4 5 6 7 8 30 31 32 33; do echo "== begun-$fd"; handed read $fd 9; echo; done',
 ];
 
 test('READER-01: a member gets nothing of what was begun for root, and takes nothing of it', async ({
@@ -62,7 +77,7 @@ test('READER-01: a member gets nothing of what was begun for root, and takes not
 
   expect(inside).not.toContain('secret');
   expect(inside).not.toContain('12345678');
-  for (const name of ['create', 'inspect', 'events'] as const) expect(own.get(name), name).toBe('EPERM\n');
+  for (const name of [...CONTROL, 'events'] as const) expect(own.get(name), name).toBe('EPERM\n');
   expect(own.get('sought')).toBe('EPERM\n');
   expect(begun.get('polled')).toBe('in\n');
   expect(own.get('watched')).toBe('error\n');
@@ -74,12 +89,14 @@ test('READER-01: a member gets nothing of what was begun for root, and takes not
 
   // Root goes on as if nobody had been there.
   expect(root.get('create')).toMatch(/^\{"id":\d+\}\n$/);
+  for (const name of ANSWERING)
+    expect(parseAnswer(rest(name)), name).toMatchObject({ kind: 'refused', error: 'ESRCH' });
   expect(parseInspection(rest('inspect')).id).toBe(secrets[0]);
   const [first, second] = parseEvents(rest('events').replace(/EAGAIN\n$/, ''));
   expect(second?.seq).toBe((first?.seq ?? 0) + 1);
   expect(rest('metrics')).toContain('hook_runs_total');
-  // Two descriptors that members may not even read: create and inspect.
-  expect((await loaded.swarm.status()).violations).toBe(violations + 2);
+  // The descriptors that members may not even read.
+  expect((await loaded.swarm.status()).violations).toBe(violations + CONTROL.length);
   expect((await loaded.swarm.status()).active).toBe(active + 1);
   await destroyAll(loaded);
 });
@@ -121,7 +138,7 @@ test('READER-03: a process that becomes a member between two reads sees its own 
   await loaded.sh('touch /run/go');
   await expect.poll(() => loaded.sh('cat /run/seen 2>/dev/null || true')).toContain('== metrics');
   const seen = sections(await loaded.sh('cat /run/seen; echo'));
-  for (const name of ['create', 'inspect', 'events'] as const) expect(seen.get(name), name).toBe('EPERM\n');
+  for (const name of [...CONTROL, 'events'] as const) expect(seen.get(name), name).toBe('EPERM\n');
   expect(seen.get('status')).toContain('Total created: 1\n');
   expect(seen.get('agents')?.split('\n').filter(Boolean)).toHaveLength(1);
   expect(seen.get('metrics')).not.toMatch(/hook_runs|events_total/);
@@ -147,6 +164,33 @@ test("READER-04: a member's reader is not woken for good by events of others", a
   expect(line).toContain('"kind":"setns"');
   expect(stdout).not.toContain('other');
   await destroyAll(loaded);
+});
+
+test('READER-20: a member that reads events gets 0 for a process in a pid namespace below its own, and root the number', async ({
+  loaded,
+}) => {
+  const look = 'handed read 5 | grep violation; cat /proc/swarm/agents';
+  const { id, stdout } = await loaded.swarm.run(
+    { privileged: true, namespace_flags: 95, syscalls: { unshare: 'allow' } },
+    [
+      'exec 5</proc/swarm/events; handed read 5 >/dev/null',
+      'attempt setns /proc/self/ns/uts & wait; unshare --pid --fork attempt setns /proc/self/ns/uts',
+      look,
+      // Whoever reads there counts as it does there, and has no numbers above.
+      `unshare --pid --fork sh -c 'exec 5</proc/swarm/events; handed read 5 >/dev/null; attempt setns /proc/self/ns/uts; ${look}'`,
+    ].join('; '),
+  );
+  const lines = stdout.split('\n').filter((line) => /^[I{]/.test(line));
+  const pids = lines.map((line) => Number(/"pid":(\d+)|PID: (\d+)/.exec(line)?.slice(1).join('')));
+  expect(
+    pids.map((pid) => (pid > 1 ? 'some' : pid)),
+    stdout,
+  ).toEqual([...['some', 0, 1], ...['some', 0]]);
+  const told = (await loaded.swarm.events()).filter((event) => event.event === 'violation');
+  const mine = told.filter(({ agent }) => agent === id);
+  expect(mine).toHaveLength(3);
+  for (const { pid } of mine) expect(pid).toBeGreaterThan(1);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 const ZEROS = 'Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0';
@@ -184,8 +228,10 @@ for (const [what, enter] of [
     expect(seen.get('polled')).toBe('error\n');
     expect(seen.get('root')).toContain('"seq"');
     // Answers are for who may write, who may be in a pid namespace of its own.
-    if (what === 'user') expect(seen.get('passed-create')).toBe('EPERM\n');
-    else expect(seen.get('passed-create')).toMatch(/^\{"id":\d+\}\n/);
+    for (const name of ['create', ...ANSWERING] as const) {
+      const answer = name === 'create' ? /^\{"id":\d+\}\n$/ : /"ESRCH".*\}\n$/;
+      expect(seen.get(`passed-${name}`), name).toMatch(what === 'user' ? /^EPERM\n$/ : answer);
+    }
     expect(await loaded.swarm.inspect(id)).toMatchObject({ id });
     await destroyAll(loaded);
   });

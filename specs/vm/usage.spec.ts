@@ -1,8 +1,10 @@
 /** The numbers of docs/threat-model.md, "What agents use up". */
 import { z } from 'zod';
+import { NAMESPACES, namesOf } from '../../client/abi/names.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
-import { destroyAll, hold } from '../support/guest.js';
+import { MOUNT_CALLS } from '../support/former-calls.js';
+import { destroyAll, expectBorn, hold } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 interface Numbered {
@@ -11,12 +13,13 @@ interface Numbered {
   readonly what: string;
   /** The error for a process that has used it up. */
   readonly end: string;
-  readonly sysctl?: Record<string, number>;
+  /** A number, or what a shell makes one of. */
+  readonly sysctl?: Record<string, number | string>;
   /** Options of prlimit for launchers and for root. */
   readonly limit?: string;
   readonly policy?: AgentRequest;
-  /** Agents share what there is beyond root's. */
-  readonly shared?: true;
+  /** Agents share what there is beyond root's: the promise of that. */
+  readonly shared?: string;
 }
 
 const FANOTIFY: AgentRequest = { syscalls: { fanotify_init: 'allow' } };
@@ -47,11 +50,19 @@ const NUMBERS: readonly Numbered[] = [
   { number: 'timers', what: 'POSIX timers', end: 'EAGAIN', limit: '--sigpending=64:64' },
   { number: 'queues', what: 'POSIX message queues', end: 'EMFILE', limit: '--msgqueue=819200:819200' },
   {
-    number: 'namespaces',
-    what: 'namespaces',
+    number: 'mounts',
+    what: 'mounts',
     end: 'ENOSPC',
-    sysctl: { 'user.max_uts_namespaces': 20 },
-    policy: { syscalls: { unshare: 'allow' }, capabilities: 'all' },
+    sysctl: { 'fs.mount-max': '$(($(wc -l </proc/self/mountinfo) + 20))' },
+    policy: { syscalls: MOUNT_CALLS, capabilities: 'all' },
+  },
+  {
+    number: 'perf',
+    what: 'memory that perf locks',
+    end: 'EPERM',
+    sysctl: { 'kernel.perf_event_mlock_kb': 200, 'kernel.perf_event_paranoid': 2 },
+    limit: '--memlock=65536:65536',
+    policy: { syscalls: { perf_event_open: 'allow' } },
   },
   { number: 'locked', what: 'locked shared memory', end: 'ENOMEM', limit: '--memlock=655360:655360' },
   {
@@ -70,7 +81,14 @@ const NUMBERS: readonly Numbered[] = [
     what: 'terminals',
     end: 'ENOSPC',
     sysctl: { 'kernel.pty.max': 60, 'kernel.pty.reserve': 20 },
-    shared: true,
+    shared: 'USAGE-02',
+  },
+  {
+    number: 'files',
+    what: 'the open files of the machine',
+    end: 'ENFILE',
+    sysctl: { 'fs.file-max': '$(($(cut -f1 /proc/sys/fs/file-nr) + 300))' },
+    shared: 'USAGE-10',
   },
 ];
 
@@ -82,13 +100,13 @@ const ALL = { got: 4, end: 'ok' };
 /** Sets sysctls while `work` runs. */
 async function withSysctls(
   guest: LoadedGuest,
-  values: Record<string, number>,
+  values: Record<string, number | string>,
   work: () => Promise<void>,
 ): Promise<void> {
   const names = Object.keys(values);
   const before = names.length > 0 ? (await guest.sh(`sysctl -n ${names.join(' ')}`)).split('\n') : [];
   const set = (list: (number | string)[]) =>
-    guest.sh(names.map((name, i) => `sysctl -qw ${name}='${list[i] ?? ''}'`).join(' && ') || 'true');
+    guest.sh(names.map((name, i) => `sysctl -qw ${name}="${list[i] ?? ''}"`).join(' && ') || 'true');
   await set(Object.values(values));
   try {
     await work();
@@ -98,9 +116,8 @@ async function withSysctls(
 }
 
 for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUMBERS) {
-  const promise = shared ? 'USAGE-02' : 'USAGE-01';
   const others = shared ? 'root its own' : 'root and another agent theirs';
-  test(`${promise}: an agent that uses up ${what} leaves ${others}`, async ({ loaded }) => {
+  test(`${shared ?? 'USAGE-01'}: an agent that uses up ${what} leaves ${others}`, async ({ loaded }) => {
     const under = limit ? `prlimit ${limit} --` : '';
     await withSysctls(loaded, sysctl, async () => {
       await loaded.sh(': >/run/used && chmod 666 /run/used');
@@ -123,10 +140,61 @@ for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUM
   });
 }
 
+/** With a limit of so many namespaces of each kind. */
+const few = (limit: number, kinds: readonly string[]) =>
+  Object.fromEntries(kinds.map((kind) => [`user.max_${kind}_namespaces`, limit]));
+
+test('USAGE-01: an agent that uses up namespaces of each kind leaves root and another agent theirs', async ({
+  loaded,
+}) => {
+  const kinds = namesOf(NAMESPACES);
+  const policy: AgentRequest = { syscalls: { unshare: 'allow' }, capabilities: 'all' };
+  const each = (line: string) => `for kind in ${kinds.join(' ')}; do ${line}; done`;
+  const amounts = (text: string) => text.split('\n').filter(Boolean).map(parseUsage);
+  await withSysctls(loaded, few(12, kinds), async () => {
+    await loaded.sh(': >/run/used && chmod 666 /run/used');
+    const { line, release } = hold(loaded);
+    const use = `(${line}) | usage ns-$kind 1000 >>/run/used &`;
+    const greedy = loaded.swarm.run(policy, `for kind in ${kinds.join(' ')}; do ${use} done; wait`);
+    const used = async () => amounts(await loaded.sh('cat /run/used'));
+    await expect.poll(async () => (await used()).length, { timeout: 30_000 }).toBe(kinds.length);
+    for (const { got, end } of await used()) {
+      expect(end).toBe('ENOSPC');
+      expect(got).toBeGreaterThan(4);
+    }
+    const some = each('usage ns-$kind 4 </dev/null');
+    const all = kinds.map(() => ALL);
+    expect(amounts(await loaded.sh(some)), 'root').toEqual(all);
+    expect(amounts((await loaded.swarm.run(policy, some)).stdout), 'another agent').toEqual(all);
+    await release();
+    await greedy;
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+});
+
+test('USAGE-11: an agent takes three numbers of file systems without a device, and gives them back', async ({
+  loaded,
+}) => {
+  // The lowest that is free: of a file system that is mounted for a moment.
+  const mount = 'mount -t tmpfs none /run/next && mountpoint -d /run/next && umount /run/next';
+  const next = async () => Number((await loaded.sh(`mkdir -p /run/next && ${mount}`)).replace('0:', ''));
+  const before = await next();
+  const { line, release } = hold(loaded);
+  const running = Array.from({ length: 10 }, () => loaded.swarm.run({}, line));
+  await expectBorn(loaded, 10);
+  const between = await next();
+  // Some lower ones may have been free.
+  expect(between - before).toBeGreaterThan(20);
+  expect(between - before).toBeLessThanOrEqual(30);
+  await release();
+  await Promise.all(running);
+  await expect(loaded).toHaveActiveAgents(0);
+  await expect.poll(next).toBe(before);
+});
+
 test('USAGE-03: more agents are born than a user may have namespaces of each kind', async ({ loaded }) => {
   const kinds = ['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup'];
-  const few = Object.fromEntries(kinds.map((kind) => [`user.max_${kind}_namespaces`, 3]));
-  await withSysctls(loaded, few, async () => {
+  await withSysctls(loaded, few(3, kinds), async () => {
     const { line, release } = hold(loaded);
     const running = [1, 2, 3, 4, 5, 6, 7].map(() => loaded.swarm.run({}, `${line}; echo lived`));
     await expect(loaded).toHaveActiveAgents(7);

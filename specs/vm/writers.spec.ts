@@ -29,6 +29,8 @@ test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms n
     for (const [file, text] of [
       ['create', SPAWN],
       ['create', '{}'],
+      ['spawn', `{"id":${id}}`],
+      ['update', `{"id":${id},"pids_limit":5}`],
       ['attach', `{"id":${id},"pid":2}`],
       ['destroy', `${id}\n`],
       ['inspect', `${id}`],
@@ -39,17 +41,26 @@ test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms n
     expect.soft(await loaded.kernelLog()).toContain('write without io_uring');
   }
   expect(await loaded.swarm.status(), 'no agent more, none less, no violation').toEqual(status);
+  expect((await loaded.swarm.inspect(id)).policy).toMatchObject({ pids_limit: 0 });
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
   await loaded.unload();
   await reload(loaded);
 });
 
-test('ORDER-40: a write that is passed on by splice, sendfile or aio is EINVAL and arms nothing', async ({
+test('ORDER-40: a write that is passed on by splice, vmsplice, sendfile or aio is EINVAL and arms nothing', async ({
   loaded,
 }) => {
+  const id = await loaded.swarm.create({});
   const { created } = await loaded.swarm.status();
-  for (const how of ['splice', 'sendfile', 'aio'])
-    expect(await pass(loaded, how, 'create', SPAWN)).toEqual([`${how} EINVAL`, 'child outside']);
+  for (const how of ['splice', 'vmsplice', 'sendfile', 'aio'])
+    for (const [file, text] of [
+      ['create', SPAWN],
+      ['spawn', `{"id":${id}}`],
+    ] as const)
+      expect.soft(await pass(loaded, how, file, text), file).toEqual([`${how} EINVAL`, 'child outside']);
   expect((await loaded.swarm.status()).created).toBe(created);
+  const order = `{"id":${id}}`;
+  expect(await pass(loaded, 'write', 'spawn', order)).toEqual([`write ${order.length}`, 'child inside']);
+  await expect(loaded).toHaveActiveAgents(0);
 });

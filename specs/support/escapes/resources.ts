@@ -80,6 +80,32 @@ export const resources: readonly Attempt[] = [
     ours: [{ outcome: 'gap', section: 'Resources without a limit of ours' }],
   },
   {
+    id: 'file-max',
+    title: 'all of the open files of the machine',
+    before: `file_max=$(cat /proc/sys/fs/file-max)
+    sysctl -qw fs.file-max=$(($(cut -f1 /proc/sys/fs/file-nr) + 3000))`,
+    inside: 'escape --hold files',
+    hold: true,
+    // Root would get more, and nobody else.
+    escaped: 'setpriv --reuid 65534 --regid 65534 --clear-groups usage files 100 </dev/null | grep -q ENFILE',
+    after: 'sysctl -qw fs.file-max=$file_max',
+    ours: [{ outcome: 'gap', section: 'Resources without a limit of ours' }],
+  },
+  {
+    id: 'neighbours',
+    title: 'all of the entries for IPv6 neighbours of the machine',
+    inside: 'escape --hold neighbours 100000',
+    hold: true,
+    escaped: 'escape neighbours 1 | grep -q "^0 neighbours ENOBUFS$"',
+    ours: [
+      {
+        outcome: 'gap',
+        section: 'Resources without a limit of ours',
+        byDefault: 'no CAP_NET_ADMIN',
+      },
+    ],
+  },
+  {
     id: 'key-session',
     title: "reading a key in the launcher's session keyring",
     wrap: 'outside with-key escape $MARK',

@@ -52,6 +52,9 @@
 #ifndef OPEN_TREE_NAMESPACE
 #define OPEN_TREE_NAMESPACE 2
 #endif
+/* With what is mounted below: a locked mount is not copied without its like (EINVAL). */
+#define TREE_FLAGS	(OPEN_TREE_NAMESPACE | AT_RECURSIVE | O_CLOEXEC)
+
 /* Newer than some headers, by which they have other names too. */
 #define SYS_OPEN_TREE_ATTR	467
 #define EXECVE_CHECK		0x10000
@@ -287,10 +290,9 @@ static int attempt(int argc, char **argv)
 	if (!strcmp(what, "thread"))
 		return try_thread();
 	if (!strcmp(what, "open-tree-ns"))
-		return syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_NAMESPACE | O_CLOEXEC);
+		return syscall(SYS_open_tree, AT_FDCWD, "/", TREE_FLAGS);
 	if (!strcmp(what, "open-tree-attr-ns"))
-		return syscall(SYS_OPEN_TREE_ATTR, AT_FDCWD, "/", OPEN_TREE_NAMESPACE | O_CLOEXEC,
-			       NULL, 0);
+		return syscall(SYS_OPEN_TREE_ATTR, AT_FDCWD, "/", TREE_FLAGS, NULL, 0);
 	if (!strcmp(what, "pty-peer"))
 		return try_pty_peer();
 	if (!strcmp(what, "crash"))

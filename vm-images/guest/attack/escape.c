@@ -16,7 +16,10 @@
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/keyctl.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <linux/rtnetlink.h>
 #include <linux/userfaultfd.h>
 #include <linux/vm_sockets.h>
 #include <pthread.h>
@@ -30,6 +33,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -940,6 +944,114 @@ static void do_timers(char **a)
 	say("timers", 0);
 }
 
+/*
+ * One more IPv6 neighbour at the loopback device, or the same again at another address of
+ * its link: then it is fresh, and no shortage makes the kernel forget it.
+ */
+static long put_neighbour(int fd, unsigned int nr, unsigned char link)
+{
+	static unsigned int own;
+	struct {
+		struct nlmsghdr header;
+		struct ndmsg neighbour;
+		struct rtattr to;
+		unsigned char address[16];
+		struct rtattr at;
+		unsigned char link[8];
+	} order = {
+		.header = {
+			.nlmsg_len = sizeof(order) - 2,
+			.nlmsg_type = RTM_NEWNEIGH,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE |
+				       NLM_F_REPLACE,
+		},
+		.neighbour = {
+			.ndm_family = AF_INET6,
+			.ndm_ifindex = 1,
+			.ndm_state = NUD_REACHABLE,
+		},
+		.to = { RTA_LENGTH(16), NDA_DST },
+		.address = { 0xfd, [8] = own >> 24, own >> 16, own >> 8, own,
+			     nr >> 24, nr >> 16, nr >> 8, nr },
+		.at = { RTA_LENGTH(6), NDA_LLADDR },
+		.link = { 2, [5] = link },
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[256];
+	} answer;
+
+	if (!own) {
+		own = getpid();
+		return put_neighbour(fd, nr, link);
+	}
+	if (send(fd, &order, order.header.nlmsg_len, 0) < 0 ||
+	    recv(fd, &answer, sizeof(answer), 0) < (ssize_t)NLMSG_LENGTH(sizeof(int)))
+		return -1;
+	errno = -answer.error.error;
+	return errno ? -1 : 0;
+}
+
+/* As many as there can be, at most so many; with --hold they are kept fresh. */
+static void do_neighbours(char **a)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	unsigned int most = atoi(a[0]), nr = 0, i;
+	unsigned char link = 0;
+	long ret = fd < 0 ? -1 : 0;
+
+	while (!ret && nr < most) {
+		ret = put_neighbour(fd, nr, link);
+		nr += !ret;
+	}
+	printf("%u ", nr);
+	say("neighbours", ret);
+	if (!holding || !nr || fork())
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		link++;
+		for (i = 0; i < nr; i++)
+			put_neighbour(fd, i, link);
+	}
+}
+
+/*
+ * Files until nobody gets more, by as many processes as it takes; those stay with the one
+ * that began. Some are left over for what it opens itself, and for whoever looks.
+ */
+static void do_files(char **a)
+{
+	int spare[64], told[2], err = EMFILE, i;
+
+	(void)a;
+	if (pipe2(told, O_CLOEXEC))
+		return;
+	for (i = 0; i < 64; i++)
+		spare[i] = open("/", O_PATH | O_CLOEXEC);
+	for (i = 0; i < 60 && err == EMFILE; i++) {
+		if (!fork()) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			/* They are the other's, who is to be able to close them. */
+			for (i = 0; i < 64; i++)
+				close(spare[i]);
+			while (open("/", O_PATH | O_CLOEXEC) >= 0)
+				;
+			err = errno;
+			if (write(told[1], &err, sizeof(err)) == sizeof(err))
+				pause();
+			_exit(0);
+		}
+		if (read(told[0], &err, sizeof(err)) != sizeof(err))
+			return;
+	}
+	for (i = 0; i < 64; i++)
+		close(spare[i]);
+	errno = err;
+	say("files", -1);
+}
+
 static void do_key_user(char **a)
 {
 	/* To possess it. */
@@ -1054,6 +1166,8 @@ static const struct {
 	{ "thp", 1, do_thp },			/* MEGABYTES */
 	{ "aio", 0, do_aio },
 	{ "timers", 0, do_timers },
+	{ "files", 0, do_files },
+	{ "neighbours", 1, do_neighbours },	/* MOST */
 	{ "key-session", 1, do_key_session },	/* NAME */
 	{ "key-user", 1, do_key_user },		/* NAME */
 	{ "bpf", 0, do_bpf },

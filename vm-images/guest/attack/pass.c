@@ -4,7 +4,8 @@
  *
  * Writes TEXT to FILE, or to the descriptor whose number is in its place, by HOW: write,
  * keyring (write, with a session keyring of its own), uring (io_uring), sqpoll (io_uring,
- * by a thread of the kernel's that polls), splice, sendfile or aio. Prints "HOW N", the
+ * by a thread of the kernel's that polls), splice, vmsplice (into the pipe, from which it
+ * is spliced), sendfile or aio. Prints "HOW N", the
  * bytes written, or "HOW ERRNO"; then forks, and prints whether the child is in another
  * pid namespace ("child inside") or not ("child outside").
  */
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +98,17 @@ static ssize_t by_splice(int fd, const char *text, size_t length)
 	return splice(ends[0], 0, fd, 0, length, 0);
 }
 
+/* The pages themselves, instead of a copy. */
+static ssize_t by_vmsplice(int fd, const char *text, size_t length)
+{
+	struct iovec piece = { (char *)text, length };
+	int ends[2];
+
+	if (pipe(ends) || vmsplice(ends[1], &piece, 1, 0) < 0)
+		die("vmsplice");
+	return splice(ends[0], 0, fd, 0, length, 0);
+}
+
 static ssize_t by_sendfile(int fd, const char *text, size_t length)
 {
 	int from = memfd_create("text", 0);
@@ -135,6 +148,7 @@ static const struct {
 	{ "uring", by_uring },
 	{ "sqpoll", by_sqpoll },
 	{ "splice", by_splice },
+	{ "vmsplice", by_vmsplice },
 	{ "sendfile", by_sendfile },
 	{ "aio", by_aio },
 };

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <mqueue.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,8 @@
 #include <sys/epoll.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -157,13 +160,83 @@ static int take_epoll(long nr)
 	return epoll_ctl(group, EPOLL_CTL_ADD, dup(target[0]), &event);
 }
 
-/* A namespace lasts as long as a descriptor of it. */
-static int take_namespace(long nr)
+/* A child in a namespace of its own; some kinds can be made only once by a process. */
+static int take_namespace(int kind)
+{
+	int told[2], err = 0;
+	pid_t pid;
+
+	if (pipe2(told, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(kind) < 0)
+			err = errno;
+		if (write(told[1], &err, sizeof(err)) != sizeof(err) || err)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(told[1]);
+	if (pid < 0 || read(told[0], &err, sizeof(err)) != sizeof(err))
+		err = errno;
+	close(told[0]);
+	errno = err;
+	return err ? -1 : 0;
+}
+
+#define NAMESPACE(kind, flag)			\
+	static int take_##kind(long nr)		\
+	{					\
+		(void)nr;			\
+		return take_namespace(flag);	\
+	}
+
+NAMESPACE(cgroup_ns, CLONE_NEWCGROUP)
+NAMESPACE(ipc_ns, CLONE_NEWIPC)
+NAMESPACE(mnt_ns, CLONE_NEWNS)
+NAMESPACE(net_ns, CLONE_NEWNET)
+NAMESPACE(pid_ns, CLONE_NEWPID)
+NAMESPACE(time_ns, CLONE_NEWTIME)
+NAMESPACE(user_ns, CLONE_NEWUSER)
+NAMESPACE(uts_ns, CLONE_NEWUTS)
+
+static int take_file(long nr)
 {
 	(void)nr;
-	if (unshare(CLONE_NEWUTS) < 0)
+	return open("/", O_PATH | O_CLOEXEC);
+}
+
+/* One on the other, to be taken off in the end. */
+static long mounted;
+
+static int take_mount(long nr)
+{
+	(void)nr;
+	if (mount("none", "/srv", "tmpfs", 0, NULL) < 0)
 		return -1;
-	return open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+	mounted++;
+	return 0;
+}
+
+/* A page to tell of itself, and a buffer of eight: they are locked for their user. */
+static int take_perf(long nr)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.exclude_kernel = 1,
+		.exclude_hv = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	(void)nr;
+	if (fd < 0)
+		return -1;
+	return mmap(NULL, 9 * getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) ==
+	       MAP_FAILED ? -1 : 0;
 }
 
 static int take_process(long nr)
@@ -232,7 +305,17 @@ static const struct {
 	{ "keys", take_key },
 	{ "pipes", take_pipe },
 	{ "epoll", take_epoll },
-	{ "namespaces", take_namespace },
+	{ "ns-cgroup", take_cgroup_ns },
+	{ "ns-ipc", take_ipc_ns },
+	{ "ns-mnt", take_mnt_ns },
+	{ "ns-net", take_net_ns },
+	{ "ns-pid", take_pid_ns },
+	{ "ns-time", take_time_ns },
+	{ "ns-user", take_user_ns },
+	{ "ns-uts", take_uts_ns },
+	{ "files", take_file },
+	{ "mounts", take_mount },
+	{ "perf", take_perf },
 	{ "processes", take_process },
 	{ "passing", take_passing },
 	{ "locked", take_locked },
@@ -269,5 +352,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (read(0, &byte, 1) > 0)
 		;
+	while (mounted--)
+		umount2("/srv", MNT_DETACH);
 	return 0;
 }

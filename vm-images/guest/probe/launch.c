@@ -11,7 +11,8 @@
  * makes itself dumpable or not before the fork, and says whether it is once the child
  * has ended; what prctl(2) does not set, 2, comes from fs.suid_dumpable. With --tight 1
  * it locks its memory, and has more of it before the fork than its limits allow; it says
- * how many mappings it has then, and once the child has ended.
+ * how many mappings it has then, and once the child has ended. With --check PATH the child
+ * asks first whether it may execute PATH (AT_EXECVE_CHECK), and says what it is told.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,6 +32,9 @@
 
 #include "clone3.h"
 #include "files.h"
+
+/* Newer than some headers, by which it has another name too. */
+#define EXECVE_CHECK	0x10000
 
 extern char **environ;
 
@@ -91,8 +95,22 @@ static void count_mappings(const char *when)
 	fprintf(stderr, "mappings %s %d\n", when, mappings);
 }
 
+static const char *checked;
+
+/* Asks, after which nothing has been executed yet. */
+static void check(void)
+{
+	int fd = open(checked, O_RDONLY | O_CLOEXEC);
+
+	fprintf(stderr, "check %s\n",
+		outcome(syscall(SYS_execveat, fd, "", NULL, NULL, AT_EMPTY_PATH | EXECVE_CHECK)));
+	close(fd);
+}
+
 static void run(char **argv)
 {
+	if (checked)
+		check();
 	execv(argv[0], argv);
 	_exit(127);
 }
@@ -141,9 +159,11 @@ int main(int argc, char **argv)
 			dumpable = atoi(argv[1]);
 		else if (!strcmp(*argv, "--tight"))
 			tight = atoi(argv[1]);
+		else if (!strcmp(*argv, "--check"))
+			checked = argv[1];
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--dumpable N] [--tight 1] OBJECT PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--dumpable N] [--tight 1] [--check PATH] OBJECT PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
 	if (refused(file, argv[0]))

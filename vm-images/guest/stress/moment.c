@@ -15,7 +15,8 @@
  *   left-over           (in an agent with "pids_limit":2) a thread called "slow" fails to
  *                       fork and exits, and then the process does
  *   forks TIMES FILE    wait until FILE exists, then vfork TIMES times
- *   zombies             fork children that exit, and wait for none, until it fails
+ *   zombies             fork children that exit, and wait for none, until it fails; then
+ *			wait for one, and fork again until it fails
  *   opening SECONDS     open every file of /proc/swarm for root, until each has been
  *			  opened, or is gone again, for so long at most
  *
@@ -430,6 +431,13 @@ static int zombies(char **unused)
 	if (!pid)
 		syscall(SYS_exit_group, 0);
 	printf("zombies %ld, then %s\n", nr, strerrorname_np(errno));
+	if (wait(NULL) < 0)
+		die("wait");
+	for (nr = 0; (pid = raw_fork()) > 0; nr++)
+		pause_us(20000);
+	if (!pid)
+		syscall(SYS_exit_group, 0);
+	printf("of one that is waited for, %ld more\n", nr);
 	return 0;
 }
 
