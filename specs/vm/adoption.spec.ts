@@ -239,8 +239,7 @@ test('CGROUP-20: cgroups are made, limited, frozen, left and emptied with the ke
   module,
   stage,
 }) => {
-  const dir = await buildTestModules(stage.kernel, 'rivals');
-  await booted.upload(join(dir, 'swarm_witness.ko'), '/root/swarm_witness.ko');
+  await uploadRival(booted, stage, 'swarm_witness.ko');
   await booted.sh(`insmod /root/swarm_witness.ko file=${WRITTEN.join()}`);
   const seen = async (whose: 'own' | 'borrowed') =>
     (await booted.sh(`cat /sys/module/swarm_witness/parameters/${whose}`)).split(',').map(Number);
