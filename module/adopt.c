@@ -414,8 +414,8 @@ static int attach(struct swarm_agent *agent, const struct swarm_candidate *candi
  * Return: 0; -ESRCH where there is no such process or no such agent, or the agent
  * has no process or is dying; -EBUSY where the agent is still being born, or the
  * process is a member of an agent already; -EPERM where it is not in the agent's
- * namespaces, or in them although it is to enter them, is process 1 or a kernel thread; -ENOSPC as swarm_adopt(); -ENOMEM;
- * -EINTR.
+ * namespaces, or in them although it is to enter them, is process 1 or a kernel
+ * thread; -ENOSPC as swarm_adopt(); -ENOMEM; -EINTR.
  */
 int swarm_attach(u64 id, const struct swarm_candidate *candidate,
 		 struct swarm_policy_error *err)

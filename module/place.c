@@ -384,8 +384,8 @@ int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate
  * so without one of its own inside could look like outside.
  *
  * Return: 0; -EPERM where it is in one of them, which is a violation, or where the agent
- * has no pid namespace of its own; -ESRCH where the agent has no process to compare with; -EBUSY where
- * that cannot be said now.
+ * has no pid namespace of its own; -ESRCH where the agent has no process to compare with;
+ * -EBUSY where that cannot be said now.
  */
 int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 			struct task_struct *leader, u32 *origin, struct swarm_policy_error *err)
