@@ -14,6 +14,7 @@
 #include "container.h"
 #include "guard.h"
 #include "hook.h"
+#include "policy.h"
 #include "process.h"
 #include "report.h"
 #include "settings.h"
@@ -116,6 +117,9 @@ std::vector<std::string> prepare(const Arguments &arguments, Container &containe
 
 	if (!config.is_object())
 		throw Failure((bundle / "config.json").string() + " is no object of JSON");
+	// The hook would refuse them too, but crun may fail before it for want of a library.
+	if (!settings.fail_open)
+		refuse_handlers(config);
 	add_hook(config, container);
 	if (!beside)
 		make_absolute(config, bundle);

@@ -184,19 +184,15 @@ void settle_namespaces(Json &policy, unsigned int own)
 	policy["privileged"] = !(own & USER);
 }
 
-/**
- * With these annotations crun may run WebAssembly, a virtual machine or .NET in its own process.
- * It executes nothing then, and rules count from an execve on.
- */
-void refuse_handlers(const Json &annotations)
+} // namespace
+
+void refuse_handlers(const Json &config)
 {
 	for (const char *key : { "run.oci.handler", "module.wasm.image/variant" })
-		if (part(annotations, { key }).is_string())
+		if (part(config, { "annotations", key }).is_string())
 			throw Failure(std::string("annotation ") + key +
 				      ": crun may run such a container without an execve, from which rules count");
 }
-
-} // namespace
 
 Json policy_of(const Created &container, const Settings &settings)
 {
@@ -205,7 +201,7 @@ Json policy_of(const Created &container, const Settings &settings)
 		settings.annotations ? text_of(annotations, "io.swarmguard.policy") : "";
 	Json policy = from_container(container);
 
-	refuse_handlers(annotations);
+	refuse_handlers(container.config);
 	lay_over(policy, read_json(settings.policy), settings.policy.string());
 	if (!named.empty()) {
 		const std::filesystem::path file = named_policy(named, settings);

@@ -40,4 +40,10 @@ unsigned int own_namespaces(int pid);
 /** A name for the agent, of 1 to 31 characters that the module takes: the id's beginning, and more. */
 std::string name_of(const std::string &id, const Json &annotations);
 
+/**
+ * Refuses a configuration with annotations by which crun may run WebAssembly, a virtual machine
+ * or .NET in its own process. It executes nothing then, and rules count from an execve on.
+ */
+void refuse_handlers(const Json &config);
+
 } // namespace swarm
