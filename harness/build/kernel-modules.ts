@@ -1,7 +1,6 @@
 /** Building kernel modules in the root with the tools. */
 import { existsSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { imageFacts, sha256 } from '../kernels/image.js';
@@ -91,7 +90,7 @@ async function build(
   const { tools, kernel, dir } = on;
   const { cc, kbuild, strip } = ARCHITECTURES[kernel.arch];
   await copySources(sources.dir, join(dir, 'src'));
-  const checks = [`-j${availableParallelism()}`, 'W=1', 'CONFIG_OBJTOOL_WERROR=y'];
+  const checks = ['W=1', 'CONFIG_OBJTOOL_WERROR=y'];
   const make = sources.targets
     ? ['make', '-C', '/build/src', `KDIR=${kernel.kdir}`, ...checks]
     : ['make', '-C', kernel.kdir, 'M=/build/src', 'cmd_checkdoc=', `CC=${cc}`, ...checks];
