@@ -21,8 +21,16 @@ export interface Trial {
 
 const has = (title: string, id: string) => new RegExp(`\\b${id}\\b[^:]*: `).test(title);
 
-/** The first line of an outcome that says what went wrong. */
-const firstLine = ({ log }: TestOutcome) => log.split('\n').find((line) => line.trim() !== '') ?? '';
+/** How many lines of an outcome are told. */
+const LINES = 10;
+
+/** The first lines of an outcome that say what went wrong: a compiler's complaint stands below the first. */
+const beginningOf = ({ log }: TestOutcome) =>
+  log
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(0, LINES)
+    .join('\n');
 
 /**
  * Judges a run of the specs that are named for a safeguard, with the safeguard removed.
@@ -42,7 +50,7 @@ export function judge(specs: readonly string[], outcomes: readonly TestOutcome[]
     const broken = [...found, ...others].find(
       ({ verdict }) => verdict === 'infrastructure' || verdict === 'failed',
     );
-    const reason = broken ? `${broken.title}: ${firstLine(broken)}` : 'no test has this id';
+    const reason = broken ? `${broken.title}: ${beginningOf(broken)}` : 'no test has this id';
     return { finding: 'unknown', why: `${id} did not run to its end (${reason})` };
   }
   return { finding: 'caught', why: specs.join(', ') };

@@ -58,10 +58,10 @@ test('MUTATE-03: a safeguard counts as caught only if each spec that is named fo
     finding: 'unknown',
     why: 'TWO-01 did not run to its end (TWO-01, TWO-02: b: the guest is gone)',
   });
-  const unbuilt = outcome('prepare kernel 7.3', 'failed', 'error: expected ; before }');
+  const unbuilt = outcome('prepare kernel 7.3', 'failed', 'gave warnings:\n\na.c:1: warning: unused');
   expect(judge(['ONE-01'], [unbuilt, outcome('ONE-01: a', 'skipped')])).toEqual({
     finding: 'unknown',
-    why: 'ONE-01 did not run to its end (prepare kernel 7.3: error: expected ; before })',
+    why: 'ONE-01 did not run to its end (prepare kernel 7.3: gave warnings:\na.c:1: warning: unused)',
   });
   expect(judge(['ONE-01'], [prepared]).why).toBe('ONE-01 did not run to its end (no test has this id)');
 });
