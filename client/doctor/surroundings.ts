@@ -162,7 +162,7 @@ const log: Check = {
       place: 'log',
       says: 'agent …: its first process was killed before it ran: … failed with …',
       reason: 'the module could not confine the process completely',
-      todo: 'the step tells what failed ([birth.md](birth.md)); -12 is a lack of memory, -28 a limit',
+      todo: 'the step tells what failed ([birth.md](birth.md)); -12 is a lack of memory, -28 a limit; if a sysctl may be the cause, the line names it',
     },
   ],
   judge: (facts): Finding => {
