@@ -5,7 +5,7 @@ import { command } from '../harness/util/command.js';
 command(
   'nightly',
   `Does what the nightly workflow does, on one machine and one after the other: the specs on every kernel
-that can be had, then the suites that take long, the budgets and very many agents on the newest. Takes hours.`,
+that can be had, then the suites that take long, safeguards removed, fuzzing, the budgets and very many agents on the newest. Takes hours.`,
 ).parse();
 
 /** Arguments of npm, in the order in which a failure says most. */
@@ -14,6 +14,8 @@ const PARTS = [
   ['run', 'long'],
   ['run', 'scale'],
   ['run', 'mutate'],
+  ['run', 'fuzz', '--', '--seconds', '3600'],
+  ['run', 'fuzz:kernel', '--', '--seconds', '3600'],
   ['run', 'bench:check'],
   ['run', 'bench:scale'],
 ];

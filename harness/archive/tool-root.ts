@@ -39,7 +39,11 @@ const KERNEL_BUILD_PACKAGES = [
 ];
 
 /** Packages that modules are built with for a kernel that clang has built. */
-const CLANG_PACKAGES = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole'];
+const CLANG_PACKAGES = [
+  ...['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole'],
+  // What the policy core is fuzzed with.
+  ...['cargo', 'libclang-rt-dev', 'libjson-c-dev'],
+];
 
 /** Packages that Debian packages of a module, and of a program for Node with an addon, are built and checked with. */
 const PACKAGING_PACKAGES = [

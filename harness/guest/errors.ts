@@ -1,6 +1,6 @@
 /** Errors of guests, by what is at fault. */
 
-import { withConsole } from '../util/errors.js';
+import { quoted, withConsole } from '../util/errors.js';
 
 /** The guest's kernel panicked: once it is up, a finding about what it runs. */
 export class GuestPanicError extends Error {
@@ -43,13 +43,13 @@ export class GuestCommandError extends Error {
   readonly durationMs: number | undefined;
 
   /**
-   * @param what went wrong; the message adds the command and what it has printed
+   * @param what went wrong; the message adds the command and what it has printed, if that is long without its middle
    * @param outcome how far it had come, and what caused the error
    */
   constructor(what: string, outcome: Partial<CommandOutcome> & ErrorOptions = {}) {
     const { command, code, signal, stdout = '', stderr = '', timedOut = false, durationMs, cause } = outcome;
     const told = command === undefined ? what : `${what}: ${command}`;
-    const printed = `${stdout}${stderr}`;
+    const printed = quoted(`${stdout}${stderr}`);
     super(printed ? `${told}\n${printed}` : told, { cause });
     this.command = command;
     this.code = code;

@@ -1,13 +1,14 @@
 /** Playwright's `expect`, with what is expected of commands in guests. */
 import { expect as base } from '@playwright/test';
 import type { CommandOutcome } from '../guest/errors.js';
+import { quoted } from '../util/errors.js';
 
 const indented = (text: string) => text.trimEnd().replace(/^/gm, '    ');
 
 /** A command and its output, as somebody reads it who was not there. */
 function told({ command, code, signal, stdout, stderr, durationMs }: CommandOutcome): string {
   const ended = code === undefined ? 'did not end' : `exit ${code}${signal ? ` (${signal})` : ''}`;
-  const printed = [stderr, stdout].filter((text) => text !== '').map(indented);
+  const printed = [stderr, stdout].filter((text) => text !== '').map((text) => indented(quoted(text)));
   return [`guest# ${command}`, `  ${ended}, ${(durationMs / 1000).toFixed(1)} s`, ...printed].join('\n');
 }
 

@@ -4,6 +4,17 @@
 export const withConsole = (message: string, console: string) =>
   console ? `${message}\n--- end of the guest's console ---\n${console}` : message;
 
+/** How much of a command's output a message quotes, in characters: of its beginning, and of its end. */
+const QUOTED = { beginning: 2000, end: 6000 } as const;
+
+/** A command's output as a message quotes it: where it is long, without its middle. */
+export function quoted(output: string): string {
+  const left = output.length - QUOTED.beginning - QUOTED.end;
+  if (left <= 0) return output;
+  const cut = `\n… ${left} characters are left out here …\n`;
+  return output.slice(0, QUOTED.beginning) + cut + output.slice(-QUOTED.end);
+}
+
 /** Trouble with the machinery: a mirror that is down, a full disk, a QEMU that dies. No finding about the module. */
 export class InfrastructureError extends Error {
   override readonly name = 'InfrastructureError';

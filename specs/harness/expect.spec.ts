@@ -1,6 +1,7 @@
 /** The messages of expectations about commands. */
 import { test } from '@playwright/test';
 import { execa } from 'execa';
+import { GuestCommandError } from '../../harness/guest/errors.js';
 import type { CommandOutcome } from '../../harness/guest/errors.js';
 import { expect } from '../../harness/playwright/expect.js';
 import { repository } from '../../harness.config.js';
@@ -61,6 +62,22 @@ test('HARNESS-18: toExit says what the command printed, how it ended, and what t
       expect(outcome('true', 0)).not.toExit(0);
     }),
   ).toBe(['expected any exit status but 0', 'guest# true', '  exit 0, 1.3 s'].join('\n'));
+});
+
+test('HARNESS-25: an error quotes no more than the beginning and the end of a long output, and its fields have all of it', () => {
+  const stdout = `first\n${'x'.repeat(1_000_000)}\nlast\n`;
+  const error = new GuestCommandError(
+    'no end after 60 s',
+    outcome('cat /proc/kallsyms', undefined, { stdout }),
+  );
+  const told = messageOf(() => {
+    expect(outcome('cat /proc/kallsyms', 1, { stdout })).toExit(0);
+  });
+  for (const message of [error.message, told]) {
+    expect(message.length).toBeLessThan(10_000);
+    expect(message).toMatch(/first\n[^]*… \d+ characters are left out here …[^]*last\n?$/m);
+  }
+  expect(error.stdout).toBe(stdout);
 });
 
 test('HARNESS-19: a command of a guest that does not end as expected is told with what it printed, and the one before it', async () => {
