@@ -70,12 +70,14 @@ export interface CacheEntry {
   key: string[];
   /** Fills a new directory. */
   build: (dir: string) => Promise<void>;
-  /** The number of entries of this kind and label to keep; all by default. */
+  /** The number of entries of this kind and label to keep, beside those that may be in use; all by default. */
   keep?: number;
 }
 
 /** A lock whose holder has not touched it for so long is nobody's, in ms. */
 const STALE = 60_000;
+/** Whoever was given an entry may be using it for so long, in ms, unless it asks again: another run, for instance. */
+const IN_USE = 2 * 3_600_000;
 /** How often those who wait look whether it is their turn, in ms. */
 const LOOK = 1000;
 
@@ -140,5 +142,6 @@ async function prune(parent: string, label: string, keep: number): Promise<void>
     names.map(async (name) => ({ name, used: (await stat(join(parent, name))).mtimeMs })),
   );
   ages.sort((a, b) => b.used - a.used);
-  for (const { name } of ages.slice(keep)) await rm(join(parent, name), { recursive: true, force: true });
+  const unused = ages.slice(keep).filter(({ used }) => used < Date.now() - IN_USE);
+  for (const { name } of unused) await rm(join(parent, name), { recursive: true, force: true });
 }

@@ -69,7 +69,15 @@ test('HARNESS-04: old entries go, and so does what a dead process was building',
   const build = () => Promise.resolve();
   const paths: string[] = [];
   for (const key of ['a', 'b', 'c']) paths.push(await cached({ ...entry(key, build), keep: 2 }));
-  expect(paths.map((path) => existsSync(path))).toEqual([false, true, true]);
+  expect(
+    paths.map((path) => existsSync(path)),
+    'just asked for',
+  ).toEqual([true, true, true]);
+  const earlier = new Date(Date.now() - 3 * 3_600_000);
+  for (const path of paths.slice(0, 2)) await utimes(path, earlier, earlier);
+  // Of those that nobody has asked for lately, as many as there may be.
+  paths.push(await cached({ ...entry('d', build), keep: 2 }));
+  expect(paths.map((path) => existsSync(path))).toEqual([false, false, true, true]);
   const own = temporaryName();
   const [, namespace = '', pid = '', started = ''] = own.split('-');
   const name = (...words: (string | number)[]) => join(dir, 'things', ['part', ...words, 'x'].join('-'));
