@@ -622,10 +622,10 @@ static void destroy_all(void)
 
 	read_file("/proc/swarm/agents", text, sizeof(text));
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		unsigned long long id = strtoull(line, NULL, 10);
+		unsigned long long id;
 		char order[32];
 
-		if (!id)
+		if (sscanf(line, "ID: %llu,", &id) != 1)
 			continue;
 		snprintf(order, sizeof(order), "%llu\n", id);
 		swarm_order("destroy", order, NULL, 0);
@@ -655,6 +655,16 @@ static bool clear(void)
 	return false;
 }
 
+/* Says what has not ended. */
+static int left(const char *line)
+{
+	char agents[512], procs[256];
+
+	read_file("/proc/swarm/agents", agents, sizeof(agents));
+	read_file(CGROUP "/cgroup.procs", procs, sizeof(procs));
+	return found(line, "not everything ends: agents %s processes %s", agents, procs);
+}
+
 /* Runs a program; returns 1 where something happened that must not. */
 static int run(const struct program *program, const char *line, int settle_us)
 {
@@ -677,7 +687,7 @@ static int run(const struct program *program, const char *line, int settle_us)
 	if (strncmp(answer, "ok ", 3))
 		return found(line, "%s", answer);
 	if (!clear())
-		return found(line, "not everything ends");
+		return left(line);
 	outside = shared->outside;
 	if (outside)
 		return found(line, "%d children of armed threads are no members", outside);
