@@ -2,7 +2,7 @@ import '../harness.config.js';
 import { appendFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
 import { command, number } from '../harness/util/command.js';
-import { COVER, fuzzKernel, loadForFuzzing, programsFile } from '../specs/support/fuzz-kernel.js';
+import { COVER, fuzzKernel, loadForFuzzing, minimized, programsFile } from '../specs/support/fuzz-kernel.js';
 import { buildModule } from '../specs/support/module.js';
 import { Stage } from '../specs/support/stage.js';
 
@@ -35,6 +35,15 @@ try {
       `${styleText('red', '✘')} ${finding.says}\nafter ${runs} programs, the last of which is\n${finding.program}`,
     );
     process.exitCode = 1;
+    console.log('Running it again, and making it smaller');
+    const smallest = await minimized(stage, built, finding.program, (smaller) => {
+      console.log(`  ${smaller}`);
+    });
+    console.log(
+      smallest === undefined
+        ? 'It does not show again: a matter of luck.'
+        : `The smallest that shows it: ${smallest}`,
+    );
   } else
     console.log(`${styleText('green', '✔')} nothing found in ${runs} programs; ${blocks} blocks executed`);
   if (keep && !finding) await appendFile(programsFile, more.map((each) => `${each}\n`).join(''));

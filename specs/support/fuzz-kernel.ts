@@ -133,3 +133,35 @@ export async function fuzzKernel(
 export function fuzzAgain(guest: BootedGuest, program: string, times: number): Promise<KernelFuzzed> {
   return runFuzzer(guest, ['again', String(times)], `${program}\n`, () => undefined);
 }
+
+/** How often a program is run to see whether it shows a fault again. */
+const TIMES = 300;
+
+/**
+ * Makes a program that has shown a fault smaller, each time in a fresh guest.
+ * @param built the module, built with {@link COVER}
+ * @param told is handed each smaller program
+ * @returns the smallest that shows a fault, or undefined if not even the whole one does so again
+ */
+export async function minimized(
+  stage: Stage,
+  built: BuiltModule,
+  program: string,
+  told: (program: string) => void,
+): Promise<string | undefined> {
+  const shows = async (words: readonly string[]) => {
+    await stage.discard();
+    const guest = await stage.booted('fuzz again');
+    await loadForFuzzing(guest, stage, built);
+    return (await fuzzAgain(guest, words.join(' '), TIMES)).finding !== undefined;
+  };
+  let words = program.split(' ');
+  if (!(await shows(words))) return undefined;
+  for (let at = words.length - 1; at >= 0 && words.length > 1; at--) {
+    const fewer = words.toSpliced(at, 1);
+    if (!(await shows(fewer))) continue;
+    words = fewer;
+    told(words.join(' '));
+  }
+  return words.join(' ');
+}
