@@ -12,6 +12,7 @@ import { sweep, temporaryName } from '../util/cache.js';
 import { GuestCommandError, GuestPanicError } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
+import { resumeState, saveState } from './state.js';
 import type { Firmware } from './firmware.js';
 import { fileReadiness, socketReadiness } from './readiness.js';
 import type { Readiness } from './readiness.js';
@@ -321,33 +322,15 @@ export class Machine {
 
   /**
    * Stops the guest's clock and writes its state to a file; the machine is of no further use.
-   * @throws {InfrastructureError} if QEMU cannot save it.
+   * @throws {InfrastructureError} if QEMU cannot save it, or hangs.
    */
-  async save(path: string): Promise<void> {
-    await this.qmp.command('stop');
-    await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
-    await this.qmp.command('migrate', { uri: `file:${path}` });
-    await pWaitFor(async () => {
-      const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<
-        string,
-        unknown
-      >;
-      if (status === 'failed')
-        throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
-      return status === 'completed';
-    });
+  save(path: string): Promise<void> {
+    return saveState(this.qmp, path);
   }
 
   /** Lets a guest that was started with `incoming` run, as soon as all of its state has been read. */
-  async resume(): Promise<void> {
-    await pWaitFor(
-      async () => {
-        const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
-        return status !== 'inmigrate';
-      },
-      { interval: 5 },
-    );
-    await this.qmp.command('cont');
+  resume(): Promise<void> {
+    return resumeState(this.qmp);
   }
 
   /**
