@@ -176,7 +176,10 @@ export class SshConnection {
   async #lives(): Promise<boolean> {
     const late = new AbortController();
     const answered = this.open('true').then(
-      (channel) => channel.resume() !== undefined,
+      (channel) => {
+        channel.resume();
+        return true;
+      },
       () => false,
     );
     try {

@@ -8,6 +8,7 @@ import type { GuestExtras, GuestStage } from '../guest/stage.js';
 import { InfrastructureError } from '../util/errors.js';
 import { run } from '../util/run.js';
 import type { KernelOptions } from './projects.js';
+import { harness } from '../util/config.js';
 
 /** Lets the reporter tell trouble with the machinery from findings. */
 const INFRASTRUCTURE = 'infrastructure';
@@ -46,7 +47,7 @@ function excerpt(log: string, from: string): string {
  */
 async function kept(stage: GuestStage, info: TestInfo): Promise<string> {
   const id = await stage.keepRecording(info.titlePath.join(' › '));
-  return id ? `\nrecorded: npm run vm:replay -- ${id}` : '';
+  return id ? `\nrecorded: ${harness().commands.replay(id)}` : '';
 }
 
 /** The same error, with a remark at its end. */

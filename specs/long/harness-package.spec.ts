@@ -15,6 +15,9 @@ const packed = z
   .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
   .length(1);
 
+/** Words of this repository alone: the module, what it makes, and the commands of package.json. */
+const OWN = String.raw`swarm|\bagents?\b|npm run (vm|kernels)|\bvm:(test|run|replay|shell)`;
+
 let dir = '';
 let project = '';
 
@@ -47,12 +50,10 @@ test('HARNESS-11: the package holds what the harness needs, and nothing of Swarm
     expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'vm-images/harness/init', 'README.md']),
   );
   await execa('tar', ['-xzf', join(dir, tarball?.filename ?? '')], { cwd: dir });
-  const { stdout: found } = await execa('grep', ['-ril', 'swarm', '.'], {
-    cwd: join(dir, 'package'),
-    reject: false,
-  });
+  const unpacked = join(dir, 'package');
+  const { stdout: found } = await execa('grep', ['-rilE', OWN, '.'], { cwd: unpacked, reject: false });
   expect(found, 'files that name it').toBe('');
-  await cp(join(harnessDir, 'example'), project, { recursive: true });
+  await cp(join(unpacked, 'example'), project, { recursive: true });
   const file = join(project, 'package.json');
   const text = await readFile(file, 'utf8');
   await writeFile(
@@ -74,6 +75,11 @@ test('HARNESS-12: in an empty project the types of the example hold, and its spe
   expect(await readFile(join(project, 'report/index.html'), 'utf8')).toContain(
     '<h1>hello: kernel matrix</h1>',
   );
+  expect(await readFile(join(project, 'report/junit.xml'), 'utf8')).toMatch(/<testsuites? [^>]*tests="\d+"/);
+  expect(await readFile(join(project, 'report/results.ktap'), 'utf8')).toMatch(/^KTAP version 1\n/);
+  const doctor = await inProject('npx', ['--yes', '--prefer-offline', 'tsx', 'doctor.ts']);
+  expect(doctor.exitCode, doctor.all).toBe(0);
+  expect(doctor.all).toContain('mmdebstrap');
 });
 
 test('HARNESS-13: a call of the example that costs more than its budget fails, and says how to record it', async () => {

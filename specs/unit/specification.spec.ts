@@ -113,7 +113,7 @@ test('REPO-11: whatever does not fit between the page and the tests is named', (
   ]);
 });
 
-test('REPO-12: the page lists the files whose tests need each other', async () => {
+test('REPO-14: the page lists the files whose tests need each other', async () => {
   const page = await readFile(join(repository, 'SPECIFICATION.md'), 'utf8');
   const files = (await readdir(join(repository, 'specs'), { recursive: true })).map(
     (file) => `specs/${file}`,
