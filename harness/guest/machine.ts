@@ -155,20 +155,20 @@ function spawn(file: string, args: string[], env: Record<string, string>, detach
 /**
  * A virtual machine that runs: one QEMU process, started by {@link Machine.start} and ended by
  * {@link Machine.stop}. If this process dies, the kernel kills QEMU too. What waits for the guest waits by
- * {@link Machine.while}, which ends when the machine does.
+ * {@link Machine.whileAlive}, which ends when the machine does.
  */
 export class Machine {
   readonly #process: ReturnType<typeof spawn>;
   readonly #readiness: Readiness;
   readonly #dir: string;
-  #trouble = '';
+  #errors = '';
   #console = '';
   #panic: string | undefined;
   #stopping = false;
   /** Resolves when the guest says that it has booted. */
   readonly ready: Promise<void>;
   /** Aborts when the guest panics ({@link GuestPanicError}) or QEMU exits ({@link InfrastructureError}). */
-  readonly death: AbortSignal;
+  readonly ended: AbortSignal;
   /** Everything that comes into it is recorded. */
   readonly recorded: boolean;
   #qmp: Qmp | undefined;
@@ -184,10 +184,10 @@ export class Machine {
     this.#dir = dir;
     this.recorded = tape?.mode === 'record';
     const controller = new AbortController();
-    this.death = controller.signal;
-    this.ready = readiness.ready(this.death);
+    this.ended = controller.signal;
+    this.ready = readiness.ready(this.ended);
     const die = (what = '') => {
-      if (this.#stopping || this.death.aborted) return;
+      if (this.#stopping || this.ended.aborted) return;
       controller.abort(
         this.#panic
           ? new GuestPanicError(`the guest's kernel panicked: ${this.#panic}`, this.consoleTail())
@@ -205,7 +205,7 @@ export class Machine {
     });
     process.then(
       ({ exitCode, stderr }) => {
-        this.#trouble = stderr.trim();
+        this.#errors = stderr.trim();
         // QEMU exits with 0 after a panic of the guest as well.
         die(`QEMU exited with ${exitCode ?? 'a signal'}: ${stderr}`);
       },
@@ -231,12 +231,12 @@ export class Machine {
     const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
     const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
     try {
-      machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.death);
+      machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.ended);
     } catch (error) {
       // A QEMU that ends at once closes its socket a moment before its exit is known, and says why.
       await machine.exited(EXITING_MS);
       await machine.stop();
-      if (machine.death.aborted) throw machine.death.reason;
+      if (machine.ended.aborted) throw machine.ended.reason;
       const why = error instanceof Error ? error.message : String(error);
       throw new InfrastructureError(`QEMU cannot be controlled: ${why}`, machine.consoleTail(), {
         cause: error,
@@ -265,8 +265,8 @@ export class Machine {
   }
 
   /** What QEMU has printed on its standard error; empty until it has exited. */
-  trouble(): string {
-    return this.#trouble;
+  errors(): string {
+    return this.#errors;
   }
 
   /** The end of {@link Machine.console}, as errors show it: 4,000 characters at most. */
@@ -278,35 +278,35 @@ export class Machine {
    * Waits for a promise, but no longer than the machine lives or `timeoutMs` pass.
    * @param what is being done, for the error's message
    * @returns what the promise resolves to.
-   * @throws what the promise rejects with, the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
+   * @throws what the promise rejects with, the reason of {@link Machine.ended}, or {@link GuestCommandError} after the time.
    */
-  while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
+  whileAlive<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
     // Not AbortSignal.any with AbortSignal.timeout, which Node 20 may collect before they fire.
     return new Promise((resolve, reject) => {
       const die = () => {
-        reject(this.death.reason as Error);
+        reject(this.ended.reason as Error);
       };
       const timer = setTimeout(() => {
         reject(
           new GuestCommandError(`no end after ${timeoutMs / 1000} s`, { command: what, timedOut: true }),
         );
       }, timeoutMs);
-      if (this.death.aborted) die();
-      this.death.addEventListener('abort', die, { once: true });
+      if (this.ended.aborted) die();
+      this.ended.addEventListener('abort', die, { once: true });
       work.then(resolve, reject).finally(() => {
         clearTimeout(timer);
-        this.death.removeEventListener('abort', die);
+        this.ended.removeEventListener('abort', die);
       });
     });
   }
 
   /** Waits up to 3 s for the machine to die, and throws the reason if it does. */
   async throwIfDying(): Promise<void> {
-    await pWaitFor(() => this.death.aborted, {
+    await pWaitFor(() => this.ended.aborted, {
       interval: 50,
       timeout: { milliseconds: 3000, fallback: () => undefined },
     });
-    if (this.death.aborted) throw this.death.reason;
+    if (this.ended.aborted) throw this.ended.reason;
   }
 
   /**

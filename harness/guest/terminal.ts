@@ -79,6 +79,6 @@ export class Terminal {
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     })();
-    return this.#machine.while(prompted, what, timeoutMs);
+    return this.#machine.whileAlive(prompted, what, timeoutMs);
   }
 }

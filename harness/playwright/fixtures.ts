@@ -86,10 +86,10 @@ export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise
   guest.observer = (command, work) => base.step(`guest# ${firstWords(command)}`, work, { box: true });
   await use(guest);
   guest.observer = undefined;
-  const { death } = guest.machine;
-  const verdict = death.aborted ? undefined : await judge?.(guest, info);
-  if (death.aborted) {
-    const reason = death.reason as Error;
+  const { ended } = guest.machine;
+  const verdict = ended.aborted ? undefined : await judge?.(guest, info);
+  if (ended.aborted) {
+    const reason = ended.reason as Error;
     if (reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
     await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
     const again = await kept(stage, info);
@@ -132,7 +132,7 @@ export function guestTest<S extends GuestStage>(
     stage: [
       async ({ kernelName, guestExtras }, use) => {
         const stage = await prepare(kernelName || undefined, guestExtras);
-        if (stage.kernel.checks === 'debug') stage.farewell = leaks;
+        if (stage.kernel.checks === 'debug') stage.lastLook = leaks;
         await use(stage);
         await stage.leave();
       },
