@@ -1,11 +1,11 @@
-/** How builds end: what they complain of, and whether the machine is at fault. */
+/** Ends of builds: their complaints, and whether the machine is at fault. */
 import type { RunResult } from '../util/config.js';
 import { BuildError, InfrastructureError } from '../util/errors.js';
 
-/** What a compiler, linker or make complains of. */
+/** A complaint of a compiler, linker or make. */
 const COMPLAINT = /\b(warning|error|undefined reference)\b|\*\*\* /i;
 
-/** What tools print if the machine fails them: its disk or memory is full, it kills them, or it cannot mount. */
+/** Lines that tools print if the machine fails them: its disk or memory is full, it kills them, or it cannot mount. */
 const MACHINE = [
   /No space left on device/,
   /Disk quota exceeded/,

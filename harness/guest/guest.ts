@@ -49,7 +49,7 @@ function memoryErrorFinders(): string {
 }
 
 /**
- * What the debug kernel is told instead: kmemleak takes what is left of a pointer in the
+ * The parameters of the debug kernel instead: kmemleak takes what is left of a pointer in the
  * allocator's per-CPU arrays for a reference, and slabs that are checked have no such arrays.
  */
 const SHOW_LEAKS = 'slub_debug=F';
@@ -247,10 +247,10 @@ interface Parts {
   observe?: Observer | undefined;
 }
 
-/** How many commands a guest remembers. */
+/** The number of commands that a guest remembers. */
 const REMEMBERED = 10;
 
-/** How a command in a guest ended. */
+/** The end of a command in a guest. */
 export interface GuestResult extends ExecResult {
   /** The guest's last commands before it. */
   readonly before: readonly CommandOutcome[];

@@ -19,7 +19,7 @@ import type { Readiness } from './readiness.js';
 import { harness } from '../util/config.js';
 
 /**
- * How a guest's processors are run: by KVM; emulated, a thread of the host for each; emulated by one thread,
+ * The way to run a guest's processors: by KVM; emulated, a thread of the host for each; emulated by one thread,
  * such that the time-stamp counter counts instructions, the same in every run; the same with everything that
  * comes in from outside recorded. The last two have one processor.
  */
@@ -102,7 +102,7 @@ export function qemuCommand(
   };
 }
 
-/** How instructions are counted, where they are. */
+/** QEMU's arguments for counting instructions. */
 function icount({ mode }: Hardware, tape: Tape | undefined): string[] {
   if (tape) return ['-icount', `shift=${RECORDED_SHIFT},rr=${tape.mode},rrfile=${tape.log}`];
   return mode === 'counted' ? ['-icount', 'shift=0,sleep=off'] : [];
@@ -264,7 +264,7 @@ export class Machine {
     return this.#console;
   }
 
-  /** What QEMU has printed on its standard error; empty until it has exited. */
+  /** QEMU's standard error; empty until it has exited. */
   errors(): string {
     return this.#errors;
   }

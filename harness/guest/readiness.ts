@@ -1,4 +1,4 @@
-/** How a guest says that it has booted: it writes a line to a port of its own. */
+/** Readiness: a guest that has booted writes a line to a port of its own. */
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import pWaitFor from 'p-wait-for';

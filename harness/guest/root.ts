@@ -34,7 +34,7 @@ const OWN_PROGRAMS = join(images, 'harness');
 const INIT = join(images, 'harness/init');
 
 /**
- * What packages bring along and no guest uses, below the libraries' directory: drivers for graphics, and what
+ * Files that packages bring along and no guest uses, below the libraries' directory: drivers for graphics, and what
  * those need; with the one package that uses it after all.
  */
 const UNUSED = {

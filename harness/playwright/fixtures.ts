@@ -1,4 +1,4 @@
-/** What specs are given: a guest in the state that its type says, and whose kernel has not complained. */
+/** Fixtures: a guest in the state that its type says, whose kernel has not complained. */
 import { test as base } from '@playwright/test';
 import type { TestInfo } from '@playwright/test';
 import type { BootedGuest } from '../guest/guest.js';
@@ -21,7 +21,7 @@ export interface GuestFixtures {
 }
 
 export interface GuestWorkerFixtures<S extends GuestStage> extends KernelOptions {
-  /** What the file's guests have beyond the usual: `test.use({ guestExtras: { … } })`. */
+  /** Extras of the file's guests: `test.use({ guestExtras: { … } })`. */
   guestExtras: GuestExtras;
   stage: S;
 }
@@ -35,7 +35,7 @@ async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What a kernel's log says from a line on. */
+/** The part of a kernel's log from a line on. */
 function excerpt(log: string, from: string): string {
   const start = log.indexOf(from);
   return start < 0 ? from : log.slice(start).split('\n').slice(0, 60).join('\n');
@@ -64,7 +64,7 @@ export const guestOf = (info: TestInfo, extras: GuestExtras): string =>
 /** A command as a title: its first line, shortened. */
 const firstWords = (command: string) => command.split('\n', 1)[0]?.slice(0, 120) ?? '';
 
-/** How a spec is given a guest. */
+/** The ways to make, use and judge a spec's guest. */
 interface Given<G extends BootedGuest> {
   readonly stage: GuestStage;
   readonly info: TestInfo;

@@ -122,7 +122,7 @@ export function defineHarness(config: HarnessConfig): Harness {
 }
 
 /**
- * What {@link defineHarness} has defined.
+ * The configuration that {@link defineHarness} has defined.
  * @throws if nothing has.
  */
 export function harness(): Harness {

@@ -136,3 +136,22 @@ test('REPO-13: code about ftrace, kernel versions, QEMU and SSH is where it belo
     expect(misplaced(new Map([[file, `${text}\n${word} `]]))).toEqual([`${file}: ${word}`]);
   }
 });
+
+/** The doc comments of a text that begin with a question word instead of the thing that they are about. */
+function questions(text: string): string[] {
+  return [...text.matchAll(/\/\*\*\s+(?:\* )?((?:What|Where|Which|Whatever|Whoever|How) .*)/g)].map(
+    ([, beginning = '']) => beginning,
+  );
+}
+
+test('REPO-15: doc comments of the harness begin with the thing that they are about', async () => {
+  const found: string[] = [];
+  for (const file of (await files()).filter((each) => /^harness\/.*\.tsx?$/.test(each)))
+    found.push(
+      ...questions(await readFile(join(repository, file), 'utf8')).map((each) => `${file}: ${each}`),
+    );
+  expect(found).toEqual([]);
+  expect(
+    questions('/** What it costs. */\n/**\n * Where it is.\n * How it is.\n */\n/** Whatever. */'),
+  ).toEqual(['What it costs. */', 'Where it is.']);
+});
