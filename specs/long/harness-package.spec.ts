@@ -1,4 +1,5 @@
 /** The harness as a package: what its README promises to authors of other modules. */
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,21 @@ test('HARNESS-11: the package holds what the harness needs, and nothing of Swarm
   const unpacked = join(dir, 'package');
   const { stdout: found } = await execa('grep', ['-rilE', OWN, '.'], { cwd: unpacked, reject: false });
   expect(found, 'files that name it').toBe('');
+  // The README's commands name this tarball, files of it, and the packages of the example.
+  const readme = await readFile(join(unpacked, 'README.md'), 'utf8');
+  const [, installs = ''] = /^ {4}npm install --save-dev (.*)$/m.exec(readme) ?? [];
+  const example = z
+    .object({ devDependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await readFile(join(unpacked, 'example/package.json'), 'utf8')));
+  expect(
+    installs
+      .replace(`/tmp/${tarball?.filename ?? ''}`, 'kmod-harness')
+      .split(' ')
+      .sort(),
+  ).toEqual(Object.keys(example.devDependencies).sort());
+  const named = [...readme.matchAll(/node_modules\/kmod-harness\/([\w/-]+)/g)].map(([, path = '']) => path);
+  expect(named).toContain('example/module');
+  for (const path of named) expect(existsSync(join(unpacked, path)), path).toBe(true);
   await cp(join(unpacked, 'example'), project, { recursive: true });
   const file = join(project, 'package.json');
   const text = await readFile(file, 'utf8');
