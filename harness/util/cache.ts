@@ -76,9 +76,9 @@ export interface CacheEntry {
 
 /** A lock whose holder has not touched it for so long is nobody's, in ms. */
 const STALE = 60_000;
-/** Whoever was given an entry may be using it for so long, in ms, unless it asks again: another run, for instance. */
+/** The time for which an entry may be in use after it was asked for, by another run for instance, in ms. */
 const IN_USE = 2 * 3_600_000;
-/** How often those who wait look whether it is their turn, in ms. */
+/** The time between two looks of those who wait for their turn, in ms. */
 const LOOK = 1000;
 
 /**

@@ -4,7 +4,7 @@
 export const withConsole = (message: string, console: string) =>
   console ? `${message}\n--- end of the guest's console ---\n${console}` : message;
 
-/** How much of a command's output a message quotes, in characters: of its beginning, and of its end. */
+/** The parts of a command's output that a message quotes, in characters. */
 const QUOTED = { beginning: 2000, end: 6000 } as const;
 
 /** A command's output as a message quotes it: where it is long, without its middle. */
@@ -33,7 +33,7 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-/** What was asked for does not exist, or cannot be had in this way; the message says what can. */
+/** A request for something that does not exist, or cannot be had in this way; the message says what can. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
