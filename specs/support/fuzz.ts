@@ -98,7 +98,7 @@ const NUMBERS = [ID_MAX, PIDS_MAX, 2 ** 31, 65_536, 4096, 1_048_576, 65_535].fla
 ]);
 
 /** The words of the interface, one a line, as libFuzzer reads a dictionary. */
-export function dictionary(): string {
+function dictionary(): string {
   const keys = [createRequest, updateRequest, attachRequest].flatMap((each) => Object.keys(each.shape));
   const words = [
     ...[names.ACTIONS, names.CAPABILITIES, names.PROPAGATIONS, names.NETWORKS, names.SYSCALLS].flatMap(
