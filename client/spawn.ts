@@ -1,16 +1,16 @@
 /** Running a program as an agent. */
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
+import * as z from 'zod';
 import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
 import type { Destroyed, Ends } from './ends.js';
-import { SwarmError, codeOf } from './error.js';
+import { SwarmError, codeOf, systemError } from './error.js';
 import { guideOf } from './guide.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec, Watching } from './native/launcher.js';
 import { handleOf } from './process.js';
-import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
-import { signalOf } from './signals.js';
+import type { AgentEnd, AgentProcess, HandleParts, Started } from './process.js';
+import { signalNumber, signalOf } from './signals.js';
 import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
 import type { CreateRequest, Swarm } from './swarm.js';
@@ -56,9 +56,20 @@ function environment({ env = {}, terminal }: SpawnOptions): string[] {
   );
 }
 
+/** The error that options stand for which no launch can have. */
+function invalid(error: z.ZodError): SwarmError {
+  const [{ path, message } = { path: [], message: error.message }] = error.issues;
+  const place = path.join('.');
+  return new SwarmError('EINVAL', place === '' ? message : `${place}: ${message}`, {
+    cause: error,
+    field: String(path[0] ?? ''),
+  });
+}
+
 /** The error that a launch that failed stands for. */
 function explained(error: unknown, program: string): unknown {
-  if (!(error instanceof LaunchError)) return error;
+  if (error instanceof z.ZodError) return invalid(error);
+  if (!(error instanceof LaunchError)) return systemError(program, error);
   if (error.answer !== undefined) {
     const answer = parseAnswer(error.answer);
     if (answer.kind === 'refused') return SwarmError.of(answer);
@@ -111,7 +122,8 @@ function exited(pidfd: number, began: (watching: Watching) => void): Promise<Par
       try {
         resolve(wait(pidfd) ?? {});
       } catch (error) {
-        reject(error instanceof Error ? error : new Error(String(error)));
+        const why = systemError('waiting for the end of the program', error);
+        reject(why instanceof Error ? why : new Error(String(why)));
       } finally {
         closeSync(pidfd);
       }
@@ -284,8 +296,9 @@ class Run {
   }
 
   kill(signal: NodeJS.Signals | number): boolean {
+    const number = signalNumber(signal);
     if (!this.launched || this.over) return false;
-    sendSignal(this.launched.pidfd, typeof signal === 'number' ? signal : constants.signals[signal]);
+    sendSignal(this.launched.pidfd, number);
     return true;
   }
 
@@ -347,7 +360,7 @@ export function run(
   );
   const { wiring } = state;
   const end = state.end();
-  const handle: Omit<AgentHandle, 'stop'> = {
+  const handle: HandleParts = {
     started: state.started,
     get id() {
       return state.launched?.id;
@@ -375,5 +388,5 @@ export function run(
       state.keep(false);
     },
   };
-  return handleOf(end, handle);
+  return handleOf(end, handle, place.swarm);
 }

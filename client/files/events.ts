@@ -104,7 +104,12 @@ export async function openEvents(
     throw fileError(path, error);
   });
   const { since = 'now', follow = true, signal } = options;
-  if (since === 'now') seekToEnd(file.fd);
+  try {
+    if (since === 'now') seekToEnd(file.fd);
+  } catch (error) {
+    await file.close();
+    throw fileError(path, error);
+  }
   return read(path, file, { least: typeof since === 'number' ? since : 0, follow, signal, hold });
 }
 

@@ -54,9 +54,22 @@ const agentLine = z.object({
 const kinds = z.looseObject({ kind: z.enum(['created', 'refused']) });
 const event = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
 
+/**
+ * What the other machine has answered.
+ * @throws {SwarmError} EPROTO if it is not what this version understands.
+ */
+function expected<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new SwarmError('EPROTO', 'the other machine answers in another way than this version understands', {
+    hint: 'install the same version of swarm-guard on both machines',
+    cause: parsed.error,
+  });
+}
+
 function parsedAnswer(value: unknown): Answer {
-  const { kind } = kinds.parse(value);
-  return { kind, ...answerLine.parse(value) } as Answer;
+  const { kind } = expected(kinds, value);
+  return { kind, ...expected(answerLine, value) } as Answer;
 }
 
 /** Waits for an answer; an error comes back as what it was there. */
@@ -94,7 +107,7 @@ export class RemoteSwarm implements Swarm {
       new StreamMessageReader(channel),
       new StreamMessageWriter(channel),
     );
-    this.#programs = new Programs(this.#connection);
+    this.#programs = new Programs(this.#connection, this);
     made.onExit((code) => {
       const said = made.complaint();
       this.#end(
@@ -137,7 +150,7 @@ export class RemoteSwarm implements Swarm {
   }
 
   async create(request: CreateRequest, options: CallOptions = {}): Promise<Created> {
-    return created.parse(await this.#call('create', [unarmed(request)], options));
+    return expected(created, await this.#call('create', [unarmed(request)], options));
   }
 
   async *createMany(
@@ -154,7 +167,7 @@ export class RemoteSwarm implements Swarm {
       throw new SwarmError('EBADF', 'a descriptor of this machine means nothing on another', {
         field: 'pidfd',
       });
-    return created.parse(await this.#call('attach', [id, target], options));
+    return expected(created, await this.#call('attach', [id, target], options));
   }
 
   async update(id: number, changes: Omit<UpdateRequest, 'id'>, options: CallOptions = {}): Promise<void> {
@@ -178,7 +191,7 @@ export class RemoteSwarm implements Swarm {
   }
 
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
-    return inspectionOnceUsed().parse(await this.#call('inspect', [id], options));
+    return expected(inspectionOnceUsed(), await this.#call('inspect', [id], options));
   }
 
   async *inspectAll(
@@ -187,29 +200,29 @@ export class RemoteSwarm implements Swarm {
   ): AsyncGenerator<Inspection | undefined> {
     for await (const chunk of chunks(ids))
       for await (const value of this.#iterate('inspectAll', [chunk], options))
-        yield value === null || value === undefined ? undefined : inspectionOnceUsed().parse(value);
+        yield value === null || value === undefined ? undefined : expected(inspectionOnceUsed(), value);
   }
 
   async *agents(options: CallOptions = {}): AsyncGenerator<AgentLine> {
-    for await (const value of this.#iterate('agents', [], options)) yield agentLine.parse(value);
+    for await (const value of this.#iterate('agents', [], options)) yield expected(agentLine, value);
   }
 
   async *events({ signal, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
     // The same package has parsed it on the other side.
     for await (const value of this.#iterate('events', [options], signal ? { signal } : {}, true))
-      yield event.parse(value) as unknown as SwarmEvent;
+      yield expected(event, value) as unknown as SwarmEvent;
   }
 
   async metrics(options: CallOptions = {}): Promise<string> {
-    return z.string().parse(await this.#call('metrics', [], options));
+    return expected(z.string(), await this.#call('metrics', [], options));
   }
 
   async status(options: CallOptions = {}): Promise<Status> {
-    return status.parse(await this.#call('status', [], options));
+    return expected(status, await this.#call('status', [], options));
   }
 
   async locate(wanted: Wanted, options: CallOptions = {}): Promise<Located> {
-    return located.parse(await this.#call('locate', [wanted], options));
+    return expected(located, await this.#call('locate', [wanted], options));
   }
 
   spawn(argv: readonly string[], options: SpawnOptions = {}): AgentProcess {

@@ -3,9 +3,11 @@ import { Duplex, PassThrough, Writable } from 'node:stream';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
 import * as z from 'zod';
 import { SwarmError } from '../error.js';
-import type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from '../process.js';
+import type { AgentEnd, AgentProcess, HandleParts, Started, Terminal, TerminalSize } from '../process.js';
 import { handleOf } from '../process.js';
+import { signalNumber } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
+import type { Swarm } from '../swarm.js';
 import type { Stdio, StdioOptions } from '../stdio.js';
 import { MESSAGES, PARAMS, received } from './protocol.js';
 
@@ -144,11 +146,14 @@ class Program {
 /** The programs of a connection. */
 export class Programs {
   readonly #connection: MessageConnection;
+  readonly #swarm: Swarm;
   readonly #programs = new Map<number, Program>();
   #last = 0;
 
-  constructor(connection: MessageConnection) {
+  /** @param swarm whose programs they are */
+  constructor(connection: MessageConnection, swarm: Swarm) {
     this.#connection = connection;
+    this.#swarm = swarm;
     const { started, output, outputEnd, ended } = MESSAGES;
     connection.onNotification(started, (given) => {
       const { handle, ...of } = PARAMS.started.parse(given);
@@ -218,7 +223,7 @@ export class Programs {
     const over = () => signal?.removeEventListener('abort', abort);
     end.then(over, over);
     if (signal?.aborted === true) abort();
-    const handleOfIt: Omit<AgentHandle, 'stop'> = {
+    const handleOfIt: HandleParts = {
       started: program.started,
       get id() {
         return program.running?.id;
@@ -232,6 +237,7 @@ export class Programs {
       stderr: program.stderr,
       terminal: program.terminal,
       kill: (number = 'SIGTERM') => {
+        signalNumber(number);
         if (program.over || !program.running) return false;
         this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }).catch(() => undefined);
         return true;
@@ -240,6 +246,6 @@ export class Programs {
       ref: () => undefined,
       unref: () => undefined,
     };
-    return handleOf(end, handleOfIt);
+    return handleOf(end, handleOfIt, this.#swarm);
   }
 }

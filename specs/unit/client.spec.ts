@@ -1,0 +1,130 @@
+/** The client's package where no kernel is needed: over plain files instead of those of /proc/swarm. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test as base } from '@playwright/test';
+import { execa } from 'execa';
+import { SwarmError } from '../../client/error.js';
+import { SwarmGuard } from '../../client/guard.js';
+import { loadPolicy } from '../../client/policy/core.js';
+import { received } from '../../client/remote/protocol.js';
+import { repository } from '../../harness.config.js';
+import { bundle } from '../support/bundle.js';
+import { buildLauncher } from '../support/native.js';
+import { buildPolicyWasm } from '../support/policy-wasm.js';
+
+const STATUS = 'Active agents: 0\nTotal created: 0\nTotal destroyed: 0\nPolicy violations: 0\n';
+
+/** Files that take orders. */
+const ORDERS = ['create', 'spawn', 'update', 'attach', 'destroy'] as const;
+
+const test = base.extend<{ directory: string; swarm: SwarmGuard }>({
+  directory: async ({}, use, info) => {
+    const directory = info.outputPath('swarm');
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, 'status'), STATUS);
+    for (const file of [...ORDERS, 'inspect', 'events']) await writeFile(join(directory, file), '');
+    await use(directory);
+  },
+  swarm: async ({ directory }, use) => {
+    await use(await SwarmGuard.open({ directory }));
+  },
+});
+
+test.beforeAll(async () => {
+  test.setTimeout(600_000);
+  process.env['SWARM_GUARD_ADDON'] = await buildLauncher();
+  await loadPolicy(await buildPolicyWasm());
+});
+
+/** What work fails with, at once or later. */
+async function failureOf(work: () => unknown): Promise<unknown> {
+  try {
+    await work();
+  } catch (error) {
+    return error;
+  }
+  return 'nothing';
+}
+
+/** A program that never starts. */
+function never(swarm: SwarmGuard) {
+  const program = swarm.spawn(['true'], { signal: AbortSignal.abort() });
+  program.catch(() => undefined);
+  return program;
+}
+
+/** What is done, the errno, the key at fault, and what the message says. */
+type Case = readonly [(swarm: SwarmGuard) => unknown, string, string, RegExp];
+
+const NO_NAME = 'SIGNONE' as 'SIGTERM';
+
+const REFUSED: readonly Case[] = [
+  [
+    (swarm) => swarm.spawn(['true'], { root: { directory: 'relative' } }),
+    'EINVAL',
+    'root',
+    /^root\.directory: /,
+  ],
+  [(swarm) => swarm.spawn(['true'], { umask: 0o1000 }), 'EINVAL', 'umask', /^umask: /],
+  [(swarm) => swarm.spawn(['true'], { user: { uid: -1, gid: 0 } }), 'EINVAL', 'user', /^user\.uid: /],
+  [(swarm) => swarm.spawn([]), 'EINVAL', 'argv', /no program/],
+  [(swarm) => swarm.spawn(['true'], { descriptors: [999] }), 'EBADF', '', /descriptor/],
+  [(swarm) => swarm.spawn(['true'], { terminal: true, descriptors: [999] }), 'EBADF', '', /descriptor/],
+  [(swarm) => swarm.spawn(['true'], { stdout: { path: '/nowhere/file' } }), 'ENOENT', '', /^\/nowhere\/file: /],
+  [(swarm) => swarm.kill(1, NO_NAME), 'EINVAL', 'signal', /SIGNONE/],
+  [(swarm) => swarm.kill(1, 65), 'EINVAL', 'signal', /65/],
+  [(swarm) => never(swarm).kill(NO_NAME), 'EINVAL', 'signal', /SIGNONE/],
+  [(swarm) => never(swarm).kill('toString' as 'SIGTERM'), 'EINVAL', 'signal', /toString/],
+  [(swarm) => swarm.update(1, { pids_limit: 1 }), 'EIO', '', /has not answered/],
+  [() => SwarmGuard.open({ directory: '/nowhere' }), 'ENOENT', '', /^\/nowhere\/status: /],
+  [() => loadPolicy('/nowhere/policy.wasm'), 'ENOENT', '', /^\/nowhere\/policy.wasm: /],
+  [() => Promise.reject(received({ what: 'is no error' })), 'EPROTO', '', /is no error/],
+];
+
+test('CLIENT-53: what fails without the kernel is a SwarmError with errno, key and message too', async ({
+  swarm,
+  directory,
+}) => {
+  for (const [work, code, field, message] of REFUSED) {
+    const failure = await failureOf(() => work(swarm));
+    expect.soft(failure, String(work)).toBeInstanceOf(SwarmError);
+    expect
+      .soft(failure, String(work))
+      .toMatchObject({ code, field, message: expect.stringMatching(message) as unknown });
+  }
+  const swarmctl = await bundle(join(repository, 'client/cli/main.ts'), 'swarmctl-client');
+  const { stderr, exitCode } = await execa(
+    process.execPath,
+    [swarmctl, '--directory', directory, 'run', '-t', 'true'],
+    { env: { SWARM_GUARD_ADDON: '/nowhere/launcher.node' }, reject: false, stdin: 'ignore' },
+  );
+  expect(exitCode).toBe(125);
+  expect(stderr).toMatch(/is not built for Node .* \(ENOENT\)\nhint: it needs a compiler .*npm rebuild swarm-guard/);
+});
+
+test('CLIENT-54: what the kernel would refuse whatever its state is not written to it', async ({
+  swarm,
+  directory,
+}) => {
+  const calls = [
+    () => swarm.create({ memory_limit: 1 }),
+    () => swarm.update(1, { memory_limit: 1 }),
+    () => swarm.attach(0, { pid: 1 }),
+    () => swarm.attach(1, { pid: 0 }),
+    () => swarm.destroy(0),
+    () => swarm.freeze(0),
+    () => swarm.spawn(['true'], { policy: { memory_limit: 1 } }),
+  ];
+  for (const call of calls)
+    expect.soft(await failureOf(call), String(call)).toMatchObject({ name: 'SwarmError', code: 'EINVAL' });
+  for (const file of ORDERS) expect.soft(await readFile(join(directory, file), 'utf8'), file).toBe('');
+  // A plain file answers nothing; each refusal is the answer to its own request.
+  const answers = [];
+  for await (const answer of swarm.createMany([{ name: 'one' }, { memory_limit: 1 }, {}, { pids_limit: -1 }]))
+    answers.push(answer);
+  expect(answers).toMatchObject([
+    { kind: 'refused', error: 'EINVAL', field: 'memory_limit', offset: 16 },
+    { kind: 'refused', error: 'EINVAL', field: 'pids_limit' },
+  ]);
+  expect(await readFile(join(directory, 'create'), 'utf8')).toBe('{"name":"one"}{}');
+});
