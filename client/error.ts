@@ -22,7 +22,10 @@ export class SwarmError extends Error {
   readonly code: string;
   /** Its number, as on this machine; 0 if this machine has no such errno. */
   readonly errno: number;
-  /** The key of the request at fault; empty if none is. */
+  /**
+   * The key of the request, or the option, at fault: `argv` if the program cannot be executed, `process` if no process
+   * can be made for it; empty if none is.
+   */
   readonly field: string;
   /** The byte of the request at fault, from 0; 0 if no single one is. */
   readonly offset: number;

@@ -27,7 +27,7 @@ import type { CallOptions, CreateRequest, Created, Swarm, Target } from './swarm
 import type { SwarmEvent } from './abi/event.js';
 
 /** How the files are reached. */
-export interface OpenOptions {
+export interface OpenOptions extends CallOptions {
   /** Their directory; /proc/swarm by default. */
   readonly directory?: string;
 }
@@ -59,9 +59,9 @@ export class SwarmGuard implements Swarm {
    * The agents of this machine.
    * @throws {SwarmError} ENOENT if the module is not loaded.
    */
-  static async open({ directory = '/proc/swarm' }: OpenOptions = {}): Promise<SwarmGuard> {
+  static async open({ directory = '/proc/swarm', ...options }: OpenOptions = {}): Promise<SwarmGuard> {
     const guard = new SwarmGuard(directory);
-    await guard.status();
+    await guard.status(options);
     return guard;
   }
 

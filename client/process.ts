@@ -93,7 +93,7 @@ export interface AgentHandle {
    * Kills every process of the agent; of a program that joined one, its own process. If the program has not started
    * yet, it never will: the handle rejects with ECANCELED.
    */
-  destroy(): Promise<void>;
+  destroy(options?: CallOptions): Promise<void>;
   /**
    * Lets this process end while the program runs, as that of child_process; the agent goes on. Streams that are
    * open keep this process running all the same, and so does a program that is still being started. A program on

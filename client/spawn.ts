@@ -10,10 +10,10 @@ import { LaunchError, launch, signal as sendSignal, wait, watch } from './native
 import type { LaunchSpec, Launched, RootSpec, Watching } from './native/launcher.js';
 import { handleOf } from './process.js';
 import type { AgentEnd, AgentProcess, HandleParts, Started } from './process.js';
-import { signalNumber, signalOf } from './signals.js';
+import { signalNumber, signalOf, until } from './signals.js';
 import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
-import type { CreateRequest, Swarm } from './swarm.js';
+import type { CallOptions, CreateRequest, Swarm } from './swarm.js';
 
 /** How a program is run. */
 export interface SpawnOptions extends StdioOptions {
@@ -66,8 +66,11 @@ function invalid(error: z.ZodError): SwarmError {
   });
 }
 
-/** The error that a launch that failed stands for. */
-function explained(error: unknown, program: string): unknown {
+/**
+ * The error that a launch that failed stands for.
+ * @param program that was to be run
+ */
+export function explained(error: unknown, program: string): unknown {
   if (error instanceof z.ZodError) return invalid(error);
   if (!(error instanceof LaunchError)) return systemError(program, error);
   if (error.answer !== undefined) {
@@ -83,10 +86,13 @@ function explained(error: unknown, program: string): unknown {
   };
   return new SwarmError(error.code, `${place[error.stage]}: ${error.message}`, {
     cause: error,
-    field: error.stage === 'exec' ? 'argv' : '',
+    field: FIELDS[error.stage] ?? '',
     hint: error.stage === 'exec' ? (EXEC_HINTS[error.code] ?? '') : '',
   });
 }
+
+/** What is at fault, beside keys of requests. */
+const FIELDS: Readonly<Partial<Record<LaunchError['stage'], string>>> = { exec: 'argv', clone: 'process' };
 
 const EXEC_HINTS: Readonly<Record<string, string>> = {
   EACCES:
@@ -302,13 +308,15 @@ class Run {
     return true;
   }
 
-  async destroy(): Promise<void> {
+  async destroy(options: CallOptions = {}): Promise<void> {
     if (!this.launched)
       this.#cancel.abort(new SwarmError('ECANCELED', `${this.spec.program} was destroyed before it started`));
-    const started = await this.started.catch(() => undefined);
+    const signal = signalOf(options);
+    const begun = this.started.catch(() => undefined);
+    const started = await until(begun, signal);
     if (!started) return;
     if (this.joins) this.kill('SIGKILL');
-    else await this.place.swarm.destroy(started.id);
+    else await this.place.swarm.destroy(started.id, signal ? { signal } : {});
   }
 
   /** Says whether the program keeps this process running. */
@@ -376,10 +384,10 @@ export function run(
     stderr: wiring.stderr,
     terminal: wiring.terminal,
     kill: (signal = 'SIGTERM') => state.kill(signal),
-    destroy: () => {
+    destroy: (options) => {
       // Whoever ends a program that has not started need not look at that it did not.
       end.catch(() => undefined);
-      return state.destroy();
+      return state.destroy(options);
     },
     ref: () => {
       state.keep(true);

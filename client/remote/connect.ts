@@ -1,7 +1,6 @@
 /** The agents of another machine, through `swarmctl serve` there. */
 import {
   CancellationTokenSource,
-  ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
   createMessageConnection,
@@ -23,10 +22,10 @@ import type { AgentProcess } from '../process.js';
 import { signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from '../swarm.js';
-import { MESSAGES, received } from './protocol.js';
+import { MESSAGES, errorsOf } from './protocol.js';
 import type { CALLS, ITERATORS } from './protocol.js';
 import { Programs } from './programs.js';
-import { link, parseAddress } from './ssh.js';
+import { ANSWER_TIMEOUT, SERVE, link, parseAddress } from './ssh.js';
 import type { ConnectOptions, Link } from './ssh.js';
 
 type Call = (typeof CALLS)[number];
@@ -70,16 +69,6 @@ function expected<T>(schema: z.ZodType<T>, value: unknown): T {
 function parsedAnswer(value: unknown): Answer {
   const { kind } = expected(kinds, value);
   return { kind, ...expected(answerLine, value) } as Answer;
-}
-
-/** Waits for an answer; an error comes back as what it was there. */
-async function errorsOf<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ResponseError) throw received(error.data);
-    throw error;
-  }
 }
 
 async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T[]> {
@@ -139,13 +128,22 @@ export class RemoteSwarm implements Swarm {
    * @throws {SwarmError} if it is not reached or refuses us, or swarm-guard is not installed there.
    */
   static async connect(to: string | ConnectOptions): Promise<RemoteSwarm> {
-    const swarm = new RemoteSwarm(await link(typeof to === 'string' ? parseAddress(to) : to));
+    const options = typeof to === 'string' ? parseAddress(to) : to;
+    const { timeout = ANSWER_TIMEOUT, signal } = options;
+    const end = performance.now() + timeout;
+    const swarm = new RemoteSwarm(await link(options));
     try {
-      await swarm.status();
+      await swarm.status({ timeout: Math.max(end - performance.now(), 1), ...(signal ? { signal } : {}) });
       return swarm;
     } catch (error) {
       await swarm.close();
-      throw error;
+      const late = error instanceof Error && error.name === 'TimeoutError' && signal?.aborted !== true;
+      if (!late) throw error;
+      const { host, port = 22, command = SERVE } = options;
+      throw new SwarmError('ETIMEDOUT', `ssh://${host}:${port}: \`${command}\` does not answer`, {
+        hint: 'is swarm-guard installed there, and does it work: swarmctl doctor',
+        cause: error,
+      });
     }
   }
 
@@ -207,9 +205,10 @@ export class RemoteSwarm implements Swarm {
     for await (const value of this.#iterate('agents', [], options)) yield expected(agentLine, value);
   }
 
-  async *events({ signal, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
+  async *events({ signal, timeout, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
+    const stop = signalOf({ signal, timeout });
     // The same package has parsed it on the other side.
-    for await (const value of this.#iterate('events', [options], signal ? { signal } : {}, true))
+    for await (const value of this.#iterate('events', [options], stop ? { signal: stop } : {}, true))
       yield expected(event, value) as unknown as SwarmEvent;
   }
 

@@ -5,11 +5,11 @@ import * as z from 'zod';
 import { SwarmError } from '../error.js';
 import type { AgentEnd, AgentProcess, HandleParts, Started, Terminal, TerminalSize } from '../process.js';
 import { handleOf } from '../process.js';
-import { signalNumber } from '../signals.js';
+import { signalNumber, signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
-import type { Swarm } from '../swarm.js';
+import type { CallOptions, Swarm } from '../swarm.js';
 import type { Stdio, StdioOptions } from '../stdio.js';
-import { MESSAGES, PARAMS, received } from './protocol.js';
+import { MESSAGES, PARAMS, errorsOf, received } from './protocol.js';
 
 const number = z.number().optional();
 const agentEnd = z.object({
@@ -149,6 +149,7 @@ export class Programs {
   readonly #swarm: Swarm;
   readonly #programs = new Map<number, Program>();
   #last = 0;
+  #closed: Error | undefined;
 
   /** @param swarm whose programs they are */
   constructor(connection: MessageConnection, swarm: Swarm) {
@@ -179,6 +180,7 @@ export class Programs {
 
   /** Fails all that run: their connection is gone. */
   end(why: Error): void {
+    this.#closed = why;
     for (const program of this.#programs.values()) program.fail(why);
     this.#programs.clear();
   }
@@ -203,8 +205,11 @@ export class Programs {
     send.catch((error: unknown) => {
       program.fail(error instanceof Error ? error : new Error(String(error)));
     });
-    const destroy = async () => {
-      await this.#connection.sendRequest(MESSAGES.destroy, { handle });
+    const destroy = async (options: CallOptions = {}) => {
+      const answer = errorsOf(this.#connection.sendRequest(MESSAGES.destroy, { handle }));
+      await until(answer, signalOf(options)).catch((error: unknown) => {
+        throw this.#closed ?? error;
+      });
     };
     const abort = () => {
       destroy().catch(() => undefined);

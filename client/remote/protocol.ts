@@ -107,3 +107,13 @@ export function received(data: unknown): Error {
   if (code !== '') return new SwarmError(code, message, details);
   return Object.assign(new Error(message), { name });
 }
+
+/** Waits for an answer; an error comes back as what it was there. */
+export async function errorsOf<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ResponseError) throw received(error.data);
+    throw error;
+  }
+}
