@@ -238,6 +238,8 @@ test('CLIENT-59: with --host, commands are about the agents of the other machine
   loaded,
   address,
 }) => {
+  // Each command connects, and in a guest that is emulated Node takes seconds to start.
+  test.setTimeout(900_000);
   await travelling(loaded, address, async ({ home, host }) => {
     const at = (...args: string[]) => swarmctlAt(home, '--host', host, ...args);
     const id = await at('run', '--detach', '--name', 'far', '--pids-limit', '9', 'sleep', '600');
@@ -272,6 +274,7 @@ test('CLIENT-60: nothing of a connection stays open, on this machine or on the o
   loaded,
   address,
 }) => {
+  test.setTimeout(400_000);
   const here = () =>
     process
       .getActiveResourcesInfo()
