@@ -37,6 +37,15 @@ function sendable(name: string, stdio: Stdio = 'pipe'): Stdio {
   });
 }
 
+/** Sends something. That the connection is gone, which may be thrown at once, is told by the program's end. */
+async function quietly(send: () => Promise<unknown>): Promise<void> {
+  try {
+    await send();
+  } catch {
+    // Nobody is there any more.
+  }
+}
+
 /** One program. */
 class Program {
   readonly #connection: MessageConnection;
@@ -90,24 +99,15 @@ class Program {
     const handle = this.#handle;
     return new Writable({
       write: (chunk: Buffer, _, done) => {
-        connection.sendRequest(MESSAGES.input, { handle, data: chunk.toString('base64') }).then(
-          () => {
-            done();
-          },
-          () => {
-            done();
-          },
-        );
+        const data = chunk.toString('base64');
+        void quietly(() => connection.sendRequest(MESSAGES.input, { handle, data })).then(() => {
+          done();
+        });
       },
       final: (done) => {
-        connection.sendNotification(MESSAGES.inputEnd, { handle }).then(
-          () => {
-            done();
-          },
-          () => {
-            done();
-          },
-        );
+        void quietly(() => connection.sendNotification(MESSAGES.inputEnd, { handle })).then(() => {
+          done();
+        });
       },
     });
   }
@@ -117,7 +117,7 @@ class Program {
     const handle = this.#handle;
     return Object.assign(Duplex.from({ writable, readable }), {
       resize: (size: TerminalSize) => {
-        connection.sendNotification(MESSAGES.resize, { handle, ...size }).catch(() => undefined);
+        void quietly(() => connection.sendNotification(MESSAGES.resize, { handle, ...size }));
       },
     });
   }
@@ -206,6 +206,7 @@ export class Programs {
       program.fail(error instanceof Error ? error : new Error(String(error)));
     });
     const destroy = async (options: CallOptions = {}) => {
+      if (this.#closed) throw this.#closed;
       const answer = errorsOf(this.#connection.sendRequest(MESSAGES.destroy, { handle }));
       await until(answer, signalOf(options)).catch((error: unknown) => {
         throw this.#closed ?? error;
@@ -244,7 +245,7 @@ export class Programs {
       kill: (number = 'SIGTERM') => {
         signalNumber(number);
         if (program.over || !program.running) return false;
-        this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }).catch(() => undefined);
+        void quietly(() => this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }));
         return true;
       },
       destroy,

@@ -1,13 +1,17 @@
 /** The client's package where no kernel is needed: over plain files instead of those of /proc/swarm. */
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { expect, test as base } from '@playwright/test';
 import { execa } from 'execa';
+import { StreamMessageReader, StreamMessageWriter, createMessageConnection } from 'vscode-jsonrpc/node';
 import { z } from 'zod';
 import { SwarmError } from '../../client/error.js';
 import { SwarmGuard } from '../../client/guard.js';
 import { loadPolicy } from '../../client/policy/core.js';
+import { Programs } from '../../client/remote/programs.js';
 import { received } from '../../client/remote/protocol.js';
+import type { Swarm } from '../../client/swarm.js';
 import { repository } from '../../harness.config.js';
 import { bundle } from '../support/bundle.js';
 import { buildLauncher } from '../support/native.js';
@@ -249,4 +253,25 @@ test('CLIENT-62: the package depends on what its page names, and two of these pa
   expect(scripted.sort()).toEqual(['cpu-features', 'ssh2']);
   const page = await readFile(join(repository, 'client/README.md'), 'utf8');
   for (const name of [...Object.keys(dependencies), ...scripted]) expect(page).toContain(`\`${name}\``);
+});
+
+test('CLIENT-63: if a connection ends, each of its programs does, whatever its streams are', async () => {
+  const connection = createMessageConnection(
+    new StreamMessageReader(new PassThrough()),
+    new StreamMessageWriter(new PassThrough()),
+  );
+  connection.listen();
+  const programs = new Programs(connection, {} as Swarm);
+  const running = [
+    programs.spawn(['cat'], {}),
+    programs.spawn(['sh'], { terminal: true }),
+    programs.spawn(['sleep', '600'], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' }),
+  ];
+  connection.dispose();
+  programs.end(new SwarmError('ECONNRESET', 'the connection has ended'));
+  for (const end of await Promise.allSettled(running))
+    expect(end).toMatchObject({ status: 'rejected', reason: { code: 'ECONNRESET' } });
+  running[1]?.terminal?.resize({ rows: 1, columns: 1 });
+  expect(running.map((each) => each.kill())).toEqual([false, false, false]);
+  for (const each of running) await expect(each.destroy()).rejects.toMatchObject({ code: 'ECONNRESET' });
 });
