@@ -203,3 +203,9 @@ test('INSPECT-07: it is for who may give orders, and no member may, whoever open
   expect(stderr.match(/not permitted/g)).toHaveLength(2);
   await loaded.swarm.destroy(id);
 });
+
+test('SCALE-06: a policy takes at most 1 KiB of kernel memory', async ({ loaded }) => {
+  const bytes = Number(await loaded.sh('cat /sys/kernel/slab/swarm_policy/object_size'));
+  expect(bytes).toBeGreaterThan(400);
+  expect(bytes).toBeLessThanOrEqual(1024);
+});
