@@ -11,7 +11,6 @@ import { repository } from '../../harness.config.js';
 import { uploadProgram } from '../support/bundle.js';
 import { expect, test as base } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
-import type { LoadedGuest } from '../support/loaded-guest.js';
 import { swarmctlAt } from '../support/swarmctl.js';
 import { NODE_GUEST } from '../support/node-guest.js';
 
@@ -207,132 +206,25 @@ test('CLIENT-44: whoever waits learns that the connection has ended; agents go o
   await destroyAll(loaded);
 });
 
-/** The home of a user of this machine who may log in to the guest, and the guest's address. */
-interface Traveller {
-  readonly home: string;
-  readonly host: string;
-}
-
-/** Lets a user use swarmctl with --host; the guest gets a command swarmctl. */
-async function travelling<T>(
-  loaded: LoadedGuest,
-  address: ConnectOptions,
-  work: (traveller: Traveller) => Promise<T>,
-): Promise<T> {
+test('CLIENT-50: with --host, swarmctl looks devices, inits and relative paths up where the agent starts', async ({
+  loaded,
+  address,
+}) => {
   const home = await mkdtemp(join(tmpdir(), 'home-'));
   try {
     await mkdir(join(home, '.ssh'));
     await copyFile(address.knownHosts ?? '', join(home, '.ssh/known_hosts'));
     await writeFile(join(home, '.ssh/id_ed25519'), address.privateKey ?? '', { mode: 0o600 });
-    // Root's home there is a directory that agents may not enter: hence /srv.
+    // None of these is on this machine. Root's home there is a directory that agents may not enter: hence /srv.
     await loaded.sh(`
       printf '#!/bin/sh\\ncd /srv; exec ${address.command}\\n' >/usr/local/bin/swarmctl
-      chmod 755 /usr/local/bin/swarmctl`);
-    return await work({ home, host: `ssh://root@127.0.0.1:${address.port}` });
-  } finally {
-    await rm(home, { recursive: true });
-  }
-}
-
-test('CLIENT-59: with --host, commands are about the agents of the other machine, but for those of this one alone', async ({
-  loaded,
-  address,
-}) => {
-  // Each command connects, and in a guest that is emulated Node takes seconds to start.
-  test.setTimeout(900_000);
-  await travelling(loaded, address, async ({ home, host }) => {
-    const at = (...args: string[]) => swarmctlAt(home, '--host', host, ...args);
-    const id = await at('run', '--detach', '--name', 'far', '--pids-limit', '9', 'sleep', '600');
-    expect(await at('ls', '-q')).toBe(id);
-    expect(await at('status')).toMatch(/Active agents +1/);
-    await at('update', 'far', '--pids-limit', '7');
-    await at('pause', 'far');
-    expect(await at('inspect', '--format', '{{.name}} {{.state}} {{.policy.pids_limit}}', 'far')).toBe(
-      'far frozen 7',
-    );
-    await at('resume', 'far');
-    expect(await at('exec', 'far', 'sh', '-c', 'hostname; cat /dev/kmsg 2>/dev/null; test $? != 0')).toBe(
-      'far',
-    );
-    expect(await at('explain', 'far')).toMatch(/denied +device c 1:11 r/);
-    expect(await at('stats', 'far')).toMatch(/ far /);
-    const told = (await at('events', '--filter', `agent=${id}`, '--format', '{{.event}}')).split('\n');
-    expect(told.slice(0, 3)).toEqual(['created', 'spawned', 'updated']);
-    const waiting = at('wait', 'far');
-    await loaded.sh('sleep 20');
-    await at('kill', '-s', 'KILL', 'far');
-    expect(await waiting).toBe('137');
-    const second = await at('run', '--detach', 'sleep', '600');
-    await at('stop', '-t', '1s', second);
-    await expect(loaded).toHaveActiveAgents(0);
-    for (const args of [['doctor'], ['learn', 'true']])
-      await expect(at(...args)).rejects.toMatchObject({ stderr: expect.stringContaining('(EOPNOTSUPP)') });
-  });
-});
-
-test('CLIENT-60: nothing of a connection stays open, on this machine or on the other', async ({
-  loaded,
-  address,
-}) => {
-  test.setTimeout(400_000);
-  const here = () =>
-    process
-      .getActiveResourcesInfo()
-      .filter((type) => /TCP|Pipe|TTY|FSReq/.test(type))
-      .sort();
-  const before = here();
-  const swarm = await RemoteSwarm.connect(address);
-  const serving = await loaded.sh('pgrep -nf "[s]warmctl.mjs serve"');
-  const there = () => loaded.sh(`ls -l /proc/${serving}/fd | sed 's/.*-> //; s/[0-9]\\+/N/g' | sort`);
-  const use = async () => {
-    for (let i = 0; i < 3; i++) {
-      const programs = [
-        swarm.spawn(['/bin/sh', '-c', 'echo out; echo err >&2']),
-        swarm.spawn(['true'], { terminal: true }),
-        swarm.spawn(['true'], { stdin: 'ignore', stdout: { path: '/dev/null' }, stderr: 'ignore' }),
-        swarm.spawn(['nothing']),
-        swarm.spawn(['sleep', '600'], { timeout: 200 }),
-        swarm.exec(4242, ['true'], { terminal: true }),
-      ];
-      const ends = await Promise.allSettled(programs);
-      expect(ends.map(({ status }) => status === 'fulfilled')).toEqual([
-        true,
-        true,
-        true,
-        false,
-        false,
-        false,
-      ]);
-    }
-    await swarm.create({});
-    for await (const { id } of swarm.agents()) if (id > 0) break;
-    for await (const { seq } of swarm.events({ since: 'oldest' })) if (seq > 0) break;
-    for await (const { seq } of swarm.events({ timeout: 300 })) expect(seq).toBeGreaterThan(0);
-  };
-  await use();
-  const once = await there();
-  expect(once).not.toContain('pidfd');
-  await use();
-  await expect.poll(there).toBe(once);
-  await swarm.close();
-  await expect.poll(here).toEqual(before);
-  await expect.poll(async () => (await loaded.exec(`test -d /proc/${serving}`)).code).not.toBe(0);
-  await destroyAll(loaded);
-});
-
-test('CLIENT-50: with --host, swarmctl looks devices, inits and relative paths up where the agent starts', async ({
-  loaded,
-  address,
-}) => {
-  await travelling(loaded, address, async ({ home, host }) => {
-    // None of these is on this machine.
-    await loaded.sh(`
       printf '#!/bin/sh\\nshift; echo by tini; exec "$@"\\n' >/usr/local/bin/tini
-      chmod 755 /usr/local/bin/tini
+      chmod 755 /usr/local/bin/swarmctl /usr/local/bin/tini
       mknod -m 666 /dev/only-there c 10 229
       mount -t tmpfs tmpfs /mnt; mkdir -p /mnt/root/proc /mnt/root/dev /mnt/root/usr /mnt/root/there /mnt/bound
       ln -s usr/bin /mnt/root/bin; ln -s usr/lib /mnt/root/lib; ln -s usr/lib64 /mnt/root/lib64
       echo bound >/mnt/bound/file; rm -rf /srv/mnt; ln -s /mnt /srv/mnt`);
+    const host = `ssh://root@127.0.0.1:${address.port}`;
     const run = (...args: string[]) => swarmctlAt(home, '--host', host, 'run', ...args);
     expect(await run('--init', 'echo', 'run')).toBe('by tini\nrun');
     const id = await run('--detach', '--device', '/dev/only-there:r', 'sleep', '600');
@@ -344,5 +236,7 @@ test('CLIENT-50: with --host, swarmctl looks devices, inits and relative paths u
       exitCode: 125,
       stderr: expect.stringContaining('there is no /dev/nowhere where the agent is'),
     });
-  });
+  } finally {
+    await rm(home, { recursive: true });
+  }
 });
