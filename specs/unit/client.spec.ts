@@ -1,10 +1,8 @@
 /** The client's package where no kernel is needed: over plain files instead of those of /proc/swarm. */
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { expect, test as base } from '@playwright/test';
 import { execa } from 'execa';
-import { StreamMessageReader, StreamMessageWriter, createMessageConnection } from 'vscode-jsonrpc/node';
 import { z } from 'zod';
 import { SwarmError } from '../../client/error.js';
 import { SwarmGuard } from '../../client/guard.js';
@@ -256,18 +254,23 @@ test('CLIENT-62: the package depends on what its page names, and two of these pa
 });
 
 test('CLIENT-63: if a connection ends, each of its programs does, whatever its streams are', async () => {
-  const connection = createMessageConnection(
-    new StreamMessageReader(new PassThrough()),
-    new StreamMessageWriter(new PassThrough()),
-  );
-  connection.listen();
+  // As vscode-jsonrpc does: once it is closed, sending throws at once.
+  let closed = false;
+  const send = () => {
+    if (closed) throw new Error('Connection is closed.');
+    return Promise.resolve(null);
+  };
+  const connection = {
+    ...{ sendNotification: send, sendRequest: send },
+    ...{ onNotification: () => undefined, onRequest: () => undefined },
+  } as unknown as ConstructorParameters<typeof Programs>[0];
   const programs = new Programs(connection, {} as Swarm);
   const running = [
     programs.spawn(['cat'], {}),
     programs.spawn(['sh'], { terminal: true }),
     programs.spawn(['sleep', '600'], { stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' }),
   ];
-  connection.dispose();
+  closed = true;
   programs.end(new SwarmError('ECONNRESET', 'the connection has ended'));
   for (const end of await Promise.allSettled(running))
     expect(end).toMatchObject({ status: 'rejected', reason: { code: 'ECONNRESET' } });

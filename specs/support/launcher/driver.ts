@@ -278,21 +278,15 @@ interface Swap {
   readonly link: string;
 }
 
-/** Stops this thread for a millisecond. */
-function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-}
-
 /** A launch may make the directory while it has no name. */
 function swapForever({ path, link }: Swap): never {
   for (;;) {
     renameSync(path, `${path}.own`);
     rmSync(path, { recursive: true, force: true });
     symlinkSync(link, path);
-    pause();
     rmSync(path, { recursive: true, force: true });
     renameSync(`${path}.own`, path);
-    pause();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
 }
 
