@@ -12,6 +12,8 @@
  * of at once. Telling waits for no removal: it has a work item of its own.
  */
 #include <linux/delay.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
@@ -840,12 +842,18 @@ static void reap_again(struct work_struct *work)
 		queue_delayed_work(swarm_workqueue, &reap_again_work, delay);
 }
 
-/* How many ranges: enough for every agent twice over, as far as ids reach. */
-static u32 range_total(void)
+/**
+ * swarm_agent_ranges - how many ranges of ids there can be
+ */
+u32 __init swarm_agent_ranges(void)
 {
-	u64 room = (0xffffffffULL - swarm_id_base) / swarm_id_count;
+	return (U32_MAX - swarm_id_base) / swarm_id_count;
+}
 
-	return min_t(u64, room, 2ULL * swarm_max_agents + 64);
+/* How many ranges: enough for every agent twice over, as far as ids reach. */
+static u32 __init range_total(void)
+{
+	return min_t(u64, swarm_agent_ranges(), 2ULL * swarm_max_agents + 64);
 }
 
 int __init swarm_agents_init(void)
