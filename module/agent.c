@@ -511,6 +511,23 @@ void swarm_agent_retire(struct swarm_agent *agent)
 	WRITE_ONCE(agent->retired, true);
 }
 
+#define TELL_TRIES	10
+#define TELL_WAIT_MS	10
+
+/*
+ * An end is told once, so what memory is too short for is tried again for a while; what
+ * is not known then is left out.
+ */
+static void find_usage(const struct swarm_agent *agent, struct swarm_usage *usage)
+{
+	int tries = TELL_TRIES;
+
+	swarm_faults_begin(SWARM_FAULTY_END);
+	while (swarm_usage_at_end(agent, usage) == -ENOMEM && --tries)
+		msleep(TELL_WAIT_MS);
+	swarm_faults_end();
+}
+
 static void tell_ends(struct work_struct *work)
 {
 	/* In the order in which they have ended. */
@@ -519,7 +536,7 @@ static void tell_ends(struct work_struct *work)
 	struct swarm_usage usage;
 
 	llist_for_each_entry_safe(agent, next, list, reap) {
-		swarm_usage_at_end(agent, &usage);
+		find_usage(agent, &usage);
 		swarm_event_destroyed(agent, &usage);
 		hand_over(agent);
 		cond_resched();
