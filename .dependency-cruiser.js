@@ -13,6 +13,12 @@ const upward = LAYERS.slice(1).map((layer, index) => ({
   to: { path: `^harness/(${[...LAYERS.slice(0, index + 1), 'report'].join('|')})/` },
 }));
 
+/** What a package of ours may use besides its own folder: npm packages and Node.js. */
+const outside = (folder) => ({
+  pathNot: `^${folder}/|(^|/)node_modules/`,
+  dependencyTypesNot: ['core'],
+});
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
@@ -28,14 +34,14 @@ export default {
       comment: 'the harness is a package of its own and knows nothing of SwarmGuard',
       severity: 'error',
       from: { path: '^harness/' },
-      to: { path: '^(client|specs|bench|mutation|scripts)/' },
+      to: outside('harness'),
     },
     {
       name: 'client-alone',
       comment: 'the client is a package of its own',
       severity: 'error',
       from: { path: '^client/' },
-      to: { path: '^(harness|specs|bench|mutation|scripts)/' },
+      to: outside('client'),
     },
     {
       name: 'report-on-util',
@@ -51,6 +57,15 @@ export default {
       severity: 'error',
       from: { pathNot: '^specs/(?!support/)' },
       to: { path: '^specs/(?!support/)' },
+    },
+    {
+      name: 'unit-without-guest',
+      comment: 'specs/unit runs without QEMU: fixtures and stages boot guests',
+      severity: 'error',
+      from: { path: '^specs/unit/' },
+      to: {
+        path: '^(harness/(guest|playwright)/(stage|guest|machine|fixtures)|specs/support/(stage|fixtures|guest))\\.ts$',
+      },
     },
     {
       name: 'support-without-bench',

@@ -15,6 +15,11 @@ defineHarness({
   root: repository,
   modules: moduleSources(join(repository, 'module')),
   caches: ['swarm_*'],
+  commands: {
+    replay: (recording) => `npm run vm:replay -- ${recording}`,
+    update: 'npm run kernels:update',
+    test: (kernel) => `npm run vm:test -- --kernel ${kernel}`,
+  },
   guest: { programs: guest, files: { '/srv/my-agent': join(guest, 'my-agent') } },
   kernels: join(repository, 'vm-images/kernels'),
   // Everything but the pages that people read.

@@ -1,6 +1,13 @@
 /** kmod-harness: builds, boots and drives any kernel module in QEMU. */
 export { defineHarness, harness } from './util/config.js';
-export type { GuestContents, Harness, HarnessConfig, ModuleBuild, ModuleSources } from './util/config.js';
+export type {
+  Commands,
+  GuestContents,
+  Harness,
+  HarnessConfig,
+  ModuleBuild,
+  ModuleSources,
+} from './util/config.js';
 export { changeRun, run, runEnvironment } from './util/run.js';
 export type { RunConfig } from './util/run.js';
 export { BuildError, InfrastructureError } from './util/errors.js';
@@ -10,12 +17,17 @@ export { provideKernel } from './kernels/provide.js';
 export type { Kernel } from './kernels/kernel.js';
 export { buildKernelModules } from './build/kernel-modules.js';
 export type { BuiltModules } from './build/kernel-modules.js';
+export { updateLock } from './build/update-lock.js';
 export { doctor } from './guest/doctor.js';
 export type { Finding } from './guest/doctor.js';
 export { GuestCommandError, GuestPanicError } from './guest/errors.js';
 export type { CommandOutcome } from './guest/errors.js';
 export { BootedGuest, Guest, LoadedModule } from './guest/guest.js';
 export type { GuestOptions, GuestResult, ModuleParameters } from './guest/guest.js';
+export { openRecording, readMeta, recordings } from './guest/recording.js';
+export type { Kept, Meta } from './guest/recording.js';
+export { replay } from './guest/replay.js';
+export type { Outcome } from './guest/replay.js';
 export { complaints } from './guest/kernel-log.js';
 export { GuestStage, provideGuest } from './guest/stage.js';
 export type { GuestExtras } from './guest/stage.js';

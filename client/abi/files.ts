@@ -24,12 +24,12 @@ export const FILES = {
   spawn: {
     mode: 0o600,
     description:
-      'write `{"id":7}`: the next fork of the writing thread gives that agent its first process, or one more; answers as `create`',
+      'write `{"id":7}`: the next fork of the writing thread makes a process of that agent, its first or one more; answers as `create`',
   },
   update: {
     mode: 0o600,
     description:
-      'write `{"id":7,"pids_limit":100}`: changes the limits or rules of an agent, or stops its processes or lets them go on; answers as `create`',
+      'write `{"id":7,"pids_limit":100}`: changes an agent\'s limits or rules, or freezes or thaws its processes; answers as `create`',
   },
   attach: {
     mode: 0o600,

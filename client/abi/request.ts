@@ -148,7 +148,7 @@ const object = z.strictObject({
     default: NAMESPACES_DEFAULT,
   }),
   devices: key(z.array(device).max(DEVICES_MAX), {
-    title: `the devices that the agent may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, made of a type (c, b, or a for both), major:minor (\`*\` for any) and accesses (r read, w write, m mknod); an empty list means no device`,
+    title: `the devices that the agent may use, instead of the default: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, made of a type (\`c\` character, \`b\` block, \`a\` both), major:minor (\`*\` for any) and accesses (\`r\` read, \`w\` write, \`m\` mknod); an empty list means no device`,
     description: `the devices that the agent may use: up to ${DEVICES_MAX} rules such as \`"c 1:3 rwm"\`, made of a type (c character, b block, a both), major:minor (\`*\` for any) and accesses (r read, w write, m mknod). The rule \`"a"\` allows every device, an empty list allows none`,
     default: Object.values(DEFAULT_DEVICES),
   }),
@@ -184,33 +184,33 @@ const object = z.strictObject({
   }),
   after_exec: key(z.boolean(), {
     title:
-      'true: rules of `syscalls` and `devices` apply only after the next execve of the adopted process; `exec_paths` apply to that execve already',
+      "true: the adopted process's next execve is checked against `exec_paths`; after it, the rules of `syscalls` and `devices` apply too",
     description:
       "true: rules of `syscalls` and `devices` apply only after the next execve of the adopted process has completed; `exec_paths` apply to that execve already. If the process forks a child before that, the rules apply to the child only after the child's own execve",
     default: false,
   }),
   persist: key(z.boolean(), {
-    title: 'true: when its last process exits, the agent stays without a process, and can be started again',
+    title: 'true: when its last process exits, the agent is kept, and can be started again',
     description:
       'true: when its last process exits, the agent is registered again: it stays, without a process',
     default: false,
   }),
   privileged: key(z.boolean(), {
     title:
-      "true: allow `namespace_flags` without the user bit; such an agent keeps its launcher's ids and is as powerful as its launcher",
+      "true: `namespace_flags` may lack the user bit; an agent that lacks it keeps its launcher's ids and is as powerful as its launcher",
     description:
       "true: allows `namespace_flags` without the user bit; such an agent keeps its launcher's ids and is as powerful as its launcher",
     default: false,
   }),
   propagation: key(z.enum(namesOf(PROPAGATIONS)), {
     title:
-      '`private`: the agent does not see what the host mounts later; `slave`: the agent sees it below mounts that are shared; needs the mnt bit',
+      '`private`: the agent does not see what the host mounts later; `slave`: it does, below mounts that the host has shared; needs the mnt bit',
     description: `${explained(PROPAGATIONS)}. Needs the mnt bit`,
     default: 'private',
   }),
   network: key(z.enum(namesOf(NETWORKS)), {
     title:
-      '`own`: a network namespace of its own, with loopback up; `none`: no network at all, which makes a birth cost far less; needs the net bit',
+      '`own`: a network namespace of its own, with loopback up; `none`: no network at all; such an agent is much cheaper to start; needs the net bit',
     description: `${explained(NETWORKS)}. Needs the net bit; \`none\` also needs the user bit, and is not for a process that is adopted`,
     default: 'own',
   }),
@@ -225,7 +225,7 @@ const object = z.strictObject({
       'true: before its first process runs, the agent gets a devpts (a file system of pseudo-terminals) of its own on /dev/pts, if that directory exists. Needs the mnt and user bits',
   }),
   oom_group: key(z.boolean(), {
-    title: 'true: exceeding `memory_limit` kills the whole agent; false: one process',
+    title: 'true: if the agent exceeds `memory_limit`, the kernel kills all its processes; false: only one',
     description:
       'true: exceeding `memory_limit` kills the whole agent; false: only the process that the kernel chooses',
     default: true,

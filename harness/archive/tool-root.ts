@@ -22,7 +22,7 @@ const PACKAGES = [
 ];
 
 /**
- * What building for arm64 and running it needs beyond that: compilers, the Rust library to link with and
+ * Packages that building for arm64 and running it needs beyond that: compilers, the Rust library to link with and
  * the source of its core, which kernel code is built with, QEMU, and whatever makes the keys of a guest
  * whose own programs do not run here.
  */

@@ -9,9 +9,10 @@ import { runInRoot, toolRoot } from '../archive/tool-root.js';
 import type { Root } from '../archive/tool-root.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
-import type { ModuleSources, RunResult } from '../util/config.js';
+import type { ModuleSources } from '../util/config.js';
 import { BuildError } from '../util/errors.js';
 import { step } from '../util/progress.js';
+import { buildFailure, mustBuild } from './outcome.js';
 import { copySources, sourcesKey } from './sources.js';
 
 /** Modules built for one kernel. */
@@ -34,21 +35,6 @@ export async function kernelKey({ image, headers, kdir }: Kernel): Promise<strin
   );
   const hashes = await Promise.all([image, ...kbuild.filter((file) => existsSync(file))].map(sha256));
   return [kdir, ...hashes, ...headers.map(({ host }) => host)];
-}
-
-/** What a compiler, linker or make complains of. */
-const COMPLAINT = /\b(warning|error|undefined reference)\b|\*\*\* /i;
-
-/**
- * The output of a build that has succeeded without a warning.
- * @throws {BuildError} with what the tools complain of first, then everything that they have printed.
- */
-function must({ exitCode, output }: RunResult, what: string): string {
-  const complaints = output.split('\n').filter((line) => COMPLAINT.test(line));
-  const told = [...complaints, '--- the whole output ---', output].join('\n');
-  if (exitCode !== 0) throw new BuildError(`${what} failed:\n${told}`);
-  if (/\bwarning:/i.test(output)) throw new BuildError(`${what} gave warnings:\n${told}`);
-  return output;
 }
 
 /**
@@ -77,8 +63,8 @@ async function audit(
       ...(existsSync(drivers) ? [{ host: kernel.modules, inside: 'modules' }] : []),
     ],
   });
-  if (exitCode !== 0)
-    throw new StructureError(`the headers for ${kernel.release} are not those of its image:\n${output}`);
+  const failure = buildFailure(`the headers for ${kernel.release} are not those of its image`, output);
+  if (exitCode !== 0) throw failure instanceof BuildError ? new StructureError(failure.message) : failure;
   await appendFile(join(dir, 'build.log'), `${output}\n`);
 }
 
@@ -99,7 +85,7 @@ async function build(
     binds,
     env: kbuild,
   });
-  must(result, `building the module for ${kernel.release}`);
+  mustBuild(result, `building the module for ${kernel.release}`);
   if (sources.audit !== undefined && !kernel.builtTogether) await audit(sources.audit, sources.modules, on);
   await execa('sh', ['-c', `cd src && cp ${sources.modules.join(' ')} .. && cat >> ../build.log`], {
     cwd: dir,

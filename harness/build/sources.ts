@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 
-/** What kbuild leaves beside its sources. */
+/** Files that kbuild leaves beside its sources. */
 const BUILT = /(^|\/)\.|\.(ko|o|a|mod|mod\.c|order|symvers)$/;
 
 /**

@@ -9,7 +9,7 @@ import type { Build } from './kernels-update.js';
 /** Does an entry take the configuration of another? */
 const borrows = ({ headers }: CatalogueEntry) => 'config' in headers && headers.config !== undefined;
 
-/** How a kernel was moved, if it was. */
+/** The move of a kernel in the lock file, if there was one. */
 function change(old: LockedKernel | undefined, moved: LockedKernel | undefined, kept: LockedKernel): string {
   if (!moved) return `stays at ${kept.release}`;
   return old?.release === kept.release

@@ -28,7 +28,7 @@ async function tryKvm(tools: Root, hardware: Omit<Hardware, 'mode'>): Promise<Ac
   let machine: Machine | undefined;
   try {
     machine = await Machine.start(tools, { ...hardware, mode: 'kvm' });
-    await machine.while(machine.ready, 'booting under KVM', TRY_MS);
+    await machine.whileAlive(machine.ready, 'booting under KVM', TRY_MS);
     return { mode: 'kvm', why: 'a stock kernel boots under KVM' };
   } catch (error) {
     const reason = String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';

@@ -18,10 +18,10 @@ const BOOT_MS = 300_000;
 async function readSymbols({ tools, hardware }: Kept): Promise<Buffer> {
   const machine = await Machine.start(tools, hardware);
   try {
-    await machine.while(machine.ready, 'booting for the symbols', BOOT_MS);
+    await machine.whileAlive(machine.ready, 'booting for the symbols', BOOT_MS);
     const { privateKey } = await guestKeys();
     const ssh = await SshConnection.connect(await machine.sshPort(), privateKey);
-    const { stdout } = await machine.while(
+    const { stdout } = await machine.whileAlive(
       ssh.exec('cat /proc/kallsyms', { timeoutMs: BOOT_MS }),
       'reading the symbols',
       BOOT_MS,

@@ -1,4 +1,4 @@
-/** What a machine needs to build kernels' modules and run guests, and whether it has it. */
+/** Checks whether a machine has what building modules and running guests needs. */
 import { constants } from 'node:fs';
 import { access, mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
@@ -11,14 +11,14 @@ export interface Finding {
   readonly what: string;
   /** `slow` where everything works, but not as fast as it could. */
   readonly verdict: 'ok' | 'slow' | 'missing';
-  /** What was found, and what to do about it. */
+  /** The finding, and the advice. */
   readonly detail: string;
 }
 
 const GB = 1024 ** 3;
-/** What roots, one kernel and its snapshots take, in bytes. */
+/** The disk space of roots, one kernel and its snapshots, in bytes. */
 const DISK = 4 * GB;
-/** What a guest and its QEMU take, in bytes. */
+/** The memory of a guest and its QEMU, in bytes. */
 const MEMORY = 3 * GB;
 
 /** Programs, with Debian's packages that have them. */

@@ -15,7 +15,7 @@ export class GuestPanicError extends Error {
   }
 }
 
-/** How a command in a guest ended, or how far it had come. */
+/** The end of a command in a guest, or how far it had come. */
 export interface CommandOutcome {
   /** The shell line. */
   readonly command: string;

@@ -34,7 +34,7 @@ const u32 = (...values: number[]) =>
 /* UEFI specification 2.10, 32.4.1 and 32.6.1. */
 const CERT_X509 = guid('a5c059a1-94e4-4aa7-87b5-ab155c2bf072');
 const IMAGE_SECURITY_DATABASE = guid('d719b2cb-3d3a-4596-a3bc-dad00e67656f');
-/** Whoever owns the certificate; nobody looks at it. */
+/** The owner of the certificate; nobody looks at it. */
 const OWNER = Buffer.alloc(16);
 
 /** A list of one certificate: EFI_SIGNATURE_LIST. */
@@ -60,7 +60,7 @@ function variable(name: string, vendor: Buffer, data: Buffer): Buffer {
   return Buffer.concat([start, Buffer.alloc(24), u32(0, text.length, data.length), vendor, text, data]);
 }
 
-/** Where the first variable is: behind the headers of the volume and of the store. */
+/** The offset of the first variable: behind the headers of the volume and of the store. */
 const FIRST = 0x64;
 
 /**

@@ -49,7 +49,7 @@ function memoryErrorFinders(): string {
 }
 
 /**
- * What the debug kernel is told instead: kmemleak takes what is left of a pointer in the
+ * The parameters of the debug kernel instead: kmemleak takes what is left of a pointer in the
  * allocator's per-CPU arrays for a reference, and slabs that are checked have no such arrays.
  */
 const SHOW_LEAKS = 'slub_debug=F';
@@ -196,13 +196,13 @@ export class Guest {
 
   async #reach(machine: Machine, up: Promise<void>, recording?: Recording): Promise<BootedGuest> {
     try {
-      await machine.while(up, `booting ${this.#release}`, this.#bootMs);
+      await machine.whileAlive(up, `booting ${this.#release}`, this.#bootMs);
       const { privateKey } = await guestKeys();
       const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
-      const ssh = await machine.while(connecting, 'the first SSH connection', this.#bootMs);
+      const ssh = await machine.whileAlive(connecting, 'the first SSH connection', this.#bootMs);
       return new BootedGuest({ machine, ssh, slower: this.#slower, recording, history: [] });
     } catch (error) {
-      const where = machine.death.aborted ? '' : ` (${await whereabouts(machine.qmp)})`;
+      const where = machine.ended.aborted ? '' : ` (${await whereabouts(machine.qmp)})`;
       await machine.stop();
       await recording?.discard();
       if (error instanceof InfrastructureError) throw error;
@@ -247,10 +247,10 @@ interface Parts {
   observe?: Observer | undefined;
 }
 
-/** How many commands a guest remembers. */
+/** The number of commands that a guest remembers. */
 const REMEMBERED = 10;
 
-/** How a command in a guest ended. */
+/** The end of a command in a guest. */
 export interface GuestResult extends ExecResult {
   /** The guest's last commands before it. */
   readonly before: readonly CommandOutcome[];
@@ -299,7 +299,7 @@ export class BootedGuest {
     const patience = this.#parts.slower * (this.machine.recorded ? RECORDED_PATIENCE : 1);
     const timeoutMs = Math.min((options.timeoutMs ?? 60_000) * patience, LONGEST_WAIT_MS);
     try {
-      const result = await this.machine.while(
+      const result = await this.machine.whileAlive(
         this.#parts.ssh.exec(command, { ...options, timeoutMs }),
         command,
         timeoutMs + 10_000,
@@ -430,7 +430,7 @@ export class BootedGuest {
   async keepRecording(spec: string): Promise<string | undefined> {
     if (!this.#parts.recording) return undefined;
     // The last thing that a replay will show, unless the guest is past that.
-    if (!this.machine.death.aborted)
+    if (!this.machine.ended.aborted)
       await this.exec("echo '<1>here the spec has failed' >/dev/kmsg", { timeoutMs: 5000 }).catch(
         () => undefined,
       );
@@ -476,7 +476,7 @@ export class LoadedModule {
 
   /** Unloads the module, unless it or its guest has gone already. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#guest.machine.death.aborted || !(await this.#guest.hasModule(this.name))) return;
+    if (this.#guest.machine.ended.aborted || !(await this.#guest.hasModule(this.name))) return;
     await this.unload();
   }
 }

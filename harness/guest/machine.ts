@@ -12,13 +12,14 @@ import { sweep, temporaryName } from '../util/cache.js';
 import { GuestCommandError, GuestPanicError } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
+import { resumeState, saveState } from './state.js';
 import type { Firmware } from './firmware.js';
 import { fileReadiness, socketReadiness } from './readiness.js';
 import type { Readiness } from './readiness.js';
 import { harness } from '../util/config.js';
 
 /**
- * How a guest's processors are run: by KVM; emulated, a thread of the host for each; emulated by one thread,
+ * The way to run a guest's processors: by KVM; emulated, a thread of the host for each; emulated by one thread,
  * such that the time-stamp counter counts instructions, the same in every run; the same with everything that
  * comes in from outside recorded. The last two have one processor.
  */
@@ -101,7 +102,7 @@ export function qemuCommand(
   };
 }
 
-/** How instructions are counted, where they are. */
+/** QEMU's arguments for counting instructions. */
 function icount({ mode }: Hardware, tape: Tape | undefined): string[] {
   if (tape) return ['-icount', `shift=${RECORDED_SHIFT},rr=${tape.mode},rrfile=${tape.log}`];
   return mode === 'counted' ? ['-icount', 'shift=0,sleep=off'] : [];
@@ -154,20 +155,20 @@ function spawn(file: string, args: string[], env: Record<string, string>, detach
 /**
  * A virtual machine that runs: one QEMU process, started by {@link Machine.start} and ended by
  * {@link Machine.stop}. If this process dies, the kernel kills QEMU too. What waits for the guest waits by
- * {@link Machine.while}, which ends when the machine does.
+ * {@link Machine.whileAlive}, which ends when the machine does.
  */
 export class Machine {
   readonly #process: ReturnType<typeof spawn>;
   readonly #readiness: Readiness;
   readonly #dir: string;
-  #trouble = '';
+  #errors = '';
   #console = '';
   #panic: string | undefined;
   #stopping = false;
   /** Resolves when the guest says that it has booted. */
   readonly ready: Promise<void>;
   /** Aborts when the guest panics ({@link GuestPanicError}) or QEMU exits ({@link InfrastructureError}). */
-  readonly death: AbortSignal;
+  readonly ended: AbortSignal;
   /** Everything that comes into it is recorded. */
   readonly recorded: boolean;
   #qmp: Qmp | undefined;
@@ -183,10 +184,10 @@ export class Machine {
     this.#dir = dir;
     this.recorded = tape?.mode === 'record';
     const controller = new AbortController();
-    this.death = controller.signal;
-    this.ready = readiness.ready(this.death);
+    this.ended = controller.signal;
+    this.ready = readiness.ready(this.ended);
     const die = (what = '') => {
-      if (this.#stopping || this.death.aborted) return;
+      if (this.#stopping || this.ended.aborted) return;
       controller.abort(
         this.#panic
           ? new GuestPanicError(`the guest's kernel panicked: ${this.#panic}`, this.consoleTail())
@@ -204,7 +205,7 @@ export class Machine {
     });
     process.then(
       ({ exitCode, stderr }) => {
-        this.#trouble = stderr.trim();
+        this.#errors = stderr.trim();
         // QEMU exits with 0 after a panic of the guest as well.
         die(`QEMU exited with ${exitCode ?? 'a signal'}: ${stderr}`);
       },
@@ -230,12 +231,12 @@ export class Machine {
     const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
     const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
     try {
-      machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.death);
+      machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.ended);
     } catch (error) {
       // A QEMU that ends at once closes its socket a moment before its exit is known, and says why.
       await machine.exited(EXITING_MS);
       await machine.stop();
-      if (machine.death.aborted) throw machine.death.reason;
+      if (machine.ended.aborted) throw machine.ended.reason;
       const why = error instanceof Error ? error.message : String(error);
       throw new InfrastructureError(`QEMU cannot be controlled: ${why}`, machine.consoleTail(), {
         cause: error,
@@ -263,9 +264,9 @@ export class Machine {
     return this.#console;
   }
 
-  /** What QEMU has printed on its standard error; empty until it has exited. */
-  trouble(): string {
-    return this.#trouble;
+  /** QEMU's standard error; empty until it has exited. */
+  errors(): string {
+    return this.#errors;
   }
 
   /** The end of {@link Machine.console}, as errors show it: 4,000 characters at most. */
@@ -277,35 +278,35 @@ export class Machine {
    * Waits for a promise, but no longer than the machine lives or `timeoutMs` pass.
    * @param what is being done, for the error's message
    * @returns what the promise resolves to.
-   * @throws what the promise rejects with, the reason of {@link Machine.death}, or {@link GuestCommandError} after the time.
+   * @throws what the promise rejects with, the reason of {@link Machine.ended}, or {@link GuestCommandError} after the time.
    */
-  while<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
+  whileAlive<T>(work: Promise<T>, what: string, timeoutMs: number): Promise<T> {
     // Not AbortSignal.any with AbortSignal.timeout, which Node 20 may collect before they fire.
     return new Promise((resolve, reject) => {
       const die = () => {
-        reject(this.death.reason as Error);
+        reject(this.ended.reason as Error);
       };
       const timer = setTimeout(() => {
         reject(
           new GuestCommandError(`no end after ${timeoutMs / 1000} s`, { command: what, timedOut: true }),
         );
       }, timeoutMs);
-      if (this.death.aborted) die();
-      this.death.addEventListener('abort', die, { once: true });
+      if (this.ended.aborted) die();
+      this.ended.addEventListener('abort', die, { once: true });
       work.then(resolve, reject).finally(() => {
         clearTimeout(timer);
-        this.death.removeEventListener('abort', die);
+        this.ended.removeEventListener('abort', die);
       });
     });
   }
 
   /** Waits up to 3 s for the machine to die, and throws the reason if it does. */
   async throwIfDying(): Promise<void> {
-    await pWaitFor(() => this.death.aborted, {
+    await pWaitFor(() => this.ended.aborted, {
       interval: 50,
       timeout: { milliseconds: 3000, fallback: () => undefined },
     });
-    if (this.death.aborted) throw this.death.reason;
+    if (this.ended.aborted) throw this.ended.reason;
   }
 
   /**
@@ -321,33 +322,15 @@ export class Machine {
 
   /**
    * Stops the guest's clock and writes its state to a file; the machine is of no further use.
-   * @throws {InfrastructureError} if QEMU cannot save it.
+   * @throws {InfrastructureError} if QEMU cannot save it, or hangs.
    */
-  async save(path: string): Promise<void> {
-    await this.qmp.command('stop');
-    await this.qmp.command('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
-    await this.qmp.command('migrate', { uri: `file:${path}` });
-    await pWaitFor(async () => {
-      const { status, 'error-desc': error } = (await this.qmp.command('query-migrate')) as Record<
-        string,
-        unknown
-      >;
-      if (status === 'failed')
-        throw new InfrastructureError(`the guest could not be saved: ${String(error)}`);
-      return status === 'completed';
-    });
+  save(path: string): Promise<void> {
+    return saveState(this.qmp, path);
   }
 
   /** Lets a guest that was started with `incoming` run, as soon as all of its state has been read. */
-  async resume(): Promise<void> {
-    await pWaitFor(
-      async () => {
-        const { status } = (await this.qmp.command('query-status')) as Record<string, unknown>;
-        return status !== 'inmigrate';
-      },
-      { interval: 5 },
-    );
-    await this.qmp.command('cont');
+  resume(): Promise<void> {
+    return resumeState(this.qmp);
   }
 
   /**

@@ -1,4 +1,4 @@
-/** How a guest says that it has booted: it writes a line to a port of its own. */
+/** Readiness: a guest that has booted writes a line to a port of its own. */
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import pWaitFor from 'p-wait-for';
@@ -8,7 +8,7 @@ export interface Readiness {
   /** QEMU's argument for it. */
   readonly chardev: string;
   /** Resolves when the guest has written a line. */
-  ready(death: AbortSignal): Promise<void>;
+  ready(ended: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,8 +51,8 @@ export const fileReadiness: ReadinessStrategy = {
   open: (path) =>
     Promise.resolve({
       chardev: `file,path=${path}`,
-      ready: (death) =>
-        pWaitFor(async () => death.aborted || Boolean((await stat(path).catch(() => undefined))?.size), {
+      ready: (ended) =>
+        pWaitFor(async () => ended.aborted || Boolean((await stat(path).catch(() => undefined))?.size), {
           interval: 50,
         }),
       close: () => Promise.resolve(),

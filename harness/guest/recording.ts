@@ -176,7 +176,7 @@ export interface Kept {
   readonly tools: Root;
   readonly hardware: Hardware;
   readonly log: string;
-  /** What the guest printed when it was recorded. */
+  /** The guest's console when it was recorded. */
   readonly console: string;
 }
 

@@ -50,6 +50,6 @@ export async function replay(recording: Kept, echo: (text: string) => void): Pro
   }
   const again = machine.console();
   if (!stopped && again === console) return { reproduced: true, message: `reproduced: ${meta.failure}` };
-  const why = [stopped, machine.trouble(), again === console ? undefined : difference(console, again)];
+  const why = [stopped, machine.errors(), again === console ? undefined : difference(console, again)];
   return { reproduced: false, message: ['not reproduced', ...why.filter(Boolean)].join(': ') };
 }

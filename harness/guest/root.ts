@@ -7,7 +7,8 @@ import type { Kernel } from '../kernels/kernel.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached, hashOf } from '../util/cache.js';
-import { BuildError } from '../util/errors.js';
+import { buildFailure } from '../build/outcome.js';
+import { InfrastructureError } from '../util/errors.js';
 import { step } from '../util/progress.js';
 import { harness, images } from '../util/config.js';
 import { guestKeys } from './keys.js';
@@ -33,7 +34,7 @@ const OWN_PROGRAMS = join(images, 'harness');
 const INIT = join(images, 'harness/init');
 
 /**
- * What packages bring along and no guest uses, below the libraries' directory: drivers for graphics, and what
+ * Files that packages bring along and no guest uses, below the libraries' directory: drivers for graphics, and what
  * those need; with the one package that uses it after all.
  */
 const UNUSED = {
@@ -132,7 +133,7 @@ async function buildPrograms(tools: Root, arch: Architecture, from: string): Pro
         { host: dir, inside: 'out' },
       ];
       const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
-      if (exitCode !== 0) throw new BuildError(`the guest's programs in ${from} do not build:\n${output}`);
+      if (exitCode !== 0) throw buildFailure(`the guest's programs in ${from} do not build`, output);
     },
   });
 }
@@ -265,7 +266,7 @@ export async function guestInitrd(
           { host: dir, inside: 'out' },
         ];
         const { exitCode, output } = await runInRoot(tools, ['sh', '-c', commands], { binds });
-        if (exitCode !== 0) throw new Error(`the guest's root could not be packed:\n${output}`);
+        if (exitCode !== 0) throw new InfrastructureError(`the guest's root could not be packed:\n${output}`);
         await execa('rm', ['-rf', root]);
       }),
   });

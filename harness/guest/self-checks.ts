@@ -14,7 +14,7 @@ const ASKED: Record<Checks, { command: string; on: Readonly<Record<string, RegEx
 };
 
 /**
- * Which of a kernel's checks are off: lockdep and KASAN say nothing any more once they have found
+ * The checks of a kernel that are off: lockdep and KASAN say nothing any more once they have found
  * something, and lockdep nothing once its tables are full, so silence alone is no proof.
  * @param checks what it looks for
  */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import ssh2 from 'ssh2';
 import type { ClientChannel } from 'ssh2';
 import { GuestCommandError } from './errors.js';
@@ -25,6 +26,9 @@ export interface ExecOptions {
 
 /** dropbear refuses commands of more than 9,000 bytes. */
 const LONGEST_COMMAND = 8000;
+
+/** The wait for a connection to show that it lives, in ms. */
+const LIVES_MS = 5000;
 
 /** The number of a signal, by the name that SSH has for it. */
 function signalNumber(name: string): number {
@@ -148,8 +152,12 @@ export class SshConnection {
       channel.on('close', () => {
         clearTimeout(timer);
         abort?.removeEventListener('abort', onAbort);
-        if (code === undefined) reject(new GuestCommandError('the connection was lost during', outcome()));
-        else resolve({ ...outcome(), code });
+        if (code !== undefined) resolve({ ...outcome(), code });
+        else
+          void this.#lives().then((lives) => {
+            const why = lives ? 'a signal that SSH has no name for ended' : 'the connection was lost during';
+            reject(new GuestCommandError(why, outcome()));
+          });
       });
     });
     if (typeof stdin === 'string' || Buffer.isBuffer(stdin)) {
@@ -162,6 +170,23 @@ export class SshConnection {
     return done.finally(() => {
       stdin.unpipe(channel);
     });
+  }
+
+  /** Whether the guest's server still answers: it says nothing of a command that SIGSYS or SIGXCPU has ended. */
+  async #lives(): Promise<boolean> {
+    const late = new AbortController();
+    const answered = this.open('true').then(
+      (channel) => {
+        channel.resume();
+        return true;
+      },
+      () => false,
+    );
+    try {
+      return await Promise.race([answered, sleep(LIVES_MS, false, { signal: late.signal })]);
+    } finally {
+      late.abort();
+    }
   }
 
   /**

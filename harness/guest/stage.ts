@@ -40,7 +40,7 @@ export class GuestStage {
   readonly kernel: Kernel;
   readonly #guest: Guest;
   /** Looks at a guest that has done all specs of a file, before it is ended; says what is wrong with it. */
-  farewell: (guest: BootedGuest) => Promise<string[]> = () => Promise.resolve([]);
+  lastLook: (guest: BootedGuest) => Promise<string[]> = () => Promise.resolve([]);
   #file = '';
   #booted: BootedGuest | undefined;
 
@@ -88,13 +88,13 @@ export class GuestStage {
 
   /**
    * Ends the guest there is, after a last look at it.
-   * @throws with what the {@link GuestStage.farewell} finds.
+   * @throws with what the {@link GuestStage.lastLook} finds.
    */
   async leave(): Promise<void> {
     const guest = this.#booted;
     try {
-      if (!guest || guest.machine.death.aborted) return;
-      const found = await this.farewell(guest);
+      if (!guest || guest.machine.ended.aborted) return;
+      const found = await this.lastLook(guest);
       if (found.length > 0) throw new Error(`in the guest of ${this.#file}:\n${found.join('\n')}`);
     } finally {
       await this.discard();

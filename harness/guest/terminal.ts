@@ -10,7 +10,7 @@ const BELL = '\x07';
 export class Terminal {
   /**
    * The shell, without line editing, so that nothing but what is printed is seen; in /srv,
-   * because an agent cannot enter a directory that only root may.
+   * because a process without root's rights cannot enter a directory that only root may.
    */
   static readonly SHELL = `cd /srv; stty -echo; PS1='${BELL}guest# ' exec bash --noediting --norc -i`;
 
@@ -79,6 +79,6 @@ export class Terminal {
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     })();
-    return this.#machine.while(prompted, what, timeoutMs);
+    return this.#machine.whileAlive(prompted, what, timeoutMs);
   }
 }

@@ -95,7 +95,7 @@ export async function readLock(): Promise<Record<string, LockedKernel>> {
  */
 export async function lockedKernel(name: string): Promise<LockedKernel> {
   const kernel = (await readLock())[name];
-  if (!kernel) throw new Error(`kernel ${name} is not locked; run \`npm run kernels:update\``);
+  if (!kernel) throw new Error(`kernel ${name} is not locked; run \`${harness().commands.update}\``);
   return kernel;
 }
 

@@ -8,6 +8,7 @@ import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import type { LockedKernel } from './catalogue.js';
 import { sha256 } from './image.js';
+import { harness } from '../util/config.js';
 
 /** Downloads and unpacks the packages of a kernel into a directory, checked against the lock. */
 export async function fetchPackages(kernel: LockedKernel, dir: string): Promise<void> {
@@ -35,7 +36,7 @@ export async function fetchPackages(kernel: LockedKernel, dir: string): Promise<
 export function goneFromArchive({ release }: LockedKernel, cause: unknown): Error {
   return new Error(
     `the archive no longer has ${release} as lock.json names it; ` +
-      'run `npm run kernels:update` to move to the newest patch release',
+      `run \`${harness().commands.update}\` to move to the newest patch release`,
     { cause },
   );
 }

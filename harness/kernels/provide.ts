@@ -7,6 +7,7 @@ import { fetchPackages, goneFromArchive, unpack } from './packages.js';
 import { configFor, withPreparedHeaders } from './prepared.js';
 import { provideSource } from './source.js';
 import { headerBinds, kernelTrees, packTree, provideTree, treeRelease, treeSource } from './tree.js';
+import { harness } from '../util/config.js';
 
 /** The configuration of a kernel that is built from a source of the user's. */
 const OWN = ['own.config'];
@@ -23,7 +24,7 @@ async function fromPackages({ name, arch }: CatalogueEntry, locked: LockedKernel
 async function fromSource(entry: CatalogueEntry, locked: LockedKernel): Promise<Kernel> {
   const { source } = locked;
   if (!source)
-    throw new Error(`no source is locked for kernel ${entry.name}; run \`npm run kernels:update\``);
+    throw new Error(`no source is locked for kernel ${entry.name}; run \`${harness().commands.update}\``);
   const path = () =>
     provideSource(source).catch((error: unknown) => {
       throw goneFromArchive(locked, error);

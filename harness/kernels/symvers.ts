@@ -24,7 +24,7 @@ function offsetOf(sections: Section[], address: number): number {
 }
 
 /**
- * What the kernel's build would have written to Module.symvers.
+ * The text that the kernel's build would have written to Module.symvers.
  * @param vmlinux the kernel as ELF, which may be stripped
  * @throws if it exports nothing.
  */

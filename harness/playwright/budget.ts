@@ -11,7 +11,7 @@ import { jsonLines } from '../util/json-lines.js';
 
 const counted = z.strictObject({ least: z.number(), median: z.number() });
 
-/** What a call costs, in ticks of the time-stamp counter: instructions, in a guest of mode `counted`. */
+/** The cost of a call, in ticks of the time-stamp counter: instructions, in a guest of mode `counted`. */
 export type Counted = z.infer<typeof counted>;
 
 /** A call that is counted: a read of so many bytes, a write of a text, or an open. */
@@ -42,7 +42,7 @@ async function readBudgets(): Promise<z.infer<typeof budgets>> {
   return existsSync(file()) ? budgets.parse(JSON.parse(await readFile(file(), 'utf8'))) : {};
 }
 
-/** How much more than its budget something may cost: counts are exact, but a compiler is not always the same. */
+/** The part of its budget by which a cost may exceed it: counts are exact, but a compiler is not always the same. */
 const TOLERANCE = 0.02;
 
 /**

@@ -1,4 +1,4 @@
-/** What specs are given: a guest in the state that its type says, and whose kernel has not complained. */
+/** Fixtures: a guest in the state that its type says, whose kernel has not complained. */
 import { test as base } from '@playwright/test';
 import type { TestInfo } from '@playwright/test';
 import type { BootedGuest } from '../guest/guest.js';
@@ -8,6 +8,7 @@ import type { GuestExtras, GuestStage } from '../guest/stage.js';
 import { InfrastructureError } from '../util/errors.js';
 import { run } from '../util/run.js';
 import type { KernelOptions } from './projects.js';
+import { harness } from '../util/config.js';
 
 /** Lets the reporter tell trouble with the machinery from findings. */
 const INFRASTRUCTURE = 'infrastructure';
@@ -20,7 +21,7 @@ export interface GuestFixtures {
 }
 
 export interface GuestWorkerFixtures<S extends GuestStage> extends KernelOptions {
-  /** What the file's guests have beyond the usual: `test.use({ guestExtras: { … } })`. */
+  /** Extras of the file's guests: `test.use({ guestExtras: { … } })`. */
   guestExtras: GuestExtras;
   stage: S;
 }
@@ -34,7 +35,7 @@ async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What a kernel's log says from a line on. */
+/** The part of a kernel's log from a line on. */
 function excerpt(log: string, from: string): string {
   const start = log.indexOf(from);
   return start < 0 ? from : log.slice(start).split('\n').slice(0, 60).join('\n');
@@ -46,7 +47,7 @@ function excerpt(log: string, from: string): string {
  */
 async function kept(stage: GuestStage, info: TestInfo): Promise<string> {
   const id = await stage.keepRecording(info.titlePath.join(' › '));
-  return id ? `\nrecorded: npm run vm:replay -- ${id}` : '';
+  return id ? `\nrecorded: ${harness().commands.replay(id)}` : '';
 }
 
 /** The same error, with a remark at its end. */
@@ -63,7 +64,7 @@ export const guestOf = (info: TestInfo, extras: GuestExtras): string =>
 /** A command as a title: its first line, shortened. */
 const firstWords = (command: string) => command.split('\n', 1)[0]?.slice(0, 120) ?? '';
 
-/** How a spec is given a guest. */
+/** The ways to make, use and judge a spec's guest. */
 interface Given<G extends BootedGuest> {
   readonly stage: GuestStage;
   readonly info: TestInfo;
@@ -85,10 +86,10 @@ export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise
   guest.observer = (command, work) => base.step(`guest# ${firstWords(command)}`, work, { box: true });
   await use(guest);
   guest.observer = undefined;
-  const { death } = guest.machine;
-  const verdict = death.aborted ? undefined : await judge?.(guest, info);
-  if (death.aborted) {
-    const reason = death.reason as Error;
+  const { ended } = guest.machine;
+  const verdict = ended.aborted ? undefined : await judge?.(guest, info);
+  if (ended.aborted) {
+    const reason = ended.reason as Error;
     if (reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
     await info.attach('console', { body: guest.console(), contentType: 'text/plain' });
     const again = await kept(stage, info);
@@ -131,7 +132,7 @@ export function guestTest<S extends GuestStage>(
     stage: [
       async ({ kernelName, guestExtras }, use) => {
         const stage = await prepare(kernelName || undefined, guestExtras);
-        if (stage.kernel.checks === 'debug') stage.farewell = leaks;
+        if (stage.kernel.checks === 'debug') stage.lastLook = leaks;
         await use(stage);
         await stage.leave();
       },

@@ -13,7 +13,7 @@ interface ModuleFixtures {
   guest: BootedGuest;
   /** The modules, built for the guest's kernel. */
   built: BuiltModules;
-  /** What the module is loaded with: `test.use({ parameters: { … } })`. */
+  /** The module's parameters: `test.use({ parameters: { … } })`. */
   parameters: ModuleParameters;
   /** The first module, loaded into `guest` and unloaded behind the spec. */
   loaded: LoadedModule;

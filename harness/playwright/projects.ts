@@ -5,7 +5,7 @@ import type { Project } from '@playwright/test';
 import { cellId } from '../report/runs.js';
 import type { CellKey } from '../report/runs.js';
 
-/** What the projects of a kernel are told. */
+/** Options of a kernel's projects. */
 export interface KernelOptions {
   /** Its name in the catalogue. */
   kernelName: string;
@@ -18,7 +18,7 @@ export const PREPARE = 'prepare';
 const here = fileURLToPath(import.meta.url);
 
 /**
- * What makes a project the cell of a report: its metadata say which suite and kernel it is, its name shows it.
+ * The parts of a project that make it the cell of a report: its metadata say which suite and kernel it is, its name shows it.
  * @param key the suite, and the kernel or, without one, an empty name
  */
 export function cellProject(key: CellKey): { name: string; metadata: CellKey } {

@@ -22,7 +22,7 @@ async function textOf({ path, body }: TestResult['attachments'][number]): Promis
   return path ? readFile(path, 'utf8').catch(() => `(${path} is gone)`) : '';
 }
 
-/** What Playwright itself attaches to a test that failed: the same error once more. */
+/** The attachment that Playwright adds to a failed test: the same error once more. */
 const CONTEXT = 'error-context';
 
 /**

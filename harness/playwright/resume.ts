@@ -10,7 +10,7 @@ import { UsageError } from '../util/errors.js';
 import { PLAYWRIGHT } from '../util/playwright.js';
 import { PREPARE } from './projects.js';
 
-/** What a run that goes on with earlier ones consists of. */
+/** A run that goes on with earlier ones. */
 export interface Resumed {
   /** The results of earlier runs that stand. */
   readonly kept: Cell[];
@@ -52,7 +52,7 @@ function remaining(all: Listing, kept: readonly Cell[], say: (line: string) => v
 }
 
 /**
- * What is left of this run, and the results of earlier ones that stand.
+ * The rest of this run, and the results of earlier ones that stand.
  * @param say is told of what is not run again
  * @throws {UsageError} if sources are not committed: no result would be known to stand.
  */

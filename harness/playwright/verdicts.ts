@@ -47,7 +47,7 @@ function text({ message, stack, value, snippet }: TestError): string {
 /** Lines of an error that are printed again at the end: enough for a difference and how to see it again. */
 const REPEATED_LINES = 15;
 
-/** How what went wrong begins, without colours; lines after the first are indented. */
+/** The beginning of an error, without colours; lines after the first are indented. */
 function beginning({ message, value }: TestError): string {
   const lines = stripVTControlCharacters(message ?? value ?? 'unknown error')
     .split('\n')

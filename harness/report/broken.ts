@@ -1,6 +1,7 @@
 /** Issues about kernels on which the module does not work. */
 import { cellId, cellVerdict } from './runs.js';
 import type { Cell } from './runs.js';
+import { harness } from '../util/config.js';
 
 /** An issue, found again by its title. */
 export interface Issue {
@@ -34,7 +35,7 @@ export function brokenKernels(cells: readonly Cell[], where: string): Issue[] {
         ...failed.map(failure),
       ];
     });
-    const again = `\`npm run vm:test -- --kernel ${kernel}\` runs them on any machine.`;
+    const again = `\`${harness().commands.test(kernel)}\` runs them on any machine.`;
     return {
       title: `Kernel ${kernel} is broken`,
       body: [`Found by ${where}. ${again}`, ...lines].join('\n\n'),

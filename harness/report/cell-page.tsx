@@ -75,7 +75,7 @@ function Tests({ cell, verdict }: { cell: Cell; verdict: Verdict }): VNode | nul
   );
 }
 
-/** What failed in a run, shortened. */
+/** The failures of a run, shortened. */
 function failuresOf({ tests }: Cell): string {
   const bad = tests.filter(({ verdict }) => verdict === 'failed' || verdict === 'infrastructure');
   const named = bad.slice(0, NAMED).map(({ title }) => title);

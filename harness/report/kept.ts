@@ -110,7 +110,7 @@ function keptOf({ suite, kernel, files }: ListedProject, cells: readonly Cell[],
 }
 
 /**
- * What need not be run again.
+ * The cells that need not be run again.
  * @param listed what would be run
  * @param cells all there are, newest first
  * @returns a cell for each project of which anything stands

@@ -1,4 +1,4 @@
-/** What the matrix shows: kernels down, suites across, the newest run of each in its cell, failures first. */
+/** The matrix: kernels down, suites across, the newest run of each in its cell, failures first. */
 import { reason } from './reason.js';
 import { cellId, cellVerdict } from './runs.js';
 import type { Cell, TestOutcome, Verdict } from './runs.js';
@@ -95,7 +95,7 @@ function brokenTests(cells: readonly Cell[]): BrokenTest[] {
   return [...found.values()];
 }
 
-/** What tests must share to be told of together: a reason, but for that of an assertion, which is a test's own. */
+/** The text by which failures are grouped: their reason, except that of an assertion, which is a test's own. */
 function shared({ verdict, file, title, log }: TestOutcome): string {
   const why = reason(log);
   const own = why === '' || why.includes('expect(');
@@ -126,7 +126,7 @@ function suitesOf(runs: readonly CellRuns[]): string[] {
 }
 
 /**
- * What the matrix shows.
+ * The matrix of some runs.
  * @param cells every run of every cell, the newest first
  * @param kernels in the order of their rows, as far as failures do not come first
  */

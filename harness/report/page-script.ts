@@ -11,7 +11,7 @@ for (const time of document.querySelectorAll('time')) {
 }
 `;
 
-/** What an address with # names is opened, and whatever it is folded in. */
+/** Opens the element that an address names after its #, and the folds around it. */
 export const OPEN_TARGET_SCRIPT = `
 const openTarget = () => {
   const at = document.getElementById(decodeURIComponent(location.hash.slice(1)));

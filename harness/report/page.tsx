@@ -144,7 +144,7 @@ const BrokenItem = ({ broken }: { broken: BrokenTest }): VNode => (
   </li>
 );
 
-/** What went wrong, on which kernels, and the beginning of why. */
+/** A failure: its kernels, and the beginning of its reason. */
 function TroubleItem({ trouble }: { trouble: Trouble }): VNode {
   const { verdict, title, log } = trouble[0][0].test;
   const cells = new Set(trouble.flat().map(({ cell }) => cellId(cell)));
@@ -190,7 +190,7 @@ function Troubles({ troubles }: { troubles: readonly Trouble[] }): VNode | null 
   );
 }
 
-/** How many kernels are in which state; each is a button that shows these rows alone. */
+/** The numbers of kernels by state; each is a button that shows these rows alone. */
 function Tallies({ rows, notRun }: Matrix): VNode {
   const tallies = WORST_FIRST.map(
     (verdict) => [verdict, rows.filter((row) => row.verdict === verdict).length] as const,
@@ -273,7 +273,7 @@ function indexPage(title: string, matrix: Matrix): string {
   });
 }
 
-/** What pages are made of. */
+/** The input of the pages. */
 export interface Results {
   /** The heading of the matrix. */
   readonly title: string;

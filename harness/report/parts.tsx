@@ -1,4 +1,4 @@
-/** What the matrix and the pages of its cells are made of. */
+/** Parts of the matrix and of its cells' pages. */
 import type { VNode } from 'preact';
 import { WORST_FIRST } from './matrix.js';
 import { cellId } from './runs.js';
@@ -12,7 +12,7 @@ export function cellFile(cell: Pick<Cell, 'suite' | 'kernel'>): string {
   return `${encodeURIComponent(cellId(cell))}.html`;
 }
 
-/** Where a page beside the matrix finds a cell's. */
+/** The address of a cell's page, from a page beside the matrix. */
 export function cellHref(cell: Pick<Cell, 'suite' | 'kernel'>, anchor = ''): string {
   return `cells/${encodeURIComponent(cellFile(cell))}${anchor}`;
 }
@@ -27,11 +27,11 @@ export const minute = (at: string) => at.slice(0, 16).replace('T', ' ');
 /** A moment in UTC; the page's script replaces it by its age. */
 export const When = ({ at }: { at: string }): VNode => <time datetime={at}>{minute(at)}</time>;
 
-/** How many tests of a cell ended with a verdict. */
+/** The number of a cell's tests that ended with a verdict. */
 export const count = ({ tests }: Pick<Cell, 'tests'>, verdict: Verdict) =>
   tests.filter((test) => test.verdict === verdict).length;
 
-/** How many tests ended in which way, the worst first: "2 failed, 80 passed". */
+/** The numbers of tests by verdict, the worst first: "2 failed, 80 passed". */
 export function counts(cell: Cell, leaveOut?: Verdict): string {
   return WORST_FIRST.filter((verdict) => verdict !== leaveOut)
     .map((verdict) => [count(cell, verdict), verdict] as const)

@@ -7,7 +7,7 @@ import { harness } from '../util/config.js';
 import { run } from '../util/run.js';
 
 const verdict = z.enum(['passed', 'failed', 'skipped', 'infrastructure']);
-/** How a test went; infrastructure is trouble with the machinery, which says nothing of the kernel. */
+/** The verdict on a test; infrastructure is a failure of the machinery, which says nothing of the kernel. */
 export type Verdict = z.infer<typeof verdict>;
 
 const test = z.object({
@@ -15,7 +15,7 @@ const test = z.object({
   title: z.string(),
   verdict,
   ms: z.number(),
-  /** What went wrong, with what was attached; empty if nothing did. */
+  /** The errors of the test and its attachments; empty if it passed. */
   log: z.string(),
   reason: z.string().optional(),
   /** The commit that this result is valid for, if nothing that its file depends on differed from it: {@link cleanCommit}. */

@@ -76,7 +76,7 @@ export interface CacheEntry {
 
 /** A lock whose holder has not touched it for so long is nobody's, in ms. */
 const STALE = 60_000;
-/** How often those who wait look whether it is their turn, in ms. */
+/** The time between two looks of those who wait for their turn, in ms. */
 const LOOK = 1000;
 
 /**

@@ -52,6 +52,22 @@ export interface GuestContents {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** The project's own command lines, as messages name them; by default the functions of the harness that do the same. */
+export interface Commands {
+  /** Shows a recording again. */
+  readonly replay?: (recording: string) => string;
+  /** Moves the lock file to the newest patch releases. */
+  readonly update?: string;
+  /** Runs the specs on a kernel. */
+  readonly test?: (kernel: string) => string;
+}
+
+const OWN_COMMANDS: Required<Commands> = {
+  replay: (recording) => `await replay(await openRecording('${recording}'))`,
+  update: 'updateLock()',
+  test: (kernel) => `KMOD_HARNESS_RUN='{"kernels":["${kernel}"]}' npx playwright test`,
+};
+
 export interface HarnessConfig {
   /** Short, in lower case: the name of the cache's directory and of temporary ones. */
   readonly name: string;
@@ -76,10 +92,12 @@ export interface HarnessConfig {
   readonly sources?: readonly string[];
   /** Files among these that no result depends on. */
   readonly reporting?: RegExp;
+  readonly commands?: Commands;
 }
 
 /** The configuration, complete. */
-export type Harness = Required<Omit<HarnessConfig, 'reporting'>> & Pick<HarnessConfig, 'reporting'>;
+export type Harness = Required<Omit<HarnessConfig, 'reporting' | 'commands'>> &
+  Pick<HarnessConfig, 'reporting'> & { readonly commands: Required<Commands> };
 
 /** The files that come with the harness: kernels, and the guest's first process. */
 export const images = fileURLToPath(new URL('../../vm-images', import.meta.url));
@@ -98,12 +116,13 @@ export function defineHarness(config: HarnessConfig): Harness {
     kernels: join(images, 'kernels'),
     sources: ['.'],
     ...config,
+    commands: { ...OWN_COMMANDS, ...config.commands },
   };
   return defined;
 }
 
 /**
- * What {@link defineHarness} has defined.
+ * The configuration that {@link defineHarness} has defined.
  * @throws if nothing has.
  */
 export function harness(): Harness {

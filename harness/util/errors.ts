@@ -22,7 +22,7 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-/** What was asked for does not exist, or cannot be had in this way; the message says what can. */
+/** A request for something that does not exist, or cannot be had in this way; the message says what can. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -74,7 +74,7 @@ export interface Comparison {
 }
 
 /**
- * Where chance alone is less likely than this, a difference is one. A pair of lists holds some hundreds of
+ * The probability below which chance alone does not explain a difference. A pair of lists holds some hundreds of
  * tests that never vary, of which none is judged by it, and a dozen that do.
  */
 const CHANCE = 0.01;

@@ -1,4 +1,7 @@
 /** The messages of expectations about commands. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from '@playwright/test';
 import { execa } from 'execa';
 import type { CommandOutcome } from '../../harness/guest/errors.js';
@@ -69,15 +72,25 @@ test('HARNESS-19: a command of a guest that does not end as expected is told wit
     'test',
     '--config=specs/selftest/playwright.config.ts',
   ];
-  const { all, exitCode } = await execa('node', [...words, 'selftest/commands.spec.ts'], {
+  const dir = await mkdtemp(join(tmpdir(), 'steps-'));
+  const report = join(dir, 'report.json');
+  const reporters = '--reporter=harness/playwright/verdicts.ts,json';
+  const { all, exitCode } = await execa('node', [...words, 'selftest/commands.spec.ts', reporters], {
     cwd: repository,
     all: true,
     reject: false,
-    env: { FORCE_COLOR: '0' },
+    env: { FORCE_COLOR: '0', PLAYWRIGHT_JSON_OUTPUT_FILE: report },
   });
+  const steps = await readFile(report, 'utf8').catch(String);
+  await rm(dir, { recursive: true });
   expect(exitCode, all).toBe(1);
   expect(all).toMatch(
     /Error: expected exit status 0\n +guest# echo out; echo err >&2; exit 3\n +exit 3, \d+\.\d s\n +err\n +out\n +--- before it ---\n/,
   );
   expect(all).toMatch(/\n +guest# 'echo' 'first it was well'\n +exit 0, \d+\.\d s\n +first it was well\n/);
+  // Playwright's own reports list the steps of a spec.
+  const titles = [...steps.matchAll(/"title": ("guest# .*"),$/gm)].map(([, title = '']): unknown =>
+    JSON.parse(title),
+  );
+  expect(titles).toEqual(["guest# 'echo' 'first it was well'", 'guest# echo out; echo err >&2; exit 3']);
 });

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { Qmp } from '../../harness/guest/qmp.js';
+import { resumeState, saveState } from '../../harness/guest/state.js';
+import { InfrastructureError } from '../../harness/util/errors.js';
 import { whereabouts } from '../../harness/guest/whereabouts.js';
 
 /** A server that greets as QEMU does, answers `answers` commands and then dies with the next one unread, or hangs. */
@@ -64,6 +66,20 @@ test('GUEST-09: where a QEMU is that dies, or hangs, is told all the same', asyn
     qmp.close();
     server.close();
     await rm(dir, { recursive: true });
+  }
+});
+
+test('GUEST-25: a QEMU that hangs while a state is written or read is given up, and the error says so', async () => {
+  for (const work of [(qmp: Qmp) => saveState(qmp, '/nowhere', 500), (qmp: Qmp) => resumeState(qmp, 500)]) {
+    const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
+    const server = await dying(join(dir, 'qmp'), 1, 'hangs');
+    const qmp = await Qmp.connect(join(dir, 'qmp'), new AbortController().signal);
+    const error: unknown = await work(qmp).catch((thrown: unknown) => thrown);
+    qmp.close();
+    server.close();
+    await rm(dir, { recursive: true });
+    expect(error).toBeInstanceOf(InfrastructureError);
+    expect(String(error)).toMatch(/no end after 0\.5 s \(QEMU has not answered for 5 s\)/);
   }
 });
 

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
+import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import { mustBuild } from '../../harness/build/outcome.js';
+import { BuildError, InfrastructureError } from '../../harness/util/errors.js';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { repository } from '../../harness.config.js';
 import { runEnvironment } from '../../harness/util/run.js';
@@ -68,6 +71,36 @@ test('HARNESS-14: a mirror that is down is trouble with the machinery, and no ke
   } finally {
     await rm(dir, { recursive: true });
   }
+});
+
+test('HARNESS-23: a full disk, no memory and a compiler that is killed are trouble with the machinery, and a wrong source is not', async () => {
+  const tools = await toolRoot();
+  const small = await mkdtemp(join(tmpdir(), 'full-disk-'));
+  const built = (line: string, host = small) =>
+    runInRoot(tools, ['sh', '-c', line], { cwd: '/mnt', binds: [{ host, inside: 'mnt' }] });
+  const large = "printf 'char c[1 << 24] = {1}; int main(void) { return c[0]; }'";
+  const long = "(echo 'int c[] = {'; seq -s, 1 900000; echo '};')";
+  const source = "printf 'int main(void) { return x; }' | gcc -x c -o /dev/null";
+  await execa('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', small]);
+  try {
+    for (const [result, said] of [
+      [await built(`${large} | gcc -x c -o large -`), 'No space left on device'],
+      [await built(`ulimit -v 60000; ${long} | gcc -x c -c -o /dev/null -`), 'memory'],
+      [await built(`${source} -wrapper sh,-c,'kill -9 $$' -`), 'Killed signal terminated program'],
+      [await built('true', '/nowhere'), 'mount: '],
+    ] as const) {
+      expect(() => mustBuild(result, 'building the module')).toThrow(InfrastructureError);
+      expect(() => mustBuild(result, 'building the module')).toThrow(
+        new RegExp(`^building the module failed, because of this machine: .*${said}`),
+      );
+    }
+  } finally {
+    await execa('umount', [small]);
+    await rm(small, { recursive: true });
+  }
+  const wrong = await built(`${source} -`, tmpdir());
+  expect(() => mustBuild(wrong, 'building the module')).toThrow(BuildError);
+  expect(() => mustBuild(wrong, 'building the module')).toThrow(/^building the module failed:\n.*undeclared/);
 });
 
 test('HARNESS-06: a run without a single spec is no success', async () => {

@@ -47,7 +47,7 @@ async function launcherOf(dir: string): Promise<void> {
   expect((await used()).stderr).toContain('apt-get install g++ make python3');
 }
 
-test('ABI-20: installed in an empty project, the package types, checks requests, parses what /proc/swarm tells, and compiles its launcher', async () => {
+test('ABI-20, ABI-22: installed in an empty project, the package types, checks requests, parses what /proc/swarm tells, and compiles its launcher', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'client-package-'));
   try {
     const { stdout } = await execa('npm', ['pack', '--json', '--silent', '--pack-destination', dir], {

@@ -1,4 +1,5 @@
 /** The harness as a package: what its README promises to authors of other modules. */
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,9 @@ const harnessDir = join(repository, 'harness');
 const packed = z
   .array(z.object({ filename: z.string(), files: z.array(z.object({ path: z.string() })) }))
   .length(1);
+
+/** Words of this repository alone: the module, what it makes, and the commands of package.json. */
+const OWN = String.raw`swarm|npm run (vm|kernels)|\bvm:(test|run|replay|shell)`;
 
 let dir = '';
 let project = '';
@@ -47,12 +51,28 @@ test('HARNESS-11: the package holds what the harness needs, and nothing of Swarm
     expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'vm-images/harness/init', 'README.md']),
   );
   await execa('tar', ['-xzf', join(dir, tarball?.filename ?? '')], { cwd: dir });
-  const { stdout: found } = await execa('grep', ['-ril', 'swarm', '.'], {
-    cwd: join(dir, 'package'),
-    reject: false,
-  });
-  expect(found, 'files that name it').toBe('');
-  await cp(join(harnessDir, 'example'), project, { recursive: true });
+  const unpacked = join(dir, 'package');
+  const naming = async (...words: string[]) =>
+    (await execa('grep', ['-rilE', ...words, '.'], { cwd: unpacked, reject: false })).stdout;
+  expect(await naming(OWN), 'files that name it').toBe('');
+  // A configuration of kernels may say whom an option is for.
+  expect(await naming('--exclude=*.config', String.raw`\bagents?\b`), 'files about agents').toBe('');
+  // The README's commands name this tarball, files of it, and the packages of the example.
+  const readme = await readFile(join(unpacked, 'README.md'), 'utf8');
+  const [, installs = ''] = /^ {4}npm install --save-dev (.*)$/m.exec(readme) ?? [];
+  const example = z
+    .object({ devDependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(await readFile(join(unpacked, 'example/package.json'), 'utf8')));
+  expect(
+    installs
+      .replace(`/tmp/${tarball?.filename ?? ''}`, 'kmod-harness')
+      .split(' ')
+      .sort(),
+  ).toEqual(Object.keys(example.devDependencies).sort());
+  const named = [...readme.matchAll(/node_modules\/kmod-harness\/([\w/-]+)/g)].map(([, path = '']) => path);
+  expect(named).toContain('example/module');
+  for (const path of named) expect(existsSync(join(unpacked, path)), path).toBe(true);
+  await cp(join(unpacked, 'example'), project, { recursive: true });
   const file = join(project, 'package.json');
   const text = await readFile(file, 'utf8');
   await writeFile(
@@ -74,6 +94,11 @@ test('HARNESS-12: in an empty project the types of the example hold, and its spe
   expect(await readFile(join(project, 'report/index.html'), 'utf8')).toContain(
     '<h1>hello: kernel matrix</h1>',
   );
+  expect(await readFile(join(project, 'report/junit.xml'), 'utf8')).toMatch(/<testsuites? [^>]*tests="\d+"/);
+  expect(await readFile(join(project, 'report/results.ktap'), 'utf8')).toMatch(/^KTAP version 1\n/);
+  const doctor = await inProject('npx', ['--yes', '--prefer-offline', 'tsx', 'doctor.ts']);
+  expect(doctor.exitCode, doctor.all).toBe(0);
+  expect(doctor.all).toContain('mmdebstrap');
 });
 
 test('HARNESS-13: a call of the example that costs more than its budget fails, and says how to record it', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import type { ModuleBuild, ModuleSources } from '../../harness/util/config.js';
-import { BuildError } from '../../harness/util/errors.js';
+import { buildFailure } from '../../harness/build/outcome.js';
 
 /** The sources that no build of the module reads, by their paths in its directory. */
 export const UNUSED = /^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*|.*\.md)$/;
@@ -23,7 +23,7 @@ async function buildIntegrationTest({ arch, dir, run }: ModuleBuild): Promise<vo
     ],
     { CARGO_TARGET_DIR: '/build/target', RUSTFLAGS: '-Ctarget-feature=+crt-static' },
   );
-  if (exitCode !== 0) throw new BuildError(`the integration test does not build:\n${output}`);
+  if (exitCode !== 0) throw buildFailure('the integration test does not build', output);
   for (const line of stdout.split('\n').filter((each) => each.startsWith('{'))) {
     const found = artifact.safeParse(JSON.parse(line));
     if (found.success)

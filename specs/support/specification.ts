@@ -43,11 +43,19 @@ const repeated = (all: readonly string[]) => [
   ...new Set(all.filter((each, index) => all.indexOf(each) !== index)),
 ];
 
+/** Words that begin a clause: a row that begins with one has its subject late, or none. */
+const CLAUSE = /^(Where|What|Whatever|Which|Whichever|Whoever|However|Of|Also|There) /;
+/** Words that promise whatever the test happens to look at. */
+const WILDCARD = /\b(what (it|they) says?|as documented|works as expected)\b/;
+
 /** The faults of one row's own text and link. */
 function rowFaults({ id, sentence, link }: Row, isFile: (path: string) => boolean): string[] {
   return [
     ...(/…|\.\.\./.test(sentence) ? [`${id} has an ellipsis`] : []),
     ...(/^[A-Z].*\.$/.test(sentence) ? [] : [`${id} is no sentence from a capital to a full stop`]),
+    ...(CLAUSE.test(sentence) ? [`${id} begins with a clause`] : []),
+    ...(WILDCARD.test(sentence) ? [`${id} does not say what it promises`] : []),
+    ...(sentence.includes('(`npm run') ? [`${id} says how it is run, as the top of the page does`] : []),
     ...(isFile(link) ? [] : [`${id} links ${link}, which does not exist`]),
   ];
 }
@@ -75,5 +83,21 @@ export function faults(page: string, tests: readonly Titled[], isFile: (path: st
       ...(known.has(id) ? [] : [`${id} has no row: ${[...of].join(', ')}`]),
       ...(of.size > 1 ? [`${id} is in several files: ${[...of].join(', ')}`] : []),
     ]),
+  ];
+}
+
+/**
+ * Compares the page's list of files that must be run whole with the files whose tests need each other.
+ * @param page the text of SPECIFICATION.md
+ * @param serial the files with tests in a fixed order, such as `specs/vm/system.spec.ts`
+ * @returns the names on one side only; none if both are the same.
+ */
+export function unlistedSerial(page: string, serial: readonly string[]): string[] {
+  const line = page.split('\n').find((each) => each.includes('Run these files whole: ')) ?? '';
+  const [list = ''] = line.slice(line.indexOf('whole: ')).split('. ');
+  const named = [...list.matchAll(/`([^`]+)`/g)].map(([, name = '']) => `specs/${name}.spec.ts`);
+  return [
+    ...named.filter((each) => !serial.includes(each)),
+    ...serial.filter((each) => !named.includes(each)),
   ];
 }

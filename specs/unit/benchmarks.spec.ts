@@ -212,6 +212,19 @@ test('BENCH-06: a difference that repetitions put on both sides of nothing is no
   ]);
 });
 
+test('BENCH-31: the page goes from the main questions to the scale, and from there to the tables and the raw data', async () => {
+  const runs = await committedRuns();
+  const latest = runs.at(-1) as Run;
+  const { document } = parseHTML(reportPage({ latest, runs, titles: TITLES, raw: {} }));
+  const headings = [...document.querySelectorAll('h2')].map(({ textContent }) => textContent);
+  const questions = headlineOf(latest).map(({ question }) => question);
+  expect(questions).toHaveLength(5);
+  const parts = [...questions, 'among very many', 'Every figure', 'All targets', 'History', 'raw data'];
+  const places = parts.map((part) => headings.findIndex((heading) => heading.includes(part)));
+  expect(places, headings.join('\n')).not.toContain(-1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+});
+
 test('BENCH-21: a run that lacks a benchmark is not published', async () => {
   const run = (await committedRuns()).at(-1) as Run;
   const names = run.results.map(({ benchmark }) => benchmark);

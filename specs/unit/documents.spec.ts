@@ -107,6 +107,20 @@ test('DOCS-08: every npm command has its row in scripts/README.md', async () => 
   expect(rows.sort()).toEqual(Object.keys(scripts).sort());
 });
 
+test('DOCS-11: the README, the page on installing and the workflow install the same packages in a container', async () => {
+  const line = /apt-get update && (apt-get install -y --no-install-recommends [\w -]+\w)/;
+  const read = (path: string) => readFile(join(repository, path), 'utf8');
+  const command = (page: string) => /^ +docker run .*\n(?: {6}.*\n)+/m.exec(page)?.[0].replace(/\\\n */g, '');
+  const [readme, install, ci] = await Promise.all(
+    ['README.md', 'docs/install.md', '.github/workflows/ci.yml'].map(read),
+  );
+  const told = command(readme ?? '');
+  expect(told).toContain('--privileged');
+  expect(command(install ?? '')).toBe(told);
+  expect(told).toContain(/^ +image: (\S+)$/m.exec(ci ?? '')?.[1]);
+  expect(line.exec(told ?? '')?.[1]).toBe(line.exec(ci ?? '')?.[1]);
+});
+
 test('DOCS-03: the README shows the examples as they are in docs/examples, and links the others', async () => {
   const readme = await readFile(join(repository, 'README.md'), 'utf8');
   const shown = [...readme.matchAll(/^```(sh|ts|py|go|c)\n([^]*?)^```$/gm)];

@@ -1,7 +1,7 @@
-/** The arrows between folders, and what nobody uses: `npm run lint:imports`. */
-import { appendFile, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+/** The arrows between folders, what nobody uses, and what only some files may have. */
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
@@ -13,12 +13,15 @@ const READ =
 
 let copy: string;
 
+/** Every file of the repository, from its top. */
+async function files(): Promise<string[]> {
+  const line = ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard'];
+  return (await execa('git', line, { cwd: repository })).stdout.split('\n');
+}
+
 test.beforeAll(async () => {
   copy = await mkdtemp(join(tmpdir(), 'house-'));
-  const { stdout } = await execa('git', ['-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard'], {
-    cwd: repository,
-  });
-  for (const file of stdout.split('\n').filter((each) => READ.test(each))) {
+  for (const file of (await files()).filter((each) => READ.test(each))) {
     await mkdir(dirname(join(copy, file)), { recursive: true });
     await cp(join(repository, file), join(copy, file));
   }
@@ -42,22 +45,113 @@ async function complaint(planted: Record<string, string>): Promise<string> {
   return stripVTControlCharacters(all);
 }
 
-test('REPO-01: imports against the arrows are found', async () => {
-  const all = await complaint({
-    'harness/util/xml.ts': "import '../guest/keys.js';",
-    'harness/guest/keys.ts': "import '../../client/events.js';",
-    'client/events.ts': "import '../harness/util/cache.js';",
-    'harness/report/junit.ts': "import '../kernels/elf.js';",
-    'bench/numbers.ts': "import '../scripts/native.js';",
-  });
-  expect(all).toMatch(/harness-util-below: harness\/util\/xml\.ts → harness\/guest\/keys\.ts/);
-  expect(all).toMatch(/harness-alone: harness\/guest\/keys\.ts/);
-  expect(all).toMatch(/client-alone: client\/events\.ts/);
-  expect(all).toMatch(/report-on-util: harness\/report\/junit\.ts/);
-  expect(all).toMatch(/nobody-uses-scripts: bench\/numbers\.ts/);
+/** For each rule of `.dependency-cruiser.js` a file, and an import that the rule forbids there. */
+const FORBIDDEN: Readonly<Record<string, readonly [from: string, to: string]>> = {
+  'no-cycle': ['harness/util/errors.ts', 'harness/util/command.ts'],
+  'harness-alone': ['harness/report/junit.ts', 'harness.config.ts'],
+  'client-alone': ['client/events.ts', 'harness.config.ts'],
+  'report-on-util': ['harness/report/matrix.ts', 'harness/kernels/elf.ts'],
+  'harness-guest-below': ['harness/guest/keys.ts', 'harness/playwright/budget.ts'],
+  'harness-build-below': ['harness/build/sources.ts', 'harness/guest/ssh.ts'],
+  'harness-kernels-below': ['harness/kernels/elf.ts', 'harness/build/sources.ts'],
+  'harness-archive-below': ['harness/archive/debian.ts', 'harness/kernels/elf.ts'],
+  'harness-util-below': ['harness/util/xml.ts', 'harness/guest/keys.ts'],
+  'nobody-uses-specs': ['bench/guest.ts', 'specs/unit/top.spec.ts'],
+  'unit-without-guest': ['specs/unit/top.spec.ts', 'specs/support/fixtures.ts'],
+  'support-without-bench': ['specs/support/races.ts', 'bench/numbers.ts'],
+  'nobody-uses-scripts': ['bench/numbers.ts', 'scripts/native.ts'],
+  resolvable: ['bench/statistics.ts', 'bench/nowhere.ts'],
+};
+
+test('REPO-01: for every rule, an import against it is found', async () => {
+  const { default: config } = (await import(join(repository, '.dependency-cruiser.js'))) as {
+    default: { forbidden: { name: string }[] };
+  };
+  expect(Object.keys(FORBIDDEN).sort()).toEqual(config.forbidden.map(({ name }) => name).sort());
+  const imported = (from: string, to: string) =>
+    `import '${relative(dirname(from), to)
+      .replace(/^(?!\.)/, './')
+      .replace(/ts$/, 'js')}';`;
+  const all = await complaint(
+    Object.fromEntries(Object.values(FORBIDDEN).map(([from, to]) => [from, imported(from, to)])),
+  );
+  for (const [rule, [from, to]] of Object.entries(FORBIDDEN)) {
+    const [, line = ''] = new RegExp(`error (${rule}: [^]*?)\\n(?!   )`).exec(all) ?? [];
+    expect.soft(line).toContain(from);
+    expect.soft(line).toContain(rule === 'resolvable' ? './nowhere.js' : to);
+  }
 });
 
 test('REPO-02: an export that nobody uses is found', async () => {
   const all = await complaint({ 'harness/util/xml.ts': 'export const planted = 1;' });
   expect(all).toMatch(/Unused exports \(1\)\n.*planted .*harness\/util\/xml\.ts/);
+});
+
+/** Words that only some of the files of a kind may have, so that one place changes with what they name. */
+const PLACES = [
+  {
+    words: /\bftrace_regs\b/,
+    of: /^module\/[^/]+\.[ch]$/,
+    only: /^module\/(hook_\w+\.c|hooks\.[ch])$/,
+    planted: ['module/agent.c', 'ftrace_regs'],
+  },
+  {
+    words: /\bSWARM_HAVE_\w+/,
+    of: /^module\/(?!tests\/).*\.[ch]$/,
+    only: /^module\/compat\//,
+    planted: ['module/hook_exec.c', 'SWARM_HAVE_ANYTHING'],
+  },
+  {
+    words: /\b(LINUX_VERSION_CODE|KERNEL_VERSION)\b/,
+    of: /^module\/.*\.[ch]$/,
+    only: /^$/,
+    planted: ['module/compat/vfs.c', 'LINUX_VERSION_CODE'],
+  },
+  {
+    words: /\bqemu-system-|\bQmp\b|from 'ssh2'/,
+    of: /^(harness|bench|scripts|specs|mutation)\/.*\.tsx?$/,
+    only: /^(harness\/guest\/|harness\/archive\/tool-root\.ts$|specs\/(harness\/|unit\/house\.spec))/,
+    planted: ['bench/guest.ts', 'qemu-system-'],
+  },
+] as const;
+
+/** The files that have words of PLACES though they may not. */
+function misplaced(texts: ReadonlyMap<string, string>): string[] {
+  return [...texts].flatMap(([file, text]) =>
+    PLACES.filter(({ words, of, only }) => of.test(file) && !only.test(file) && words.test(text)).map(
+      ({ words }) => `${file}: ${words.exec(text)?.[0] ?? ''}`,
+    ),
+  );
+}
+
+test('REPO-13: code about ftrace, kernel versions, QEMU and SSH is where it belongs', async () => {
+  const texts = new Map<string, string>();
+  for (const file of (await files()).filter((each) => /\.([ch]|tsx?)$/.test(each)))
+    texts.set(file, await readFile(join(repository, file), 'utf8').catch(() => ''));
+  expect(misplaced(texts)).toEqual([]);
+  for (const { planted } of PLACES) {
+    const [file, word] = planted;
+    const text = texts.get(file) ?? '';
+    expect(text).not.toBe('');
+    expect(misplaced(new Map([[file, `${text}\n${word} `]]))).toEqual([`${file}: ${word}`]);
+  }
+});
+
+/** The doc comments of a text that begin with a question word instead of the thing that they are about. */
+function questions(text: string): string[] {
+  return [...text.matchAll(/\/\*\*\s+(?:\* )?((?:What|Where|Which|Whatever|Whoever|How) .*)/g)].map(
+    ([, beginning = '']) => beginning,
+  );
+}
+
+test('REPO-15: doc comments of the harness begin with the thing that they are about', async () => {
+  const found: string[] = [];
+  for (const file of (await files()).filter((each) => /^harness\/.*\.tsx?$/.test(each)))
+    found.push(
+      ...questions(await readFile(join(repository, file), 'utf8')).map((each) => `${file}: ${each}`),
+    );
+  expect(found).toEqual([]);
+  expect(
+    questions('/** What it costs. */\n/**\n * Where it is.\n * How it is.\n */\n/** Whatever. */'),
+  ).toEqual(['What it costs. */', 'Where it is.']);
 });

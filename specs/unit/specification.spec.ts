@@ -1,6 +1,6 @@
 /** SPECIFICATION.md against the tests that there are. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { runnable } from '../../harness/kernels/catalogue.js';
 import { repository } from '../../harness.config.js';
 import { runEnvironment } from '../../harness/util/run.js';
-import { faults, parseRows } from '../support/specification.js';
+import { faults, parseRows, unlistedSerial } from '../support/specification.js';
 import type { Titled } from '../support/specification.js';
 
 const spec = z.object({ title: z.string(), file: z.string() });
@@ -89,6 +89,14 @@ test('REPO-11: whatever does not fit between the page and the tests is named', (
     expect(changed('An agent ends.', text)).toEqual([
       'LIFE-100 is no sentence from a capital to a full stop',
     ]);
+  for (const text of ['Where it ends, it is gone.', 'What runs ends.', 'Of two agents one ends.'])
+    expect(changed('An agent ends.', text)).toEqual(['LIFE-100 begins with a clause']);
+  expect(changed('An agent ends.', 'Every call does what it says.')).toEqual([
+    'LIFE-100 does not say what it promises',
+  ]);
+  expect(changed('agent ends.', 'agent ends (`npm run long`).')).toEqual([
+    'LIFE-100 says how it is run, as the top of the page does',
+  ]);
   for (const line of [
     '| BIRTH-3 | A child. | [vm/birth](specs/vm/birth.spec.ts) |',
     '| BIRTH-03 | A child. | vm/birth: a child |',
@@ -102,5 +110,21 @@ test('REPO-11: whatever does not fit between the page and the tests is named', (
     expect(among('specs/vm/birth.spec.ts', title)).toEqual([`no id: specs/vm/birth.spec.ts: ${title}`]);
   expect(among('specs/vm/life.spec.ts', 'BIRTH-02: a child')).toEqual([
     'BIRTH-02 is in several files: specs/vm/birth.spec.ts, specs/vm/life.spec.ts',
+  ]);
+});
+
+test('REPO-14: the page lists the files whose tests need each other', async () => {
+  const page = await readFile(join(repository, 'SPECIFICATION.md'), 'utf8');
+  const files = (await readdir(join(repository, 'specs'), { recursive: true })).map(
+    (file) => `specs/${file}`,
+  );
+  const serial = [];
+  for (const file of files.filter((each) => each.endsWith('.spec.ts')))
+    if (/configure\(\{[^}]*'serial'/.test(await readFile(join(repository, file), 'utf8'))) serial.push(file);
+  expect(serial).toContain('specs/vm/system.spec.ts');
+  expect(unlistedSerial(page, serial)).toEqual([]);
+  expect(unlistedSerial(page.replace('`vm/system`', '`vm/systems`'), serial)).toEqual([
+    'specs/vm/systems.spec.ts',
+    'specs/vm/system.spec.ts',
   ]);
 });

@@ -49,7 +49,9 @@ const test = base.extend<Remote>({
 
 test.use({ guestExtras: NODE_GUEST });
 
-test('CLIENT-40: every call does on another machine what it does on this one', async ({ swarm }) => {
+test('CLIENT-40: orders, listings and events do on another machine what they do on this one', async ({
+  swarm,
+}) => {
   const { id } = await swarm.create({ name: 'far', memory_limit: 64 << 20 });
   await swarm.update(id, { pids_limit: 7 });
   expect(await swarm.inspect(id)).toMatchObject({ name: 'far', policy: { pids_limit: 7 } });

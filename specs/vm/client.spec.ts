@@ -11,7 +11,9 @@ import { NODE_GUEST } from '../support/node-guest.js';
 
 test.use({ guestExtras: NODE_GUEST });
 
-test('CLIENT-30: every call does what it says', async ({ loaded }) => {
+test('CLIENT-30: an agent is created, updated, inspected, listed and destroyed, and status and metrics are read', async ({
+  loaded,
+}) => {
   expect(await drive(loaded, 'calls')).toMatchObject({
     name: 'calls',
     state: 'registered',
@@ -129,7 +131,7 @@ test('CLIENT-37: nothing stays open, and the process ends by itself', async ({ l
   expect(active).toBe(0);
 });
 
-test('CLIENT-38: the program of the README does what it says there', async ({ loaded }) => {
+test('CLIENT-38: the program of the README starts an agent, and prints how it ended', async ({ loaded }) => {
   const page = await readFile(join(repository, 'client/README.md'), 'utf8');
   const program = /```ts\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
   const dir = await mkdtemp(join(tmpdir(), 'readme-'));
