@@ -3,6 +3,7 @@
 #ifndef SWARM_POLICY_TABLE_H
 #define SWARM_POLICY_TABLE_H
 
+#include <linux/build_bug.h>
 #include <linux/init.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -30,6 +31,9 @@ struct swarm_policy {
 	struct rcu_head rcu;
 	struct swarm_rules rules;
 };
+
+/* Whatever is added to the rules; what exec_paths take comes on top. */
+static_assert(sizeof(struct swarm_policy) <= 1024);
 
 struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 				      struct swarm_exec_paths *exec_paths,

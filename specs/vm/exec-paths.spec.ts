@@ -4,7 +4,7 @@ import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
-import { attempts, background, shrink, violationsDuring } from '../support/guest.js';
+import { attempts, background, hold, shrink, violationsDuring } from '../support/guest.js';
 import { insert } from '../support/insert.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
@@ -138,6 +138,8 @@ test('EXEC-05: binfmt_misc: both the file and its interpreter have to be listed'
     const seen = await listed(loaded, [...paths], `execve ${file}`);
     expect(seen, paths.join()).toEqual({ seen: [`execve ${how}`], violations: how === 'ok' ? 0 : 1 });
   }
+  // Whoever asks only is told of the file alone.
+  expect((await listed(loaded, [file], `check ${file}`)).seen).toEqual(['check ok']);
   await loaded.sh(
     'echo -1 >/proc/sys/fs/binfmt_misc/status; umount /proc/sys/fs/binfmt_misc; rmmod binfmt_misc',
   );
@@ -363,6 +365,14 @@ test('EXEC-11: execveat with AT_EXECVE_CHECK is answered as execve would be, and
 }) => {
   const seen = await listed(loaded, ['/bin/true'], 'check /bin/true', 'check /bin/echo', 'execve /bin/echo');
   expect(seen).toEqual({ seen: ['check ok', 'check EPERM', 'execve EPERM'], violations: 2 });
+  // Interpreters are no part of what is asked.
+  await prepare(loaded);
+  await loaded.writeFile('/srv/x/script', '#!/bin/sh\nexit 0\n', '755');
+  const tries = ['check /srv/x/script', 'execve /srv/x/script'];
+  const script = await listed(loaded, ['/srv/x/script'], ...tries);
+  expect(script).toEqual({ seen: ['check ok', 'execve EPERM'], violations: 1 });
+  const unlisted = await listed(loaded, ['/bin/sh'], ...tries);
+  expect(unlisted).toEqual({ seen: ['check EPERM', 'execve EPERM'], violations: 2 });
   const denied = await under(loaded, { syscalls: { execve: 'deny' } }, ATTEMPT, 'check /bin/true');
   expect(denied).toEqual({ seen: ['check EPERM'], violations: 1 });
   const any = await under(loaded, {}, ATTEMPT, 'check /bin/true', 'check /etc/passwd');
@@ -439,6 +449,34 @@ test('EXEC-12: a file in the place of the dynamic loader that a listed program n
   expect((await tried({ unlisted: 'audit' }))[1]).toBe(0);
   // Listed, it is what the agent may run.
   expect((await tried({ exec_paths: [...paths, '/srv/x/program'] }))[1]).toBe(0);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('EXEC-19: agents that were created before a loader is replaced do not use it, and a tree allows the usual loaders alone', async ({
+  loaded,
+}) => {
+  await prepare(loaded);
+  const loader = await loaded.sh('readlink -f /lib*/ld-linux-* | head -n 1');
+  // A program whose loader has a path of the same length: /lib64/ld-linux-x86-64.so.2, or /lib/ld-linux-aarch64.so.1.
+  await loaded.sh(`mkdir -m 755 /srv/y && cp /bin/true /srv/x/usual
+    LC_ALL=C sed 's#/lib64/ld-linux#/srv/y/ld-linux#; s#/lib/ld-linux#/srv/ld-linux#' /bin/true >/srv/x/own
+    chmod 755 /srv/x/own; for at in /srv/y/ld-linux-x86-64.so.2 /srv/ld-linux-aarch64.so.1; do cp ${loader} $at; done`);
+  const tries = ['execve /srv/x/usual', 'execve /srv/x/own'];
+  expect(await listed(loaded, ['/srv/x/'], ...tries)).toEqual({
+    ...{ seen: ['execve ok', 'execve EPERM'], violations: 1 },
+  });
+  const paths = ['/bin/sh', '/bin/sleep', '/srv/x/own'];
+  const { line, release } = hold(loaded);
+  const before = loaded.swarm.launch({ exec_paths: paths }, [
+    ...['/bin/sh', '-c', `/srv/x/own; echo $?; : >/srv/x/waits; ${line}; /srv/x/own; echo $?`],
+  ]);
+  await expect.poll(async () => (await loaded.exec('[ -e /srv/x/waits ]')).code).toBe(0);
+  await loaded.sh(`for at in /srv/y/ld-linux-x86-64.so.2 /srv/ld-linux-aarch64.so.1; do
+    cp ${loader} $at.new && mv $at.new $at; done`);
+  await release();
+  expect((await before).stdout).toBe('0\n126\n');
+  expect((await loaded.swarm.launch({ exec_paths: paths }, ['/srv/x/own'])).code).toBe(0);
+  await loaded.sh('rm -r /srv/y /srv/ld-linux-*');
   await expect(loaded).toHaveActiveAgents(0);
 });
 

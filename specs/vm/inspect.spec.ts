@@ -205,6 +205,12 @@ test('INSPECT-07: it is for who may give orders, and no member may, whoever open
   await loaded.swarm.destroy(id);
 });
 
+test('SCALE-06: a policy takes at most 1 KiB of kernel memory', async ({ loaded }) => {
+  const bytes = Number(await loaded.sh('cat /sys/kernel/slab/swarm_policy/object_size'));
+  expect(bytes).toBeGreaterThan(400);
+  expect(bytes).toBeLessThanOrEqual(1024);
+});
+
 /** The kernel's functions that print the files of a cgroup which inspect reads. */
 const PRINTED = ['cpu_stat_show', 'memory_peak_show', 'cgroup_freeze_show', 'cgroup_events_show'];
 

@@ -1,9 +1,10 @@
 /** The oracle itself: module/tests/oracle, which every spec with a loaded module asks at its end. */
+import { quoted } from '../../client/client.js';
 import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, expectFindings, test } from '../support/fixtures.js';
 import { watched } from '../support/oracle.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
-import { background } from '../support/guest.js';
+import { background, hold } from '../support/guest.js';
 import { ORACLE, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -172,6 +173,43 @@ test('ORACLE-12: the oracle takes a file system that an agent mounts on its /pro
   await loaded.swarm.create({ pid: other, namespace_flags: 36 });
   const asleep = () => loaded.sh('pgrep -xfc "sleep 1012"');
   await expect.poll(asleep).toBe('7');
+  expect(await loaded.findings()).toEqual([]);
+  await destroyAll(loaded);
+});
+
+test('ORACLE-13: the oracle finds a member that may have capabilities that its agent must not have, and one that may gain privileges', async ({
+  loaded,
+}) => {
+  expectFindings("agents' policies are replaced");
+  const whole = { capabilities: 'all', no_new_privs: false } as const;
+  const born = await start(loaded, whole, 'exec sleep 1013');
+  /** Adopts a process that the oracle sees before it executes another program. */
+  const adopt = async (after_exec: boolean) => {
+    const { line, release } = hold(loaded);
+    const pid = await background(loaded, `sh -c ${quoted(`${line}; exec sleep 1013`)}`);
+    await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('sh');
+    const place = { namespace_flags: 0, privileged: true, no_new_privs: false } as const;
+    const id = await loaded.swarm.create({ pid, after_exec, ...place, capabilities: ['chown'] });
+    expect(await loaded.findings()).toEqual([]);
+    await release();
+    await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('sleep');
+    return { id, pid };
+  };
+  const cut = await adopt(true);
+  // What a process keeps that was adopted at once is its own affair.
+  const kept = await adopt(false);
+  const texts = ['may gain privileges by execve', 'may have capabilities that its agent must not have'];
+  for (const [{ id, pid }, expected] of [
+    [born, texts],
+    [cut, texts],
+    [kept, []],
+  ] as const) {
+    expect(await loaded.findings()).toEqual([]);
+    await loaded.sh(`echo rules ${id} >${ORACLE}`);
+    const findings = await loaded.findings();
+    await loaded.sh(`echo restore >${ORACLE}`);
+    expect(findings).toEqual(expected.map((what) => `agent ${id}: process ${pid} ${what}`));
+  }
   expect(await loaded.findings()).toEqual([]);
   await destroyAll(loaded);
 });

@@ -23,3 +23,59 @@ test('REACH-01: a default agent reaches those ways into the kernel that the list
   // Root outside proves that what is tried works: most of it does.
   expect(there.size).toBeGreaterThan(120);
 });
+
+test('AUTOLOAD-03: the rule covers netlink families, netfilter, devices and queueing disciplines, and ciphers', async ({
+  loaded,
+  stage,
+}) => {
+  await prepareReach(loaded, stage.kernel);
+  await loaded.writeFile('/run/helper', '#!/bin/sh\necho "$*" >>/run/asked\n', '755');
+  await loaded.sh('echo /run/helper >/proc/sys/kernel/modprobe');
+  const line = [
+    'reach autoload-cipher autoload-netlink autoload-netfilter >/dev/null',
+    'ip link add nosuchdev type nosuchlink 2>/dev/null',
+    'tc qdisc add dev lo root nosuchqdisc 2>/dev/null',
+    'true',
+  ].join('; ');
+  /** Who asks for each: the kernel may ask for one module by several names. */
+  const kinds = [
+    /^crypto-nosuchhash/,
+    /family-nosuchfamily$/,
+    /^nfnetlink-subsys-99$/,
+    /nosuchlink$/,
+    /nosuchqdisc$/,
+  ];
+  const found = (names: readonly string[]) => kinds.map((kind) => names.some((name) => kind.test(name)));
+  /** What the helper was asked for. */
+  const asked = async () => {
+    const lines = (await loaded.sh('cat /run/asked 2>/dev/null; rm -f /run/asked')).split('\n');
+    return lines.map((each) => each.split(' ').at(-1) ?? '').filter(Boolean);
+  };
+  const sockets = ['alg', 'netlink/netfilter', 'netlink/generic', 'netlink/route'];
+  try {
+    await loaded.sh(line);
+    // Not every kernel asks for a cipher by its mere name.
+    const there = found(await asked());
+    expect(there.slice(1)).toEqual([true, true, true, true]);
+    const none = kinds.map(() => false);
+    for (const [autoload, told, ran] of [
+      ['deny', there, none],
+      ['audit', there, there],
+      ['allow', none, there],
+    ] as const) {
+      const events = await loaded.swarm.eventsDuring(async () => {
+        await loaded.swarm.run({ capabilities: 'all', sockets, syscalls: { autoload } }, line);
+        await expect(loaded).toHaveActiveAgents(0);
+      });
+      const names = events.flatMap((event) =>
+        event.event === 'violation' && event.kind === 'autoload' ? [event.module ?? ''] : [],
+      );
+      expect(found(names), `${autoload}: ${names.join()}`).toEqual(told);
+      const loads = await asked();
+      expect(found(loads), `${autoload}: ${loads.join()}`).toEqual(ran);
+      if (autoload === 'deny') expect(loads).toEqual([]);
+    }
+  } finally {
+    await loaded.sh('echo /sbin/modprobe >/proc/sys/kernel/modprobe; rm -f /run/helper /run/asked');
+  }
+});

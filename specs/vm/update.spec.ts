@@ -312,6 +312,41 @@ test('UPDATE-07: an execve that a change meets half-way is decided on by one pol
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('UPDATE-21: a call beside changes of sockets, devices and autoload gets the answer of the old rules or of the new', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await loaded.sh('rm -f /run/changed');
+  // Nothing here has the family 30, so the kernel asks for its module each time, if it gets so far.
+  const tries = 'socketpair 1 1 0 -- read /dev/zero -- socket 30 5 0';
+  const agent = swarm.launch({ sockets: ['unix', 'tipc'] }, [
+    ...['/usr/local/bin/attempt', '--during', '/run/changed', ...tries.split(' ')],
+  ]);
+  await expect(loaded).toHaveActiveAgents(1);
+  const [{ id } = { id: 0 }] = await swarm.agents();
+  const rules: UpdateRequest[] = [
+    { id, sockets: ['unix', 'tipc'], devices: ['c 1:5 r'], syscalls: { autoload: 'deny' } },
+    { id, sockets: ['inet', 'tipc'], devices: [], syscalls: { autoload: 'audit' } },
+  ];
+  const objects = rules.map((each) => `echo ${quoted(JSON.stringify(each))}`).join('; ');
+  const changes = `while [ ! -e /run/changed ]; do ${objects}; done >/proc/swarm/update`;
+  await background(loaded, `bash -c ${quoted(changes)}`);
+  const count = async (event: SwarmEvent['event']) =>
+    (await swarm.events()).filter((each) => each.event === event && 'agent' in each && each.agent === id)
+      .length;
+  await expect.poll(() => count('updated'), { timeout: 60_000 }).toBeGreaterThan(200);
+  const counted = async () => {
+    const { violations, audited } = await swarm.inspect(id);
+    return Math.min(violations, audited);
+  };
+  await expect.poll(counted, { timeout: 60_000 }).toBeGreaterThan(50);
+  await loaded.sh('touch /run/changed');
+  expect(attempts((await agent).stdout).sort()).toEqual([
+    ...['read EPERM', 'read ok', 'socket EAFNOSUPPORT', 'socketpair EAFNOSUPPORT', 'socketpair ok'],
+  ]);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('UPDATE-08: changes beside births, joins, forks and ends leave nothing behind', async ({ loaded }) => {
   const { swarm } = loaded;
   const loops = [

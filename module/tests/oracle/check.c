@@ -276,6 +276,35 @@ static bool at_home(const struct oracle_home *now, const struct oracle_home *hom
 	       now->cgroup == home->cgroup && now->time == home->time;
 }
 
+/*
+ * May a thread have privileges that its agent must not have? One that was running already
+ * keeps them, unless it was to lose them at an execve that it has completed; but then it may
+ * have made a user namespace, if the policy lets it, and nobody knows from where.
+ */
+static bool keeps_privileges(const struct oracle_record *record, const struct swarm_rules *rules)
+{
+	return record->taken && (!record->uncut || !record->executed || may_move(rules));
+}
+
+static void check_privileges(struct pass *pass, struct task_struct *thread,
+			     const struct swarm_member *member,
+			     const struct oracle_record *record)
+{
+	const struct swarm_rules *rules = swarm_rules_of(member->agent);
+	const struct cred *cred = __task_cred(thread);
+	const u64 id = member->agent->id;
+
+	if (keeps_privileges(record, rules))
+		return;
+	if (rules->no_new_privs && !task_no_new_privs(thread))
+		found(pass, NEW_PRIVILEGES, id, record->nr, thread->signal);
+	/* Its launcher's program, or in a namespace of its own making, if the policy has it. */
+	if ((record->executed || !(READ_ONCE(member->flags) & SWARM_MEMBER_UNCUT)) &&
+	    (!record->home.known || cred->user_ns == record->home.user) &&
+	    !within_capabilities(cred, rules))
+		found(pass, CAPABILITIES, id, record->nr, thread->signal);
+}
+
 static void check_thread(struct pass *pass, const struct swarm_view *view,
 			 struct task_struct *thread, const struct swarm_member *member,
 			 const struct oracle_record *record)
@@ -307,19 +336,13 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 		return;
 	if (initial & rules->namespaces || wrong_network(view, &now, rules))
 		found(pass, NAMESPACE, agent->id, record->nr, signal);
-	if (record->taken)
-		return;
-	if (record->home.known && !may_move(rules) && !at_home(&now, &record->home))
+	if (!record->taken && record->home.known && !may_move(rules) &&
+	    !at_home(&now, &record->home))
 		found(pass, HOME, agent->id, record->nr, signal);
-	if (rules->namespaces & SWARM_NS_USER && !ids_in_range(view, agent, cred))
+	if (!record->taken && rules->namespaces & SWARM_NS_USER &&
+	    !ids_in_range(view, agent, cred))
 		found(pass, IDS, agent->id, record->nr, signal);
-	if (rules->no_new_privs && !task_no_new_privs(thread))
-		found(pass, NEW_PRIVILEGES, agent->id, record->nr, signal);
-	/* Its launcher's program, or in a namespace of its own making, if the policy has it. */
-	if ((record->executed || !(flags & SWARM_MEMBER_UNCUT)) &&
-	    (!record->home.known || cred->user_ns == record->home.user) &&
-	    !within_capabilities(cred, rules))
-		found(pass, CAPABILITIES, agent->id, record->nr, signal);
+	check_privileges(pass, thread, member, record);
 }
 
 static bool between_states(const struct task_struct *thread)
@@ -350,6 +373,7 @@ static void take_in(struct pass *pass, struct task_struct *leader,
 		.nr = leader->tgid,
 		.taken_at = ktime_get_ns(),
 		.taken = true,
+		.uncut = READ_ONCE(member->flags) & SWARM_MEMBER_UNCUT,
 	};
 
 	/* Not even the oracle's own callback has seen it yet. */

@@ -136,13 +136,14 @@ static void look_at_home(struct oracle_record *record)
 	ledger_set_home(current->signal, &record->home);
 }
 
-static void take_in(const struct task_struct *task, u64 agent)
+static void take_in(const struct task_struct *task, const struct swarm_member *member)
 {
 	const struct oracle_record record = {
-		.agent = agent,
+		.agent = member->agent->id,
 		.nr = task->tgid,
 		.taken_at = ktime_get_ns(),
 		.taken = true,
+		.uncut = READ_ONCE(member->flags) & SWARM_MEMBER_UNCUT,
 	};
 
 	ledger_add(task->signal, &record);
@@ -178,15 +179,18 @@ static void arrive(const struct swarm_view *guard, const struct task_struct *par
 		.agent = member->agent->id,
 		.nr = child->tgid,
 	};
+	const struct swarm_member *first;
 
 	if (!(member->flags & SWARM_MEMBER_SPAWNED)) {
 		/* Only a process that has been taken in meanwhile forks like that. */
-		if (oracle_member(guard, parent->signal))
-			take_in(parent, record.agent);
+		first = oracle_member(guard, parent->signal);
+		if (first)
+			take_in(parent, first);
 		else
 			oracle_note("agent %llu: process %d is a member, but its parent %d is none",
 				    record.agent, record.nr, parent->tgid);
 		record.taken = true;
+		record.uncut = READ_ONCE(member->flags) & SWARM_MEMBER_UNCUT;
 	} else if (!(member->flags & SWARM_MEMBER_NEWBORN)) {
 		oracle_note("agent %llu: process %d has no birth before it", record.agent,
 			    record.nr);

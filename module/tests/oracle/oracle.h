@@ -32,6 +32,7 @@ struct oracle_home {
  * @taken_at: when a process that was running already was first seen as a
  *	      member; 0 for those that were born or forked into the agent
  * @taken: it, or the ancestor that came first, was running already
+ * @uncut: likewise, and it was to lose privileges at its next execve
  * @executed: it has completed an execve, or was forked by one that had
  * @home: of its first ancestor, where that was born into the agent
  */
@@ -40,6 +41,7 @@ struct oracle_record {
 	pid_t nr;
 	u64 taken_at;
 	bool taken;
+	bool uncut;
 	bool executed;
 	struct oracle_home home;
 };

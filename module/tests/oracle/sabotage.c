@@ -6,6 +6,8 @@
  *   forge ID PID    make a member of a process that has nothing to do with agent ID
  *   mistake ID PID  change the ledger: PID descends from agent ID, and its home is
  *                   where the caller is
+ *   rules ID        let agent ID have no capability and no way to more privileges, by a
+ *                   policy that its processes were not born under
  *   restore         undo it; before the process exits
  *   count ID N      let agent ID have N violations, and as many that were audited; this
  *                   stays, and is nothing that the oracle looks at
@@ -27,10 +29,12 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "agent.h"
 #include "oracle.h"
+#include "policy_table.h"
 
 /* Less than what the kernel calls a stall, in jiffies. */
 #define HOLD_MAX	(18 * HZ)
@@ -45,6 +49,19 @@ static struct swarm_member forged;
 /* Whose record was changed, and how it was. */
 static struct task_struct *mistaken;
 static struct oracle_record truth;
+/* Whose policy was replaced, by which one, and what it was. */
+static struct swarm_agent *tightened;
+static struct swarm_policy *tight, *former;
+
+/* Under RCU. */
+static struct swarm_agent *find_agent(const struct swarm_view *guard, u64 id)
+{
+	struct swarm_agent *agent;
+	u64 at = id;
+
+	agent = guard->next_agent(&at);
+	return at == id ? agent : NULL;
+}
 
 static int hide(const struct signal_struct *signal)
 {
@@ -60,12 +77,11 @@ static int forge(u64 id, struct task_struct *leader)
 {
 	struct swarm_agent *agent;
 	unsigned long flags;
-	u64 at = id;
 
 	rcu_read_lock();
-	agent = view->next_agent(&at);
+	agent = find_agent(view, id);
 	rcu_read_unlock();
-	if (!agent || at != id)
+	if (!agent)
 		return -ESRCH;
 	forged = (struct swarm_member){
 		.signal = leader->signal,
@@ -94,6 +110,24 @@ static int mistake(u64 id, struct task_struct *leader)
 	return 0;
 }
 
+static int tighten(u64 id)
+{
+	tight = kmalloc(sizeof(*tight), GFP_KERNEL);
+	if (!tight)
+		return -ENOMEM;
+	rcu_read_lock();
+	tightened = find_agent(view, id);
+	if (tightened) {
+		former = rcu_dereference(tightened->policy);
+		*tight = *former;
+		tight->rules.capabilities = 0;
+		tight->rules.no_new_privs = 1;
+		rcu_assign_pointer(tightened->policy, tight);
+	}
+	rcu_read_unlock();
+	return tightened ? 0 : -ESRCH;
+}
+
 static void restore(void)
 {
 	unsigned long flags;
@@ -113,9 +147,16 @@ static void restore(void)
 		ledger_add(mistaken->signal, &truth);
 		put_task_struct(mistaken);
 	}
+	if (tightened) {
+		rcu_assign_pointer(tightened->policy, former);
+		synchronize_rcu();
+	}
+	kfree(tight);
 	hidden = NULL;
 	forged = (struct swarm_member){};
 	mistaken = NULL;
+	tightened = NULL;
+	tight = NULL;
 	if (view)
 		symbol_put(swarm_view);
 	view = NULL;
@@ -127,7 +168,10 @@ static int break_it(const char *order)
 	int err = -EINVAL;
 	char what[16];
 	int id, nr;
+	u64 agent;
 
+	if (sscanf(order, "rules %llu", &agent) == 1)
+		return tighten(agent);
 	/* "hide" has one number only. */
 	if (sscanf(order, "%15s %d %d", what, &id, &nr) < 3 &&
 	    sscanf(order, "%15s %d", what, &nr) < 2)
@@ -153,19 +197,18 @@ static int count(u64 id, u64 nr)
 {
 	const struct swarm_view *guard = symbol_get(swarm_view);
 	struct swarm_agent *agent;
-	u64 at = id;
 
 	if (!guard)
 		return -ESRCH;
 	rcu_read_lock();
-	agent = guard->next_agent(&at);
-	if (agent && at == id) {
+	agent = find_agent(guard, id);
+	if (agent) {
 		atomic64_set(&agent->violations, nr);
 		atomic64_set(&agent->audited, nr);
 	}
 	rcu_read_unlock();
 	symbol_put(swarm_view);
-	return agent && at == id ? 0 : -ESRCH;
+	return agent ? 0 : -ESRCH;
 }
 
 /* Busy, since whoever reads under RCU may not sleep; the other CPUs go on. */
@@ -191,7 +234,7 @@ void oracle_restore(void)
 /**
  * oracle_sabotage - carry out an order
  *
- * Return: 0; -EINVAL; -EBUSY where something is broken already; -ESRCH where there
+ * Return: 0; -EINVAL; -ENOMEM; -EBUSY where something is broken already; -ESRCH where there
  * is no such agent, process or member, or no swarm_guard; -ETIMEDOUT where nobody has
  * released what was held.
  */

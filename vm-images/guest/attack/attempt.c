@@ -21,6 +21,9 @@
  *   diag PROTOCOL       ask for the sockets of an internet protocol
  *   crash               in a child: ok if it dumped core
  *   sethostname NAME    mount-proc DIR   mount-cgroup DIR
+ *
+ *   attempt --during FILE WHAT...   over and over until FILE is there; each answer that is not
+ *                       there yet is printed once
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -102,11 +105,14 @@ static int try_crash(void)
 
 static int try_socket(char **argv)
 {
-	int family = atoi(argv[1]), type = atoi(argv[2]), protocol = atoi(argv[3]), pair[2];
+	int family = atoi(argv[1]), type = atoi(argv[2]), protocol = atoi(argv[3]), pair[2] = { -1, -1 };
 
-	if (!strcmp(argv[0], "socketpair"))
-		return socketpair(family, type, protocol, pair);
-	return socket(family, type, protocol) < 0 ? -1 : 0;
+	if (!strcmp(argv[0], "socketpair") ? socketpair(family, type, protocol, pair) :
+					     (pair[0] = socket(family, type, protocol)) < 0)
+		return -1;
+	close(pair[0]);
+	close(pair[1]);
+	return 0;
 }
 
 static int try_diag(int protocol)
@@ -343,11 +349,25 @@ static int attempt(int argc, char **argv)
 	return -2;
 }
 
-int main(int argc, char **argv)
+/* Has an answer been told? If not, it has now. */
+static int was_told(const char *answer)
 {
-	int i, from, ret;
+	static char told[32][80];
+	size_t i;
 
-	for (from = 1; from < argc; from = i + 1) {
+	for (i = 0; i < sizeof(told) / sizeof(*told) - 1 && *told[i]; i++)
+		if (!strcmp(told[i], answer))
+			return 1;
+	snprintf(told[i], sizeof(told[i]), "%s", answer);
+	return 0;
+}
+
+static int attempt_all(int argc, char **argv, int from, int again)
+{
+	char answer[80];
+	int i, ret;
+
+	for (; from < argc; from = i + 1) {
 		for (i = from; i < argc && strcmp(argv[i], "--"); i++)
 			;
 		errno = 0;
@@ -356,8 +376,22 @@ int main(int argc, char **argv)
 			fprintf(stderr, "attempt: %s: unknown or without its argument\n", argv[from]);
 			return 2;
 		}
-		printf("%s %s\n", argv[from], outcome(ret));
+		snprintf(answer, sizeof(answer), "%s %s\n", argv[from], outcome(ret));
+		if (again && was_told(answer))
+			continue;
+		fputs(answer, stdout);
 		fflush(stdout);
 	}
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int ret = 0;
+
+	if (argc < 4 || strcmp(argv[1], "--during"))
+		return attempt_all(argc, argv, 1, 0);
+	while (!ret && access(argv[2], F_OK))
+		ret = attempt_all(argc, argv, 3, 1);
+	return ret;
 }

@@ -179,6 +179,15 @@ static const struct {
 #ifdef SYS_kexec_file_load
 	{ "kexec_file_load", SYS_kexec_file_load },
 #endif
+#ifdef SYS_ptrace
+	{ "ptrace", SYS_ptrace },
+#endif
+#ifdef SYS_process_vm_readv
+	{ "process_vm_readv", SYS_process_vm_readv },
+#endif
+#ifdef SYS_process_vm_writev
+	{ "process_vm_writev", SYS_process_vm_writev },
+#endif
 #ifdef SYS_getppid
 	{ "getppid", SYS_getppid },
 #endif
