@@ -1,5 +1,6 @@
 /** Checking a request before it is sent. */
 import { SwarmError } from './error.js';
+import type { Answer } from './abi/answer.js';
 import { checkRequest } from './policy/check.js';
 import type { OrderFile } from './policy/check.js';
 import type { CreateRequest } from './swarm.js';
@@ -14,6 +15,16 @@ export function checked(file: OrderFile, request: object): string {
   const refusal = checkRequest(file, text);
   if (refusal) throw SwarmError.of(refusal);
   return text;
+}
+
+/**
+ * The text of a request of create; or, if the kernel would refuse it whatever its state, the kernel's answer.
+ * @throws {SwarmError} if it arms a thread.
+ */
+export function checkedOrRefused(request: CreateRequest): string | Answer {
+  const text = JSON.stringify(unarmed(request));
+  const refusal = checkRequest('create', text);
+  return refusal ? { kind: 'refused', ...refusal } : text;
 }
 
 /**

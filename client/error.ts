@@ -22,7 +22,10 @@ export class SwarmError extends Error {
   readonly code: string;
   /** Its number, as on this machine; 0 if this machine has no such errno. */
   readonly errno: number;
-  /** The key of the request at fault; empty if none is. */
+  /**
+   * The key of the request, or the option, at fault: `argv` if the program cannot be executed, `process` if no process
+   * can be made for it; empty if none is.
+   */
   readonly field: string;
   /** The byte of the request at fault, from 0; 0 if no single one is. */
   readonly offset: number;
@@ -48,6 +51,18 @@ export class SwarmError extends Error {
   }
 }
 
+/**
+ * An error of a call of the system, with the errno that it has.
+ * @param what was tried: what the message begins with
+ * @returns the error itself if it is a SwarmError, or has no errno.
+ */
+export function systemError(what: string, error: unknown, hint?: string): unknown {
+  const code = codeOf(error);
+  if (error instanceof SwarmError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const why = error instanceof Error ? error.message.replace(/^\w+: |, \w+( '.*')?$/g, '') : code;
+  return new SwarmError(code, `${what}: ${why}`, { cause: error, ...(hint === undefined ? {} : { hint }) });
+}
+
 /** The errno's name of an error of node:fs and the like. */
 export function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
@@ -65,9 +80,5 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** An error of opening, reading or writing a file of /proc/swarm, with what to do. */
 export function fileError(path: string, error: unknown): unknown {
-  const code = codeOf(error);
-  if (error instanceof SwarmError || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const hint = HINTS[code];
-  const message = `${path}: ${error instanceof Error ? error.message.replace(/^\w+: |, \w+( '.*')?$/g, '') : code}`;
-  return new SwarmError(code, message, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  return systemError(path, error, HINTS[codeOf(error) ?? '']);
 }

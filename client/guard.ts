@@ -4,7 +4,7 @@ import type { Answer } from './abi/answer.js';
 import { parseAgentLine, parseStatus } from './abi/listing.js';
 import type { AgentLine, Status } from './abi/listing.js';
 import type { UpdateRequest } from './abi/request.js';
-import { checked, unarmed } from './check.js';
+import { checked, checkedOrRefused, unarmed } from './check.js';
 import { Ends } from './ends.js';
 import { SwarmError } from './error.js';
 import type { ConnectOptions } from './remote/ssh.js';
@@ -16,6 +16,7 @@ import { lines, pieces, whole } from './files/lines.js';
 import { locate } from './files/locate.js';
 import type { Located, Wanted } from './files/locate.js';
 import { order } from './files/orders.js';
+import type { Order } from './files/orders.js';
 import type { Inspection } from './inspect.js';
 import type { OrderFile } from './policy/check.js';
 import type { AgentProcess } from './process.js';
@@ -26,7 +27,7 @@ import type { CallOptions, CreateRequest, Created, Swarm, Target } from './swarm
 import type { SwarmEvent } from './abi/event.js';
 
 /** How the files are reached. */
-export interface OpenOptions {
+export interface OpenOptions extends CallOptions {
   /** Their directory; /proc/swarm by default. */
   readonly directory?: string;
 }
@@ -40,8 +41,8 @@ async function pause(milliseconds: number): Promise<void> {
 
 async function* checkedAll(
   requests: Iterable<CreateRequest> | AsyncIterable<CreateRequest>,
-): AsyncGenerator<string> {
-  for await (const request of requests) yield JSON.stringify(unarmed(request));
+): AsyncGenerator<Order> {
+  for await (const request of requests) yield checkedOrRefused(request);
 }
 
 /** The agents of this machine, through the files of /proc/swarm. */
@@ -58,9 +59,9 @@ export class SwarmGuard implements Swarm {
    * The agents of this machine.
    * @throws {SwarmError} ENOENT if the module is not loaded.
    */
-  static async open({ directory = '/proc/swarm' }: OpenOptions = {}): Promise<SwarmGuard> {
+  static async open({ directory = '/proc/swarm', ...options }: OpenOptions = {}): Promise<SwarmGuard> {
     const guard = new SwarmGuard(directory);
-    await guard.status();
+    await guard.status(options);
     return guard;
   }
 
@@ -176,6 +177,6 @@ export class SwarmGuard implements Swarm {
       if (answer.kind === 'refused') throw SwarmError.of(answer);
       return { id: answer.id, ...(answer.kept ? { kept: answer.kept } : {}) };
     }
-    throw new Error(`${this.#path(file)} has not answered`);
+    throw new SwarmError('EIO', `${this.#path(file)} has not answered`);
   }
 }

@@ -1,6 +1,8 @@
 /** A program that runs as an agent: a handle, and a promise of how it ends. */
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { TIME_MAX } from './signals.js';
+import type { UpdateRequest } from './abi/request.js';
+import { TIME_MAX, signalOf, until } from './signals.js';
+import type { CallOptions, Swarm } from './swarm.js';
 
 /** How a program and its agent ended. */
 export interface AgentEnd {
@@ -67,8 +69,20 @@ export interface AgentHandle {
    * @param signal a number or a name; SIGTERM by default. Process 1 of a pid namespace does not get signals that
    * it has no handler for, other than SIGKILL and SIGSTOP.
    * @returns whether it still ran.
+   * @throws {SwarmError} EINVAL if there is no such signal.
    */
   kill(signal?: NodeJS.Signals | number): boolean;
+  /**
+   * Gives its agent other limits or rules, once the program has started: all of them, or none if it rejects.
+   * @param changes the keys of update, but for `id`
+   */
+  update(changes: Omit<UpdateRequest, 'id'>, options?: CallOptions): Promise<void>;
+  /**
+   * Stops all processes of its agent, once the program has started, or lets them go on; resolves once they have
+   * stopped.
+   * @param frozen true by default
+   */
+  freeze(frozen?: boolean, options?: CallOptions): Promise<void>;
   /**
    * Ends the agent: SIGTERM, and after a time of grace, or if the program does not handle SIGTERM, destruction.
    * @param grace milliseconds; 10,000 by default. A program that has not started by then is destroyed
@@ -79,7 +93,7 @@ export interface AgentHandle {
    * Kills every process of the agent; of a program that joined one, its own process. If the program has not started
    * yet, it never will: the handle rejects with ECANCELED.
    */
-  destroy(): Promise<void>;
+  destroy(options?: CallOptions): Promise<void>;
   /**
    * Lets this process end while the program runs, as that of child_process; the agent goes on. Streams that are
    * open keep this process running all the same, and so does a program that is still being started. A program on
@@ -101,12 +115,16 @@ export interface Started {
 /** A program that runs as an agent. As a promise it resolves with how the program and its agent ended. */
 export type AgentProcess = AgentHandle & Promise<AgentEnd>;
 
+/** What of a handle differs between this machine and another. */
+export type HandleParts = Omit<AgentHandle, 'stop' | 'update' | 'freeze'>;
+
 /**
  * Makes a handle and a promise one thing.
  * @param end how the program ends
  * @param parts what can be done to it
+ * @param swarm whose agent it is
  */
-export function handleOf(end: Promise<AgentEnd>, parts: Omit<AgentHandle, 'stop'>): AgentProcess {
+export function handleOf(end: Promise<AgentEnd>, parts: HandleParts, swarm: Swarm): AgentProcess {
   const { started } = parts;
   /** Destroys it if something takes longer than a time. */
   const within = async <T>(time: number, work: Promise<T>): Promise<T> => {
@@ -121,7 +139,22 @@ export function handleOf(end: Promise<AgentEnd>, parts: Omit<AgentHandle, 'stop'
     parts.kill('SIGTERM');
     return within(grace, end);
   };
+  const update: AgentHandle['update'] = async (changes, options) => {
+    // Whoever waits for this learns here that the program has not started.
+    end.catch(() => undefined);
+    const signal = signalOf(options ?? {});
+    const { id } = await until(started, signal);
+    await swarm.update(id, changes, signal ? { signal } : {});
+  };
+  const freeze: AgentHandle['freeze'] = async (frozen, options) => {
+    end.catch(() => undefined);
+    const signal = signalOf(options ?? {});
+    const { id } = await until(started, signal);
+    await swarm.freeze(id, frozen, signal ? { signal } : {});
+  };
   const handle = Object.defineProperties(parts, {
+    update: { value: update, enumerable: true },
+    freeze: { value: freeze, enumerable: true },
     stop: { value: stop, enumerable: true },
     // Whoever looks at this learns there of a failure, and need not look at the end too.
     started: {

@@ -1,4 +1,6 @@
-/** Signals of several sources, and times. */
+/** Signals of several sources, times, and signals that processes get. */
+import { constants } from 'node:os';
+import { SwarmError } from './error.js';
 
 /** The longest time that a timer of Node can wait, in milliseconds: about 24 days. */
 export const TIME_MAX = 0x7fff_ffff;
@@ -45,4 +47,22 @@ export async function until<T>(promise: Promise<T>, stop: AbortSignal | undefine
   } finally {
     stop.removeEventListener('abort', abort);
   }
+}
+
+/** The highest number of a signal, SIGRTMAX. */
+const SIGNAL_MAX = 64;
+
+/**
+ * The number of a signal for a process.
+ * @param signal a name, or a number; 0 sends nothing, and only looks whether the process is there
+ * @throws {SwarmError} EINVAL if there is no such signal.
+ */
+export function signalNumber(signal: NodeJS.Signals | number): number {
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  const number = typeof signal === 'number' ? signal : Object.hasOwn(numbers, signal) ? numbers[signal] : NaN;
+  if (number !== undefined && Number.isInteger(number) && number >= 0 && number <= SIGNAL_MAX) return number;
+  throw new SwarmError('EINVAL', `there is no signal ${signal}`, {
+    field: 'signal',
+    hint: 'signals have names such as SIGTERM, and numbers up to 64',
+  });
 }

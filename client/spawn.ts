@@ -1,19 +1,19 @@
 /** Running a program as an agent. */
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
+import * as z from 'zod';
 import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
 import type { Destroyed, Ends } from './ends.js';
-import { SwarmError, codeOf } from './error.js';
+import { SwarmError, codeOf, systemError } from './error.js';
 import { guideOf } from './guide.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec, Watching } from './native/launcher.js';
 import { handleOf } from './process.js';
-import type { AgentEnd, AgentHandle, AgentProcess, Started } from './process.js';
-import { signalOf } from './signals.js';
+import type { AgentEnd, AgentProcess, HandleParts, Started } from './process.js';
+import { signalNumber, signalOf, until } from './signals.js';
 import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
-import type { CreateRequest, Swarm } from './swarm.js';
+import type { CallOptions, CreateRequest, Swarm } from './swarm.js';
 
 /** How a program is run. */
 export interface SpawnOptions extends StdioOptions {
@@ -56,9 +56,23 @@ function environment({ env = {}, terminal }: SpawnOptions): string[] {
   );
 }
 
-/** The error that a launch that failed stands for. */
-function explained(error: unknown, program: string): unknown {
-  if (!(error instanceof LaunchError)) return error;
+/** The error that options stand for which no launch can have. */
+function invalid(error: z.ZodError): SwarmError {
+  const [{ path, message } = { path: [], message: error.message }] = error.issues;
+  const place = path.join('.');
+  return new SwarmError('EINVAL', place === '' ? message : `${place}: ${message}`, {
+    cause: error,
+    field: String(path[0] ?? ''),
+  });
+}
+
+/**
+ * The error that a launch that failed stands for.
+ * @param program that was to be run
+ */
+export function explained(error: unknown, program: string): unknown {
+  if (error instanceof z.ZodError) return invalid(error);
+  if (!(error instanceof LaunchError)) return systemError(program, error);
   if (error.answer !== undefined) {
     const answer = parseAnswer(error.answer);
     if (answer.kind === 'refused') return SwarmError.of(answer);
@@ -72,10 +86,13 @@ function explained(error: unknown, program: string): unknown {
   };
   return new SwarmError(error.code, `${place[error.stage]}: ${error.message}`, {
     cause: error,
-    field: error.stage === 'exec' ? 'argv' : '',
+    field: FIELDS[error.stage] ?? '',
     hint: error.stage === 'exec' ? (EXEC_HINTS[error.code] ?? '') : '',
   });
 }
+
+/** What is at fault, beside keys of requests. */
+const FIELDS: Readonly<Partial<Record<LaunchError['stage'], string>>> = { exec: 'argv', clone: 'process' };
 
 const EXEC_HINTS: Readonly<Record<string, string>> = {
   EACCES:
@@ -111,7 +128,8 @@ function exited(pidfd: number, began: (watching: Watching) => void): Promise<Par
       try {
         resolve(wait(pidfd) ?? {});
       } catch (error) {
-        reject(error instanceof Error ? error : new Error(String(error)));
+        const why = systemError('waiting for the end of the program', error);
+        reject(why instanceof Error ? why : new Error(String(why)));
       } finally {
         closeSync(pidfd);
       }
@@ -284,18 +302,21 @@ class Run {
   }
 
   kill(signal: NodeJS.Signals | number): boolean {
+    const number = signalNumber(signal);
     if (!this.launched || this.over) return false;
-    sendSignal(this.launched.pidfd, typeof signal === 'number' ? signal : constants.signals[signal]);
+    sendSignal(this.launched.pidfd, number);
     return true;
   }
 
-  async destroy(): Promise<void> {
+  async destroy(options: CallOptions = {}): Promise<void> {
     if (!this.launched)
       this.#cancel.abort(new SwarmError('ECANCELED', `${this.spec.program} was destroyed before it started`));
-    const started = await this.started.catch(() => undefined);
+    const signal = signalOf(options);
+    const begun = this.started.catch(() => undefined);
+    const started = await until(begun, signal);
     if (!started) return;
     if (this.joins) this.kill('SIGKILL');
-    else await this.place.swarm.destroy(started.id);
+    else await this.place.swarm.destroy(started.id, signal ? { signal } : {});
   }
 
   /** Says whether the program keeps this process running. */
@@ -347,7 +368,7 @@ export function run(
   );
   const { wiring } = state;
   const end = state.end();
-  const handle: Omit<AgentHandle, 'stop'> = {
+  const handle: HandleParts = {
     started: state.started,
     get id() {
       return state.launched?.id;
@@ -363,10 +384,10 @@ export function run(
     stderr: wiring.stderr,
     terminal: wiring.terminal,
     kill: (signal = 'SIGTERM') => state.kill(signal),
-    destroy: () => {
+    destroy: (options) => {
       // Whoever ends a program that has not started need not look at that it did not.
       end.catch(() => undefined);
-      return state.destroy();
+      return state.destroy(options);
     },
     ref: () => {
       state.keep(true);
@@ -375,5 +396,5 @@ export function run(
       state.keep(false);
     },
   };
-  return handleOf(end, handle);
+  return handleOf(end, handle, place.swarm);
 }

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
 import { ReadStream } from 'node:tty';
-import { SwarmError } from './error.js';
+import { systemError } from './error.js';
 import { duplicate, openPipe, openTerminal, resize } from './native/launcher.js';
 import type { Terminal, TerminalSize } from './process.js';
 
@@ -64,9 +64,20 @@ function stream(fd: number, options: { readable: boolean; writable: boolean }): 
   return socket;
 }
 
+/** This side of a terminal; neither side stays open if that fails. */
+function terminalStream(master: number, slave: number): ReadStream {
+  try {
+    return new ReadStream(master);
+  } catch (error) {
+    closeSync(master);
+    closeSync(slave);
+    throw error;
+  }
+}
+
 function withTerminal(size: TerminalSize): Wiring {
   const { master, slave } = openTerminal(size);
-  const side = new ReadStream(master);
+  const side = terminalStream(master, slave);
   // Reading a terminal that nobody has open any more fails with EIO: that is its end.
   side.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EIO') throw error;
@@ -102,7 +113,7 @@ function end(index: number, stdio: Stdio): End {
   // At once, because whoever calls may close it before the program starts.
   if (typeof stdio === 'number') return { given: duplicate(stdio), own: true, stream: null };
   if (stdio === 'inherit') return { given: duplicate(index), own: true, stream: null };
-  if (stdio === 'ignore') return { given: openSync('/dev/null', input ? 'r' : 'w'), own: true, stream: null };
+  if (stdio === 'ignore') return end(index, { path: '/dev/null' });
   if (stdio === 'pipe') {
     const { read, write } = openPipe();
     return input
@@ -110,39 +121,67 @@ function end(index: number, stdio: Stdio): End {
       : { given: write, own: true, stream: stream(read, { readable: true, writable: false }) };
   }
   const { path, flags = input ? 'r' : 'w' } = stdio;
-  return { given: openSync(path, flags), own: true, stream: null };
+  try {
+    return { given: openSync(path, flags), own: true, stream: null };
+  } catch (error) {
+    throw systemError(path, error);
+  }
 }
 
-/**
- * Opens what a program gets.
- * @throws {SwarmError} if a file cannot be opened. Then nothing stays open.
- */
-export function wire(options: StdioOptions): Wiring {
-  const { terminal, descriptors = [] } = options;
-  if (terminal !== undefined && terminal !== false) {
-    const wiring = withTerminal(terminal === true ? { rows: 24, columns: 80 } : terminal);
-    const more = descriptors.map(duplicate);
+/** Copies of descriptors; none stays open if one of them cannot be copied. */
+function duplicates(descriptors: readonly number[]): number[] {
+  const copies: number[] = [];
+  try {
+    for (const fd of descriptors) copies.push(duplicate(fd));
+    return copies;
+  } catch (error) {
+    copies.forEach((fd) => {
+      closeSync(fd);
+    });
+    throw error;
+  }
+}
+
+/** A terminal, and more descriptors. */
+function terminalAnd(size: TerminalSize, descriptors: readonly number[]): Wiring {
+  const more = duplicates(descriptors);
+  const closeMore = () => {
+    more.forEach((fd) => {
+      closeSync(fd);
+    });
+  };
+  try {
+    const wiring = withTerminal(size);
     return {
       ...wiring,
       given: [...wiring.given, ...more],
       closeGiven: once(() => {
         wiring.closeGiven();
-        more.forEach(closeSync);
+        closeMore();
       }),
     };
+  } catch (error) {
+    closeMore();
+    throw error;
   }
+}
+
+/** The three streams, and more descriptors. */
+function streamsAnd(options: StdioOptions, descriptors: readonly number[]): Wiring {
   const ends: End[] = [];
   const closeGiven = once(() => {
     for (const { given, own } of ends) if (own) closeSync(given);
   });
+  const destroy = () => {
+    for (const each of ends) each.stream?.destroy();
+  };
   try {
     NAMES.forEach((name, index) => ends.push(end(index, options[name] ?? 'pipe')));
     for (const fd of descriptors) ends.push(end(ends.length, fd));
   } catch (error) {
     closeGiven();
-    for (const each of ends) each.stream?.destroy();
-    const { code = 'EINVAL', message } = error as NodeJS.ErrnoException;
-    throw new SwarmError(code, message, { cause: error });
+    destroy();
+    throw error;
   }
   const [stdin = null, stdout = null, stderr = null] = ends.map((each) => each.stream);
   return {
@@ -152,8 +191,20 @@ export function wire(options: StdioOptions): Wiring {
     stderr: stderr ?? Readable.from([]),
     terminal: null,
     closeGiven,
-    destroy: () => {
-      for (const each of ends) each.stream?.destroy();
-    },
+    destroy,
   };
+}
+
+/**
+ * Opens what a program gets.
+ * @throws {SwarmError} if a file or a terminal cannot be opened, or a descriptor is none. Then nothing stays open.
+ */
+export function wire(options: StdioOptions): Wiring {
+  const { terminal, descriptors = [] } = options;
+  try {
+    if (terminal === undefined || terminal === false) return streamsAnd(options, descriptors);
+    return terminalAnd(terminal === true ? { rows: 24, columns: 80 } : terminal, descriptors);
+  } catch (error) {
+    throw systemError('a descriptor of the program', error);
+  }
 }

@@ -31,7 +31,11 @@ export type Target = ({ readonly pid: number } | { readonly pidfd: number }) & {
 /** What a request of create may say here: spawn() is for what arms a thread. */
 export type CreateRequest = Omit<AgentRequest, 'spawn'>;
 
-/** The agents of a machine. Every call rejects with a {@link SwarmError} if it is refused. */
+/**
+ * The agents of a machine. Every call rejects with a {@link SwarmError} if it is refused. What the kernel would refuse
+ * whatever its state is not written to it at all; the check, by the kernel's own code, is made on the machine of the
+ * agents.
+ */
 export interface Swarm {
   /** Makes an agent: registered, or with a running process (`pid`, `pidfd`). */
   create(request: CreateRequest, options?: CallOptions): Promise<Created>;

@@ -3,6 +3,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { SwarmError } from '../error.js';
 import type { Inspection } from '../inspect.js';
 import type { Swarm } from '../swarm.js';
+import { progress } from './progress.js';
 
 /** Adds commands to swarmctl; what they do begins with the machine that its options name. */
 export type Registrar = (program: Command, connected: () => Promise<Swarm>) => void;
@@ -17,7 +18,11 @@ export interface GlobalOptions {
 export async function machine({ directory, host }: GlobalOptions): Promise<Swarm> {
   // Loaded when it is needed: help and completion need no machine.
   const { SwarmGuard } = await import('../guard.js');
-  if (host !== undefined && host !== '') return SwarmGuard.connect(host);
+  if (host !== undefined && host !== '')
+    return progress.during(
+      () => `connecting to ${host}`,
+      () => SwarmGuard.connect(host),
+    );
   return SwarmGuard.open(directory === undefined ? {} : { directory });
 }
 
@@ -26,7 +31,16 @@ export async function* everyAgent(swarm: Swarm): AsyncGenerator<Inspection> {
   async function* ids() {
     for await (const { id } of swarm.agents()) yield id;
   }
-  for await (const found of swarm.inspectAll(ids())) if (found) yield found;
+  let seen = 0;
+  const end = progress.begin(() => `${seen} agents looked at`);
+  try {
+    for await (const found of swarm.inspectAll(ids())) {
+      seen += 1;
+      if (found) yield found;
+    }
+  } finally {
+    end();
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What swarmctl prints: tables for people, JSON and templates for programs. */
 import { styleText } from 'node:util';
 import { SwarmError } from '../error.js';
+import { progress } from './progress.js';
 
 /** How a command was asked to print. */
 export interface Printing {
@@ -91,16 +92,19 @@ export function visible(text: string): string {
 
 /** Prints a line. */
 export function print(line: string): void {
+  progress.erase();
   process.stdout.write(`${line}\n`);
 }
 
 /** Says something to the person at the terminal, apart from what a program reads. */
 export function say(line: string): void {
+  progress.erase();
   process.stderr.write(`swarmctl: ${line}\n`);
 }
 
 /** Prints an error: what was wrong, where, and what to do. */
 export function explain(error: unknown): void {
+  progress.erase();
   const red = styled('red', 'swarmctl:', process.stderr);
   if (error instanceof AggregateError) {
     error.errors.forEach(explain);
@@ -110,7 +114,7 @@ export function explain(error: unknown): void {
     console.error(`${red} ${error instanceof Error ? error.message : String(error)}`);
     return;
   }
-  const where = error.field === '' || error.field === 'argv' ? '' : `${error.field}: `;
+  const where = ['', 'argv', 'process'].includes(error.field) ? '' : `${error.field}: `;
   console.error(`${red} ${where}${error.message} (${error.code})`);
   if (error.hint !== '') console.error(`${styled('dim', 'hint:', process.stderr)} ${error.hint}`);
 }

@@ -7,6 +7,7 @@ import type { SwarmEvent } from '../abi/event.js';
 import { codeOf, fileError } from '../error.js';
 import { seekToEnd, watch } from '../native/launcher.js';
 import type { Watching } from '../native/launcher.js';
+import { signalOf } from '../signals.js';
 
 /** Where to begin, and when to end. */
 export interface EventOptions {
@@ -19,6 +20,8 @@ export interface EventOptions {
   readonly follow?: boolean;
   /** Ends the reading; the loop over the events then ends, without an exception. */
   readonly signal?: AbortSignal;
+  /** Milliseconds after which the reading ends in the same way. */
+  readonly timeout?: number;
 }
 
 /** The most bytes of one read: some four hundred events. */
@@ -97,14 +100,19 @@ async function readSome(file: FileHandle, buffer: Buffer): Promise<string | unde
  */
 export async function openEvents(
   path: string,
-  options: EventOptions = {},
+  options: Omit<EventOptions, 'timeout'> = {},
   hold = new Hold(),
 ): Promise<AsyncGenerator<SwarmEvent>> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw fileError(path, error);
   });
   const { since = 'now', follow = true, signal } = options;
-  if (since === 'now') seekToEnd(file.fd);
+  try {
+    if (since === 'now') seekToEnd(file.fd);
+  } catch (error) {
+    await file.close();
+    throw fileError(path, error);
+  }
   return read(path, file, { least: typeof since === 'number' ? since : 0, follow, signal, hold });
 }
 
@@ -157,6 +165,7 @@ function aborted(signal: AbortSignal | undefined): boolean {
  * @throws {SwarmError} if the file cannot be opened or read.
  */
 export async function* events(path: string, options: EventOptions = {}): AsyncGenerator<SwarmEvent> {
-  if (aborted(options.signal)) return;
-  yield* await openEvents(path, options);
+  const signal = signalOf(options);
+  if (aborted(signal)) return;
+  yield* await openEvents(path, { ...options, ...(signal ? { signal } : {}) });
 }

@@ -10,6 +10,9 @@ const TOGETHER = 64;
 
 const ANSWERS = 65_536;
 
+/** JSON, or the answer to an object that was refused before it could be written. */
+export type Order = string | Answer;
+
 /** The answers that wait on a descriptor. */
 async function answers(file: FileHandle, buffer: Buffer): Promise<Answer[]> {
   let text = '';
@@ -27,13 +30,13 @@ async function answers(file: FileHandle, buffer: Buffer): Promise<Answer[]> {
  * than it was given if the last of several objects is refused (docs/abi/create.md, "Writing"): so that object
  * would be carried out twice.
  * @param path of create, update, attach or destroy
- * @param objects JSON; what arms a thread has no place here, since any thread may write
+ * @param objects what arms a thread has no place here, since any thread may write
  * @param signal stops before the next one
  * @throws {SwarmError} if the file cannot be opened or written. A refusal is an answer, not an exception.
  */
 export async function* order(
   path: string,
-  objects: Iterable<string> | AsyncIterable<string>,
+  objects: Iterable<Order> | AsyncIterable<Order>,
   signal?: AbortSignal,
 ): AsyncGenerator<Answer> {
   signal?.throwIfAborted();
@@ -45,6 +48,13 @@ export async function* order(
   try {
     for await (const object of objects) {
       signal?.throwIfAborted();
+      if (typeof object !== 'string') {
+        // Its place is behind the answers to what was written before it.
+        if (written > 0) yield* await answers(file, buffer);
+        written = 0;
+        yield object;
+        continue;
+      }
       const failure = await file.write(object).then(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),

@@ -2,12 +2,18 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { SwarmError } from '../error.js';
 
 /** A file of the addon, however it got there. */
 const NAME = 'swarm_launcher.node';
 
 /** Where node-gyp puts it, beside its sources. */
 const BUILT = join('launcher/build/Release', NAME);
+
+/** What to do if there is none. */
+const BUILD =
+  "it needs a compiler and Node's headers: apt-get install g++ make python3 libnode-dev (the headers come with " +
+  'Node itself unless it is a package of Debian), then npm rebuild swarm-guard, which says what is missing';
 
 /** What the addon does; see addon.cc and launches.cc. */
 export interface Addon {
@@ -42,7 +48,7 @@ let loaded: Addon | undefined;
 
 /**
  * The addon, loaded once.
- * @throws if it has not been built, or not for this Node, with what to do.
+ * @throws {SwarmError} ENOENT if it has not been built, ENOEXEC if not for this Node, with what to do.
  */
 export function addon(): Addon {
   if (loaded) return loaded;
@@ -51,11 +57,10 @@ export function addon(): Addon {
     if (path === undefined) throw new Error(`${NAME} is in none of ${places().join(', ')}`);
     return (loaded = createRequire(import.meta.url)(path) as Addon);
   } catch (cause) {
-    throw new Error(
-      `the launcher of swarm-guard is not built for Node ${process.version}. It needs a compiler and Node's headers: ` +
-        'apt-get install g++ make python3 libnode-dev (the headers come with Node itself unless it is a package of ' +
-        'Debian), then npm rebuild swarm-guard, which says what is missing',
-      { cause },
+    throw new SwarmError(
+      path === undefined ? 'ENOENT' : 'ENOEXEC',
+      `the launcher of swarm-guard is not built for Node ${process.version}`,
+      { cause, hint: BUILD },
     );
   }
 }

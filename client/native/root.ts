@@ -47,7 +47,7 @@ export const rootSpec = z.strictObject({
 });
 
 /** What container engines hide from what they run (moby's defaults). */
-const MASKED = [
+export const MASKED = [
   '/proc/acpi',
   '/proc/asound',
   '/proc/interrupts',
@@ -63,7 +63,7 @@ const MASKED = [
 ] as const;
 
 /** What container engines keep from being written to (moby's defaults). */
-const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
+export const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
 
 /** The addon's numbers for where changes go; see launch.h. */
 const OVERLAYS = { none: 0, tmpfs: 1, directory: 2 } as const;

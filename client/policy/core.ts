@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { OBJECT_MAX } from '../abi/limits.js';
+import { SwarmError, systemError } from '../error.js';
 
 /** The files of /proc/swarm that take orders. */
 export type OrderFile = 'create' | 'spawn' | 'update' | 'attach' | 'destroy';
@@ -204,23 +205,28 @@ let loaded: Policy | undefined;
 
 function ownPath(): string {
   const path = PLACES.find((place) => existsSync(place));
-  if (path === undefined) throw new Error(`${PLACES[0] ?? ''} is missing: install swarm-guard again`);
+  if (path === undefined)
+    throw new SwarmError('ENOENT', `${PLACES[0] ?? ''} is missing`, { hint: 'install swarm-guard again' });
   return path;
 }
 
 /**
  * Loads the policy core, unless it is loaded.
  * @param path of policy.wasm; the package's own by default. With a path it is loaded in any case.
- * @throws if there is no such file.
+ * @throws {SwarmError} if there is no such file.
  */
 export async function loadPolicy(path?: string): Promise<Policy> {
-  if (path !== undefined || loaded === undefined) loaded = new Policy(await readFile(path ?? ownPath()));
-  return loaded;
+  if (path === undefined && loaded !== undefined) return loaded;
+  const file = path ?? ownPath();
+  const wasm = await readFile(file).catch((error: unknown) => {
+    throw systemError(file, error, 'install swarm-guard again');
+  });
+  return (loaded = new Policy(wasm));
 }
 
 /**
  * The policy core, for those who do not wait: loaded from the package's file, unless {@link loadPolicy} was called.
- * @throws if there is no such file.
+ * @throws {SwarmError} if there is no such file.
  */
 export function policy(): Policy {
   loaded ??= new Policy(readFileSync(ownPath()));

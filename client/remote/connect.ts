@@ -1,7 +1,6 @@
 /** The agents of another machine, through `swarmctl serve` there. */
 import {
   CancellationTokenSource,
-  ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
   createMessageConnection,
@@ -23,10 +22,10 @@ import type { AgentProcess } from '../process.js';
 import { signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from '../swarm.js';
-import { MESSAGES, received } from './protocol.js';
+import { MESSAGES, errorsOf } from './protocol.js';
 import type { CALLS, ITERATORS } from './protocol.js';
 import { Programs } from './programs.js';
-import { link, parseAddress } from './ssh.js';
+import { ANSWER_TIMEOUT, SERVE, link, parseAddress } from './ssh.js';
 import type { ConnectOptions, Link } from './ssh.js';
 
 type Call = (typeof CALLS)[number];
@@ -54,19 +53,22 @@ const agentLine = z.object({
 const kinds = z.looseObject({ kind: z.enum(['created', 'refused']) });
 const event = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
 
-function parsedAnswer(value: unknown): Answer {
-  const { kind } = kinds.parse(value);
-  return { kind, ...answerLine.parse(value) } as Answer;
+/**
+ * What the other machine has answered.
+ * @throws {SwarmError} EPROTO if it is not what this version understands.
+ */
+function expected<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new SwarmError('EPROTO', 'the other machine answers in another way than this version understands', {
+    hint: 'install the same version of swarm-guard on both machines',
+    cause: parsed.error,
+  });
 }
 
-/** Waits for an answer; an error comes back as what it was there. */
-async function errorsOf<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ResponseError) throw received(error.data);
-    throw error;
-  }
+function parsedAnswer(value: unknown): Answer {
+  const { kind } = expected(kinds, value);
+  return { kind, ...expected(answerLine, value) } as Answer;
 }
 
 async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T[]> {
@@ -94,7 +96,7 @@ export class RemoteSwarm implements Swarm {
       new StreamMessageReader(channel),
       new StreamMessageWriter(channel),
     );
-    this.#programs = new Programs(this.#connection);
+    this.#programs = new Programs(this.#connection, this);
     made.onExit((code) => {
       const said = made.complaint();
       this.#end(
@@ -126,18 +128,27 @@ export class RemoteSwarm implements Swarm {
    * @throws {SwarmError} if it is not reached or refuses us, or swarm-guard is not installed there.
    */
   static async connect(to: string | ConnectOptions): Promise<RemoteSwarm> {
-    const swarm = new RemoteSwarm(await link(typeof to === 'string' ? parseAddress(to) : to));
+    const options = typeof to === 'string' ? parseAddress(to) : to;
+    const { timeout = ANSWER_TIMEOUT, signal } = options;
+    const end = performance.now() + timeout;
+    const swarm = new RemoteSwarm(await link(options));
     try {
-      await swarm.status();
+      await swarm.status({ timeout: Math.max(end - performance.now(), 1), ...(signal ? { signal } : {}) });
       return swarm;
     } catch (error) {
       await swarm.close();
-      throw error;
+      const late = error instanceof Error && error.name === 'TimeoutError' && signal?.aborted !== true;
+      if (!late) throw error;
+      const { host, port = 22, command = SERVE } = options;
+      throw new SwarmError('ETIMEDOUT', `ssh://${host}:${port}: \`${command}\` does not answer`, {
+        hint: 'is swarm-guard installed there, and does it work: swarmctl doctor',
+        cause: error,
+      });
     }
   }
 
   async create(request: CreateRequest, options: CallOptions = {}): Promise<Created> {
-    return created.parse(await this.#call('create', [unarmed(request)], options));
+    return expected(created, await this.#call('create', [unarmed(request)], options));
   }
 
   async *createMany(
@@ -154,7 +165,7 @@ export class RemoteSwarm implements Swarm {
       throw new SwarmError('EBADF', 'a descriptor of this machine means nothing on another', {
         field: 'pidfd',
       });
-    return created.parse(await this.#call('attach', [id, target], options));
+    return expected(created, await this.#call('attach', [id, target], options));
   }
 
   async update(id: number, changes: Omit<UpdateRequest, 'id'>, options: CallOptions = {}): Promise<void> {
@@ -178,7 +189,7 @@ export class RemoteSwarm implements Swarm {
   }
 
   async inspect(id: number, options: CallOptions = {}): Promise<Inspection> {
-    return inspectionOnceUsed().parse(await this.#call('inspect', [id], options));
+    return expected(inspectionOnceUsed(), await this.#call('inspect', [id], options));
   }
 
   async *inspectAll(
@@ -187,29 +198,30 @@ export class RemoteSwarm implements Swarm {
   ): AsyncGenerator<Inspection | undefined> {
     for await (const chunk of chunks(ids))
       for await (const value of this.#iterate('inspectAll', [chunk], options))
-        yield value === null || value === undefined ? undefined : inspectionOnceUsed().parse(value);
+        yield value === null || value === undefined ? undefined : expected(inspectionOnceUsed(), value);
   }
 
   async *agents(options: CallOptions = {}): AsyncGenerator<AgentLine> {
-    for await (const value of this.#iterate('agents', [], options)) yield agentLine.parse(value);
+    for await (const value of this.#iterate('agents', [], options)) yield expected(agentLine, value);
   }
 
-  async *events({ signal, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
+  async *events({ signal, timeout, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
+    const stop = signalOf({ signal, timeout });
     // The same package has parsed it on the other side.
-    for await (const value of this.#iterate('events', [options], signal ? { signal } : {}, true))
-      yield event.parse(value) as unknown as SwarmEvent;
+    for await (const value of this.#iterate('events', [options], stop ? { signal: stop } : {}, true))
+      yield expected(event, value) as unknown as SwarmEvent;
   }
 
   async metrics(options: CallOptions = {}): Promise<string> {
-    return z.string().parse(await this.#call('metrics', [], options));
+    return expected(z.string(), await this.#call('metrics', [], options));
   }
 
   async status(options: CallOptions = {}): Promise<Status> {
-    return status.parse(await this.#call('status', [], options));
+    return expected(status, await this.#call('status', [], options));
   }
 
   async locate(wanted: Wanted, options: CallOptions = {}): Promise<Located> {
-    return located.parse(await this.#call('locate', [wanted], options));
+    return expected(located, await this.#call('locate', [wanted], options));
   }
 
   spawn(argv: readonly string[], options: SpawnOptions = {}): AgentProcess {

@@ -3,11 +3,13 @@ import { Duplex, PassThrough, Writable } from 'node:stream';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
 import * as z from 'zod';
 import { SwarmError } from '../error.js';
-import type { AgentEnd, AgentHandle, AgentProcess, Started, Terminal, TerminalSize } from '../process.js';
+import type { AgentEnd, AgentProcess, HandleParts, Started, Terminal, TerminalSize } from '../process.js';
 import { handleOf } from '../process.js';
+import { signalNumber, signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
+import type { CallOptions, Swarm } from '../swarm.js';
 import type { Stdio, StdioOptions } from '../stdio.js';
-import { MESSAGES, PARAMS, received } from './protocol.js';
+import { MESSAGES, PARAMS, errorsOf, received } from './protocol.js';
 
 const number = z.number().optional();
 const agentEnd = z.object({
@@ -33,6 +35,15 @@ function sendable(name: string, stdio: Stdio = 'pipe'): Stdio {
   throw new SwarmError('EBADF', `${name}: a descriptor of this machine means nothing on another`, {
     hint: 'use pipe, and the stream of the handle',
   });
+}
+
+/** Sends something. That the connection is gone, which may be thrown at once, is told by the program's end. */
+async function quietly(send: () => Promise<unknown>): Promise<void> {
+  try {
+    await send();
+  } catch {
+    // Nobody is there any more.
+  }
 }
 
 /** One program. */
@@ -88,24 +99,15 @@ class Program {
     const handle = this.#handle;
     return new Writable({
       write: (chunk: Buffer, _, done) => {
-        connection.sendRequest(MESSAGES.input, { handle, data: chunk.toString('base64') }).then(
-          () => {
-            done();
-          },
-          () => {
-            done();
-          },
-        );
+        const data = chunk.toString('base64');
+        void quietly(() => connection.sendRequest(MESSAGES.input, { handle, data })).then(() => {
+          done();
+        });
       },
       final: (done) => {
-        connection.sendNotification(MESSAGES.inputEnd, { handle }).then(
-          () => {
-            done();
-          },
-          () => {
-            done();
-          },
-        );
+        void quietly(() => connection.sendNotification(MESSAGES.inputEnd, { handle })).then(() => {
+          done();
+        });
       },
     });
   }
@@ -115,7 +117,7 @@ class Program {
     const handle = this.#handle;
     return Object.assign(Duplex.from({ writable, readable }), {
       resize: (size: TerminalSize) => {
-        connection.sendNotification(MESSAGES.resize, { handle, ...size }).catch(() => undefined);
+        void quietly(() => connection.sendNotification(MESSAGES.resize, { handle, ...size }));
       },
     });
   }
@@ -144,11 +146,15 @@ class Program {
 /** The programs of a connection. */
 export class Programs {
   readonly #connection: MessageConnection;
+  readonly #swarm: Swarm;
   readonly #programs = new Map<number, Program>();
   #last = 0;
+  #closed: Error | undefined;
 
-  constructor(connection: MessageConnection) {
+  /** @param swarm whose programs they are */
+  constructor(connection: MessageConnection, swarm: Swarm) {
     this.#connection = connection;
+    this.#swarm = swarm;
     const { started, output, outputEnd, ended } = MESSAGES;
     connection.onNotification(started, (given) => {
       const { handle, ...of } = PARAMS.started.parse(given);
@@ -174,6 +180,7 @@ export class Programs {
 
   /** Fails all that run: their connection is gone. */
   end(why: Error): void {
+    this.#closed = why;
     for (const program of this.#programs.values()) program.fail(why);
     this.#programs.clear();
   }
@@ -198,8 +205,12 @@ export class Programs {
     send.catch((error: unknown) => {
       program.fail(error instanceof Error ? error : new Error(String(error)));
     });
-    const destroy = async () => {
-      await this.#connection.sendRequest(MESSAGES.destroy, { handle });
+    const destroy = async (options: CallOptions = {}) => {
+      if (this.#closed) throw this.#closed;
+      const answer = errorsOf(this.#connection.sendRequest(MESSAGES.destroy, { handle }));
+      await until(answer, signalOf(options)).catch((error: unknown) => {
+        throw this.#closed ?? error;
+      });
     };
     const abort = () => {
       destroy().catch(() => undefined);
@@ -218,7 +229,7 @@ export class Programs {
     const over = () => signal?.removeEventListener('abort', abort);
     end.then(over, over);
     if (signal?.aborted === true) abort();
-    const handleOfIt: Omit<AgentHandle, 'stop'> = {
+    const handleOfIt: HandleParts = {
       started: program.started,
       get id() {
         return program.running?.id;
@@ -232,14 +243,15 @@ export class Programs {
       stderr: program.stderr,
       terminal: program.terminal,
       kill: (number = 'SIGTERM') => {
+        signalNumber(number);
         if (program.over || !program.running) return false;
-        this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }).catch(() => undefined);
+        void quietly(() => this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }));
         return true;
       },
       destroy,
       ref: () => undefined,
       unref: () => undefined,
     };
-    return handleOf(end, handleOfIt);
+    return handleOf(end, handleOfIt, this.#swarm);
   }
 }

@@ -102,8 +102,18 @@ export function failure(error: unknown): ResponseError<unknown> {
 /** The error that was sent. */
 export function received(data: unknown): Error {
   const parsed = errorData.safeParse(data);
-  if (!parsed.success) return new Error(`the other machine failed: ${JSON.stringify(data)}`);
+  if (!parsed.success) return new SwarmError('EPROTO', `the other machine failed: ${JSON.stringify(data)}`);
   const { name, code, message, ...details } = parsed.data;
   if (code !== '') return new SwarmError(code, message, details);
   return Object.assign(new Error(message), { name });
+}
+
+/** Waits for an answer; an error comes back as what it was there. */
+export async function errorsOf<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ResponseError) throw received(error.data);
+    throw error;
+  }
 }

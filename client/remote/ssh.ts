@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { SwarmError } from '../error.js';
+import { until } from '../signals.js';
 import { knownKeys } from './known-hosts.js';
 import type { KnownKey } from './known-hosts.js';
 
@@ -25,9 +26,21 @@ export interface ConnectOptions {
   readonly knownHosts?: string;
   /** The command that serves there; `swarmctl serve` by default. */
   readonly command?: string;
-  /** Milliseconds for the connection to be made; 20,000 by default. */
+  /**
+   * Milliseconds until the other machine has answered; by default 20,000 for the connection, and 120,000 for the
+   * answer of what serves there.
+   */
   readonly timeout?: number;
+  /** Ends the connecting, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
+
+/** How long the connection takes at most, in milliseconds, and the answer of what serves. */
+const CONNECT_TIMEOUT = 20_000;
+export const ANSWER_TIMEOUT = 120_000;
+
+/** The command that serves. */
+export const SERVE = 'swarmctl serve';
 
 /** Private keys that are tried if there is no agent, as ssh(1) has them. */
 const IDENTITIES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
@@ -109,7 +122,7 @@ export interface Link {
  * @throws {SwarmError} if the host is not known or not reached, or refuses us.
  */
 export async function link(options: ConnectOptions): Promise<Link> {
-  const { host, port = 22, username = userInfo().username, command = 'swarmctl serve' } = options;
+  const { host, port = 22, username = userInfo().username, command = SERVE, signal } = options;
   const file = options.knownHosts ?? join(homedir(), '.ssh', 'known_hosts');
   const known = knownKeys(existsSync(file) ? readFileSync(file, 'utf8') : '', host, port);
   if (known.length === 0)
@@ -117,9 +130,10 @@ export async function link(options: ConnectOptions): Promise<Link> {
       field: 'host',
       hint: `compare its key and keep it, once: ssh -p ${port} ${host}`,
     });
+  signal?.throwIfAborted();
   const client = new ssh2.Client();
-  const config = { host, port, username, readyTimeout: options.timeout ?? 20_000 };
-  const channel = await new Promise<ClientChannel>((resolve, reject) => {
+  const config = { host, port, username, readyTimeout: options.timeout ?? CONNECT_TIMEOUT };
+  const opening = new Promise<ClientChannel>((resolve, reject) => {
     client.once('error', (error) => {
       reject(failed(options, error));
     });
@@ -130,8 +144,10 @@ export async function link(options: ConnectOptions): Promise<Link> {
       });
     });
     client.connect({ ...config, ...credentials(options), ...trust(known), keepaliveInterval: 15_000 });
-  }).catch((error: unknown) => {
-    client.end();
+  });
+  const channel = await until(opening, signal).catch((error: unknown) => {
+    // What comes of a handshake that nobody waits for is of no interest.
+    client.on('error', () => undefined).destroy();
     throw error;
   });
   // From here on a connection that breaks ends the channel, which tells whoever waits.

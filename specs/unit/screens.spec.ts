@@ -1,5 +1,11 @@
 /** How the tutorial is read, and how screens are drawn. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { TOP_COLUMNS } from '../../client/cli/top/columns.js';
+import { opensCall } from '../../client/explain/opens.js';
+import { CHECKS } from '../../client/doctor/checks.js';
+import { repository } from '../../harness.config.js';
 import { svgOf } from '../support/screens/svg.js';
 import { pattern, stepsOf } from '../support/tutorial.js';
 
@@ -32,4 +38,29 @@ test('TUT-03: commands of the tutorial are found, and placeholders stand for wha
     '12 ran 1s, 1K (a.b) <other>!',
   ])
     expect(wrong).not.toMatch(form);
+});
+
+/** The texts of a picture, each with where it begins. */
+async function textsOf(name: string): Promise<{ x: number; bold: boolean; text: string }[]> {
+  const svg = await readFile(join(repository, 'docs/screens', `${name}.svg`), 'utf8');
+  return [...svg.matchAll(/<text x="([\d.]+)"([^>]*)>([^<]*)<\/text>/g)].map(
+    ([, x, style = '', text = '']) => ({
+      x: Number(x),
+      bold: style.includes('bold'),
+      text,
+    }),
+  );
+}
+
+test('TUT-04: the pictures of doctor, top and explain have the checks, columns and words of today', async () => {
+  const doctor = await textsOf('doctor');
+  const [verdict = 0, id = 0] = [...new Set(doctor.map(({ x }) => x))].sort((a, b) => a - b);
+  expect(id).toBeGreaterThan(verdict);
+  expect(doctor.filter(({ x }) => x === id).map(({ text }) => text)).toEqual(CHECKS.map((check) => check.id));
+  const top = await textsOf('top');
+  expect(top.filter(({ bold }) => bold).map(({ text }) => text)).toEqual(
+    TOP_COLUMNS.map(({ title }) => title),
+  );
+  const explained = (await textsOf('explain')).map(({ text }) => text).join(' ');
+  expect(explained).toContain(opensCall('unshare'));
 });

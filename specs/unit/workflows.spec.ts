@@ -65,6 +65,28 @@ test('REPO-05: the nightly workflow has a job for every kernel that can be run',
   expect(JSON.parse(stdout)).toEqual(await runnable(new Map()));
 });
 
+test('REPO-16: every suite is run by a workflow', async () => {
+  const below = await readdir(join(repository, 'specs'), { recursive: true });
+  const folders = new Set(below.flatMap((path) => /^(\w+)\/[^/]+\.spec\.ts$/.exec(path)?.[1] ?? []));
+  // Specs that fail on purpose; specs of `harness` run them.
+  folders.delete('selftest');
+  expect(folders.size).toBeGreaterThan(6);
+  const { jobs } = await readWorkflow('nightly.yml');
+  const lines = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
+  const usual = /^ {2}suites = \[(.*)\],$/m.exec(
+    await readFile(join(repository, 'playwright.config.ts'), 'utf8'),
+  )?.[1];
+  const run = new Set([
+    // `make test` in ci.yml.
+    ...[...(usual ?? '').matchAll(/'(\w+)'/g)].map(([, suite]) => suite),
+    ...z.array(z.string()).parse(jobs['long']?.strategy?.matrix['suite']),
+    ...lines.flatMap((line) => [...line.matchAll(/--suite (\w+)(?! --grep )/g)].map(([, suite]) => suite)),
+    // A kernel that checks itself has a suite of its name in its job.
+    ...(await runnable(new Map())),
+  ]);
+  expect([...folders].filter((folder) => !run.has(folder))).toEqual([]);
+});
+
 test('REPO-12: the nightly workflow runs the suite kernels, and looks at the system calls of each kernel in its job', async () => {
   const { jobs } = await readWorkflow('nightly.yml');
   const lines = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));

@@ -50,6 +50,7 @@ const test = base.extend<Remote>({
 test.use({ guestExtras: NODE_GUEST });
 
 test('CLIENT-40: orders, listings and events do on another machine what they do on this one', async ({
+  loaded,
   swarm,
 }) => {
   const { id } = await swarm.create({ name: 'far', memory_limit: 64 << 20 });
@@ -65,6 +66,23 @@ test('CLIENT-40: orders, listings and events do on another machine what they do 
     if ('agent' in event && event.agent === id) events.push(event.event);
   expect(events).toEqual(['created', 'updated']);
   await swarm.destroy(id);
+  const running = swarm.spawn(['sleep', '600'], { policy: { privileged: true, namespace_flags: 0 } });
+  const first = await running.started;
+  const pid = Number(await loaded.sh('cd /; sleep 601 >/dev/null 2>&1 & echo $!'));
+  expect(await swarm.attach(first.id, { pid })).toMatchObject({ id: first.id });
+  expect((await swarm.inspect(first.id)).members).toEqual([first.pid, pid]);
+  await expect(swarm.attach(first.id, { pidfd: 3 })).rejects.toMatchObject({ code: 'EBADF', field: 'pidfd' });
+  await swarm.freeze(first.id);
+  await swarm.freeze(first.id, false);
+  const seen = [];
+  for await (const each of swarm.inspectAll([first.id, id, first.id])) seen.push(each?.state);
+  expect(seen).toEqual(['running', undefined, 'running']);
+  await expect(swarm.kill(first.id, 'SIGNONE' as 'SIGTERM')).rejects.toMatchObject({ field: 'signal' });
+  await swarm.kill(first.id, 'SIGKILL');
+  // The process that was attached is the oldest one left.
+  await expect.poll(async () => (await swarm.inspect(first.id)).members).toEqual([pid]);
+  await swarm.kill(first.id);
+  expect(await running).toMatchObject({ signal: 9, reason: 'exit' });
   const refused = await swarm.create({ exec_paths: ['/nowhere'] }).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(SwarmError);
   expect(refused).toMatchObject({ code: 'EINVAL', field: 'exec_paths', errno: 22 });
@@ -114,6 +132,11 @@ test('CLIENT-42: a program there has streams here, a terminal, and an end with i
   expect(end.memoryPeak).toBeGreaterThan(0);
   const first = swarm.spawn(['sleep', '600']);
   const { id } = await first.started;
+  await first.update({ pids_limit: 9 });
+  await first.freeze();
+  expect(await swarm.inspect(id)).toMatchObject({ state: 'frozen', policy: { pids_limit: 9 } });
+  await first.freeze(false);
+  expect(() => first.kill('SIGNONE' as 'SIGTERM')).toThrow('there is no signal SIGNONE');
   const second = swarm.exec(id, ['/bin/sh', '-c', 'test -t 0 && read word; echo got $word; stty size'], {
     terminal: { rows: 12, columns: 90 },
   });
@@ -154,6 +177,13 @@ test('CLIENT-43: a host that is not known, or shows another key, is refused; so 
     /^ENOENT .* install swarm-guard there/,
   );
   expect(await failures({ port: 1 })).toMatch(/^E/);
+  // One that is reached, but never answers.
+  const silent = { command: 'sleep 600' };
+  expect(await failures({ ...silent, timeout: 8000 })).toMatch(/^ETIMEDOUT .*`sleep 600` does not answer/);
+  for (const milliseconds of [0, 5000])
+    expect(await failures({ ...silent, signal: AbortSignal.timeout(milliseconds) })).toMatchObject({
+      name: 'TimeoutError',
+    });
   expect(await failures({})).toBe('connected');
 });
 

@@ -25,6 +25,57 @@ test('CLIENT-30: an agent is created, updated, inspected, listed and destroyed, 
   });
 });
 
+test('CLIENT-55: processes that run become those of an agent, by their number or by a pidfd', async ({
+  loaded,
+}) => {
+  const kept = ['memory', 'capabilities', 'no_new_privs'];
+  expect(await drive(loaded, 'attaches')).toMatchObject({
+    before: [true],
+    members: [true, true, true],
+    answers: [
+      { same: true, kept },
+      { same: true, kept },
+    ],
+    refused: [
+      { code: 'EBUSY', field: 'pid' },
+      { code: 'ESRCH', field: 'id' },
+      { code: 'EBADF', field: 'pidfd' },
+    ],
+    ends: ['SIGKILL', 'SIGKILL'],
+  });
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLIENT-56: a handle updates and freezes its agent, once the program has started', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'handles')).toMatchObject({
+    limited: 5,
+    frozen: 'frozen',
+    thawed: 'running',
+    refused: { code: 'EINVAL', field: 'memory_limit' },
+    aborted: { name: 'AbortError' },
+    gone: { code: 'ESRCH', field: 'id' },
+    unborn: { code: 'ENOENT', field: 'argv' },
+  });
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('CLIENT-57: a program has files as its streams, the descriptors that it is given and no others, and a pidfd; an agent without a process gets one', async ({
+  loaded,
+}) => {
+  expect(await drive(loaded, 'files')).toEqual({
+    files: ['kept\ngiven\n', 'wrong\n', 'third\n', 'fourth\n'],
+    // The shell itself has the directory open that it lists.
+    open: [0, 1, 2, 3, 4, 5].map((fd) => `/proc/self/fd/${fd}`).join(' ') + '\n',
+    pidfds: [null, true, null],
+    exits: [3, 4],
+    same: true,
+    between: 'registered',
+  });
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('CLIENT-31: what is refused is one error, with errno, key, byte, message and what to do', async ({
   loaded,
 }) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { repository } from '../../harness.config.js';
 import { quoted } from '../../client/client.js';
 import type { RootSpec } from '../../client/native/launcher.js';
+import { MASKED, READ_ONLY } from '../../client/native/root.js';
 import { uploadProgram } from '../support/bundle.js';
 import { expect, test } from '../support/fixtures.js';
 import { insert } from '../support/insert.js';
@@ -35,6 +36,17 @@ echo hidden >${ROOT}/data/hidden; echo secret >${ROOT}/etc/secret; chmod 600 ${R
 echo outside >/mnt/canary/outside; chmod 755 /mnt ${ROOT} /mnt/canary
 `;
 
+/** The kind and options of what is mounted at each path, by /proc/PID/mountinfo. */
+function mounts(mountinfo: string): Map<string, string> {
+  return new Map(
+    mountinfo.split('\n').map((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      const [, , , , path = '', options = ''] = before.split(' ');
+      return [path, `${after.split(' ')[0] ?? ''} ${options.split(',')[0] ?? ''}`];
+    }),
+  );
+}
+
 /** Loads the module for overlays, which the guest itself does not have. */
 async function insertOverlay(guest: LoadedGuest, stage: Stage): Promise<void> {
   const { code } = await guest.exec('grep -qw overlay /proc/filesystems');
@@ -63,10 +75,11 @@ test('CLIENT-26: an agent in a root of its own sees that alone, as its own, with
   await prepare(loaded);
   const line = `
     pwd; ls /; stat -c '%u %a' /etc/secret; cat /etc/secret; echo new >/etc/new; ls /mnt 2>&1
-    ls /dev; stat -c '%t:%T %a' /dev/null; readlink /dev/ptmx; echo $$; ls /proc | grep -c '^[0-9]'
-    cat /proc/kcore | wc 2>/dev/null; cat /proc/keys; ls /proc/scsi 2>/dev/null
+    ls /dev; stat -c '%t:%T %a' /dev/null; readlink /dev/ptmx; echo $$ /proc/[0-9]*
+    for file in kcore keys timer_list; do wc -c </proc/$file; done; echo /proc/scsi/* /proc/acpi/*
     echo 1 >/proc/sysrq-trigger; echo x >/proc/sys/kernel/hostname
-    ls -l /dev/pts/ptmx >/dev/null && echo terminals; echo written >/dev/null && touch /dev/shm/file && echo shared`;
+    ls -l /dev/pts/ptmx >/dev/null && echo terminals; echo written >/dev/null && touch /dev/shm/file && echo shared
+    cat /proc/self/mountinfo`;
   const [ran, without, missing] = await runs(loaded, [
     { spec: { root: { directory: ROOT } }, line },
     {
@@ -77,6 +90,7 @@ test('CLIENT-26: an agent in a root of its own sees that alone, as its own, with
   ]);
   expect(ran).toMatchObject({ end: { exit: 0 } });
   const out = ran && 'out' in ran ? ran.out : '';
+  const start = out.indexOf('shared\n') + 'shared\n'.length;
   expect(out).toBe(
     [
       '/',
@@ -84,11 +98,25 @@ test('CLIENT-26: an agent in a root of its own sees that alone, as its own, with
       '0 600\nsecret',
       "ls: cannot access '/mnt': No such file or directory",
       'fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero',
-      '1:3 666\npts/ptmx\n1',
-      '',
-    ].join('\n') + out.slice(out.indexOf('1:3 666\npts/ptmx\n1') + '1:3 666\npts/ptmx\n1\n'.length),
+      '1:3 666\npts/ptmx',
+      // One process, and nothing in what is masked.
+      '1 /proc/1\n0\n0\n0\n/proc/scsi/* /proc/acpi/*',
+      'terminals\nshared\n',
+    ].join('\n') + out.slice(start),
   );
-  expect(out).toContain('terminals\nshared\n');
+  // All that this kernel has of what container engines mask or keep from being written to, and nothing else.
+  const there = async (paths: readonly string[]) =>
+    (await loaded.exec(`ls -d ${paths.filter((path) => path.startsWith('/proc/')).join(' ')}`)).stdout
+      .split('\n')
+      .filter(Boolean);
+  const masked = await there(MASKED);
+  const kept = await there(READ_ONLY);
+  expect(masked.length).toBeGreaterThan(4);
+  expect(kept).toHaveLength(READ_ONLY.length);
+  const below = [...mounts(out.slice(start))].filter(([path]) => path.startsWith('/proc/'));
+  expect(below.map(([path]) => path).sort()).toEqual([...masked, ...kept].sort());
+  for (const [path, mount] of below)
+    expect(mount, path).toMatch(kept.includes(path) ? /^proc ro$/ : /^(tmpfs ro|devtmpfs rw)$/);
   expect(ran && 'err' in ran && ran.err).toMatch(/sysrq-trigger: Read-only file system/);
   expect(ran && 'err' in ran && ran.err).toMatch(/hostname: Read-only file system/);
   expect(await loaded.sh(`stat -c '%u %n' ${ROOT}/etc/new`)).toBe(`0 ${ROOT}/etc/new`);
@@ -109,7 +137,7 @@ test('CLIENT-27: a root is read-only or has a layer for changes; binds and file 
   const change = 'echo new >/etc/new && cat /etc/new; cat /etc/secret';
   const spec = (root: object) => ({ root: { directory: ROOT, ...root } });
   const bind = { source: '/mnt/bound', target: '/made/for/it' };
-  const [fixed, layered, kept, bound, file, memory] = await runs(loaded, [
+  const [fixed, layered, kept, bound, file, memory, user] = await runs(loaded, [
     { spec: spec({ readOnly: true }), line: change },
     { spec: spec({ overlay: 'tmpfs' }), line: change },
     { spec: spec({ overlay: { upper: '/mnt/layer/upper', work: '/mnt/layer/work' } }), line: change },
@@ -133,6 +161,19 @@ test('CLIENT-27: a root is read-only or has a layer for changes; binds and file 
       spec: spec({ tmpfs: [{ target: '/tmp', size: 65536, mode: 0o700 }] }),
       line: 'stat -c %a /tmp; while echo 0123456789abcdef; do :; done >/tmp/full; stat -c %s /tmp/full',
     },
+    {
+      spec: {
+        ...spec({
+          overlay: 'tmpfs',
+          readOnlyPaths: ['/data'],
+          tmpfs: [{ target: '/tmp' }, { target: '/data/inner' }],
+        }),
+        user: { uid: 5, gid: 6, groups: [7] },
+        umask: 0o027,
+        cwd: '/etc',
+      },
+      line: 'id -u; id -g; id -G; pwd; echo 1 >/tmp/own; stat -c "%u %g %a" /tmp/own; echo x >/data/new; echo x >/data/inner/new; cat /etc/secret; ls /proc/self/fd',
+    },
   ]);
   expect(fixed).toMatchObject({ out: 'secret\n', err: expect.stringContaining('Read-only') });
   expect(layered).toMatchObject({ out: 'new\nsecret\n' });
@@ -146,6 +187,11 @@ test('CLIENT-27: a root is read-only or has a layer for changes; binds and file 
   expect(await loaded.sh('cat /mnt/bound/more')).toBe('more');
   expect(file).toMatchObject({ out: 'bound\n/data/*\n' });
   expect(memory).toMatchObject({ out: '700\n65536\n' });
+  // ls has its own descriptor of the directory, and nothing of the launcher's.
+  expect(user).toMatchObject({
+    out: '5\n6\n6 7\n/etc\n5 6 640\n0\n1\n2\n3\n',
+    err: expect.stringMatching(/data\/new: Read-only[^]*inner\/new: Read-only[^]*secret: Permission denied/),
+  });
   await expect(loaded).toHaveActiveAgents(0);
 });
 

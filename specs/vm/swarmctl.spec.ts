@@ -55,6 +55,21 @@ test('CLI-01: run exits as its program does, and says by 125, 126 and 127 why th
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('CLI-78: the small init of --init reaps orphans', async ({ loaded, swarmctl }) => {
+  // An orphan ends while its new parent is a program that waits for nobody.
+  const zombies = `import os, time
+time.sleep(2)
+print(sum(') Z ' in open(f'/proc/{name}/stat').read() for name in os.listdir('/proc') if name.isdigit()))`;
+  await loaded.writeFile('/srv/zombies.py', zombies, '644');
+  await loaded.writeFile(
+    '/srv/orphan.sh',
+    "#!/bin/sh\nsh -c 'sleep 0.5 & exec true'\nexec python3 /srv/zombies.py\n",
+    '755',
+  );
+  expect(await swarmctl('run /srv/orphan.sh')).toMatchObject({ code: 0, stdout: '1\n' });
+  expect(await swarmctl('run --init /srv/orphan.sh')).toMatchObject({ code: 0, stdout: '0\n' });
+});
+
 test('CLI-02: the options of run make the policy, and come before that of a file', async ({
   loaded,
   swarmctl,
@@ -138,6 +153,12 @@ test('CLI-04: run -it is a terminal with job control, of the size of this one; e
   await terminal.type(`swarmctl run -it --name shell ${shell.replaceAll('\\\\', '\\')}`, 90_000);
   expect(await terminal.type('test -t 0 && echo typed >/dev/tty; stty -echo')).toContain('typed');
   expect(await terminal.type('stty size')).toContain('50 200');
+  // The terminal of this side gets another size.
+  const [outer = ''] = (
+    await loaded.sh('pgrep -nf "[n]ode /srv/swarmctl.mjs run -it" | xargs -I{} readlink /proc/{}/fd/0')
+  ).split('\n');
+  await loaded.sh(`stty rows 30 cols 90 <${outer}`);
+  await expect.poll(() => terminal.type('stty size')).toContain('30 90');
   expect(await terminal.type('sleep 100 & jobs')).toContain('Running');
   expect(await terminal.type('kill %1; wait; hostname')).toContain('shell');
   expect((await swarmctl(`exec -t shell sh -c 'test -t 0 && stty size'`)).stdout).toBe('24 80\r\n');
@@ -146,6 +167,11 @@ test('CLI-04: run -it is a terminal with job control, of the size of this one; e
   expect(after).not.toContain('error');
   // The terminal is as it was: the shell's settings hold.
   expect(await terminal.type('stty -a')).toContain('icanon');
+  // What takes long says so there.
+  await terminal.type('swarmctl run -d --name deaf sleep 600', 90_000);
+  expect(await terminal.type('swarmctl stop -t 5s deaf', 90_000)).toMatch(
+    /swarmctl: waiting for an agent to end \(2 s\)[^]*\u001b\[K/,
+  );
   terminal.close();
   await expect(loaded).toHaveActiveAgents(0);
 });

@@ -5,6 +5,7 @@ import { located } from '../located.js';
 import { changes } from '../policy.js';
 import type { PolicyOptions } from '../policy.js';
 import { print } from '../output.js';
+import { progress } from '../progress.js';
 
 /** Gives agents other limits or rules. */
 export async function updateCommand(
@@ -17,12 +18,23 @@ export async function updateCommand(
     throw new SwarmError('EINVAL', 'nothing is to be changed', {
       hint: 'swarmctl update --help lists what can be',
     });
-  for (const id of ids) await swarm.update(id, wanted);
+  await inTurn('updating', ids, (id) => swarm.update(id, wanted));
+}
+
+/** Does something to one agent after the other, and says how far it is. */
+async function inTurn(doing: string, ids: readonly number[], work: (id: number) => Promise<void>) {
+  let at = 0;
+  const end = progress.begin(() => `${doing} agent ${ids[at] ?? ''}, ${at + 1} of ${ids.length}`);
+  try {
+    for (; at < ids.length; at++) await work(ids[at] ?? 0);
+  } finally {
+    end();
+  }
 }
 
 /** Stops the processes of agents, or lets them go on. */
 export async function freezeCommand(swarm: Swarm, ids: readonly number[], frozen: boolean): Promise<void> {
-  for (const id of ids) await swarm.freeze(id, frozen);
+  await inTurn(frozen ? 'pausing' : 'resuming', ids, (id) => swarm.freeze(id, frozen));
 }
 
 /** Is this the error of an agent that is not there? */
@@ -34,12 +46,17 @@ function isGone(error: unknown): boolean {
  * Does something to each agent, even if it fails for one.
  * @throws {AggregateError} with what has failed.
  */
-async function toEach(ids: readonly number[], work: (id: number) => Promise<void>): Promise<void> {
+async function toEach(
+  doing: string,
+  ids: readonly number[],
+  work: (id: number) => Promise<void>,
+): Promise<void> {
   const failures: unknown[] = [];
-  for (const id of ids)
-    await work(id).catch((error: unknown) => {
+  await inTurn(doing, ids, (id) =>
+    work(id).catch((error: unknown) => {
       failures.push(error);
-    });
+    }),
+  );
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures);
 }
@@ -50,7 +67,7 @@ export async function killCommand(
   ids: readonly number[],
   signal: NodeJS.Signals | number,
 ): Promise<void> {
-  await toEach(ids, (id) => swarm.kill(id, signal));
+  await toEach('sending a signal to', ids, (id) => swarm.kill(id, signal));
 }
 
 /** Waits until an agent is gone, or the time is over; returns whether it is gone. */
@@ -63,30 +80,40 @@ async function gone(swarm: Swarm, id: number, milliseconds: number): Promise<boo
 
 /** Ends agents: SIGTERM, and destruction for those that are still there after a time of grace in milliseconds. */
 export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: number): Promise<void> {
-  await Promise.all(
-    ids.map(async (id) => {
-      if (grace > 0) {
-        // One that is not there is an error; one without a process has nothing to wait for.
-        await swarm.inspect(id);
-        const asked = await swarm.kill(id, 'SIGTERM').then(
-          () => true,
-          (error: unknown) => {
-            if (isGone(error)) return false;
-            throw error;
-          },
-        );
-        if (asked && (await gone(swarm, id, grace))) return;
-      }
-      await swarm.destroy(id).catch((error: unknown) => {
-        if (!isGone(error)) throw error;
-      });
-    }),
-  );
+  let running = ids.length;
+  const end = progress.begin(() => `waiting for ${counted(running)} to end`);
+  const stopped = ids.map(async (id) => {
+    await stopOne(swarm, id, grace);
+    running -= 1;
+  });
+  await Promise.all(stopped).finally(end);
+}
+
+function counted(agents: number): string {
+  return agents === 1 ? 'an agent' : `${agents} agents`;
+}
+
+async function stopOne(swarm: Swarm, id: number, grace: number): Promise<void> {
+  if (grace > 0) {
+    // One that is not there is an error; one without a process has nothing to wait for.
+    await swarm.inspect(id);
+    const asked = await swarm.kill(id, 'SIGTERM').then(
+      () => true,
+      (error: unknown) => {
+        if (isGone(error)) return false;
+        throw error;
+      },
+    );
+    if (asked && (await gone(swarm, id, grace))) return;
+  }
+  await swarm.destroy(id).catch((error: unknown) => {
+    if (!isGone(error)) throw error;
+  });
 }
 
 /** Kills all processes of agents, and ends them. */
 export async function destroyCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
-  await toEach(ids, (id) => swarm.destroy(id));
+  await toEach('destroying', ids, (id) => swarm.destroy(id));
 }
 
 /** The exit status of an agent whose end is not known. */
@@ -100,6 +127,7 @@ async function isOver(swarm: Swarm, id: number): Promise<boolean> {
 export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
   const statuses = new Map<number, number>();
   for (const id of ids) await swarm.inspect(id);
+  const end = progress.begin(() => `waiting for ${counted(ids.length - statuses.size)} to end`);
   for await (const event of swarm.events({ since: 'oldest' })) {
     if (event.event === 'lost') {
       // The end of one of them may be among what was overwritten.
@@ -108,5 +136,6 @@ export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise
       statuses.set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
     if (ids.every((id) => statuses.has(id))) break;
   }
+  end();
   for (const id of ids) print(String(statuses.get(id)));
 }

@@ -205,7 +205,7 @@ async function follow(running: AgentProcess, options: ProgramOptions): Promise<A
 /**
  * Runs a program as an agent and waits for its end, unless it is detached.
  * @returns the exit status: the program's; 128 and the signal that killed it; 125 if the agent was refused, 126
- * if the program cannot be executed, 127 if there is no such program.
+ * if it was not born or the program cannot be executed, 127 if there is no such program.
  */
 export async function runCommand(
   swarm: Swarm,
@@ -266,6 +266,7 @@ export async function execCommand(
 export function failureOf(error: unknown): number {
   if (error instanceof Error && error.name === 'TimeoutError') return 124;
   if (!(error instanceof SwarmError)) return 125;
-  if (error.field !== 'argv') return error.code === 'ECANCELED' ? 126 : 125;
+  if (error.field === 'process' || error.code === 'ECANCELED') return 126;
+  if (error.field !== 'argv') return 125;
   return error.errno === os.errno.ENOENT ? 127 : 126;
 }

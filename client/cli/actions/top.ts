@@ -3,6 +3,7 @@ import { SwarmError } from '../../error.js';
 import type { Swarm } from '../../swarm.js';
 import { filled, print, styled, table } from '../output.js';
 import type { Printing } from '../output.js';
+import { progress } from '../progress.js';
 import { TOP_COLUMNS } from '../top/columns.js';
 import { START, draw, keysOf, pressed, settled } from '../top/draw.js';
 import type { State } from '../top/draw.js';
@@ -72,7 +73,7 @@ export async function statsCommand(
       ? looking.rows
       : ids.flatMap((id) => looking.rows.find((row) => row.id === id) ?? []);
   };
-  const first = await named();
+  const first = await progress.during(() => `${looking.rows.length} agents looked at`, named);
   const gone = ids.find((id) => !first.some((row) => row.id === id));
   if (gone !== undefined) throw new SwarmError('ESRCH', `there is no agent ${gone}`);
   const arranged = (rows: Row[]) =>

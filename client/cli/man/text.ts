@@ -11,6 +11,8 @@ An agent is named by its id, or by its name if no other agent has the same one. 
 .PP
 Most commands need root, outside agents and containers; \fBstatus\fR, \fBls \-q\fR and \fBdoctor\fR work for everybody.
 If something does not work, run \fBswarmctl doctor\fR.
+.PP
+What takes over two seconds says so on standard error, if that is a terminal, in a line that is erased at its end.
 `;
 
 /** What stands behind them. */
@@ -32,7 +34,8 @@ The command line is wrong. Of \fBrun\fR and \fBexec\fR also: the agent was refus
 The time of \fB\-\-timeout\fR was over.
 .TP
 \fB126\fR
-The program cannot be executed, or the agent could not be confined and was killed before it ran.
+The program cannot be executed; or there is no process for it, for lack of memory or because of a limit; or the agent
+could not be confined and was killed before it ran.
 .TP
 \fB127\fR
 There is no such program.

@@ -2,13 +2,22 @@
  * driver NAME [ARGUMENT]: does one thing with the client in a guest, and prints what came of it as JSON.
  * specs/vm/client.spec.ts bundles it.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SwarmError } from '../../../client/error.js';
 import { SwarmGuard } from '../../../client/guard.js';
+import { openProcess } from '../../../client/native/launcher.js';
 import type { AgentProcess } from '../../../client/process.js';
 
 /** What an error says. */
@@ -67,6 +76,97 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
       active: status.active,
       metrics: metrics.endsWith('# EOF\n'),
       gone,
+    };
+  },
+
+  /** Processes of this machine that become an agent's, by their number and by a descriptor. */
+  attaches: async () => {
+    const first = swarm.spawn(['sleep', '600'], { policy: { privileged: true, namespace_flags: 0 } });
+    const { id, pid } = await first.started;
+    const outside = ['600', '601'].map((time) => spawn('sleep', [time], { cwd: '/', stdio: 'ignore' }));
+    const [one = 0, two = 0] = outside.map((each) => each.pid ?? 0);
+    const pidfd = openProcess(two);
+    const before = (await swarm.inspect(id)).members;
+    const answers = [await swarm.attach(id, { pid: one }), await swarm.attach(id, { pidfd })];
+    closeSync(pidfd);
+    const { members } = await swarm.inspect(id);
+    const refused = [
+      await failure(swarm.attach(id, { pid: one })),
+      await failure(swarm.attach(4242, { pid: one })),
+      await failure(swarm.attach(id, { pidfd: 999 })),
+    ];
+    const exits = outside.map((each) => once(each, 'exit'));
+    await first.destroy();
+    const ends = (await Promise.all(exits)).map(([, signal]) => String(signal));
+    await first;
+    return {
+      before: before.map((each) => each === pid),
+      members: [pid, one, two].map((each) => members.includes(each)),
+      answers: answers.map((each) => ({ same: each.id === id, kept: each.kept })),
+      refused,
+      ends,
+    };
+  },
+
+  /** What a handle changes of its agent. */
+  handles: async () => {
+    const program = swarm.spawn(['sleep', '600'], { policy: { name: 'handled' } });
+    // Before it has started, so that this has to wait.
+    await program.update({ pids_limit: 5 });
+    const id = program.id ?? 0;
+    const limited = (await swarm.inspect(id)).policy.pids_limit;
+    await program.freeze();
+    const frozen = (await swarm.inspect(id)).state;
+    await program.freeze(false);
+    const thawed = (await swarm.inspect(id)).state;
+    const refused = await failure(program.update({ memory_limit: 1 }));
+    const aborted = await failure(program.update({ pids_limit: 6 }, { signal: AbortSignal.abort() }));
+    await program.destroy();
+    await program;
+    const gone = await failure(program.freeze());
+    const unborn = await failure(swarm.spawn(['nothing']).update({ pids_limit: 5 }));
+    return { limited, frozen, thawed, refused, aborted, gone, unborn };
+  },
+
+  /** Files, descriptors, the pidfd, and an agent that had no process. */
+  files: async () => {
+    const dir = mkdtempSync('/run/files-');
+    const read = (name: string) => readFileSync(`${dir}/${name}`, 'utf8');
+    writeFileSync(`${dir}/in`, 'given\n');
+    writeFileSync(`${dir}/out`, 'kept\n');
+    writeFileSync(`${dir}/err`, 'overwritten, and longer\n');
+    await swarm.spawn(SH('cat; echo wrong >&2'), {
+      stdin: { path: `${dir}/in` },
+      stdout: { path: `${dir}/out`, flags: 'a' },
+      stderr: { path: `${dir}/err` },
+    });
+    const more = ['three', 'four'].map((name) => openSync(`${dir}/${name}`, 'w'));
+    const list = swarm.spawn(SH('echo third >&3; echo fourth >&4; echo /proc/self/fd/*'), {
+      descriptors: more,
+    });
+    more.forEach((fd) => {
+      closeSync(fd);
+    });
+    const open = await text(list.stdout);
+    await list;
+    const held = swarm.spawn(['sleep', '600']);
+    const early = held.pidfd;
+    const { pid } = await held.started;
+    const info = readFileSync(`/proc/self/fdinfo/${held.pidfd ?? 'none'}`, 'utf8');
+    held.kill('SIGKILL');
+    await held;
+    const { id } = await swarm.create({ name: 'filled', persist: true });
+    const first = await swarm.spawn(SH('exit 3'), { id });
+    const between = (await swarm.inspect(id)).state;
+    const second = await swarm.spawn(SH('exit 4'), { id });
+    await swarm.destroy(id);
+    return {
+      files: ['out', 'err', 'three', 'four'].map(read),
+      open,
+      pidfds: [early, Number(/^Pid:\s*(\d+)$/m.exec(info)?.[1]) === pid, held.pidfd],
+      exits: [first.exit, second.exit],
+      same: first.id === id && second.id === id,
+      between,
     };
   },
 
@@ -278,8 +378,15 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
           swarm.spawn(['sleep', '600'], { timeout: 20 }).catch(() => undefined),
           swarm.spawn(['true'], { terminal: true }),
           swarm.spawn(['true'], { stdout: { path: '/dev/null' }, stdin: 'ignore', stderr: 'inherit' }),
+          swarm.spawn(['true'], { umask: 0o1000, terminal: true }).catch(() => undefined),
         );
       await Promise.all(running);
+      for (const terminal of [true, false])
+        try {
+          void swarm.spawn(['true'], { terminal, descriptors: [0, 999] });
+        } catch {
+          // One of its descriptors is none: nothing of the others, or of the terminal, may stay open.
+        }
       // A loop that is left early closes the file too.
       for await (const { id } of swarm.agents()) if (id > 0) break;
       await failure(swarm.create({}, { signal: AbortSignal.abort() }));

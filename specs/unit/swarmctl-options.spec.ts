@@ -1,0 +1,148 @@
+/** What the options of swarmctl run make: a policy, a root, and exit statuses. */
+import { writeFile } from 'node:fs/promises';
+import { Command } from '@commander-js/extra-typings';
+import { expect, test } from '@playwright/test';
+import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../../client/abi/defaults.js';
+import { CAPABILITIES, bitOf, namesOf } from '../../client/abi/names.js';
+import { failureOf } from '../../client/cli/actions/run.js';
+import { running } from '../../client/cli/commands/run.js';
+import { SwarmError } from '../../client/error.js';
+import type { Located, Wanted } from '../../client/files/locate.js';
+import { LaunchError } from '../../client/native/launcher.js';
+import { explained } from '../../client/spawn.js';
+import type { SpawnOptions } from '../../client/spawn.js';
+import type { Swarm } from '../../client/swarm.js';
+
+/** A machine on which every device is c 10:229 and paths lead from /there; it keeps what it is asked to spawn. */
+class Machine {
+  asked: { argv: readonly string[]; options: SpawnOptions } | undefined;
+
+  async locate({ devices = [], paths = [], programs = [] }: Wanted): Promise<Located> {
+    const [program] = programs;
+    return Promise.resolve({
+      devices: devices.map(() => 'c 10:229'),
+      paths: paths.map((path) => (path.startsWith('/') ? path : `/there/${path}`)),
+      ...(program === undefined ? {} : { program: `/usr/bin/${program}` }),
+    });
+  }
+
+  spawn(argv: readonly string[], options: SpawnOptions): never {
+    this.asked = { argv, options };
+    throw new SwarmError('ECANCELED', 'this machine runs nothing');
+  }
+}
+
+/** What `swarmctl run ARGUMENTS` asks a machine to spawn, and its exit status. */
+async function run(...args: string[]) {
+  const machine = new Machine();
+  const program = new Command('swarmctl').enablePositionalOptions();
+  running(program, () => Promise.resolve(machine as unknown as Swarm));
+  const said: unknown[] = [];
+  const { error } = console;
+  console.error = (line: unknown) => said.push(line);
+  try {
+    await program.parseAsync(['run', ...args], { from: 'user' });
+  } finally {
+    console.error = error;
+  }
+  const status = process.exitCode;
+  process.exitCode = undefined;
+  return { ...machine.asked, status, said: said.join('\n') };
+}
+
+const policyOf = async (...args: string[]) => (await run(...args, 'true')).options?.policy;
+
+const PLAIN_NET = NAMESPACES_DEFAULT | bitOf('net');
+
+test('CLI-75: the options of run that say what an agent is make the policy', async ({}, info) => {
+  const policy = info.outputPath('policy.json');
+  await writeFile(
+    policy,
+    JSON.stringify({ persist: true, sockets: ['inet'], network: 'own', pids_limit: 9 }),
+  );
+  const all = namesOf(CAPABILITIES);
+  const usual = [...DEFAULT_CAPABILITIES];
+  const devices = Object.values(DEFAULT_DEVICES);
+  const cases: [string, object][] = [
+    ['', {}],
+    ['--persist', { persist: true }],
+    ['--rm', { persist: false }],
+    [`--policy ${policy}`, { persist: true, sockets: ['inet'], network: 'own', pids_limit: 9 }],
+    [`--policy ${policy} --rm`, { persist: false, sockets: ['inet'], network: 'own', pids_limit: 9 }],
+    [
+      `--policy ${policy} --pids-limit 3`,
+      { persist: true, sockets: ['inet'], network: 'own', pids_limit: 3 },
+    ],
+    ['--privileged', { privileged: true }],
+    ['--exec-path /usr/bin/ --unlisted audit', { exec_paths: ['/usr/bin/'], unlisted: 'audit' }],
+    ['--network own', { network: 'own', namespace_flags: PLAIN_NET }],
+    ['--network none', { network: 'none', namespace_flags: PLAIN_NET }],
+    ['--network host', { namespace_flags: NAMESPACES_DEFAULT & ~bitOf('net') }],
+    // Sockets of the file that an agent without network cannot have are left out.
+    [
+      `--policy ${policy} --network none`,
+      { persist: true, network: 'none', namespace_flags: PLAIN_NET, pids_limit: 9 },
+    ],
+    [
+      `--policy ${policy} --network none --sockets unix`,
+      { persist: true, network: 'none', namespace_flags: PLAIN_NET, pids_limit: 9, sockets: ['unix'] },
+    ],
+    ['--cap-add ALL', { capabilities: 'all' }],
+    ['--cap-drop ALL', { capabilities: [] }],
+    ['--cap-drop ALL --cap-add net_raw', { capabilities: ['net_raw'] }],
+    ['--cap-add CAP_NET_RAW --cap-add chown', { capabilities: [...usual, 'net_raw'] }],
+    ['--cap-drop chown', { capabilities: usual.filter((name) => name !== 'chown') }],
+    ['--cap-add ALL --cap-drop sys_admin', { capabilities: all.filter((name) => name !== 'sys_admin') }],
+    ['--device /dev/fuse:rw --sockets all', { devices: [...devices, 'c 10:229 rw'], sockets: 'all' }],
+    [
+      '-m 1.5g --cpus 0.25 --name web -h box --syscall fork=deny --syscall mount=allow',
+      {
+        ...{ memory_limit: 1.5 * 2 ** 30, cpu_quota: 25, name: 'web', hostname: 'box' },
+        syscalls: { fork: 'deny', mount: 'allow' },
+      },
+    ],
+  ];
+  for (const [line, made] of cases)
+    expect.soft(await policyOf(...line.split(' ').filter(Boolean)), line).toEqual(made);
+});
+
+test('CLI-76: the options of run that make a root make that, with the paths of the machine where it is', async () => {
+  const rootOf = async (...args: string[]) => (await run(...args, 'true')).options?.root;
+  expect(await rootOf()).toBeUndefined();
+  expect(await rootOf('--rootfs', 'image', '--read-only', '--overlay')).toEqual({
+    directory: '/there/image',
+    readOnly: true,
+    overlay: 'tmpfs',
+  });
+  const mounts = ['--bind', '/a', '--bind', 'b:/c:ro', '--bind', 'd:/e:rw', '--tmpfs', '/t'];
+  expect(await rootOf('--rootfs', '/image', ...mounts, '--tmpfs', '/run:size=64m,mode=700')).toEqual({
+    directory: '/image',
+    binds: [
+      { source: '/a', target: '/a', readOnly: false, recursive: true },
+      { source: '/there/b', target: '/c', readOnly: true, recursive: true },
+      { source: '/there/d', target: '/e', readOnly: false, recursive: true },
+    ],
+    tmpfs: [{ target: '/t' }, { target: '/run', size: 64 << 20, mode: 0o700 }],
+  });
+  for (const option of [['--read-only'], ['--overlay'], ['--bind', '/a'], ['--tmpfs', '/t']]) {
+    const { options, status, said } = await run(...option, 'true');
+    expect.soft({ options, status }, option[0]).toEqual({ options: undefined, status: 125 });
+    expect.soft(said).toContain(`${option[0]} needs --rootfs`);
+  }
+});
+
+test('CLI-77: run says by its exit status whether an agent was refused, not born, or its program not executed', async () => {
+  const failed = (stage: LaunchError['stage'], code: string, answer = '') =>
+    failureOf(explained(new LaunchError({ stage, errno: 11, code, what: '/bin/it', answer }), '/bin/it'));
+  const refusal = '{"error":"EAGAIN","field":"","offset":0,"message":"too many"}';
+  expect([
+    failed('open', 'ENOENT'),
+    failed('write', 'EAGAIN', refusal),
+    failed('setup', 'ENOENT'),
+    ...['EAGAIN', 'ENOMEM', 'ENOSPC', 'ECANCELED'].map((code) => failed('clone', code)),
+    ...['EACCES', 'EPERM', 'ENOENT'].map((code) => failed('exec', code)),
+  ]).toEqual([125, 125, 125, 126, 126, 126, 126, 126, 126, 127]);
+  expect(failureOf(new DOMException('too late', 'TimeoutError'))).toBe(124);
+  expect(failureOf(new SwarmError('ECANCELED', 'destroyed before it started'))).toBe(126);
+  expect((await run('--init', 'true', '--flag')).argv).toEqual(['/usr/bin/tini', '--', 'true', '--flag']);
+});
