@@ -12,6 +12,8 @@
  * of at once. Telling waits for no removal: it has a work item of its own.
  */
 #include <linux/delay.h>
+#include <linux/limits.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
@@ -509,6 +511,23 @@ void swarm_agent_retire(struct swarm_agent *agent)
 	WRITE_ONCE(agent->retired, true);
 }
 
+#define TELL_TRIES	10
+#define TELL_WAIT_MS	10
+
+/*
+ * An end is told once, so what memory is too short for is tried again for a while; what
+ * is not known then is left out.
+ */
+static void find_usage(const struct swarm_agent *agent, struct swarm_usage *usage)
+{
+	int tries = TELL_TRIES;
+
+	swarm_faults_begin(SWARM_FAULTY_END);
+	while (swarm_usage_at_end(agent, usage) == -ENOMEM && --tries)
+		msleep(TELL_WAIT_MS);
+	swarm_faults_end();
+}
+
 static void tell_ends(struct work_struct *work)
 {
 	/* In the order in which they have ended. */
@@ -517,7 +536,7 @@ static void tell_ends(struct work_struct *work)
 	struct swarm_usage usage;
 
 	llist_for_each_entry_safe(agent, next, list, reap) {
-		swarm_usage_at_end(agent, &usage);
+		find_usage(agent, &usage);
 		swarm_event_destroyed(agent, &usage);
 		hand_over(agent);
 		cond_resched();
@@ -840,12 +859,18 @@ static void reap_again(struct work_struct *work)
 		queue_delayed_work(swarm_workqueue, &reap_again_work, delay);
 }
 
-/* How many ranges: enough for every agent twice over, as far as ids reach. */
-static u32 range_total(void)
+/**
+ * swarm_agent_ranges - how many ranges of ids there can be
+ */
+u32 __init swarm_agent_ranges(void)
 {
-	u64 room = (0xffffffffULL - swarm_id_base) / swarm_id_count;
+	return (U32_MAX - swarm_id_base) / swarm_id_count;
+}
 
-	return min_t(u64, room, 2ULL * swarm_max_agents + 64);
+/* How many ranges: enough for every agent twice over, as far as ids reach. */
+static u32 __init range_total(void)
+{
+	return min_t(u64, swarm_agent_ranges(), 2ULL * swarm_max_agents + 64);
 }
 
 int __init swarm_agents_init(void)

@@ -157,6 +157,7 @@ int swarm_agent_destroy(u64 id);
 
 int swarm_agent_take_range(struct swarm_agent *agent);
 u32 swarm_agent_first_id(const struct swarm_agent *agent);
+u32 __init swarm_agent_ranges(void);
 
 static inline bool swarm_agent_dying(const struct swarm_agent *agent)
 {

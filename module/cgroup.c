@@ -645,7 +645,9 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	int ret;
 
 	if (cgroup) {
-		swarm_usage_begin(agent);
+		ret = swarm_usage_begin(agent);
+		if (ret)
+			return swarm_refuse(err, ret, "", "out of memory");
 		ret = cgroup->chilled ? swarm_as_kernel(thaw, cgroup) : 0;
 		/* Removed by an administrator: joining it will fail, and say so. */
 		if (ret && ret != -ENOENT && ret != -ENODEV)
@@ -765,20 +767,25 @@ static unsigned int limits_named(const struct change *change)
 	       (change->keys & BIT(SWARM_UPDATE_PIDS_LIMIT) ? BIT(PIDS) : 0);
 }
 
-static bool says(const struct path *dir, const char *file, const char *what)
+/* Has a file a text? 1 or 0, also where it is not there; -ENOMEM if that cannot be known. */
+static int says(const struct path *dir, const char *file, const char *what)
 {
 	char text[128];
+	ssize_t length = swarm_read_file(dir, file, text, sizeof(text));
 
-	return swarm_read_file(dir, file, text, sizeof(text)) > 0 && strstr(text, what);
+	if (length == -ENOMEM)
+		return -ENOMEM;
+	return length > 0 && strstr(text, what);
 }
 
-static bool freeze_file_says(const struct swarm_cgroup *cgroup)
+/* Likewise. */
+static int freeze_file_says(const struct swarm_cgroup *cgroup)
 {
 	struct path dir;
-	bool frozen;
+	int frozen = swarm_cgroup_find(cgroup, &dir);
 
-	if (swarm_cgroup_find(cgroup, &dir))
-		return false;
+	if (frozen)
+		return frozen == -ENOMEM ? frozen : 0;
 	frozen = says(&dir, "cgroup.freeze", "1");
 	path_put(&dir);
 	return frozen;
@@ -790,9 +797,12 @@ static int change(void *data)
 	struct swarm_cgroup *cgroup = change->at.cgroup;
 	const struct swarm_rules *to = change->at.rules;
 	unsigned int which = limits_between(change->from, to) | limits_named(change);
-	bool frozen = freeze_file_says(cgroup);
+	int frozen = freeze_file_says(cgroup);
 	int err = 0;
 
+	/* What cannot be known now could not be taken back. */
+	if (frozen < 0)
+		return frozen;
 	/*
 	 * Limits behind stopping, since what the one on memory does cannot be undone; and
 	 * letting run behind limits, since that cannot either.
@@ -889,35 +899,48 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 	return 0;
 }
 
+static int frozen_by(const struct swarm_agent *agent, const struct swarm_cgroup *cgroup,
+		     const struct path *dir, enum swarm_freeze *freeze)
+{
+	bool asked = READ_ONCE(agent->frozen);
+	int own = says(dir, "cgroup.freeze", "1");
+	/* It says so for whatever reason, a cgroup above that is frozen too. */
+	int all = says(dir, "cgroup.events", "frozen 1");
+
+	if (own < 0 || all < 0)
+		return -ENOMEM;
+	/* Left from a life that is over: the next one runs. */
+	if (!asked && own && READ_ONCE(cgroup->chilled) && !READ_ONCE(agent->nr_members))
+		return 0;
+	if (asked && own)
+		*freeze = all ? SWARM_FREEZE_UPDATE : SWARM_FREEZE_BEGUN;
+	else if (own || all)
+		*freeze = SWARM_FREEZE_OTHERS;
+	return 0;
+}
+
 /**
  * swarm_cgroup_freeze - are an agent's processes stopped, and by whom?
  * @agent: which cannot go meanwhile
+ * @freeze: set to the answer
  *
  * Sleeps.
+ *
+ * Return: 0, or -ENOMEM.
  */
-enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent)
+int swarm_cgroup_freeze(const struct swarm_agent *agent, enum swarm_freeze *freeze)
 {
 	struct swarm_cgroup *cgroup = swarm_cgroup_get(agent);
-	enum swarm_freeze freeze = SWARM_FREEZE_NONE;
-	bool asked = READ_ONCE(agent->frozen), own, all;
 	struct path dir;
+	int err = swarm_cgroup_find(cgroup, &dir);
 
-	if (swarm_cgroup_find(cgroup, &dir))
-		goto put;
-	own = says(&dir, "cgroup.freeze", "1");
-	/* It says so for whatever reason, a cgroup above that is frozen too. */
-	all = says(&dir, "cgroup.events", "frozen 1");
-	/* Left from a life that is over: the next one runs. */
-	if (!asked && own && READ_ONCE(cgroup->chilled) && !READ_ONCE(agent->nr_members))
-		freeze = SWARM_FREEZE_NONE;
-	else if (asked && own)
-		freeze = all ? SWARM_FREEZE_UPDATE : SWARM_FREEZE_BEGUN;
-	else if (own || all)
-		freeze = SWARM_FREEZE_OTHERS;
-	path_put(&dir);
-put:
+	*freeze = SWARM_FREEZE_NONE;
+	if (!err) {
+		err = frozen_by(agent, cgroup, &dir, freeze);
+		path_put(&dir);
+	}
 	swarm_cgroup_put(cgroup);
-	return freeze;
+	return err == -ENOMEM ? err : 0;
 }
 
 /**

@@ -44,7 +44,7 @@ struct swarm_cgroup *swarm_cgroup_get(const struct swarm_agent *agent);
 void swarm_cgroup_put(struct swarm_cgroup *cgroup);
 struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup);
 struct file *swarm_cgroup_open_procs(const char *path);
-enum swarm_freeze swarm_cgroup_freeze(const struct swarm_agent *agent);
+int swarm_cgroup_freeze(const struct swarm_agent *agent, enum swarm_freeze *freeze);
 bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *task);
 bool swarm_cgroup_missed(const struct swarm_cgroup *cgroup, struct task_struct *child);
 int swarm_cgroup_join(struct swarm_agent *agent, bool more);

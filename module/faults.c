@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Which allocation of a birth, and of the removal of an agent, is to fail: only in
- * a module built with SWARM_FAULTS=y.
+ * Which allocation of a birth, of the end of an agent and of its removal is to fail:
+ * only in a module built with SWARM_FAULTS=y.
  */
 #include <linux/atomic.h>
 #include <linux/moduleparam.h>
@@ -12,6 +12,10 @@
 static unsigned int birth_nth;
 module_param_named(fault_birth, birth_nth, uint, 0644);
 MODULE_PARM_DESC(fault_birth, "which allocation of the next birth fails");
+
+static unsigned int end_nth;
+module_param_named(fault_end, end_nth, uint, 0644);
+MODULE_PARM_DESC(fault_end, "which allocation fails of the next look at what an agent has used that ends");
 
 static unsigned int removal_nth;
 module_param_named(fault_removal, removal_nth, uint, 0644);
@@ -27,6 +31,7 @@ static const struct task_struct *under_orders;
 
 static unsigned int *const orders[SWARM_NR_FAULTY] = {
 	[SWARM_FAULTY_BIRTH] = &birth_nth,
+	[SWARM_FAULTY_END] = &end_nth,
 	[SWARM_FAULTY_REMOVAL] = &removal_nth,
 };
 

@@ -4,15 +4,21 @@
  *
  * A task's fail-nth (fault injection of a debug kernel) counts its own allocations
  * only. Built with SWARM_FAULTS=y the worker that runs an errand counts for whoever
- * sent it, and parameters say which allocation of the next birth and of the next
- * agent's removal is to fail. Otherwise nothing of this is compiled.
+ * sent it, and parameters say which allocation is to fail of the next birth, of the
+ * next look at what an agent that ends has used, and of the next agent's removal.
+ * Otherwise nothing of this is compiled.
  */
 #ifndef SWARM_FAULTS_H
 #define SWARM_FAULTS_H
 
 #include <linux/sched.h>
 
-enum swarm_faulty { SWARM_FAULTY_BIRTH, SWARM_FAULTY_REMOVAL, SWARM_NR_FAULTY };
+enum swarm_faulty {
+	SWARM_FAULTY_BIRTH,
+	SWARM_FAULTY_END,
+	SWARM_FAULTY_REMOVAL,
+	SWARM_NR_FAULTY,
+};
 
 #ifdef SWARM_FAULTS
 

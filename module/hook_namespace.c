@@ -10,21 +10,22 @@
 #include "member.h"
 #include "policy_table.h"
 
-static __always_inline unsigned long decide(enum swarm_syscall rule)
+static __always_inline unsigned long decide(const struct swarm_member *member,
+					    const struct swarm_rules *rules,
+					    enum swarm_syscall rule)
 {
-	struct swarm_member *member = swarm_member_find(current->signal);
-
-	if (!member)
-		return SWARM_PASS;
-	return swarm_enforce(member, (enum swarm_kind)rule,
-			     swarm_rules_of(member->agent)->syscalls[rule]);
+	return swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule]);
 }
 
 /* Apart, so that the quick return saves no register. */
 static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
 {
+	const struct swarm_member *member;
+
 	swarm_hook_enter();
-	swarm_answer(regs, decide(rule));
+	member = swarm_member_find(current->signal);
+	if (member)
+		swarm_answer(regs, decide(member, swarm_rules_of(member->agent), rule));
 	swarm_hook_leave();
 }
 
@@ -40,15 +41,18 @@ static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall 
 /* A call that has a rule by its own name, and makes a namespace if it is asked to. */
 static noinline void look_up_mount(unsigned long ip, struct ftrace_regs *regs, bool separating)
 {
+	const struct swarm_rules *rules;
 	const struct swarm_member *member;
 	unsigned long verdict;
 
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
 	if (member) {
-		verdict = swarm_syscall_verdict(member, ip, regs);
+		/* Looked up once: both rules are of one policy, even if an update comes between. */
+		rules = swarm_rules_of(member->agent);
+		verdict = swarm_syscall_verdict(member, rules, ip, regs);
 		if (verdict == SWARM_PASS && separating)
-			verdict = decide(SWARM_SYS_UNSHARE);
+			verdict = decide(member, rules, SWARM_SYS_UNSHARE);
 		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();

@@ -42,14 +42,15 @@ static u32 call_within(u32 call, struct ftrace_regs *regs)
 /**
  * swarm_syscall_verdict - what the rule on a call says
  * @member: the calling process
+ * @rules: those of its agent
  * @ip: the function that it is about to enter
  *
  * Under RCU. Return: the verdict for swarm_answer().
  */
-unsigned long swarm_syscall_verdict(const struct swarm_member *member, unsigned long ip,
+unsigned long swarm_syscall_verdict(const struct swarm_member *member,
+				    const struct swarm_rules *rules, unsigned long ip,
 				    struct ftrace_regs *regs)
 {
-	const struct swarm_rules *rules = swarm_rules_of(member->agent);
 	u32 call = swarm_syscall_at(ip);
 	enum swarm_action action;
 
@@ -75,7 +76,8 @@ static noinline void look_up(unsigned long ip, struct ftrace_regs *regs)
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
 	if (member)
-		swarm_answer(regs, swarm_syscall_verdict(member, ip, regs));
+		swarm_answer(regs, swarm_syscall_verdict(member, swarm_rules_of(member->agent),
+							 ip, regs));
 	swarm_hook_leave();
 }
 

@@ -79,7 +79,8 @@ void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
 void notrace swarm_hook_syscall(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *regs);
 bool swarm_owner_refuses(void);
-unsigned long swarm_syscall_verdict(const struct swarm_member *member, unsigned long ip,
+unsigned long swarm_syscall_verdict(const struct swarm_member *member,
+				    const struct swarm_rules *rules, unsigned long ip,
 				    struct ftrace_regs *regs);
 
 void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,

@@ -270,13 +270,13 @@ int swarm_limits_join(const struct swarm_agent *agent, struct swarm_policy_error
 
 /* Loading */
 
-static void __init add(char *text, size_t size, const char *name, long value)
+static void __init add(char *text, size_t size, const char *name, long value, long needed)
 {
 	size_t length = strlen(text);
 
-	if (value < swarm_max_agents)
-		scnprintf(text + length, size - length, "%s %s is %ld", length ? "," : "",
-			  name, value);
+	if (value < needed)
+		scnprintf(text + length, size - length, "%s %s is %ld (%ld or more is needed)",
+			  length ? "," : "", name, value, needed);
 }
 
 /* Each agent is a user of its own, who needs one namespace of each kind. */
@@ -290,7 +290,7 @@ static void __init add_namespaces(char *text, size_t size)
 			continue;
 		snprintf(name, sizeof(name), "user.max_%s_namespaces",
 			 swarm_namespace_name(BIT(i)));
-		add(text, size, name, 0);
+		add(text, size, name, 0, 1);
 	}
 }
 
@@ -299,11 +299,14 @@ static void __init add_namespaces(char *text, size_t size)
  */
 void __init swarm_limits_tell(void)
 {
-	char text[256] = "";
+	char text[640] = "";
+	long agents = swarm_max_agents;
 
-	add(text, sizeof(text), "kernel.pid_max", READ_ONCE(init_pid_ns.pid_max));
-	add(text, sizeof(text), "kernel.threads-max", value_of(THREADS_MAX));
+	/* Whoever starts them is a process, too. */
+	add(text, sizeof(text), "kernel.pid_max", READ_ONCE(init_pid_ns.pid_max), agents + 1);
+	add(text, sizeof(text), "kernel.threads-max", value_of(THREADS_MAX), agents + 1);
 	add_namespaces(text, sizeof(text));
+	add(text, sizeof(text), "(4294967295 - id_base) / id_count", swarm_agent_ranges(), agents);
 	if (text[0])
 		pr_notice("so many cannot run:%s; raise it, or load with a lower max_agents\n",
 			  text);

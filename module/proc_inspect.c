@@ -569,10 +569,11 @@ static int inspect(struct inspector *inspector, u64 id)
 	/* One that is gone is known until its end is told; its cgroup may be on its way. */
 	if (IS_ERR(agent) && PTR_ERR(agent) != -EBUSY)
 		return PTR_ERR(agent);
-	swarm_usage_now(IS_ERR(agent) ? NULL : agent, &members.usage);
-	if (!IS_ERR(agent))
-		members.freeze = swarm_cgroup_freeze(agent);
-	err = gather_with_life(id, &members);
+	err = swarm_usage_now(IS_ERR(agent) ? NULL : agent, &members.usage);
+	if (!err && !IS_ERR(agent))
+		err = swarm_cgroup_freeze(agent, &members.freeze);
+	if (!err)
+		err = gather_with_life(id, &members);
 	if (!err)
 		err = describe_into(inspector, id, &members);
 	if (!IS_ERR(agent))

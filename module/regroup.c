@@ -391,9 +391,13 @@ static int check_memory(struct swarm_agent *agent, const struct swarm_rules *to,
 static int check_place(struct swarm_agent *agent, const struct swarm_rules *from,
 		       const struct home *home, struct swarm_policy_error *err)
 {
-	bool frozen = home->frozen ||
-		(agent->cgroup && swarm_cgroup_freeze(agent) == SWARM_FREEZE_OTHERS);
+	enum swarm_freeze freeze = SWARM_FREEZE_NONE;
+	int ret = 0;
 
+	if (agent->cgroup)
+		ret = swarm_cgroup_freeze(agent, &freeze);
+	if (ret)
+		return swarm_refuse(err, ret, "", "out of memory");
 	/*
 	 * The namespace would go on protecting the files of the cgroup that it was made in.
 	 * An armed thread may fork at any time; none is armed while orders are held.
@@ -402,7 +406,7 @@ static int check_place(struct swarm_agent *agent, const struct swarm_rules *from
 	    READ_ONCE(agent->state) != SWARM_REGISTERED)
 		return swarm_refuse(err, -EOPNOTSUPP, "",
 				    "a privileged agent with a cgroup namespace keeps the cgroup that it was born in; create it with the limit");
-	if (frozen)
+	if (home->frozen || freeze == SWARM_FREEZE_OTHERS)
 		return swarm_refuse(err, -EBUSY, "",
 				    "somebody else has frozen the cgroup that the agent is in, which moving it would undo; thaw that first");
 	return 0;

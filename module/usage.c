@@ -7,6 +7,7 @@
  * without a cgroup, too.
  */
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/kconfig.h>
 #include <linux/math64.h>
@@ -21,6 +22,7 @@
 #include <linux/string.h>
 #include <linux/time64.h>
 #include <linux/timekeeping.h>
+#include <linux/types.h>
 #include <asm/barrier.h>
 
 #include "agent.h"
@@ -52,19 +54,47 @@ static u64 number_behind(const char *text, const char *label)
 	return value;
 }
 
-static bool read_text(const struct path *dir, const char *file, char text[FILE_MAX_BYTES])
+/**
+ * struct reading - what is being read of a cgroup
+ * @dir: its directory
+ * @err: -ENOMEM if memory was too short for any of its files; a file that is not there is
+ *	 no error
+ * @text: what is in the file that was read last
+ */
+struct reading {
+	struct path dir;
+	int err;
+	char text[FILE_MAX_BYTES];
+};
+
+static int begin_reading(const struct swarm_cgroup *cgroup, struct reading *from)
 {
-	return swarm_read_file(dir, file, text, FILE_MAX_BYTES) > 0;
+	from->err = 0;
+	return swarm_cgroup_find(cgroup, &from->dir);
 }
 
-static u64 read_number(const struct path *dir, const char *file, char text[FILE_MAX_BYTES])
+static bool has_text(struct reading *from, ssize_t length)
 {
-	return read_text(dir, file, text) ? number_behind(text, "") : SWARM_UNKNOWN;
+	if (length == -ENOMEM)
+		from->err = -ENOMEM;
+	return length > 0;
 }
 
-static void read_cpu(const struct path *dir, struct swarm_usage *usage, char text[FILE_MAX_BYTES])
+static bool read_text(struct reading *from, const char *file)
 {
-	if (!read_text(dir, "cpu.stat", text))
+	return has_text(from, swarm_read_file(&from->dir, file, from->text, sizeof(from->text)));
+}
+
+static u64 read_number(struct reading *from, const char *file)
+{
+	return read_text(from, file) ? number_behind(from->text, "") : SWARM_UNKNOWN;
+}
+
+static void read_cpu(struct reading *from, struct swarm_usage *usage)
+{
+	const char *text = from->text;
+
+	if (!read_text(from, "cpu.stat"))
 		return;
 	usage->cpu_usec = number_behind(text, "usage_usec ");
 	usage->user_usec = number_behind(text, "user_usec ");
@@ -74,9 +104,8 @@ static void read_cpu(const struct path *dir, struct swarm_usage *usage, char tex
 }
 
 /* "some avg10=0.12 avg60=0.00 avg300=0.00 total=1234", and the same of "full". */
-static void read_pressure(const struct path *dir, const char *file,
-			  struct swarm_pressure pressure[SWARM_NR_WAITING],
-			  char text[FILE_MAX_BYTES])
+static void read_pressure(struct reading *from, const char *file,
+			  struct swarm_pressure pressure[SWARM_NR_WAITING])
 {
 	static const char *const lines[SWARM_NR_WAITING] = {
 		[SWARM_WAITING_SOME] = "some ",
@@ -85,10 +114,10 @@ static void read_pressure(const struct path *dir, const char *file,
 	const char *line, *point;
 	int i;
 
-	if (!read_text(dir, file, text))
+	if (!read_text(from, file))
 		return;
 	for (i = 0; i < SWARM_NR_WAITING; i++) {
-		line = strstr(text, lines[i]);
+		line = strstr(from->text, lines[i]);
 		if (!line)
 			continue;
 		point = strchr(line, '.');
@@ -150,63 +179,73 @@ static void add_all(struct swarm_usage *usage, const struct swarm_usage *former)
 			    former->pressure[i][j].total_usec);
 }
 
-static u64 read_peak(const struct path *dir, const struct swarm_usage_mark *mark,
-		     char text[FILE_MAX_BYTES])
+static u64 read_peak(struct reading *from, const struct swarm_usage_mark *mark)
 {
 	/* Pairs with swarm_usage_begin(). */
 	struct file *peak = smp_load_acquire(&mark->peak);
 
 	if (!peak)
-		return read_number(dir, "memory.peak", text);
-	return swarm_read(peak, text, FILE_MAX_BYTES) > 0 ? number_behind(text, "") : SWARM_UNKNOWN;
+		return read_number(from, "memory.peak");
+	return has_text(from, swarm_read(peak, from->text, sizeof(from->text))) ?
+		number_behind(from->text, "") : SWARM_UNKNOWN;
 }
 
-static void read_counters(const struct path *dir, struct swarm_usage *usage,
-			  char text[FILE_MAX_BYTES])
+static void read_counters(struct reading *from, struct swarm_usage *usage)
 {
-	read_cpu(dir, usage, text);
-	read_pressure(dir, "cpu.pressure", usage->pressure[SWARM_PRESSED_CPU], text);
-	read_pressure(dir, "memory.pressure", usage->pressure[SWARM_PRESSED_MEMORY], text);
+	read_cpu(from, usage);
+	read_pressure(from, "cpu.pressure", usage->pressure[SWARM_PRESSED_CPU]);
+	read_pressure(from, "memory.pressure", usage->pressure[SWARM_PRESSED_MEMORY]);
 }
 
-static void begin_in(struct swarm_cgroup *cgroup)
+static int begin_in(struct swarm_cgroup *cgroup)
 {
 	struct swarm_usage_mark *mark = swarm_cgroup_mark(cgroup);
 	struct swarm_usage before;
-	char text[FILE_MAX_BYTES];
-	struct path dir;
+	struct reading from;
+	struct file *peak;
+	int err;
 
-	if (swarm_cgroup_find(cgroup, &dir))
-		return;
+	err = begin_reading(cgroup, &from);
+	if (err)
+		return err == -ENOMEM ? err : 0;
 	/* Whoever inspects the agent subtracts it meanwhile. */
 	forget_all(&before);
-	read_counters(&dir, &before, text);
+	read_counters(&from, &before);
+	if (from.err)
+		goto put;
 	mark->before = before;
 	if (!mark->peak) {
-		struct file *peak = swarm_open_file(&dir, "memory.peak", O_RDWR);
-
+		peak = swarm_open_file(&from.dir, "memory.peak", O_RDWR);
 		/* Whoever inspects the agent may come across it at once. */
 		if (!IS_ERR(peak))
 			smp_store_release(&mark->peak, peak);
+		else if (peak == ERR_PTR(-ENOMEM))
+			from.err = -ENOMEM;
 	}
 	/* Whatever is written makes what is read by this file start from now. */
-	if (mark->peak)
-		swarm_write(mark->peak, "reset");
-	path_put(&dir);
+	if (mark->peak && swarm_write(mark->peak, "reset") == -ENOMEM)
+		from.err = -ENOMEM;
+put:
+	path_put(&from.dir);
+	return from.err;
 }
 
 /**
  * swarm_usage_begin - an agent that has its cgroup already begins another life
  *
- * Sleeps. The caller holds the agent's orders. What cannot be read or opened, for want of
- * memory too, goes on counting.
+ * Sleeps. The caller holds the agent's orders. What the kernel has no file for goes on
+ * counting.
+ *
+ * Return: 0; -ENOMEM if memory was too short, and this has to be done again.
  */
-void swarm_usage_begin(struct swarm_agent *agent)
+int swarm_usage_begin(struct swarm_agent *agent)
 {
 	struct swarm_cgroup *cgroup;
+	int err = 0;
 
-	for (cgroup = agent->cgroup; cgroup; cgroup = swarm_cgroup_former(cgroup))
-		begin_in(cgroup);
+	for (cgroup = agent->cgroup; cgroup && !err; cgroup = swarm_cgroup_former(cgroup))
+		err = begin_in(cgroup);
+	return err;
 }
 
 /**
@@ -218,18 +257,20 @@ void swarm_usage_forget(struct swarm_usage_mark *mark)
 		filp_close(mark->peak, NULL);
 }
 
-static void read_at_end(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
+static int read_at_end(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
 {
-	char text[FILE_MAX_BYTES];
-	struct path dir;
+	struct reading from;
+	int err;
 
 	forget_all(usage);
-	if (swarm_cgroup_find(cgroup, &dir))
-		return;
-	read_cpu(&dir, usage, text);
-	usage->memory_peak = read_peak(&dir, swarm_cgroup_mark(cgroup), text);
+	err = begin_reading(cgroup, &from);
+	if (err)
+		return err == -ENOMEM ? err : 0;
+	read_cpu(&from, usage);
+	usage->memory_peak = read_peak(&from, swarm_cgroup_mark(cgroup));
 	subtract_all(usage, &swarm_cgroup_mark(cgroup)->before);
-	path_put(&dir);
+	path_put(&from.dir);
+	return from.err;
 }
 
 /**
@@ -237,34 +278,39 @@ static void read_at_end(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
  * @usage: set to the CPU time and the most memory, if it has a memory limit
  *
  * Sleeps. Nobody but the caller ends the agent's use of its cgroup.
+ *
+ * Return: 0; -ENOMEM if memory was too short for all of it, and @usage has the rest.
  */
-void swarm_usage_at_end(const struct swarm_agent *agent, struct swarm_usage *usage)
+int swarm_usage_at_end(const struct swarm_agent *agent, struct swarm_usage *usage)
 {
 	struct swarm_cgroup *cgroup = agent->cgroup;
 	struct swarm_cgroup *former = swarm_cgroup_former(cgroup);
 	struct swarm_usage before;
+	int err = read_at_end(cgroup, usage), ret;
 
-	read_at_end(cgroup, usage);
 	if (!former)
-		return;
-	read_at_end(former, &before);
+		return err;
+	ret = read_at_end(former, &before);
 	add_all(usage, &before);
+	return err ?: ret;
 }
 
-static void read_now(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
+static int read_now(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
 {
-	char text[FILE_MAX_BYTES];
-	struct path dir;
+	struct reading from;
+	int err;
 
 	forget_all(usage);
-	if (swarm_cgroup_find(cgroup, &dir))
-		return;
-	read_counters(&dir, usage, text);
-	usage->memory = read_number(&dir, "memory.current", text);
-	usage->memory_peak = read_peak(&dir, swarm_cgroup_mark(cgroup), text);
-	usage->pids = read_number(&dir, "pids.current", text);
+	err = begin_reading(cgroup, &from);
+	if (err)
+		return err == -ENOMEM ? err : 0;
+	read_counters(&from, usage);
+	usage->memory = read_number(&from, "memory.current");
+	usage->memory_peak = read_peak(&from, swarm_cgroup_mark(cgroup));
+	usage->pids = read_number(&from, "pids.current");
 	subtract_all(usage, &swarm_cgroup_mark(cgroup)->before);
-	path_put(&dir);
+	path_put(&from.dir);
+	return from.err;
 }
 
 /**
@@ -273,20 +319,23 @@ static void read_now(struct swarm_cgroup *cgroup, struct swarm_usage *usage)
  * @usage: set to it
  *
  * Sleeps.
+ *
+ * Return: 0, or -ENOMEM if memory was too short for any of it.
  */
-void swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage)
+int swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage)
 {
 	struct swarm_cgroup *cgroup = agent ? swarm_cgroup_get(agent) : NULL;
 	struct swarm_cgroup *former = cgroup ? swarm_cgroup_former(cgroup) : NULL;
 	struct swarm_usage before;
+	int err = read_now(cgroup, usage);
 
-	read_now(cgroup, usage);
 	/* Memory and pids of the former one are nobody's any more. */
-	if (former) {
-		read_now(former, &before);
+	if (!err && former) {
+		err = read_now(former, &before);
 		add_all(usage, &before);
 	}
 	swarm_cgroup_put(cgroup);
+	return err;
 }
 
 /* What is known without a cgroup */

@@ -74,10 +74,10 @@ struct swarm_live_usage {
 	u64 threads;
 };
 
-void swarm_usage_begin(struct swarm_agent *agent);
+int swarm_usage_begin(struct swarm_agent *agent);
 void swarm_usage_forget(struct swarm_usage_mark *mark);
-void swarm_usage_at_end(const struct swarm_agent *agent, struct swarm_usage *usage);
-void swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage);
+int swarm_usage_at_end(const struct swarm_agent *agent, struct swarm_usage *usage);
+int swarm_usage_now(const struct swarm_agent *agent, struct swarm_usage *usage);
 u64 swarm_usage_cpu_of(struct task_struct *task);
 u64 swarm_usage_cpu_of_member(const struct swarm_member *member, struct task_struct *task);
 u64 swarm_usage_cpu(const struct swarm_usage *usage, u64 cpu);

@@ -145,7 +145,7 @@ const memoryIds: Check = {
   title: 'Ids of memory cgroups',
   looksAt: '`nr_subsys_memory` and `nr_dying_subsys_memory` in `cgroup.stat` of the root of cgroup v2',
   means:
-    'The kernel has 65,535 ids for memory cgroups. Each agent with `memory_limit` needs one. A cgroup that was removed keeps its id while memory is charged to it (*dying*).',
+    'The kernel has 65,535 ids for memory cgroups. Each agent with `memory_limit` needs one. A cgroup that was removed keeps its id while memory is charged to it (*dying*). Loading the module does not warn of it, because agents without `memory_limit` need none.',
   todo: 'let the kernel reclaim what dying cgroups hold: `sync; echo 3 >/proc/sys/vm/drop_caches`; or start fewer agents with `memory_limit`',
   symptoms: [
     {

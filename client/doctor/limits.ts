@@ -113,7 +113,9 @@ const pids: Check = {
     {
       place: 'log',
       says: 'so many cannot run: … is …; raise it, or load with a lower max_agents',
-      reason: 'a sysctl allows fewer agents than `max_agents`; the module is loaded nevertheless',
+      reason:
+        'a sysctl, or the range of ids that the parameters leave, allows fewer agents than `max_agents`; the module is loaded nevertheless',
+      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; or load it with a lower `max_agents`',
     },
   ],
   judge: (facts) => {

@@ -164,6 +164,13 @@ const log: Check = {
       reason: 'the module could not confine the process completely',
       todo: 'the step tells what failed ([birth.md](birth.md)); -12 is a lack of memory, -28 a limit; if a sysctl may be the cause, the line names it',
     },
+    {
+      place: 'log',
+      says: 'agent …: a process that was to join it was killed before it ran: … failed with …',
+      reason:
+        'a write to `spawn` had armed a thread to add a process to a running agent, and the process could not be confined completely; the agent goes on',
+      todo: 'the step tells what failed; -12 is a lack of memory, -19 a cgroup that an administrator has removed; write to `spawn` again',
+    },
   ],
   judge: (facts): Finding => {
     const records = written(facts);

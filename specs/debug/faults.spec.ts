@@ -27,12 +27,16 @@ const OPERATIONS: Record<string, [id: string, agent: object, fewest: number, few
   fork: ['DEBUG-15', { ...PIDS, ...NAMESPACES }, 50, 20],
   exec: ['DEBUG-16', { ...PIDS, ...NAMESPACES, ...RULES }, 50, 20],
   attach: ['DEBUG-12', ADOPTED, 5, 3],
-  inspect: ['DEBUG-17', { ...PIDS, ...NAMESPACES }, 3, 2],
+  inspect: ['DEBUG-17', { ...LIMITS, ...NAMESPACES }, 10, 5],
   destroy: ['DEBUG-18', { ...LIMITS, ...NAMESPACES }, 4, 2],
   removal: ['DEBUG-19', { ...PIDS, ...NAMESPACES }, 3, 0],
   join: ['DEBUG-20', { ...PIDS, ...NAMESPACES }, 3, 2],
   update: ['DEBUG-21', { ...NAMESPACES }, 30, 15],
   move: ['DEBUG-22', { ...PIDS, ...NAMESPACES }, 30, 15],
+  joined: ['DEBUG-24', { ...PIDS, ...NAMESPACES }, 1, 1],
+  respawn: ['DEBUG-25', { ...LIMITS, ...NAMESPACES }, 10, 5],
+  end: ['DEBUG-26', { ...LIMITS, ...NAMESPACES }, 4, 0],
+  rehook: ['DEBUG-27', { ...PIDS, namespace_flags: 0, privileged: true }, 5, 2],
 };
 
 /** The output of `fault` about an operation that went through. */

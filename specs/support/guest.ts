@@ -73,6 +73,12 @@ export async function moduleLog(guest: BootedGuest): Promise<string[]> {
   return (await guest.kernelLog()).split('\n').filter((line) => /\bswarm_guard: /.test(line));
 }
 
+/** Is the event `fork_failed` there? Linux has had the function that it needs since 6.16. */
+export async function tellsFailedForks(guest: BootedGuest): Promise<boolean> {
+  const [major = 0, minor = 0] = (await guest.sh('uname -r')).split('.').map((part) => parseInt(part, 10));
+  return major > 6 || (major === 6 && minor >= 16);
+}
+
 /** Destroys every agent; those with processes go a moment later. */
 export async function destroyAll(guest: LoadedGuest): Promise<void> {
   const ids = `sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids`;

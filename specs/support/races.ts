@@ -42,9 +42,14 @@ export async function expectNothingLeft(guest: LoadedGuest): Promise<void> {
 /**
  * Agents are destroyed at any moment from arming to the end of the fork: no child is left outside them, and each of so
  * many launches has either no child or a dead one.
+ * @param what a word of vm-images/guest/stress/moment.c: "canceled" launches first processes, "joins" one more
  */
-export async function destroyWhileForking(guest: LoadedGuest, launches: number): Promise<void> {
-  const { refused = 0, died = 0 } = await tallied(guest, `moment canceled ${launches} 6000`, 170_000);
+export async function destroyWhileForking(
+  guest: LoadedGuest,
+  launches: number,
+  what: 'canceled' | 'joins' = 'canceled',
+): Promise<void> {
+  const { refused = 0, died = 0 } = await tallied(guest, `moment ${what} ${launches} 6000`, 170_000);
   expect(refused, 'forks that failed').toBeGreaterThan(launches / 30);
   expect(died, 'children that died').toBeGreaterThan(launches / 30);
   expect(refused + died).toBe(launches);

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repository } from '../../harness.config.js';
 import { LAUNCH_CALLS } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
@@ -149,11 +152,35 @@ test('BIRTH-09: it leaves its session and terminal, real-time scheduling, priori
   }
 });
 
-test('BIRTH-10: the two lines work at the prompt of an interactive shell', async ({ loaded }) => {
+test('BIRTH-10: the commands of the pages make an agent at the prompt of an interactive shell; after a refused policy nothing runs', async ({
+  loaded,
+}) => {
+  const example = async (page: string) => {
+    const lines = (await readFile(join(repository, 'docs', page), 'utf8')).split('\n');
+    return (lines.find((line) => /^ {4}.*echo .*"spawn":true.*my-agent/.test(line)) ?? '').replace(
+      /^ +(# )?/,
+      '',
+    );
+  };
   const terminal = await loaded.terminal();
-  expect(await terminal.type('echo \'{"memory_limit":268435456,"spawn":true}\' > /proc/swarm/create')).toBe(
-    '',
-  );
+  // Whoever reads lines: my-agent, or the shell that has started it.
+  const reader = () => terminal.type('echo ${0##*/}:$$');
+  const shell = await reader();
+  expect(shell).toMatch(/^bash:/);
+  await terminal.type('exec 3<>/proc/swarm/create');
+  for (const page of ['launching.md', 'abi/create.md']) {
+    const line = await example(page);
+    await terminal.type(line);
+    expect(await reader(), page).toBe('my-agent:1');
+    await terminal.type('exit');
+    expect(await reader()).toBe(shell);
+    const refused = line.replace(/"memory_limit":\d+/, '"memory_limit":-1');
+    expect(refused).not.toBe(line);
+    expect(await terminal.type(refused), page).toMatch(/Invalid argument$/);
+    expect(await reader(), 'my-agent runs outside').toBe(shell);
+  }
+  // Nothing is armed, and the first process of the next agent is the one that is started.
+  await terminal.type('echo \'{"memory_limit":268435456,"spawn":true}\' > /proc/swarm/create');
   expect(await terminal.type("sh -c 'echo $$; ps -o tty= -p 1'")).toBe('1\n?');
   expect(await terminal.type("sh -c 'test $$ != 1 && echo not an agent'")).toBe('not an agent');
   terminal.close();

@@ -1,8 +1,9 @@
 /** Violations of an agent beyond a rate: counted, summed up, and nobody else's loss. */
+import { parseEvents } from '../../client/events.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { expect, test } from '../support/fixtures.js';
 import { parseMetrics } from '../support/metrics.js';
-import { hold, onlyAgent } from '../support/guest.js';
+import { background, hold, onlyAgent } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -130,4 +131,64 @@ test('EVENT-17: the module is unloaded while a sum waits to be told', async ({ b
     await reload(guest);
   }
   await guest.unload();
+});
+
+test('EVENT-20: beside eight processes that are denied as fast as they can, a reader misses no birth, no end and no violation of another agent', async ({
+  loaded,
+}) => {
+  test.setTimeout(600_000);
+  const { swarm } = loaded;
+  const FLOODS = 8;
+  const BURST = 1000;
+  const STATUSES = [0, 3, 7, 42, 1, 255];
+  const last = (await swarm.events()).at(-1)?.seq ?? 0;
+  const reader = await background(loaded, "sh -c 'exec cat /proc/swarm/events >/run/read'");
+  // Each of them says after each burst that it was denied so often.
+  const burst = `${flood(BURST)}; echo burst`;
+  const flooding = swarm.run(
+    { privileged: true, namespace_flags: 0, name: 'flood' },
+    `for i in $(seq ${FLOODS}); do (until [ -e /run/calm ]; do ${burst}; done) & done; wait`,
+  );
+  await expect(loaded).toHaveActiveAgents(1);
+  const { id: flooded } = await onlyAgent(loaded);
+  const violations = async () => (await swarm.inspect(flooded)).violations;
+  await expect.poll(violations, { timeout: 60_000 }).toBeGreaterThan(FLOODS * BURST);
+  const births: { id: number; pid: number; exit: number }[] = [];
+  for (const exit of STATUSES) {
+    const { id, pid, code } = await swarm.launch({}, ['/bin/sh', '-c', `exit ${exit}`]);
+    expect(code).toBe(exit);
+    births.push({ id, pid, exit });
+  }
+  const denied = await swarm.run({ privileged: true, namespace_flags: 0 }, 'exec events burst 1 1');
+  const before = await violations();
+  await expect.poll(violations, 'the flood has not ended yet').toBeGreaterThan(before);
+  await loaded.sh('touch /run/calm');
+  const bursts = (await flooding).stdout.split('\n').filter((line) => line === 'burst').length;
+  await expect(loaded).toHaveActiveAgents(0);
+  const newest = (await swarm.events()).at(-1);
+  const read = async () => parseEvents(await loaded.sh('cat /run/read')).filter(({ seq }) => seq > last);
+  await expect.poll(async () => (await read()).at(-1)?.seq).toBe(newest?.seq);
+  await loaded.sh(`kill ${reader}`);
+  const events = await read();
+  await loaded.sh('rm /run/calm /run/read');
+
+  // No number is missing, so nothing was lost.
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => last + 1 + index));
+  const of = (id: number) => events.filter((event) => 'agent' in event && event.agent === id);
+  for (const { id, pid, exit } of births)
+    expect(of(id)).toMatchObject([
+      { event: 'created' },
+      { event: 'spawned', pid },
+      { event: 'destroyed', reason: 'exit', exit },
+    ]);
+  expect(of(denied.id)).toMatchObject([
+    { event: 'created' },
+    { event: 'spawned', pid: denied.pid },
+    { event: 'violation', kind: 'device', action: 'deny', pid: denied.pid, comm: 'events' },
+    { event: 'destroyed', reason: 'exit', exit: 0, violations: 1 },
+  ]);
+  const { told, summed } = toldOf(events, flooded);
+  expect(told + summed).toBe(bursts * BURST);
+  expect(summed).toBeGreaterThan(told);
+  expect(of(flooded).at(-1)).toMatchObject({ event: 'destroyed', violations: bursts * BURST });
 });

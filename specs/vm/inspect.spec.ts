@@ -1,6 +1,7 @@
 import { createRequest } from '../../client/abi/request.js';
 import { expect, test } from '../support/fixtures.js';
-import { NAMESPACES, expectBorn, onlyAgent } from '../support/guest.js';
+import { NAMESPACES, expectBorn, hold, onlyAgent } from '../support/guest.js';
+import { uploadRival } from '../support/moments.js';
 
 /** A hundred forks take a while in an emulated guest. */
 const SLOWLY = { timeout: 60_000 };
@@ -208,4 +209,33 @@ test('SCALE-06: a policy takes at most 1 KiB of kernel memory', async ({ loaded 
   const bytes = Number(await loaded.sh('cat /sys/kernel/slab/swarm_policy/object_size'));
   expect(bytes).toBeGreaterThan(400);
   expect(bytes).toBeLessThanOrEqual(1024);
+});
+
+/** The kernel's functions that print the files of a cgroup which inspect reads. */
+const PRINTED = ['cpu_stat_show', 'memory_peak_show', 'cgroup_freeze_show', 'cgroup_events_show'];
+
+test('INSPECT-08: where there is no memory to read a file of the cgroup, the answer is ENOMEM, and no field is left out', async ({
+  loaded,
+  stage,
+}) => {
+  await uploadRival(loaded, stage, 'swarm_redirect.ko');
+  const { line, release } = hold(loaded);
+  const running = loaded.swarm.run({ memory_limit: 1 << 26 }, line);
+  await expectBorn(loaded, 1);
+  const { id } = await onlyAgent(loaded);
+  const inspected = async () => (await loaded.exec(`echo ${id} | swarmio /proc/swarm/inspect`)).stderr.trim();
+  for (const shown of PRINTED) {
+    await loaded.sh(`insmod /root/swarm_redirect.ko function=${shown} comm=swarmio answer=-12`);
+    expect.soft(await inspected(), shown).toBe('ENOMEM');
+    const hits = await loaded.sh('cat /sys/module/swarm_redirect/parameters/hits; rmmod swarm_redirect');
+    expect(Number(hits), shown).toBeGreaterThan(0);
+    expect(await inspected(), shown).toMatch(/^written \d+$/);
+  }
+  expect(await loaded.swarm.inspect(id)).toMatchObject({
+    frozen: 'no',
+    usage: { memory_peak: expect.any(Number), user_usec: expect.any(Number) },
+  });
+  await release();
+  await running;
+  await expect(loaded).toHaveActiveAgents(0);
 });

@@ -26,6 +26,13 @@ test('ORDER-35: an agent destroyed between its arming and the end of a fork has 
   await expectNothingLeft(loaded);
 });
 
+test('ORDER-43: an agent destroyed while a process is armed and forked to join it has no child outside', async ({
+  loaded,
+}) => {
+  await destroyWhileForking(loaded, 80, 'joins');
+  await expectNothingLeft(loaded);
+});
+
 test("ORDER-34: an agent that is destroyed while armed goes with its thread's next fork, exit or arming", async ({
   loaded,
 }) => {

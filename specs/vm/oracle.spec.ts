@@ -213,3 +213,26 @@ test('ORACLE-13: the oracle finds a member that may have capabilities that its a
   expect(await loaded.findings()).toEqual([]);
   await destroyAll(loaded);
 });
+
+test('ORACLE-14: the oracle finds a member that root lets run though its agent is frozen', async ({
+  loaded,
+}) => {
+  expectFindings('root thaws the cgroup of an agent that an update has frozen');
+  const { id, pid } = await start(loaded, { pids_limit: 9 }, 'sleep 1000 & wait');
+  await expect.poll(async () => (await loaded.swarm.inspect(id)).members.length).toBe(2);
+  const { members } = await loaded.swarm.inspect(id);
+  expect(members).toContain(pid);
+  await loaded.swarm.update({ id, frozen: true });
+  expect(await loaded.findings()).toEqual([]);
+  const dir = await agentCgroupDir(loaded, id);
+  const file = `${dir}/cgroup.freeze`;
+  await loaded.sh(`echo 0 >${file}`);
+  const findings = members.map((each) => `agent ${id}: process ${each} may run though its agent is frozen`);
+  expect((await loaded.findings()).sort()).toEqual(findings.sort());
+  await loaded.sh(`echo 1 >${file}`);
+  expect(await loaded.findings()).toEqual([]);
+  // One that root moves into a cgroup below is stopped by the one above.
+  await loaded.sh(`mkdir ${dir}/below && echo ${pid} >${dir}/below/cgroup.procs`);
+  expect(await loaded.findings()).toEqual([]);
+  await destroyAll(loaded);
+});

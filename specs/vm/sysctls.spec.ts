@@ -122,10 +122,19 @@ test('LIMIT-13: loading tells in one line what keeps max_agents from being reach
   const next = await reload(booted, { max_agents: 3000 });
   const [line, ...more] = await lines();
   expect(line).toMatch(
-    /: so many cannot run: kernel\.pid_max is 2000, kernel\.threads-max is 2000, user\.max_net_namespaces is 0; raise/,
+    /: so many cannot run: kernel\.pid_max is 2000 \(3001 or more is needed\), kernel\.threads-max is 2000 \(3001 or more is needed\), user\.max_net_namespaces is 0 \(1 or more is needed\); raise/,
   );
   expect(more).toEqual([]);
   await booted.sh('echo 1000 >/proc/sys/user/max_net_namespaces');
   await raise(15_000);
   await next.unload();
+  // Ids for 1000 agents, and for one less.
+  await booted.sh('dmesg -C');
+  for (const id_base of [4294967295 - 1000 * 1024, 4294967295 - 1000 * 1024 + 1])
+    await (await reload(booted, { max_agents: 1000, id_base })).unload();
+  expect(await lines()).toEqual([
+    expect.stringMatching(
+      /: so many cannot run: \(4294967295 - id_base\) \/ id_count is 999 \(1000 or more is needed\); raise/,
+    ),
+  ]);
 });

@@ -6,6 +6,7 @@ import { agentCgroup, agentCgroupDir, agentCgroups, expectNoAgentCgroups } from 
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
+import { delayed } from '../support/moments.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const MiB = 1 << 20;
@@ -723,6 +724,41 @@ test('UPDATE-20: an agent of more than a thousand processes is moved as a whole'
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('UPDATE-22: a call with rules of two kinds is decided on by each kind at its moment, by rules of before and after an update', async ({
+  loaded,
+  stage,
+}) => {
+  const { swarm } = loaded;
+  const agent = await start(loaded);
+  const { id } = agent;
+  // Either policy denies the socket: one by its family, and the other by the call's name.
+  const before: AgentRequest = { sockets: ['inet'], syscalls: { socket: 'allow' } };
+  const after: AgentRequest = { sockets: ['unix'], syscalls: { socket: 'deny' } };
+  const socket = () => agent.run('attempt socket 1 1 0');
+  // Hooked already, so that the change has not to wait for the call that is slow.
+  const other = await swarm.create({ name: 'other', syscalls: { socket: 'deny' } });
+  for (const [policy, answer] of [
+    [after, 'EPERM'],
+    [before, 'EAFNOSUPPORT'],
+  ] as const) {
+    await swarm.update({ id, ...policy });
+    expect(await socket()).toBe(`socket ${answer}`);
+  }
+  // Between the hook on the call and the one on its family.
+  const slow = { function: '__sock_create', comm: 'attempt', ms: 5000 };
+  await delayed(loaded, stage, slow, async () => {
+    const order = JSON.stringify({ id, ...after });
+    await background(
+      loaded,
+      `bash -c ${quoted(`until read -r hits </sys/module/swarm_delay/parameters/hits && [ "$hits" = 1 ]; do :; done; echo '${order}' >/proc/swarm/update`)}`,
+    );
+    expect(await socket()).toBe('socket ok');
+  });
+  expect(await socket(), 'what comes later').toBe('socket EPERM');
+  await swarm.destroy(id, other);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('FREEZE-01: a frozen agent does not run, and runs on when it is thawed', async ({ loaded }) => {
   const { swarm } = loaded;
   const witness = await start(loaded);
@@ -768,12 +804,53 @@ test('FREEZE-02: a frozen agent gets no process by spawn; one that is attached s
   // To another cgroup, where it stays frozen.
   await swarm.update({ id, memory_limit: 64 * MiB });
   await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('update');
+  const rules: AgentRequest = {
+    syscalls: { fork: 'deny', getppid: 'audit' },
+    sockets: ['unix'],
+    exec_paths: ['/usr/bin/'],
+  };
+  await swarm.update({ id, ...rules, devices: [], unlisted: 'kill', oom_group: false });
+  expect(await swarm.inspect(id)).toMatchObject({
+    frozen: 'update',
+    state: 'frozen',
+    policy: { ...rules, devices: [], unlisted: 'kill', oom_group: false },
+  });
+  expect((await loaded.exec('rmmod swarm_guard')).stderr).toMatch(/in use/);
+  expect((await swarm.inspect(id)).state).toBe('frozen');
   const events = await swarm.eventsDuring(async () => {
     await swarm.destroy(id);
     await expect(loaded).toHaveActiveAgents(0);
   });
   expect(events).toMatchObject([{ event: 'destroyed', agent: id, reason: 'request', signal: 9 }]);
   expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
+});
+
+test('FREEZE-05: a thread was armed for an agent that is frozen then: its child stops before it runs', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const { id, pid } = await start(loaded);
+  // It stops before it enters anything.
+  await background(
+    loaded,
+    `sh -c ${quoted(`join --wait 3000 ${id} ${pid} /bin/echo ran >/run/late.out 2>/run/late.err; echo $? >/run/late.code`)}`,
+  );
+  const said = (name: string) => loaded.sh(`cat /run/late.${name} 2>/dev/null || true`);
+  await expect.poll(() => said('err')).toContain(`{"id":${id}}`);
+  await swarm.update({ id, frozen: true });
+  await expect.poll(() => said('err'), { timeout: 30_000 }).toContain('pid ');
+  const child = Number(/pid (\d+)/.exec(await said('err'))?.[1]);
+  await expect.poll(async () => (await swarm.inspect(id)).members).toContain(child);
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('frozen');
+  // Not one instruction of its own, nor a namespace entered.
+  const namespaces = (process: number | string) => loaded.sh(`readlink /proc/${process}/ns/*`);
+  expect(await namespaces(child)).toBe(await namespaces(1));
+  expect(await said('out')).toBe('');
+  await swarm.update({ id, frozen: false });
+  await expect.poll(() => said('code'), { timeout: 30_000 }).toBe('0');
+  expect(await said('out')).toBe('ran');
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('FREEZE-03: memory beyond the limit kills a frozen agent; one that persists runs in its next life', async ({

@@ -51,6 +51,7 @@ enum kind {
 	AGENT_GONE,
 	NOT_BORN,
 	CGROUP,
+	THAWED,
 	NAMESPACE,
 	HOME,
 	IDS,
@@ -71,6 +72,7 @@ static const char *const kinds[] = {
 	[AGENT_GONE] = "is a member but its agent is gone",
 	[NOT_BORN] = "is a member by birth but nobody saw it born",
 	[CGROUP] = "is outside the agent's cgroup",
+	[THAWED] = "may run though its agent is frozen",
 	[NAMESPACE] = "is in an initial namespace",
 	[HOME] = "has left the agent's namespaces",
 	[IDS] = "has ids outside the agent's range",
@@ -181,6 +183,12 @@ static bool in_cgroup(struct task_struct *thread, const struct swarm_view *view,
 		return true;
 	view->former_path(agent, own, sizeof(own));
 	return below(own, rules);
+}
+
+/* Is its cgroup, or one above it, asked to stop? */
+static bool told_to_stop(struct task_struct *thread)
+{
+	return READ_ONCE(task_dfl_cgroup(thread)->freezer.e_freeze);
 }
 
 static bool own_id(const struct swarm_view *view, const struct swarm_agent *agent, u32 id)
@@ -312,6 +320,8 @@ static void check_thread(struct pass *pass, const struct swarm_view *view,
 
 	if (READ_ONCE(agent->cgroup) && !in_cgroup(thread, view, agent))
 		found(pass, CGROUP, agent->id, record->nr, signal);
+	if (READ_ONCE(agent->frozen) && !told_to_stop(thread))
+		found(pass, THAWED, agent->id, record->nr, signal);
 	/* Its launcher's program runs there still, which may take it anywhere. */
 	if (flags & (SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED))
 		return;

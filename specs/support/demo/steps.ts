@@ -9,10 +9,10 @@ import { reload } from '../loaded-guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
 import type { BuiltModule } from '../module.js';
 
-/** The line that a user types first. */
-const CREATE =
-  'echo \'{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":127,"spawn":true}\' > /proc/swarm/create';
-const EXECVE_DENIED = 'echo \'{"spawn":true,"syscalls":{"execve":"deny"}}\' > /proc/swarm/create';
+/** The line that makes an agent of a policy. */
+const starting = (policy: string) => `echo '${policy}' > /proc/swarm/create && ./my-agent`;
+const LIMITED = '{"memory_limit":268435456,"cpu_quota":25,"namespace_flags":127,"spawn":true}';
+const EXECVE_DENIED = '{"spawn":true,"syscalls":{"execve":"deny"}}';
 const CGROUP = '/sys/fs/cgroup/swarm/memory';
 
 /** A family and a type of socket, as socket(2) takes them. */
@@ -77,9 +77,8 @@ class Demo {
   }
 
   async birth(): Promise<void> {
-    this.#show.step('Two lines make an agent');
-    await this.#type(CREATE);
-    await this.#type('./my-agent', 'agent#');
+    this.#show.step('Two commands make an agent');
+    await this.#type(starting(LIMITED), 'agent#');
     this.#show.note('my-agent reads lines and runs them; from here on they are typed inside the agent');
   }
 
@@ -201,8 +200,7 @@ class Demo {
     const show = this.#show;
     show.step('An agent that may run this program and nothing else');
     const before = (await this.#guest.swarm.status()).violations;
-    await this.#type(EXECVE_DENIED);
-    await this.#type('./my-agent', 'agent#');
+    await this.#type(starting(EXECVE_DENIED), 'agent#');
     show.check('its own shell works', await this.#type('echo $((6 * 7))'), '42');
     show.check('another program', ...refused(await this.#type('/bin/ls'), 'Operation not permitted'));
     const { violations } = await this.#guest.swarm.status();

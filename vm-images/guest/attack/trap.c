@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * trap NAME MS — as root of an agent, waits for a process of this name to come into its
- * pid namespace, and from then on tries for so long to look into it, take from it and
- * seize it; then lets it go on, and ends once it is alone: a line for each way, "ok" if it
- * ever succeeded, or the errno's name of the last try. Says "ready" first, and waits for
- * a minute at most.
+ * trap NAME MS [inherited] — as root of an agent, waits for a process of this name to
+ * come into its pid namespace, and from then on tries for so long to look into it, take
+ * from it and seize it; then lets it go on, and ends once it is alone: a line for each
+ * way, "ok" if it ever succeeded, or the errno's name of the last try. Says "ready" first,
+ * and waits for a minute at most. With "inherited" it goes by the /proc that it was born
+ * with, where it is never alone, and stays until it is killed.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -184,7 +185,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	if (mount("proc", "/proc", "proc", 0, NULL))
+	if (argc < 4 && mount("proc", "/proc", "proc", 0, NULL))
 		die("mount");
 	puts("ready");
 	fflush(stdout);
@@ -192,14 +193,15 @@ int main(int argc, char **argv)
 		bool attacks = !met || now_us() < met + atol(argv[2]) * 1000;
 		DIR *processes = opendir("/proc");
 		struct dirent *entry;
-		bool alone = true;
+		bool alone = argc < 4 || !attacks;
 
 		while (processes && (entry = readdir(processes))) {
 			pid_t pid = atoi(entry->d_name);
 
 			if (pid < 1 || pid == getpid())
 				continue;
-			alone = false;
+			if (argc < 4)
+				alone = false;
 			if (attacks && go_at(pid, argv[1]) && !met)
 				met = now_us();
 		}
@@ -213,5 +215,8 @@ int main(int argc, char **argv)
 	puts(met ? "met" : "nobody came");
 	for (i = 0; i < NR_WAYS; i++)
 		printf("%s %s\n", ways[i].name, ways[i].succeeded ? "ok" : ways[i].error ?: "untried");
+	fflush(stdout);
+	while (argc > 3)
+		pause();
 	return 0;
 }

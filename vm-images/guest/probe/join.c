@@ -16,6 +16,8 @@
  *   --early 1     the pid namespace is entered for children before the order, and there is
  *                 no second fork
  *   --wait MS     before the fork
+ *   --before MS   before the child enters anything; it is called "unentered" meanwhile,
+ *                 and says whether it is dumpable
  *   --pause MS    before the child executes
  *   --unshare HEX what the child unshares before that
  *   --leave FILE  a cgroup.procs that it writes itself to, before it enters anything
@@ -35,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,7 +54,7 @@
 
 static unsigned long long entered = ALL, flags, first, unshared;
 static const char *left_for, *other_root, *other_cwd;
-static long ids, early, before_fork, before_exec, touched, crowd;
+static long ids, early, before_fork, before_enter, before_exec, touched, crowd;
 static int root, cwd = -1;
 
 static int status_of(pid_t pid)
@@ -105,6 +108,14 @@ static void gather_crowd(void)
 	_exit(0);
 }
 
+static void linger(void)
+{
+	fprintf(stderr, "dumpable %d\n", prctl(PR_GET_DUMPABLE));
+	prctl(PR_SET_NAME, "unentered");
+	pause_us(before_enter * 1000);
+	prctl(PR_SET_NAME, "join");
+}
+
 static void enter(int pidfd)
 {
 	int others = entered & ~CLONE_NEWPID;
@@ -123,6 +134,8 @@ static void execute(int pidfd, char **argv)
 {
 	if (crowd)
 		gather_crowd();
+	if (before_enter)
+		linger();
 	enter(pidfd);
 	if (!early && entered & CLONE_NEWPID) {
 		pid_t pid;
@@ -149,6 +162,7 @@ static void options(char ***argv)
 	static const struct { const char *name; long *value; } numbers[] = {
 		{ "--ids", &ids }, { "--early", &early }, { "--touch", &touched },
 		{ "--wait", &before_fork }, { "--pause", &before_exec }, { "--crowd", &crowd },
+		{ "--before", &before_enter },
 	};
 	static const struct { const char *name; unsigned long long *value; } masks[] = {
 		{ "--enter", &entered }, { "--flags", &flags }, { "--first", &first },

@@ -15,12 +15,15 @@
  *   spawn    the fork that is born	destroy  what the writer does of it
  *   birth    what the child does then	removal  what a worker does of it
  *   inspect  read what there is to tell	join     "spawn" of one that runs
- *   update   other rules, and limits for one without a cgroup
+ *   end      tell what it has used		joined   what the child does then
+ *   update   stop it, other rules, and limits for one without a cgroup
  *   move     a memory limit for one that has had others
+ *   rehook   the first rule on a call, by an update
+ *   respawn  "spawn" of one that persists and has run before
  *
  * Prints {"allocations":N,"refused":N} and exits 0, or says what is wrong.
- * fork and exec fail for their process to see; birth and removal need a module built
- * with SWARM_FAULTS=y.
+ * fork and exec fail for their process to see; birth, joined, end and removal need a
+ * module built with SWARM_FAULTS=y.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -53,7 +56,7 @@ static unsigned int nth, refused;
 static const int in_fork[] = { EAGAIN, ENOSPC, 0 };
 static const int in_exec[] = { E2BIG, ENOEXEC, EFAULT, EIO, 0 };
 static const int *other_errnos;
-static char answer[1024];
+static char answer[16384];
 static int ticket = -1;
 
 static void wrong(const char *format, ...)
@@ -315,17 +318,22 @@ static bool do_create(void)
  * What only the first policy with a rule on a call needs: its functions, looked up once
  * and for ever, and the hooks on them, which go a while after the last such policy.
  */
-static bool do_hooks(void)
+static void wait_for_no_hooks(void)
 {
 	time_t until = time(NULL) + PATIENCE_S;
 
+	while (!system("grep -q swarm_hook_syscall /sys/kernel/tracing/enabled_functions"))
+		if (!wait_until(until))
+			wrong("the hooks stay");
+}
+
+static bool do_hooks(void)
+{
 	if (nth == 1) {
 		must(create(""), "looking up");
 		must(destroy(id_answered()), "destroying");
 	}
-	while (!system("grep -q swarm_hook_syscall /sys/kernel/tracing/enabled_functions"))
-		if (!wait_until(until))
-			wrong("the hooks stay");
+	wait_for_no_hooks();
 	return do_create();
 }
 
@@ -466,7 +474,21 @@ static bool change(const char *what, unsigned int before, unsigned int after)
 
 static bool do_update(void)
 {
-	return change("\"pids_limit\":40,\"frozen\":false,\"exec_paths\":[\"/usr/local/bin/\"]", 0, 1);
+	return change("\"pids_limit\":40,\"frozen\":true,\"exec_paths\":[\"/usr/local/bin/\"]", 0, 1);
+}
+
+static bool do_rehook(void)
+{
+	static const char rules[] = "\"syscalls\":{\"getppid\":\"deny\"}";
+	char more[64];
+
+	if (nth == 1) {
+		snprintf(more, sizeof(more), ",%s", rules);
+		must(create(more), "looking up");
+		must(destroy(id_answered()), "destroying");
+	}
+	wait_for_no_hooks();
+	return change(rules, 1, 1);
 }
 
 /* The cgroup that it had stays until the agent goes. */
@@ -499,6 +521,66 @@ static bool do_join(void)
 		wrong("the child ended with status %x", status);
 	expect(1, 1);
 	end(first);
+	return hit;
+}
+
+/* The child comes into the agent whole, or dies without having run, and the agent goes on. */
+static bool do_joined(void)
+{
+	pid_t first = born(), pid;
+	char text[32];
+	int status;
+	bool hit;
+
+	snprintf(text, sizeof(text), "{\"id\":%llu}", id_answered());
+	must(order("spawn", true, text), "arming");
+	set_number(PARAMETERS "fault_left", 0);
+	set_number(PARAMETERS "fault_birth", nth);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_swarm(getpid()) ? 7 : 8);
+	if (pid < 0)
+		wrong("fork: %s", strerrorname_np(errno));
+	status = reap(pid);
+	hit = order_hit();
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hit)
+		refused++;
+	else if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+		wrong("the child ended with status %x", status);
+	expect(1, 1);
+	end(first);
+	return hit;
+}
+
+/* A refused one leaves it registered, and can be given again. */
+static bool do_respawn(void)
+{
+	time_t until = time(NULL) + PATIENCE_S;
+	unsigned long long id;
+	char text[32], plain[24];
+	pid_t pid;
+	bool hit;
+	int err;
+
+	must(create(",\"spawn\":true,\"persist\":true"), "arming");
+	id = id_answered();
+	end(must_sleep());
+	snprintf(plain, sizeof(plain), "%llu", id);
+	do {
+		must(order("inspect", true, plain), "inspecting");
+	} while (!strstr(answer, "\"state\":\"registered\"") && wait_until(until));
+	snprintf(text, sizeof(text), "{\"id\":%llu}", id);
+	set_fault(nth);
+	err = order("spawn", true, text);
+	hit = fault_hit();
+	weigh(err, hit);
+	expect(1, 1);
+	if (err)
+		must(order("spawn", true, text), "arming, and again");
+	pid = must_sleep();
+	must_be_in_swarm(pid, true);
+	must(destroy(id), "destroying");
+	reap(pid);
 	return hit;
 }
 
@@ -537,20 +619,59 @@ static bool do_removal(void)
 	return order_hit();
 }
 
+/* Its end is told with all that its cgroup has counted, whatever fails first. */
+static bool do_end(void)
+{
+	int events = open_or_die("/proc/swarm/events", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	pid_t pid = born();
+	bool hit, told;
+	ssize_t length;
+
+	if (lseek(events, 0, SEEK_END) < 0)
+		wrong("events: %s", strerrorname_np(errno));
+	set_number(PARAMETERS "fault_left", 0);
+	set_number(PARAMETERS "fault_end", nth);
+	must(destroy(id_answered()), "destroying");
+	reap(pid);
+	hit = order_hit();
+	expect(0, 0);
+	length = read(events, answer, sizeof(answer) - 1);
+	answer[length > 0 ? length : 0] = '\0';
+	close(events);
+	told = strstr(answer, "\"event\":\"destroyed\"") && strstr(answer, "\"memory_peak\":");
+	if (!told)
+		wrong("what is told: %s", answer);
+	return hit;
+}
+
+/* Whatever changes while nothing does: its numbers. */
+static void without_digits(const char *text, char *rest)
+{
+	for (; *text; text++)
+		if (*text < '0' || *text > '9')
+			*rest++ = *text;
+	*rest = '\0';
+}
+
 static bool do_inspect(void)
 {
+	static char whole[sizeof(answer)], told[sizeof(answer)];
 	pid_t pid = born();
-	char id[24], begin[48];
+	char id[24];
 	bool hit;
 	int err;
 
 	snprintf(id, sizeof(id), "%llu", id_answered());
-	snprintf(begin, sizeof(begin), "{\"id\":%s,", id);
+	must(order("inspect", true, id), "inspecting");
+	without_digits(answer, whole);
+	if (!strstr(whole, "\"memory_peak\":"))
+		wrong("without a failing allocation it is told: %s", answer);
 	set_fault(nth);
 	err = order("inspect", true, id);
 	hit = fault_hit();
 	weigh(err, hit);
-	if (!err && strncmp(answer, begin, strlen(begin)))
+	without_digits(answer, told);
+	if (!err && strcmp(told, whole))
 		wrong("it is told: %s", answer);
 	expect(1, 1);
 	end(pid);
@@ -702,6 +823,10 @@ static const struct {
 	{ "join", do_join, NULL },
 	{ "update", do_update, NULL },
 	{ "move", do_move, NULL },
+	{ "rehook", do_rehook, NULL },
+	{ "joined", do_joined, NULL },
+	{ "respawn", do_respawn, NULL },
+	{ "end", do_end, NULL },
 };
 
 /* Which allocations may fail at all: all of them, also those that may sleep. */

@@ -6,6 +6,7 @@
  *                       to another agent, as soon as its number is known
  *   canceled ROUNDS US  an agent is destroyed within US microseconds of its arming,
  *                       while its launcher forks, by fork, vfork and clone3 in turn
+ *   joins ROUNDS US     the same of an agent that runs, while a process is forked to join it
  *   hold FIFO           (in an agent) hold FIFO open for writing, in the first thread's
  *                       files and in those of a thread called "slow"
  *   let-go FIFO ID      destroy agent ID, wait for "destroyed", and look at once whether
@@ -191,19 +192,21 @@ static int wait_to_die(void *unused)
 	return 0;
 }
 
-static pid_t start(long round)
+/* One that joins may not share memory. */
+static pid_t start(long round, bool joining)
 {
 	static char stack[STACK];
 	pid_t pid;
 
-	switch (round % 3) {
+	switch (round % (joining ? 2 : 3)) {
 	case 0:
 		pid = raw_fork();
 		break;
 	case 1:
-		return clone(wait_to_die, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
-	default:
 		pid = clone3_child(0);
+		break;
+	default:
+		return clone(wait_to_die, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
 	}
 	if (!pid)
 		wait_to_die(NULL);
@@ -224,33 +227,52 @@ static int killed(pid_t pid)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-static int canceled(char **arguments)
+/* Arms the thread for an agent's first process; or starts that, and arms for one more. */
+static long arm(int create_fd, int spawn_fd, pid_t *first)
+{
+	char answer[512], order[32];
+	long id = create(create_fd, "{\"spawn\":true,\"memory_limit\":33554432,\"pids_limit\":10}",
+			 answer, sizeof(answer));
+
+	if (!id)
+		die("%s", answer);
+	if (!first)
+		return id;
+	*first = start(0, true);
+	if (*first < 0)
+		die("no first process");
+	snprintf(order, sizeof(order), "{\"id\":%ld}", id);
+	if (swarm_give(spawn_fd, order, answer, sizeof(answer)))
+		die("%s", answer);
+	return id;
+}
+
+static int cancel(char **arguments, bool joining)
 {
 	long rounds = atol(arguments[0]);
-	int fd = open_or_die("/proc/swarm/create", O_RDWR);
+	int create_fd = open_or_die("/proc/swarm/create", O_RDWR);
+	int spawn_fd = open_or_die("/proc/swarm/spawn", O_RDWR);
 	long refused = 0, died = 0, outside = 0, round;
 	unsigned int seed = 3;
 	pthread_t thread;
-	char answer[512];
 
 	window_us = atol(arguments[1]);
 	pthread_create(&thread, NULL, destroyer, NULL);
 	for (round = 0; round < rounds; round++) {
-		long id = create(fd, "{\"spawn\":true,\"memory_limit\":33554432,\"pids_limit\":10}",
-				 answer, sizeof(answer));
-		pid_t pid;
+		pid_t first = 0, pid;
 
-		if (!id)
-			die("%s", answer);
-		armed_id = id;
+		armed_id = arm(create_fd, spawn_fd, joining ? &first : NULL);
 		/* Before the fork, and during it. */
 		if (round % 2)
 			pause_us(rand_r(&seed) % window_us);
-		pid = start(round);
+		/* By each way both before and during, whatever their number. */
+		pid = start(round / 2, joining);
 		if (pid < 0 && errno != ECANCELED)
 			die("no child");
 		while (armed_id)
 			;
+		if (first && !killed(first))
+			die("the first process lives");
 		if (pid < 0) {
 			refused++;
 		} else if (killed(pid)) {
@@ -275,6 +297,16 @@ static int canceled(char **arguments)
 	if (outside)
 		fprintf(stderr, "%ld children outside their agent\n", outside);
 	return outside > 0;
+}
+
+static int canceled(char **arguments)
+{
+	return cancel(arguments, false);
+}
+
+static int joins(char **arguments)
+{
+	return cancel(arguments, true);
 }
 
 /* hold, let-go */
@@ -490,6 +522,7 @@ static int opening(char **arguments)
 static const struct word words[] = {
 	{ "adopting", 1, adopting, "FORKS" },
 	{ "canceled", 2, canceled, "ROUNDS US" },
+	{ "joins", 2, joins, "ROUNDS US" },
 	{ "hold", 1, hold, "FIFO" },
 	{ "let-go", 2, let_go, "FIFO ID" },
 	{ "unmounted", 2, unmounted, "DIR ID" },
