@@ -76,7 +76,7 @@ export function events(form: Form) {
         .meta({ description: 'of `device`: type, numbers and access as in a rule, `c 1:11 r`' }),
       syscall,
       socket: text(
-        'of `socket`: the entry of `sockets` that would allow it, `inet/sctp`; without a protocol if the family alone decides',
+        'of `socket`: the entry of `sockets` that would allow it, `inet/sctp`. It has a protocol only in the families whose protocols can have entries of their own: inet, inet6 and netlink',
       ),
       type: text(
         'of `socket`: `stream`, `dgram`, `raw`, `rdm`, `seqpacket`, `dccp` or `packet`, or a number',
