@@ -842,21 +842,24 @@ void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *r
 	swarm_as_kernel(restore, &data);
 }
 
-/* Was the directory removed, or removed and made anew by somebody? */
-static bool was_removed(const struct swarm_cgroup *cgroup)
+/*
+ * Was the directory removed, or removed and made anew by somebody? What memory is too
+ * short for is no answer.
+ */
+static int check_there(const struct swarm_cgroup *cgroup, struct swarm_policy_error *err)
 {
 	struct path dir;
-	bool same;
+	bool same = false;
+	int ret = swarm_cgroup_find(cgroup, &dir);
 
-	if (swarm_cgroup_find(cgroup, &dir))
-		return true;
-	same = d_inode(dir.dentry)->i_ino == cgroup->id;
-	path_put(&dir);
-	return !same;
-}
-
-static int refuse_removed(struct swarm_policy_error *err)
-{
+	if (ret == -ENOMEM)
+		return swarm_refuse(err, ret, "", "out of memory");
+	if (!ret) {
+		same = d_inode(dir.dentry)->i_ino == cgroup->id;
+		path_put(&dir);
+	}
+	if (same)
+		return 0;
 	return swarm_refuse(err, -EBUSY, "",
 			    "the agent's cgroup was removed by an administrator; destroy the agent");
 }
@@ -883,17 +886,13 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 		.keys = keys,
 		.frozen = frozen,
 	};
-	int ret = missing_controller(to, err);
+	int ret = missing_controller(to, err) ?: check_there(agent->cgroup, err);
 
 	if (ret)
 		return ret;
-	if (was_removed(agent->cgroup))
-		return refuse_removed(err);
 	ret = swarm_as_kernel(change, &data);
-	if (ret && was_removed(agent->cgroup))
-		return refuse_removed(err);
 	if (ret)
-		return explain(&data.at, ret, err);
+		return check_there(agent->cgroup, err) ?: explain(&data.at, ret, err);
 	if (frozen >= 0)
 		WRITE_ONCE(agent->cgroup->chilled, frozen);
 	return 0;
