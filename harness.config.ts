@@ -21,6 +21,8 @@ defineHarness({
     test: (kernel) => `npm run vm:test -- --kernel ${kernel}`,
   },
   guest: { programs: guest, files: { '/srv/my-agent': join(guest, 'my-agent') } },
+  // The reference parser of OpenMetrics.
+  tools: ['python3-prometheus-client'],
   kernels: join(repository, 'vm-images/kernels'),
   // Everything but the pages that people read.
   sources: [

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
+import { harness } from '../util/config.js';
 import type { RunResult } from '../util/config.js';
+import { ENCLOSED } from '../util/enclosed.js';
 import { step } from '../util/progress.js';
 import { SUITE, debootstrap } from './debian.js';
 
@@ -15,8 +17,6 @@ import { SUITE, debootstrap } from './debian.js';
 const PACKAGES = [
   ...['gcc-14', 'gcc', 'make', 'libc6-dev', 'rustc', 'cargo', 'sparse', 'libelf1t64', 'pahole'],
   ...['qemu-system-x86', 'seabios', 'kmod', 'cpio', 'xz-utils', 'zstd', 'bc', 'perl', 'gawk'],
-  // The reference parser of OpenMetrics.
-  'python3-prometheus-client',
   // What the kernel's own tests are built and installed with.
   ...['libcap-dev', 'rsync'],
 ];
@@ -38,20 +38,6 @@ const KERNEL_BUILD_PACKAGES = [
   ...['xz-utils', 'zstd', 'gawk'],
 ];
 
-/** Packages that modules are built with for a kernel that clang has built. */
-const CLANG_PACKAGES = [
-  ...['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole'],
-  // What the policy core is fuzzed with.
-  ...['cargo', 'libclang-rt-dev', 'libjson-c-dev'],
-];
-
-/** Packages that Debian packages of a module, and of a program for Node with an addon, are built and checked with. */
-const PACKAGING_PACKAGES = [
-  ...['build-essential', 'debhelper', 'dh-dkms', 'lintian'],
-  ...['nodejs', 'libnode-dev', 'node-gyp', 'node-addon-api'],
-  ...['libtomlplusplus-dev', 'nlohmann-json3-dev'],
-];
-
 const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*'];
 
 /** Options of mmdebstrap that keep documentation out of a root. */
@@ -64,8 +50,16 @@ export interface Root {
   readonly id: string;
 }
 
-/** A root with some packages and what they depend on, made with mmdebstrap if it is not in the cache. */
-async function debianRoot(
+/**
+ * A root with some packages and what they depend on, made with mmdebstrap if it is not in the cache.
+ * @param label a short name: of the roots of this name the cache keeps the last two that were asked for
+ * @param what is in it, as progress says it
+ * @param packages of Debian
+ * @param options of mmdebstrap, beyond the usual
+ * @param suite the release that they are from
+ * @throws {InfrastructureError} if mmdebstrap is missing or the archive cannot be reached.
+ */
+export async function debianRoot(
   label: string,
   what: string,
   packages: readonly string[],
@@ -94,56 +88,15 @@ async function debianRoot(
  * @throws {InfrastructureError} if mmdebstrap is missing or the archive cannot be reached.
  */
 export function toolRoot(arch: Architecture = 'amd64'): Promise<Root> {
-  if (arch === 'amd64') return debianRoot('tools', 'compilers and QEMU', PACKAGES);
-  const packages = [...PACKAGES, ...ARM64_PACKAGES];
+  const all = [...PACKAGES, ...harness().tools];
+  if (arch === 'amd64') return debianRoot('tools', 'compilers and QEMU', all);
+  const packages = [...all, ...ARM64_PACKAGES];
   return debianRoot('arm64-tools', 'compilers and QEMU for arm64', packages, ['--architectures=amd64,arm64']);
 }
 
 /** A root that kernels' own build system runs in; needed only for kernels that have no headers packaged. */
 export function kernelBuildRoot(): Promise<Root> {
   return debianRoot('kernel-build', "what the kernel's build needs", KERNEL_BUILD_PACKAGES);
-}
-
-/** A root that modules are built in for kernels that clang has built; about 40 s if it is not in the cache. */
-export function clangRoot(): Promise<Root> {
-  return debianRoot('clang', 'clang and its tools', CLANG_PACKAGES);
-}
-
-/**
- * A root that programs in C++ are built in.
- * @param libraries Debian packages with what they are built with, beyond the C++ library
- */
-export function cxxRoot(libraries: readonly string[]): Promise<Root> {
-  return debianRoot('cxx', `a C++ compiler and ${libraries.join(', ')}`, ['g++', 'make', ...libraries]);
-}
-
-/** A root that programs in Go are built in; needed only for the examples of the documents. */
-export function goRoot(): Promise<Root> {
-  return debianRoot('go', 'the Go compiler', ['golang-go']);
-}
-
-/** A root that Rust is compiled to WebAssembly in; about 40 s if it is not in the cache. */
-export function wasmRoot(): Promise<Root> {
-  return debianRoot('wasm', 'the Rust compiler for WebAssembly', ['rustc', 'libstd-rust-dev-wasm32', 'lld']);
-}
-
-/** A root that Debian packages are built in; about a minute if it is not in the cache. */
-export function packagingRoot(): Promise<Root> {
-  return debianRoot('packaging', 'the tools that build packages', PACKAGING_PACKAGES);
-}
-
-/**
- * A root with herd7, which checks litmus tests; from sid, since no release has it. An index of sid is valid for a
- * week, and a mirror that stands still has an older one. Its signature is checked all the same.
- */
-export function herdRoot(): Promise<Root> {
-  const options = ['--aptopt=Acquire::Check-Valid-Until "false"'];
-  return debianRoot('herd', 'the checker of litmus tests', ['herdtools7'], options, 'sid');
-}
-
-/** A root with a web browser; needed only to look at the results' pages. */
-export function browserRoot(): Promise<Root> {
-  return debianRoot('browser', 'a web browser', ['chromium', 'fonts-dejavu-core']);
 }
 
 /** A directory of the host that is seen inside a root while a command runs. */
@@ -177,23 +130,10 @@ export async function runInRoot(
   const binds = options.binds ?? [];
   for (const { inside } of binds) await mkdir(join(root.path, inside), { recursive: true });
   const mounts = binds.flatMap(({ host, inside }) => [host, inside]);
+  const [program = '', ...words] = ENCLOSED;
   const { exitCode, all, stdout } = await execa(
-    'setpriv',
-    [
-      ...[
-        '--pdeathsig',
-        'KILL',
-        'unshare',
-        '--pid',
-        '--fork',
-        '--kill-child',
-        '--mount',
-        '--propagation',
-        'private',
-      ],
-      ...['sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'],
-      ...[...mounts, '--', ...command],
-    ],
+    program,
+    [...[...words, 'sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'], ...[...mounts, '--', ...command]],
     {
       all: true,
       reject: false,

@@ -39,7 +39,7 @@ function seconds(cells: readonly Cell[]): number {
 /**
  * A Markdown table with a row for each kernel of the cells. “Headers” are those that were prepared, or the
  * whole kernel where it was built; “boot” is from power-on to the first answer over SSH, once; “quick” are
- * the specs of the suite vm, “all” everything, as long as it took here.
+ * the specs of the kernel's first suite, “all” everything, as long as it took here.
  */
 export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]): string {
   const kernels = [...new Set(cells.map(({ kernel }) => kernel))].filter((name) => name !== '');
@@ -48,7 +48,7 @@ export function timesTable(steps: readonly NotedStep[], cells: readonly Cell[]):
     const sum = (found: readonly { ms: number }[]) => found.reduce((all, { ms }) => all + ms, 0) / 1000;
     const boots = own.filter(({ title }) => title.startsWith('Booting '));
     const tests = cells.filter((cell) => cell.kernel === kernel);
-    const quick = tests.filter(({ suite }) => suite === 'vm');
+    const quick = tests.filter(({ suite }) => suite === tests[0]?.suite);
     const count = (verdict: string) =>
       tests.flatMap((cell) => cell.tests).filter((test) => test.verdict === verdict).length;
     return [

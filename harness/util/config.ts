@@ -83,6 +83,8 @@ export interface HarnessConfig {
    */
   readonly caches?: readonly string[];
   readonly guest?: GuestContents;
+  /** Debian packages that the root with the compilers and QEMU has beyond its own, for specs that run programs in it. */
+  readonly tools?: readonly string[];
   /** The directory with catalogue.json and lock.json; by default the one that comes with the harness. */
   readonly kernels?: string;
   /**
@@ -113,6 +115,7 @@ export function defineHarness(config: HarnessConfig): Harness {
     title: config.name,
     caches: [],
     guest: {},
+    tools: [],
     kernels: join(images, 'kernels'),
     sources: ['.'],
     ...config,

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from '@playwright/test';
 import type { Browser, Page } from '@playwright/test';
-import { browserRoot } from '../../harness/archive/tool-root.js';
+import { browserRoot } from './roots.js';
 
 /**
  * Starts the browser.

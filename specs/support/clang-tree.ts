@@ -2,7 +2,8 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Kernel } from '../../harness/kernels/kernel.js';
-import { clangRoot, runInRoot } from '../../harness/archive/tool-root.js';
+import { runInRoot } from '../../harness/archive/tool-root.js';
+import { clangRoot } from './roots.js';
 import { cached } from '../../harness/util/cache.js';
 import { step } from '../../harness/util/progress.js';
 import { kernelKey } from '../../harness/build/kernel-modules.js';

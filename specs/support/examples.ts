@@ -2,7 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import ts from 'typescript';
-import { goRoot, runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import { goRoot } from './roots.js';
 import type { Root } from '../../harness/archive/tool-root.js';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import type { Architecture } from '../../harness/util/architecture.js';

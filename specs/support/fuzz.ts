@@ -3,7 +3,8 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
-import { clangRoot, runInRoot } from '../../harness/archive/tool-root.js';
+import { runInRoot } from '../../harness/archive/tool-root.js';
+import { clangRoot } from './roots.js';
 import { cached } from '../../harness/util/cache.js';
 import { step } from '../../harness/util/progress.js';
 import { repository } from '../../harness.config.js';

@@ -2,7 +2,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { herdRoot, runInRoot } from '../../harness/archive/tool-root.js';
+import { runInRoot } from '../../harness/archive/tool-root.js';
+import { herdRoot } from './roots.js';
 import { kernelScripts } from '../../harness/build/kernel-scripts.js';
 
 /** A barrier or a lock is marked `// without NAME: REPLACEMENT` on its line; a lock has two such lines. */

@@ -1,7 +1,8 @@
 /** Building the policy core as WebAssembly, which the client's package carries. */
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runInRoot, wasmRoot } from '../../harness/archive/tool-root.js';
+import { runInRoot } from '../../harness/archive/tool-root.js';
+import { wasmRoot } from './roots.js';
 import { cached } from '../../harness/util/cache.js';
 import { step } from '../../harness/util/progress.js';
 import { repository } from '../../harness.config.js';

@@ -6,6 +6,7 @@ import { namesOf, SYSCALLS } from '../../client/abi/names.js';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { repository } from '../../harness.config.js';
+import { ARM32_CALLS, arm32Program } from '../support/arm32.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
 import { attempts, moduleLog, violationsDuring } from '../support/guest.js';
@@ -83,6 +84,21 @@ test('CALL-02: the entries of 32-bit programs are denied too, under each of thei
   const { seen, told } = await under(loaded, {}, ...numbers.map(({ number }) => `32:${number}`));
   expect(seen).toEqual(numbers.map(({ number }) => `32:${number} EPERM`));
   expect(told).toEqual(numbers.map(({ name }) => `syscall ${name} deny`));
+});
+
+test('CALL-16: on arm64 the entries of 32-bit programs are denied too, under each of their numbers', async ({
+  loaded,
+}) => {
+  test.skip((await loaded.sh('uname -m')).trim() !== 'aarch64', '32-bit programs for arm run on arm64');
+  await loaded.writeFile('/srv/arm32', arm32Program(ARM32_CALLS.map(([, number]) => number)), '755');
+  const last = (await loaded.swarm.events()).at(-1)?.seq ?? 0;
+  const { stdout, code } = await loaded.swarm.launch({}, ['/srv/arm32']);
+  expect([code, stdout]).toEqual([0, '!'.repeat(ARM32_CALLS.length)]);
+  await expect(loaded).toHaveActiveAgents(0);
+  const told = (await loaded.swarm.events()).flatMap((event) =>
+    event.event === 'violation' && event.seq > last ? [event.syscall] : [],
+  );
+  expect(told).toEqual(ARM32_CALLS.map(([name]) => name));
 });
 
 test('CALL-03: each is allowed again by its name, and a privileged agent is denied none', async ({

@@ -2,7 +2,8 @@
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packagingRoot, runInRoot } from '../../../harness/archive/tool-root.js';
+import { runInRoot } from '../../../harness/archive/tool-root.js';
+import { packagingRoot } from '../roots.js';
 import { cached } from '../../../harness/util/cache.js';
 import { step } from '../../../harness/util/progress.js';
 import { writeDebianSource } from './source.js';

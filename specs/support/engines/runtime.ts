@@ -1,7 +1,8 @@
 /** Building swarm-runtime. */
 import { cp, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cxxRoot, runInRoot } from '../../../harness/archive/tool-root.js';
+import { runInRoot } from '../../../harness/archive/tool-root.js';
+import { cxxRoot } from '../roots.js';
 import { cached } from '../../../harness/util/cache.js';
 import { step } from '../../../harness/util/progress.js';
 import { repository } from '../../../harness.config.js';
