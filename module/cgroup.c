@@ -115,16 +115,17 @@ static unsigned int base_depth;
 
 /* Controllers */
 
-/* Is a controller among those that a file of a cgroup lists? */
-static bool listed(const struct path *dir, const char *file, enum controller controller)
+/* Is a controller among those that a file of a cgroup lists? 1 or 0; or -ENOMEM. */
+static int listed(const struct path *dir, const char *file, enum controller controller)
 {
 	char text[256] = " ", word[16];
+	ssize_t ret = swarm_read_file(dir, file, text + 1, sizeof(text) - 2);
 
-	if (swarm_read_file(dir, file, text + 1, sizeof(text) - 2) <= 0)
-		return false;
+	if (ret <= 0)
+		return ret == -ENOMEM ? -ENOMEM : 0;
 	strlcat(text, " ", sizeof(text));
 	snprintf(word, sizeof(word), " %s ", controller_names[controller]);
-	return strstr(text, word);
+	return !!strstr(text, word);
 }
 
 /* An agent's directory */
@@ -1404,9 +1405,15 @@ static int enable_controllers(const struct path *dir, const char *name, unsigned
 	int i, err;
 
 	for (i = 0; i < NR_CONTROLLERS; i++) {
-		if (!listed(dir, "cgroup.controllers", i) ||
-		    listed(dir, "cgroup.subtree_control", i))
+		err = listed(dir, "cgroup.controllers", i);
+		if (!err)
 			continue;
+		if (err > 0)
+			err = listed(dir, "cgroup.subtree_control", i);
+		if (err > 0)
+			continue;
+		if (err < 0)
+			return err;
 		snprintf(text, sizeof(text), "+%s", controller_names[i]);
 		err = swarm_write_file(dir, "cgroup.subtree_control", text);
 		if (err == -EBUSY)
@@ -1547,8 +1554,12 @@ static int make_parents(void)
 	int i, controller, err;
 	bool made;
 
-	for (controller = 0; controller < NR_CONTROLLERS; controller++)
-		offered[controller] = listed(&base, "cgroup.controllers", controller);
+	for (controller = 0; controller < NR_CONTROLLERS; controller++) {
+		err = listed(&base, "cgroup.controllers", controller);
+		if (err < 0)
+			return err;
+		offered[controller] = err;
+	}
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		err = make_child(&base, names[i], dirs[i], &made);

@@ -221,7 +221,9 @@ test('ATTACH-17: where an agent ends while its last process and the one that is 
     const attached = loaded.swarm.writeAttach(object(id, entered));
     await expect.poll(() => loaded.sh(`cat ${parameters}/hits`)).toBe('1');
     // Process 1 of a pid namespace, so it takes the other with it.
-    await loaded.sh(`kill -9 ${pid}; while [ -e /proc/${pid} ] || [ -e /proc/${entered} ]; do sleep 0.1; done`);
+    await loaded.sh(
+      `kill -9 ${pid}; while [ -e /proc/${pid} ] || [ -e /proc/${entered} ]; do sleep 0.1; done`,
+    );
     await loaded.sh(`echo 0 >${parameters}/hold`);
     expect(await attached).toEqual(['ESRCH']);
     await expect(loaded).toHaveActiveAgents(0);
