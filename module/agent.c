@@ -416,6 +416,9 @@ void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member)
 	lockdep_assert_held(&agent->lock);
 	WRITE_ONCE(agent->nr_members, agent->nr_members - 1);
 	list_del_rcu(&member->link);
+	/* Also behind one that had exited by the time it was listed. */
+	if (!agent->nr_members)
+		agent->life.ended = ktime_get_ns();
 }
 
 /**
@@ -565,8 +568,6 @@ static void end_membership(struct swarm_agent *agent, struct swarm_member *membe
 		life->status = member->status;
 	if (member->flags & SWARM_MEMBER_FIRST)
 		life->first_left = true;
-	if (!agent->nr_members)
-		life->ended = ktime_get_ns();
 }
 
 /* Give up one use, and with it the place among the members that @member has, if any. */

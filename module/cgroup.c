@@ -115,16 +115,17 @@ static unsigned int base_depth;
 
 /* Controllers */
 
-/* Is a controller among those that a file of a cgroup lists? */
-static bool listed(const struct path *dir, const char *file, enum controller controller)
+/* Is a controller among those that a file of a cgroup lists? 1 or 0; or -ENOMEM. */
+static int listed(const struct path *dir, const char *file, enum controller controller)
 {
 	char text[256] = " ", word[16];
+	ssize_t ret = swarm_read_file(dir, file, text + 1, sizeof(text) - 2);
 
-	if (swarm_read_file(dir, file, text + 1, sizeof(text) - 2) <= 0)
-		return false;
+	if (ret <= 0)
+		return ret == -ENOMEM ? -ENOMEM : 0;
 	strlcat(text, " ", sizeof(text));
 	snprintf(word, sizeof(word), " %s ", controller_names[controller]);
-	return strstr(text, word);
+	return !!strstr(text, word);
 }
 
 /* An agent's directory */
@@ -842,21 +843,24 @@ void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *r
 	swarm_as_kernel(restore, &data);
 }
 
-/* Was the directory removed, or removed and made anew by somebody? */
-static bool was_removed(const struct swarm_cgroup *cgroup)
+/*
+ * Was the directory removed, or removed and made anew by somebody? What memory is too
+ * short for is no answer.
+ */
+static int check_there(const struct swarm_cgroup *cgroup, struct swarm_policy_error *err)
 {
 	struct path dir;
-	bool same;
+	bool same = false;
+	int ret = swarm_cgroup_find(cgroup, &dir);
 
-	if (swarm_cgroup_find(cgroup, &dir))
-		return true;
-	same = d_inode(dir.dentry)->i_ino == cgroup->id;
-	path_put(&dir);
-	return !same;
-}
-
-static int refuse_removed(struct swarm_policy_error *err)
-{
+	if (ret == -ENOMEM)
+		return swarm_refuse(err, ret, "", "out of memory");
+	if (!ret) {
+		same = d_inode(dir.dentry)->i_ino == cgroup->id;
+		path_put(&dir);
+	}
+	if (same)
+		return 0;
 	return swarm_refuse(err, -EBUSY, "",
 			    "the agent's cgroup was removed by an administrator; destroy the agent");
 }
@@ -883,17 +887,13 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 		.keys = keys,
 		.frozen = frozen,
 	};
-	int ret = missing_controller(to, err);
+	int ret = missing_controller(to, err) ?: check_there(agent->cgroup, err);
 
 	if (ret)
 		return ret;
-	if (was_removed(agent->cgroup))
-		return refuse_removed(err);
 	ret = swarm_as_kernel(change, &data);
-	if (ret && was_removed(agent->cgroup))
-		return refuse_removed(err);
 	if (ret)
-		return explain(&data.at, ret, err);
+		return check_there(agent->cgroup, err) ?: explain(&data.at, ret, err);
 	if (frozen >= 0)
 		WRITE_ONCE(agent->cgroup->chilled, frozen);
 	return 0;
@@ -1405,9 +1405,15 @@ static int enable_controllers(const struct path *dir, const char *name, unsigned
 	int i, err;
 
 	for (i = 0; i < NR_CONTROLLERS; i++) {
-		if (!listed(dir, "cgroup.controllers", i) ||
-		    listed(dir, "cgroup.subtree_control", i))
+		err = listed(dir, "cgroup.controllers", i);
+		if (!err)
 			continue;
+		if (err > 0)
+			err = listed(dir, "cgroup.subtree_control", i);
+		if (err > 0)
+			continue;
+		if (err < 0)
+			return err;
 		snprintf(text, sizeof(text), "+%s", controller_names[i]);
 		err = swarm_write_file(dir, "cgroup.subtree_control", text);
 		if (err == -EBUSY)
@@ -1548,8 +1554,12 @@ static int make_parents(void)
 	int i, controller, err;
 	bool made;
 
-	for (controller = 0; controller < NR_CONTROLLERS; controller++)
-		offered[controller] = listed(&base, "cgroup.controllers", controller);
+	for (controller = 0; controller < NR_CONTROLLERS; controller++) {
+		err = listed(&base, "cgroup.controllers", controller);
+		if (err < 0)
+			return err;
+		offered[controller] = err;
+	}
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		err = make_child(&base, names[i], dirs[i], &made);

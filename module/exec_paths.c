@@ -153,13 +153,16 @@ static int add_interpreter(struct swarm_exec_paths *paths, const char *name)
 	return 0;
 }
 
-static bool read_exactly(struct file *file, void *to, size_t length, loff_t pos)
+/* Returns 1; 0 where there is not so much, or it cannot be read; -ENOMEM. */
+static int read_exactly(struct file *file, void *to, size_t length, loff_t pos)
 {
-	return kernel_read(file, to, length, &pos) == length;
+	ssize_t ret = kernel_read(file, to, length, &pos);
+
+	return ret == -ENOMEM ? -ENOMEM : ret == length;
 }
 
-/* Where PT_INTERP is in a file, of either class; false where there is none. */
-static bool find_interpreter(struct file *file, loff_t *offset, size_t *size)
+/* Where PT_INTERP is in a file, of either class: 1; 0 where there is none; -ENOMEM. */
+static int find_interpreter(struct file *file, loff_t *offset, size_t *size)
 {
 	union {
 		unsigned char ident[EI_NIDENT];
@@ -169,35 +172,40 @@ static bool find_interpreter(struct file *file, loff_t *offset, size_t *size)
 	u32 i, nr, entry;
 	loff_t table;
 	bool wide;
+	int ret;
 
-	if (!read_exactly(file, &header, sizeof(header.narrow), 0) ||
-	    memcmp(header.ident, ELFMAG, SELFMAG))
-		return false;
+	ret = read_exactly(file, &header, sizeof(header.narrow), 0);
+	if (ret <= 0)
+		return ret;
+	if (memcmp(header.ident, ELFMAG, SELFMAG))
+		return 0;
 	wide = header.ident[EI_CLASS] == ELFCLASS64;
-	if (wide && !read_exactly(file, &header, sizeof(header.wide), 0))
-		return false;
+	ret = wide ? read_exactly(file, &header, sizeof(header.wide), 0) : 1;
+	if (ret <= 0)
+		return ret;
 	nr = wide ? header.wide.e_phnum : header.narrow.e_phnum;
 	entry = wide ? header.wide.e_phentsize : header.narrow.e_phentsize;
 	table = wide ? header.wide.e_phoff : header.narrow.e_phoff;
 	/* As the kernel demands of what it executes. */
 	if (entry != (wide ? sizeof(struct elf64_phdr) : sizeof(struct elf32_phdr)) ||
 	    nr > PROGRAM_HEADERS_MAX)
-		return false;
+		return 0;
 	for (i = 0; i < nr; i++) {
 		union {
 			struct elf32_phdr narrow;
 			struct elf64_phdr wide;
 		} segment;
 
-		if (!read_exactly(file, &segment, entry, table + (loff_t)i * entry))
-			return false;
+		ret = read_exactly(file, &segment, entry, table + (loff_t)i * entry);
+		if (ret <= 0)
+			return ret;
 		if ((wide ? segment.wide.p_type : segment.narrow.p_type) != PT_INTERP)
 			continue;
 		*offset = wide ? segment.wide.p_offset : segment.narrow.p_offset;
 		*size = wide ? segment.wide.p_filesz : segment.narrow.p_filesz;
-		return true;
+		return 1;
 	}
-	return false;
+	return 0;
 }
 
 /*
@@ -212,15 +220,18 @@ static int add_interpreter_of(struct swarm_exec_paths *paths, const struct path 
 	char *name = NULL;
 	loff_t offset;
 	size_t size;
-	int err = 0;
+	int found, err = 0;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file) == -ENOMEM ? -ENOMEM : 0;
-	if (find_interpreter(file, &offset, &size) && size > 1 && size <= PATH_MAX) {
+	found = find_interpreter(file, &offset, &size);
+	if (found > 0 && size > 1 && size <= PATH_MAX) {
 		name = kmalloc(size, GFP_KERNEL);
-		err = name ? 0 : -ENOMEM;
+		found = name ? read_exactly(file, name, size, offset) : -ENOMEM;
 	}
-	if (name && read_exactly(file, name, size, offset) && name[0] == '/' && !name[size - 1])
+	if (found < 0)
+		err = found;
+	else if (name && found && name[0] == '/' && !name[size - 1])
 		err = add_interpreter(paths, name);
 	kfree(name);
 	fput(file);

@@ -48,6 +48,9 @@ struct swarm_agent;
  * once it executes in one of them.
  */
 #define SWARM_MEMBER_ENTERING	0x200
+/* What one is that is forked to join: it is placed by its first execve, wherever that is. */
+#define SWARM_MEMBER_FORKED_TO_JOIN	\
+	(SWARM_MEMBER_PENDING | SWARM_MEMBER_JOINING | SWARM_MEMBER_UNCUT)
 /* What a process that has yet to execute hands on to its children. */
 #define SWARM_MEMBER_HEREDITARY	\
 	(SWARM_MEMBER_PENDING | SWARM_MEMBER_UNPLACED | SWARM_MEMBER_UNCUT | SWARM_MEMBER_ENTERING)

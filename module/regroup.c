@@ -278,7 +278,8 @@ static int look_home(struct swarm_member *member, void *data, unsigned int *look
 
 /*
  * Where members are to go back to if not all can be moved: NULL where there is no one
- * such place. Opened before any of them is moved.
+ * such place, an error where there is no memory to open it. Opened before any of them is
+ * moved.
  */
 static struct file *open_home(const struct home *home)
 {
@@ -287,7 +288,7 @@ static struct file *open_home(const struct home *home)
 	if (home->several || !home->path[0])
 		return NULL;
 	procs = swarm_cgroup_open_procs(home->path);
-	return IS_ERR(procs) ? NULL : procs;
+	return IS_ERR(procs) && PTR_ERR(procs) != -ENOMEM ? NULL : procs;
 }
 
 /*
@@ -474,6 +475,8 @@ static int regroup(struct swarm_agent *agent, const struct swarm_rules *from,
 		procs = swarm_cgroup_procs(agent->cgroup);
 	} else {
 		opened = open_home(home);
+		if (IS_ERR(opened))
+			return swarm_refuse(err, PTR_ERR(opened), "", "out of memory");
 		procs = opened;
 	}
 	ret = move_to_new(agent, from, to, frozen, search, home, procs, err);

@@ -251,7 +251,7 @@ int swarm_spawn_arm(struct swarm_agent *agent, struct swarm_policy_error *err)
  */
 int swarm_spawn_arm_joining(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	return check_armed(err) ?: arm(agent, SWARM_MEMBER_HEREDITARY, err);
+	return check_armed(err) ?: arm(agent, SWARM_MEMBER_FORKED_TO_JOIN, err);
 }
 
 /* Birth, in the child */

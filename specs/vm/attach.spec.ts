@@ -7,6 +7,7 @@ import { expect, test } from '../support/fixtures.js';
 import { attempts, background, moduleLog, violationsDuring } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
+import { uploadRival } from '../support/moments.js';
 import { buildTestModules } from '../support/module.js';
 
 /** Without a pid namespace, processes outlive the first. */
@@ -205,6 +206,33 @@ test('ATTACH-05: where there is no memory to move a process, attaching it fails 
   expect(await cgroupOf(loaded, entered)).toBe(await agentCgroupLine(loaded, id));
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ATTACH-17: where an agent ends while its last process and the one that is attached exit, its end is told with how long it ran', async ({
+  loaded,
+  stage,
+}) => {
+  await uploadRival(loaded, stage, 'swarm_redirect.ko');
+  const { id, pid } = await start(loaded, { memory_limit: 1 << 26 });
+  const entered = await enter(loaded, pid);
+  const parameters = '/sys/module/swarm_redirect/parameters';
+  await loaded.sh('insmod /root/swarm_redirect.ko function=cgroup_procs_write comm=swarmio answer=1 hold=1');
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const attached = loaded.swarm.writeAttach(object(id, entered));
+    await expect.poll(() => loaded.sh(`cat ${parameters}/hits`)).toBe('1');
+    // Process 1 of a pid namespace, so it takes the other with it.
+    await loaded.sh(
+      `kill -9 ${pid}; while [ -e /proc/${pid} ] || [ -e /proc/${entered} ]; do sleep 0.1; done`,
+    );
+    await loaded.sh(`echo 0 >${parameters}/hold`);
+    expect(await attached).toEqual(['ESRCH']);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  await loaded.sh('rmmod swarm_redirect');
+  const ends = events.flatMap((event) => (event.event === 'destroyed' ? [event.runtime_usec ?? 0] : []));
+  expect(ends).toHaveLength(1);
+  expect(ends[0]).toBeGreaterThan(1000);
+  expect(ends[0]).toBeLessThan(600_000_000);
 });
 
 test("ATTACH-06: each namespace that the policy names must be the agent's own, and so must be its ids", async ({

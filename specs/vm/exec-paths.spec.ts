@@ -8,6 +8,7 @@ import { attempts, background, hold, shrink, violationsDuring } from '../support
 import { insert } from '../support/insert.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
+import { uploadRival } from '../support/moments.js';
 
 const ATTEMPT = '/usr/local/bin/attempt';
 const EXECFD = '/usr/local/bin/execfd';
@@ -499,4 +500,25 @@ test('EXEC-13: equal files through two mounts are two lists: each tells its own,
   expect((await loaded.exec('umount /srv/x/b')).code, 'in use').not.toBe(0);
   await loaded.swarm.destroy(two);
   await expect.poll(async () => (await loaded.exec('umount /srv/x/b && umount /srv/x/src')).code).toBe(0);
+});
+
+test('EXEC-20: where there is no memory to read a listed program, the order fails with ENOMEM, and its interpreter is not left out', async ({
+  loaded,
+  stage,
+}) => {
+  await uploadRival(loaded, stage, 'swarm_redirect.ko');
+  const request = { exec_paths: ['/bin/true'] };
+  // The header of either class, and the first of its programs' headers.
+  for (const after of [0, 1, 2]) {
+    await loaded.sh(
+      `insmod /root/swarm_redirect.ko function=kernel_read comm=swarmio answer=-12 after=${after}`,
+    );
+    const { writes, answers } = await loaded.swarm.write(JSON.stringify(request));
+    const hits = await loaded.sh('cat /sys/module/swarm_redirect/parameters/hits; rmmod swarm_redirect');
+    expect.soft([writes, hits], `after ${after}`).toEqual([['ENOMEM'], '1']);
+    expect.soft(answers, `after ${after}`).toMatchObject([{ error: 'ENOMEM' }]);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+  const { code } = await loaded.swarm.launch(request, ['/bin/true']);
+  expect(code).toBe(0);
 });

@@ -372,6 +372,7 @@ test('SPAWN-18: a hostile agent that is root outside and sees the process before
   const request: AgentRequest = { namespace_flags: 0, privileged: true };
   const agent = await startHostile(loaded, request, 'trap unentered 2000 inherited');
   const ran = await join(loaded, agent, 'echo ran', '--ids -1 --enter 0 --before 4000');
+  expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' });
   expect(ran.stderr).toContain('dumpable 0\n');
   await expect.poll(() => loaded.sh('cat /tmp/hostile'), { timeout: 60_000 }).toContain('pidfd_getfd');
   const found = Object.fromEntries(
@@ -415,6 +416,47 @@ test('SPAWN-19: a process that was to join and cannot dies before it runs; the l
   });
   // The thread's end has disarmed it, and the next one joins.
   expect(await join(loaded, agent, 'echo ran')).toMatchObject({ code: 0, stdout: 'ran\n' });
+  await loaded.swarm.destroy(agent.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('SPAWN-20: a process joins an agent that has no namespaces of its own, and is one of its members from its execve on', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded, { namespace_flags: 0, privileged: true });
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const ran = await join(loaded, agent, 'echo ran', '--ids -1 --enter 0');
+    expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' });
+  });
+  expect(events).toMatchObject([{ event: 'spawned', agent: agent.id, by: 'spawn' }]);
+  await background(loaded, `join --ids -1 --enter 0 ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
+  await expect
+    .poll(() => loaded.swarm.inspect(agent.id))
+    .toMatchObject({ members: [agent.pid, expect.any(Number)], joining: [], starting: [] });
+  await loaded.swarm.destroy(agent.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('SPAWN-21: with enforce=0 a process that joins from outside is told, goes on, and is a member from its execve on', async ({
+  loaded: given,
+}) => {
+  await given.unload();
+  const loaded = await reload(given, { enforce: 0 });
+  const listed = ['/usr/local/bin/consume'];
+  const agent = await start(loaded, { exec_paths: listed }, '/usr/local/bin/consume wait');
+  const events = await loaded.swarm.eventsDuring(async () => {
+    const ran = await join(loaded, agent, 'echo ran', '--ids -1 --enter 0');
+    expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' });
+  });
+  const told = events.flatMap((event) => (event.event === 'violation' ? [[event.kind, event.action]] : []));
+  expect(told).toEqual([
+    ['adopt', 'report'],
+    ['execve', 'report'],
+  ]);
+  await background(loaded, `join --ids -1 --enter 0 ${agent.id} ${agent.pid} /usr/local/bin/consume wait`);
+  await expect
+    .poll(() => loaded.swarm.inspect(agent.id))
+    .toMatchObject({ members: [agent.pid, expect.any(Number)], joining: [] });
   await loaded.swarm.destroy(agent.id);
   await expect(loaded).toHaveActiveAgents(0);
 });

@@ -6,7 +6,7 @@ import { agentCgroup, agentCgroupDir, agentCgroups, expectNoAgentCgroups } from 
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
-import { delayed } from '../support/moments.js';
+import { delayed, uploadRival } from '../support/moments.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const MiB = 1 << 20;
@@ -891,5 +891,23 @@ test('FREEZE-04: an agent that others have frozen says so', async ({ loaded }) =
   await swarm.update({ id, frozen: false });
   await expect.poll(frozen).toBe('no');
   await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-23: where there is no memory to find the cgroup, an update fails with ENOMEM and changes nothing', async ({
+  loaded,
+  stage,
+}) => {
+  await uploadRival(loaded, stage, 'swarm_redirect.ko');
+  const { id } = await start(loaded, { pids_limit: 20 });
+  await loaded.sh('insmod /root/swarm_redirect.ko function=vfs_path_lookup comm=swarmio answer=-12');
+  const answer = await refused(loaded, { id, pids_limit: 5 });
+  const hits = await loaded.sh('cat /sys/module/swarm_redirect/parameters/hits; rmmod swarm_redirect');
+  expect(Number(hits)).toBeGreaterThan(0);
+  expect(answer).toMatchObject({ error: 'ENOMEM', message: 'out of memory' });
+  expect(await file(loaded, id, 'pids.max')).toBe('20');
+  await loaded.swarm.update({ id, pids_limit: 5 });
+  expect(await file(loaded, id, 'pids.max')).toBe('5');
+  await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
 });
