@@ -14,7 +14,9 @@ test('DEMO-03: the demonstration exits 0: everything that it shows is as expecte
   });
   expect(all).not.toContain('✘');
   expect(all.match(/✔/g)?.length).toBeGreaterThan(20);
-  expect(all).toMatch(/guest# echo '\{"memory_limit":268435456,.*"spawn":true\}' > \/proc\/swarm\/create && .\/my-agent\n/);
+  expect(all).toMatch(
+    /guest# echo '\{"memory_limit":268435456,.*"spawn":true\}' > \/proc\/swarm\/create && .\/my-agent\n/,
+  );
   expect(all).toMatch(/Everything was as expected: 11 steps in \d+ s$/);
   expect(exitCode).toBe(0);
 });
