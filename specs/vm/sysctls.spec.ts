@@ -126,7 +126,9 @@ test('LIMIT-22: if the numbers of file systems are used up, arming says so, and 
   ] as const) {
     const answer = await told(left, policy);
     expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
-    expect(answer).toContain(`1048575 numbers of file systems without a device are used up, of which a birth takes ${takes}; `);
+    expect(answer).toContain(
+      `1048575 numbers of file systems without a device are used up, of which a birth takes ${takes}; `,
+    );
   }
   expect(await loaded.swarm.status()).toEqual(status);
   for (const [left, policy] of [

@@ -86,7 +86,9 @@ test("ORDER-44: a helper that the kernel starts may give orders, and only its ow
   const { created } = await loaded.swarm.status();
   const outside = await loaded.sh('readlink /proc/self/ns/pid');
   // Whoever crashes, and whoever forks meanwhile, is no agent.
-  const crashing = await loaded.exec('ulimit -c unlimited; sh -c "kill -SEGV \\$\\$"; readlink /proc/self/ns/pid');
+  const crashing = await loaded.exec(
+    'ulimit -c unlimited; sh -c "kill -SEGV \\$\\$"; readlink /proc/self/ns/pid',
+  );
   await expect.poll(() => loaded.sh('cat /run/told 2>/dev/null || true')).not.toBe('');
   await loaded.sh(`echo '${before}' >/proc/sys/kernel/core_pattern`);
   expect(crashing.stdout.trim()).toBe(outside);
