@@ -52,7 +52,7 @@ test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms n
   await reload(loaded);
 });
 
-test('ORDER-40: a write that is passed on by splice, vmsplice, sendfile, copy_file_range or aio is EINVAL, and does and arms nothing', async ({
+test('ORDER-40: a write that is passed on by splice, vmsplice, sendfile, copy_file_range or aio fails, and does and arms nothing', async ({
   loaded,
 }) => {
   const id = await loaded.swarm.create({ name: 'stays' });
@@ -61,7 +61,8 @@ test('ORDER-40: a write that is passed on by splice, vmsplice, sendfile, copy_fi
     for (const [file, text] of orders(id))
       expect
         .soft(await pass(loaded, how, file, text), `${file} ${text}`)
-        .toEqual([`${how} EINVAL`, 'child outside']);
+        // The kernel copies between file systems only where both know how to.
+        .toEqual([how === 'copy' ? 'copy EXDEV' : `${how} EINVAL`, 'child outside']);
   expect(await loaded.swarm.status(), 'no agent more, none less, no violation').toEqual(status);
   expect((await loaded.swarm.inspect(id)).policy).toMatchObject({ pids_limit: 0 });
   const order = `{"id":${id}}`;
