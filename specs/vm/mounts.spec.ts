@@ -146,7 +146,7 @@ test('BIRTH-23: its terminals are its own, and what they cover stays covered', a
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('BIRTH-24: with "devpts":false, without the mnt or user bit, adopted, and where there is no /dev/pts, none is mounted', async ({
+test('BIRTH-24: with "devpts":false, without the mnt or user bit, and where there is no /dev/pts, none is mounted', async ({
   loaded,
 }) => {
   const count = 'grep -c " /dev/pts " /proc/self/mountinfo';
