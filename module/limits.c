@@ -12,6 +12,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
+#include <linux/kdev_t.h>
 #include <linux/kstrtox.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
@@ -60,6 +61,12 @@ static const enum ucount_type counts[SWARM_NR_NAMESPACES] = {
 	[ilog2(SWARM_NS_CGROUP)] = UCOUNT_CGROUP_NAMESPACES,
 	[ilog2(SWARM_NS_TIME)] = UCOUNT_TIME_NAMESPACES,
 };
+
+/* How many numbers the kernel has for file systems without a device: get_anon_bdev(). */
+#define NR_FILE_SYSTEMS	((long)MINORMASK)
+
+/* The most that a birth takes: for the queues of its ipc namespace, its procfs, its devpts. */
+#define MAX_FILE_SYSTEMS	3
 
 /* What a session keyring takes of its owner's quota: its name, "_ses". */
 #define KEYRING_BYTES	5
@@ -203,6 +210,33 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
 	return 0;
 }
 
+static int file_systems_made(const struct swarm_rules *rules, u32 namespaces)
+{
+	return (IS_ENABLED(CONFIG_POSIX_MQUEUE) && namespaces & SWARM_NS_IPC) +
+	       !!rules->proc + !!rules->devpts;
+}
+
+/* Nothing tells how many numbers are left: those that a birth would take are taken for a moment. */
+static int check_file_systems(int needed, struct swarm_policy_error *err)
+{
+	dev_t numbers[MAX_FILE_SYSTEMS];
+	int nr, ret = 0;
+
+	for (nr = 0; nr < needed; nr++) {
+		ret = get_anon_bdev(&numbers[nr]);
+		if (ret)
+			break;
+	}
+	while (nr--)
+		free_anon_bdev(numbers[nr]);
+	/* Without memory the birth itself will say so. */
+	if (ret != -EMFILE)
+		return 0;
+	return swarm_refuse(err, -ENOSPC, "spawn",
+			    "the machine's %ld numbers of file systems without a device are used up, of which a birth takes %d; unmount some, or end agents",
+			    NR_FILE_SYSTEMS, needed);
+}
+
 static int check_room(const struct swarm_agent *agent, struct swarm_policy_error *err)
 {
 	struct swarm_full full;
@@ -233,7 +267,8 @@ int swarm_limits_arm(const struct swarm_agent *agent, struct swarm_policy_error 
 	namespaces = swarm_namespaces_made(&rules);
 	ret = check_namespaces(namespaces, err) ?:
 	      check_processes(err) ?:
-	      check_keys(namespaces, err);
+	      check_keys(namespaces, err) ?:
+	      check_file_systems(file_systems_made(&rules, namespaces), err);
 	if (ret)
 		return ret;
 	return check_room(agent, err);
@@ -307,6 +342,8 @@ void __init swarm_limits_tell(void)
 	add(text, sizeof(text), "kernel.threads-max", value_of(THREADS_MAX), agents + 1);
 	add_namespaces(text, sizeof(text));
 	add(text, sizeof(text), "(4294967295 - id_base) / id_count", swarm_agent_ranges(), agents);
+	add(text, sizeof(text), "the kernel's room for the file systems of agents",
+	    NR_FILE_SYSTEMS / MAX_FILE_SYSTEMS, agents);
 	if (text[0])
 		pr_notice("so many cannot run:%s; raise it, or load with a lower max_agents\n",
 			  text);

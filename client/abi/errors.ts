@@ -7,7 +7,7 @@ export const ERRORS = {
     'malformed, unknown, repeated, wrong type or out of range; or the write comes from a kernel worker (io_uring)',
   E2BIG: `an object of over ${OBJECT_MAX} bytes`,
   ENOSPC:
-    'a limit leaves no room, and the message names it: `max_agents`; memory cgroup ids; ranges of user ids; a sysctl (`user.max_*_namespaces`, `kernel.pid_max`, `kernel.threads-max`, `kernel.keys.*`); `cgroup.max.descendants`, `cgroup.max.depth` or `pids.max` of a cgroup above the agents; `memory_limit` or `pids_limit`, for a process that has more already',
+    'a limit leaves no room, and the message names it: `max_agents`; memory cgroup ids; ranges of user ids; a sysctl (`user.max_*_namespaces`, `kernel.pid_max`, `kernel.threads-max`, `kernel.keys.*`); the numbers of file systems without a device; `cgroup.max.descendants`, `cgroup.max.depth` or `pids.max` of a cgroup above the agents; `memory_limit` or `pids_limit`, for a process that has more already',
   EPERM:
     'the writer or the reader lacks the right, the process may not be adopted or attached, or the thread may not be armed',
   ESRCH: 'no such agent or process',

@@ -9,7 +9,11 @@ export interface Parameter {
 
 /** The parameters, by name. */
 export const PARAMETERS = {
-  max_agents: { default: '200000', description: 'the most active agents, up to 16777216' },
+  max_agents: {
+    default: '200000',
+    description:
+      'the most active agents, up to 16777216. The kernel has numbers for the file systems of 349,525 default agents; see [what agents use up](../threat-model.md#what-agents-use-up)',
+  },
   enforce: {
     default: '1',
     description:

@@ -114,8 +114,8 @@ const pids: Check = {
       place: 'log',
       says: 'so many cannot run: … is …; raise it, or load with a lower max_agents',
       reason:
-        'a sysctl, or the range of ids that the parameters leave, allows fewer agents than `max_agents`; the module is loaded nevertheless',
-      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; or load it with a lower `max_agents`',
+        'a sysctl, the range of ids that the parameters leave, or the number of file systems that the kernel can number allows fewer agents than `max_agents`; the module is loaded nevertheless',
+      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; file systems cannot be raised, but agents with `"proc":false` and `"devpts":false` take one instead of three; or load it with a lower `max_agents`',
     },
   ],
   judge: (facts) => {
@@ -179,17 +179,31 @@ const tasks: Check = {
   },
 };
 
+/**
+ * A default agent takes three of the kernel's numbers of file systems without a device, of which there are 2^20 - 1
+ * (module/limits.c).
+ */
+const FILE_SYSTEMS = Math.floor((2 ** 20 - 1) / 3);
+
 const maximum: Check = {
   id: 'max-agents',
   title: 'Most agents',
   looksAt: '`/sys/module/swarm_guard/parameters/max_agents`, `/proc/swarm/status`',
-  means: 'The module allows so many active agents.',
+  means:
+    'The module allows so many active agents. A default agent takes three of the 1,048,575 numbers that the kernel has for file systems without a device, so 349,525 of them are the most. Other mounts of tmpfs, procfs and the like take numbers as well; nothing tells how many.',
   todo: 'destroy agents, or load the module with a higher `max_agents`',
   symptoms: [
     {
       place: 'create',
       says: '… agents are active, which is max_agents; destroy some or load the module with a higher max_agents',
       reason: 'there are as many agents as the module allows (`ENOSPC`)',
+    },
+    {
+      place: 'create',
+      says: "the machine's … numbers of file systems without a device are used up, of which a birth takes …; unmount some, or end agents",
+      reason:
+        'a default agent takes three, for its procfs, its devpts and the message queues of its ipc namespace; each tmpfs and the like takes one (`ENOSPC`)',
+      todo: 'unmount what is not needed, or give agents `"proc":false` and `"devpts":false`, which leaves one number for each',
     },
   ],
   judge: (facts) => {
@@ -198,7 +212,13 @@ const maximum: Check = {
       return ok(`The module allows ${grouped(most)} agents, unless it is loaded with max_agents.`);
     const active = field(facts.read('/proc/swarm/status')?.replace('Active agents', 'active'), 'active') ?? 0;
     const found = `${grouped(active)} of at most ${grouped(most)} agents are active.`;
-    return active >= most ? warning(`${found} No more can be made.`) : ok(found);
+    if (active >= most) return warning(`${found} No more can be made.`);
+    return most > FILE_SYSTEMS
+      ? note(
+          `${found} The kernel has no room for the file systems of more than ${grouped(FILE_SYSTEMS)} default agents.`,
+          'if so many are wanted: `"proc":false` and `"devpts":false` in their policies',
+        )
+      : ok(found);
   },
 };
 

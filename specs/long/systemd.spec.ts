@@ -66,6 +66,8 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
   const guest = await loadedBy(booted, `systemctl enable --now ${UNIT}`);
   expect(await options(guest)).toBe(before);
   await expectEnforced(guest);
+  // Or systemd's default would bound the tasks of all agents together.
+  expect(await guest.sh(`cat ${TOP}/system.slice/${UNIT}/pids.max`), 'TasksMax=infinity').toBe('max');
   const running = guest.swarm.run(LIMITED, 'exec consume wait');
   await expect(guest).toHaveActiveAgents(1);
   const agent = await onlyAgent(guest);

@@ -73,10 +73,15 @@ export async function moduleLog(guest: BootedGuest): Promise<string[]> {
   return (await guest.kernelLog()).split('\n').filter((line) => /\bswarm_guard: /.test(line));
 }
 
+/** Is the guest's Linux this one, or a later one? */
+export async function isFrom(guest: BootedGuest, major: number, minor: number): Promise<boolean> {
+  const [own = 0, part = 0] = (await guest.sh('uname -r')).split('.').map((each) => parseInt(each, 10));
+  return own > major || (own === major && part >= minor);
+}
+
 /** Is the event `fork_failed` there? Linux has had the function that it needs since 6.16. */
-export async function tellsFailedForks(guest: BootedGuest): Promise<boolean> {
-  const [major = 0, minor = 0] = (await guest.sh('uname -r')).split('.').map((part) => parseInt(part, 10));
-  return major > 6 || (major === 6 && minor >= 16);
+export function tellsFailedForks(guest: BootedGuest): Promise<boolean> {
+  return isFrom(guest, 6, 16);
 }
 
 /** Destroys every agent; those with processes go a moment later. */

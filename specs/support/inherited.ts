@@ -6,7 +6,7 @@ export const GIVEN = {
   flusher: '1',
   securebits: '0x44',
   // READ_IMPLIES_EXEC does not outlast the execve of a program that says otherwise.
-  personality: '0x260000',
+  personality: '0x360000',
   port: 'open',
   death: '1',
   subreaper: '1',
@@ -43,6 +43,7 @@ export const KEPT = {
   oom_score_adj: '200',
   policy: '3',
   slice: '5000000',
+  'memory errors': '1',
   seccomp: 'EACCES',
   'no writable code': '1',
 } as const;
@@ -86,6 +87,7 @@ export const ROWS: Readonly<Record<string, Looked>> = {
   'access to I/O ports': { items: ['port'] },
   'real-time and deadline scheduling': { items: ['rtprio'], specs: ['BIRTH-09', 'BIRTH-18'] },
   SCHED_BATCH: { items: ['policy', 'slice', 'nice'] },
+  SCHED_RESET_ON_FORK: KERNEL,
   'real-time I/O priority': { items: ['ioprio class'] },
   'I/O context': { specs: ['BIRTH-07'] },
   PR_SET_IO_FLUSHER: { items: ['flusher'] },
@@ -96,6 +98,8 @@ export const ROWS: Readonly<Record<string, Looked>> = {
   'no transparent huge pages': {
     items: ['no huge pages', 'no writable code', 'coredump_filter', 'merging'],
   },
+  'what a memory error': { items: ['memory errors'] },
+  'permission to use large': KERNEL,
   'memory, mapped files': { specs: ['BIRTH-30'] },
   'locks on memory': KERNEL,
   'resource limits': { items: ['files', 'rtprio', 'nice limit'] },
@@ -114,6 +118,7 @@ export const ROWS: Readonly<Record<string, Looked>> = {
   'ignored signals': { items: ['ignored', 'blocked'] },
   'pending signals': KERNEL,
   "signal on the parent's death": { items: ['death', 'subreaper'] },
+  'subreaper above': KERNEL,
   'exit signal': { specs: ['BIRTH-01'] },
   'robust futexes': KERNEL,
   'registration with membarrier': KERNEL,

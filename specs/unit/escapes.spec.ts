@@ -1,5 +1,5 @@
 /** docs/escapes.md and docs/threat-model.md against the corpus of attempts to escape. */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { PEERS } from '../support/escapes/attempt.js';
@@ -13,6 +13,21 @@ import { repository } from '../../harness.config.js';
 const MORE_THAN_DOCKER: readonly string[] = [
   ...['statmount', 'listmount', 'proc-keys', 'personality', 'mseal', 'file_getattr'],
 ];
+
+/** The rows of "What agents use up" that no spec tries, and why: what is open is said to be so by the kernel's sources. */
+const TRIED_BY_NONE: Readonly<Record<string, string>> = {
+  'interpreters of binfmt_misc': 'an agent has to mount, which it cannot by default',
+  'memory that BPF, io_uring and AF_XDP lock': 'by default an agent may not call any of them',
+  'System V IPC': 'the namespace is an agent’s own, as BIRTH-02 shows',
+  'entries of connection tracking': 'the namespace is an agent’s own, as BIRTH-02 shows',
+  'memory of TCP': 'counted as other memory is',
+  'disk space': 'open: nobody keeps an agent from it',
+  'watches of watch_queue': 'the kernels that are tested have none',
+  'debug registers': 'open; the processor of a guest may have none',
+  "lines of the kernel's log": 'open: nobody keeps an agent from it',
+  entropy: 'nothing to use up',
+  'user ids': 'each agent has its range',
+};
 
 const threatModel = () => readFile(join(repository, 'docs/threat-model.md'), 'utf8');
 
@@ -50,6 +65,29 @@ test('ESCAPE-05: every attempt that the threat model names exists', async () => 
     return !ATTEMPTS.some(({ id }) => pattern.test(id));
   });
   expect(unknown).toEqual([]);
+});
+
+test('ESCAPE-06: each row of what agents use up names a spec or an attempt that exists, or is listed as one that none tries', async () => {
+  const [, table = ''] = (await threatModel()).split(/^## What agents use up$/m);
+  const [, ...rows] = (table.split(/^## /m)[0] ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
+  expect(rows.length).toBeGreaterThan(35);
+  const promised = await readFile(join(repository, 'SPECIFICATION.md'), 'utf8');
+  const untried: string[] = [];
+  for (const row of rows) {
+    const [resource = ''] = row.replace(/^\| /, '').split(' | ');
+    const names = [...row.matchAll(/\b(vm\/[\w-]+|[A-Z]+-\d\d)\b/g)].map(([name]) => name);
+    const attempts = [...row.matchAll(/\(`([\w-]+)`\)/g)].map(([, name]) => name);
+    for (const name of names)
+      if (name.startsWith('vm/')) await access(join(repository, `specs/${name}.spec.ts`));
+      else expect(promised, `${name} in: ${row}`).toContain(`| ${name} | `);
+    for (const name of attempts) expect(ATTEMPTS.map(({ id }) => id)).toContain(name);
+    if (names.length + attempts.length === 0) untried.push(resource);
+  }
+  const listed = Object.keys(TRIED_BY_NONE);
+  expect(untried.filter((resource) => !listed.some((start) => resource.startsWith(start)))).toEqual([]);
+  expect(listed.filter((start) => !untried.some((resource) => resource.startsWith(start)))).toEqual([]);
 });
 
 test('REACH-03: the chapter and the counts of ways into the kernel are what the recorded run says', async () => {

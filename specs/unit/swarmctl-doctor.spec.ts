@@ -342,6 +342,14 @@ const CASES: readonly [Files, string, Verdict, RegExp, RegExp?][] = [
     /3 of at most 3.*No more/,
     /higher max_agents/,
   ],
+  [{ [`${PARAMETERS}/max_agents`]: '349525\n' }, 'max-agents', 'ok', /of at most 349,525/],
+  [
+    { [`${PARAMETERS}/max_agents`]: '349526\n' },
+    'max-agents',
+    'note',
+    /no room for the file systems of more than 349,525 default agents/,
+    /"devpts":false/,
+  ],
   [
     { '/proc/sys/user/max_user_namespaces': '0\n' },
     'namespaces',

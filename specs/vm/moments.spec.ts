@@ -164,8 +164,8 @@ test('LIFE-08: a fork that finds no entry for its child, and starts anew, is cou
   const before = await forksSeen(loaded);
   await delayed(loaded, stage, slow, () => loaded.sh(letFork(pid), { timeoutMs: 120_000 }));
   expect(await loaded.swarm.inspect(id)).toMatchObject({ audited: FORKS });
-  // And whatever the commands of this spec forked meanwhile.
-  expect((await forksSeen(loaded)) - before).toBeLessThan(FORKS + 60);
+  // And whatever the commands of this spec forked meanwhile. There are over thirty forks that start anew.
+  expect((await forksSeen(loaded)) - before).toBeLessThan(FORKS + 25);
   await loaded.swarm.destroy(id);
   await expectNothingLeft(loaded);
 });

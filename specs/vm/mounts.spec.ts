@@ -146,11 +146,23 @@ test('BIRTH-23: its terminals are its own, and what they cover stays covered', a
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('BIRTH-24: with "devpts":false, and where there is no /dev/pts, none is mounted', async ({ loaded }) => {
+test('BIRTH-24: with "devpts":false, without the mnt or user bit, and where there is no /dev/pts, none is mounted', async ({
+  loaded,
+}) => {
   const count = 'grep -c " /dev/pts " /proc/self/mountinfo';
   expect((await loaded.swarm.run({}, count)).stdout).toBe('2\n');
   expect((await loaded.swarm.run({ devpts: false }, count)).stdout).toBe('1\n');
   expect((await loaded.swarm.run({ namespace_flags: 123 }, count)).stdout).toBe('1\n');
+  const unlike = { namespace_flags: 95, privileged: true };
+  expect((await loaded.swarm.run(unlike, count)).stdout).toBe('1\n');
+  // Terminals that these open are the host's.
+  const { line, release } = hold(loaded);
+  for (const policy of [{ devpts: false }, { namespace_flags: 123 }, unlike]) {
+    const running = loaded.swarm.run(policy, `(${line}) | usage terminals 3`);
+    await expect.poll(() => loaded.sh('ls /dev/pts | xargs')).toBe('0 1 2 ptmx');
+    await release();
+    expect((await running).stdout).toBe('{"got":3,"end":"ok"}\n');
+  }
   const bare = `unshare --mount sh -c 'mount -t tmpfs none /dev && exec "$@"' sh`;
   const { code, stdout } = await loaded.swarm.run({}, 'ls /dev', { under: bare });
   expect([code, stdout]).toEqual([0, '']);

@@ -3,7 +3,7 @@ import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import { expect, test } from '../support/fixtures.js';
 import { MOUNT_CALLS } from '../support/former-calls.js';
-import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
+import { NAMESPACES, background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 /** Prints the processes that /proc shows, by the shell alone. */
@@ -73,15 +73,29 @@ test('PROCFS-02: nothing of the machine can be changed through it, and /proc/swa
   await loaded.swarm.destroy(other);
 });
 
-test('PROCFS-03: with "proc":false, without the pid bit, and if it is privileged, it sees the /proc of its launcher', async ({
+test('PROCFS-03: with "proc":false, without the pid, mnt or user bit, adopted, and if it is privileged, it sees the /proc of its launcher', async ({
   loaded,
 }) => {
   expect(await seesHost(loaded, {})).toBe(false);
   expect(await seesHost(loaded, { namespace_flags: 37 })).toBe(false);
   expect(await seesHost(loaded, { proc: false })).toBe(true);
   expect(await seesHost(loaded, { namespace_flags: 126 })).toBe(true);
+  expect(await seesHost(loaded, { namespace_flags: 123 })).toBe(true);
+  expect(await seesHost(loaded, { namespace_flags: 95, privileged: true })).toBe(true);
   expect(await seesHost(loaded, { privileged: true })).toBe(true);
   expect(await seesHost(loaded, { privileged: true, proc: true })).toBe(false);
+  // It waits outside until it has been adopted, and then looks.
+  const pid = await background(
+    loaded,
+    `unshare --user --map-root-user --mount sh -c "until [ -e /srv/adopted ]; do sleep 0.1; done; ls -d /proc/1/task /proc/$$ >/srv/seen; sleep 1000"`,
+  );
+  await expect.poll(() => loaded.sh(`readlink /proc/${pid}/ns/mnt /proc/1/ns/mnt | uniq | wc -l`)).toBe('2');
+  const id = await loaded.swarm.create({ pid, namespace_flags: NAMESPACES.mnt | NAMESPACES.user });
+  await loaded.sh(': >/srv/seen; chmod 666 /srv/seen; touch /srv/adopted');
+  await expect.poll(() => loaded.sh('cat /srv/seen')).toContain('/proc/1/task');
+  await loaded.swarm.destroy(id);
+  await loaded.sh('rm /srv/seen /srv/adopted');
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 test('PROCFS-04: if parts of /proc are covered, arming or the birth says why there can be none', async ({

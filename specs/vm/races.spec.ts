@@ -13,6 +13,7 @@ import {
 } from '../support/races.js';
 import { background, onlyAgent } from '../support/guest.js';
 import { buildTestModules } from '../support/module.js';
+import { delayed } from '../support/moments.js';
 
 test('RACE-01: create, spawn by every call, adopt, attach, join, destroy, exit and read race for a moment and leave nothing', async ({
   loaded,
@@ -42,6 +43,28 @@ test('RACE-09: signals make reads and writes short, never wrong, and a killed wr
 
 test('RACE-11: a member stays one when a thread that is not its first calls execve', async ({ loaded }) => {
   await execByThreads(loaded, 5);
+});
+
+test('RACE-18: a process that is adopted while one of its threads executes is a member, once', async ({
+  loaded,
+  stage,
+}) => {
+  // Each execve of a thread gives the process another first thread.
+  for (const policy of [{}, { pids_limit: 50 }])
+    for (let round = 0; round < 5; round++) {
+      const pid = await background(loaded, 'race exec-threads 100000');
+      await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('race');
+      const slow = { function: 'swarm_guard:swarm_member_add', ms: 300 };
+      const id = await delayed(loaded, stage, slow, () =>
+        loaded.swarm.create({ ...policy, pid, namespace_flags: 0, privileged: true }),
+      );
+      expect((await loaded.swarm.inspect(id)).members).toEqual([pid]);
+      expect((await loaded.swarm.status()).active).toBe(1);
+      await loaded.swarm.destroy(id);
+      await expect(loaded).toHaveActiveAgents(0);
+      await expect.poll(async () => (await loaded.exec(`kill -0 ${pid}`)).code).not.toBe(0);
+    }
+  await expectNothingLeft(loaded);
 });
 
 test('RACE-13: a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded, stage }) => {

@@ -1,6 +1,7 @@
 /** The remains of a gone agent while a page of it is in a file that others use. */
 import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
+import { isFrom } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
@@ -65,4 +66,5 @@ test('USAGE-05: a page in a shared file keeps no more of a gone agent than is do
     `of ${AGENTS} gone agents ${left.dying} memory cgroups are left, ${each.toFixed(1)} KB for each agent`,
   );
   expect(each).toBeLessThan(LEFT_KB);
+  if (await isFrom(loaded, 7, 3)) expect(left.dying, 'cgroups that wait for the page').toBe(before.dying);
 });

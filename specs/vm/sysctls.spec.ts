@@ -3,6 +3,7 @@ import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';
 import { NAMESPACES, background } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
+import { uploadRival } from '../support/moments.js';
 
 const SPAWN = '{"spawn":true,"namespace_flags":255}';
 
@@ -106,6 +107,43 @@ test('LIMIT-12: the limits of kernel.keys are named where the launcher has a ses
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('LIMIT-22: if the numbers of file systems are used up, arming says so, and policies that take fewer go on', async ({
+  loaded,
+  stage,
+}) => {
+  const status = await loaded.swarm.status();
+  await uploadRival(loaded, stage, 'swarm_numbers.ko');
+  const told = async (left: number, policy: object) => {
+    const object = JSON.stringify({ spawn: true, ...policy });
+    const line = `exec 3<>/proc/swarm/create; echo ${quoted(object)} >&3 2>/dev/null; read -r answer <&3; echo "$answer"`;
+    return loaded.sh(`insmod /root/swarm_numbers.ko left=${left}; ${line}; rmmod swarm_numbers`);
+  };
+  const own = { proc: false, devpts: false };
+  for (const [left, policy, takes] of [
+    [2, {}, 3],
+    [1, { devpts: false }, 2],
+    [0, own, 1],
+  ] as const) {
+    const answer = await told(left, policy);
+    expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
+    expect(answer).toContain(
+      `1048575 numbers of file systems without a device are used up, of which a birth takes ${takes}; `,
+    );
+  }
+  expect(await loaded.swarm.status()).toEqual(status);
+  for (const [left, policy] of [
+    [3, {}],
+    [2, { devpts: false }],
+    [0, { ...own, namespace_flags: NAMESPACES.user }],
+  ] as const) {
+    const { code } = await loaded.exec(
+      `insmod /root/swarm_numbers.ko left=${left}; launch ${quoted(JSON.stringify({ spawn: true, ...policy }))} /bin/true; code=$?; rmmod swarm_numbers; exit $code`,
+    );
+    expect(code, JSON.stringify(policy)).toBe(0);
+  }
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('LIMIT-13: loading tells in one line what keeps max_agents from being reached, and is silent where nothing does', async ({
   booted,
   module,
@@ -137,4 +175,14 @@ test('LIMIT-13: loading tells in one line what keeps max_agents from being reach
       /: so many cannot run: \(4294967295 - id_base\) \/ id_count is 999 \(1000 or more is needed\); raise/,
     ),
   ]);
+  // As many as three file systems each leave room for, and one more.
+  await booted.sh('dmesg -C');
+  for (const max_agents of [349_525, 349_526])
+    await (await reload(booted, { max_agents, id_count: 1 })).unload();
+  const [few, many, ...others] = await lines();
+  expect(few).not.toContain('file systems');
+  expect(many).toMatch(
+    /the kernel's room for the file systems of agents is 349525 \(349526 or more is needed\)[,;]/,
+  );
+  expect(others).toEqual([]);
 });

@@ -192,6 +192,63 @@ test('USAGE-11: an agent takes three numbers of file systems without a device, a
   await expect.poll(next).toBe(before);
 });
 
+test("USAGE-12: an agent's unix sockets that nobody accepts count for the machine, and root gets none when it has used them up", async ({
+  loaded,
+}) => {
+  // The kernel has twice as many as fs.file-max.
+  const few = { 'fs.file-max': '$(($(cut -f1 /proc/sys/fs/file-nr) + 1000))' };
+  await withSysctls(loaded, few, async () => {
+    await loaded.sh(': >/run/used && chmod 666 /run/used');
+    const { line, release } = hold(loaded);
+    const greedy = loaded.swarm.run({ memory_limit: 64 << 20 }, `(${line}) | usage unix 100000 >/run/used`);
+    await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 60_000 }).not.toBe('');
+    const used = parseUsage(await loaded.sh('cat /run/used'));
+    const files = Number(await loaded.sh('cat /proc/sys/fs/file-max'));
+    const others = parseUsage(await loaded.sh('usage unix 4 </dev/null'));
+    await release();
+    await greedy;
+    expect(used.end).toBe('ENFILE');
+    expect(used.got, 'more than there are files').toBeGreaterThan(files);
+    expect(others, 'root').toEqual({ got: 0, end: 'ENFILE' });
+    await expect(loaded).toHaveActiveAgents(0);
+    expect(parseUsage(await loaded.sh('usage unix 4 </dev/null')), 'afterwards').toEqual(ALL);
+  });
+});
+
+for (const [id, number, what, most, count] of [
+  [
+    'USAGE-13',
+    'orphans',
+    'TCP sockets without an owner',
+    40,
+    "sed -n 's/^TCP:.* orphan \\([0-9]*\\).*/\\1/p' /proc/net/sockstat",
+  ],
+  [
+    'USAGE-14',
+    'committed',
+    'mebibytes of memory that it never touches',
+    500,
+    "awk '/^Committed_AS/ { print int($2 / 1024) }' /proc/meminfo",
+  ],
+] as const)
+  test(`${id}: an agent's ${what} count for the machine, whatever its memory_limit`, async ({ loaded }) => {
+    await loaded.sh(': >/run/used && chmod 666 /run/used');
+    const counted = async () => Number(await loaded.sh(count));
+    const before = await counted();
+    const { line, release } = hold(loaded);
+    const running = loaded.swarm.run(
+      { memory_limit: 64 << 20 },
+      `(${line}) | usage ${number} ${most} >/run/used`,
+    );
+    await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 60_000 }).not.toBe('');
+    expect(parseUsage(await loaded.sh('cat /run/used'))).toEqual({ got: most, end: 'ok' });
+    expect((await counted()) - before).toBeGreaterThan(most * 0.9);
+    await release();
+    await running;
+    await expect(loaded).toHaveActiveAgents(0);
+    await expect.poll(counted).toBeLessThan(before + most * 0.5);
+  });
+
 test('USAGE-03: more agents are born than a user may have namespaces of each kind', async ({ loaded }) => {
   const kinds = ['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup'];
   await withSysctls(loaded, few(3, kinds), async () => {

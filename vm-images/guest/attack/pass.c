@@ -5,7 +5,7 @@
  * Writes TEXT to FILE, or to the descriptor whose number is in its place, by HOW: write,
  * keyring (write, with a session keyring of its own), uring (io_uring), sqpoll (io_uring,
  * by a thread of the kernel's that polls), splice, vmsplice (into the pipe, from which it
- * is spliced), sendfile or aio. Prints "HOW N", the
+ * is spliced), sendfile, copy (copy_file_range) or aio. Prints "HOW N", the
  * bytes written, or "HOW ERRNO"; then forks, and prints whether the child is in another
  * pid namespace ("child inside") or not ("child outside").
  */
@@ -118,6 +118,15 @@ static ssize_t by_sendfile(int fd, const char *text, size_t length)
 	return sendfile(fd, from, 0, length);
 }
 
+static ssize_t by_copy(int fd, const char *text, size_t length)
+{
+	int from = memfd_create("text", 0);
+
+	if (from < 0 || pwrite(from, text, length, 0) < 0)
+		return -1;
+	return copy_file_range(from, NULL, fd, NULL, length, 0);
+}
+
 static ssize_t by_aio(int fd, const char *text, size_t length)
 {
 	struct iocb order = {
@@ -150,6 +159,7 @@ static const struct {
 	{ "splice", by_splice },
 	{ "vmsplice", by_vmsplice },
 	{ "sendfile", by_sendfile },
+	{ "copy", by_copy },
 	{ "aio", by_aio },
 };
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -276,6 +278,68 @@ static int take_passing(long nr)
 	return sendmsg(ends[1], &message, MSG_DONTWAIT) < 0 ? -1 : 0;
 }
 
+/*
+ * Connections that nobody accepts: the other end of each is in a queue, and in no
+ * descriptor.
+ */
+static int take_unix(long nr)
+{
+	static struct sockaddr_un name = { .sun_family = AF_UNIX };
+	static socklen_t length;
+	static int listener = -1;
+	int fd, ret;
+
+	if (nr % 1000 == 0) {
+		length = sizeof(sa_family_t);
+		listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		/* The kernel gives it a name. */
+		if (listener < 0 || bind(listener, (struct sockaddr *)&name, length) < 0 ||
+		    listen(listener, 1000) < 0)
+			return -1;
+		length = sizeof(name);
+		getsockname(listener, (struct sockaddr *)&name, &length);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	ret = connect(fd, (struct sockaddr *)&name, length);
+	if (!ret)
+		close(fd);
+	return ret;
+}
+
+/* A TCP socket that is closed with data that its peer has no room for. */
+static int take_orphan(long nr)
+{
+	static char data[1 << 20];
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t length = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int little = 4096;
+
+	(void)nr;
+	if (listener < 0 || fd < 0 ||
+	    setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)) < 0 ||
+	    bind(listener, (struct sockaddr *)&at, length) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&at, &length) < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&at, length) < 0 && errno != EINPROGRESS)
+		return -1;
+	usleep(10000);
+	if (send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0)
+		return -1;
+	return close(fd);
+}
+
+/* A mebibyte that is never touched. */
+static int take_committed(long nr)
+{
+	(void)nr;
+	return mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	       MAP_FAILED ? -1 : 0;
+}
+
 /* SysV shared memory that is locked: counted by user, not by process. */
 static int take_locked(long nr)
 {
@@ -319,6 +383,9 @@ static const struct {
 	{ "processes", take_process },
 	{ "passing", take_passing },
 	{ "locked", take_locked },
+	{ "unix", take_unix },
+	{ "orphans", take_orphan },
+	{ "committed", take_committed },
 	{ "terminals", take_terminal },
 };
 

@@ -108,7 +108,7 @@ static void set_privileges(void)
 	must("flusher", prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
 	must("securebits", prctl(PR_SET_SECUREBITS, 0x44, 0, 0, 0));
 	must("personality", personality(ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC |
-					ADDR_COMPAT_LAYOUT | UNAME26));
+					MMAP_PAGE_ZERO | ADDR_COMPAT_LAYOUT | UNAME26));
 #ifdef __x86_64__
 	must("ioperm", ioperm(PORT, 1, 1));
 	must("iopl", iopl(3));
@@ -185,6 +185,7 @@ static void set_others(void)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	must("memory errors", prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
 	must("huge pages", prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 	must("privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	put("/proc/self/coredump_filter", "0x1");
@@ -318,6 +319,7 @@ static int look(char **unused)
 	printf("ignored %d\nblocked %d\n", usr1.sa_handler == SIG_IGN,
 	       sigismember(&blocked, SIGUSR2));
 	printf("no huge pages %d\n", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	printf("memory errors %d\n", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
 	printf("no new privileges %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	show("/proc/self/coredump_filter");
 	show("/proc/self/oom_score_adj");
