@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import type { Architecture } from '../util/architecture.js';
 import { cacheDir } from '../util/cache.js';
+import { ENCLOSED } from '../util/enclosed.js';
 import { InfrastructureError } from '../util/errors.js';
 import { run } from '../util/run.js';
 
@@ -51,7 +52,9 @@ function explained(error: unknown): string {
 export async function debootstrap(root: string, options: readonly string[], suite = SUITE): Promise<void> {
   if (!existsSync('/usr/bin/mmdebstrap'))
     throw new InfrastructureError('mmdebstrap is missing: apt-get install mmdebstrap');
-  await execa('mmdebstrap', [...options, suite, root, await source(suite)]).catch((error: unknown) => {
+  const [program = '', ...words] = ENCLOSED;
+  const mirror = await source(suite);
+  await execa(program, [...words, 'mmdebstrap', ...options, suite, root, mirror]).catch((error: unknown) => {
     throw new InfrastructureError(`mmdebstrap fails: ${explained(error)}`, '', { cause: error });
   });
 }

@@ -8,6 +8,7 @@ import { execa } from 'execa';
 import type { Architecture } from '../util/architecture.js';
 import { cached } from '../util/cache.js';
 import type { RunResult } from '../util/config.js';
+import { ENCLOSED } from '../util/enclosed.js';
 import { step } from '../util/progress.js';
 import { SUITE, debootstrap } from './debian.js';
 
@@ -177,23 +178,10 @@ export async function runInRoot(
   const binds = options.binds ?? [];
   for (const { inside } of binds) await mkdir(join(root.path, inside), { recursive: true });
   const mounts = binds.flatMap(({ host, inside }) => [host, inside]);
+  const [program = '', ...words] = ENCLOSED;
   const { exitCode, all, stdout } = await execa(
-    'setpriv',
-    [
-      ...[
-        '--pdeathsig',
-        'KILL',
-        'unshare',
-        '--pid',
-        '--fork',
-        '--kill-child',
-        '--mount',
-        '--propagation',
-        'private',
-      ],
-      ...['sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'],
-      ...[...mounts, '--', ...command],
-    ],
+    program,
+    [...[...words, 'sh', '-c', ENTER, 'sh', root.path, options.cwd ?? '/'], ...[...mounts, '--', ...command]],
     {
       all: true,
       reject: false,

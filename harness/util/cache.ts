@@ -1,9 +1,10 @@
 /** A content-addressed cache outside the repository. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { lock } from 'proper-lockfile';
 import { harness } from './config.js';
 import { run } from './run.js';
@@ -46,12 +47,23 @@ async function isAbandoned(path: string, owner: RegExpExecArray): Promise<boolea
   return Date.now() - mtimeMs > ABANDONED;
 }
 
+/** Unmounts what is mounted below a directory, the last mounted first: to remove it would reach into other file systems. */
+async function unmountBelow(path: string): Promise<void> {
+  const points = (await readFile('/proc/self/mounts', 'utf8'))
+    .split('\n')
+    .map((line) => (line.split(' ')[1] ?? '').replaceAll('\\040', ' '))
+    .filter((point) => point.startsWith(`${path}/`));
+  for (const point of points.reverse()) await execa('umount', [point]);
+}
+
 /** Removes what builds and guests of processes that have died left behind. */
 export async function sweep(dir: string): Promise<void> {
   for (const name of existsSync(dir) ? await readdir(dir) : []) {
     const path = join(dir, name);
     const owner = /^part-(\d+)-(\d+)-(\d+)-/.exec(name);
-    if (owner && (await isAbandoned(path, owner))) await rm(path, { recursive: true, force: true });
+    if (!owner || !(await isAbandoned(path, owner))) continue;
+    await unmountBelow(path);
+    await rm(path, { recursive: true, force: true });
   }
 }
 

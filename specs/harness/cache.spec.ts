@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@playwright/test';
+import { execa } from 'execa';
+import { repository } from '../../harness.config.js';
 import { cached, sweep, temporaryName } from '../../harness/util/cache.js';
 import { changeRun } from '../../harness/util/run.js';
 
@@ -92,4 +94,42 @@ test('HARNESS-04: old entries go, and so does what a dead process was building',
   await sweep(join(dir, 'things'));
   expect([...dead, old].map((path) => existsSync(path))).toEqual([false, false, false]);
   expect(alive.map((path) => existsSync(path))).toEqual([true, true, true]);
+});
+
+test('HARNESS-26: what a dead process had mounted below what it was building is unmounted, and its files stay', async () => {
+  const mine = join(dir, 'mine');
+  await mkdir(mine);
+  await writeFile(join(mine, 'file'), 'kept');
+  const dead = join(dir, 'things', temporaryName().replace(/^part-(\d+)-(\d+)/, 'part-$1-999999999'));
+  const point = join(dead, 'root/a directory');
+  await mkdir(point, { recursive: true });
+  await execa('mount', ['--bind', mine, point]);
+  await sweep(join(dir, 'things'));
+  expect(existsSync(dead)).toBe(false);
+  expect(await readFile(join(mine, 'file'), 'utf8')).toBe('kept');
+});
+
+test('HARNESS-27: whoever is killed while a root is made leaves no process and nothing mounted', async () => {
+  test.setTimeout(180_000);
+  const root = join(dir, 'root');
+  const maker = execa('npx', ['tsx', join(repository, 'specs/support/killed-root.ts'), root], {
+    cwd: repository,
+    reject: false,
+    detached: true,
+  });
+  const makers = async () => {
+    const { stdout } = await execa('pgrep', ['-f', root], { reject: false });
+    return stdout.split('\n').filter(Boolean);
+  };
+  const mounts = async (pid: string) =>
+    (await readFile(`/proc/${pid}/mounts`, 'utf8').catch(() => '')).includes(` ${root}/`);
+  // What is mounted is seen by those who make it alone.
+  await expect
+    .poll(async () => (await Promise.all((await makers()).map(mounts))).includes(true), { timeout: 150_000 })
+    .toBe(true);
+  expect(await mounts('self')).toBe(false);
+  process.kill(-(maker.pid ?? 0), 'SIGKILL');
+  await maker;
+  await expect.poll(makers).toEqual([]);
+  await rm(root, { recursive: true });
 });
