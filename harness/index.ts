@@ -31,6 +31,8 @@ export type { Outcome } from './guest/replay.js';
 export { complaints } from './guest/kernel-log.js';
 export { GuestStage, provideGuest } from './guest/stage.js';
 export type { GuestExtras } from './guest/stage.js';
+export { makeWire } from './guest/wire.js';
+export type { Wire, WireEnd } from './guest/wire.js';
 export { countCall } from './playwright/budget.js';
 export type { Counted, CountedCall } from './playwright/budget.js';
 export { expect } from './playwright/expect.js';

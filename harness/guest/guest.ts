@@ -23,6 +23,7 @@ import { SshConnection, shellLine } from './ssh.js';
 import type { ExecOptions, ExecResult } from './ssh.js';
 import { Terminal } from './terminal.js';
 import { whereabouts } from './whereabouts.js';
+import type { WireEnd } from './wire.js';
 
 /**
  * The command line of a stock kernel that stops at the first complaint, but not if a busy host delays its timer. The
@@ -84,6 +85,8 @@ export interface GuestOptions {
   append?: string;
   /** The path of an X.509 certificate in DER that the guest's firmware, and so its kernel, trusts; amd64 alone. */
   trusts?: string;
+  /** An end of a wire to another guest, from makeWire(); every such guest boots from power-on. */
+  wire?: WireEnd;
   /**
    * `counted`: the guest's time-stamp counter counts instructions, exactly; one CPU, emulated.
    * `recorded`: everything that comes into it is; one CPU, emulated, and every boot from power-on.
@@ -134,6 +137,7 @@ export class Guest {
       memoryMb: memoryMb + (debug ? CHECKING_NEEDS_MB : 0),
       cpus,
       threads,
+      ...(options.wire && { wire: options.wire }),
       ...(options.trusts !== undefined && { firmware: await firmwareTrusting(options.trusts) }),
     };
     if (mode === 'counted') {
@@ -183,7 +187,7 @@ export class Guest {
    * @throws {InfrastructureError} if it does not come up.
    */
   async restore(): Promise<BootedGuest> {
-    if (this.#isRecorded) return this.boot();
+    if (this.#isRecorded || this.#hardware.wire) return this.boot();
     const incoming = await this.#snapshot();
     const machine = await Machine.start(this.#tools, this.#hardware, { incoming });
     const guest = await this.#reach(machine, machine.resume());

@@ -14,6 +14,8 @@ import { InfrastructureError } from '../util/errors.js';
 import { Qmp } from './qmp.js';
 import { resumeState, saveState } from './state.js';
 import type { Firmware } from './firmware.js';
+import { WIRE, wireArguments } from './wire.js';
+import type { WireEnd } from './wire.js';
 import { fileReadiness, socketReadiness } from './readiness.js';
 import type { Readiness } from './readiness.js';
 import { harness } from '../util/config.js';
@@ -39,6 +41,8 @@ export interface Hardware {
   readonly mode: Mode;
   /** UEFI firmware, rather than what QEMU has for booting a kernel directly. */
   readonly firmware?: Firmware;
+  /** An end of a wire to another guest. */
+  readonly wire?: WireEnd;
 }
 
 /** A record of everything that comes into a machine from outside, and when. */
@@ -137,6 +141,7 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
     ...['-kernel', hardware.image, '-initrd', hardware.initrd, '-append', hardware.append],
     ...['-netdev', `user,id=net,restrict=on${forward}`],
     ...['-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...(hardware.wire ? wireArguments(hardware.wire) : []),
     ...(tape ? ['-object', 'filter-replay,id=replay,netdev=net'] : []),
     ...['-device', 'virtio-serial-pci', '-chardev', `${chardev},id=ready`],
     ...['-device', 'virtserialport,chardev=ready,name=org.kmod-harness.ready'],
@@ -318,6 +323,14 @@ export class Machine {
     const port = /HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)/.exec(text)?.[1];
     if (!port) throw new InfrastructureError(`QEMU forwards no port: ${text}`);
     return Number(port);
+  }
+
+  /**
+   * Pulls the guest's end of its wire out, or puts it in again: its card has no carrier meanwhile.
+   * @throws {InfrastructureError} if it has no wire.
+   */
+  async wire(connected: boolean): Promise<void> {
+    await this.qmp.command('set_link', { name: WIRE, up: connected });
   }
 
   /**

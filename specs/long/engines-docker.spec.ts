@@ -1,6 +1,13 @@
 /** Docker: containers that are agents. */
 import { quoted } from '../../client/client.js';
-import { DOCKER_GUEST, restartDocker, startDocker } from '../support/engines/docker.js';
+import {
+  DENIED,
+  DOCKER_GUEST,
+  POLICY,
+  SETTINGS,
+  restartDocker,
+  startDocker,
+} from '../support/engines/docker.js';
 import { RUNTIMES, installRuntime, use } from '../support/engines/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { onlyAgent, violationsDuring } from '../support/guest.js';
@@ -9,10 +16,6 @@ import type { LoadedGuest } from '../support/loaded-guest.js';
 test.use({ guestExtras: DOCKER_GUEST });
 test.describe.configure({ mode: 'serial', timeout: 1_800_000 });
 
-/** What only the policy here denies: what is usually denied, Docker's seccomp filter denies before it. */
-const DENIED = 'chmod 700 /tmp 2>/dev/null || echo denied';
-const POLICY = '{"syscalls":{"chmod":"deny","fchmodat":"deny","fchmodat2":"deny"}}';
-const SETTINGS = 'policy = "/etc/swarm-guard/no-chmod.json"\n';
 const RUN = 'run --network none';
 
 const docker = (guest: LoadedGuest, words: string) => guest.exec(`docker ${words}`, { timeoutMs: 240_000 });

@@ -1,6 +1,7 @@
 /** swarmctl doctor, export and completion on a real machine. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { quoted } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, expectFindings, test } from '../support/fixtures.js';
 import { onlyAgent } from '../support/guest.js';
@@ -10,7 +11,7 @@ import { buildTestModules } from '../support/module.js';
 import { installSwarmctl } from '../support/swarmctl.js';
 import { NODE_GUEST } from '../support/node-guest.js';
 
-test.use({ guestExtras: NODE_GUEST });
+test.use({ guestExtras: { ...NODE_GUEST, packages: [...(NODE_GUEST.packages ?? []), 'zsh', 'fish'] } });
 
 const answer = z.object({
   runnable: z.boolean(),
@@ -198,6 +199,33 @@ test('CLI-49: in a real bash, Tab completes commands, and ids and names of agent
   await terminal.type('source <(swarmctl completion bash)');
   expect(await terminal.type('swarmctl insp\tweb\t--js\t')).toContain('"name":"webserver"');
   expect(await terminal.type(`swarmctl inspect --format '{{.name}}' ${id}\t`)).toContain('webserver');
+  terminal.close();
+  await loaded.swarm.destroy(id);
+});
+
+test('CLI-79: fish and zsh take their completion, and complete commands, options and agents by it', async ({
+  loaded,
+}) => {
+  await installSwarmctl(loaded);
+  const id = await loaded.swarm.create({ name: 'webserver' });
+  await loaded.sh(`
+    mkdir -p ~/.config/fish/completions /srv/zsh
+    swarmctl completion fish >~/.config/fish/completions/swarmctl.fish
+    swarmctl completion zsh >/srv/zsh/_swarmctl
+    fish --no-execute ~/.config/fish/completions/swarmctl.fish
+    zsh -n /srv/zsh/_swarmctl`);
+  // What fish would offer, with a description behind a tab each.
+  const offers = async (line: string) =>
+    (await loaded.sh(`fish -c ${quoted(`complete --do-complete ${quoted(line)}`)}`))
+      .split('\n')
+      .map((offer) => offer.split('\t')[0]);
+  expect(await offers('swarmctl insp')).toEqual(['inspect']);
+  expect(await offers('swarmctl run --mem')).toEqual(['--memory']);
+  expect(await offers('swarmctl inspect web')).toEqual(['webserver']);
+  const terminal = await loaded.terminal();
+  await terminal.type("PS1='\x07guest# ' exec zsh -f -i");
+  await terminal.type('fpath=(/srv/zsh $fpath); autoload -Uz compinit; compinit -u -D');
+  expect(await terminal.type('swarmctl insp\tweb\t--js\t')).toContain('"name":"webserver"');
   terminal.close();
   await loaded.swarm.destroy(id);
 });

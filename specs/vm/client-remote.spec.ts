@@ -1,16 +1,16 @@
 /** The agents of another machine, by SSH: this machine's Node asks, and swarmctl of a guest serves. */
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { RemoteSwarm } from '../../client/remote/connect.js';
 import type { ConnectOptions } from '../../client/remote/ssh.js';
 import { SwarmError } from '../../client/error.js';
-import { guestKeys } from '../../harness/guest/keys.js';
 import { repository } from '../../harness.config.js';
 import { uploadProgram } from '../support/bundle.js';
 import { expect, test as base } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
+import { addressOf, makeHome } from '../support/remote.js';
 import { swarmctlAt } from '../support/swarmctl.js';
 import { NODE_GUEST } from '../support/node-guest.js';
 
@@ -24,20 +24,8 @@ interface Remote {
 const test = base.extend<Remote>({
   address: async ({ loaded }, use) => {
     const program = await uploadProgram(loaded, join(repository, 'client/cli/main.ts'), 'swarmctl');
-    const port = await loaded.machine.sshPort();
-    const [type, key] = (await loaded.sh('dropbearkey -y -f /etc/dropbear/host_key | grep ^ssh-')).split(' ');
     const dir = await mkdtemp(join(tmpdir(), 'known-hosts-'));
-    const knownHosts = join(dir, 'known_hosts');
-    await writeFile(knownHosts, `# the guest\n[127.0.0.1]:${port} ${type} ${key}\n`);
-    const { privateKey } = await guestKeys();
-    await use({
-      host: '127.0.0.1',
-      port,
-      username: 'root',
-      privateKey,
-      knownHosts,
-      command: `node ${program} serve`,
-    });
+    await use(await addressOf(loaded, `node ${program} serve`, dir));
     await rm(dir, { recursive: true });
   },
   swarm: async ({ address }, use) => {
@@ -210,13 +198,9 @@ test('CLIENT-50: with --host, swarmctl looks devices, inits and relative paths u
   loaded,
   address,
 }) => {
-  const home = await mkdtemp(join(tmpdir(), 'home-'));
-  try {
-    await mkdir(join(home, '.ssh'));
-    await copyFile(address.knownHosts ?? '', join(home, '.ssh/known_hosts'));
-    await writeFile(join(home, '.ssh/id_ed25519'), address.privateKey ?? '', { mode: 0o600 });
-    // None of these is on this machine. Root's home there is a directory that agents may not enter: hence /srv.
-    await loaded.sh(`
+  await using user = await makeHome([loaded]);
+  // None of these is on this machine. Root's home there is a directory that agents may not enter: hence /srv.
+  await loaded.sh(`
       printf '#!/bin/sh\\ncd /srv; exec ${address.command}\\n' >/usr/local/bin/swarmctl
       printf '#!/bin/sh\\nshift; echo by tini; exec "$@"\\n' >/usr/local/bin/tini
       chmod 755 /usr/local/bin/swarmctl /usr/local/bin/tini
@@ -224,19 +208,16 @@ test('CLIENT-50: with --host, swarmctl looks devices, inits and relative paths u
       mount -t tmpfs tmpfs /mnt; mkdir -p /mnt/root/proc /mnt/root/dev /mnt/root/usr /mnt/root/there /mnt/bound
       ln -s usr/bin /mnt/root/bin; ln -s usr/lib /mnt/root/lib; ln -s usr/lib64 /mnt/root/lib64
       echo bound >/mnt/bound/file; rm -rf /srv/mnt; ln -s /mnt /srv/mnt`);
-    const host = `ssh://root@127.0.0.1:${address.port}`;
-    const run = (...args: string[]) => swarmctlAt(home, '--host', host, 'run', ...args);
-    expect(await run('--init', 'echo', 'run')).toBe('by tini\nrun');
-    const id = await run('--detach', '--device', '/dev/only-there:r', 'sleep', '600');
-    expect((await loaded.swarm.inspect(Number(id))).policy.devices).toContain('c 10:229 r');
-    await loaded.swarm.destroy(Number(id));
-    const root = ['--rootfs', './mnt/root', '--bind', '/usr:/usr:ro', '--bind', 'mnt/bound:/there'];
-    expect(await run(...root, '/bin/cat', '/there/file')).toBe('bound');
-    await expect(run('--device', '/dev/nowhere', 'true')).rejects.toMatchObject({
-      exitCode: 125,
-      stderr: expect.stringContaining('there is no /dev/nowhere where the agent is'),
-    });
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  const [host = ''] = user.hosts;
+  const run = (...args: string[]) => swarmctlAt(user.home, '--host', host, 'run', ...args);
+  expect(await run('--init', 'echo', 'run')).toBe('by tini\nrun');
+  const id = await run('--detach', '--device', '/dev/only-there:r', 'sleep', '600');
+  expect((await loaded.swarm.inspect(Number(id))).policy.devices).toContain('c 10:229 r');
+  await loaded.swarm.destroy(Number(id));
+  const root = ['--rootfs', './mnt/root', '--bind', '/usr:/usr:ro', '--bind', 'mnt/bound:/there'];
+  expect(await run(...root, '/bin/cat', '/there/file')).toBe('bound');
+  await expect(run('--device', '/dev/nowhere', 'true')).rejects.toMatchObject({
+    exitCode: 125,
+    stderr: expect.stringContaining('there is no /dev/nowhere where the agent is'),
+  });
 });

@@ -10,6 +10,11 @@ export const DOCKER_GUEST: GuestExtras = {
   append: PATIENT,
 };
 
+/** What only the policy there denies: what is usually denied, Docker's seccomp filter denies before it. */
+export const DENIED = 'chmod 700 /tmp 2>/dev/null || echo denied';
+/** The policy, and where swarm-runtime looks for it. */
+export const POLICY = '{"syscalls":{"chmod":"deny","fchmodat":"deny","fchmodat2":"deny"}}';
+export const SETTINGS = 'policy = "/etc/swarm-guard/no-chmod.json"\n';
 /** What of its configuration the guest needs: no bridge, no layered file system, no systemd. */
 const CONFIGURATION = {
   bridge: 'none',
@@ -21,8 +26,12 @@ const CONFIGURATION = {
   'default-runtime': 'swarm',
 };
 
-const START = `setsid dockerd >>/var/log/dockerd.log 2>&1 </dev/null &
-for i in $(seq 200); do docker version >/dev/null 2>&1 && exit; sleep 0.5; done; tail /var/log/dockerd.log >&2; exit 1`;
+/** Its daemon, once its containerd answers: one that it starts itself has fifteen seconds, which may be too short here. */
+const START = `wait_for() { for i in $(seq 400); do "$@" >/dev/null 2>&1 && return; sleep 0.5; done; tail /var/log/dockerd.log >&2; exit 1; }
+pidof containerd >/dev/null || setsid containerd >>/var/log/containerd.log 2>&1 </dev/null &
+wait_for ctr version
+setsid dockerd --containerd /run/containerd/containerd.sock >>/var/log/dockerd.log 2>&1 </dev/null &
+wait_for docker version`;
 
 /** Starts Docker's daemon, and imports the image `busybox`. */
 export async function startDocker(guest: BootedGuest): Promise<void> {
