@@ -334,7 +334,7 @@ static void __init add_namespaces(char *text, size_t size)
  */
 void __init swarm_limits_tell(void)
 {
-	char text[640] = "";
+	char text[768] = "";
 	long agents = swarm_max_agents;
 
 	/* Whoever starts them is a process, too. */
