@@ -156,8 +156,8 @@ test('BIRTH-24: with "devpts":false, without the mnt or user bit, and where ther
   const unlike = { namespace_flags: 95, privileged: true };
   expect((await loaded.swarm.run(unlike, count)).stdout).toBe('1\n');
   // Terminals that these open are the host's.
-  const { line, release } = hold(loaded);
   for (const policy of [{ devpts: false }, { namespace_flags: 123 }, unlike]) {
+    const { line, release } = hold(loaded);
     const running = loaded.swarm.run(policy, `(${line}) | usage terminals 3`);
     await expect.poll(() => loaded.sh('ls /dev/pts | xargs')).toBe('0 1 2 ptmx');
     await release();
