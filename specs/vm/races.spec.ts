@@ -51,7 +51,7 @@ test('RACE-18: a process that is adopted while one of its threads executes is a 
 }) => {
   // Each execve of a thread gives the process another first thread.
   for (const policy of [{}, { pids_limit: 50 }])
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 2; round++) {
       const pid = await background(loaded, 'race exec-threads 100000');
       await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('race');
       const slow = { function: 'swarm_guard:swarm_member_add', ms: 300 };
