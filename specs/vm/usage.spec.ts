@@ -140,6 +140,29 @@ for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUM
   });
 }
 
+test('USAGE-15: what an agent without a user namespace uses up is counted for root, who gets no more until it has ended', async ({
+  loaded,
+}) => {
+  await withSysctls(loaded, { 'user.max_inotify_instances': 20 }, async () => {
+    const { line, release } = hold(loaded);
+    const policy = { privileged: true, namespace_flags: 95 };
+    const greedy = loaded.swarm.run(policy, `(${line}) | usage inotify 1000 >/run/used`);
+    await expect.poll(() => loaded.sh('cat /run/used 2>/dev/null || true'), { timeout: 30_000 }).not.toBe('');
+    expect(parseUsage(await loaded.sh('usage inotify 4 </dev/null')), 'root').toMatchObject({
+      end: 'EMFILE',
+    });
+    // One with a user namespace has a number of its own.
+    const other = await loaded.swarm.run({}, 'usage inotify 4 </dev/null');
+    expect(parseUsage(other.stdout), 'another agent').toEqual(ALL);
+    await release();
+    await greedy;
+    await expect(loaded).toHaveActiveAgents(0);
+    expect(parseUsage(await loaded.sh('rm /run/used; usage inotify 4 </dev/null')), 'afterwards').toEqual(
+      ALL,
+    );
+  });
+});
+
 /** With a limit of so many namespaces of each kind. */
 const few = (limit: number, kinds: readonly string[]) =>
   Object.fromEntries(kinds.map((kind) => [`user.max_${kind}_namespaces`, limit]));
