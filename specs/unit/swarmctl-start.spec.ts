@@ -8,6 +8,7 @@ import type { Metafile } from 'esbuild';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { bundleSwarmctl } from '../support/swarmctl-bundle.js';
+import { startTimes } from '../support/start-times.js';
 
 test.describe.configure({ timeout: 120_000 });
 
@@ -101,4 +102,12 @@ test('CLI-71: a command of swarmctl loads its own part of the bundle, which need
     expect(of(ls, 'requests')).toEqual([]);
     expect(ls.files).toBeLessThanOrEqual(20);
   });
+});
+
+test('CLI-80: swarmctl starts in less than twice the time that Node alone takes', async () => {
+  test.setTimeout(120_000);
+  const [, version, help] = await startTimes(15);
+  console.log(version, help);
+  expect(version?.ratio).toBeLessThan(2);
+  expect(help?.ratio).toBeLessThan(2);
 });
