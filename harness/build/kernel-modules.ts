@@ -93,7 +93,7 @@ async function build(
   });
   const modules = sources.modules.map((path) => `/build/${basename(path)}`);
   await runInRoot(tools, [strip, '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
-  await sources.also?.({
+  await sources.also?.build({
     arch: kernel.arch,
     release: kernel.release,
     dir,
@@ -124,7 +124,7 @@ export async function buildKernelModules(
     ...(sources.targets ?? []),
     ...sources.modules,
     sources.audit ?? '',
-    sources.also?.toString() ?? '',
+    sources.also ? await readFile(sources.also.file, 'utf8') : '',
   ];
   const dir = await cached({
     kind: 'modules',

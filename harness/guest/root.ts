@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/kernel.js';
 import { ARCHITECTURES } from '../util/architecture.js';
@@ -251,8 +252,8 @@ export async function guestInitrd(
       commands,
       kernel.image,
       hashOf(...MODULES),
-      fillRoot.toString(),
-      writeAccounts.toString(),
+      // Not the functions' own texts: what starts this program may have compiled them in one way or another.
+      await readFile(fileURLToPath(import.meta.url), 'utf8'),
     ],
     keep: 6,
     build: (dir) =>

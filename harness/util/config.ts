@@ -38,7 +38,11 @@ export interface ModuleSources {
    */
   readonly audit?: string;
   /** Builds anything else into the directory of the build; `src` is removed afterwards. */
-  readonly also?: (build: ModuleBuild) => Promise<void>;
+  readonly also?: {
+    readonly build: (build: ModuleBuild) => Promise<void>;
+    /** The path of the file with that function: if it changes, all is built anew. */
+    readonly file: string;
+  };
 }
 
 /** The contents of guests' roots beside packages. */

@@ -1,6 +1,7 @@
 /** The module and its companions, as the harness builds them. */
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ARCHITECTURES } from '../../harness/util/architecture.js';
 import type { ModuleBuild, ModuleSources } from '../../harness/util/config.js';
@@ -43,5 +44,5 @@ export const moduleSources = (dir: string): ModuleSources => ({
   modules: ['swarm_guard.ko', 'tests/oracle/swarm_oracle.ko', 'tests/bench/swarm_bench.ko'],
   unused: UNUSED,
   audit: 'scripts/audit.sh',
-  also: buildIntegrationTest,
+  also: { build: buildIntegrationTest, file: fileURLToPath(import.meta.url) },
 });
