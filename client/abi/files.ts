@@ -34,7 +34,7 @@ export const FILES = {
   attach: {
     mode: 0o600,
     description:
-      'write `{"id":7,"pid":1234}`: adds a running process to an agent that runs; the process must be in the agent\'s namespaces already; answers as `create`',
+      'write `{"id":7,"pid":1234}`: adds a running process to an agent that runs; the process must be in the agent\'s namespaces, or enter them later (`"enters":true`); answers as `create`',
   },
   destroy: {
     mode: 0o600,

@@ -17,28 +17,28 @@ export const PARAMETERS = {
   enforce: {
     default: '1',
     description:
-      '0: what policies deny is only reported. Births, limits and namespaces stay as they are, and so do the rights to write to /proc/swarm',
+      '0: calls that policies deny are only reported. Births, limits and namespaces stay as they are, and so do the rights to write to /proc/swarm',
   },
   event_buffer: {
     default: '8192',
     description:
-      'how many events are kept for readers, 16 to 4194304, rounded up to a power of two; half of them tell what becomes of agents, the other half what their processes do; 136 bytes each',
+      'how many events are kept for readers, 16 to 4194304, rounded up to a power of two. One half is for the start and the end of agents, the other half for what their processes do. Each event takes 136 bytes',
   },
   event_rate: {
     default: '100',
     description:
-      'how many violations and kills for memory of an agent are reported one by one in a second; the others are counted and summed up; 0 reports all',
+      'how many violations and out-of-memory kills of an agent are reported one by one in a second; one event gives the number of the others; 0: all are reported one by one',
   },
   debug: { default: '0', description: 'log every event; writable at run time' },
   cgroup_parent: {
     default: 'swarm',
     description:
-      "the cgroup below which agents' cgroups are made: a path relative to the root of cgroup v2, without `..`. Loading enables the controllers memory, cpu and pids in `cgroup.subtree_control` of every cgroup on the way. Unloading disables what loading has enabled, except in a cgroup that has other children, whose limits would go with the controller; the log says where they stay enabled",
+      "the cgroup below which agents' cgroups are made: a path relative to the root of cgroup v2, without `..`. Loading enables the controllers memory, cpu and pids in `cgroup.subtree_control` of every cgroup on the way. Unloading disables the controllers that loading has enabled, except in a cgroup that has other children, because these would lose their limits. The kernel log names the cgroups in which controllers stay enabled",
   },
   cgroup_pool: {
     default: '16',
     description:
-      "how many empty cgroups are kept ready for agents with limits, up to 1024; 0: none. There are as many below `memory` (for agents with a memory limit) and as many below `plain` (for those with other limits only), each from the first agent on that needs one there. Each takes about 40 kB, which the cgroups above are charged for, and, below `memory`, one of Linux's 65,535 ids of memory cgroups. All count for `cgroup.max.descendants` of the cgroups above, and give way where it leaves no room for an agent. Their files are open for writing, so cgroup2 cannot be remounted read-only",
+      "how many empty cgroups are kept ready for agents with limits, up to 1024; 0: none. The module keeps this number below `memory`, for agents with a memory limit, and the same number below `plain`, for agents with other limits only. It makes them once the first agent needs a cgroup there. Each takes about 40 kB, which the cgroups above are charged for. Below `memory`, each also takes one of Linux's 65,535 ids of memory cgroups. All of them count toward `cgroup.max.descendants` of the cgroups above; if that leaves no room for an agent, the module removes some. Their files are open for writing, so cgroup2 cannot be remounted read-only",
   },
   id_base: { default: '2147483648', description: 'the first user and group id that agents get' },
   id_count: { default: '1024', description: 'how many user and group ids each agent gets' },
