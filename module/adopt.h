@@ -15,7 +15,7 @@ struct task_struct;
 enum swarm_since {
 	SWARM_SINCE_NOW,
 	SWARM_SINCE_EXEC,	/* its next execve */
-	SWARM_SINCE_ENTRY,	/* the first execve in the agent's namespaces, its own or its children's */
+	SWARM_SINCE_ENTRY,	/* the first execve in the agent's namespaces, its or a child's */
 };
 
 /**

@@ -445,7 +445,7 @@ static bool take_ready(struct creation *creation)
 	unsigned int tries;
 	int err = -ENODEV;
 
-	/* A controller was switched off and on, and the files of all are old; or one was removed. */
+	/* A controller was switched off and on: the files of all are old. Or one was removed. */
 	for (tries = 0; err == -ENODEV && tries <= swarm_cgroup_pool; tries++) {
 		struct swarm_ready *ready = swarm_pool_take(kind_of(creation->rules));
 
@@ -1107,9 +1107,11 @@ static int open_procs(void *data)
 {
 	struct path root = { .mnt = mount, .dentry = mount->mnt_root };
 	struct opening *opening = data;
-	char *name __free(kfree) = kasprintf(GFP_KERNEL, "./%s/cgroup.procs", opening->path);
+	char *name;
 
+	name = kasprintf(GFP_KERNEL, "./%s/cgroup.procs", opening->path);
 	opening->file = name ? swarm_open_file(&root, name, O_WRONLY) : ERR_PTR(-ENOMEM);
+	kfree(name);
 	return 0;
 }
 
@@ -1150,9 +1152,11 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 	int err;
 
 	swarm_copy_rules(agent, &rules);
-	if (!agent->cgroup)
-		return limited(&rules) ? swarm_room_for_processes(parents[kind_of(&rules)], more, leader,
-								  full) : 0;
+	if (!agent->cgroup) {
+		if (!limited(&rules))
+			return 0;
+		return swarm_room_for_processes(parents[kind_of(&rules)], more, leader, full);
+	}
 	err = swarm_cgroup_find(agent->cgroup, &own);
 	/* Removed by an administrator: joining it will fail, and say so. */
 	if (err)
@@ -1351,6 +1355,7 @@ int swarm_cgroup_path(const struct swarm_agent *agent, char *text, size_t size)
  */
 int swarm_cgroup_former_path(const struct swarm_agent *agent, char *text, size_t size)
 {
+	/* Pairs with swarm_cgroup_install(). */
 	const struct swarm_cgroup *cgroup = smp_load_acquire(&agent->cgroup);
 
 	return path_of(cgroup ? READ_ONCE(cgroup->former) : NULL, text, size);

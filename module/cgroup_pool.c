@@ -503,7 +503,7 @@ void swarm_pool_exit(void)
 			discard(ready);
 	clear_done();
 	for (waited = 0; !list_empty(&done) && waited < PATIENCE_MS; waited += 10) {
-		msleep(10);
+		fsleep(10 * USEC_PER_MSEC);
 		clear_done();
 	}
 	list_for_each_entry_safe(ready, next, &done, node) {

@@ -10,15 +10,14 @@
 #include <linux/instruction_pointer.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include "cover.h"
 
 /* Bytes of code: a bit for the address behind each call. */
-#define SWARM_TEXT_MAX	(1UL << 20)
+#define SWARM_TEXT_MAX	BIT(20)
 
 static DECLARE_BITMAP(seen, SWARM_TEXT_MAX);
 static atomic_t blocks = ATOMIC_INIT(0);
 
-/* The compiler puts a call of it at the beginning of each block. */
-void __sanitizer_cov_trace_pc(void);
 notrace void __sanitizer_cov_trace_pc(void)
 {
 	/* Code that goes after initialization lies elsewhere. */

@@ -490,12 +490,25 @@ void swarm_event_fork_failed(const struct swarm_agent *agent, int err)
 /* The sysctl behind the failure of a birth, for the log: events have the step and the error. */
 static const char *sysctl_behind(const struct swarm_agent *agent)
 {
-	const char *step = agent->failed_step;
+	static const struct {
+		int err;
+		const char *step, *text;
+	} hints[] = {
+		{
+			-ENOSPC, "mounting its ",
+			"; the sysctl fs.mount-max leaves no room in its launcher's mount namespace; raise it",
+		},
+		{
+			-ENOMEM, "separating its mounts",
+			"; unless memory is short, its launcher has more mappings than the sysctl vm.max_map_count allows; raise it",
+		},
+	};
+	int i;
 
-	if (agent->failed_error == -ENOSPC && strstarts(step, "mounting its "))
-		return "; the sysctl fs.mount-max leaves no room in its launcher's mount namespace; raise it";
-	if (agent->failed_error == -ENOMEM && !strcmp(step, "separating its mounts"))
-		return "; unless memory is short, its launcher has more mappings than the sysctl vm.max_map_count allows; raise it";
+	for (i = 0; i < ARRAY_SIZE(hints); i++)
+		if (agent->failed_error == hints[i].err &&
+		    strstarts(agent->failed_step, hints[i].step))
+			return hints[i].text;
 	return "";
 }
 

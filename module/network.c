@@ -68,7 +68,7 @@ static int hide_sockets(struct net *net)
 		for (tries = 0; !proc_symlink(telling[i], net->proc_net, "/dev/null"); tries++) {
 			if (tries == TRIES_MAX)
 				return -ENOMEM;
-			msleep(1);
+			fsleep(USEC_PER_MSEC);
 		}
 	}
 	return 0;

@@ -109,7 +109,7 @@ struct swarm_rules {
 	u8 unlisted;			/* enum swarm_action, never SWARM_ALLOW */
 	u8 oom_group;			/* 0 or 1 */
 	u8 proc;			/* 0 or 1; 1 only with the pid, mnt and user bits */
-	u8 network;			/* enum swarm_network; SWARM_NET_NONE only with the net and user bits */
+	u8 network;			/* enum swarm_network; none only with net and user bits */
 	u8 pad2[2];
 	struct swarm_sockets sockets;
 	u64 named[2];			/* what devices[] speaks of, the core's own */

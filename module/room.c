@@ -29,7 +29,7 @@ struct watched {
 	struct file *pids_max;
 };
 
-/* Opened once: opening costs a birth more than all else here. Those without a file are not in it. */
+/* Opened once: opening costs a birth more than all else here. No entry: it has no file. */
 static struct watched watched[SWARM_ROOM_WATCHED_MAX];
 static unsigned int nr_watched;
 

@@ -216,8 +216,8 @@ static int begin_in(struct swarm_cgroup *cgroup)
 	mark->before = before;
 	if (!mark->peak) {
 		peak = swarm_open_file(&from.dir, "memory.peak", O_RDWR);
-		/* Whoever inspects the agent may come across it at once. */
 		if (!IS_ERR(peak))
+			/* Whoever inspects the agent may come across it at once. */
 			smp_store_release(&mark->peak, peak);
 		else if (peak == ERR_PTR(-ENOMEM))
 			from.err = -ENOMEM;

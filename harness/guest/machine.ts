@@ -1,4 +1,5 @@
 /** One running QEMU: its process, console, control socket and the moment it ends. */
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -190,6 +191,8 @@ export class Machine {
     this.recorded = tape?.mode === 'record';
     const controller = new AbortController();
     this.ended = controller.signal;
+    // Each command under way listens, and there may be many at once.
+    setMaxListeners(0, this.ended);
     this.ready = readiness.ready(this.ended);
     const die = (what = '') => {
       if (this.#stopping || this.ended.aborted) return;

@@ -437,7 +437,8 @@ static const struct {
 	{ "{'namespace_flags':127}", MEMBER(rules.namespaces), SWARM_NS_DEFAULT },
 	{ "{'namespace_flags':255}", MEMBER(rules.namespaces), SWARM_NS_ALL },
 	{ "{'privileged':true,'core':false,'syscalls':{'autoload':'deny'},"
-	  "'sockets':['unix','inet','inet6','netlink/route']," KEPT "}", MEMBER(rules.privileged), 1 },
+	  "'sockets':['unix','inet','inet6','netlink/route']," KEPT "}",
+	  MEMBER(rules.privileged), 1 },
 	{ "{'privileged':false}", MEMBER(rules.privileged), 0 },
 	{ "{'unlisted':'deny'}", MEMBER(rules.unlisted), SWARM_DENY },
 	{ "{'unlisted':'kill'}", MEMBER(rules.unlisted), SWARM_KILL },
@@ -2252,9 +2253,8 @@ static void check_request(const struct swarm_request *request, const u8 *paths)
 	expect(rules->namespaces <= SWARM_NS_ALL, "namespace_flags %u", rules->namespaces);
 	expect(rules->privileged || rules->namespaces & SWARM_NS_USER, "no user namespace");
 	expect(rules->privileged <= 1 && rules->persist <= 1 && request->spawn <= 1 &&
-	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->core <= 1 && rules->proc <= 1 &&
-	       rules->no_new_privs <= 1 &&
-	       rules->sockets.all <= 1, "booleans");
+	       rules->devpts <= 1 && rules->oom_group <= 1 && rules->core <= 1 &&
+	       rules->proc <= 1 && rules->no_new_privs <= 1 && rules->sockets.all <= 1, "booleans");
 	expect(rules->capabilities <= SWARM_CAPS_ALL, "capabilities 0x%llx",
 	       (unsigned long long)rules->capabilities);
 	expect(!rules->hostname[0] || rules->namespaces & SWARM_NS_UTS, "a host name of the host's");

@@ -162,7 +162,7 @@ static void check_members(struct pass *pass, const struct swarm_view *view)
 
 /* Processes: is each of them where it belongs? */
 
-/* Is the path of a thread's cgroup that one, or below it? One with a memory limit is among those. */
+/* Is the path of a thread's cgroup that one, or below it, as one with a memory limit is? */
 static bool below(const char *own, const struct swarm_rules *rules)
 {
 	size_t length = strlen(own);
