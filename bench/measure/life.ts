@@ -149,6 +149,7 @@ async function read(guest: LoadedGuest, progress: (step: string) => void): Promi
     join: await run(guest, `life join 200 ${quoted('{"spawn":true}')}`),
     rules: await run(guest, `life rules 200 ${quoted('{}')}`),
     limits: await run(guest, `life limits 200 ${quoted('{"spawn":true,"pids_limit":40}')}`),
+    move: await run(guest, `life move 20 ${quoted('{"spawn":true}')}`),
   };
   await guest.sh(CGROUPS);
   const birth = (policy: AgentRequest) =>
@@ -203,6 +204,9 @@ function figuresOf(raw: Record<string, string>): Figure[] {
     figure('life/update/limits', 'Updating a limit of an agent that runs', of('limits'), {
       target: TARGETS.limits,
       note: 'the whole system call, with the switch to the worker that writes to the cgroup',
+    }),
+    figure('life/update/move', 'Giving an agent that runs its first limit', of('move'), {
+      note: 'the whole system call, without waits: a cgroup is made, and its one process is moved there',
     }),
     ...births(raw),
   ];

@@ -15,6 +15,8 @@
  *                                  OBJECT, which is registered
  *   limits ROUNDS OBJECT           one that changes a limit of it while it runs; OBJECT
  *                                  spawns it with that limit, pids_limit
+ *   move ROUNDS OBJECT             one that gives the agent of OBJECT, which has no limit and
+ *                                  runs, its first: a cgroup, and its process is moved there
  *   birth ROUNDS OBJECT            arming, fork, and the child up to its first
  *                                  instruction; "whole" is all of it
  *   alone ROUNDS OBJECT            births, of which nothing is counted and beside which nothing
@@ -386,6 +388,40 @@ static void tell(int nr)
 		report(names[i], counts[i], nr, NULL);
 }
 
+static void moving(int nr, const char *object)
+{
+	int update = open_or_die("/proc/swarm/update", O_WRONLY);
+	char line[64];
+	int i;
+
+	for (i = -2; i < nr; i++) {
+		struct mark start;
+		pid_t pid;
+		u64 id;
+
+		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
+			die("create");
+		id = last_id();
+		pid = raw_fork();
+		if (!pid) {
+			pause();
+			_exit(0);
+		}
+		if (pid < 0)
+			die("fork");
+		snprintf(line, sizeof(line), "{\"id\":%llu,\"pids_limit\":40}", id);
+		settle();
+		start = mark();
+		if (write(update, line, strlen(line)) != (ssize_t)strlen(line))
+			die("update");
+		counts[0][i < 0 ? 0 : i] = between(start, mark());
+		destroy_range(id, id);
+		waitpid(pid, NULL, 0);
+	}
+	close(update);
+	report("move", counts[0], nr, NULL);
+}
+
 static pid_t make_child(u64 flags, int cgroup)
 {
 	struct clone_args args = {
@@ -570,7 +606,11 @@ static int run(int argc, char **argv)
 			updating_rules(nr, object);
 		else if (!strcmp(what, "limits"))
 			updating_limits(nr, object);
-		else if (!strcmp(what, "birth")) {
+		else if (!strcmp(what, "move")) {
+			start_waiter();
+			stay_in_front();
+			moving(nr, object);
+		} else if (!strcmp(what, "birth")) {
 			start_waiter();
 			stay_in_front();
 			bearing(nr, object);
