@@ -475,11 +475,14 @@ void swarm_agent_set_frozen(struct swarm_agent *agent, bool frozen)
  * @policy: the rules; the reference becomes the agent's
  *
  * By whoever holds its orders. All its processes have the new rules at one instant: a
- * call that has looked at the old ones is decided on by those.
+ * call that the old ones have allowed as a whole goes on, and one of which they have
+ * allowed a part is decided on by the new ones (swarm_allowed()).
  */
 void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy)
 {
 	lockdep_assert_held(orders_of(agent));
+	/* Before the rules: pairs with swarm_allowed(). */
+	WRITE_ONCE(agent->updated, true);
 	policy = rcu_replace_pointer(agent->policy, policy, lockdep_is_held(orders_of(agent)));
 	swarm_policy_put(policy);
 }

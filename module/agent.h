@@ -61,6 +61,7 @@ struct swarm_life {
  * @regrouped: it got its cgroup while it had processes, and one that is forked
  *	       meanwhile may be outside; set once
  * @regrouping: its processes are being moved to another cgroup
+ * @updated: @policy has been replaced; set once
  * @end: why it goes, enum swarm_end; meaningful once it is dying or gone
  * @failed_error: where @end is SWARM_END_BIRTH, the negative errno ...
  * @failed_step: ... of this step
@@ -87,6 +88,7 @@ struct swarm_agent {
 	bool frozen;
 	bool regrouped;
 	bool regrouping;
+	bool updated;
 	u8 end;
 	u32 uses;
 	u32 nr_members;

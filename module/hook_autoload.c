@@ -14,19 +14,25 @@
 static noinline void answer(struct ftrace_regs *regs)
 {
 	const struct swarm_member *member;
+	const struct swarm_rules *rules;
 	enum swarm_outcome outcome;
 	enum swarm_action action;
+	unsigned long verdict = SWARM_PASS;
 
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
 	if (member && !swarm_being_set_up(member)) {
-		action = swarm_rule(member, swarm_rules_of(member->agent), SWARM_SYS_AUTOLOAD);
+		rules = swarm_rules_of(member->agent);
+		action = swarm_rule(member, rules, SWARM_SYS_AUTOLOAD);
 		if (action != SWARM_ALLOW) {
 			outcome = swarm_outcome(action);
 			swarm_event_autoload(member->agent, action, outcome,
 					     (const char *)ftrace_regs_get_argument(regs, 0));
-			swarm_answer(regs, swarm_verdict(outcome));
+			verdict = swarm_verdict(outcome);
 		}
+		if (verdict == SWARM_PASS)
+			verdict = swarm_allowed(member, rules);
+		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();
 }

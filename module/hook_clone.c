@@ -119,9 +119,11 @@ static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_
 	action = swarm_rule(member, rules, rule);
 	separating = args->flags & SEPARATING ? swarm_rule(member, rules, SWARM_SYS_UNSHARE) :
 						SWARM_ALLOW;
-	/* Before anything is counted: a call that starts anew comes by here again. */
-	if (rule == SWARM_SYS_FORK && swarm_passes(action) && swarm_passes(separating)) {
-		verdict = reserve(member, ops);
+	if (swarm_passes(action) && swarm_passes(separating)) {
+		verdict = swarm_allowed(member, rules);
+		/* Before anything is counted: a call that starts anew comes by here again. */
+		if (verdict == SWARM_PASS && rule == SWARM_SYS_FORK)
+			verdict = reserve(member, ops);
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}

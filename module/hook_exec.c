@@ -205,6 +205,11 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 	}
 	policy = swarm_policy_of(member->agent);
 	rules = &policy->rules;
+	if (first) {
+		verdict = swarm_allowed(member, rules);
+		if (verdict != SWARM_PASS)
+			return verdict;
+	}
 	/* Before anything is counted: a call that starts anew comes by here again. */
 	if (first && !check) {
 		member->exec = policy->serial | SWARM_EXEC_LISTED;

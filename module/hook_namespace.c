@@ -21,11 +21,18 @@ static __always_inline unsigned long decide(const struct swarm_member *member,
 static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
 {
 	const struct swarm_member *member;
+	const struct swarm_rules *rules;
+	unsigned long verdict;
 
 	swarm_hook_enter();
 	member = swarm_member_find(current->signal);
-	if (member)
-		swarm_answer(regs, decide(member, swarm_rules_of(member->agent), rule));
+	if (member) {
+		rules = swarm_rules_of(member->agent);
+		verdict = decide(member, rules, rule);
+		if (verdict == SWARM_PASS)
+			verdict = swarm_allowed(member, rules);
+		swarm_answer(regs, verdict);
+	}
 	swarm_hook_leave();
 }
 

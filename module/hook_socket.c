@@ -70,10 +70,13 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 static __always_inline unsigned long decide(u32 family, u32 type, u32 protocol)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
+	const struct swarm_rules *rules;
 
-	if (!member ||
-	    swarm_socket_allowed(swarm_rules_of(member->agent), family, type, protocol))
+	if (!member)
 		return SWARM_PASS;
+	rules = swarm_rules_of(member->agent);
+	if (swarm_socket_allowed(rules, family, type, protocol))
+		return swarm_allowed(member, rules);
 	return deny(member, family, type, protocol);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* System calls that a policy has a rule on by their own names. */
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include "agent.h"
@@ -22,9 +23,8 @@ static noinline unsigned long refuse(const struct swarm_member *member, u32 call
 }
 
 /* The call that is meant by one that stands for several, or SWARM_NO_CALL. */
-static u32 call_within(u32 call, struct ftrace_regs *regs)
+static u32 call_within(u32 call, const struct pt_regs *args)
 {
-	const struct pt_regs *args = (void *)ftrace_regs_get_argument(regs, 0);
 	const struct swarm_multiplexer *multiplexer;
 	unsigned long which;
 
@@ -37,6 +37,22 @@ static u32 call_within(u32 call, struct ftrace_regs *regs)
 								SWARM_NO_CALL;
 	}
 	return SWARM_NO_CALL;
+}
+
+static unsigned long decide(const struct swarm_member *member, const struct swarm_rules *rules,
+			    u32 call, const struct pt_regs *args)
+{
+	enum swarm_action action = swarm_call_rule(rules, call);
+
+	if (likely(action == SWARM_ALLOW)) {
+		call = call_within(call, args);
+		if (likely(call == SWARM_NO_CALL))
+			return SWARM_PASS;
+		action = swarm_call_rule(rules, call);
+		if (action == SWARM_ALLOW)
+			return SWARM_PASS;
+	}
+	return refuse(member, call, action);
 }
 
 /**
@@ -52,20 +68,29 @@ unsigned long swarm_syscall_verdict(const struct swarm_member *member,
 				    struct ftrace_regs *regs)
 {
 	u32 call = swarm_syscall_at(ip);
-	enum swarm_action action;
 
 	if (WARN_ON_ONCE(call == SWARM_NO_CALL))
 		return SWARM_PASS;
-	action = swarm_call_rule(rules, call);
-	if (likely(action == SWARM_ALLOW)) {
-		call = call_within(call, regs);
-		if (likely(call == SWARM_NO_CALL))
-			return SWARM_PASS;
-		action = swarm_call_rule(rules, call);
-		if (action == SWARM_ALLOW)
-			return SWARM_PASS;
-	}
-	return refuse(member, call, action);
+	return decide(member, rules, call, (void *)ftrace_regs_get_argument(regs, 0));
+}
+
+/**
+ * swarm_syscall_recheck - ask the rule on the name of the call in progress once more
+ * @member: the calling process
+ * @rules: those that have just allowed what the call does
+ *
+ * For swarm_allowed(). What is only told was told when the call was entered. Under RCU.
+ */
+unsigned long swarm_syscall_recheck(const struct swarm_member *member,
+				    const struct swarm_rules *rules)
+{
+	u32 call = swarm_call_in_progress();
+
+	if (call != SWARM_NO_CALL && swarm_passes(swarm_call_rule(rules, call)))
+		call = call_within(call, current_pt_regs());
+	if (call == SWARM_NO_CALL || swarm_passes(swarm_call_rule(rules, call)))
+		return SWARM_PASS;
+	return refuse(member, call, swarm_call_rule(rules, call));
 }
 
 /* Apart, so that the quick return saves no register. */

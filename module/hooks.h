@@ -13,7 +13,9 @@
 #include <linux/ftrace.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include <asm/barrier.h>
 
+#include "agent.h"
 #include "event.h"
 #include "member.h"
 #include "params.h"
@@ -82,6 +84,9 @@ bool swarm_owner_refuses(void);
 unsigned long swarm_syscall_verdict(const struct swarm_member *member,
 				    const struct swarm_rules *rules, unsigned long ip,
 				    struct ftrace_regs *regs);
+
+unsigned long swarm_syscall_recheck(const struct swarm_member *member,
+				    const struct swarm_rules *rules);
 
 void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
@@ -185,6 +190,21 @@ static __always_inline unsigned long swarm_enforce(const struct swarm_member *me
 						   enum swarm_kind kind, enum swarm_action action)
 {
 	return likely(action == SWARM_ALLOW) ? SWARM_PASS : swarm_violated(member, kind, action);
+}
+
+/*
+ * The rules allow what a call does: the last that is asked. The rule on the call's name was
+ * asked when it was entered, perhaps of other rules: then once more, so that one policy
+ * allows all of it.
+ */
+static __always_inline unsigned long swarm_allowed(const struct swarm_member *member,
+						   const struct swarm_rules *rules)
+{
+	/* Pairs with swarm_agent_set_policy(): whoever has new rules knows that they are. */
+	smp_rmb();
+	if (likely(!READ_ONCE(member->agent->updated)))
+		return SWARM_PASS;
+	return swarm_syscall_recheck(member, rules);
 }
 
 static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long verdict)

@@ -94,6 +94,7 @@ static int __init swarm_init(void)
 	if (err)
 		return err;
 	swarm_namespaces_init();
+	swarm_numbers_init();
 	err = swarm_calls_init();
 	if (err)
 		return err;

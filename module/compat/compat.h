@@ -159,6 +159,10 @@ unsigned int swarm_entries_name(const char *functions, u16 call, struct swarm_en
 int swarm_entries_locate(struct swarm_entry *entries, unsigned int nr,
 			 const struct swarm_entry **failed);
 
+/* numbers.c: system calls by their numbers */
+void __init swarm_numbers_init(void);
+u32 swarm_call_in_progress(void);
+
 /* dumpable.c: of the calling process; the values are the kernel's, as in prctl(2) */
 #define SWARM_NOT_DUMPABLE	0
 int swarm_dumpable(void);
