@@ -34,6 +34,7 @@
 #include "usage.h"
 
 struct swarm_totals swarm_totals;
+DEFINE_STATIC_KEY_FALSE(swarm_rules_replaced);
 struct workqueue_struct *swarm_workqueue;
 
 static struct kmem_cache *agent_cache;
@@ -481,7 +482,9 @@ void swarm_agent_set_frozen(struct swarm_agent *agent, bool frozen)
 void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy)
 {
 	lockdep_assert_held(orders_of(agent));
-	/* Before the rules: pairs with swarm_allowed(). */
+	/* Both before the rules: pairs with swarm_syscall_recheck(). */
+	if (!static_key_enabled(&swarm_rules_replaced))
+		static_branch_enable(&swarm_rules_replaced);
 	WRITE_ONCE(agent->updated, true);
 	policy = rcu_replace_pointer(agent->policy, policy, lockdep_is_held(orders_of(agent)));
 	swarm_policy_put(policy);

@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/build_bug.h>
+#include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
@@ -121,6 +122,9 @@ struct swarm_totals {
 
 extern struct swarm_totals swarm_totals;
 extern struct workqueue_struct *swarm_workqueue;
+
+/* Has any agent got other rules than those that it was made with? */
+DECLARE_STATIC_KEY_FALSE(swarm_rules_replaced);
 
 int __init swarm_agents_init(void);
 void swarm_agents_clear(void);

@@ -31,7 +31,7 @@ static noinline void answer(struct ftrace_regs *regs)
 			verdict = swarm_verdict(outcome);
 		}
 		if (verdict == SWARM_PASS)
-			verdict = swarm_allowed(member, rules);
+			verdict = swarm_allowed(rules);
 		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();

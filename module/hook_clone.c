@@ -119,18 +119,17 @@ static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_
 	action = swarm_rule(member, rules, rule);
 	separating = args->flags & SEPARATING ? swarm_rule(member, rules, SWARM_SYS_UNSHARE) :
 						SWARM_ALLOW;
-	if (swarm_passes(action) && swarm_passes(separating)) {
-		verdict = swarm_allowed(member, rules);
-		/* Before anything is counted: a call that starts anew comes by here again. */
-		if (verdict == SWARM_PASS && rule == SWARM_SYS_FORK)
-			verdict = reserve(member, ops);
+	/* Before anything is counted: a call that starts anew comes by here again. */
+	if (rule == SWARM_SYS_FORK && swarm_passes(action) && swarm_passes(separating)) {
+		verdict = reserve(member, ops);
 		if (verdict != SWARM_PASS)
 			return verdict;
 	}
 	verdict = swarm_enforce(member, SWARM_KIND_UNSHARE, separating);
 	if (verdict != SWARM_PASS)
 		return verdict;
-	return swarm_enforce(member, (enum swarm_kind)rule, action);
+	verdict = swarm_enforce(member, (enum swarm_kind)rule, action);
+	return verdict == SWARM_PASS ? swarm_allowed(rules) : verdict;
 }
 
 /* Apart, so that the quick return saves no register. */

@@ -39,7 +39,7 @@ static __always_inline unsigned long decide(u32 type, u32 major, u32 minor, u32 
 		return SWARM_PASS;
 	rules = swarm_rules_of(member->agent);
 	if (swarm_device_allowed(rules, type, major, minor, access))
-		return swarm_allowed(member, rules);
+		return swarm_allowed(rules);
 	return deny(member, type, major, minor, access);
 }
 

@@ -205,11 +205,6 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 	}
 	policy = swarm_policy_of(member->agent);
 	rules = &policy->rules;
-	if (first) {
-		verdict = swarm_allowed(member, rules);
-		if (verdict != SWARM_PASS)
-			return verdict;
-	}
 	/* Before anything is counted: a call that starts anew comes by here again. */
 	if (first && !check) {
 		member->exec = policy->serial | SWARM_EXEC_LISTED;
@@ -238,19 +233,45 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 	return verdict;
 }
 
+/* Do the rules that allow it allow a call of this name? Apart, as it is rare. */
+static noinline unsigned long decide_on_name(bool check, const struct ftrace_ops *ops)
+{
+	const struct swarm_member *member = swarm_member_find(current->signal);
+	const struct swarm_policy *policy;
+
+	if (!member)
+		return SWARM_PASS;
+	policy = swarm_policy_of(member->agent);
+	if (!check && !began_under(member, policy)) {
+		swarm_uncount_run(ops);
+		return swarm_verdict_restart();
+	}
+	return swarm_allowed(&policy->rules);
+}
+
+static __always_inline void answer_by(struct ftrace_regs *regs, bool check,
+				      const struct ftrace_ops *ops)
+{
+	unsigned long verdict;
+
+	swarm_hook_enter();
+	verdict = decide((void *)ftrace_regs_get_argument(regs, 0), check, ops);
+	if (verdict != SWARM_PASS)
+		swarm_answer(regs, verdict);
+	else if (static_branch_unlikely(&swarm_rules_replaced))
+		swarm_answer(regs, decide_on_name(check, ops));
+	swarm_hook_leave();
+}
+
 /* Apart, so that the quick return saves no register. */
 static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
-	swarm_hook_enter();
-	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0), false, ops));
-	swarm_hook_leave();
+	answer_by(regs, false, ops);
 }
 
 static noinline void answer_check(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
-	swarm_hook_enter();
-	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0), true, ops));
-	swarm_hook_leave();
+	answer_by(regs, true, ops);
 }
 
 void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,

@@ -30,7 +30,7 @@ static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
 		rules = swarm_rules_of(member->agent);
 		verdict = decide(member, rules, rule);
 		if (verdict == SWARM_PASS)
-			verdict = swarm_allowed(member, rules);
+			verdict = swarm_allowed(rules);
 		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();

@@ -23,7 +23,7 @@ static noinline unsigned long refuse(const struct swarm_member *member, u32 call
 }
 
 /* The call that is meant by one that stands for several, or SWARM_NO_CALL. */
-static u32 call_within(u32 call, const struct pt_regs *args)
+static __always_inline u32 call_within(u32 call, const struct pt_regs *args)
 {
 	const struct swarm_multiplexer *multiplexer;
 	unsigned long which;
@@ -39,22 +39,6 @@ static u32 call_within(u32 call, const struct pt_regs *args)
 	return SWARM_NO_CALL;
 }
 
-static unsigned long decide(const struct swarm_member *member, const struct swarm_rules *rules,
-			    u32 call, const struct pt_regs *args)
-{
-	enum swarm_action action = swarm_call_rule(rules, call);
-
-	if (likely(action == SWARM_ALLOW)) {
-		call = call_within(call, args);
-		if (likely(call == SWARM_NO_CALL))
-			return SWARM_PASS;
-		action = swarm_call_rule(rules, call);
-		if (action == SWARM_ALLOW)
-			return SWARM_PASS;
-	}
-	return refuse(member, call, action);
-}
-
 /**
  * swarm_syscall_verdict - what the rule on a call says
  * @member: the calling process
@@ -68,24 +52,38 @@ unsigned long swarm_syscall_verdict(const struct swarm_member *member,
 				    struct ftrace_regs *regs)
 {
 	u32 call = swarm_syscall_at(ip);
+	enum swarm_action action;
 
 	if (WARN_ON_ONCE(call == SWARM_NO_CALL))
 		return SWARM_PASS;
-	return decide(member, rules, call, (void *)ftrace_regs_get_argument(regs, 0));
+	action = swarm_call_rule(rules, call);
+	if (likely(action == SWARM_ALLOW)) {
+		call = call_within(call, (void *)ftrace_regs_get_argument(regs, 0));
+		if (likely(call == SWARM_NO_CALL))
+			return SWARM_PASS;
+		action = swarm_call_rule(rules, call);
+		if (action == SWARM_ALLOW)
+			return SWARM_PASS;
+	}
+	return refuse(member, call, action);
 }
 
 /**
  * swarm_syscall_recheck - ask the rule on the name of the call in progress once more
- * @member: the calling process
- * @rules: those that have just allowed what the call does
+ * @rules: those of the calling process's agent that have just allowed what the call does
  *
  * For swarm_allowed(). What is only told was told when the call was entered. Under RCU.
  */
-unsigned long swarm_syscall_recheck(const struct swarm_member *member,
-				    const struct swarm_rules *rules)
+unsigned long swarm_syscall_recheck(const struct swarm_rules *rules)
 {
-	u32 call = swarm_call_in_progress();
+	const struct swarm_member *member = swarm_member_find(current->signal);
+	u32 call;
 
+	/* Pairs with swarm_agent_set_policy(): whoever has new rules knows that they are. */
+	smp_rmb();
+	if (!member || !READ_ONCE(member->agent->updated))
+		return SWARM_PASS;
+	call = swarm_call_in_progress();
 	if (call != SWARM_NO_CALL && swarm_passes(swarm_call_rule(rules, call)))
 		call = call_within(call, current_pt_regs());
 	if (call == SWARM_NO_CALL || swarm_passes(swarm_call_rule(rules, call)))

@@ -11,9 +11,9 @@
 
 #include <linux/compiler.h>
 #include <linux/ftrace.h>
+#include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
-#include <asm/barrier.h>
 
 #include "agent.h"
 #include "event.h"
@@ -85,8 +85,7 @@ unsigned long swarm_syscall_verdict(const struct swarm_member *member,
 				    const struct swarm_rules *rules, unsigned long ip,
 				    struct ftrace_regs *regs);
 
-unsigned long swarm_syscall_recheck(const struct swarm_member *member,
-				    const struct swarm_rules *rules);
+unsigned long swarm_syscall_recheck(const struct swarm_rules *rules);
 
 void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
@@ -197,14 +196,11 @@ static __always_inline unsigned long swarm_enforce(const struct swarm_member *me
  * asked when it was entered, perhaps of other rules: then once more, so that one policy
  * allows all of it.
  */
-static __always_inline unsigned long swarm_allowed(const struct swarm_member *member,
-						   const struct swarm_rules *rules)
+static __always_inline unsigned long swarm_allowed(const struct swarm_rules *rules)
 {
-	/* Pairs with swarm_agent_set_policy(): whoever has new rules knows that they are. */
-	smp_rmb();
-	if (likely(!READ_ONCE(member->agent->updated)))
-		return SWARM_PASS;
-	return swarm_syscall_recheck(member, rules);
+	if (static_branch_unlikely(&swarm_rules_replaced))
+		return swarm_syscall_recheck(rules);
+	return SWARM_PASS;
 }
 
 static __always_inline void swarm_answer(struct ftrace_regs *regs, unsigned long verdict)
