@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* Leaving or nesting namespaces: unshare, setns, and newer calls that make one. */
+#include <linux/list.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <uapi/linux/mount.h>
 #include <uapi/linux/sched.h>
 
@@ -8,17 +10,18 @@
 #include "compat/compat.h"
 #include "hooks.h"
 #include "member.h"
+#include "namespaces.h"
+#include "place.h"
 #include "policy_table.h"
 
 static __always_inline unsigned long decide(const struct swarm_member *member,
-					    const struct swarm_rules *rules,
-					    enum swarm_syscall rule)
+					    const struct swarm_rules *rules)
 {
-	return swarm_enforce(member, (enum swarm_kind)rule, rules->syscalls[rule]);
+	return swarm_enforce(member, SWARM_KIND_UNSHARE, rules->syscalls[SWARM_SYS_UNSHARE]);
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
+static noinline void look_up(struct ftrace_regs *regs)
 {
 	const struct swarm_member *member;
 	const struct swarm_rules *rules;
@@ -28,7 +31,7 @@ static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
 	member = swarm_member_find(current->signal);
 	if (member) {
 		rules = swarm_rules_of(member->agent);
-		verdict = decide(member, rules, rule);
+		verdict = decide(member, rules);
 		if (verdict == SWARM_PASS)
 			verdict = swarm_allowed(rules);
 		swarm_answer(regs, verdict);
@@ -36,12 +39,101 @@ static noinline void look_up(struct ftrace_regs *regs, enum swarm_syscall rule)
 	swarm_hook_leave();
 }
 
-static __always_inline void answer(struct ftrace_regs *regs, enum swarm_syscall rule)
+static __always_inline void answer(struct ftrace_regs *regs)
 {
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	look_up(regs, rule);
+	look_up(regs);
+}
+
+/* setns */
+
+/* Threads for which the kernel's own setns runs. */
+static LIST_HEAD(entrants);
+static DEFINE_RAW_SPINLOCK(entrants_lock);
+
+struct entrant {
+	struct list_head link;
+	const struct task_struct *task;
+};
+
+static bool is_entrant(void)
+{
+	const struct entrant *entrant;
+	bool found = false;
+
+	raw_spin_lock(&entrants_lock);
+	list_for_each_entry(entrant, &entrants, link)
+		found |= entrant->task == current;
+	raw_spin_unlock(&entrants_lock);
+	return found;
+}
+
+static long call_setns(const struct pt_regs *args)
+{
+	struct entrant own = { .task = current };
+	long ret;
+
+	raw_spin_lock(&entrants_lock);
+	list_add(&own.link, &entrants);
+	raw_spin_unlock(&entrants_lock);
+	ret = swarm_call(SWARM_CALL_SETNS, swarm_syscall_argument(args, 0),
+			 swarm_syscall_argument(args, 1), 0);
+	raw_spin_lock(&entrants_lock);
+	list_del(&own.link);
+	raw_spin_unlock(&entrants_lock);
+	return ret;
+}
+
+/*
+ * setns of a process that was forked to join an agent and has not executed anything yet.
+ * Which namespaces a descriptor stands for is known for certain once they are entered.
+ */
+static noinline long enter_own(const struct pt_regs *args)
+{
+	struct swarm_namespaces before;
+	struct swarm_member *member;
+	enum swarm_outcome outcome;
+	long ret;
+
+	rcu_read_lock();
+	/* The calling process is a member until it exits. */
+	member = swarm_member_find(current->signal);
+	swarm_namespaces_of(current, &before);
+	rcu_read_unlock();
+	ret = call_setns(args);
+	/* What cannot be said now is said at its execve. */
+	if (ret || swarm_place_entered(member, &before) != -EPERM)
+		return ret;
+	outcome = swarm_outcome(SWARM_KILL);
+	swarm_event_violation(member->agent, SWARM_KIND_ADOPT, SWARM_KILL, outcome);
+	return outcome == SWARM_DONE_KILL ? swarm_stub_kill() : ret;
+}
+
+static unsigned long decide_setns(const struct swarm_member *member, enum swarm_action action)
+{
+	u32 joining = member->flags & (SWARM_MEMBER_JOINING | SWARM_MEMBER_ENTERING);
+
+	if (joining != SWARM_MEMBER_JOINING)
+		return swarm_violated(member, SWARM_KIND_SETNS, action);
+	return is_entrant() ? SWARM_PASS : (unsigned long)enter_own;
+}
+
+/* Apart, so that the quick return saves no register. */
+static noinline void look_up_setns(struct ftrace_regs *regs)
+{
+	const struct swarm_member *member;
+	enum swarm_action action;
+
+	swarm_hook_enter();
+	member = swarm_member_find(current->signal);
+	if (member) {
+		action = swarm_rules_of(member->agent)->syscalls[SWARM_SYS_SETNS];
+		if (unlikely(action != SWARM_ALLOW))
+			swarm_answer(regs, decide_setns(member, action));
+	}
+	swarm_hook_leave();
 }
 
 #if defined(OPEN_TREE_NAMESPACE) || defined(FSMOUNT_NAMESPACE)
@@ -59,7 +151,7 @@ static noinline void look_up_mount(unsigned long ip, struct ftrace_regs *regs, b
 		rules = swarm_rules_of(member->agent);
 		verdict = swarm_syscall_verdict(member, rules, ip, regs);
 		if (verdict == SWARM_PASS && separating)
-			verdict = decide(member, rules, SWARM_SYS_UNSHARE);
+			verdict = decide(member, rules);
 		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();
@@ -92,7 +184,7 @@ void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 	swarm_count_run(ops);
 	/* Unsharing files, fs or semaphores alone makes no namespace. */
 	if (ftrace_regs_get_argument(regs, 0) & SWARM_UNSHARE_NEW_ALL)
-		answer(regs, SWARM_SYS_UNSHARE);
+		answer(regs);
 	if (unlikely(ftrace_regs_get_argument(regs, 0) & CLONE_NEWUSER &&
 		     atomic_read(&swarm_nr_armed)))
 		refuse_armed(regs);
@@ -102,7 +194,10 @@ void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
 	swarm_count_run(ops);
-	answer(regs, SWARM_SYS_SETNS);
+	/* Quick return for a task that belongs to no agent. */
+	if (likely(swarm_member_none(current->signal)))
+		return;
+	look_up_setns(regs);
 }
 
 #ifdef OPEN_TREE_NAMESPACE

@@ -61,6 +61,7 @@ bool swarm_namespaces_of(struct task_struct *task, struct swarm_namespaces *name
 		set(namespaces, SWARM_NS_IPC, own->ipc_ns, own->ipc_ns->ns.inum);
 		set(namespaces, SWARM_NS_CGROUP, own->cgroup_ns, own->cgroup_ns->ns.inum);
 		set(namespaces, SWARM_NS_TIME, own->time_ns, own->time_ns->ns.inum);
+		namespaces->children_pid = own->pid_ns_for_children;
 		namespaces->prepared =
 			(own->pid_ns_for_children != pid_ns ? SWARM_NS_PID : 0) |
 			(own->time_ns_for_children != own->time_ns ? SWARM_NS_TIME : 0);

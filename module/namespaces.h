@@ -16,12 +16,14 @@ struct task_struct;
  * struct swarm_namespaces - the namespaces of a task, by bit of namespace_flags
  * @ids: which; to be compared, never followed
  * @inums: their inode numbers, as in /proc/PID/ns
+ * @children_pid: the pid namespace of its next child, likewise
  * @prepared: SWARM_NS_PID and SWARM_NS_TIME, where its children get another than its own;
  *	      what it executes is in that time namespace, too
  */
 struct swarm_namespaces {
 	const void *ids[SWARM_NR_NAMESPACES];
 	u32 inums[SWARM_NR_NAMESPACES];
+	const void *children_pid;
 	u32 prepared;
 };
 

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/rcupdate.h>
@@ -435,6 +436,39 @@ int swarm_place_entering(const struct swarm_member *member)
 	if (found.shared)
 		return 1;
 	return origin_of(current) == member->origin ? 0 : -EPERM;
+}
+
+/**
+ * swarm_place_entered - has the calling thread entered namespaces of its agent only?
+ * @member: its process's entry, SWARM_MEMBER_JOINING
+ * @before: the namespaces that the thread was in before
+ *
+ * Return: 0; -EPERM where it is in one that is neither the agent's nor one of @before;
+ * -ESRCH where the agent has no other process; -EBUSY where that cannot be said now.
+ */
+int swarm_place_entered(const struct swarm_member *member, const struct swarm_namespaces *before)
+{
+	struct swarm_policy_error unused;
+	struct swarm_namespaces own;
+	struct place first;
+	u32 known;
+	int ret;
+
+	ret = look_at_first(member->agent, &first, &unused);
+	if (ret)
+		return ret;
+	rcu_read_lock();
+	if (swarm_namespaces_of(current, &own)) {
+		known = swarm_namespaces_shared(&own, before) |
+			swarm_namespaces_shared(&own, &first.namespaces);
+		if (known != SWARM_NS_ALL ||
+		    (own.children_pid != before->children_pid &&
+		     own.children_pid != first.namespaces.ids[ilog2(SWARM_NS_PID)]))
+			ret = -EPERM;
+	}
+	rcu_read_unlock();
+	path_put(&first.root);
+	return ret;
 }
 
 static bool in_cgroup_of(const struct swarm_agent *agent)

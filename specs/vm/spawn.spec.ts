@@ -267,6 +267,38 @@ test('SPAWN-06: a process that is not in each of the agent’s namespaces, with 
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('SPAWN-22: a process that enters a namespace that is not the agent’s is killed at once; those that it is in already are none of these', async ({
+  loaded,
+}) => {
+  const agent = await start(loaded);
+  const other = await start(loaded);
+  // A program that is not there: nobody comes as far as to execute anything.
+  const enter = (options: string, target: number | string) =>
+    loaded.exec(`join --ids -1 ${options} ${agent.id} ${target} /nonexistent`);
+  for (const [name, bit] of Object.entries(CLONE)) {
+    const events = await loaded.swarm.eventsDuring(async () => {
+      expect
+        .soft(await enter(`--enter ${bit.toString(16)}`, other.pid), name)
+        .toMatchObject({ code: KILLED });
+    });
+    expect
+      .soft(
+        events.filter(({ event }) => event === 'violation'),
+        name,
+      )
+      .toMatchObject([{ agent: agent.id, kind: 'adopt', action: 'kill', comm: 'join' }]);
+    // The kernel lets nobody enter the user namespace that he is in.
+    for (const target of name === 'user' ? [agent.pid] : [agent.pid, '$$'])
+      expect
+        .soft((await enter(`--enter ${bit.toString(16)}`, target)).code, `${name} of ${target}`)
+        .toBe(127);
+  }
+  await loaded.swarm.update({ id: agent.id, syscalls: { setns: 'allow' } });
+  expect((await enter('--enter 4000000', other.pid)).code, 'allowed by the policy').toBe(127);
+  await loaded.swarm.destroy(agent.id, other.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
   loaded,
 }) => {
