@@ -123,12 +123,16 @@ fn number(text: &[u8], max: u64) -> Option<u64> {
 }
 
 /// By hand: comparing slices would call the library.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+fn same(name: Name, text: &[u8]) -> bool {
+    // Not to_bytes(): where libcore is compiled from its source, it checks that for overflow.
+    let Some((_, name)) = name.to_bytes_with_nul().split_last() else {
+        return false;
+    };
+    name.len() == text.len() && name.iter().zip(text).all(|(a, b)| a == b)
 }
 
 fn family(text: &[u8]) -> Option<u8> {
-    let named = names::FAMILIES.iter().position(|name| !name.is_empty() && same(name.to_bytes(), text));
+    let named = names::FAMILIES.iter().position(|name| !name.is_empty() && same(name, text));
     match named {
         Some(family) => u8::try_from(family).ok(),
         None => number(text, FAMILIES.saturating_sub(1)).and_then(|family| u8::try_from(family).ok()),
@@ -146,12 +150,13 @@ impl SocketEntry {
     /// assert_eq!(SocketEntry::parse(b"inet/"), None);
     /// ```
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut words = text.splitn(2, |&byte| byte == b'/');
-        let family = family(words.next()?)?;
-        let Some(protocol) = words.next() else {
+        let slash = text.iter().position(|&byte| byte == b'/');
+        let family = family(text.get(..slash.unwrap_or(text.len()))?)?;
+        let Some(slash) = slash else {
             return Some(Self::Family(family));
         };
-        let named = protocols(family).iter().find(|(name, _)| same(name.to_bytes(), protocol));
+        let protocol = text.get(slash.checked_add(1)?..)?;
+        let named = protocols(family).iter().find(|(name, _)| same(name, protocol));
         let protocol = match named {
             Some(&(_, number)) => number,
             None => u16::try_from(number(protocol, PROTOCOL_MAX)?).ok()?,
