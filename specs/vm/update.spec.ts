@@ -769,7 +769,7 @@ for (const { call, between, before, answer, after } of TWO_RULES) {
     expect(await attempt()).toBe(`${name} EPERM`);
     await swarm.update({ id, ...before });
     expect(await attempt()).toBe(`${name} ${answer}`);
-    const slow = { function: between, comm: 'attempt', ms: 5000 };
+    const slow = { function: between, comm: 'attempt', ms: 3000 };
     const events = await swarm.eventsDuring(() =>
       delayed(loaded, stage, slow, async () => {
         const order = JSON.stringify({ id, ...after });
