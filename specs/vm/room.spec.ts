@@ -1,4 +1,5 @@
 /** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
+import { quoted } from '../../client/client.js';
 import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, onlyAgent } from '../support/guest.js';
@@ -88,3 +89,25 @@ for (const [file, value, cgroup] of [
       await expect(loaded).toHaveActiveAgents(0);
     });
 }
+
+test("LIMIT-23: an answer that names a cgroup is valid JSON, though systemd's names hold backslashes and others hold anything", async ({
+  loaded: given,
+}) => {
+  await given.unload();
+  // As systemd escapes a hyphen, in the parameter and in a cgroup above it.
+  const parent = 'swarm\\x2dguard.slice/odd"\\u00';
+  const loaded = await reload(given, { cgroup_parent: quoted(parent), cgroup_pool: 0 });
+  const dir = quoted(`/sys/fs/cgroup/${parent}`);
+  const answer = async () => {
+    const { stderr } = await loaded.swarm.tryLaunch(LIMITED, ['/bin/true']);
+    const line = /^\{.*\}$/m.exec(stderr)?.[0] ?? '';
+    return (JSON.parse(line) as { message: string }).message;
+  };
+  await loaded.sh(`echo 0 >${dir}/pids.max`);
+  expect(await answer()).toContain(`pids.max of the cgroup /${parent} is 0`);
+  await loaded.sh(`echo max >${dir}/pids.max; rmdir ${dir}/plain`);
+  expect(await answer()).toContain(`the cgroup ${parent}/plain has been removed; `);
+  await loaded.sh(`mkdir ${dir}/plain`);
+  await loaded.unload();
+  await given.sh(`rmdir ${dir} /sys/fs/cgroup/swarm* 2>/dev/null || true`);
+});
