@@ -526,42 +526,45 @@ static int explain(const struct creation *creation, int ret, struct swarm_policy
 {
 	const struct swarm_rules *rules = creation->rules;
 	const char *name = creation->cgroup->name, *parent = parent_name(creation->cgroup);
+	char above[SWARM_PATH_SHOWN];
 	bool gone = ret == -ENOENT || ret == -ENODEV;
 
 	if (ret == -ENOMEM)
 		return swarm_refuse(err, ret, "", "out of memory");
+	swarm_end_of_path(above, sizeof(above), swarm_cgroup_parent);
 	/* Offered at load, but an administrator has switched it off since. */
 	if (!creation->no_directory && ret == -ENOENT)
 		return swarm_refuse(err, -EOPNOTSUPP, controller_fields[creation->at],
 				    "the controller %s is not in cgroup.subtree_control of %s/%s any more; switch it on again",
-				    controller_names[creation->at], swarm_cgroup_parent, parent);
+				    controller_names[creation->at], above, parent);
 	/* An administrator may remove any directory that holds no process. */
 	if (creation->no_directory && gone)
 		return swarm_refuse(err, -EOPNOTSUPP, "",
 				    "the cgroup %s/%s has been removed; unload the module and load it again",
-				    swarm_cgroup_parent, parent);
+				    above, parent);
 	if (creation->no_directory && ret == -EEXIST)
 		return swarm_refuse(err, -EBUSY, "",
 				    "the cgroup %s/%s/%s is left from before and holds processes; %s",
-				    swarm_cgroup_parent, parent, name,
+				    above, parent, name,
 				    creation->cgroup->agent->listed ?
 				    "end them first, or create another agent" :
 				    "try again: the next id is used then");
 	if (creation->full.file)
 		return swarm_refuse(err, -ENOSPC, "",
-				    "%s of the cgroup %s is %llu, which leaves no room below it; raise it",
-				    creation->full.file, creation->full.path, creation->full.limit);
+				    "%s of the cgroup %s is %llu, but one more agent needs %llu or more; raise it",
+				    creation->full.file, creation->full.path, creation->full.limit,
+				    creation->full.needed);
 	/* Raised since, or something in it has gone. */
 	if (creation->no_directory && ret == -EAGAIN)
 		return swarm_refuse(err, -ENOSPC, "",
 				    "cgroup.max.descendants or cgroup.max.depth above %s/%s leaves no room; raise it",
-				    swarm_cgroup_parent, parent);
+				    above, parent);
 	/* The 16-bit ids of memory cgroups: cgroup v2 says EBUSY or ENOSPC. */
 	if (creation->no_directory && rules->memory_limit && (ret == -EBUSY || ret == -ENOSPC))
 		return swarm_refuse(err, -ENOSPC, "memory_limit",
 				    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
 	return swarm_refuse(err, -EOPNOTSUPP, "", "cgroup v2 refuses the cgroup %s/%s/%s (error %d)",
-			    swarm_cgroup_parent, parent, name, -ret);
+			    above, parent, name, -ret);
 }
 
 /**

@@ -23,7 +23,9 @@ for (const [cgroup, dir, request] of [
     const { code, stderr } = await loaded.swarm.tryLaunch(request, ['/bin/true']);
     expect([code, stderr]).toEqual([
       125,
-      expect.stringMatching(`"ENOSPC","field":"spawn",.*pids.max of the cgroup ${cgroup} is 1 `),
+      expect.stringMatching(
+        `"ENOSPC","field":"spawn",.*pids.max of the cgroup ${cgroup} is 1 .*, but a birth needs 2 or more; `,
+      ),
     ]);
     expect((await loaded.swarm.run({}, 'true')).code, 'one without limits is not in there').toBe(0);
     await loaded.sh(`echo 2 >${dir}/pids.max`);
@@ -83,19 +85,21 @@ for (const [file, value, cgroup] of [
       await loaded.sh(`echo max >${path}`);
       expect([code, stderr]).toEqual([
         125,
-        expect.stringMatching(`"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, `),
+        expect.stringMatching(
+          `"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, but one more agent needs ${value + 1} or more; `,
+        ),
       ]);
       expect((await loaded.swarm.run(LIMITED, 'true')).code).toBe(0);
       await expect(loaded).toHaveActiveAgents(0);
     });
 }
 
-test("LIMIT-23: an answer that names a cgroup is valid JSON, though systemd's names hold backslashes and others hold anything", async ({
+test('LIMIT-23: an answer that names a cgroup is valid JSON, though names of cgroups hold backslashes', async ({
   loaded: given,
 }) => {
   await given.unload();
-  // As systemd escapes a hyphen, in the parameter and in a cgroup above it.
-  const parent = 'swarm\\x2dguard.slice/odd"\\u00';
+  // As systemd escapes a hyphen, and as no JSON has it.
+  const parent = 'swarm\\x2dguard.slice/odd\\u00';
   const loaded = await reload(given, { cgroup_parent: quoted(parent), cgroup_pool: 0 });
   const dir = quoted(`/sys/fs/cgroup/${parent}`);
   const answer = async () => {
