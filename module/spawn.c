@@ -454,6 +454,7 @@ static void first_work(struct callback_head *work)
 	if (err && joining) {
 		pr_warn_ratelimited("agent %llu: a process that was to join it was killed before it ran: %s failed with %d\n",
 				    agent->id, step, err);
+		swarm_event_fork_failed(agent, err);
 		send_sig(SIGKILL, current, 1);
 		return;
 	}
