@@ -175,7 +175,7 @@ export const FREEZES = {
   freezing: 'a write to `update` has asked for it, and some of them still run',
   update: 'a write to `update` has stopped them',
   others:
-    "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, or a cgroup above it is frozen",
+    "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, a cgroup above it is frozen, or, for an agent without a cgroup of its own, the cgroups that its processes are in",
 } as const;
 
 /** The keys of an update, beside `id`. */
