@@ -443,11 +443,12 @@ static void first_work(struct callback_head *work)
 		send_sig(SIGKILL, current, 1);
 		return;
 	}
+	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	if (!(member->flags & SWARM_MEMBER_NEWBORN)) {
 		catch_up(agent);
+		swarm_faults_end();
 		return;
 	}
-	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	joining = member->flags & SWARM_MEMBER_JOINING;
 	err = joining ? join_running(agent, &step) : be_born(agent, &step);
 	swarm_faults_end();
