@@ -87,7 +87,7 @@ export function learn(observed: Observed, margin: number): Learned {
     doubts: [
       ...(denials.suppressed.count > 0
         ? [
-            `${denials.suppressed.count} violations were summed up and not told one by one, the last of them of ${denials.suppressed.kinds.join(', ')}: load the module with event_rate=0 to be told all`,
+            `${denials.suppressed.count} violations were summed up and not told one by one, of ${denials.suppressed.kinds.join(', ')}: load the module with event_rate=0 to be told all`,
           ]
         : []),
       ...(lost > 0

@@ -148,8 +148,8 @@ static int check_limits(struct swarm_agent *agent, const struct swarm_candidate 
 	ret = swarm_cgroup_room(agent, leader, &full);
 	if (ret == -ENOSPC)
 		return swarm_refuse(err, ret, candidate->key,
-				    "pids.max of the cgroup %s is %llu, too few for the %d threads of the process",
-				    full.path, full.limit, get_nr_threads(leader));
+				    "pids.max of the cgroup %s is %llu; the process with its %d threads needs %llu; raise it",
+				    full.path, full.limit, get_nr_threads(leader), full.needed);
 	if (ret)
 		return swarm_refuse(err, ret, "", "the limits of cgroups cannot be read");
 	return 0;

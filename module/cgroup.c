@@ -19,6 +19,8 @@
 #include <linux/mount.h>
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
+#include <linux/pid.h>
+#include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -31,6 +33,7 @@
 #include "compat/compat.h"
 #include "errand.h"
 #include "hooks.h"
+#include "member.h"
 #include "params.h"
 #include "policy_table.h"
 #include "refuse.h"
@@ -76,7 +79,7 @@ static const char *const controller_fields[NR_CONTROLLERS] = {
  * @id: its number in cgroup v2
  * @home: the number of the cgroup that the agent's processes were in when they were moved
  *	  here; 0: they were not; SWARM_SEVERAL_HOMES
- * @chilled: it was frozen for the agent, perhaps for a life of it that is over
+ * @chilled: it is, or is about to be, frozen for the agent, or was for a life that is over
  * @busy_since: when its removal first found processes in it, in jiffies; 0: never
  * @mark: where the counting of its agent's life begins
  * @ready: while it is made of one that was made ahead, that; else NULL
@@ -526,42 +529,45 @@ static int explain(const struct creation *creation, int ret, struct swarm_policy
 {
 	const struct swarm_rules *rules = creation->rules;
 	const char *name = creation->cgroup->name, *parent = parent_name(creation->cgroup);
+	char above[SWARM_PATH_SHOWN];
 	bool gone = ret == -ENOENT || ret == -ENODEV;
 
 	if (ret == -ENOMEM)
 		return swarm_refuse(err, ret, "", "out of memory");
+	swarm_end_of_path(above, sizeof(above), swarm_cgroup_parent);
 	/* Offered at load, but an administrator has switched it off since. */
 	if (!creation->no_directory && ret == -ENOENT)
 		return swarm_refuse(err, -EOPNOTSUPP, controller_fields[creation->at],
 				    "the controller %s is not in cgroup.subtree_control of %s/%s any more; switch it on again",
-				    controller_names[creation->at], swarm_cgroup_parent, parent);
+				    controller_names[creation->at], above, parent);
 	/* An administrator may remove any directory that holds no process. */
 	if (creation->no_directory && gone)
 		return swarm_refuse(err, -EOPNOTSUPP, "",
 				    "the cgroup %s/%s has been removed; unload the module and load it again",
-				    swarm_cgroup_parent, parent);
+				    above, parent);
 	if (creation->no_directory && ret == -EEXIST)
 		return swarm_refuse(err, -EBUSY, "",
 				    "the cgroup %s/%s/%s is left from before and holds processes; %s",
-				    swarm_cgroup_parent, parent, name,
+				    above, parent, name,
 				    creation->cgroup->agent->listed ?
 				    "end them first, or create another agent" :
 				    "try again: the next id is used then");
 	if (creation->full.file)
 		return swarm_refuse(err, -ENOSPC, "",
-				    "%s of the cgroup %s is %llu, which leaves no room below it; raise it",
-				    creation->full.file, creation->full.path, creation->full.limit);
+				    "%s of the cgroup %s is %llu, but one more agent needs %llu or more; raise it",
+				    creation->full.file, creation->full.path, creation->full.limit,
+				    creation->full.needed);
 	/* Raised since, or something in it has gone. */
 	if (creation->no_directory && ret == -EAGAIN)
 		return swarm_refuse(err, -ENOSPC, "",
 				    "cgroup.max.descendants or cgroup.max.depth above %s/%s leaves no room; raise it",
-				    swarm_cgroup_parent, parent);
+				    above, parent);
 	/* The 16-bit ids of memory cgroups: cgroup v2 says EBUSY or ENOSPC. */
 	if (creation->no_directory && rules->memory_limit && (ret == -EBUSY || ret == -ENOSPC))
 		return swarm_refuse(err, -ENOSPC, "memory_limit",
 				    "Linux has no memory cgroup id left (65,535 at most); destroy agents or leave memory_limit out");
 	return swarm_refuse(err, -EOPNOTSUPP, "", "cgroup v2 refuses the cgroup %s/%s/%s (error %d)",
-			    swarm_cgroup_parent, parent, name, -ret);
+			    above, parent, name, -ret);
 }
 
 /**
@@ -841,6 +847,7 @@ void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *r
 	};
 
 	swarm_as_kernel(restore, &data);
+	WRITE_ONCE(agent->cgroup->chilled, data.frozen);
 }
 
 /*
@@ -888,12 +895,18 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 		.frozen = frozen,
 	};
 	int ret = missing_controller(to, err) ?: check_there(agent->cgroup, err);
+	bool chilled = agent->cgroup->chilled;
 
 	if (ret)
 		return ret;
+	/* First: what else is written may take long, and whoever looks is told who asks. */
+	if (frozen > 0)
+		WRITE_ONCE(agent->cgroup->chilled, true);
 	ret = swarm_as_kernel(change, &data);
-	if (ret)
+	if (ret) {
+		WRITE_ONCE(agent->cgroup->chilled, chilled);
 		return check_there(agent->cgroup, err) ?: explain(&data.at, ret, err);
+	}
 	if (frozen >= 0)
 		WRITE_ONCE(agent->cgroup->chilled, frozen);
 	return 0;
@@ -902,7 +915,7 @@ int swarm_cgroup_change(struct swarm_agent *agent, const struct swarm_rules *fro
 static int frozen_by(const struct swarm_agent *agent, const struct swarm_cgroup *cgroup,
 		     const struct path *dir, enum swarm_freeze *freeze)
 {
-	bool asked = READ_ONCE(agent->frozen);
+	bool done = READ_ONCE(agent->frozen), asked = done || READ_ONCE(cgroup->chilled);
 	int own = says(dir, "cgroup.freeze", "1");
 	/* It says so for whatever reason, a cgroup above that is frozen too. */
 	int all = says(dir, "cgroup.events", "frozen 1");
@@ -910,13 +923,42 @@ static int frozen_by(const struct swarm_agent *agent, const struct swarm_cgroup 
 	if (own < 0 || all < 0)
 		return -ENOMEM;
 	/* Left from a life that is over: the next one runs. */
-	if (!asked && own && READ_ONCE(cgroup->chilled) && !READ_ONCE(agent->nr_members))
+	if (!done && own && asked && !READ_ONCE(agent->nr_members))
 		return 0;
+	/* Those that are yet to be moved into a new cgroup run, though all in there are stopped. */
+	if (!done && READ_ONCE(agent->regrouping))
+		all = 0;
 	if (asked && own)
 		*freeze = all ? SWARM_FREEZE_UPDATE : SWARM_FREEZE_BEGUN;
 	else if (own || all)
 		*freeze = SWARM_FREEZE_OTHERS;
 	return 0;
+}
+
+/*
+ * Is an agent without a cgroup of its own in frozen ones, all of it that is looked at?
+ * The flag is set with the file, there or above, before all processes have stopped.
+ */
+static bool frozen_elsewhere(const struct swarm_agent *agent)
+{
+	const struct swarm_member *member;
+	unsigned int looks = 0;
+	bool frozen = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
+
+		if (leader && !(READ_ONCE(leader->flags) & PF_EXITING)) {
+			frozen = test_bit(CGRP_FREEZE, &task_dfl_cgroup(leader)->flags);
+			if (!frozen)
+				break;
+		}
+		if (++looks == SWARM_LISTED_MAX)
+			break;
+	}
+	rcu_read_unlock();
+	return frozen;
 }
 
 /**
@@ -935,6 +977,8 @@ int swarm_cgroup_freeze(const struct swarm_agent *agent, enum swarm_freeze *free
 	int err = swarm_cgroup_find(cgroup, &dir);
 
 	*freeze = SWARM_FREEZE_NONE;
+	if (!cgroup && frozen_elsewhere(agent))
+		*freeze = SWARM_FREEZE_OTHERS;
 	if (!err) {
 		err = frozen_by(agent, cgroup, &dir, freeze);
 		path_put(&dir);

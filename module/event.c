@@ -255,11 +255,12 @@ bool swarm_event_next(struct swarm_cursor *cursor, struct swarm_event *event, u6
  * Floods: of each agent, event_rate violations in a second are told. Those beyond are
  * counted by one atomic addition and leave themselves as the last one, by plain stores;
  * the sum is told once the second is over: by the next violation, by the worker where
- * there is none, or by the agent's end.
+ * there is none, or by the agent's end. Likewise, but apart from them and always under
+ * the lock, the processes that are killed for memory.
  */
 
 /* As many as event_rate; that is 0 where all are to be told. */
-static u64 told_max __ro_after_init;
+static u32 told_max __ro_after_init;
 
 /* The last one that was not told, so that no two of them mix: flood.last */
 #define LAST_PID	GENMASK_ULL(21, 0)
@@ -270,15 +271,12 @@ static u64 told_max __ro_after_init;
 #define LAST_CALL	GENMASK_ULL(63, 55)
 
 static_assert(PID_MAX_LIMIT <= 1 << 22);
-static_assert(SWARM_KIND_OOM < 1 << 5);
+static_assert(SWARM_NR_KINDS <= 1 << 5);
 static_assert(SWARM_CALLS_MAX <= 1 << 9);
 
-/*
- * But for its process. @kind: enum swarm_kind; or SWARM_KIND_OOM, which has no others.
- * @call: of SWARM_KIND_SYSCALL, else 0
- */
-static __always_inline u64 example_of(u32 kind, enum swarm_action rule, enum swarm_outcome outcome,
-				      u32 call)
+/* But for its process. @call: of SWARM_KIND_SYSCALL, else 0 */
+static __always_inline u64 example_of(enum swarm_kind kind, enum swarm_action rule,
+				      enum swarm_outcome outcome, u32 call)
 {
 	return FIELD_PREP(LAST_KIND, kind) | FIELD_PREP(LAST_OUTCOME, outcome) |
 	       FIELD_PREP(LAST_RULE, rule) | FIELD_PREP(LAST_CALL, call);
@@ -291,11 +289,15 @@ static __always_inline u64 example_of(u32 kind, enum swarm_action rule, enum swa
 static void keep_example(struct swarm_flood *flood, u64 example, const struct pid *pid)
 {
 	const struct upid *own = &pid->numbers[pid->level];
+	u32 kind = BIT(FIELD_GET(LAST_KIND, example));
 
 	if (READ_ONCE(flood->pid_ns) != own->ns->ns.inum)
 		WRITE_ONCE(flood->pid_ns, own->ns->ns.inum);
 	WRITE_ONCE(flood->last, example | FIELD_PREP(LAST_PID, pid->numbers[0].nr) |
 				FIELD_PREP(LAST_VPID, own->nr));
+	/* Once in a second for each kind. Behind the example: see tell_violations(). */
+	if (!(atomic_read(&flood->kinds) & kind))
+		atomic_fetch_or_release(kind, &flood->kinds);
 }
 
 static void tell_example(struct swarm_event *event, const struct swarm_flood *flood)
@@ -314,28 +316,54 @@ static void tell_example(struct swarm_event *event, const struct swarm_flood *fl
 static void tell_sums(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sum_work, tell_sums);
 
-/*
- * Tell the sum of what was not told, if anything, and count from 0 again. Where the first
- * of them is on its way to begin_flood(), and has not left itself as an example yet, it
- * waits for another second.
- */
-static void end_second(struct swarm_agent *agent)
+/* The sum of violations. Where none of them has left itself as an example yet, it waits. */
+static void tell_violations(struct swarm_agent *agent)
 {
 	struct swarm_flood *flood = &agent->flood;
 	struct swarm_event *event;
-	u64 nr;
+	u32 nr, kinds;
 
-	lockdep_assert_held(&ring.lock);
-	if (list_empty(&flood->link) && atomic64_read(&flood->told) > told_max)
+	if ((u32)atomic_read(&flood->told) > told_max && !atomic_read_acquire(&flood->kinds))
 		return;
-	nr = atomic64_xchg(&flood->told, 0);
-	list_del_init(&flood->link);
+	nr = atomic_xchg(&flood->told, 0);
+	kinds = atomic_xchg(&flood->kinds, 0);
 	if (nr <= told_max)
 		return;
 	event = get_event(SWARM_EVENT_SUPPRESSED, SWARM_SHARE_VIOLATIONS, agent->id);
 	event->count = nr - told_max;
 	tell_example(event, flood);
+	/* The example may be newer than they are. */
+	event->kinds = kinds | BIT(event->what);
 	put_event(SWARM_SHARE_VIOLATIONS);
+}
+
+/* The sum of processes that were killed for memory. */
+static void tell_kills(struct swarm_agent *agent)
+{
+	struct swarm_flood *flood = &agent->flood;
+	struct swarm_event *event;
+	u32 nr = flood->kills;
+
+	flood->kills = 0;
+	if (nr <= told_max)
+		return;
+	event = get_event(SWARM_EVENT_SUPPRESSED, SWARM_SHARE_VIOLATIONS, agent->id);
+	event->count = nr - told_max;
+	event->what = SWARM_KIND_OOM;
+	event->kinds = 0;
+	event->pid = flood->victim;
+	event->vpid = flood->victim_vpid;
+	event->pid_ns = flood->victim_ns;
+	put_event(SWARM_SHARE_VIOLATIONS);
+}
+
+/* Tell the sums of what was not told, if anything, and count from 0 again. */
+static void end_second(struct swarm_agent *agent)
+{
+	lockdep_assert_held(&ring.lock);
+	list_del_init(&agent->flood.link);
+	tell_violations(agent);
+	tell_kills(agent);
 }
 
 static bool second_over(const struct swarm_flood *flood)
@@ -343,28 +371,41 @@ static bool second_over(const struct swarm_flood *flood)
 	return time_after_eq(jiffies, READ_ONCE(flood->until));
 }
 
+/* With the lock held. */
+static void begin_second_if_over(struct swarm_agent *agent)
+{
+	if (!second_over(&agent->flood))
+		return;
+	end_second(agent);
+	WRITE_ONCE(agent->flood.until, jiffies + HZ);
+}
+
 static noinline void begin_second(struct swarm_agent *agent)
 {
 	raw_spin_lock(&ring.lock);
-	if (second_over(&agent->flood)) {
-		end_second(agent);
-		WRITE_ONCE(agent->flood.until, jiffies + HZ);
-	}
+	begin_second_if_over(agent);
 	unlock_and_wake();
 }
 
-/* The first violation that is not told: somebody has to come back for the sum. */
+/* Somebody has to come back for a sum. Return: whether a worker is to be sent. */
+static bool wait_for_sum(struct swarm_flood *flood)
+{
+	lockdep_assert_held(&ring.lock);
+	if (flood->ended || !list_empty(&flood->link))
+		return false;
+	list_add_tail(&flood->link, &ring.floods);
+	return true;
+}
+
+/* The first violation that is not told. */
 static void begin_flood(struct swarm_agent *agent, u64 example, const struct pid *pid)
 {
 	struct swarm_flood *flood = &agent->flood;
-	bool waits = false;
+	bool waits;
 
 	raw_spin_lock(&ring.lock);
 	keep_example(flood, example, pid);
-	if (!flood->ended && list_empty(&flood->link)) {
-		list_add_tail(&flood->link, &ring.floods);
-		waits = true;
-	}
+	waits = wait_for_sum(flood);
 	raw_spin_unlock(&ring.lock);
 	if (waits)
 		queue_delayed_work(swarm_workqueue, &sum_work, HZ);
@@ -379,15 +420,15 @@ static noinline void suppress(struct swarm_agent *agent, u64 example,
 		keep_example(&agent->flood, example, task_tgid(task));
 }
 
-/* Counts what a task did, or was done to it, against the rate. Is it to be told? */
+/* Counts what a task did against the rate. Is it to be told? */
 static __always_inline bool within_rate(struct swarm_agent *agent, u64 example,
 					struct task_struct *task)
 {
-	u64 nr;
+	u32 nr;
 
 	if (unlikely(second_over(&agent->flood)))
 		begin_second(agent);
-	nr = atomic64_fetch_inc(&agent->flood.told);
+	nr = atomic_fetch_inc(&agent->flood.told);
 	if (likely(nr < told_max))
 		return true;
 	suppress(agent, example, task, nr == told_max);
@@ -473,8 +514,9 @@ void swarm_event_spawned(const struct swarm_agent *agent, enum swarm_origin orig
 }
 
 /**
- * swarm_event_fork_failed - an armed thread, the calling one, has forked in vain; it stays armed
- * @err: what its fork returns, a negative errno
+ * swarm_event_fork_failed - a fork for an agent was in vain
+ * @err: a negative errno: what the fork of the calling thread returns, which stays armed;
+ *	 or why the calling process, which was to join, is killed before it runs
  */
 void swarm_event_fork_failed(const struct swarm_agent *agent, int err)
 {
@@ -586,20 +628,50 @@ void swarm_event_destroyed(struct swarm_agent *agent, const struct swarm_usage *
 	swarm_dbg("agent %llu destroyed\n", agent->id);
 }
 
+/* With the lock held. */
+static void tell_kill(const struct swarm_agent *agent, const struct pid *pid, const char *comm)
+{
+	struct swarm_event *event;
+
+	event = get_event(SWARM_EVENT_OOM, SWARM_SHARE_VIOLATIONS, agent->id);
+	set_process(event, pid);
+	memcpy(event->comm, comm, sizeof(event->comm));
+	put_event(SWARM_SHARE_VIOLATIONS);
+}
+
+/* Likewise. */
+static void keep_victim(struct swarm_flood *flood, const struct pid *pid)
+{
+	const struct upid *own = &pid->numbers[pid->level];
+
+	flood->victim = pid->numbers[0].nr;
+	flood->victim_vpid = own->nr;
+	flood->victim_ns = own->ns->ns.inum;
+}
+
 /**
  * swarm_event_oom - the kernel kills a member, to have its memory
  * @victim: a thread of it, whose name lasts for as long as this takes
  */
 void swarm_event_oom(struct swarm_agent *agent, struct task_struct *victim)
 {
-	struct swarm_event *event;
+	struct swarm_flood *flood = &agent->flood;
+	const struct pid *pid = task_tgid(victim);
+	bool waits = false;
 
-	if (within_rate(agent, example_of(SWARM_KIND_OOM, 0, 0, 0), victim)) {
-		event = begin_event(SWARM_EVENT_OOM, SWARM_SHARE_VIOLATIONS, agent->id);
-		set_process(event, task_tgid(victim));
-		memcpy(event->comm, victim->comm, sizeof(event->comm));
-		end_event(SWARM_SHARE_VIOLATIONS);
+	raw_spin_lock(&ring.lock);
+	begin_second_if_over(agent);
+	if (flood->kills < told_max) {
+		tell_kill(agent, pid, victim->comm);
+	} else {
+		keep_victim(flood, pid);
+		waits = wait_for_sum(flood);
 	}
+	if (flood->kills < SWARM_KILLS_MAX)
+		flood->kills++;
+	unlock_and_wake();
+	if (waits)
+		queue_delayed_work(swarm_workqueue, &sum_work, HZ);
 	trace_agent_oom(agent->id, task_tgid_nr(victim), victim->comm);
 	swarm_dbg("agent %llu: process %d is killed for memory\n", agent->id,
 		  task_tgid_nr(victim));
@@ -817,7 +889,7 @@ int __init swarm_events_init(void)
 	for (i = 0; i < SWARM_NR_SHARES; i++)
 		ring.shares[i].events = events + i * size;
 	ring.mask = size - 1;
-	told_max = swarm_event_rate ?: U64_MAX;
+	told_max = swarm_event_rate ?: U32_MAX;
 	return 0;
 }
 

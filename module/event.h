@@ -48,6 +48,7 @@ struct task_struct;
  * @count: destroyed: how many violations there were; suppressed: how many were not told;
  *	   updated: bits, enum swarm_update_key
  * @call: violation of a system call's rule, suppressed if of one: its number
+ * @kinds: suppressed: of what kinds those were, bits of enum swarm_kind; 0 for SWARM_KIND_OOM
  * @error: destroyed: errno of the birth's step that failed; fork_failed: what it returned
  * @status: destroyed: of its first process, as wait(2) has it
  * @comm: the process's name, not NUL-terminated when it is full
@@ -91,7 +92,10 @@ struct swarm_event {
 				u32 error;
 				u32 call;
 			};
-			s32 status;
+			union {
+				s32 status;
+				u32 kinds;
+			};
 		};
 	};
 	union {
@@ -140,30 +144,42 @@ struct swarm_cursor {
  * @until: when the second that is being counted ends, in jiffies
  * @link: entry of the agents that were not told all of; under the lock of the events
  * @told: violations in this second; those beyond event_rate are only counted here
+ * @kinds: of what kinds those beyond it are, bits; 0 until the first has left itself in @last
  * @last: the last one beyond it, in one word (event.c)
  * @pid_ns: inode number of the pid namespace of its process
- * @ended: the agent is gone, and its last sum told; under the lock of the events
+ * @victim_ns: the same of @victim; under the lock of the events, as all that follows
+ * @victim: the last process killed for memory that was not told of
+ * @victim_vpid: the same in its own pid namespace
+ * @kills: processes that were killed for memory in this second
+ * @ended: the agent is gone, and its last sums told
  *
- * A process that is killed for memory counts as a violation does: an agent can have
- * that happen as often as it likes.
+ * Processes that are killed for memory have a rate too, since an agent can have that
+ * happen as often as it likes; but one of their own, so that no agent hides them behind
+ * violations.
  */
 struct swarm_flood {
 	unsigned long until;
 	struct list_head link;
-	atomic64_t told;
+	atomic_t told;
+	atomic_t kinds;
 	u64 last;
 	u32 pid_ns;
-	bool ended;
+	u32 victim_ns;
+	u64 victim:22;
+	u64 victim_vpid:22;
+	u64 kills:19;
+	u64 ended:1;
 };
+
+/* More are not counted in a second. */
+#define SWARM_KILLS_MAX		((1U << 19) - 1)
+
+static_assert(sizeof(struct swarm_flood) <= 56);
 
 static inline void swarm_flood_init(struct swarm_flood *flood)
 {
-	flood->until = jiffies;
+	*flood = (struct swarm_flood){ .until = jiffies };
 	INIT_LIST_HEAD(&flood->link);
-	atomic64_set(&flood->told, 0);
-	flood->last = 0;
-	flood->pid_ns = 0;
-	flood->ended = false;
 }
 
 /* For "metrics"; what is audited or only reported is no violation for "status". */

@@ -9,6 +9,7 @@
 
 #include "agent.h"
 #include "compat/compat.h"
+#include "event.h"
 #include "hooks.h"
 #include "member.h"
 #include "network.h"
@@ -29,6 +30,13 @@ static noinline long disarm_canceled(void)
 	return -ECANCELED;
 }
 
+/* The fork of an armed thread is refused, which stays armed. */
+static unsigned long refuse(const struct swarm_agent *agent)
+{
+	swarm_event_fork_failed(agent, -EINVAL);
+	return swarm_verdict_einval();
+}
+
 /* An armed thread forks: its child is to join an agent that runs. */
 static unsigned long launch_joining(struct swarm_member *reservation,
 				    const struct kernel_clone_args *args)
@@ -41,7 +49,7 @@ static unsigned long launch_joining(struct swarm_member *reservation,
 	if (args->flags & (CONTRADICTING | CLONE_VM | SEPARATING)) {
 		pr_info_ratelimited("agent %llu: clone flags %#llx refused: a process that joins it cannot share anything with its launcher, nor have namespaces of its own\n",
 				    agent->id, args->flags);
-		return swarm_verdict_einval();
+		return refuse(agent);
 	}
 	swarm_spawn_forks(reservation);
 	return SWARM_PASS;
@@ -65,7 +73,7 @@ static unsigned long launch(struct swarm_member *reservation,
 	    (args->flags & CLONE_VM && !(args->flags & CLONE_VFORK))) {
 		pr_info_ratelimited("agent %llu: clone flags %#llx refused: its first process cannot share memory, files, signal handlers, semaphores or an I/O context with its launcher\n",
 				    agent->id, args->flags);
-		return swarm_verdict_einval();
+		return refuse(agent);
 	}
 	/* The cgroup namespace is made by the birth, once the cgroup is joined. */
 	args->flags |= swarm_clone_flags(namespaces & ~SWARM_NS_CGROUP);

@@ -154,30 +154,33 @@ static int check_namespaces(u32 namespaces, struct swarm_policy_error *err)
 			used = atomic_long_read(&launcher->ucount[counts[i]]);
 		if (namespaces & BIT(i) && used >= max)
 			return swarm_refuse(err, -ENOSPC, "spawn",
-					    "the sysctl user.max_%s_namespaces is %ld, which leaves no namespace for a birth; raise it",
-					    swarm_namespace_name(BIT(i)), max);
+					    "the sysctl user.max_%s_namespaces is %ld, but a birth needs %ld or more; raise it",
+					    swarm_namespace_name(BIT(i)), max, used + 1);
 	}
 	return 0;
 }
 
-static int used_up(const char *sysctl, long value, struct swarm_policy_error *err)
+static int used_up(const char *sysctl, long value, long needed, struct swarm_policy_error *err)
 {
 	return swarm_refuse(err, -ENOSPC, "spawn",
-			    "the sysctl %s is %ld, which is used up, so a birth would fail; raise it",
-			    sysctl, value);
+			    "the sysctl %s is %ld, but a birth needs %ld or more; raise it",
+			    sysctl, value, needed);
 }
 
 static int check_processes(struct swarm_policy_error *err)
 {
 	struct pid_namespace *ns;
-	long max = value_of(THREADS_MAX);
+	long max = value_of(THREADS_MAX), nr = nr_threads_now();
 
-	if (nr_threads_now() >= max)
-		return used_up("kernel.threads-max", max, err);
+	if (nr >= max)
+		return used_up("kernel.threads-max", max, nr + 1, err);
 	/* A process has a number in each. */
-	for (ns = task_active_pid_ns(current); ns; ns = ns->parent)
+	for (ns = task_active_pid_ns(current); ns; ns = ns->parent) {
+		max = READ_ONCE(ns->pid_max);
+		/* Numbers are below it, and all of those are taken. */
 		if (no_pid_left(ns))
-			return used_up("kernel.pid_max", READ_ONCE(ns->pid_max), err);
+			return used_up("kernel.pid_max", max, max + 1, err);
+	}
 	return 0;
 }
 
@@ -196,7 +199,8 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
 	if (namespaces & SWARM_NS_USER) {
 		long max = value_of(KEY_BYTES);
 
-		return max < KEYRING_BYTES ? used_up("kernel.keys.maxbytes", max, err) : 0;
+		return max < KEYRING_BYTES ? used_up("kernel.keys.maxbytes", max,
+						      KEYRING_BYTES, err) : 0;
 	}
 	/* The first line is root's: its keys, and what it is allowed. */
 	if (!sources[KEY_USERS] || swarm_read(sources[KEY_USERS], text, sizeof(text)) < 0 ||
@@ -204,9 +208,9 @@ static int check_keys(u32 namespaces, struct swarm_policy_error *err)
 		   &max_bytes) != 4)
 		return 0;
 	if (keys >= max_keys)
-		return used_up("kernel.keys.root_maxkeys", max_keys, err);
+		return used_up("kernel.keys.root_maxkeys", max_keys, keys + 1L, err);
 	if (bytes + KEYRING_BYTES > max_bytes)
-		return used_up("kernel.keys.root_maxbytes", max_bytes, err);
+		return used_up("kernel.keys.root_maxbytes", max_bytes, bytes + KEYRING_BYTES, err);
 #endif
 	return 0;
 }
@@ -254,8 +258,8 @@ static int check_room(const struct swarm_agent *agent, struct swarm_policy_error
 
 	if (ret == -ENOSPC)
 		return swarm_refuse(err, ret, "spawn",
-				    "pids.max of the cgroup %s is %llu (TasksMax= of systemd) and leaves no room; raise it",
-				    full.path, full.limit);
+				    "pids.max of the cgroup %s is %llu (TasksMax= of systemd), but a birth needs %llu or more; raise it",
+				    full.path, full.limit, full.needed);
 	if (ret)
 		return swarm_refuse(err, ret, "", "the limits of cgroups cannot be read");
 	return 0;
@@ -299,7 +303,8 @@ static int check_dumpable(struct swarm_policy_error *err)
 	if (value == 0 || value == 2)
 		return 0;
 	return swarm_refuse(err, -EPERM, "",
-			    "the sysctl fs.suid_dumpable is not 0 or 2, so files of a process that joins would be the agent's in /proc; set it to 0");
+			    "the sysctl fs.suid_dumpable is %ld, not 0 or 2, so files of a process that joins would be the agent's in /proc; set it to 0",
+			    value);
 }
 
 /**

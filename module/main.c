@@ -58,7 +58,7 @@ MODULE_PARM_DESC(event_buffer, "events kept for readers of /proc/swarm/events, h
 
 unsigned int swarm_event_rate = 100;
 module_param_named(event_rate, swarm_event_rate, uint, 0444);
-MODULE_PARM_DESC(event_rate, "violations of an agent that are told as events in a second; those beyond are summed up in one (default 100, 0: tell all)");
+MODULE_PARM_DESC(event_rate, "violations of an agent, and kills for memory, that are told as events in a second; those beyond are summed up (default 100, 0: tell all)");
 
 static int __init check_params(void)
 {

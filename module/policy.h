@@ -151,12 +151,12 @@ struct swarm_update {
 	struct swarm_request request;	/* the values: of which rules and exec_paths count */
 };
 
-/* Why an object was refused; texts are NUL-terminated printable ASCII. */
+/* Why an object was refused; texts are NUL-terminated, what the core writes is printable ASCII. */
 struct swarm_policy_error {
 	s32 error;			/* positive errno: EINVAL (22) or E2BIG (7) */
 	u32 offset;			/* bytes from the start of the object */
 	char field[32];			/* the key, empty where no key is at fault */
-	char message[124];		/* what was wrong and what to do */
+	char message[192];		/* what was wrong and what to do */
 };
 
 /* An object written to "attach": {"id":7,"pid":1234}, or {"id":7,"pidfd":3}. */
@@ -305,7 +305,7 @@ static_assert(sizeof(struct swarm_sockets) == 48);
 static_assert(sizeof(struct swarm_rules) == 472);
 static_assert(sizeof(struct swarm_request) == 680);
 static_assert(sizeof(struct swarm_update) == 696);
-static_assert(sizeof(struct swarm_policy_error) == 164);
+static_assert(sizeof(struct swarm_policy_error) == 232);
 static_assert(sizeof(struct swarm_attach) == 24);
 static_assert(sizeof(struct swarm_framer) == 8);
 

@@ -158,13 +158,30 @@ static void put_updated(struct seq_buf *out, const struct swarm_event *event)
 	seq_buf_putc(out, ']');
 }
 
+/* The kinds of violations that were summed up, the last one's among them. */
+static void put_kinds(struct seq_buf *out, u32 kinds)
+{
+	const char *before = ",\"kinds\":[";
+	u32 kind;
+
+	for (kind = 0; kind < SWARM_NR_KINDS; kind++) {
+		if (!(kinds & BIT(kind)))
+			continue;
+		seq_buf_printf(out, "%s\"%s\"", before, swarm_kind_name(kind));
+		before = ",";
+	}
+	seq_buf_putc(out, ']');
+}
+
 static void put_suppressed(struct seq_buf *out, const struct swarm_event *event)
 {
 	seq_buf_printf(out, ",\"count\":%llu", event->count);
-	if (event->what == SWARM_KIND_OOM)
+	if (event->what == SWARM_KIND_OOM) {
 		seq_buf_printf(out, ",\"kind\":\"%s\"", swarm_event_name(SWARM_EVENT_OOM));
-	else
+	} else {
+		put_kinds(out, event->kinds);
 		put_deed(out, event);
+	}
 	put_process(out, event);
 }
 

@@ -17,19 +17,18 @@
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "json.h"
 #include "params.h"
 #include "proc.h"
 #include "proc_objects.h"
 #include "refuse.h"
 
 #define READBACK_SIZE	SZ_64K
-/* The longest line of an answer: the message may double in size when escaped. */
-#define ANSWER_MAX	384
-
 /* Where a write stands. */
 struct progress {
 	size_t taken;		/* bytes of the write that were looked at */
@@ -77,16 +76,18 @@ static noinline void answer_id(struct swarm_objects *objects, u64 id)
 	append(objects, at, line + sizeof(line) - at);
 }
 
-/* Fields and messages hold neither quotes nor backslashes nor control bytes. */
+/* A message may name a cgroup, whose name others have chosen: systemd's hold backslashes. */
 static noinline void answer_error(struct swarm_objects *objects, int ret,
 				  const struct swarm_policy_error *err)
 {
-	char line[ANSWER_MAX];
+	struct seq_buf out;
 
-	append(objects, line, scnprintf(line, sizeof(line),
-					"{\"error\":\"%s\",\"field\":\"%s\",\"offset\":%u,\"message\":\"%s\"}\n",
-					swarm_errno_name(ret), err->field, err->offset,
-					err->message));
+	seq_buf_init(&out, objects->line, sizeof(objects->line));
+	seq_buf_printf(&out, "{\"error\":\"%s\",\"field\":\"%s\",\"offset\":%u,\"message\":",
+		       swarm_errno_name(ret), err->field, err->offset);
+	swarm_json_string(&out, err->message, sizeof(err->message));
+	seq_buf_puts(&out, "}\n");
+	append(objects, objects->line, seq_buf_used(&out));
 }
 
 static void answer(struct swarm_objects *objects, int ret, u64 id,
@@ -105,7 +106,7 @@ static void answer(struct swarm_objects *objects, int ret, u64 id,
 /* May another object be taken? */
 static bool room(const struct swarm_objects *objects)
 {
-	return !objects->storage || swarm_readback_room(&objects->answers) >= ANSWER_MAX;
+	return !objects->storage || swarm_readback_room(&objects->answers) >= SWARM_ANSWER_MAX;
 }
 
 /* Objects */

@@ -5,6 +5,7 @@
 
 #include <linux/mutex.h>
 #include <linux/sizes.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 
 #include "adopt.h"
@@ -14,6 +15,9 @@
 struct file;
 
 #define SWARM_OBJECTS_CHUNK	SZ_4K
+/* The longest line of an answer: every byte of the message may take six when escaped. */
+#define SWARM_ANSWER_MAX	(128 + sizeof_field(struct swarm_policy_error, field) +		\
+				 6 * sizeof_field(struct swarm_policy_error, message))
 
 struct inode;
 struct swarm_objects;
@@ -42,6 +46,7 @@ struct swarm_objects_ops {
  * @answers: lines to be read back
  * @storage: memory of @answers; NULL where the file is open for writing only
  * @kept: set by @ops->take where a process was adopted: what it keeps
+ * @line: an answer that is being made
  * @object: the object that is being received
  * @chunk: what is written or read, piece by piece
  */
@@ -52,6 +57,7 @@ struct swarm_objects {
 	struct swarm_readback answers;
 	u8 *storage;
 	enum swarm_kept kept;
+	char line[SWARM_ANSWER_MAX];
 	u8 object[SWARM_OBJECT_MAX];
 	u8 chunk[SWARM_OBJECTS_CHUNK];
 };

@@ -30,6 +30,29 @@ int swarm_refuse(struct swarm_policy_error *err, int errno_, const char *field,
 }
 
 /**
+ * swarm_end_of_path - what a message shows of a path: its end, where it is long
+ * @to: set to it
+ * @size: of @to
+ * @path: the path
+ *
+ * It begins with a component, unless the last one alone is too long.
+ */
+void swarm_end_of_path(char *to, size_t size, const char *path)
+{
+	static const char cut[] = "...";
+	size_t length = strlen(path);
+	const char *slash;
+
+	if (length < size) {
+		memcpy(to, path, length + 1);
+		return;
+	}
+	path += length - (size - sizeof(cut));
+	slash = strchr(path, '/');
+	snprintf(to, size, "%s%s", cut, slash ?: path);
+}
+
+/**
  * swarm_errno_name - the name of a negative errno that the interface may answer
  *
  * Or that a step of a birth may fail with, in an event.

@@ -14,6 +14,7 @@
 #include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "errand.h"
@@ -105,20 +106,16 @@ static bool climb(struct path *dir)
 	return true;
 }
 
-static void fill(struct swarm_full *full, const struct path *dir, const char *file, u64 limit)
+static void fill(struct swarm_full *full, const struct path *dir, const char *file, u64 limit,
+		 u64 needed)
 {
-	char text[256];
-	const char *path = dentry_path_raw(dir->dentry, text, sizeof(text));
-	size_t length;
+	char *text __free(kfree) = kmalloc(PATH_MAX, GFP_KERNEL);
+	const char *path = text ? dentry_path_raw(dir->dentry, text, PATH_MAX) : ERR_PTR(-ENOMEM);
 
 	full->file = file;
 	full->limit = limit;
-	if (IS_ERR(path))
-		path = "...";
-	length = strlen(path);
-	if (length >= sizeof(full->path))
-		path += length - sizeof(full->path) + 1;
-	strscpy(full->path, path);
+	full->needed = needed;
+	swarm_end_of_path(full->path, sizeof(full->path), IS_ERR(path) ? "..." : path);
 }
 
 /* Is a process in this cgroup, or in one below it? */
@@ -147,7 +144,7 @@ static int check_processes(const struct path *dir, unsigned int more,
 	err = read_number(dir, "pids.current", "", &used);
 	if (err || used == U64_MAX || used + more <= limit)
 		return err;
-	fill(full, dir, "pids.max", limit);
+	fill(full, dir, "pids.max", limit, used + more);
 	return -ENOSPC;
 }
 
@@ -219,13 +216,13 @@ static int check_cgroups(const struct path *dir, u64 depth, struct swarm_full *f
 	int err = read_number(dir, "cgroup.max.depth", "", &limit);
 
 	if (!err && depth >= limit) {
-		fill(full, dir, "cgroup.max.depth", limit);
+		fill(full, dir, "cgroup.max.depth", limit, depth + 1);
 		return -ENOSPC;
 	}
 	err = err ?: read_number(dir, "cgroup.max.descendants", "", &limit);
 	err = err ?: read_number(dir, "cgroup.stat", "nr_descendants ", &used);
 	if (!err && limit != U64_MAX && used >= limit) {
-		fill(full, dir, "cgroup.max.descendants", limit);
+		fill(full, dir, "cgroup.max.descendants", limit, used + 1);
 		return -ENOSPC;
 	}
 	return err;

@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "refuse.h"
+
 struct path;
 struct task_struct;
 
@@ -12,12 +14,14 @@ struct task_struct;
  * struct swarm_full - a limit that leaves no room
  * @file: the cgroup file it is in, NULL for none
  * @limit: what the file says
+ * @needed: the least that would leave room
  * @path: of the cgroup, below the root of cgroup v2; its end where it is long
  */
 struct swarm_full {
 	const char *file;
 	u64 limit;
-	char path[40];
+	u64 needed;
+	char path[SWARM_PATH_SHOWN];
 };
 
 int swarm_room_for_processes(const struct path *dir, unsigned int more,

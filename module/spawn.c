@@ -443,17 +443,19 @@ static void first_work(struct callback_head *work)
 		send_sig(SIGKILL, current, 1);
 		return;
 	}
+	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	if (!(member->flags & SWARM_MEMBER_NEWBORN)) {
 		catch_up(agent);
+		swarm_faults_end();
 		return;
 	}
-	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	joining = member->flags & SWARM_MEMBER_JOINING;
 	err = joining ? join_running(agent, &step) : be_born(agent, &step);
 	swarm_faults_end();
 	if (err && joining) {
 		pr_warn_ratelimited("agent %llu: a process that was to join it was killed before it ran: %s failed with %d\n",
 				    agent->id, step, err);
+		swarm_event_fork_failed(agent, err);
 		send_sig(SIGKILL, current, 1);
 		return;
 	}

@@ -24,7 +24,7 @@ const adopter = z.int().min(0).meta({
 });
 const pid = z.int().min(0).meta({
   description:
-    "the process, as the reader's pid namespace has it; for `adopt` the writer. A member's reader gets 0 for a process that is in another pid namespace than its own, even in one below its own, where ps(1) shows it",
+    "the process, as the reader's pid namespace has it; for `adopt` the writer; for `fork_failed` the process whose fork failed, or the one that was to join and was killed. A member's reader gets 0 for a process that is in another pid namespace than its own, even in one below its own, where ps(1) shows it",
 });
 const comm = z.string().meta({ description: 'the name of the process that did it or was killed' });
 const violations = z.int().min(0).meta({ description: 'how many there were' });
@@ -56,7 +56,10 @@ export function events(form: Form) {
       ...head('fork_failed'),
       agent,
       pid,
-      error: z.string().meta({ description: 'the name of the errno that the fork returned' }),
+      error: z.string().meta({
+        description:
+          'the name of the errno that the fork returned, or why the process that was to join was killed',
+      }),
     }),
     violation: form.object({
       ...head('violation'),
@@ -90,9 +93,17 @@ export function events(form: Form) {
         .int()
         .min(1)
         .meta({ description: 'how many events of this agent were not reported one by one' }),
+      kinds: z
+        .array(form.oneOf(namesOf(KINDS)))
+        .min(1)
+        .optional()
+        .meta({
+          description:
+            'the kinds of the violations that it counts, each once; left out where `kind` is `oom`',
+        }),
       kind: form.oneOf([...namesOf(KINDS), 'oom'] as const).meta({
         description:
-          'of `suppressed`: the kind of the last of them, or `oom`, which has neither `action` nor `rule`',
+          'of `suppressed`: the kind of the last of them, or `oom` for processes killed because memory ran out, which has neither `kinds` nor `action` nor `rule`',
       }),
       action: form.oneOf(namesOf(OUTCOMES)).optional().meta({ description: actions }),
       rule: form.oneOf(namesOf(REFUSALS)).optional().meta({ description: rules }),

@@ -175,7 +175,7 @@ export const FREEZES = {
   freezing: 'a write to `update` has asked for it, and some of them still run',
   update: 'a write to `update` has stopped them',
   others:
-    "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, or a cgroup above it is frozen",
+    "somebody else has stopped them, or is about to: the agent's own `cgroup.freeze` was written by hand, a cgroup above it is frozen, or, for an agent without a cgroup of its own, the cgroups that its processes are in",
 } as const;
 
 /** The keys of an update, beside `id`. */
@@ -191,7 +191,7 @@ export const EVENTS = {
   created: 'an agent was made',
   spawned: "a process became an agent's, other than by being forked inside the agent",
   fork_failed:
-    'on Linux 6.16 and later: the kernel failed a fork of an armed thread, which stays armed; a fork that the module itself refuses is not reported',
+    'the module refused a fork of an armed thread (EINVAL), which stays armed; or on Linux 6.16 and later the kernel failed one; or a process that was to join an agent could not, and was killed before it ran',
   violation: 'a member did what a rule denies, kills for or audits',
   suppressed:
     'there were more violations and kills for memory than `event_rate` allows to be reported one by one',

@@ -27,7 +27,7 @@ export const PARAMETERS = {
   event_rate: {
     default: '100',
     description:
-      'how many violations and out-of-memory kills of an agent are reported one by one in a second; one event gives the number of the others; 0: all are reported one by one',
+      'how many violations of an agent are reported one by one in a second, and how many out-of-memory kills; one event gives the number of the other violations, another one that of the other kills; 0: all are reported one by one',
   },
   debug: { default: '0', description: 'log every event; writable at run time' },
   cgroup_parent: {

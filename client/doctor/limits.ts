@@ -19,7 +19,7 @@ const namespaces: Check = {
   symptoms: [
     {
       place: 'create',
-      says: 'the sysctl user.max_…_namespaces is …, which leaves no namespace for a birth; raise it',
+      says: 'the sysctl user.max_…_namespaces is …, but a birth needs … or more; raise it',
       reason: 'the sysctl is 0, or the launcher of agents without a user namespace has used it up (`ENOSPC`)',
     },
   ],
@@ -52,7 +52,7 @@ const keys: Check = {
   symptoms: [
     {
       place: 'create',
-      says: 'the sysctl … is …, which is used up, so a birth would fail; raise it',
+      says: 'the sysctl … is …, but a birth needs … or more; raise it',
       reason:
         '`kernel.pid_max`, `kernel.threads-max` or a quota of keys (`kernel.keys.*`) leaves no room (`ENOSPC`)',
       todo: 'raise the sysctl that the message names',
@@ -147,12 +147,12 @@ const tasks: Check = {
   symptoms: [
     {
       place: 'create',
-      says: 'pids.max of the cgroup … is … (TasksMax= of systemd) and leaves no room; raise it',
+      says: 'pids.max of the cgroup … is … (TasksMax= of systemd), but a birth needs … or more; raise it',
       reason: 'a cgroup above the agent has as many processes and threads as it may (`ENOSPC`)',
     },
     {
       place: 'create',
-      says: '… of the cgroup … is …, which leaves no room below it; raise it',
+      says: '… of the cgroup … is …, but one more agent needs … or more; raise it',
       reason: '`cgroup.max.descendants` or `cgroup.max.depth` of a cgroup above the agents (`ENOSPC`)',
       todo: 'write `max` to the file that the message names',
     },

@@ -101,7 +101,7 @@ const dumpable: Check = {
   symptoms: [
     {
       place: 'create',
-      says: 'the sysctl fs.suid_dumpable is not 0 or 2',
+      says: 'the sysctl fs.suid_dumpable is …, not 0 or 2',
       reason: 'a process that joins an agent would be readable for the agent in /proc (`EPERM`)',
     },
   ],

@@ -21,7 +21,7 @@ export interface Denial {
 /** Violations that got no event of their own. */
 export interface Suppression {
   readonly count: number;
-  /** What the last ones of each summary were: their kinds, and calls. */
+  /** Their kinds; of the last one of each summary, if it is of a system call, the call. */
   readonly kinds: readonly string[];
 }
 
@@ -39,8 +39,13 @@ export class Denials {
 
   add(event: Violation | Suppressed): void {
     if (event.event === 'suppressed') {
+      // A process that was killed for memory was denied nothing.
+      if (event.kind === 'oom') return;
       this.#suppressed += event.count;
-      this.#kinds.add(event.syscall ?? event.kind);
+      for (const kind of event.kinds ?? [event.kind]) {
+        const last = kind === event.kind ? event.syscall : undefined;
+        this.#kinds.add(last ?? kind);
+      }
       return;
     }
     this.#told += 1;

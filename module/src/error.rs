@@ -4,7 +4,7 @@
 /// A key is at most this long, the NUL included.
 pub const FIELD_MAX: usize = 32;
 /// A message is at most this long, the NUL included.
-pub const MESSAGE_MAX: usize = 124;
+pub const MESSAGE_MAX: usize = 192;
 
 /// The errno for anything malformed, unknown or out of range.
 pub const EINVAL: i32 = 22;

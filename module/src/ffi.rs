@@ -24,7 +24,7 @@ const _: () = assert!(size_of::<Sockets>() == 48);
 const _: () = assert!(size_of::<Rules>() == 472);
 const _: () = assert!(size_of::<Request>() == 680);
 const _: () = assert!(size_of::<Update>() == 696);
-const _: () = assert!(size_of::<PolicyError>() == 164);
+const _: () = assert!(size_of::<PolicyError>() == 232);
 const _: () = assert!(size_of::<Attach>() == 24);
 const _: () = assert!(size_of::<Framer>() == 8);
 

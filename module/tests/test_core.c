@@ -73,7 +73,7 @@ _Static_assert(offsetof(struct swarm_request, exec_paths) == 488, "exec_paths");
 _Static_assert(offsetof(struct swarm_request, name) == 552, "name");
 _Static_assert(offsetof(struct swarm_request, named_calls) == 584, "named_calls");
 
-_Static_assert(sizeof(struct swarm_policy_error) == 164, "the layout that src/error.rs has");
+_Static_assert(sizeof(struct swarm_policy_error) == 232, "the layout that src/error.rs has");
 _Static_assert(offsetof(struct swarm_policy_error, error) == 0, "error");
 _Static_assert(offsetof(struct swarm_policy_error, offset) == 4, "offset");
 _Static_assert(offsetof(struct swarm_policy_error, field) == 8, "field");
@@ -225,9 +225,9 @@ static void check_error(const struct swarm_policy_error *err)
 	expect(err->error == EINVAL || err->error == E2BIG, "errno %d", err->error);
 	expect(err->offset <= SWARM_OBJECT_MAX, "offset %u", err->offset);
 	expect(is_plain(err->field, sizeof(err->field)), "field %.32s", err->field);
-	expect(is_plain(err->message, sizeof(err->message)), "message %.124s", err->message);
+	expect(is_plain(err->message, sizeof(err->message)), "message %.192s", err->message);
 	/* One that fills the buffer to the last byte may have lost its end. */
-	expect(length > 0 && length < sizeof(err->message) - 1, "truncated: %.124s",
+	expect(length > 0 && length < sizeof(err->message) - 1, "truncated: %.192s",
 	       err->message);
 	if (length > longest_message)
 		longest_message = length;

@@ -105,6 +105,75 @@ test('ABI-11: every key that the module refuses for is one of create, update or 
   for (const errno of errnos) expect(Object.keys(ERRORS)).toContain(errno);
 });
 
+/** The arguments of a call, from what follows its opening parenthesis. */
+function argumentsOf(text: string): string[] {
+  const found = [''];
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[\s\S]/g)) {
+    if (token === ')' && depth === 0) break;
+    if ('([{'.includes(token)) depth++;
+    if (')]}'.includes(token)) depth--;
+    if (token === ',' && depth === 0) found.push('');
+    else found.push((found.pop() ?? '') + token);
+  }
+  return found.map((argument) => argument.trim());
+}
+
+/** The texts in an argument, which may choose among several. */
+const textsIn = (argument: string) =>
+  [...argument.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, inner = '']) => inner);
+
+const longest = (texts: readonly string[]) => Math.max(...texts.map(({ length }) => length));
+
+/** How long a message of the module gets, with the widest value of each argument. */
+function widest(format: string, values: readonly string[], strings: Record<string, number>): number {
+  const WIDTHS: Record<string, number> = { u: 10, d: 11, ld: 20, llu: 20, ps: 48 };
+  const rest = [...values];
+  return format.replace(/%(\w*?(?:u|d|ps|s))/g, (_, kind: string) => {
+    const value = rest.shift() ?? '';
+    const texts = textsIn(value);
+    const width = texts.length > 0 ? longest(texts) : kind === 's' ? strings[value] : WIDTHS[kind];
+    if (width === undefined) throw new Error(`how wide is %${kind} of ${value} in ${format}?`);
+    return '#'.repeat(width);
+  }).length;
+}
+
+test('ABI-23: no message of the module is cut, with the widest values that it can have', async () => {
+  const text = await sources();
+  const header = (name: string) => readFile(join(repository, 'module', name), 'utf8');
+  const number = (of: string, pattern: RegExp) => Number(pattern.exec(of)?.[1]);
+  const room = number(await header('policy.h'), /char message\[(\d+)\];/);
+  const path = number(await header('refuse.h'), /#define SWARM_PATH_SHOWN\s+(\d+)/) - 1;
+  const names = textsIn(/controller_names\[NR_CONTROLLERS\] = \{([^}]+)\}/.exec(text)?.[1] ?? '');
+  const sysctls = [...text.matchAll(/used_up\("([\w.-]+)"/g)].map(([, name = '']) => name);
+  const files = [...text.matchAll(/fill\(full, dir, "([\w.]+)"/g)].map(([, name = '']) => name);
+  const space = longest(namesOf(NAMESPACES));
+  const strings = {
+    'controller_names[i]': longest(names),
+    'controller_names[creation->at]': longest(names),
+    parent: longest(['memory', 'plain']),
+    name: number(text, /const struct swarm_ready \*ready;\s+char name\[(\d+)\];/) - 1,
+    above: path,
+    'full.path': path,
+    'creation->full.path': path,
+    'creation->full.file': longest(files),
+    sysctl: longest(sysctls),
+    'failed->symbol': 48,
+    'swarm_namespace_name(BIT(i))': space,
+    'swarm_namespace_name(in & -in)': space,
+    ...Object.fromEntries(
+      ['foreign', 'prepared', 'shared'].map((which) => [`name_of_first(found.${which})`, space]),
+    ),
+  };
+  const calls = text.split('swarm_refuse(err, ').slice(1).map(argumentsOf);
+  expect(calls.length).toBeGreaterThan(80);
+  for (const [, , format = '', ...values] of calls) {
+    const formats = textsIn(format);
+    expect(formats.length, format).toBeGreaterThan(0);
+    for (const each of formats) expect(widest(each, values, strings), each).toBeLessThan(room);
+  }
+});
+
 test('DOCS-01: the documents are what npm run docs:abi writes', async () => {
   const all = await documents();
   expect(all.size).toBeGreaterThan(SCHEMAS.length + 8);

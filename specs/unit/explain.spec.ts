@@ -205,6 +205,14 @@ test('CLI-55: equal denials are one, the one that happened last is the first, an
     });
     if (summed.event === 'suppressed') denials.add(summed);
   }
+  // Of several kinds; and one of processes that were killed for memory, which is no denial.
+  for (const more of [
+    { count: 5, kind: 'device', action: 'deny', rule: 'deny', kinds: ['socket', 'device'] },
+    { count: 9, kind: 'oom' },
+  ]) {
+    const summed = eventOf(8, { event: 'suppressed', agent: 7, ...more });
+    if (summed.event === 'suppressed') denials.add(summed);
+  }
   expect(denials.groups.map(({ what, action, count }) => [what, action, count])).toEqual([
     ['getppid', 'audit', 1],
     ['mount', 'report', 1],
@@ -213,7 +221,7 @@ test('CLI-55: equal denials are one, the one that happened last is the first, an
   ]);
   expect(denials.groups[2]?.last.comm).toBe('later');
   expect(denials.told).toBe(5);
-  expect(denials.suppressed).toEqual({ count: 80, kinds: ['bpf'] });
+  expect(denials.suppressed).toEqual({ count: 85, kinds: ['bpf', 'socket', 'device'] });
 });
 
 const HISTORY = [

@@ -133,6 +133,59 @@ test('EVENT-17: the module is unloaded while a sum waits to be told', async ({ b
   await guest.unload();
 });
 
+test('EVENT-21: a process that is killed for memory gets its line, however much its agent is denied meanwhile', async ({
+  booted,
+  module,
+}) => {
+  const guest = await load(booted, module.ko, { event_rate: 1 });
+  const MiB = 1 << 20;
+  // Which the kernel chooses before all others.
+  const greedy = `echo 1000 >/proc/self/oom_score_adj; exec consume memory ${256 * MiB}`;
+  await guest.swarm.run(
+    { privileged: true, namespace_flags: 0, memory_limit: 64 * MiB, oom_group: false },
+    `(until [ -e /run/calm ]; do ${flood(1000)}; done) & sleep 1; sh -c '${greedy}'; sleep 1`,
+  );
+  await guest.sh('touch /run/calm');
+  await expect(guest).toHaveActiveAgents(0);
+  await guest.sh('rm /run/calm');
+  const events = await guest.swarm.events();
+  const last = events.at(-1);
+  const told = events.filter((event) => event.event === 'oom');
+  expect(told[0]).toMatchObject({ comm: 'consume' });
+  const sums = events.filter((event) => event.event === 'suppressed');
+  const kills = sums.filter(({ kind }) => kind === 'oom').reduce((sum, { count }) => sum + count, 0);
+  expect(last).toMatchObject({ event: 'destroyed', oom_kills: told.length + kills });
+  const denials = sums.filter(({ kind }) => kind !== 'oom');
+  expect(denials.length).toBeGreaterThan(0);
+  for (const sum of denials) expect(sum).toMatchObject({ kind: 'device', kinds: ['device'] });
+  await guest.unload();
+});
+
+test('EVENT-22: a sum names all the kinds that it counts, and whoever alternates kinds is told of no more often', async ({
+  booted,
+  module,
+}) => {
+  const guest = await load(booted, module.ko, { event_rate: 1 });
+  const PAIRS = 100;
+  let seconds = 0;
+  const events = await guest.swarm.eventsDuring(async () => {
+    seconds = await elapsed(guest, async () => {
+      const pairs = Array<string>(PAIRS).fill('read /dev/kmsg -- socket 16 3 16').join(' -- ');
+      await guest.swarm.run({}, `exec attempt ${pairs} >/dev/null`);
+      await expect(guest).toHaveActiveAgents(0);
+    });
+  });
+  const sums = events.filter((event) => event.event === 'suppressed');
+  for (const { kind, kinds } of sums) expect(kinds).toContain(kind);
+  const both = sums.map(({ kinds }) => JSON.stringify(kinds));
+  expect(both).toContain('["device","socket"]');
+  const told = events.filter(({ event }) => event === 'violation').length;
+  expect(told + sums.reduce((sum, { count }) => sum + count, 0)).toBe(2 * PAIRS);
+  expect(told).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+  expect(sums.length).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+  await guest.unload();
+});
+
 test('EVENT-20: beside eight processes that are denied as fast as they can, a reader misses no birth, no end and no violation of another agent', async ({
   loaded,
 }) => {

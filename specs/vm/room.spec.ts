@@ -1,4 +1,5 @@
 /** Limits that others set on the cgroups above an agent's: births keep to them, or say why they cannot. */
+import { quoted } from '../../client/client.js';
 import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, onlyAgent } from '../support/guest.js';
@@ -22,7 +23,9 @@ for (const [cgroup, dir, request] of [
     const { code, stderr } = await loaded.swarm.tryLaunch(request, ['/bin/true']);
     expect([code, stderr]).toEqual([
       125,
-      expect.stringMatching(`"ENOSPC","field":"spawn",.*pids.max of the cgroup ${cgroup} is 1 `),
+      expect.stringMatching(
+        `"ENOSPC","field":"spawn",.*pids.max of the cgroup ${cgroup} is 1 .*, but a birth needs 2 or more; `,
+      ),
     ]);
     expect((await loaded.swarm.run({}, 'true')).code, 'one without limits is not in there').toBe(0);
     await loaded.sh(`echo 2 >${dir}/pids.max`);
@@ -82,9 +85,33 @@ for (const [file, value, cgroup] of [
       await loaded.sh(`echo max >${path}`);
       expect([code, stderr]).toEqual([
         125,
-        expect.stringMatching(`"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, `),
+        expect.stringMatching(
+          `"ENOSPC",.*${file} of the cgroup ${cgroup} is ${value}, but one more agent needs ${value + 1} or more; `,
+        ),
       ]);
       expect((await loaded.swarm.run(LIMITED, 'true')).code).toBe(0);
       await expect(loaded).toHaveActiveAgents(0);
     });
 }
+
+test('LIMIT-23: an answer that names a cgroup is valid JSON, though names of cgroups hold backslashes', async ({
+  loaded: given,
+}) => {
+  await given.unload();
+  // As systemd escapes a hyphen, and as no JSON has it.
+  const parent = 'swarm\\x2dguard.slice/odd\\u00';
+  const loaded = await reload(given, { cgroup_parent: quoted(parent), cgroup_pool: 0 });
+  const dir = quoted(`/sys/fs/cgroup/${parent}`);
+  const answer = async () => {
+    const { stderr } = await loaded.swarm.tryLaunch(LIMITED, ['/bin/true']);
+    const line = /^\{.*\}$/m.exec(stderr)?.[0] ?? '';
+    return (JSON.parse(line) as { message: string }).message;
+  };
+  await loaded.sh(`echo 0 >${dir}/pids.max`);
+  expect(await answer()).toContain(`pids.max of the cgroup /${parent} is 0`);
+  await loaded.sh(`echo max >${dir}/pids.max; rmdir ${dir}/plain`);
+  expect(await answer()).toContain(`the cgroup ${parent}/plain has been removed; `);
+  await loaded.sh(`mkdir ${dir}/plain`);
+  await loaded.unload();
+  await given.sh(`rmdir ${dir} /sys/fs/cgroup/swarm* 2>/dev/null || true`);
+});

@@ -123,6 +123,29 @@ test('SPAWN-16: a fork of an armed thread that fails is told with its errno, and
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('SPAWN-23: a fork that the module itself refuses is told, on every kernel, and the thread stays armed', async ({
+  loaded,
+}) => {
+  const CLONE_FS = '200';
+  const agent = await start(loaded);
+  const told = await loaded.swarm.eventsDuring(async () => {
+    const shared = { via: 'clone3', first: CLONE_FS } as const;
+    const { code, id } = await loaded.swarm.launch({}, ['/bin/true'], shared);
+    expect([code, id]).toEqual([0, agent.id + 1]);
+    await expect(loaded).toHaveActiveAgents(1);
+    // One more of an agent that runs; what is forked then enters nothing, and is killed.
+    await loaded.exec(`launch --via clone3 --first ${CLONE_FS} --file spawn '{"id":${agent.id}}' /bin/true`);
+  });
+  const failed = told.filter(({ event }) => event === 'fork_failed');
+  expect(failed).toMatchObject([
+    { agent: agent.id + 1, error: 'EINVAL', pid: expect.any(Number) },
+    { agent: agent.id, error: 'EINVAL' },
+  ]);
+  expect(told.slice(0, 3)).toMatchObject([{ event: 'created' }, failed[0], { event: 'spawned' }]);
+  await loaded.swarm.destroy(agent.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('SPAWN-02: an agent that persists is run again and again under its id, with its ids and limits', async ({
   loaded,
 }) => {
@@ -420,7 +443,7 @@ test('SPAWN-18: a hostile agent that is root outside and sees the process before
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('SPAWN-19: a process that was to join and cannot dies before it runs; the log says why, and the agent goes on', async ({
+test('SPAWN-19: a process that was to join and cannot dies before it runs; an event and the log say why, and the agent goes on', async ({
   loaded,
   stage,
 }) => {
@@ -435,7 +458,7 @@ test('SPAWN-19: a process that was to join and cannot dies before it runs; the l
     expect(ran.stderr).toContain(`{"id":${agent.id}}\npid `);
   });
   expect(await loaded.sh('cat /sys/module/swarm_redirect/parameters/hits; rmmod swarm_redirect')).toBe('1');
-  expect(events).toEqual([]);
+  expect(events).toMatchObject([{ event: 'fork_failed', agent: agent.id, error: 'ENOMEM' }]);
   expect(await moduleLog(loaded)).toEqual([
     expect.stringContaining(
       `agent ${agent.id}: a process that was to join it was killed before it ran: joining its cgroup failed with -12`,

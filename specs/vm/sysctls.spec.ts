@@ -23,7 +23,7 @@ test('LIMIT-10: each of user.max_*_namespaces that is 0 is named when a thread i
     const file = `/proc/sys/user/max_${kind}_namespaces`;
     const answer = await loaded.sh(arm(file, `echo 0 >${file}`));
     expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
-    expect(answer).toContain(`user.max_${kind}_namespaces is 0, `);
+    expect(answer).toContain(`user.max_${kind}_namespaces is 0, but a birth needs 1 or more; `);
   }
   expect(await loaded.swarm.status()).toEqual(status);
   expect((await loaded.swarm.run({ namespace_flags: 255 }, 'true')).code).toBe(0);
@@ -39,7 +39,7 @@ test('LIMIT-21: a launcher whose own namespaces use up user.max_*_namespaces is 
   await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`)).toBe('consume');
   const answer = await loaded.sh(arm(file, `echo 1 >${file}`, own));
   expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
-  expect(answer).toContain('user.max_uts_namespaces is 1, ');
+  expect(answer).toContain('user.max_uts_namespaces is 1, but a birth needs 2 or more; ');
   const before = await loaded.sh(`cat ${file}; echo 1 >${file}`);
   expect((await loaded.swarm.run({}, 'true')).code, 'a user of its own').toBe(0);
   await loaded.sh(`echo ${before} >${file}; kill -9 ${pid}`);
@@ -59,7 +59,12 @@ test('LIMIT-11: kernel.pid_max and kernel.threads-max are named when nothing is 
   ] as const) {
     const answer = await loaded.sh(arm(`/proc/sys/kernel/${name}`, meanwhile));
     expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
-    expect(answer).toContain(`kernel.${name} is ${name === 'pid_max' ? 301 : 20}, `);
+    const [, value, needed] =
+      /kernel\.([\w-]+ is \d+), but a birth needs (\d+) or more; raise it"/.exec(answer) ?? [];
+    expect(value).toBe(`${name} is ${name === 'pid_max' ? 301 : 20}`);
+    // Beside what is there, one more.
+    if (name === 'pid_max') expect(needed).toBe('302');
+    else expect(Number(needed)).toBeGreaterThan(20);
   }
   expect(await loaded.swarm.status()).toEqual(status);
   expect((await loaded.swarm.run({}, 'true')).code).toBe(0);
@@ -84,23 +89,28 @@ test('LIMIT-12: the limits of kernel.keys are named where the launcher has a ses
 }) => {
   const { created } = await loaded.swarm.status();
   const rootful = JSON.stringify({ spawn: true, namespace_flags: 1, privileged: true });
-  await loaded.sh('echo 1 >/sys/module/swarm_guard/parameters/debug');
-  for (const [name, value, object] of [
-    ['maxbytes', 4, SPAWN],
-    ['root_maxkeys', 1, rootful],
-    ['root_maxbytes', 1, rootful],
+  for (const [name, value, needed, object] of [
+    ['maxbytes', 4, /^5$/, SPAWN],
+    ['root_maxkeys', 1, /^\d+$/, rootful],
+    ['root_maxbytes', 1, /^\d+$/, rootful],
   ] as const) {
     const file = `/proc/sys/kernel/keys/${name}`;
     // The launcher gets its own keyring first, which counts only where it had one before.
     const line = [
-      `read -r before <${file}; echo ${value} >${file}; dmesg -C`,
-      `pass keyring /proc/swarm/create ${quoted(object)}`,
+      `read -r before <${file}; echo ${value} >${file}`,
+      `exec 3<>/proc/swarm/create; pass keyring 3 ${quoted(object)}; read -r answer <&3; echo "$answer"`,
       `echo $before >${file}`,
     ].join('; ');
-    expect(await loaded.sh(line)).toBe('keyring ENOSPC\nchild outside');
-    expect(await loaded.kernelLog()).toContain(`spawn: the sysctl kernel.keys.${name} is ${value}, `);
+    const [outcome, child, answer = ''] = (await loaded.sh(line)).split('\n');
+    expect([outcome, child]).toEqual(['keyring ENOSPC', 'child outside']);
+    expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
+    const [, needs = ''] =
+      new RegExp(
+        `the sysctl kernel\\.keys\\.${name} is ${value}, but a birth needs (\\d+) or more; raise it`,
+      ).exec(answer) ?? [];
+    expect(needs, answer).toMatch(needed);
+    expect(Number(needs)).toBeGreaterThan(value);
   }
-  await loaded.sh('echo 0 >/sys/module/swarm_guard/parameters/debug');
   expect((await loaded.swarm.status()).created).toBe(created);
   for (const object of [SPAWN, rootful])
     expect(await loaded.sh(`pass keyring /proc/swarm/create ${quoted(object)}`)).toMatch(/child inside$/);

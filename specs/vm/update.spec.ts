@@ -924,6 +924,61 @@ test('FREEZE-04: an agent that others have frozen says so', async ({ loaded }) =
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('FREEZE-06: an agent without a cgroup of its own that others have frozen where it is says so', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const { id, pid } = await start(loaded, {});
+  const seen = async () => {
+    const { frozen, state } = await swarm.inspect(id);
+    return { frozen, state };
+  };
+  const others = { frozen: 'others', state: 'frozen' };
+  const runs = { frozen: 'no', state: 'running' };
+  const held = `${ROOT}/held`;
+  await loaded.sh(`mkdir -p ${held}/below; echo ${pid} >${held}/below/cgroup.procs`);
+  expect(await seen()).toEqual(runs);
+  for (const dir of [`${held}/below`, held]) {
+    await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
+    await expect.poll(seen).toEqual(others);
+    // Which counts what update has frozen.
+    expect(await swarm.metrics()).toContain('swarm_guard_agents_frozen 0\n');
+    await loaded.sh(`echo 0 >${dir}/cgroup.freeze`);
+    await expect.poll(seen).toEqual(runs);
+  }
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+  await loaded.sh(`rmdir ${held}/below ${held}`);
+});
+
+for (const [how, request, slow] of [
+  ['its files are written', { memory_limit: 1 << 26 }, 'memory_max_write'],
+  ['it is moved to a new cgroup', { pids_limit: 20 }, 'cgroup_procs_write'],
+] as const)
+  test(`FREEZE-07: while update freezes an agent, inspect does not say that others have: while ${how}`, async ({
+    loaded,
+    stage,
+  }) => {
+    const { swarm } = loaded;
+    const { id } = await start(loaded, request);
+    const called = () => loaded.sh('cat /sys/module/swarm_delay/parameters/hits');
+    const delay = { function: slow, ms: 2000 };
+    await delayed(loaded, stage, delay, async () => {
+      let over = false;
+      const update = swarm.update({ id, frozen: true, memory_limit: 1 << 25 }).then(() => (over = true));
+      await expect.poll(called, { intervals: [50] }).not.toBe('0');
+      const { frozen } = await swarm.inspect(id);
+      expect(over, 'it is slow').toBe(false);
+      expect(frozen).toMatch(how.startsWith('its') ? /^(freezing|update)$/ : /^freezing$/);
+      await update;
+    });
+    await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('update');
+    await swarm.update({ id, frozen: false });
+    await expect.poll(async () => (await swarm.inspect(id)).frozen).toBe('no');
+    await swarm.destroy(id);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+
 test('UPDATE-23: where there is no memory to find the cgroup, an update fails with ENOMEM and changes nothing', async ({
   loaded,
   stage,

@@ -219,7 +219,7 @@ function told(explanation: Explanation, last: number, width: number): string[] {
     ...(suppressed.count > 0
       ? [
           ...indented(
-            `${suppressed.count} more were summed up (event_rate), the last of them of: ${suppressed.kinds.join(', ')}. What follows may lack some of them.`,
+            `${suppressed.count} more were summed up (event_rate), of: ${suppressed.kinds.join(', ')}. What follows may lack some of them.`,
             0,
             width,
           ),
