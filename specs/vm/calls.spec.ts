@@ -289,6 +289,39 @@ test('CALL-11: a rule covers each part of socketcall and ipc, and no other', asy
   }
 });
 
+test('CALL-17: a rule that audits socketcall or ipc leaves the rules on their parts in force', async ({
+  loaded,
+  stage,
+}) => {
+  test.skip(stage.kernel.arch !== 'amd64', 'both are of 32-bit x86');
+  const connect = ['--first', '3', '32:102'];
+  expect(await under(loaded, { syscalls: { socketcall: 'audit', connect: 'deny' } }, ...connect)).toEqual({
+    ...{ seen: ['32:102 EPERM'], code: 0 },
+    told: ['syscall socketcall audit', 'syscall connect deny'],
+  });
+  expect(
+    await under(loaded, { syscalls: { ipc: 'audit', shmget: 'kill' } }, '--first', '23', '32:117'),
+  ).toEqual({
+    ...{ seen: [], code: 137 },
+    told: ['syscall ipc audit', 'syscall shmget kill'],
+  });
+  // Both let it go on, and both are told.
+  expect(await under(loaded, { syscalls: { socketcall: 'audit', connect: 'audit' } }, ...connect)).toEqual({
+    ...{ seen: ['32:102 EFAULT'], code: 0 },
+    told: ['syscall socketcall audit', 'syscall connect audit'],
+  });
+  // Another part of it, on which there is no rule.
+  expect(
+    await under(loaded, { syscalls: { socketcall: 'audit', connect: 'deny' } }, '--first', '2', '32:102'),
+  ).toMatchObject({ seen: ['32:102 EFAULT'], told: ['syscall socketcall audit'] });
+  // A refusal of the whole call is told alone.
+  expect(
+    await under(loaded, { syscalls: { socketcall: 'deny', connect: 'deny' } }, ...connect),
+  ).toMatchObject({
+    ...{ seen: ['32:102 EPERM'], told: ['syscall socketcall deny'] },
+  });
+});
+
 test('CALL-18: each call that the kernel has can be hooked', async ({ loaded, stage }) => {
   const has = await systemCalls(treeOf(stage.kernel));
   const named = CALLS.filter((name) => has.has(name));
