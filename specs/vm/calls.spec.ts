@@ -16,7 +16,7 @@ import { numbersOf32, systemCalls, treeOf } from '../support/reviewed.js';
 import type { Numbered } from '../support/reviewed.js';
 
 /** Calls that only x86 has. */
-const X86 = ['iopl', 'ioperm', 'ustat', 'sysfs'];
+const X86 = ['iopl', 'ioperm', 'ustat', 'sysfs', 'uselib'];
 /** Calls for which 32-bit programs on x86 have no number. */
 const ONLY_64 = ['kexec_file_load'];
 
