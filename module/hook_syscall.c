@@ -53,19 +53,22 @@ unsigned long swarm_syscall_verdict(const struct swarm_member *member,
 {
 	u32 call = swarm_syscall_at(ip);
 	enum swarm_action action;
+	unsigned long verdict;
 
 	if (WARN_ON_ONCE(call == SWARM_NO_CALL))
 		return SWARM_PASS;
 	action = swarm_call_rule(rules, call);
-	if (likely(action == SWARM_ALLOW)) {
-		call = call_within(call, (void *)ftrace_regs_get_argument(regs, 0));
-		if (likely(call == SWARM_NO_CALL))
-			return SWARM_PASS;
-		action = swarm_call_rule(rules, call);
-		if (action == SWARM_ALLOW)
-			return SWARM_PASS;
+	if (action != SWARM_ALLOW) {
+		verdict = refuse(member, call, action);
+		/* What is audited goes on, to the rule on what it stands for. */
+		if (action != SWARM_AUDIT)
+			return verdict;
 	}
-	return refuse(member, call, action);
+	call = call_within(call, (void *)ftrace_regs_get_argument(regs, 0));
+	if (likely(call == SWARM_NO_CALL))
+		return SWARM_PASS;
+	action = swarm_call_rule(rules, call);
+	return action == SWARM_ALLOW ? SWARM_PASS : refuse(member, call, action);
 }
 
 /**

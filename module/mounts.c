@@ -11,6 +11,7 @@
  */
 #include <linux/array_size.h>
 #include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -22,6 +23,8 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/stddef.h>
+#include <linux/string.h>
+#include <linux/stringhash.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
 #include <uapi/linux/mount.h>
@@ -250,14 +253,35 @@ static int isolate(const struct swarm_rules *rules, const char **step, unsigned 
  * What container engines and systemd cover in the /proc of what they start. Whoever
  * covers other things there learns it from the birth that fails.
  */
-static const char *const often_covered[] = { "sys", "kcore", "kmsg" };
+static const char *const often_covered[] = {
+	"acpi", "apm", "asound", "bus", "fs", "interrupts", "irq", "kallsyms", "kcore", "keys",
+	"kmsg", "latency_stats", "mtrr", "sched_debug", "scsi", "sys", "sysrq-trigger",
+	"timer_list", "timer_stats",
+};
+
+/* Is something mounted there, in whichever namespace? Then its entry is in the cache. */
+static bool may_be_covered(struct dentry *proc, const char *name)
+{
+	struct qstr last = QSTR_INIT(name, strlen(name));
+	struct dentry *dentry;
+	bool mounted;
+
+	last.hash = full_name_hash(proc, name, last.len);
+	dentry = d_lookup(proc, &last);
+	if (!dentry)
+		return false;
+	mounted = d_mountpoint(dentry);
+	dput(dentry);
+	return mounted;
+}
 
 static bool is_covered(const struct path *proc, const char *name)
 {
 	struct path path;
 	bool covered;
 
-	if (vfs_path_lookup(proc->dentry, proc->mnt, name, 0, &path))
+	if (!may_be_covered(proc->dentry, name) ||
+	    vfs_path_lookup(proc->dentry, proc->mnt, name, 0, &path))
 		return false;
 	covered = path.mnt != proc->mnt;
 	path_put(&path);

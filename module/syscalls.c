@@ -29,6 +29,7 @@
 
 #include "compat/compat.h"
 #include "hooks.h"
+#include "params.h"
 #include "policy.h"
 #include "refuse.h"
 #include "syscalls.h"
@@ -336,6 +337,21 @@ static int explain_conflict(int ret, unsigned long *ips, unsigned int nr,
 			    (void *)ip);
 }
 
+/*
+ * Whoever gives an order waits for it, so the log tells what it took: the first time, and
+ * later with the parameter debug.
+ */
+static void tell_growth(unsigned int nr, s64 us)
+{
+	lockdep_assert_held(&hooking.lock);
+	if (!hooking.told)
+		pr_info("hooked %u functions of system calls in %lld us; later ones are told of with debug=1\n",
+			nr, us);
+	else
+		swarm_dbg("hooked %u more functions of system calls in %lld us\n", nr, us);
+	hooking.told = true;
+}
+
 /* Have calls hooked that are not. */
 static int grow(const unsigned long *more, struct swarm_policy_error *err)
 {
@@ -358,10 +374,8 @@ static int grow(const unsigned long *more, struct swarm_policy_error *err)
 	}
 	if (!ret) {
 		bitmap_or(hooking.hooked, hooking.hooked, more, SWARM_CALLS_MAX);
-		if (!hooking.told && nr)
-			pr_info("hooked %u functions of system calls in %lld us; later ones are not told of\n",
-				nr, ktime_us_delta(ktime_get(), began));
-		hooking.told |= nr > 0;
+		if (nr)
+			tell_growth(nr, ktime_us_delta(ktime_get(), began));
 	}
 	kvfree(ips);
 	return ret;

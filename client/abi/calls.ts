@@ -151,6 +151,11 @@ export const DENIED_CALLS: readonly Denied[] = [
     why: 'lists the namespaces of the whole machine',
     stops: 'nothing that is known: the call is new, and lsns reads `/proc`',
   },
+  {
+    calls: ['uselib'],
+    why: 'maps a file as a library, in formats that nothing else uses any more; it is obsolete',
+    stops: 'programs for libc 4 and 5',
+  },
   { calls: ['vhangup'], why: 'takes a terminal away from others', stops: 'getty and login' },
 ];
 

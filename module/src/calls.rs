@@ -399,7 +399,7 @@ pub const CALLS: [Call; 367] = [
     allowed(c"unlinkat", c"unlinkat"),
     allowed(c"uprobe", c"uprobe"),
     allowed(c"uretprobe", c"uretprobe"),
-    allowed(c"uselib", c"uselib"),
+    denied(c"uselib", c"uselib"),
     denied(c"userfaultfd", c"userfaultfd"),
     denied(c"ustat", c"ustat"),
     allowed(c"utime", c"utime utime32"),

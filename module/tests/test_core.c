@@ -354,7 +354,7 @@ static void deny_calls(struct swarm_rules *rules)
 		"kcmp", "pidfd_getfd", "process_madvise", "syslog", "vhangup", "mount", "umount2",
 		"pivot_root", "move_mount", "open_tree", "open_tree_attr", "fsopen", "fsconfig",
 		"fsmount", "fspick", "mount_setattr", "get_mempolicy", "sysfs", "ustat",
-		"lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "listns",
+		"lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "listns", "uselib",
 	};
 	size_t i;
 

@@ -1,6 +1,7 @@
 /** The races of specs/vm/races.spec.ts, for minutes. */
 import { test } from '../support/fixtures.js';
 import {
+  changeRules,
   churn,
   churnWithHotplug,
   execByThreads,
@@ -45,4 +46,10 @@ test('RACE-12: a member stays one through a hundred execves of threads', async (
 test('RACE-16: fork bombs of thousands end with their agents', async ({ loaded }) => {
   for (const request of [{}, { namespace_flags: 126 }, { pids_limit: 3000 }, { memory_limit: 1 << 28 }])
     await forkBomb(loaded, request, 1000);
+});
+
+test('RACE-20: calls beside changes of the rules on them get the answer of one policy or the other, for minutes', async ({
+  loaded,
+}) => {
+  await changeRules(loaded, 16, 5000);
 });

@@ -2,7 +2,8 @@
 import { expect } from './expect.js';
 import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
-import { LAUNCH_CALLS } from '../../client/client.js';
+import { LAUNCH_CALLS, quoted } from '../../client/client.js';
+import type { UpdateRequest } from '../../client/client.js';
 import { expectNoAgentCgroups } from './cgroups.js';
 import { watched } from './oracle.js';
 import { background } from './guest.js';
@@ -119,6 +120,44 @@ export async function execByThreads(guest: LoadedGuest, rounds: number): Promise
     expect(stdout).toMatch(/^pid \d+, active 1\npid \d+, active 1\n$/);
     expect((await guest.swarm.status()).violations).toBe(before);
   }
+  await expectNothingLeft(guest);
+}
+
+/**
+ * Two policies of one agent take turns without a pause, while many of its threads make the calls that they are about.
+ * Each call gets what the one policy says or what the other says: a part of socketcall is denied by both, by the one
+ * for the call itself and by the other for the part.
+ * @param changes that there are at least
+ */
+export async function changeRules(guest: LoadedGuest, threads: number, changes: number): Promise<void> {
+  const { swarm } = guest;
+  const done = '/run/rules-changed';
+  await guest.sh(`rm -f ${done}`);
+  const policies: Omit<UpdateRequest, 'id'>[] = [
+    {
+      sockets: ['unix', 'tipc'],
+      syscalls: { getppid: 'allow', autoload: 'deny', socketcall: 'deny', connect: 'allow' },
+    },
+    {
+      sockets: ['inet', 'tipc'],
+      syscalls: { getppid: 'deny', autoload: 'audit', socketcall: 'audit', connect: 'deny' },
+    },
+  ];
+  const agent = swarm.launch({ ...policies[0] }, ['/usr/local/bin/race', 'rules', done, String(threads)]);
+  await expect(guest).toHaveActiveAgents(1);
+  const [{ id } = { id: 0 }] = await swarm.agents();
+  const orders = policies.map((policy) => `echo ${quoted(JSON.stringify({ id, ...policy }))}`).join('; ');
+  const loop = `n=0; while [ ! -e ${done} ]; do ${orders}; n=$((n + 2)); echo $n >/run/rules-turns; done >/proc/swarm/update`;
+  await background(guest, `bash -c ${quoted(loop)}`);
+  const turns = async () => Number((await guest.exec('cat /run/rules-turns')).stdout);
+  await expect.poll(turns, { timeout: 600_000 }).toBeGreaterThan(changes);
+  await guest.sh(`touch ${done}`);
+  const { code, stdout, stderr } = await agent;
+  expect(stderr.split('\n').filter((line) => !/^(\{"id":\d+\}|pid \d+|)$/.test(line))).toEqual([]);
+  expect(code).toBe(0);
+  const counts = tally.parse(Object.assign({}, ...jsonLines(stdout, tally)));
+  for (const answer of ['getppid', 'no_getppid', 'unix', 'no_unix', 'no_tipc', 'no_connect32'])
+    expect(counts[answer], answer).toBeGreaterThan(0);
   await expectNothingLeft(guest);
 }
 

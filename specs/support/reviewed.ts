@@ -84,6 +84,41 @@ export async function systemCalls(tree: string): Promise<Set<string>> {
   return calls;
 }
 
+/** A number that a 32-bit program enters a call under. */
+export interface Numbered {
+  /** As `syscalls` names the call. */
+  readonly name: string;
+  readonly number: number;
+}
+
+/** Names in the tables of 32-bit programs for calls that 64-bit Linux knows by another name. */
+const NAMES_32: Readonly<Record<string, string>> = {
+  umount: 'umount2',
+  stime: 'settimeofday',
+  clock_settime64: 'clock_settime',
+  clock_adjtime64: 'clock_adjtime',
+};
+
+/** The table of 32-bit programs, by the architecture of the kernel. */
+const TABLES_32 = {
+  amd64: 'arch/x86/include/generated/uapi/asm/unistd_32.h',
+  arm64: 'arch/arm64/include/generated/asm/unistd_32.h',
+};
+
+/**
+ * All numbers that 32-bit programs have for some calls, in their order.
+ * @param kernel whose tree is built or prepared
+ * @param names as `syscalls` names the calls
+ */
+export async function numbersOf32(kernel: Kernel, names: readonly string[]): Promise<Numbered[]> {
+  const text = await readFile(join(treeOf(kernel), TABLES_32[kernel.arch]), 'utf8');
+  const numbers = [...text.matchAll(/^#define __NR_(\w+) (\d+)$/gm)].map(([, name = '', number]) => ({
+    name: NAMES_32[name] ?? name,
+    number: Number(number),
+  }));
+  return numbers.filter(({ name }) => names.includes(name));
+}
+
 /** The tree of a kernel that modules are built against, on this machine. */
 export function treeOf({ headers, kdir, name }: Kernel): string {
   const bind = headers.find(({ inside }) => `/${inside}` === kdir);

@@ -16,6 +16,56 @@ test('KERNEL-24: each hook that the list of system calls relies on is one of the
   expect(reviews.find(({ name }) => name === 'clone3')).toMatchObject({ reaches: 'PN' });
 });
 
+/** The calls by which vm/sockets and vm/reach make the kernel ask for modules (AUTOLOAD-01 to -03), and their likes. */
+const LOADING: readonly string[] = [
+  ...[
+    'mount',
+    'fsopen',
+    'fsconfig',
+    'socket',
+    'socketpair',
+    'socketcall',
+    'bind',
+    'setsockopt',
+    'getsockopt',
+  ],
+  ...[
+    'send',
+    'sendto',
+    'sendmsg',
+    'sendmmsg',
+    'write',
+    'writev',
+    'pwritev2',
+    'splice',
+    'sendfile',
+    'io_submit',
+  ],
+  ...[
+    'open',
+    'openat',
+    'openat2',
+    'open_by_handle_at',
+    'creat',
+    'execve',
+    'execveat',
+    'ioctl',
+    'io_uring_enter',
+  ],
+];
+
+test('KERNEL-27: the list names the hook on module loading for each call that can make the kernel load one', async () => {
+  const reviews = new Map((await readReviewed()).map((review) => [review.name, review]));
+  const hook = 'security_kernel_module_request';
+  const lacking = LOADING.filter((name) => !reviews.get(name)?.hooks.includes(hook));
+  expect(lacking).toEqual([]);
+  // Whoever loads a module has the kernel start modprobe.
+  const silent = [...reviews.values()].filter(
+    ({ hooks, reaches }) => hooks.includes(hook) && !reaches.includes('P'),
+  );
+  expect(silent).toEqual([]);
+});
+
 test('KERNEL-25: a malformed line of the list of system calls is refused with its number', () => {
   const refused: [text: string, message: RegExp][] = [
     ['access -----\nbreak ----\n', /reviewed:2: expected a name, five answers/],

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
 import {
+  changeRules,
   churn,
   churnWithHotplug,
   execByThreads,
@@ -65,6 +66,12 @@ test('RACE-18: a process that is adopted while one of its threads executes is a 
       await expect.poll(async () => (await loaded.exec(`kill -0 ${pid}`)).code).not.toBe(0);
     }
   await expectNothingLeft(loaded);
+});
+
+test('RACE-19: calls of many threads beside changes of the rules on them get the answer of the old policy or of the new', async ({
+  loaded,
+}) => {
+  await changeRules(loaded, 6, 1000);
 });
 
 test('RACE-13: a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded, stage }) => {

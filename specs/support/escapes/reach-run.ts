@@ -34,7 +34,7 @@ const MODULES = [
     'binfmt_misc',
     'configfs',
   ],
-  ...['tun', 'loop', 'vhost_net', 'uinput'],
+  ...['tun', 'loop', 'vhost_net', 'uinput', 'tls'],
 ];
 
 /** What the program prints about a way. */

@@ -88,7 +88,11 @@ export function withCounts(text: string, record: ReachRecord): string {
 /** The chapter of docs/escapes.md. */
 export function chapter(record: ReachRecord): string {
   const ways = there(record);
-  const absent = ALL_WAYS.filter((way) => !ways.includes(way)).map(({ name }) => `\`${name}\``);
+  const named = (some: readonly Way[]) => some.map(({ name }) => `\`${name}\``).join(', ');
+  const others = ALL_WAYS.filter((way) => !ways.includes(way));
+  // Newer than the run.
+  const untried = others.filter(({ name }) => record.went.root?.[name] === undefined);
+  const absent = others.filter((way) => !untried.includes(way));
   const tables = Object.entries(WAYS).map(([group, all]) => {
     const rows = all
       .filter((way) => ways.includes(way))
@@ -109,5 +113,5 @@ ${groupTable(record)}
 
 ${tables.flat().join('\n\n')}
 
-Not in this kernel, so not counted: ${absent.join(', ')}.`;
+Not in this kernel, so not counted: ${named(absent)}.${untried.length > 0 ? `\n\nNot tried yet in this run, so not counted: ${named(untried)}.` : ''}`;
 }

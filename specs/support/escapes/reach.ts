@@ -43,7 +43,8 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
     ...each('socket-', 'ipx appletalk atmpvc atmsvc pppox ib iucv', socket),
   }),
   'Protocols of IP': ways({
-    'inet-icmp': 'Make a datagram socket for ICMP.',
+    'inet-icmp':
+      'Make a datagram socket for ICMP. Who may, the net namespace says (`net.ipv4.ping_group_range`): by default nobody, while Docker sets it for everybody in its containers.',
     '+inet-mptcp': 'Make a socket for multipath TCP.',
     'inet-raw': 'Make a raw IP socket.',
     'inet-sctp': 'Make a socket for SCTP.',
@@ -51,6 +52,9 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
     'inet-l2tp': 'Make a socket for L2TP.',
     'inet-dccp': 'Make a socket for DCCP.',
     'inet-smc_inet': 'Make a socket for SMC as a protocol of IP.',
+    '+ulp-tls': 'Put TLS on a TCP socket (TCP_ULP).',
+    '+ulp-smc': 'Put SMC on a TCP socket (TCP_ULP).',
+    '+udp-encap-esp': 'Have the packets of a UDP socket read as those of IPsec (UDP_ENCAP).',
   }),
   'Netlink, and what is behind it': ways({
     ...each(

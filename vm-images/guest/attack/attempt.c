@@ -17,6 +17,7 @@
  *   mknod PATH c|b MAJOR MINOR
  *   kill PID            ptrace PID
  *   socket FAMILY TYPE PROTOCOL   socketpair FAMILY TYPE PROTOCOL   by numbers
+ *   alg TYPE NAME       bind an AF_ALG socket to a cipher
  *   mount-type TYPE DIR
  *   diag PROTOCOL       ask for the sockets of an internet protocol
  *   crash               in a child: ok if it dumped core
@@ -28,6 +29,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_alg.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -101,6 +103,21 @@ static int try_crash(void)
 		return -1;
 	errno = ENODATA;
 	return WIFSIGNALED(status) && WCOREDUMP(status) ? 0 : -1;
+}
+
+/* Binds an AF_ALG socket to a cipher. */
+static int try_alg(const char *type, const char *name)
+{
+	struct sockaddr_alg address = { .salg_family = AF_ALG };
+	int fd = socket(AF_ALG, SOCK_SEQPACKET, 0), ret;
+
+	if (fd < 0)
+		return -1;
+	snprintf((char *)address.salg_type, sizeof(address.salg_type), "%s", type);
+	snprintf((char *)address.salg_name, sizeof(address.salg_name), "%s", name);
+	ret = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+	return ret;
 }
 
 static int try_socket(char **argv)
@@ -307,6 +324,8 @@ static int attempt(int argc, char **argv)
 		return -2;
 	if ((!strcmp(what, "socket") || !strcmp(what, "socketpair")) && argc > 3)
 		return try_socket(argv);
+	if (!strcmp(what, "alg") && argc > 2)
+		return try_alg(arg, argv[2]);
 	if (!strcmp(what, "mount-type") && argc > 2)
 		return mount("none", argv[2], arg, 0, NULL);
 	if (!strcmp(what, "diag"))

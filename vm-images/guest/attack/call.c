@@ -167,6 +167,9 @@ static const struct {
 #ifdef SYS_quotactl_fd
 	{ "quotactl_fd", SYS_quotactl_fd },
 #endif
+#ifdef SYS_uselib
+	{ "uselib", SYS_uselib },
+#endif
 #ifdef SYS_vhangup
 	{ "vhangup", SYS_vhangup },
 #endif

@@ -46,8 +46,11 @@
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/udp.h>
 #include <linux/userfaultfd.h>
 #include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -138,6 +141,29 @@ static long alg(const char *type, const char *name)
 	strcpy((char *)address.salg_type, type);
 	strcpy((char *)address.salg_name, name);
 	return bind(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
+/*
+ * Another layer on a TCP socket. It has to be connected for some of them: what they say
+ * of one that is not, they say themselves.
+ */
+static long upper_layer(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		return -1;
+	if (!setsockopt(fd, IPPROTO_TCP, TCP_ULP, name, strlen(name)) || errno == ENOTCONN)
+		return 0;
+	return -1;
+}
+
+/* A UDP socket whose packets go to IPsec. */
+static long encapsulated(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), type = UDP_ENCAP_ESPINUDP;
+
+	return fd < 0 ? -1 : setsockopt(fd, IPPROTO_UDP, UDP_ENCAP, &type, sizeof(type));
 }
 
 /*
@@ -654,6 +680,9 @@ static long swap(int on)
 	NAMESPACE(ipc, CLONE_NEWIPC) NAMESPACE(user, CLONE_NEWUSER) NAMESPACE(pid, CLONE_NEWPID)		\
 	NAMESPACE(net, CLONE_NEWNET) NAMESPACE(time, CLONE_NEWTIME)
 #define ROWS								\
+	R("ulp-tls", 0, upper_layer("tls"))						\
+	R("ulp-smc", 0, upper_layer("smc"))						\
+	R("udp-encap-esp", 0, encapsulated())						\
 	R("alg-hash", BEYOND, alg("hash", "sha256"))					\
 	R("alg-skcipher", BEYOND, alg("skcipher", "cbc(aes)"))				\
 	R("alg-aead", BEYOND, alg("aead", "authencesn(hmac(sha256),cbc(aes))"))		\

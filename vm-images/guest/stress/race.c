@@ -9,6 +9,8 @@
  *   signals OBJECTS        every file read and written under a rain of signals
  *   exec-threads ROUNDS    eight threads call execve at once, ROUNDS times over
  *   bomb                   fork without end
+ *   rules FILE THREADS     make calls that changing rules cover, from many threads, until
+ *                          FILE is there; prints how often each got which answer
  *   request-key            wait, uninterruptibly, for /sbin/request-key
  *
  * Prints how often what happened, as JSON; exits 1 with a line on stderr where something
@@ -29,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -730,6 +733,106 @@ static int request_key(char **unused)
 		       KEY_SPEC_PROCESS_KEYRING) < 0;
 }
 
+/* socketcall(SYS_CONNECT), as 32-bit programs make it. Its arguments lie where there are none. */
+static long connect32(void)
+{
+#ifdef __x86_64__
+	long ret;
+
+	asm volatile("int $0x80" : "=a"(ret) : "0"(102L), "b"(3L), "c"(-1L)
+		     : "memory", "r8", "r9", "r10", "r11");
+	errno = (int)ret < 0 ? -(int)ret : 0;
+	return (int)ret < 0 ? -1 : 0;
+#else
+	errno = EPERM;
+	return -1;
+#endif
+}
+
+static long make_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static long make_unix(void)
+{
+	return make_socket(AF_UNIX);
+}
+
+/* No kernel under test has it built in: whoever may make one asks for its module. */
+static long make_tipc(void)
+{
+	return make_socket(AF_TIPC);
+}
+
+static long get_parent(void)
+{
+	return syscall(SYS_getppid);
+}
+
+/* The calls, and the answer to each that the one policy or the other gives; 0 is none. */
+static struct {
+	const char *name;
+	long (*call)(void);
+	int error;
+	int may_work;
+	atomic_long worked, failed;
+} covered[] = {
+	{ .name = "getppid", .call = get_parent, .error = EPERM, .may_work = 1 },
+	{ .name = "unix", .call = make_unix, .error = EAFNOSUPPORT, .may_work = 1 },
+	{ .name = "tipc", .call = make_tipc, .error = EAFNOSUPPORT },
+	{ .name = "connect32", .call = connect32, .error = EPERM },
+};
+
+#define COVERED	((int)(sizeof(covered) / sizeof(*covered)))
+
+static void call_one(int i)
+{
+	errno = 0;
+	if (covered[i].call() >= 0 && covered[i].may_work)
+		atomic_fetch_add(&covered[i].worked, 1);
+	else if (errno == covered[i].error)
+		atomic_fetch_add(&covered[i].failed, 1);
+	else
+		fail("%s: %s", covered[i].name, strerrorname_np(errno));
+}
+
+static void *call_covered(void *unused)
+{
+	(void)unused;
+	while (!stopping) {
+		for (int i = 0; i < COVERED; i++)
+			call_one(i);
+		/* The one that two rules of a policy decide on, most of the time. */
+		for (int i = 0; i < 20; i++)
+			call_one(COVERED - 1);
+	}
+	return NULL;
+}
+
+static int rules(char **arguments)
+{
+	long threads = atol(arguments[1]);
+	pthread_t *thread = calloc(threads, sizeof(*thread));
+
+	for (long each = 0; each < threads; each++)
+		if (pthread_create(&thread[each], NULL, call_covered, NULL))
+			fail("no thread");
+	while (access(arguments[0], F_OK) && failures < 10)
+		pause_us(20000);
+	stopping = 1;
+	for (long each = 0; each < threads; each++)
+		pthread_join(thread[each], NULL);
+	for (int i = 0; i < COVERED; i++)
+		printf("{\"%s\":%ld,\"no_%s\":%ld}\n", covered[i].name, covered[i].worked,
+		       covered[i].name, covered[i].failed);
+	return failures > 0;
+}
+
 static const struct word words[] = {
 	{ "churn", 2, churn, "THREADS ROUNDS" },
 	{ "killed", 2, killed, "VIA ROUNDS" },
@@ -737,6 +840,7 @@ static const struct word words[] = {
 	{ "signals", 1, signals, "OBJECTS" },
 	{ "exec-threads", 1, exec_threads, "ROUNDS" },
 	{ "bomb", 0, bomb, NULL },
+	{ "rules", 2, rules, "FILE THREADS" },
 	{ "request-key", 0, request_key, NULL },
 	{}
 };
