@@ -167,12 +167,23 @@ static unsigned int limits_between(const struct swarm_rules *from, const struct 
 	       (from->pids_limit != to->pids_limit ? BIT(PIDS) : 0);
 }
 
+/* By its name while it is being made and has no number; never to one made in its place. */
 static int write_to(const struct swarm_cgroup *cgroup, const char *file, const char *text)
 {
 	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
+	struct path dir;
+	int err;
 
-	snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
-	return swarm_write_file(cgroup->parent, path, text);
+	if (!cgroup->id) {
+		snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
+		return swarm_write_file(cgroup->parent, path, text);
+	}
+	err = swarm_cgroup_find(cgroup, &dir);
+	if (err)
+		return err;
+	err = swarm_write_file(&dir, file, text);
+	path_put(&dir);
+	return err;
 }
 
 static int write_limit(const struct swarm_cgroup *cgroup, enum swarm_limit_file file,
@@ -383,8 +394,15 @@ int swarm_cgroup_remove_tree(const struct path *parent, const char *name)
 	return swarm_remove_dir(parent, name);
 }
 
-static int remove_tree(const struct swarm_cgroup *cgroup)
+/* Unless it was removed already: -ENOENT, even if somebody has made another in its place. */
+static int remove_own(const struct swarm_cgroup *cgroup)
 {
+	struct path dir;
+	int err = swarm_cgroup_find(cgroup, &dir);
+
+	if (err)
+		return err;
+	path_put(&dir);
 	return swarm_cgroup_remove_tree(cgroup->parent, cgroup->name);
 }
 
@@ -463,7 +481,7 @@ static int make_dir(const struct swarm_cgroup *cgroup)
 	int err = swarm_make_dir(cgroup->parent, cgroup->name);
 
 	/* Left by an earlier load: it goes unless it holds processes. */
-	if (err == -EEXIST && !remove_tree(cgroup))
+	if (err == -EEXIST && !swarm_cgroup_remove_tree(cgroup->parent, cgroup->name))
 		err = swarm_make_dir(cgroup->parent, cgroup->name);
 	return err;
 }
@@ -843,24 +861,18 @@ void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *r
 	swarm_as_kernel(restore, &data);
 }
 
-/*
- * Was the directory removed, or removed and made anew by somebody? What memory is too
- * short for is no answer.
- */
+/* Was the directory removed? What memory is too short for is no answer. */
 static int check_there(const struct swarm_cgroup *cgroup, struct swarm_policy_error *err)
 {
 	struct path dir;
-	bool same = false;
 	int ret = swarm_cgroup_find(cgroup, &dir);
 
 	if (ret == -ENOMEM)
 		return swarm_refuse(err, ret, "", "out of memory");
 	if (!ret) {
-		same = d_inode(dir.dentry)->i_ino == cgroup->id;
 		path_put(&dir);
-	}
-	if (same)
 		return 0;
+	}
 	return swarm_refuse(err, -EBUSY, "",
 			    "the agent's cgroup was removed by an administrator; destroy the agent");
 }
@@ -1002,7 +1014,7 @@ static int join_with_room(struct swarm_cgroup *cgroup, bool more)
 	if (err)
 		return err;
 	if (more) {
-		err = swarm_find_dir(cgroup->parent, cgroup->name, &own);
+		err = swarm_cgroup_find(cgroup, &own);
 		if (err)
 			return err;
 		err = swarm_room_for_processes(&own, 0, NULL, &full);
@@ -1208,7 +1220,7 @@ bool swarm_cgroup_missed(const struct swarm_cgroup *cgroup, struct task_struct *
 static int remove(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
-	int err = remove_tree(cgroup);
+	int err = remove_own(cgroup);
 
 	/*
 	 * The agent has gone, so what is still in there is not its own. An agent that
@@ -1256,7 +1268,7 @@ int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
 static int withdraw(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
-	int err = remove_tree(cgroup);
+	int err = remove_own(cgroup);
 
 	if (err == -EBUSY || err == -ENOMEM)
 		return -EBUSY;
@@ -1310,12 +1322,18 @@ unsigned int swarm_cgroup_count(void)
  * @cgroup: whose agent stays while this runs; NULL for none
  * @dir: set to it; the caller puts it
  *
- * Return: 0; -ENOENT where there is none, or an administrator has removed it; another
- * negative errno.
+ * Return: 0; -ENOENT where there is none, or an administrator has removed it, even if one
+ * of the same name is there since; another negative errno.
  */
 int swarm_cgroup_find(const struct swarm_cgroup *cgroup, struct path *dir)
 {
-	return cgroup ? swarm_find_dir(cgroup->parent, cgroup->name, dir) : -ENOENT;
+	int err = cgroup ? swarm_find_dir(cgroup->parent, cgroup->name, dir) : -ENOENT;
+
+	if (!err && d_inode(dir->dentry)->i_ino != cgroup->id) {
+		path_put(dir);
+		err = -ENOENT;
+	}
+	return err;
 }
 
 /**

@@ -457,6 +457,7 @@ test('UPDATE-11: a limit that is named is written again, members that were moved
   expect(await refused(loaded, { id: kept, pids_limit: 5 }), 'made anew').toMatchObject(gone);
   await swarm.destroy(kept);
   await expect(loaded).toHaveActiveAgents(0);
+  await loaded.sh(`rmdir ${removed}`);
 });
 
 test('UPDATE-12: if the writer is killed while processes are moved, all of them are back, or all are moved', async ({
@@ -910,4 +911,51 @@ test('UPDATE-23: where there is no memory to find the cgroup, an update fails wi
   expect(await file(loaded, id, 'pids.max')).toBe('5');
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
+});
+
+test("UPDATE-24: a directory that root has made in the place of the cgroup of an agent is not the agent's: nobody in it is killed, thawed or billed", async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const registered = (id: number) =>
+    expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  /** Puts a directory with somebody else's process, which has used a second of CPU time, in the cgroup's place. */
+  const replace = async (id: number) => {
+    const dir = await agentCgroupDir(loaded, id);
+    await loaded.sh(`rmdir ${dir} && mkdir ${dir}`);
+    const line = `echo 0 >${dir}/cgroup.procs; /usr/local/bin/ending burn 1000; exec sleep 1000`;
+    const pid = await background(loaded, `sh -c ${quoted(line)}`);
+    await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`), { timeout: 30_000 }).toBe('sleep');
+    return { dir, pid };
+  };
+  const kept = await swarm.create({ persist: true, pids_limit: 20 });
+  await loaded.exec(`launch --file spawn '{"id":${kept}}' /bin/true`);
+  await registered(kept);
+  const chilled = await start(loaded, { persist: true, pids_limit: 20 });
+  await swarm.update({ id: chilled.id, frozen: true });
+  await expect.poll(async () => (await swarm.inspect(chilled.id)).state).toBe('frozen');
+  await loaded.sh(`kill -KILL ${chilled.pid}`);
+  await registered(chilled.id);
+  const strangers = [await replace(kept), await replace(chilled.id)];
+  const frozen = `${strangers[1]?.dir}/cgroup.freeze`;
+  await loaded.sh(`echo 1 >${frozen}`);
+  const events = await swarm.eventsDuring(async () => {
+    await swarm.destroy(kept);
+    // It cannot be born where it belongs, and goes.
+    await loaded.exec(`launch --file spawn '{"id":${chilled.id}}' /bin/true`);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  const end = events.find(
+    (each): each is Extract<SwarmEvent, { event: 'destroyed' }> =>
+      each.event === 'destroyed' && each.agent === kept,
+  );
+  expect(end).toMatchObject({ reason: 'request', exit: 0 });
+  expect(end?.cpu_usec).toBeLessThan(900_000);
+  expect(await loaded.sh(`cat ${frozen}`)).toBe('1');
+  // What is in the way of a removal is killed after a second.
+  await loaded.sh('sleep 3');
+  for (const { dir, pid } of strangers) {
+    expect(await loaded.sh(`cat ${dir}/cgroup.procs`)).toBe(`${pid}`);
+    await loaded.sh(`kill -KILL ${pid}; while ! rmdir ${dir}; do sleep 0.1; done`);
+  }
 });
