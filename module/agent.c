@@ -308,10 +308,6 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 	if (!err) {
 		agent->pinned = true;
 		agent->uses++;
-		if (agent->state == SWARM_REGISTERED) {
-			agent->life = (struct swarm_life){};
-			atomic64_set(&agent->oom_kills, 0);
-		}
 		if (agent->state < state)
 			agent->state = state;
 	}
@@ -394,10 +390,17 @@ int swarm_agent_use_running(struct swarm_agent *agent)
 
 /**
  * swarm_agent_list - put a process among the members of its agent, with @agent->lock held
+ *
+ * The first one after a life that is over begins another, and only that one: a thread may
+ * be armed in vain.
  */
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member)
 {
 	lockdep_assert_held(&agent->lock);
+	if (agent->life.over) {
+		agent->life = (struct swarm_life){};
+		atomic64_set(&agent->oom_kills, 0);
+	}
 	if (!agent->life.began) {
 		agent->life.began = ktime_get_ns();
 		member->flags |= SWARM_MEMBER_FIRST;
@@ -492,6 +495,7 @@ static bool last_use(struct swarm_agent *agent)
 		return false;
 	if (agent->state != SWARM_DYING && persists(agent)) {
 		agent->state = SWARM_REGISTERED;
+		agent->life.over = true;
 		/* Whoever comes next runs (swarm_cgroup_create()). */
 		set_frozen(agent, false);
 		return false;

@@ -25,12 +25,13 @@ struct workqueue_struct;
 #define SWARM_ID_MAX		((1ULL << 53) - 1)
 
 /**
- * struct swarm_life - the processes that an agent has had since it was last registered
+ * struct swarm_life - the processes of an agent, since the first after it was registered
  * @began: when the first became its own, CLOCK_MONOTONIC in nanoseconds; 0: it had none
  * @ended: when the last one left; 0 while it has any
  * @cpu: how long those that have left ran as its own, in nanoseconds
  * @status: how the first ended, as wait(2) has it, or until then the one that left last
  * @first_left: has the first?
+ * @over: the agent is registered again; its next process begins another life
  */
 struct swarm_life {
 	u64 began;
@@ -38,6 +39,7 @@ struct swarm_life {
 	u64 cpu;
 	int status;
 	bool first_left;
+	bool over;
 };
 
 /**

@@ -652,8 +652,8 @@ int swarm_cgroup_thaw(struct swarm_agent *agent)
  * @agent: the caller holds its orders, or is its creator
  * @err: filled after an error
  *
- * Does nothing for an agent without limits. One that has its cgroup begins to count anew,
- * and runs, even if it ended frozen.
+ * Does nothing for an agent without limits. One that has its cgroup runs, even if it ended
+ * frozen; it begins to count anew when it is born.
  *
  * Return: 0; a negative errno as swarm_cgroup_make().
  */
@@ -664,9 +664,6 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	int ret;
 
 	if (cgroup) {
-		ret = swarm_usage_begin(agent);
-		if (ret)
-			return swarm_refuse(err, ret, "", "out of memory");
 		ret = cgroup->chilled ? swarm_as_kernel(thaw, cgroup) : 0;
 		/* Removed by an administrator: joining it will fail, and say so. */
 		if (ret && ret != -ENOENT && ret != -ENODEV)

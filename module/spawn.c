@@ -37,6 +37,7 @@
 #include "privileges.h"
 #include "refuse.h"
 #include "spawn.h"
+#include "usage.h"
 
 /* Arming */
 
@@ -351,8 +352,9 @@ void swarm_spawn_execed(void)
 		WRITE_ONCE(current->signal->leader, 1);
 }
 
-static int be_born(struct swarm_agent *agent, const char **step)
+static int be_born(const struct swarm_member *member, const char **step)
 {
+	struct swarm_agent *agent = member->agent;
 	struct swarm_rules rules;
 	u32 namespaces;
 	int err;
@@ -376,7 +378,10 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	err = swarm_cgroup_join(agent, false);
+	/* Which has counted the processes of an earlier life, if there were any. */
+	err = member->nr ? swarm_usage_begin(agent) : 0;
+	if (!err)
+		err = swarm_cgroup_join(agent, false);
 	if (err)
 		return err;
 	*step = "making its cgroup namespace";
@@ -449,7 +454,7 @@ static void first_work(struct callback_head *work)
 	}
 	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	joining = member->flags & SWARM_MEMBER_JOINING;
-	err = joining ? join_running(agent, &step) : be_born(agent, &step);
+	err = joining ? join_running(agent, &step) : be_born(member, &step);
 	swarm_faults_end();
 	if (err && joining) {
 		pr_warn_ratelimited("agent %llu: a process that was to join it was killed before it ran: %s failed with %d\n",
