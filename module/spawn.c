@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/errno.h>
 #include <linux/fs_struct.h>
@@ -470,7 +471,15 @@ static void first_work(struct callback_head *work)
 	swarm_event_spawned(agent, SWARM_BY_SPAWN, task_tgid(current));
 }
 
-/* Was a child of a member forked where its agent's processes were before they got a cgroup? */
+/*
+ * Was a child of the calling thread, a member, forked where its agent's processes were
+ * before they got a cgroup?
+ *
+ * A fork makes a child where its parent is. Once the agent has been moved, one that is
+ * where its parent is was forked since, wherever somebody has put that; one that was forked
+ * before is where its parent is no more. If the agent is about to be moved only after this
+ * has looked, the child is in the list by then.
+ */
 static bool left_behind(const struct swarm_agent *agent, struct task_struct *child)
 {
 	bool behind;
@@ -479,7 +488,11 @@ static bool left_behind(const struct swarm_agent *agent, struct task_struct *chi
 	if (likely(!READ_ONCE(agent->regrouped)))
 		return false;
 	rcu_read_lock();
-	behind = swarm_cgroup_missed(READ_ONCE(agent->cgroup), child);
+	/* Behind the moves, as in place.c. */
+	behind = smp_load_acquire(&agent->regrouping) ||
+		 task_dfl_cgroup(current) != task_dfl_cgroup(child);
+	if (behind)
+		behind = swarm_cgroup_missed(READ_ONCE(agent->cgroup), child);
 	rcu_read_unlock();
 	return behind;
 }

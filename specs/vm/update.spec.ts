@@ -686,21 +686,46 @@ test('UPDATE-19: a child stays where its parent is that an administrator has mov
   loaded,
 }) => {
   const { swarm } = loaded;
-  for (const limits of [{}, { cpu_quota: 100 }]) {
+  const apart = '/apart';
+  const cases: readonly { limits: AgentRequest; spread?: boolean; home?: boolean }[] = [
+    { limits: {} },
+    { limits: { cpu_quota: 100 } },
+    // To where the agent was before: as if the fork had begun there.
+    { limits: {}, home: true },
+    // The agent was in two cgroups before.
+    { limits: {}, spread: true },
+  ];
+  for (const { limits, spread = false, home = false } of cases) {
     const agent = await start(loaded, limits);
     const { id, pid } = agent;
+    await loaded.sh(`mkdir ${ROOT}${apart} ${ROOT}/other`);
+    const before = (await loaded.sh(`cut -d: -f3 /proc/${pid}/cgroup`)).trim();
+    if (spread) {
+      await agent.say('sleep 1000 &');
+      await expect.poll(async () => (await swarm.inspect(id)).members.length).toBe(2);
+      await loaded.sh(`echo ${(await swarm.inspect(id)).members[1]} >${ROOT}/other/cgroup.procs`);
+    }
     await swarm.update({ id, memory_limit: 256 * MiB });
-    await loaded.sh(`mkdir ${ROOT}/apart && echo ${pid} >${ROOT}/apart/cgroup.procs`);
-    await agent.say('sleep 1000');
-    await expect.poll(async () => (await swarm.inspect(id)).members.length).toBe(2);
-    const { members } = await swarm.inspect(id);
-    const where = await loaded.sh(`cat ${members.map((each) => `/proc/${each}/cgroup`).join(' ')}`);
-    expect(where.trim().split('\n')).toEqual(['0::/apart', '0::/apart']);
+    const chosen = home ? before : apart;
+    await loaded.sh(`echo ${pid} >${ROOT}${chosen}/cgroup.procs`);
+    await agent.say('sleep 1000 &');
+    const all = spread ? 3 : 2;
+    await expect.poll(async () => (await swarm.inspect(id)).members.length).toBe(all);
+    const child = (await swarm.inspect(id)).members.at(-1);
+    const where = await loaded.sh(`cat /proc/${pid}/cgroup /proc/${child}/cgroup`);
+    expect(where.trim().split('\n')).toEqual([`0::${chosen}`, `0::${chosen}`]);
+    if (home) {
+      // Nothing could be moved there now.
+      const control = `${await agentCgroupDir(loaded, id)}/cgroup.subtree_control`;
+      await loaded.sh(`echo +memory >${control}`);
+      expect(await agent.run('(exit 3); echo $?')).toBe('3');
+      await loaded.sh(`echo -memory >${control}`);
+    }
     await swarm.update({ id, pids_limit: 20 });
-    expect((await file(loaded, id, 'cgroup.procs')).split('\n')).toHaveLength(2);
+    expect((await file(loaded, id, 'cgroup.procs')).split('\n')).toHaveLength(all);
     await swarm.destroy(id);
     await expect(loaded).toHaveActiveAgents(0);
-    await loaded.sh(`rmdir ${ROOT}/apart`);
+    await loaded.sh(`rmdir ${ROOT}${apart} ${ROOT}/other`);
   }
 });
 
