@@ -442,6 +442,36 @@ void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool ar
 	raw_spin_unlock(&agent->lock);
 }
 
+/**
+ * swarm_agent_first - the process that says where an agent is
+ * @budget: how many members are looked at, at most; what is left of it
+ *
+ * Its first one, or the oldest one left, but for those that may be elsewhere and those
+ * whose first thread is exiting, and with it has left its namespaces. Under
+ * rcu_read_lock().
+ *
+ * Return: its entry; NULL where none of those that were looked at is one.
+ */
+const struct swarm_member *swarm_agent_first(const struct swarm_agent *agent,
+					     unsigned int *budget)
+{
+	const struct swarm_member *member;
+
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		const struct task_struct *leader;
+
+		if (!*budget)
+			break;
+		--*budget;
+		if (READ_ONCE(member->flags) & SWARM_MEMBER_UNPLACED)
+			continue;
+		leader = pid_task(member->pid, PIDTYPE_TGID);
+		if (leader && !(READ_ONCE(leader->flags) & PF_EXITING))
+			return member;
+	}
+	return NULL;
+}
+
 static bool persists(const struct swarm_agent *agent)
 {
 	bool answer;
