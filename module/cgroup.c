@@ -348,16 +348,18 @@ static int first_child(const struct path *dir, struct search *search)
  * Remove the directories that a privileged agent, or an administrator, has made
  * below an agent's: down into the first one each time, until one goes or holds
  * processes. The caller comes back for what is left.
+ *
+ * Return: -ENOMEM where that is why something is left; or anything else.
  */
-static void trim(const struct path *parent, const char *name, struct search *search)
+static int trim(const struct path *parent, const char *name, struct search *search)
 {
 	struct path dir, child;
 	int err;
 
 	err = swarm_find_dir(parent, name, &dir);
 	if (err)
-		return;
-	while (first_child(&dir, search) > 0) {
+		return err;
+	while ((err = first_child(&dir, search)) > 0) {
 		err = swarm_remove_dir(&dir, search->name);
 		if (err == -EBUSY)
 			err = swarm_find_dir(&dir, search->name, &child);
@@ -369,6 +371,7 @@ static void trim(const struct path *parent, const char *name, struct search *sea
 		dir = child;
 	}
 	path_put(&dir);
+	return err;
 }
 
 /**
@@ -378,20 +381,23 @@ static void trim(const struct path *parent, const char *name, struct search *sea
  *
  * With the kernel's credentials, by a worker.
  *
- * Return: 0; -EBUSY where it holds processes; another negative errno.
+ * Return: 0; -EBUSY where it holds processes; -ENOMEM where that could not be found out;
+ * another negative errno.
  */
 int swarm_cgroup_remove_tree(const struct path *parent, const char *name)
 {
 	struct search *search;
-	int err = swarm_remove_dir(parent, name);
+	int err = swarm_remove_dir(parent, name), trimmed;
 
 	if (err != -EBUSY)
 		return err;
 	search = kmalloc(sizeof(*search), GFP_KERNEL);
-	if (search)
-		trim(parent, name, search);
+	if (!search)
+		return -ENOMEM;
+	trimmed = trim(parent, name, search);
 	kfree(search);
-	return swarm_remove_dir(parent, name);
+	err = swarm_remove_dir(parent, name);
+	return err == -EBUSY && trimmed == -ENOMEM ? -ENOMEM : err;
 }
 
 /* Unless it was removed already: -ENOENT, even if somebody has made another in its place. */
@@ -478,12 +484,15 @@ static bool take_ready(struct creation *creation)
 
 static int make_dir(const struct swarm_cgroup *cgroup)
 {
-	int err = swarm_make_dir(cgroup->parent, cgroup->name);
+	int err = swarm_make_dir(cgroup->parent, cgroup->name), left;
 
+	if (err != -EEXIST)
+		return err;
 	/* Left by an earlier load: it goes unless it holds processes. */
-	if (err == -EEXIST && !swarm_cgroup_remove_tree(cgroup->parent, cgroup->name))
-		err = swarm_make_dir(cgroup->parent, cgroup->name);
-	return err;
+	left = swarm_cgroup_remove_tree(cgroup->parent, cgroup->name);
+	if (left == -ENOMEM)
+		return left;
+	return left ? err : swarm_make_dir(cgroup->parent, cgroup->name);
 }
 
 static int create(void *data)
