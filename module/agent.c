@@ -309,10 +309,6 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state)
 	if (!err) {
 		agent->pinned = true;
 		agent->uses++;
-		if (agent->state == SWARM_REGISTERED) {
-			agent->life = (struct swarm_life){};
-			atomic64_set(&agent->oom_kills, 0);
-		}
 		if (agent->state < state)
 			agent->state = state;
 	}
@@ -395,10 +391,17 @@ int swarm_agent_use_running(struct swarm_agent *agent)
 
 /**
  * swarm_agent_list - put a process among the members of its agent, with @agent->lock held
+ *
+ * The first one after a life that is over begins another, and only that one: a thread may
+ * be armed in vain.
  */
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member)
 {
 	lockdep_assert_held(&agent->lock);
+	if (agent->life.over) {
+		agent->life = (struct swarm_life){};
+		atomic64_set(&agent->oom_kills, 0);
+	}
 	if (!agent->life.began) {
 		agent->life.began = ktime_get_ns();
 		member->flags |= SWARM_MEMBER_FIRST;
@@ -438,6 +441,36 @@ void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool ar
 		agent->state = SWARM_RUNNING;
 	swarm_agent_list(agent, list_entry(link, struct swarm_member, link));
 	raw_spin_unlock(&agent->lock);
+}
+
+/**
+ * swarm_agent_first - the process that says where an agent is
+ * @budget: how many members are looked at, at most; what is left of it
+ *
+ * Its first one, or the oldest one left, but for those that may be elsewhere and those
+ * whose first thread is exiting, and with it has left its namespaces. Under
+ * rcu_read_lock().
+ *
+ * Return: its entry; NULL where none of those that were looked at is one.
+ */
+const struct swarm_member *swarm_agent_first(const struct swarm_agent *agent,
+					     unsigned int *budget)
+{
+	const struct swarm_member *member;
+
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		const struct task_struct *leader;
+
+		if (!*budget)
+			break;
+		--*budget;
+		if (READ_ONCE(member->flags) & SWARM_MEMBER_UNPLACED)
+			continue;
+		leader = pid_task(member->pid, PIDTYPE_TGID);
+		if (leader && !(READ_ONCE(leader->flags) & PF_EXITING))
+			return member;
+	}
+	return NULL;
 }
 
 static bool persists(const struct swarm_agent *agent)
@@ -498,6 +531,7 @@ static bool last_use(struct swarm_agent *agent)
 		return false;
 	if (agent->state != SWARM_DYING && persists(agent)) {
 		agent->state = SWARM_REGISTERED;
+		agent->life.over = true;
 		/* Whoever comes next runs (swarm_cgroup_create()). */
 		set_frozen(agent, false);
 		return false;

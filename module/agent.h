@@ -26,12 +26,13 @@ struct workqueue_struct;
 #define SWARM_ID_MAX		((1ULL << 53) - 1)
 
 /**
- * struct swarm_life - the processes that an agent has had since it was last registered
+ * struct swarm_life - the processes of an agent, since the first after it was registered
  * @began: when the first became its own, CLOCK_MONOTONIC in nanoseconds; 0: it had none
  * @ended: when the last one left; 0 while it has any
  * @cpu: how long those that have left ran as its own, in nanoseconds
  * @status: how the first ended, as wait(2) has it, or until then the one that left last
  * @first_left: has the first?
+ * @over: the agent is registered again; its next process begins another life
  */
 struct swarm_life {
 	u64 began;
@@ -39,6 +40,7 @@ struct swarm_life {
 	u64 cpu;
 	int status;
 	bool first_left;
+	bool over;
 };
 
 /**
@@ -151,6 +153,8 @@ int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed);
+const struct swarm_member *swarm_agent_first(const struct swarm_agent *agent,
+					     unsigned int *budget);
 struct swarm_agent *swarm_agent_keep(u64 id);
 void swarm_agent_unuse(struct swarm_agent *agent);
 void swarm_agent_leave(struct swarm_agent *agent, struct swarm_member *member, u64 cpu);

@@ -170,12 +170,23 @@ static unsigned int limits_between(const struct swarm_rules *from, const struct 
 	       (from->pids_limit != to->pids_limit ? BIT(PIDS) : 0);
 }
 
+/* By its name while it is being made and has no number; never to one made in its place. */
 static int write_to(const struct swarm_cgroup *cgroup, const char *file, const char *text)
 {
 	char path[sizeof(cgroup->name) + FILE_NAME_MAX];
+	struct path dir;
+	int err;
 
-	snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
-	return swarm_write_file(cgroup->parent, path, text);
+	if (!cgroup->id) {
+		snprintf(path, sizeof(path), "%s/%s", cgroup->name, file);
+		return swarm_write_file(cgroup->parent, path, text);
+	}
+	err = swarm_cgroup_find(cgroup, &dir);
+	if (err)
+		return err;
+	err = swarm_write_file(&dir, file, text);
+	path_put(&dir);
+	return err;
 }
 
 static int write_limit(const struct swarm_cgroup *cgroup, enum swarm_limit_file file,
@@ -340,16 +351,18 @@ static int first_child(const struct path *dir, struct search *search)
  * Remove the directories that a privileged agent, or an administrator, has made
  * below an agent's: down into the first one each time, until one goes or holds
  * processes. The caller comes back for what is left.
+ *
+ * Return: -ENOMEM where that is why something is left; or anything else.
  */
-static void trim(const struct path *parent, const char *name, struct search *search)
+static int trim(const struct path *parent, const char *name, struct search *search)
 {
 	struct path dir, child;
 	int err;
 
 	err = swarm_find_dir(parent, name, &dir);
 	if (err)
-		return;
-	while (first_child(&dir, search) > 0) {
+		return err;
+	while ((err = first_child(&dir, search)) > 0) {
 		err = swarm_remove_dir(&dir, search->name);
 		if (err == -EBUSY)
 			err = swarm_find_dir(&dir, search->name, &child);
@@ -361,6 +374,7 @@ static void trim(const struct path *parent, const char *name, struct search *sea
 		dir = child;
 	}
 	path_put(&dir);
+	return err;
 }
 
 /**
@@ -370,24 +384,34 @@ static void trim(const struct path *parent, const char *name, struct search *sea
  *
  * With the kernel's credentials, by a worker.
  *
- * Return: 0; -EBUSY where it holds processes; another negative errno.
+ * Return: 0; -EBUSY where it holds processes; -ENOMEM where that could not be found out;
+ * another negative errno.
  */
 int swarm_cgroup_remove_tree(const struct path *parent, const char *name)
 {
 	struct search *search;
-	int err = swarm_remove_dir(parent, name);
+	int err = swarm_remove_dir(parent, name), trimmed;
 
 	if (err != -EBUSY)
 		return err;
 	search = kmalloc(sizeof(*search), GFP_KERNEL);
-	if (search)
-		trim(parent, name, search);
+	if (!search)
+		return -ENOMEM;
+	trimmed = trim(parent, name, search);
 	kfree(search);
-	return swarm_remove_dir(parent, name);
+	err = swarm_remove_dir(parent, name);
+	return err == -EBUSY && trimmed == -ENOMEM ? -ENOMEM : err;
 }
 
-static int remove_tree(const struct swarm_cgroup *cgroup)
+/* Unless it was removed already: -ENOENT, even if somebody has made another in its place. */
+static int remove_own(const struct swarm_cgroup *cgroup)
 {
+	struct path dir;
+	int err = swarm_cgroup_find(cgroup, &dir);
+
+	if (err)
+		return err;
+	path_put(&dir);
 	return swarm_cgroup_remove_tree(cgroup->parent, cgroup->name);
 }
 
@@ -463,12 +487,15 @@ static bool take_ready(struct creation *creation)
 
 static int make_dir(const struct swarm_cgroup *cgroup)
 {
-	int err = swarm_make_dir(cgroup->parent, cgroup->name);
+	int err = swarm_make_dir(cgroup->parent, cgroup->name), left;
 
+	if (err != -EEXIST)
+		return err;
 	/* Left by an earlier load: it goes unless it holds processes. */
-	if (err == -EEXIST && !remove_tree(cgroup))
-		err = swarm_make_dir(cgroup->parent, cgroup->name);
-	return err;
+	left = swarm_cgroup_remove_tree(cgroup->parent, cgroup->name);
+	if (left == -ENOMEM)
+		return left;
+	return left ? err : swarm_make_dir(cgroup->parent, cgroup->name);
 }
 
 static int create(void *data)
@@ -640,8 +667,8 @@ int swarm_cgroup_thaw(struct swarm_agent *agent)
  * @agent: the caller holds its orders, or is its creator
  * @err: filled after an error
  *
- * Does nothing for an agent without limits. One that has its cgroup begins to count anew,
- * and runs, even if it ended frozen.
+ * Does nothing for an agent without limits. One that has its cgroup runs, even if it ended
+ * frozen; it begins to count anew when it is born.
  *
  * Return: 0; a negative errno as swarm_cgroup_make().
  */
@@ -652,9 +679,6 @@ int swarm_cgroup_create(struct swarm_agent *agent, struct swarm_policy_error *er
 	int ret;
 
 	if (cgroup) {
-		ret = swarm_usage_begin(agent);
-		if (ret)
-			return swarm_refuse(err, ret, "", "out of memory");
 		ret = cgroup->chilled ? swarm_as_kernel(thaw, cgroup) : 0;
 		/* Removed by an administrator: joining it will fail, and say so. */
 		if (ret && ret != -ENOENT && ret != -ENODEV)
@@ -850,24 +874,18 @@ void swarm_cgroup_restore(struct swarm_agent *agent, const struct swarm_rules *r
 	WRITE_ONCE(agent->cgroup->chilled, data.frozen);
 }
 
-/*
- * Was the directory removed, or removed and made anew by somebody? What memory is too
- * short for is no answer.
- */
+/* Was the directory removed? What memory is too short for is no answer. */
 static int check_there(const struct swarm_cgroup *cgroup, struct swarm_policy_error *err)
 {
 	struct path dir;
-	bool same = false;
 	int ret = swarm_cgroup_find(cgroup, &dir);
 
 	if (ret == -ENOMEM)
 		return swarm_refuse(err, ret, "", "out of memory");
 	if (!ret) {
-		same = d_inode(dir.dentry)->i_ino == cgroup->id;
 		path_put(&dir);
-	}
-	if (same)
 		return 0;
+	}
 	return swarm_refuse(err, -EBUSY, "",
 			    "the agent's cgroup was removed by an administrator; destroy the agent");
 }
@@ -1046,7 +1064,7 @@ static int join_with_room(struct swarm_cgroup *cgroup, bool more)
 	if (err)
 		return err;
 	if (more) {
-		err = swarm_find_dir(cgroup->parent, cgroup->name, &own);
+		err = swarm_cgroup_find(cgroup, &own);
 		if (err)
 			return err;
 		err = swarm_room_for_processes(&own, 0, NULL, &full);
@@ -1252,7 +1270,7 @@ bool swarm_cgroup_missed(const struct swarm_cgroup *cgroup, struct task_struct *
 static int remove(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
-	int err = remove_tree(cgroup);
+	int err = remove_own(cgroup);
 
 	/*
 	 * The agent has gone, so what is still in there is not its own. An agent that
@@ -1300,7 +1318,7 @@ int swarm_cgroup_remove(struct swarm_cgroup *cgroup)
 static int withdraw(void *data)
 {
 	struct swarm_cgroup *cgroup = data;
-	int err = remove_tree(cgroup);
+	int err = remove_own(cgroup);
 
 	if (err == -EBUSY || err == -ENOMEM)
 		return -EBUSY;
@@ -1354,12 +1372,18 @@ unsigned int swarm_cgroup_count(void)
  * @cgroup: whose agent stays while this runs; NULL for none
  * @dir: set to it; the caller puts it
  *
- * Return: 0; -ENOENT where there is none, or an administrator has removed it; another
- * negative errno.
+ * Return: 0; -ENOENT where there is none, or an administrator has removed it, even if one
+ * of the same name is there since; another negative errno.
  */
 int swarm_cgroup_find(const struct swarm_cgroup *cgroup, struct path *dir)
 {
-	return cgroup ? swarm_find_dir(cgroup->parent, cgroup->name, dir) : -ENOENT;
+	int err = cgroup ? swarm_find_dir(cgroup->parent, cgroup->name, dir) : -ENOENT;
+
+	if (!err && d_inode(dir->dentry)->i_ino != cgroup->id) {
+		path_put(dir);
+		err = -ENOENT;
+	}
+	return err;
 }
 
 /**

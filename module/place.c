@@ -166,6 +166,33 @@ static bool look_at(const struct swarm_member *member, struct place *seen, unsig
 	return false;
 }
 
+/* Return: 0; -EBUSY where it is being born; -ESRCH where it is exiting. */
+static int look_at_placed(const struct swarm_member *member, struct place *seen,
+			  unsigned int *budget)
+{
+	if (READ_ONCE(member->flags) & SWARM_MEMBER_NEWBORN)
+		return -EBUSY;
+	return look_at(member, seen, budget) ? 0 : -ESRCH;
+}
+
+/* Those whose first thread has exited before others come last. Under rcu_read_lock(). */
+static int look_at_oldest(const struct swarm_agent *agent, struct place *seen,
+			  unsigned int *budget)
+{
+	const struct swarm_member *member = swarm_agent_first(agent, budget);
+	int ret = member ? look_at_placed(member, seen, budget) : -ESRCH;
+
+	list_for_each_entry_rcu(member, &agent->members, link) {
+		if (ret != -ESRCH || !*budget)
+			break;
+		if (READ_ONCE(member->flags) & SWARM_MEMBER_UNPLACED)
+			--*budget;
+		else
+			ret = look_at_placed(member, seen, budget);
+	}
+	return ret == -ESRCH && !*budget ? -EBUSY : ret;
+}
+
 /*
  * The place of the agent's first process, or of the oldest one left; the caller puts its
  * root. Those ahead of it in the list are about to join or exiting, and leave it soon:
@@ -176,27 +203,10 @@ static int look_at_first(struct swarm_agent *agent, struct place *seen,
 			 struct swarm_policy_error *err)
 {
 	unsigned int budget = SWARM_LISTED_MAX;
-	struct swarm_member *member;
-	int ret = -ESRCH;
+	int ret;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(member, &agent->members, link) {
-		u32 flags = READ_ONCE(member->flags);
-
-		if (flags & SWARM_MEMBER_UNPLACED) {
-			--budget;
-		} else if (flags & SWARM_MEMBER_NEWBORN) {
-			ret = -EBUSY;
-			break;
-		} else if (look_at(member, seen, &budget)) {
-			ret = 0;
-			break;
-		}
-		if (!budget) {
-			ret = -EBUSY;
-			break;
-		}
-	}
+	ret = look_at_oldest(agent, seen, &budget);
 	rcu_read_unlock();
 	if (!ret)
 		return 0;

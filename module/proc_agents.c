@@ -56,10 +56,15 @@ struct lister {
 	char piece[PIECE];
 };
 
-/* The first process, or the oldest one left, as the reader's namespace counts. */
+/*
+ * The first process, or the oldest one left, as the reader's namespace counts. Whoever
+ * enters the agent's namespaces does so by this one: those that are elsewhere come last.
+ */
 static pid_t first_pid(struct swarm_agent *agent)
 {
+	unsigned int budget = SWARM_LISTED_MAX;
 	const struct swarm_member *member =
+		swarm_agent_first(agent, &budget) ?:
 		list_first_or_null_rcu(&agent->members, struct swarm_member, link);
 
 	return member ? pid_nr_ns(member->pid, task_active_pid_ns(current)) : 0;

@@ -240,25 +240,11 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 	seq_buf_putc(out, '}');
 }
 
-/* Its first process, but for those that have yet to enter its namespaces. Under rcu_read_lock(). */
-static const struct swarm_member *first_inside(const struct swarm_agent *agent)
-{
-	const struct swarm_member *member;
-	unsigned int looks = 0;
-
-	list_for_each_entry_rcu(member, &agent->members, link) {
-		if (!(READ_ONCE(member->flags) & SWARM_MEMBER_JOINING))
-			return member;
-		if (++looks == SWARM_LISTED_MAX)
-			break;
-	}
-	return NULL;
-}
-
 /* The inode numbers of its first process's namespaces, as in /proc/PID/ns. */
 static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 {
-	const struct swarm_member *member = first_inside(agent);
+	unsigned int budget = SWARM_LISTED_MAX;
+	const struct swarm_member *member = swarm_agent_first(agent, &budget);
 	struct task_struct *task = member ? pid_task(member->pid, PIDTYPE_TGID) : NULL;
 	struct swarm_namespaces namespaces;
 	int i;

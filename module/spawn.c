@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/errno.h>
 #include <linux/fs_struct.h>
@@ -37,6 +38,7 @@
 #include "privileges.h"
 #include "refuse.h"
 #include "spawn.h"
+#include "usage.h"
 
 /* Arming */
 
@@ -351,8 +353,9 @@ void swarm_spawn_execed(void)
 		WRITE_ONCE(current->signal->leader, 1);
 }
 
-static int be_born(struct swarm_agent *agent, const char **step)
+static int be_born(const struct swarm_member *member, const char **step)
 {
+	struct swarm_agent *agent = member->agent;
 	struct swarm_rules rules;
 	u32 namespaces;
 	int err;
@@ -376,7 +379,10 @@ static int be_born(struct swarm_agent *agent, const char **step)
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	err = swarm_cgroup_join(agent, false);
+	/* Which has counted the processes of an earlier life, if there were any. */
+	err = member->nr ? swarm_usage_begin(agent) : 0;
+	if (!err)
+		err = swarm_cgroup_join(agent, false);
 	if (err)
 		return err;
 	*step = "making its cgroup namespace";
@@ -450,7 +456,7 @@ static void first_work(struct callback_head *work)
 		return;
 	}
 	joining = member->flags & SWARM_MEMBER_JOINING;
-	err = joining ? join_running(agent, &step) : be_born(agent, &step);
+	err = joining ? join_running(agent, &step) : be_born(member, &step);
 	swarm_faults_end();
 	if (err && joining) {
 		pr_warn_ratelimited("agent %llu: a process that was to join it was killed before it ran: %s failed with %d\n",
@@ -467,7 +473,15 @@ static void first_work(struct callback_head *work)
 	swarm_event_spawned(agent, SWARM_BY_SPAWN, task_tgid(current));
 }
 
-/* Was a child of a member forked where its agent's processes were before they got a cgroup? */
+/*
+ * Was a child of the calling thread, a member, forked where its agent's processes were
+ * before they got a cgroup?
+ *
+ * A fork makes a child where its parent is. Once the agent has been moved, one that is
+ * where its parent is was forked since, wherever somebody has put that; one that was forked
+ * before is where its parent is no more. If the agent is about to be moved only after this
+ * has looked, the child is in the list by then.
+ */
 static bool left_behind(const struct swarm_agent *agent, struct task_struct *child)
 {
 	bool behind;
@@ -476,7 +490,11 @@ static bool left_behind(const struct swarm_agent *agent, struct task_struct *chi
 	if (likely(!READ_ONCE(agent->regrouped)))
 		return false;
 	rcu_read_lock();
-	behind = swarm_cgroup_missed(READ_ONCE(agent->cgroup), child);
+	/* Behind the moves, as in place.c. */
+	behind = smp_load_acquire(&agent->regrouping) ||
+		 task_dfl_cgroup(current) != task_dfl_cgroup(child);
+	if (behind)
+		behind = swarm_cgroup_missed(READ_ONCE(agent->cgroup), child);
 	rcu_read_unlock();
 	return behind;
 }

@@ -300,7 +300,7 @@ static unsigned int collect(unsigned long *ips, const unsigned long *calls)
 	return nr;
 }
 
-/* The function that somebody else redirects. */
+/* The function that somebody else redirects; 0 where memory is too short to find it. */
 static unsigned long find_conflict(unsigned long *ips, unsigned int nr)
 {
 	unsigned int good = 0, bad = nr;
@@ -310,6 +310,8 @@ static unsigned long find_conflict(unsigned long *ips, unsigned int nr)
 		unsigned int middle = good + (bad - good) / 2;
 
 		batch = hook(ips + good, middle - good);
+		if (batch == ERR_PTR(-ENOMEM))
+			return 0;
 		if (IS_ERR(batch)) {
 			bad = middle;
 		} else {
@@ -323,11 +325,10 @@ static unsigned long find_conflict(unsigned long *ips, unsigned int nr)
 static int explain_conflict(int ret, unsigned long *ips, unsigned int nr,
 			    struct swarm_policy_error *err)
 {
-	unsigned long ip;
+	unsigned long ip = ret == -ENOMEM ? 0 : find_conflict(ips, nr);
 
-	if (ret == -ENOMEM)
+	if (!ip)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
-	ip = find_conflict(ips, nr);
 	if (ret != -EBUSY)
 		return swarm_refuse(err, -EOPNOTSUPP, "syscalls",
 				    "%ps cannot be hooked (error %d); allow the call", (void *)ip,

@@ -233,18 +233,26 @@ put:
 /**
  * swarm_usage_begin - an agent that has its cgroup already begins another life
  *
- * Sleeps. The caller holds the agent's orders. What the kernel has no file for goes on
- * counting.
+ * Sleeps. By the first process of that life, before it is in there. What the kernel has no
+ * file for goes on counting.
  *
- * Return: 0; -ENOMEM if memory was too short, and this has to be done again.
+ * Return: 0; -ENOMEM if memory was too short.
  */
 int swarm_usage_begin(struct swarm_agent *agent)
 {
-	struct swarm_cgroup *cgroup;
-	int err = 0;
+	struct swarm_cgroup *own, *cgroup;
+	bool again;
+	int err;
 
-	for (cgroup = agent->cgroup; cgroup && !err; cgroup = swarm_cgroup_former(cgroup))
-		err = begin_in(cgroup);
+	/* Once more where an update has given it another one meanwhile. */
+	do {
+		err = 0;
+		own = swarm_cgroup_get(agent);
+		for (cgroup = own; cgroup && !err; cgroup = swarm_cgroup_former(cgroup))
+			err = begin_in(cgroup);
+		again = READ_ONCE(agent->cgroup) != own;
+		swarm_cgroup_put(own);
+	} while (again && !err);
 	return err;
 }
 

@@ -114,7 +114,7 @@ export function inspections(form: Form) {
       .nullable()
       .meta({
         description:
-          "the inode numbers of its first process's namespaces, as in /proc/PID/ns; null without a process",
+          'the inode numbers of the namespaces of the process that `agents` shows, as in /proc/PID/ns; null without a process in them',
       }),
     usage: usages(form).meta({
       description:

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { expect, test } from '../support/fixtures.js';
 import { load, loadOracle } from '../support/loaded-guest.js';
 import { buildModule } from '../support/module.js';
+import { uploadRival } from '../support/moments.js';
 
 test.setTimeout(600_000);
 
@@ -11,6 +12,8 @@ const NAMESPACES = { namespace_flags: 125 };
 const PIDS = { pids_limit: 40 };
 const LIMITS = { ...PIDS, memory_limit: 1 << 26, cpu_quota: 50, name: 'walked' };
 const RULES = { exec_paths: ['/usr/local/bin/'], devices: ['c 1:3 rwm', 'c 1:9 r'] };
+/** So that the one that is redirected has to be found among others. */
+const SEVERAL = { getppid: 'deny', getpgid: 'deny', getsid: 'deny', getpriority: 'deny' };
 const ADOPTED = { ...PIDS, privileged: true, namespace_flags: 0 };
 
 /**
@@ -37,7 +40,13 @@ const OPERATIONS: Record<string, [id: string, agent: object, fewest: number, few
   respawn: ['DEBUG-25', { ...LIMITS, ...NAMESPACES }, 10, 5],
   end: ['DEBUG-26', { ...LIMITS, ...NAMESPACES }, 4, 0],
   rehook: ['DEBUG-27', { ...PIDS, namespace_flags: 0, privileged: true }, 5, 2],
+  leftover: ['DEBUG-28', { ...PIDS, ...NAMESPACES }, 50, 20],
+  conflict: ['DEBUG-29', { namespace_flags: 0, privileged: true, syscalls: SEVERAL }, 10, 5],
+  reborn: ['DEBUG-30', { ...LIMITS, ...NAMESPACES }, 10, 5],
 };
+
+/** A module that gets in the way of an operation. */
+const RIVALS: Record<string, string> = { conflict: 'swarm_redirect.ko function=__x64_sys_getpgid' };
 
 /** The output of `fault` about an operation that went through. */
 const walked = z.object({ allocations: z.number(), refused: z.number() });
@@ -48,6 +57,11 @@ for (const [operation, [id, agent, fewest, fewestRefused]] of Object.entries(OPE
     if ((await booted.exec('[ -e /proc/swarm_oracle ]')).code !== 0) await loadOracle(booted, oracle);
     // One that was made ahead would spare all that making a cgroup allocates.
     const guest = await load(booted, ko, { cgroup_pool: 0 });
+    const [rival, ...words] = RIVALS[operation]?.split(' ') ?? [];
+    if (rival) {
+      await uploadRival(guest, stage, rival);
+      await guest.sh(`insmod /root/${rival} ${words.join(' ')}`);
+    }
     const { code, stdout, stderr } = await guest.exec(`fault ${operation} '${JSON.stringify(agent)}'`, {
       timeoutMs: 580_000,
     });
@@ -56,6 +70,7 @@ for (const [operation, [id, agent, fewest, fewestRefused]] of Object.entries(OPE
     console.log(`${operation}: ${allocations} allocations, ${refused} refused`);
     expect(allocations).toBeGreaterThanOrEqual(fewest);
     expect(refused).toBeGreaterThanOrEqual(fewestRefused);
+    if (rival) await guest.sh(`rmmod ${rival.replace('.ko', '')}`);
     // Which complains about what is left of agents and their processes.
     await guest.unload();
   });

@@ -1,6 +1,7 @@
 /** How agents end, and what they used: `destroyed`, `oom` and the usage that inspect tells. */
 import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
+import { quoted } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
@@ -411,3 +412,35 @@ test('END-16: whoever has seen one sign of an end sees the others: status, agent
       expect(text).toContain('No such process');
     }
 });
+
+for (const [what, more] of [
+  ['that then exits', () => ''],
+  ['that then destroys it', (id: number) => `echo ${id} >/proc/swarm/destroy`],
+] as const)
+  test(`END-17: an agent that persists keeps the figures of its last life while a thread is armed for it, ${what}`, async ({
+    loaded,
+  }) => {
+    const life = `${ENDING} burn 200; consume memory ${32 * MiB}; exit 3`;
+    for (const limits of [{}, { memory_limit: 64 * MiB }]) {
+      const { end } = await endOf(loaded, async () => {
+        const id = await loaded.swarm.create({ persist: true, ...limits });
+        await loaded.exec(`launch --file spawn '{"id":${id}}' /bin/sh -c '${life}'`);
+        await expect.poll(async () => (await loaded.swarm.inspect(id)).state).toBe('registered');
+        const { usage } = await loaded.swarm.inspect(id);
+        // By builtins alone: a fork would be the birth.
+        const line = `exec 3<>/proc/swarm/spawn; echo '{"id":${id}}' >&3; read -r a <&3; echo "$a"; ${more(id)}`;
+        expect(await loaded.sh(`bash -c ${quoted(line)}`)).toBe(`{"id":${id}}`);
+        if (more(id)) return;
+        await expect.poll(async () => (await loaded.swarm.inspect(id)).state).toBe('registered');
+        const after = (await loaded.swarm.inspect(id)).usage;
+        const { runtime_usec, memory_peak } = usage;
+        expect(after).toMatchObject({ runtime_usec, ...(memory_peak === undefined ? {} : { memory_peak }) });
+        expect(after.cpu_usec).toBeGreaterThanOrEqual(usage.cpu_usec);
+        await loaded.swarm.destroy(id);
+      });
+      expect(end).toMatchObject({ reason: 'request', exit: 3 });
+      expect(end.cpu_usec).toBeGreaterThanOrEqual(200_000);
+      expect(end.runtime_usec).toBeGreaterThanOrEqual(100_000);
+      if (limits.memory_limit) expect(end.memory_peak).toBeGreaterThanOrEqual(32 * MiB);
+    }
+  });

@@ -622,3 +622,38 @@ test('SPAWN-15: the program in docs/abi/spawn.md starts a program as root of an 
   await loaded.swarm.destroy(agent.id);
   await expect(loaded).toHaveActiveAgents(0);
 });
+
+test('SPAWN-24: the pid that agents shows is of a process by which another one can join, even if an older one has yet to join', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await loaded.sh('mkfifo -m 644 /run/leave');
+  // Without a pid namespace, which ends with its first process.
+  const first = `read x </run/leave; sleep 1000 & exit 0`;
+  const object = JSON.stringify({ spawn: true, namespace_flags: 126 });
+  await background(loaded, `launch ${quoted(object)} /bin/sh -c ${quoted(first)}`);
+  const only = async () => (await swarm.agents())[0] ?? { id: 0, pid: 0 };
+  await expect.poll(async () => (await only()).pid).toBeGreaterThan(0);
+  await expect.poll(async () => (await swarm.inspect((await only()).id)).starting).toEqual([]);
+  const { id, pid } = await only();
+  const enter = `--enter ${(ALL - CLONE.pid).toString(16)}`;
+  await background(loaded, `join ${enter} --before 60000 ${id} ${pid} /bin/true`);
+  await expect.poll(async () => (await swarm.inspect(id)).joining.length).toBe(1);
+  const [outside] = (await swarm.inspect(id)).joining;
+  await loaded.sh('echo >/run/leave');
+  await expect.poll(async () => (await swarm.inspect(id)).members.includes(pid)).toBe(false);
+  const { members, namespaces } = await swarm.inspect(id);
+  expect(members).toEqual([outside, expect.any(Number)]);
+  expect((await only()).pid).toBe(members[1]);
+  expect(namespaces?.mnt).toBe(
+    Number(/\d+/.exec(await loaded.sh(`readlink /proc/${members[1]}/ns/mnt`))?.[0]),
+  );
+  const joined = await join(loaded, await only(), 'echo joined', enter);
+  expect(joined).toMatchObject({ code: 0, stdout: 'joined\n' });
+  // When nobody is inside, it is the oldest one again.
+  await loaded.sh(`kill -KILL ${members[1]}`);
+  await expect.poll(async () => (await swarm.inspect(id)).members).toEqual([outside]);
+  expect((await only()).pid).toBe(outside);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});

@@ -457,6 +457,7 @@ test('UPDATE-11: a limit that is named is written again, members that were moved
   expect(await refused(loaded, { id: kept, pids_limit: 5 }), 'made anew').toMatchObject(gone);
   await swarm.destroy(kept);
   await expect(loaded).toHaveActiveAgents(0);
+  await loaded.sh(`rmdir ${removed}`);
 });
 
 test('UPDATE-12: if the writer is killed while processes are moved, all of them are back, or all are moved', async ({
@@ -685,21 +686,46 @@ test('UPDATE-19: a child stays where its parent is that an administrator has mov
   loaded,
 }) => {
   const { swarm } = loaded;
-  for (const limits of [{}, { cpu_quota: 100 }]) {
+  const apart = '/apart';
+  const cases: readonly { limits: AgentRequest; spread?: boolean; home?: boolean }[] = [
+    { limits: {} },
+    { limits: { cpu_quota: 100 } },
+    // To where the agent was before: as if the fork had begun there.
+    { limits: {}, home: true },
+    // The agent was in two cgroups before.
+    { limits: {}, spread: true },
+  ];
+  for (const { limits, spread = false, home = false } of cases) {
     const agent = await start(loaded, limits);
     const { id, pid } = agent;
+    await loaded.sh(`mkdir ${ROOT}${apart} ${ROOT}/other`);
+    const before = (await loaded.sh(`cut -d: -f3 /proc/${pid}/cgroup`)).trim();
+    if (spread) {
+      await agent.say('sleep 1000 &');
+      await expect.poll(async () => (await swarm.inspect(id)).members.length).toBe(2);
+      await loaded.sh(`echo ${(await swarm.inspect(id)).members[1]} >${ROOT}/other/cgroup.procs`);
+    }
     await swarm.update({ id, memory_limit: 256 * MiB });
-    await loaded.sh(`mkdir ${ROOT}/apart && echo ${pid} >${ROOT}/apart/cgroup.procs`);
-    await agent.say('sleep 1000');
-    await expect.poll(async () => (await swarm.inspect(id)).members.length).toBe(2);
-    const { members } = await swarm.inspect(id);
-    const where = await loaded.sh(`cat ${members.map((each) => `/proc/${each}/cgroup`).join(' ')}`);
-    expect(where.trim().split('\n')).toEqual(['0::/apart', '0::/apart']);
+    const chosen = home ? before : apart;
+    await loaded.sh(`echo ${pid} >${ROOT}${chosen}/cgroup.procs`);
+    await agent.say('sleep 1000 &');
+    const all = spread ? 3 : 2;
+    await expect.poll(async () => (await swarm.inspect(id)).members.length).toBe(all);
+    const child = (await swarm.inspect(id)).members.at(-1);
+    const where = await loaded.sh(`cat /proc/${pid}/cgroup /proc/${child}/cgroup`);
+    expect(where.trim().split('\n')).toEqual([`0::${chosen}`, `0::${chosen}`]);
+    if (home) {
+      // Nothing could be moved there now.
+      const control = `${await agentCgroupDir(loaded, id)}/cgroup.subtree_control`;
+      await loaded.sh(`echo +memory >${control}`);
+      expect(await agent.run('(exit 3); echo $?')).toBe('3');
+      await loaded.sh(`echo -memory >${control}`);
+    }
     await swarm.update({ id, pids_limit: 20 });
-    expect((await file(loaded, id, 'cgroup.procs')).split('\n')).toHaveLength(2);
+    expect((await file(loaded, id, 'cgroup.procs')).split('\n')).toHaveLength(all);
     await swarm.destroy(id);
     await expect(loaded).toHaveActiveAgents(0);
-    await loaded.sh(`rmdir ${ROOT}/apart`);
+    await loaded.sh(`rmdir ${ROOT}${apart} ${ROOT}/other`);
   }
 });
 
@@ -995,4 +1021,51 @@ test('UPDATE-23: where there is no memory to find the cgroup, an update fails wi
   expect(await file(loaded, id, 'pids.max')).toBe('5');
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
+});
+
+test("UPDATE-24: a directory that root has made in the place of the cgroup of an agent is not the agent's: nobody in it is killed, thawed or billed", async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const registered = (id: number) =>
+    expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  /** Puts a directory with somebody else's process, which has used a second of CPU time, in the cgroup's place. */
+  const replace = async (id: number) => {
+    const dir = await agentCgroupDir(loaded, id);
+    await loaded.sh(`rmdir ${dir} && mkdir ${dir}`);
+    const line = `echo 0 >${dir}/cgroup.procs; /usr/local/bin/ending burn 1000; exec sleep 1000`;
+    const pid = await background(loaded, `sh -c ${quoted(line)}`);
+    await expect.poll(() => loaded.sh(`cat /proc/${pid}/comm`), { timeout: 30_000 }).toBe('sleep');
+    return { dir, pid };
+  };
+  const kept = await swarm.create({ persist: true, pids_limit: 20 });
+  await loaded.exec(`launch --file spawn '{"id":${kept}}' /bin/true`);
+  await registered(kept);
+  const chilled = await start(loaded, { persist: true, pids_limit: 20 });
+  await swarm.update({ id: chilled.id, frozen: true });
+  await expect.poll(async () => (await swarm.inspect(chilled.id)).state).toBe('frozen');
+  await loaded.sh(`kill -KILL ${chilled.pid}`);
+  await registered(chilled.id);
+  const strangers = [await replace(kept), await replace(chilled.id)];
+  const frozen = `${strangers[1]?.dir}/cgroup.freeze`;
+  await loaded.sh(`echo 1 >${frozen}`);
+  const events = await swarm.eventsDuring(async () => {
+    await swarm.destroy(kept);
+    // It cannot be born where it belongs, and goes.
+    await loaded.exec(`launch --file spawn '{"id":${chilled.id}}' /bin/true`);
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+  const end = events.find(
+    (each): each is Extract<SwarmEvent, { event: 'destroyed' }> =>
+      each.event === 'destroyed' && each.agent === kept,
+  );
+  expect(end).toMatchObject({ reason: 'request', exit: 0 });
+  expect(end?.cpu_usec).toBeLessThan(900_000);
+  expect(await loaded.sh(`cat ${frozen}`)).toBe('1');
+  // What is in the way of a removal is killed after a second.
+  await loaded.sh('sleep 3');
+  for (const { dir, pid } of strangers) {
+    expect(await loaded.sh(`cat ${dir}/cgroup.procs`)).toBe(`${pid}`);
+    await loaded.sh(`kill -KILL ${pid}; while ! rmdir ${dir}; do sleep 0.1; done`);
+  }
 });

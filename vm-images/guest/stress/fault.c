@@ -20,10 +20,13 @@
  *   move     a memory limit for one that has had others
  *   rehook   the first rule on a call, by an update
  *   respawn  "spawn" of one that persists and has run before
+ *   reborn   what the child does then
+ *   leftover as arm, where a directory of the agent's name is left from before
+ *   conflict as hooks, where somebody else redirects getpgid, which OBJECT has a rule on
  *
  * Prints {"allocations":N,"refused":N} and exits 0, or says what is wrong.
- * fork and exec fail for their process to see; birth, joined, end and removal need a
- * module built with SWARM_FAULTS=y.
+ * fork and exec fail for their process to see; birth, reborn, joined, leftover, end and
+ * removal need a module built with SWARM_FAULTS=y.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -552,35 +555,154 @@ static bool do_joined(void)
 	return hit;
 }
 
-/* A refused one leaves it registered, and can be given again. */
-static bool do_respawn(void)
+static void inspect(unsigned long long id)
+{
+	char plain[24];
+
+	snprintf(plain, sizeof(plain), "%llu", id);
+	must(order("inspect", true, plain), "inspecting");
+}
+
+static void wait_for_registered(unsigned long long id)
 {
 	time_t until = time(NULL) + PATIENCE_S;
+
+	do {
+		inspect(id);
+	} while (!strstr(answer, "\"state\":\"registered\"") && wait_until(until));
+}
+
+/* One that persists and has run once. */
+static unsigned long long registered_again(void)
+{
 	unsigned long long id;
-	char text[32], plain[24];
-	pid_t pid;
-	bool hit;
-	int err;
 
 	must(create(",\"spawn\":true,\"persist\":true"), "arming");
 	id = id_answered();
 	end(must_sleep());
-	snprintf(plain, sizeof(plain), "%llu", id);
-	do {
-		must(order("inspect", true, plain), "inspecting");
-	} while (!strstr(answer, "\"state\":\"registered\"") && wait_until(until));
+	wait_for_registered(id);
+	return id;
+}
+
+static unsigned long long memory_peak(unsigned long long id)
+{
+	static const char key[] = "\"memory_peak\":";
+	const char *at;
+
+	inspect(id);
+	at = strstr(answer, key);
+	if (!at)
+		wrong("no %s in %s", key, answer);
+	return strtoull(at + strlen(key), NULL, 10);
+}
+
+/* A refused one leaves it registered, with what it used last, and can be given again. */
+static bool do_respawn(void)
+{
+	unsigned long long id = registered_again(), peak = memory_peak(id), after;
+	char text[32];
+	pid_t pid;
+	bool hit;
+	int err;
+
 	snprintf(text, sizeof(text), "{\"id\":%llu}", id);
 	set_fault(nth);
 	err = order("spawn", true, text);
 	hit = fault_hit();
 	weigh(err, hit);
 	expect(1, 1);
+	after = memory_peak(id);
+	if (after != peak)
+		wrong("it used %llu bytes, and now %llu", peak, after);
 	if (err)
 		must(order("spawn", true, text), "arming, and again");
 	pid = must_sleep();
 	must_be_in_swarm(pid, true);
 	must(destroy(id), "destroying");
 	reap(pid);
+	return hit;
+}
+
+/* As do_birth(): it goes with the agent. */
+static bool do_reborn(void)
+{
+	unsigned long long id = registered_again();
+	char text[32];
+	int status;
+	bool hit;
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "{\"id\":%llu}", id);
+	must(order("spawn", true, text), "arming");
+	set_number(PARAMETERS "fault_left", 0);
+	set_number(PARAMETERS "fault_birth", nth);
+	pid = fork();
+	if (pid == 0)
+		_exit(7);
+	status = reap(pid);
+	hit = order_hit();
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hit) {
+		refused++;
+		return hit;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+		wrong("the child ended with status %x", status);
+	wait_for_registered(id);
+	must(destroy(id), "destroying");
+	return hit;
+}
+
+static void remove_if_there(const char *path)
+{
+	if (rmdir(path) && errno != ENOENT)
+		wrong("%s: %s", path, strerrorname_np(errno));
+}
+
+/* The next agent's, with one below it, so that removing it takes memory. The id is not lost. */
+static bool do_leftover(void)
+{
+	char path[64], below[80];
+	unsigned long long id;
+	bool hit;
+	int err;
+
+	must(create(""), "registering");
+	id = id_answered() + 1;
+	must(destroy(id - 1), "destroying");
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/swarm/plain/%llu", id);
+	snprintf(below, sizeof(below), "%s/below", path);
+	if (mkdir(path, 0755) || mkdir(below, 0755))
+		wrong("%s: %s", below, strerrorname_np(errno));
+	set_fault(nth);
+	err = create(",\"spawn\":true");
+	hit = fault_hit();
+	weigh(err, hit);
+	if (err) {
+		remove_if_there(below);
+		remove_if_there(path);
+		must(create(",\"spawn\":true"), "arming, and again");
+	}
+	if (id_answered() != id)
+		wrong("agent %llu instead of %llu", id_answered(), id);
+	end(must_sleep());
+	return hit;
+}
+
+/* What is redirected is named; or nothing is, where memory is too short to find it. */
+static bool do_conflict(void)
+{
+	bool hit;
+	int err;
+
+	set_fault(nth);
+	err = create("");
+	hit = fault_hit();
+	if (err == EBUSY && strstr(answer, "sys_getpgid is redirected"))
+		return hit;
+	if (err == ENOMEM && hit)
+		refused++;
+	else
+		wrong("%s %s", err ? strerrorname_np(err) : "no error", answer);
 	return hit;
 }
 
@@ -826,6 +948,9 @@ static const struct {
 	{ "rehook", do_rehook, NULL },
 	{ "joined", do_joined, NULL },
 	{ "respawn", do_respawn, NULL },
+	{ "reborn", do_reborn, NULL },
+	{ "leftover", do_leftover, NULL },
+	{ "conflict", do_conflict, NULL },
 	{ "end", do_end, NULL },
 };
 
