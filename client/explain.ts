@@ -2,6 +2,8 @@
 import { DEFAULT_DEVICES, DEFAULT_SOCKETS } from './abi/defaults.js';
 import type { AgentRequest } from './abi/request.js';
 import type { SwarmEvent } from './abi/event.js';
+import { HERE } from './explain/places.js';
+import type { Found, Place } from './explain/places.js';
 import { mergeDevices, mergePaths, mergeSockets } from './explain/merge.js';
 import { opensCall, opensDevice, opensFile, opensSocket } from './explain/opens.js';
 
@@ -48,11 +50,21 @@ function word(text: string): string {
   return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", String.raw`'\''`)}'` : `"${text}"`;
 }
 
+/** The path that a policy has for the file of an execve, or why none can be told. */
+function fileOf({ file = '' }: Violation, place: Place): Found {
+  const list = 'list the file, or its directory and /, by --exec-path';
+  if (!file.startsWith('/')) return { why: `the event has no whole path: ${list}` };
+  if (file.length >= FILE_MAX) return { why: `the event has only the beginning of the path: ${list}` };
+  return place(file);
+}
+
 /** Why an execve was denied: the rule `execve`, exec_paths, or either of them. */
-function ofExecve({ rule, file = '' }: Violation, { syscalls, exec_paths, unlisted }: Rules): Need[] {
-  const whole = file.startsWith('/') && file.length < FILE_MAX;
+function ofExecve(violation: Violation, rules: Rules, place: Place): Need[] {
+  const { rule } = violation;
+  const { syscalls, exec_paths, unlisted } = rules;
+  const found = fileOf(violation, place);
   const call: Need = { of: 'call', name: 'execve' };
-  const path: Need[] = whole ? [{ of: 'file', path: file }] : [];
+  const path: Need[] = 'path' in found ? [{ of: 'file', path: found.path }] : [];
   const denies = syscalls?.execve !== undefined && syscalls.execve !== 'allow';
   const listed = (exec_paths ?? []).length > 0;
   // Where neither denies it, the policy has changed since, or is not known.
@@ -66,9 +78,10 @@ function ofExecve({ rule, file = '' }: Violation, { syscalls, exec_paths, unlist
 /**
  * What a policy would have to allow for a violation not to happen.
  * @param rules of the agent; its defaults where a key is missing
+ * @param place where its files are
  * @returns nothing if no rule does, or if the event does not say enough: see {@link hopeless}.
  */
-export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
+export function needsOf(violation: Violation, rules: Rules = {}, place = HERE): Need[] {
   const { kind, device, socket, syscall } = violation;
   switch (kind) {
     case 'device':
@@ -78,7 +91,7 @@ export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
     case 'syscall':
       return syscall === undefined ? [] : [{ of: 'call', name: syscall }];
     case 'execve':
-      return ofExecve(violation, rules);
+      return ofExecve(violation, rules, place);
     case 'fork':
     case 'thread':
     case 'unshare':
@@ -92,15 +105,15 @@ export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
   }
 }
 
-/** Why no line of policy can be told for a violation. */
-export function hopeless({ kind, file = '' }: Violation): string {
+/** Why no line of policy can be told for a violation; see {@link needsOf}. */
+export function hopeless(violation: Violation, place = HERE): string {
+  const { kind } = violation;
   if (kind === 'control') return 'no policy allows it: a process of an agent does not write to /proc/swarm';
   if (kind === 'adopt')
     return 'the process has to be in the namespaces of the agent first; or give the agent other namespace_flags';
   if (kind !== 'execve') return `this version does not know violations of kind ${kind}`;
-  return file.startsWith('/')
-    ? 'the event has only the beginning of the path: list the file, or its directory and /, by --exec-path'
-    : 'the event has no whole path: list the file, or its directory and /, by --exec-path';
+  const found = fileOf(violation, place);
+  return 'why' in found ? found.why : `no rule that is known denies ${found.path}`;
 }
 
 function devicesOf({ devices }: Rules): readonly string[] {

@@ -42,7 +42,12 @@ const status = z.object({
   violations: z.number(),
 });
 const texts = z.array(z.string());
-const located = z.object({ devices: texts, paths: texts, program: z.string().optional() });
+const located = z.object({
+  devices: texts,
+  paths: texts,
+  program: z.string().optional(),
+  rooted: z.array(z.boolean()).optional(),
+});
 const agentLine = z.object({
   id: z.int(),
   pid: z.int(),

@@ -6,10 +6,14 @@ import type { AgentRequest } from '../../abi/request.js';
 import { SwarmError } from '../../error.js';
 import { SwarmGuard } from '../../guard.js';
 import { Denials } from '../../explain/denials.js';
+import { HERE, placeIn } from '../../explain/places.js';
+import type { Place } from '../../explain/places.js';
 import { learn } from '../../learn.js';
 import type { AgentEnd, Started } from '../../process.js';
 import type { Swarm } from '../../swarm.js';
+import { located } from '../located.js';
 import { print, say, styled } from '../output.js';
+import { rootOf } from '../root.js';
 import { runCommand, statusOf } from './run.js';
 import type { RunOptions } from './run.js';
 
@@ -161,6 +165,12 @@ function measured(policy: Partial<AgentRequest>): Partial<AgentRequest> {
   };
 }
 
+/** Where the files of the program are. */
+async function placeOf(swarm: Swarm, options: LearnOptions): Promise<Place> {
+  const root = rootOf(await located(swarm, options));
+  return root === undefined ? HERE : placeIn(root);
+}
+
 /**
  * Runs a program as `run` does, and writes the smallest policy that would have sufficed for what it did. Without
  * --output, what the program prints goes to standard error, and the policy to standard output.
@@ -177,6 +187,7 @@ export async function learnCommand(
       hint: 'run swarmctl learn there',
     });
   refuse(options);
+  const place = await placeOf(swarm, options);
   await requireReports(swarm);
   const lesson = new Lesson(swarm, (await Lesson.newest(swarm)) + 1);
   let given: Partial<AgentRequest> = {};
@@ -213,6 +224,7 @@ export async function learnCommand(
       end,
       pidsPeak: headcount?.peak,
       lost: lesson.lost,
+      place,
     },
     options.margin,
   );
