@@ -24,7 +24,7 @@ export type Need =
 export interface Remedy {
   /** Keys for a request of create or update. A list is a whole list, since it replaces the one that there is. */
   readonly policy: Rules;
-  /** The option of swarmctl run and update: `--device "c 10:229 rw"`. */
+  /** The option of swarmctl run and update: `--device "c 10:229 rw"`; empty if only the keys can say it. */
   readonly option: string;
   /** What that opens, as a sentence. */
   readonly opens: string;
@@ -37,6 +37,8 @@ export interface Proposal {
   readonly policy: Rules;
   /** The options of swarmctl run and update that say the same. */
   readonly options: readonly string[];
+  /** Do the options say all of it? */
+  readonly complete: boolean;
   /** What had to be widened, and what the options cannot say. */
   readonly notes: readonly string[];
 }
@@ -145,6 +147,14 @@ function added(rules: Rules, needs: readonly Need[]): { policy: Rules; notes: re
   };
 }
 
+/** Characters that no command line should have: a terminal would obey them where it is printed, or pasted. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** The option of a path; nothing if it cannot be printed. */
+function pathOption(path: string): string[] {
+  return CONTROL.test(path) ? [] : [`--exec-path ${word(path)}`];
+}
+
 /** Options that say what a policy does: swarmctl adds --device to the usual ones, and takes other lists whole. */
 function optionsOf({ devices, sockets, syscalls, exec_paths }: Rules): string[] {
   const usual: readonly string[] = Object.values(DEFAULT_DEVICES);
@@ -152,7 +162,7 @@ function optionsOf({ devices, sockets, syscalls, exec_paths }: Rules): string[] 
     ...(devices ?? []).filter((rule) => !usual.includes(rule)).map((rule) => `--device ${word(rule)}`),
     ...(sockets === undefined ? [] : [`--sockets ${sockets === 'all' ? 'all' : word(sockets.join(','))}`]),
     ...Object.entries(syscalls ?? {}).map(([name, action]) => `--syscall ${name}=${action}`),
-    ...(exec_paths ?? []).map((path) => `--exec-path ${word(path)}`),
+    ...(exec_paths ?? []).flatMap(pathOption),
   ];
 }
 
@@ -165,15 +175,20 @@ export function proposalOf(needs: readonly Need[], rules: Rules = {}): Proposal 
   const { policy, notes } = added(rules, needs);
   const usual = Object.values(DEFAULT_DEVICES);
   const { devices } = policy;
+  const unprintable = (policy.exec_paths ?? []).some((path) => CONTROL.test(path));
   const wider =
     devices !== undefined && !devices.includes('a') && usual.some((rule) => !devices.includes(rule));
   return {
     policy,
     options: optionsOf(policy),
+    complete: !unprintable,
     notes: [
       ...notes,
       ...(wider
         ? ['--device adds to the usual devices, some of which this policy denies: use the JSON']
+        : []),
+      ...(unprintable
+        ? ['--exec-path cannot name a path with control characters on a command line: use the JSON']
         : []),
     ],
   };
@@ -206,7 +221,7 @@ function optionOf(need: Need, policy: Rules): string {
     case 'device':
       return `--device ${word(need.rule)}`;
     case 'file':
-      return `--exec-path ${word(need.path)}`;
+      return pathOption(need.path).join('');
     case 'call':
     case 'socket':
       return optionsOf(policy).join(' ');

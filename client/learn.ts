@@ -70,8 +70,8 @@ export function learn(observed: Observed, margin: number): Learned {
   const proposal = proposalOf(needs, given);
   const lines = groups.flatMap(({ count, last }) =>
     needsOf(last, given, place).map((need) => {
-      const { option, opens } = remedyOf(need, given);
-      return `${option}: needed ${count === 1 ? 'once' : `${count} times`}, by ${last.comm}. ${opens}`;
+      const { policy, option, opens } = remedyOf(need, given);
+      return `${option === '' ? JSON.stringify(policy) : option}: needed ${count === 1 ? 'once' : `${count} times`}, by ${last.comm}. ${opens}`;
     }),
   );
   const audits = denials.groups.filter(({ rule }) => rule === 'audit');

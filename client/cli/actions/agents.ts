@@ -2,7 +2,7 @@
 import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
-import { bytes, duration, print, show, styled, table } from '../output.js';
+import { bytes, duration, jsonOf, print, show, styled, table } from '../output.js';
 import type { Column, Printing } from '../output.js';
 
 /** Options of ls. */
@@ -66,6 +66,6 @@ export async function listCommand(swarm: Swarm, options: ListOptions): Promise<v
 export async function inspectCommand(swarm: Swarm, ids: readonly number[], options: Printing): Promise<void> {
   for (const id of ids) {
     const agent = await swarm.inspect(id);
-    show(agent, options, () => [JSON.stringify(agent, null, 2)]);
+    show(agent, options, () => [jsonOf(agent, 2)]);
   }
 }

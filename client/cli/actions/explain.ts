@@ -10,7 +10,7 @@ import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
 import { fileOf } from '../policy.js';
-import { print, styled } from '../output.js';
+import { jsonOf, print, styled, visible } from '../output.js';
 import { indented } from '../text.js';
 
 /** Options of explain. */
@@ -182,22 +182,30 @@ const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'cyan'>> = {
 function shown({ denial, remedies }: Explained, place: Place, width: number): string[] {
   const { count, action, rule, kind, what, last } = denial;
   const done = DONE[action] ?? action;
+  const did = visible(done);
   const would = action === 'report' ? ` (the rule says ${rule}; enforce=0)` : '';
-  const by = `by ${last.comm}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
-  const first = `${String(count).padStart(5)}×  ${done.padEnd(8)}  ${what === '' || what === kind ? kind : `${kind} ${what}`}${would}`;
+  const by = `by ${visible(last.comm)}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
+  const subject = visible(`${what === '' || what === kind ? kind : `${kind} ${what}`}${would}`);
+  const first = `${String(count).padStart(5)}×  ${did.padEnd(8)}  ${subject}`;
   const colour = COLOURS[action];
   const lines = [
-    colour === undefined ? first : first.replace(done, styled(colour, done)),
+    colour === undefined ? first : first.replace(did, styled(colour, did)),
     ...indented(by, 18, width),
   ];
   if (needsNothing(denial))
     return [...lines, ...indented('it went ahead: the policy asks to be told of it', 18, width)];
-  if (remedies.length === 0) return [...lines, ...indented(hopeless(last, place), 18, width)];
+  if (remedies.length === 0) return [...lines, ...indented(visible(hopeless(last, place)), 18, width)];
   return [
     ...lines,
-    ...remedies.flatMap(({ option, opens, allowed }) => [
-      ...indented(allowed ? 'the policy allows it by now' : `allow:  ${option}`, 18, width),
-      ...indented(`opens:  ${opens}`, 18, width, 8),
+    ...remedies.flatMap(({ policy, option, opens, allowed }) => [
+      ...indented(
+        allowed
+          ? 'the policy allows it by now'
+          : `allow:  ${option === '' ? jsonOf(policy) : visible(option)}`,
+        18,
+        width,
+      ),
+      ...indented(`opens:  ${visible(opens)}`, 18, width, 8),
     ]),
   ];
 }
@@ -206,7 +214,9 @@ function shown({ denial, remedies }: Explained, place: Place, width: number): st
 function told(explanation: Explanation, last: number, width: number): string[] {
   const { id, name, state, explained, denials, place, unkept, proposal, whole, notes } = explanation;
   const who =
-    id === 0 ? 'adoptions that were refused' : `agent ${id}${name === null ? '' : ` (${name})`}, ${state}`;
+    id === 0
+      ? 'adoptions that were refused'
+      : visible(`agent ${id}${name === null ? '' : ` (${name})`}, ${state}`);
   const { suppressed } = denials;
   const none = explained.length === 0 && suppressed.count === 0;
   if (none)
@@ -230,7 +240,7 @@ function told(explanation: Explanation, last: number, width: number): string[] {
     ...(suppressed.count > 0
       ? [
           ...indented(
-            `${suppressed.count} more were summed up (event_rate), the last of them of: ${suppressed.kinds.join(', ')}. What follows may lack some of them.`,
+            `${suppressed.count} more were summed up (event_rate), the last of them of: ${visible(suppressed.kinds.join(', '))}. What follows may lack some of them.`,
             0,
             width,
           ),
@@ -240,16 +250,21 @@ function told(explanation: Explanation, last: number, width: number): string[] {
     ...(unkept > 0
       ? [...indented(`${unkept} older ones are not kept any more (event_buffer).`, 0, width), '']
       : []),
-    ...(options.length === 0
+    ...(Object.keys(policy).length === 0
       ? ['There is nothing more that a policy could allow.']
       : [
           styled('bold', 'To allow all of it:'),
-          ...continued([update ?? 'swarmctl run …', ...options], width),
-          '',
-          styled('bold', update === undefined ? 'or, for --policy:' : `or, for /proc/swarm/update:`),
-          `  ${JSON.stringify(update === undefined ? known : { id, ...policy })}`,
+          // What only the keys can say would be missing here.
+          ...(proposal.complete
+            ? [...continued([update ?? 'swarmctl run …', ...options.map(visible)], width), '']
+            : []),
+          styled(
+            'bold',
+            `${proposal.complete ? 'or, for' : 'For'} ${update === undefined ? '--policy' : '/proc/swarm/update'}:`,
+          ),
+          `  ${jsonOf(update === undefined ? known : { id, ...policy })}`,
         ]),
-    ...notes.flatMap((note) => indented(`note: ${note}`, 0, width, 6)),
+    ...notes.flatMap((note) => indented(`note: ${visible(note)}`, 0, width, 6)),
   ];
 }
 
@@ -328,7 +343,7 @@ export async function explainCommand(
   const isRooted = agent && (await hasOwnRoot(swarm, agent));
   const explanation = explanationOf(id, history ?? empty, agent, file, isRooted);
   if (options.json === true) {
-    print(JSON.stringify(asJson(explanation)));
+    print(jsonOf(asJson(explanation)));
     return;
   }
   const width = process.stdout.isTTY ? process.stdout.columns : 80;

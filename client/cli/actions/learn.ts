@@ -12,7 +12,7 @@ import { learn } from '../../learn.js';
 import type { AgentEnd, Started } from '../../process.js';
 import type { Swarm } from '../../swarm.js';
 import { located } from '../located.js';
-import { print, say, styled } from '../output.js';
+import { jsonOf, print, say, styled, visible } from '../output.js';
 import { rootOf } from '../root.js';
 import { runCommand, statusOf } from './run.js';
 import type { RunOptions } from './run.js';
@@ -228,16 +228,17 @@ export async function learnCommand(
     },
     options.margin,
   );
-  const text = JSON.stringify(learned.policy, null, 2);
+  const text = jsonOf(learned.policy, 2);
   if (options.output === undefined) print(text);
   else await writeFile(options.output, `${text}\n`);
   report(learned, statusOf(end));
   return learned.doubts.length > 0 ? INCOMPLETE : 0;
 }
 
-function report({ remarks, doubts }: ReturnType<typeof learn>, status: number): void {
+/** Says what was learnt. */
+export function report({ remarks, doubts }: ReturnType<typeof learn>, status: number): void {
   if (status !== 0) say(`the program ended with status ${status}; the policy is for what it did until then`);
-  for (const remark of remarks) say(remark);
+  for (const remark of remarks) say(visible(remark));
   for (const doubt of doubts)
-    say(`${styled('yellow', 'the policy may be incomplete:', process.stderr)} ${doubt}`);
+    say(`${styled('yellow', 'the policy may be incomplete:', process.stderr)} ${visible(doubt)}`);
 }
