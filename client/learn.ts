@@ -76,7 +76,8 @@ export function learn(observed: Observed, margin: number): Learned {
   );
   const audits = denials.groups.filter(({ rule }) => rule === 'audit');
   const limited = limits(observed, margin);
-  const untold = end.violations + end.audited - denials.told - denials.suppressed.count;
+  const { violations = 0, audited = 0 } = end;
+  const untold = violations + audited - denials.told - denials.suppressed.count;
   return {
     policy: { ...merged(given, proposal.policy), ...limited.policy },
     remarks: [
@@ -100,7 +101,12 @@ export function learn(observed: Observed, margin: number): Learned {
           ]
         : []),
       ...(lost === 0 && untold > 0 ? [`${untold} violations were counted and not told`] : []),
-      ...(end.oom
+      ...(end.violations === undefined
+        ? [
+            'the event that tells how the program ended was lost, and with it how much it would have been denied',
+          ]
+        : []),
+      ...(end.oom === true
         ? ['the program ran out of memory, and may have had more to do: give it a larger --memory']
         : []),
       ...groups

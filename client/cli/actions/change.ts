@@ -119,6 +119,9 @@ export async function destroyCommand(swarm: Swarm, ids: readonly number[]): Prom
 /** The exit status of an agent whose end is not known. */
 const UNKNOWN = 125;
 
+/** Milliseconds that the event of an end may take when the agent is gone. */
+const LATE = 1000;
+
 async function isOver(swarm: Swarm, id: number): Promise<boolean> {
   return swarm.inspect(id).then(() => false, isGone);
 }
@@ -128,14 +131,24 @@ export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise
   const statuses = new Map<number, number>();
   for (const id of ids) await swarm.inspect(id);
   const end = progress.begin(() => `waiting for ${counted(ids.length - statuses.size)} to end`);
-  for await (const event of swarm.events({ since: 'oldest' })) {
-    if (event.event === 'lost') {
-      // The end of one of them may be among what was overwritten.
-      for (const id of ids) if (!statuses.has(id) && (await isOver(swarm, id))) statuses.set(id, UNKNOWN);
-    } else if (event.event === 'destroyed' && ids.includes(event.agent))
-      statuses.set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
-    if (ids.every((id) => statuses.has(id))) break;
+  const stop = new AbortController();
+  const set = (id: number, status: number) => {
+    if (!statuses.has(id)) statuses.set(id, status);
+    if (ids.every((each) => statuses.has(each))) stop.abort();
+  };
+  const timers: NodeJS.Timeout[] = [];
+  try {
+    for await (const event of swarm.events({ since: 'oldest', signal: stop.signal })) {
+      if (event.event === 'lost') {
+        // The end of one of them may be among what was overwritten, or still to come.
+        for (const id of ids)
+          if (!statuses.has(id) && (await isOver(swarm, id))) timers.push(setTimeout(set, LATE, id, UNKNOWN));
+      } else if (event.event === 'destroyed' && ids.includes(event.agent))
+        set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
+    }
+  } finally {
+    timers.forEach(clearTimeout);
+    end();
   }
-  end();
   for (const id of ids) print(String(statuses.get(id)));
 }
