@@ -4,6 +4,7 @@ import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
 import { bytes, duration, jsonOf, print, show, styled, table } from '../output.js';
 import type { Column, Printing } from '../output.js';
+import { keyAndValue } from '../values.js';
 
 /** Options of ls. */
 export interface ListOptions extends Printing {
@@ -36,7 +37,7 @@ const COLUMNS: readonly Column<Inspection>[] = [
 
 /** Does an agent fit `state=running` or `name=web*`? */
 function fits(agent: Inspection, filter: string): boolean {
-  const [key = '', pattern = ''] = filter.split('=', 2);
+  const [key, pattern] = keyAndValue(filter);
   const value = { id: String(agent.id), name: agent.name ?? '', state: agent.state }[key] ?? '';
   const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`).test(value);

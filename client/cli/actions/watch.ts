@@ -3,6 +3,7 @@ import type { SwarmEvent } from '../../abi/event.js';
 import type { Swarm } from '../../swarm.js';
 import { bytes, duration, filled, jsonOf, print, show, styled, visible } from '../output.js';
 import type { Printing } from '../output.js';
+import { keyAndValue } from '../values.js';
 
 /** Options of events. */
 export interface EventsOptions extends Printing {
@@ -15,7 +16,7 @@ export interface EventsOptions extends Printing {
 function fits(event: SwarmEvent, filters: readonly string[]): boolean {
   const wanted = new Map<string, string[]>();
   for (const filter of filters) {
-    const [key = '', value = ''] = filter.split('=', 2);
+    const [key, value] = keyAndValue(filter);
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   const fields: Readonly<Record<string, unknown>> = { ...event };
