@@ -243,6 +243,10 @@ export class RemoteSwarm implements Swarm {
     return this.#programs.spawn(argv, options, id);
   }
 
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   async close(): Promise<void> {
     this.#end(new SwarmError('ECONNRESET', 'the connection has been closed'));
     return Promise.resolve();
