@@ -267,6 +267,8 @@ std::string name_of(const std::string &id, const Json &annotations)
 		if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-' &&
 		    letter != '.' && letter != '_')
 			letter = '-';
+	if (std::all_of(name.begin(), name.end(), [](unsigned char each) { return std::isdigit(each); }))
+		name = "c" + name;
 	return name.substr(0, ALL);
 }
 

@@ -37,7 +37,10 @@ Json policy_of(const Created &container, const Settings &settings);
 /** The kinds of namespaces in which a process is not where process 1 is. Throws a Failure. */
 unsigned int own_namespaces(int pid);
 
-/** A name for the agent, of 1 to 31 characters that the module takes: the id's beginning, and more. */
+/**
+ * A name for the agent, of 1 to 31 characters that the module takes: the id's beginning, and more. It is no number:
+ * commands would take it for an agent's id.
+ */
 std::string name_of(const std::string &id, const Json &annotations);
 
 /**

@@ -9,7 +9,7 @@ import {
   makeBundle,
   use,
 } from '../support/engines/guest.js';
-import { DENIED, remove, run, sleeping } from '../support/engines/containers.js';
+import { DENIED, nameOfOnly, remove, run, sleeping } from '../support/engines/containers.js';
 import { expect, test } from '../support/fixtures.js';
 
 test.use({ guestExtras: PODMAN_GUEST });
@@ -136,6 +136,24 @@ test(
       expect.soft(await refusal(), JSON.stringify(annotations)).toMatch(message);
     }
     await expect(loaded).toHaveActiveAgents(0);
+  },
+);
+
+test(
+  'OCI-16: the agent of a container whose id is a number has a name that commands do not take for an id',
+  { tag: '@nightly' },
+  async ({ loaded }) => {
+    await installRuntime(loaded);
+    await use(loaded, 'crun');
+    for (const [id, name] of [
+      ['123456789012345', 'c123456789012'],
+      ['7', 'c7'],
+      ['12345678901f2', '12345678901f'],
+    ] as const) {
+      await sleeping(loaded, id);
+      expect(await nameOfOnly(loaded)).toBe(name);
+      await remove(loaded, id);
+    }
   },
 );
 
