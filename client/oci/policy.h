@@ -25,7 +25,7 @@ struct Created {
  *   - the container: its namespaces, capabilities, no_new_privs and devices
  *   - the policy that the settings name
  *   - the one of their directory that the annotation io.swarmguard.policy names
- *   - annotations io.swarmguard.KEY, as JSON, or as text
+ *   - annotations io.swarmguard.KEY, as JSON, or as text, if the settings allow them
  *
  * A later key replaces an earlier one, but for `syscalls`, whose rules are laid over each
  * other call by call: what nobody names stays denied.
