@@ -6,7 +6,7 @@ import { Hold, openEvents } from './files/events.js';
 export type Destroyed = Extract<SwarmEvent, { event: 'destroyed' }>;
 
 interface Waiting {
-  readonly resolve: (end: Destroyed | undefined) => void;
+  readonly resolve: (end: Destroyed) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -16,6 +16,7 @@ interface Waiting {
  */
 export class Ends {
   readonly #path: string;
+  readonly #open: typeof openEvents;
   #users = 0;
   /** Of these, who let the process end. */
   #idle = 0;
@@ -24,18 +25,21 @@ export class Ends {
   #reading: Promise<void> | undefined;
   /** Ends of agents that nobody has asked about yet: one may end before its launch has returned. */
   readonly #early = new Map<number, Destroyed>();
-  readonly #waiting = new Map<number, Waiting>();
-  /** Agents that users will ask for. */
-  readonly #expected = new Set<number>();
+  readonly #waiting = new Map<number, Waiting[]>();
+  /** Who wants to know when events have been lost. */
+  readonly #missing = new Set<() => void>();
+  /** Agents that users will ask for, and how many do. */
+  readonly #expected = new Map<number, number>();
   /** Users whose agent is not known yet. */
   #launching = 0;
   /** How often events have been lost. */
   #losses = 0;
   #failure: Error | undefined;
 
-  /** @param path of the events */
-  constructor(path: string) {
+  /** @param path of the events, and what opens them */
+  constructor(path: string, open = openEvents) {
     this.#path = path;
+    this.#open = open;
   }
 
   /**
@@ -61,10 +65,10 @@ export class Ends {
   /**
    * Says which agent a user will ask for: once after each {@link Ends.hold}. Until then the end of any agent is
    * kept, because one may end before its launch has returned.
-   * @param id undefined if it will ask for none
+   * @param id undefined if it will ask for none; {@link Ends.forget} must follow otherwise
    */
   launched(id?: number): void {
-    if (id !== undefined) this.#expected.add(id);
+    if (id !== undefined) this.#expected.set(id, (this.#expected.get(id) ?? 0) + 1);
     this.#launching -= 1;
     if (this.#launching > 0) return;
     for (const agent of this.#early.keys()) if (!this.#expected.has(agent)) this.#early.delete(agent);
@@ -93,24 +97,49 @@ export class Ends {
     this.#expected.clear();
   }
 
+  /** Says that a user asks for the end of an agent no more. */
+  forget(id: number): void {
+    const others = (this.#expected.get(id) ?? 0) - 1;
+    if (others > 0) {
+      this.#expected.set(id, others);
+      return;
+    }
+    this.#expected.delete(id);
+    this.#early.delete(id);
+    this.#waiting.delete(id);
+  }
+
+  /** How many ends are kept or waited for, and how many agents are still to be asked for. */
+  get kept(): number {
+    return this.#early.size + this.#expected.size + this.#waiting.size;
+  }
+
   /**
-   * Waits for the end of an agent, between {@link Ends.hold} and {@link Ends.release}.
-   * @param held what hold returned
-   * @returns the event; undefined if it may be among those that were lost.
+   * Waits for the end of an agent, between {@link Ends.hold} and {@link Ends.release}. Where events have been lost it
+   * may wait in vain: see {@link Ends.missed}.
+   * @param id what {@link Ends.launched} was told
    * @throws {SwarmError} if reading fails.
    */
-  async of(id: number, held: number): Promise<Destroyed | undefined> {
-    this.#expected.delete(id);
+  async of(id: number): Promise<Destroyed> {
     const early = this.#early.get(id);
-    if (early) {
-      this.#early.delete(id);
-      return early;
-    }
+    if (early) return early;
     if (this.#failure) throw this.#failure;
-    if (this.#losses > held) return undefined;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), { resolve, reject }]);
     });
+  }
+
+  /**
+   * Calls back once events have been lost, at once if they have been already: the end of an agent may be among them.
+   * @param held what {@link Ends.hold} returned
+   * @returns what ends that.
+   */
+  missed(held: number, told: () => void): () => void {
+    if (this.#losses > held) told();
+    else this.#missing.add(told);
+    return () => {
+      this.#missing.delete(told);
+    };
   }
 
   async #start(): Promise<void> {
@@ -118,7 +147,7 @@ export class Ends {
     this.#stop = stop;
     this.#hold = new Hold();
     this.#keep();
-    const events = await openEvents(this.#path, { signal: stop.signal }, this.#hold);
+    const events = await this.#open(this.#path, { signal: stop.signal }, this.#hold);
     void this.#read(events, stop.signal);
   }
 
@@ -133,25 +162,22 @@ export class Ends {
     } catch (error) {
       if (signal.aborted) return;
       this.#failure = error instanceof Error ? error : new Error(String(error));
-      for (const { reject } of this.#waiting.values()) reject(error);
+      for (const { reject } of [...this.#waiting.values()].flat()) reject(error);
       this.#waiting.clear();
     }
   }
 
   #tell(event: Destroyed): void {
-    const waiting = this.#waiting.get(event.agent);
-    if (!waiting) {
-      if (this.#launching > 0 || this.#expected.has(event.agent)) this.#early.set(event.agent, event);
-      return;
-    }
+    if (this.#launching > 0 || this.#expected.has(event.agent)) this.#early.set(event.agent, event);
+    for (const { resolve } of this.#waiting.get(event.agent) ?? []) resolve(event);
     this.#waiting.delete(event.agent);
-    waiting.resolve(event);
   }
 
-  /** Events were overwritten: whoever waits has to ask whether its agent is still there. */
+  /** Events were overwritten. Whoever waits goes on waiting: what was lost may be any others. */
   #miss(): void {
     this.#losses += 1;
-    for (const { resolve } of this.#waiting.values()) resolve(undefined);
-    this.#waiting.clear();
+    const told = [...this.#missing];
+    this.#missing.clear();
+    for (const each of told) each();
   }
 }

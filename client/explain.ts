@@ -2,6 +2,8 @@
 import { DEFAULT_DEVICES, DEFAULT_SOCKETS } from './abi/defaults.js';
 import type { AgentRequest } from './abi/request.js';
 import type { SwarmEvent } from './abi/event.js';
+import { HERE } from './explain/places.js';
+import type { Found, Place } from './explain/places.js';
 import { mergeDevices, mergePaths, mergeSockets } from './explain/merge.js';
 import { opensCall, opensDevice, opensFile, opensSocket } from './explain/opens.js';
 
@@ -22,7 +24,7 @@ export type Need =
 export interface Remedy {
   /** Keys for a request of create or update. A list is a whole list, since it replaces the one that there is. */
   readonly policy: Rules;
-  /** The option of swarmctl run and update: `--device "c 10:229 rw"`. */
+  /** The option of swarmctl run and update: `--device "c 10:229 rw"`; empty if only the keys can say it. */
   readonly option: string;
   /** What that opens, as a sentence. */
   readonly opens: string;
@@ -35,6 +37,8 @@ export interface Proposal {
   readonly policy: Rules;
   /** The options of swarmctl run and update that say the same. */
   readonly options: readonly string[];
+  /** Do the options say all of it? */
+  readonly complete: boolean;
   /** What had to be widened, and what the options cannot say. */
   readonly notes: readonly string[];
 }
@@ -48,11 +52,21 @@ function word(text: string): string {
   return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", String.raw`'\''`)}'` : `"${text}"`;
 }
 
+/** The path that a policy has for the file of an execve, or why none can be told. */
+function fileOf({ file = '' }: Violation, place: Place): Found {
+  const list = 'list the file, or its directory and /, by --exec-path';
+  if (!file.startsWith('/')) return { why: `the event has no whole path: ${list}` };
+  if (file.length >= FILE_MAX) return { why: `the event has only the beginning of the path: ${list}` };
+  return place(file);
+}
+
 /** Why an execve was denied: the rule `execve`, exec_paths, or either of them. */
-function ofExecve({ rule, file = '' }: Violation, { syscalls, exec_paths, unlisted }: Rules): Need[] {
-  const whole = file.startsWith('/') && file.length < FILE_MAX;
+function ofExecve(violation: Violation, rules: Rules, place: Place): Need[] {
+  const { rule } = violation;
+  const { syscalls, exec_paths, unlisted } = rules;
+  const found = fileOf(violation, place);
   const call: Need = { of: 'call', name: 'execve' };
-  const path: Need[] = whole ? [{ of: 'file', path: file }] : [];
+  const path: Need[] = 'path' in found ? [{ of: 'file', path: found.path }] : [];
   const denies = syscalls?.execve !== undefined && syscalls.execve !== 'allow';
   const listed = (exec_paths ?? []).length > 0;
   // Where neither denies it, the policy has changed since, or is not known.
@@ -66,9 +80,10 @@ function ofExecve({ rule, file = '' }: Violation, { syscalls, exec_paths, unlist
 /**
  * What a policy would have to allow for a violation not to happen.
  * @param rules of the agent; its defaults where a key is missing
+ * @param place where its files are
  * @returns nothing if no rule does, or if the event does not say enough: see {@link hopeless}.
  */
-export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
+export function needsOf(violation: Violation, rules: Rules = {}, place = HERE): Need[] {
   const { kind, device, socket, syscall } = violation;
   switch (kind) {
     case 'device':
@@ -78,7 +93,7 @@ export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
     case 'syscall':
       return syscall === undefined ? [] : [{ of: 'call', name: syscall }];
     case 'execve':
-      return ofExecve(violation, rules);
+      return ofExecve(violation, rules, place);
     case 'fork':
     case 'thread':
     case 'unshare':
@@ -92,15 +107,15 @@ export function needsOf(violation: Violation, rules: Rules = {}): Need[] {
   }
 }
 
-/** Why no line of policy can be told for a violation. */
-export function hopeless({ kind, file = '' }: Violation): string {
+/** Why no line of policy can be told for a violation; see {@link needsOf}. */
+export function hopeless(violation: Violation, place = HERE): string {
+  const { kind } = violation;
   if (kind === 'control') return 'no policy allows it: a process of an agent does not write to /proc/swarm';
   if (kind === 'adopt')
     return 'the process has to be in the namespaces of the agent first; or give the agent other namespace_flags';
   if (kind !== 'execve') return `this version does not know violations of kind ${kind}`;
-  return file.startsWith('/')
-    ? 'the event has only the beginning of the path: list the file, or its directory and /, by --exec-path'
-    : 'the event has no whole path: list the file, or its directory and /, by --exec-path';
+  const found = fileOf(violation, place);
+  return 'why' in found ? found.why : `no rule that is known denies ${found.path}`;
 }
 
 function devicesOf({ devices }: Rules): readonly string[] {
@@ -132,6 +147,14 @@ function added(rules: Rules, needs: readonly Need[]): { policy: Rules; notes: re
   };
 }
 
+/** Characters that no command line should have: a terminal would obey them where it is printed, or pasted. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** The option of a path; nothing if it cannot be printed. */
+function pathOption(path: string): string[] {
+  return CONTROL.test(path) ? [] : [`--exec-path ${word(path)}`];
+}
+
 /** Options that say what a policy does: swarmctl adds --device to the usual ones, and takes other lists whole. */
 function optionsOf({ devices, sockets, syscalls, exec_paths }: Rules): string[] {
   const usual: readonly string[] = Object.values(DEFAULT_DEVICES);
@@ -139,7 +162,7 @@ function optionsOf({ devices, sockets, syscalls, exec_paths }: Rules): string[] 
     ...(devices ?? []).filter((rule) => !usual.includes(rule)).map((rule) => `--device ${word(rule)}`),
     ...(sockets === undefined ? [] : [`--sockets ${sockets === 'all' ? 'all' : word(sockets.join(','))}`]),
     ...Object.entries(syscalls ?? {}).map(([name, action]) => `--syscall ${name}=${action}`),
-    ...(exec_paths ?? []).map((path) => `--exec-path ${word(path)}`),
+    ...(exec_paths ?? []).flatMap(pathOption),
   ];
 }
 
@@ -152,15 +175,20 @@ export function proposalOf(needs: readonly Need[], rules: Rules = {}): Proposal 
   const { policy, notes } = added(rules, needs);
   const usual = Object.values(DEFAULT_DEVICES);
   const { devices } = policy;
+  const unprintable = (policy.exec_paths ?? []).some((path) => CONTROL.test(path));
   const wider =
     devices !== undefined && !devices.includes('a') && usual.some((rule) => !devices.includes(rule));
   return {
     policy,
     options: optionsOf(policy),
+    complete: !unprintable,
     notes: [
       ...notes,
       ...(wider
         ? ['--device adds to the usual devices, some of which this policy denies: use the JSON']
+        : []),
+      ...(unprintable
+        ? ['--exec-path cannot name a path with control characters on a command line: use the JSON']
         : []),
     ],
   };
@@ -193,7 +221,7 @@ function optionOf(need: Need, policy: Rules): string {
     case 'device':
       return `--device ${word(need.rule)}`;
     case 'file':
-      return `--exec-path ${word(need.path)}`;
+      return pathOption(need.path).join('');
     case 'call':
     case 'socket':
       return optionsOf(policy).join(' ');

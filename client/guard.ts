@@ -163,6 +163,11 @@ export class SwarmGuard implements Swarm {
     return run({ swarm: this, ends: this.#ends, directory: this.#directory }, argv, { ...options, id }, true);
   }
 
+  /** Never: there is no connection. */
+  get closed(): boolean {
+    return false;
+  }
+
   async close(): Promise<void> {
     // Every call closes what it opens.
   }

@@ -2,6 +2,8 @@
 import { MEMORY_MIN, PIDS_MAX } from './abi/limits.js';
 import type { AgentRequest } from './abi/request.js';
 import type { Denials } from './explain/denials.js';
+import { HERE } from './explain/places.js';
+import type { Place } from './explain/places.js';
 import { hopeless, merged, needsOf, proposalOf, remedyOf } from './explain.js';
 import type { AgentEnd } from './process.js';
 
@@ -15,6 +17,8 @@ export interface Observed {
   readonly pidsPeak: number | undefined;
   /** How many events the kernel has overwritten meanwhile, of any agent. */
   readonly lost: number;
+  /** Where its files are; those of the machine by default. */
+  readonly place?: Place;
 }
 
 /** What was learnt of it. */
@@ -60,19 +64,20 @@ function limits(
  * @param margin percent that the limits are above the peaks
  */
 export function learn(observed: Observed, margin: number): Learned {
-  const { given, denials, end, lost } = observed;
+  const { given, denials, end, lost, place = HERE } = observed;
   const groups = denials.groups.filter(({ rule }) => rule !== 'audit');
-  const needs = groups.flatMap(({ last }) => needsOf(last, given));
+  const needs = groups.flatMap(({ last }) => needsOf(last, given, place));
   const proposal = proposalOf(needs, given);
   const lines = groups.flatMap(({ count, last }) =>
-    needsOf(last, given).map((need) => {
-      const { option, opens } = remedyOf(need, given);
-      return `${option}: needed ${count === 1 ? 'once' : `${count} times`}, by ${last.comm}. ${opens}`;
+    needsOf(last, given, place).map((need) => {
+      const { policy, option, opens } = remedyOf(need, given);
+      return `${option === '' ? JSON.stringify(policy) : option}: needed ${count === 1 ? 'once' : `${count} times`}, by ${last.comm}. ${opens}`;
     }),
   );
   const audits = denials.groups.filter(({ rule }) => rule === 'audit');
   const limited = limits(observed, margin);
-  const untold = end.violations + end.audited - denials.told - denials.suppressed.count;
+  const { violations = 0, audited = 0 } = end;
+  const untold = violations + audited - denials.told - denials.suppressed.count;
   return {
     policy: { ...merged(given, proposal.policy), ...limited.policy },
     remarks: [
@@ -96,12 +101,17 @@ export function learn(observed: Observed, margin: number): Learned {
           ]
         : []),
       ...(lost === 0 && untold > 0 ? [`${untold} violations were counted and not told`] : []),
-      ...(end.oom
+      ...(end.violations === undefined
+        ? [
+            'the event that tells how the program ended was lost, and with it how much it would have been denied',
+          ]
+        : []),
+      ...(end.oom === true
         ? ['the program ran out of memory, and may have had more to do: give it a larger --memory']
         : []),
       ...groups
-        .filter(({ last }) => needsOf(last, given).length === 0)
-        .map(({ kind, what, last }) => `${kind}${what === '' ? '' : ` ${what}`}: ${hopeless(last)}`),
+        .filter(({ last }) => needsOf(last, given, place).length === 0)
+        .map(({ kind, what, last }) => `${kind}${what === '' ? '' : ` ${what}`}: ${hopeless(last, place)}`),
     ],
   };
 }

@@ -14,15 +14,19 @@ export interface AgentEnd {
   readonly exit: number | undefined;
   /** The number of the signal that killed it. */
   readonly signal: number | undefined;
-  /** Did the kernel kill any of its processes because memory ran out? */
-  readonly oom: boolean;
-  /** Why the agent is gone, as the event `destroyed` says; `exit` for a program that joined one, or whose agent persists. */
+  /**
+   * Why the agent is gone, as the event `destroyed` says; `exit` for a program that joined one, or whose agent
+   * persists; `unknown` if the event has been lost. In these cases the rest is undefined. Single figures are also
+   * undefined where the kernel does not count them.
+   */
   readonly reason: string;
+  /** Did the kernel kill any of its processes because memory ran out? */
+  readonly oom: boolean | undefined;
   /** Calls that were denied or killed for. */
-  readonly violations: number;
+  readonly violations: number | undefined;
   /** Calls that were audited, or only reported because of `enforce=0`. */
-  readonly audited: number;
-  /** The rest is undefined if the kernel has not told it. */
+  readonly audited: number | undefined;
+  /** Processes that were killed because memory ran out. */
   readonly oomKills: number | undefined;
   /** CPU time of all its processes, in microseconds. */
   readonly cpuUsec: number | undefined;

@@ -3,8 +3,9 @@ import { closeSync } from 'node:fs';
 import * as z from 'zod';
 import { parseAnswer } from './abi/answer.js';
 import { checked } from './check.js';
-import type { Destroyed, Ends } from './ends.js';
-import { SwarmError, codeOf, systemError } from './error.js';
+import { Ending, endOf } from './ended.js';
+import type { Ends } from './ends.js';
+import { SwarmError, systemError } from './error.js';
 import { guideOf } from './guide.js';
 import { LaunchError, launch, signal as sendSignal, wait, watch } from './native/launcher.js';
 import type { LaunchSpec, Launched, RootSpec, Watching } from './native/launcher.js';
@@ -101,22 +102,6 @@ const EXEC_HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'the path is looked up in the agent, by its PATH; an interpreter that is missing says the same',
 };
 
-function endOf(started: Started, own: Partial<AgentEnd>, told: Destroyed | undefined): AgentEnd {
-  return {
-    ...started,
-    exit: own.exit ?? told?.exit,
-    signal: own.signal ?? told?.signal,
-    oom: (told?.oom_kills ?? 0) > 0,
-    reason: told?.reason ?? 'exit',
-    violations: told?.violations ?? 0,
-    audited: told?.audited ?? 0,
-    oomKills: told?.oom_kills,
-    cpuUsec: told?.cpu_usec,
-    memoryPeak: told?.memory_peak,
-    runtimeUsec: told?.runtime_usec,
-  };
-}
-
 /**
  * Waits for the end of a child; then its pidfd is closed.
  * @param began is told how this keeps the process running
@@ -192,15 +177,16 @@ class Run {
     try {
       this.stop?.throwIfAborted();
       const { ends } = this.place;
-      const held = await ends.hold();
+      const ending = new Ending(this.place, this.joins);
+      await ending.expect();
       this.#holds = true;
       if (!this.#keeps) ends.letGo(true);
       try {
-        return await this.#held(held);
+        return await this.#launched(ending);
       } finally {
         this.#holds = false;
         if (!this.#keeps) ends.letGo(false);
-        ends.release();
+        ending.over();
       }
     } catch (error) {
       this.#rejectStarted(error);
@@ -212,10 +198,9 @@ class Run {
     }
   }
 
-  async #held(held: number): Promise<AgentEnd> {
-    const { ends } = this.place;
+  async #launched(ending: Ending): Promise<AgentEnd> {
     const launched = await this.#launch().finally(() => {
-      ends.launched(this.launched?.id);
+      ending.launched(this.launched?.id);
     });
     const started = { id: launched.id, pid: launched.pid };
     this.#resolveStarted(started);
@@ -232,7 +217,9 @@ class Run {
         this.over = true;
         this.#watching = undefined;
       });
-      const end = endOf(started, own, await this.#told(started.id, held));
+      const { policy, id } = this.options;
+      const mayPersist = policy?.persist === true || id !== undefined;
+      const end = endOf(started, own, await ending.told({ mayPersist, keeps: () => this.#keeps }));
       this.#flush();
       this.stop?.throwIfAborted();
       return end;
@@ -260,38 +247,6 @@ class Run {
   /** A process of the agent, to show where the agent is. */
   async #guide(): Promise<number> {
     return guideOf(this.place.swarm, this.options.id ?? 0, { signal: this.#launching });
-  }
-
-  /** What the kernel tells of the agent's end; nothing where the agent goes on. */
-  async #told(id: number, held: number): Promise<Destroyed | undefined> {
-    if (this.joins) return undefined;
-    if (this.options.policy?.persist === true || this.options.id !== undefined) {
-      // An agent that persists is registered again; one whose policy is not known here may be.
-      const gone = await this.place.swarm.inspect(id).then(
-        ({ policy }) => !policy.persist,
-        (error: unknown) => {
-          if (codeOf(error) === 'ESRCH') return true;
-          throw error;
-        },
-      );
-      if (!gone) return undefined;
-    }
-    const told = await this.place.ends.of(id, held);
-    if (told) return told;
-    for await (const found of this.#until(id)) if (!found) break;
-    return undefined;
-  }
-
-  /** Looks at an agent, now and then, whose end may have been told among events that were lost. */
-  async *#until(id: number): AsyncGenerator<boolean> {
-    for (;;) {
-      const found = await this.place.swarm.inspect(id).then(
-        () => true,
-        (error: unknown) => !(error instanceof SwarmError && error.code === 'ESRCH'),
-      );
-      yield found;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
   }
 
   /** Output that nobody reads would keep its stream open for good; child_process does the same. */

@@ -87,6 +87,8 @@ export interface Swarm {
     argv: readonly string[],
     options?: Omit<SpawnOptions, 'policy' | 'id' | 'root'>,
   ): AgentProcess;
+  /** Has the connection to another machine ended? Every call then rejects, and a new one has to be made. */
+  readonly closed: boolean;
   /** Closes the connection to another machine; on this one there is nothing to close. Programs go on. */
   close(): Promise<void>;
 }

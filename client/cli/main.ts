@@ -51,8 +51,11 @@ const program = new Command('swarmctl')
 
 let opening: Promise<Swarm> | undefined;
 
-/** The machine, connected to once; after a failure again. */
+/** The machine, connected to once; after a failure, or when the connection has ended, again. */
 async function connected(): Promise<Swarm> {
+  const before = opening;
+  const swarm = await before?.catch(() => undefined);
+  if (swarm?.closed === true && opening === before) opening = undefined;
   opening ??= machine(program.opts()).catch((error: unknown) => {
     opening = undefined;
     throw error;

@@ -25,11 +25,11 @@ export function styled(style: Style, text: string, stream: NodeJS.WriteStream = 
   return plain ? text : styleText(style, text);
 }
 
-/** Rows of a table as lines, the titles first. */
+/** Rows of a table as lines, the titles first; what a terminal would obey is shown. */
 export function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string[] {
   const cells = [
     columns.map(({ title }) => title),
-    ...rows.map((row) => columns.map(({ value }) => value(row))),
+    ...rows.map((row) => columns.map(({ value }) => visible(value(row)))),
   ];
   const widths = columns.map((_, index) =>
     cells.reduce((most, row) => Math.max(most, row[index]?.length ?? 0), 0),
@@ -71,12 +71,12 @@ export function filled(template: string, value: object): string {
         hint: 'write fields as --json shows them: {{.id}}, {{.usage.memory}}, {{json .policy}}',
       });
     const found = path === '' ? value : at(value, path);
-    if (json !== undefined) return JSON.stringify(found ?? null);
+    if (json !== undefined) return jsonOf(found ?? null);
     return typeof found === 'string'
-      ? found
+      ? visible(found)
       : found === undefined || found === null
         ? ''
-        : JSON.stringify(found);
+        : jsonOf(found);
   });
 }
 
@@ -88,6 +88,17 @@ export function visible(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
     return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });
+}
+
+/** Characters that JSON may have as they are, and a terminal obeys. */
+const RAW = /[\u007f-\u009f]/g;
+
+/** A value as JSON that a terminal shows as it is: it is the same value. */
+export function jsonOf(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    RAW,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Prints a line. */
@@ -102,6 +113,11 @@ export function say(line: string): void {
   process.stderr.write(`swarmctl: ${line}\n`);
 }
 
+/** A message, which may have several lines. */
+function readable(message: string): string {
+  return message.split('\n').map(visible).join('\n');
+}
+
 /** Prints an error: what was wrong, where, and what to do. */
 export function explain(error: unknown): void {
   progress.erase();
@@ -111,12 +127,12 @@ export function explain(error: unknown): void {
     return;
   }
   if (!(error instanceof SwarmError)) {
-    console.error(`${red} ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`${red} ${readable(error instanceof Error ? error.message : String(error))}`);
     return;
   }
   const where = ['', 'argv', 'process'].includes(error.field) ? '' : `${error.field}: `;
-  console.error(`${red} ${where}${error.message} (${error.code})`);
-  if (error.hint !== '') console.error(`${styled('dim', 'hint:', process.stderr)} ${error.hint}`);
+  console.error(`${red} ${readable(`${where}${error.message} (${error.code})`)}`);
+  if (error.hint !== '') console.error(`${styled('dim', 'hint:', process.stderr)} ${readable(error.hint)}`);
 }
 
 /**
@@ -125,7 +141,7 @@ export function explain(error: unknown): void {
  */
 export function show(value: object, { json, format }: Printing, people: () => readonly string[]): void {
   if (format !== undefined) print(filled(format, value));
-  else if (json) print(JSON.stringify(value));
+  else if (json) print(jsonOf(value));
   else for (const line of people()) print(line);
 }
 

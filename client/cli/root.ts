@@ -31,23 +31,21 @@ function bind(value: string, before: readonly Bind[] | undefined): readonly Bind
 
 /** TARGET[:size=64m,mode=1777], as docker's --tmpfs. */
 function tmpfs(value: string, before: readonly Tmpfs[] | undefined): readonly Tmpfs[] {
-  const [target = '', options = ''] = value.split(':', 2);
-  const given = new Map(options.split(',').map((each) => each.split('=', 2) as [string, string | undefined]));
-  given.delete('');
-  const bytes = given.get('size');
-  const mode = given.get('mode');
-  given.delete('size');
-  given.delete('mode');
-  if (!target.startsWith('/') || given.size > 0 || (mode !== undefined && !/^[0-7]{1,4}$/.test(mode)))
-    throw new InvalidArgumentError('A tmpfs is TARGET or TARGET:size=64m,mode=1777.');
-  return [
-    ...(before ?? []),
-    {
-      target,
-      ...(bytes === undefined ? {} : { size: size(bytes) }),
-      ...(mode === undefined ? {} : { mode: parseInt(mode, 8) }),
-    },
-  ];
+  const [target = '', options, ...rest] = value.split(':');
+  const given = options === undefined ? [] : options.split(',').map(tmpfsOption);
+  const twice = new Set(given.map(([name]) => name)).size < given.length;
+  if (!target.startsWith('/') || rest.length > 0 || twice) throw new InvalidArgumentError(TMPFS);
+  return [...(before ?? []), { target, ...(Object.fromEntries(given) as Pick<Tmpfs, 'size' | 'mode'>) }];
+}
+
+const TMPFS = 'A tmpfs is TARGET or TARGET:size=64m,mode=1777.';
+
+/** `size=64m` or `mode=1777`. */
+function tmpfsOption(text: string): ['size' | 'mode', number] {
+  const [, name, value = ''] = /^(size|mode)=(.+)$/.exec(text) ?? [];
+  if (name === 'mode' && /^[0-7]{1,4}$/.test(value)) return [name, parseInt(value, 8)];
+  if (name !== 'size') throw new InvalidArgumentError(TMPFS);
+  return [name, size(value)];
 }
 
 /** The options. */

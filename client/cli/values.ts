@@ -13,15 +13,25 @@ export function size(text: string): number {
   const power = SIZES[unit.toLowerCase()];
   if (number === undefined || power === undefined)
     throw new InvalidArgumentError('A size is a number of bytes, or a number and b, k, m, g or t: 64m.');
-  return Math.round(Number(number) * 1024 ** power);
+  const bytes = Math.round(Number(number) * 1024 ** power);
+  // 0 often means no limit: less than a byte is no way to write it.
+  if (bytes === 0 && Number(number) > 0) throw new InvalidArgumentError('A size is a byte at least, or 0.');
+  if (!Number.isSafeInteger(bytes)) throw new InvalidArgumentError('A size is less than 8192t.');
+  return bytes;
 }
 
 /** CPUs, as a quota in percent of one: 0.25 is 25. */
 export function cpus(text: string): number {
   const quota = Math.round(Number(text) * 100);
-  if (!/^\d+(\.\d+)?$/.test(text) || (Number(text) > 0 && quota === 0))
+  if (!/^\d+(\.\d+)?$/.test(text) || (Number(text) > 0 && quota === 0) || !Number.isSafeInteger(quota))
     throw new InvalidArgumentError('CPUs are a number such as 0.25 or 2, of 0.01 at least.');
   return quota;
+}
+
+/** The key of a filter, and all that is behind the first `=`. */
+export function keyAndValue(filter: string): [key: string, value: string] {
+  const at = filter.indexOf('=');
+  return at < 0 ? [filter, ''] : [filter.slice(0, at), filter.slice(at + 1)];
 }
 
 /** A whole number, not negative. */
@@ -37,6 +47,8 @@ export function time(text: string): number {
   const milliseconds = Math.round(
     Number(number) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit] ?? 1000),
   );
+  if (milliseconds === 0 && Number(number) > 0)
+    throw new InvalidArgumentError('A time is a millisecond at least, or 0.');
   if (milliseconds > TIME_MAX) throw new InvalidArgumentError('A time is 24 days at most.');
   return milliseconds;
 }
@@ -90,8 +102,9 @@ export function capabilities(value: string, before: (Capability | 'all')[] | und
 /** A rule on devices: `c 1:3 rwm` as the kernel has it; or /dev/fuse[:rwm], which is looked up where agents run. */
 export function device(value: string, before: string[] | undefined): string[] {
   if (!value.startsWith('/')) return several(value, before);
-  const [path = '', access = 'rwm'] = value.split(':');
-  if (!/^[rwm]+$/.test(access)) throw new InvalidArgumentError('The accesses of a device are r, w and m.');
+  const [path = '', access = 'rwm', ...rest] = value.split(':');
+  if (!/^[rwm]+$/.test(access) || rest.length > 0)
+    throw new InvalidArgumentError('The accesses of a device are r, w and m.');
   return several(`${path} ${access}`, before);
 }
 

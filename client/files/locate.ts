@@ -12,6 +12,8 @@ export interface Wanted {
   readonly paths?: readonly string[];
   /** Names of programs, of which one is needed. */
   readonly programs?: readonly string[];
+  /** Processes of that machine, which may have another root than whoever serves there. */
+  readonly processes?: readonly number[];
 }
 
 /** What has been found, in the order in which it was asked for. */
@@ -22,6 +24,11 @@ export interface Located {
   readonly paths: readonly string[];
   /** The path of the first of the programs that PATH has; undefined if it has none. */
   readonly program?: string | undefined;
+  /**
+   * Whether each of the processes has a root of its own; false for one that is gone. Undefined if the machine has an
+   * earlier version of this package.
+   */
+  readonly rooted?: readonly boolean[] | undefined;
 }
 
 function numbers(path: string): string {
@@ -47,15 +54,22 @@ async function search(names: readonly string[]): Promise<string | undefined> {
   return undefined;
 }
 
+function isRooted(pid: number): boolean {
+  const [its, ours] = [`/proc/${pid}/root/`, '/'].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return its !== undefined && (its.dev !== ours?.dev || its.ino !== ours.ino);
+}
+
 /**
  * Looks things up on this machine.
  * @throws {SwarmError} ENOENT if there is no such device file, EINVAL if it is none.
  */
-export async function locate({ devices = [], paths = [], programs = [] }: Wanted): Promise<Located> {
+export async function locate(wanted: Wanted): Promise<Located> {
+  const { devices = [], paths = [], programs = [], processes = [] } = wanted;
   const program = await search(programs);
   return {
     devices: devices.map(numbers),
     paths: paths.map((path) => resolve(path)),
     ...(program === undefined ? {} : { program }),
+    rooted: processes.map(isRooted),
   };
 }

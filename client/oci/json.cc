@@ -55,9 +55,11 @@ std::string read_file(const std::filesystem::path &path)
 	}
 }
 
-void write_file(const std::filesystem::path &path, std::string_view text)
+namespace {
+
+void write_to(const std::filesystem::path &path, int flags, std::string_view text)
 {
-	const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+	const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600));
 
 	if (file.get() < 0)
 		throw about(path, "cannot be made");
@@ -70,6 +72,18 @@ void write_file(const std::filesystem::path &path, std::string_view text)
 			throw about(path, "cannot be written");
 		text.remove_prefix(static_cast<size_t>(written));
 	}
+}
+
+} // namespace
+
+void write_file(const std::filesystem::path &path, std::string_view text)
+{
+	write_to(path, O_TRUNC, text);
+}
+
+void append_file(const std::filesystem::path &path, std::string_view text)
+{
+	write_to(path, O_APPEND, text);
 }
 
 namespace {

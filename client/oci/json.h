@@ -20,6 +20,8 @@ struct Failure : std::runtime_error {
 std::string read_file(const std::filesystem::path &path);
 /** Writes a file, readable by its owner only. Throws a Failure that names it. */
 void write_file(const std::filesystem::path &path, std::string_view text);
+/** Adds to the end of a file, which is made if it is missing. Throws a Failure that names it. */
+void append_file(const std::filesystem::path &path, std::string_view text);
 /** JSON, discarded if it is none. Throws a Failure if it is nested too deep to be worked with. */
 Json parse_json(std::string_view text);
 /** A file with JSON. Throws a Failure that names it. */

@@ -135,10 +135,11 @@ int create_in(Container &container, const Arguments &arguments, const Settings &
 {
 	const bool stays = arguments.command() == "create" || arguments.has("detach");
 	const auto words = prepare(arguments, container, settings);
+	const auto logged = log_size(arguments);
 	const int status = run(settings.runtime, words);
 
 	if (status && std::filesystem::exists(container.file("failure")))
-		report(arguments, read_file(container.file("failure")));
+		report(arguments, read_file(container.file("failure")), logged);
 	if (!status && stays && !settings.fail_open && !container.agent()) {
 		ask({ "delete", "--force" }, arguments, settings);
 		throw Failure(settings.runtime.string() +

@@ -12,6 +12,7 @@ namespace swarm {
 namespace {
 
 constexpr std::string_view PREFIX = "io.swarmguard.";
+constexpr const char *BY_NAME = "io.swarmguard.policy";
 
 /** The kinds of namespaces by their files below /proc/PID/ns, and their bits of `namespace_flags`. */
 constexpr std::array<std::pair<const char *, unsigned int>, 8> NAMESPACES = { {
@@ -160,11 +161,21 @@ Json value_of(const std::string &text)
 	return value.is_discarded() ? Json(text) : value;
 }
 
-void take_annotations(Json &policy, const Json &annotations)
+/** Sets single keys. What the settings do not allow is refused: it may have been meant to forbid something. */
+void take_annotations(Json &policy, const Json &annotations, Annotations allowed)
 {
-	for (const auto &[key, value] : annotations.items())
-		if (key.rfind(PREFIX, 0) == 0 && key != "io.swarmguard.policy")
-			put(policy, key.substr(PREFIX.size()), value_of(value.get<std::string>()));
+	for (const auto &[key, value] : annotations.items()) {
+		if (key.rfind(PREFIX, 0) || key == BY_NAME)
+			continue;
+		if (allowed != Annotations::all)
+			throw Failure("annotation " + key + ": containers may ask only for a policy by its name, by " +
+				      BY_NAME + "; annotations = true in runtime.toml allows all keys");
+		const std::string name = key.substr(PREFIX.size());
+
+		if (name == "name")
+			throw Failure("annotation " + key + ": an agent has the name of its container");
+		put(policy, name, value_of(value.get<std::string>()));
+	}
 }
 
 /** namespace_flags: what the policy asks for must be there, and what is there counts. */
@@ -197,8 +208,8 @@ void refuse_handlers(const Json &config)
 Json policy_of(const Created &container, const Settings &settings)
 {
 	const Json &annotations = part(container.config, { "annotations" });
-	const std::string named =
-		settings.annotations ? text_of(annotations, "io.swarmguard.policy") : "";
+	const bool asks = settings.annotations != Annotations::none && annotations.is_object();
+	const std::string named = asks ? text_of(annotations, BY_NAME) : "";
 	Json policy = from_container(container);
 
 	refuse_handlers(container.config);
@@ -208,8 +219,8 @@ Json policy_of(const Created &container, const Settings &settings)
 
 		lay_over(policy, read_json(file), file.string());
 	}
-	if (settings.annotations && annotations.is_object())
-		take_annotations(policy, annotations);
+	if (asks)
+		take_annotations(policy, annotations, settings.annotations);
 	for (const char *key : { "spawn", "pid", "pidfd", "after_exec", "persist" })
 		if (policy.contains(key))
 			throw Failure(std::string("a container's policy cannot have the key ") + key);
@@ -267,6 +278,8 @@ std::string name_of(const std::string &id, const Json &annotations)
 		if (!std::isalnum(static_cast<unsigned char>(letter)) && letter != '-' &&
 		    letter != '.' && letter != '_')
 			letter = '-';
+	if (std::all_of(name.begin(), name.end(), [](unsigned char each) { return std::isdigit(each); }))
+		name = "c" + name;
 	return name.substr(0, ALL);
 }
 

@@ -25,7 +25,7 @@ struct Created {
  *   - the container: its namespaces, capabilities, no_new_privs and devices
  *   - the policy that the settings name
  *   - the one of their directory that the annotation io.swarmguard.policy names
- *   - annotations io.swarmguard.KEY, as JSON, or as text
+ *   - annotations io.swarmguard.KEY, as JSON, or as text, if the settings allow them
  *
  * A later key replaces an earlier one, but for `syscalls`, whose rules are laid over each
  * other call by call: what nobody names stays denied.
@@ -37,7 +37,10 @@ Json policy_of(const Created &container, const Settings &settings);
 /** The kinds of namespaces in which a process is not where process 1 is. Throws a Failure. */
 unsigned int own_namespaces(int pid);
 
-/** A name for the agent, of 1 to 31 characters that the module takes: the id's beginning, and more. */
+/**
+ * A name for the agent, of 1 to 31 characters that the module takes: the id's beginning, and more. It is no number:
+ * commands would take it for an agent's id.
+ */
 std::string name_of(const std::string &id, const Json &annotations);
 
 /**

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "report.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <syslog.h>
 
 #include "json.h"
@@ -47,17 +49,51 @@ std::string log_of(const Arguments &arguments)
 	return log.empty() || log.front() == '/' ? log : "";
 }
 
+/** Takes the lines about a hook out of what a log has got since it had a size. */
+void leave_out_hook(const std::string &log, std::uintmax_t since)
+{
+	if (!std::filesystem::is_regular_file(log))
+		return;
+	const std::string text = read_file(log);
+	std::string kept;
+
+	for (std::size_t at = since; at < text.size();) {
+		const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+		const std::string line = text.substr(at, end - at);
+
+		if (line.find("hook") == std::string::npos)
+			kept += line;
+		at = end;
+	}
+	if (since + kept.size() >= text.size())
+		return;
+	std::filesystem::resize_file(log, since);
+	append_file(log, kept);
+}
+
 } // namespace
 
-void report(const Arguments &arguments, const std::string &message) noexcept
+std::uintmax_t log_size(const Arguments &arguments)
+{
+	std::error_code error;
+	const std::uintmax_t size = std::filesystem::file_size(log_of(arguments), error);
+
+	return error ? 0 : size;
+}
+
+void report(const Arguments &arguments, const std::string &message,
+	    std::optional<std::uintmax_t> since) noexcept
 {
 	try {
 		const std::string full = std::string(NAME) + message;
 		const std::string log = log_of(arguments);
 
 		std::fprintf(stderr, "%s\n", full.c_str());
-		if (!log.empty() && log.rfind("/dev/", 0) != 0)
-			write_file(log, line_of(arguments, full));
+		if (log.empty() || log.rfind("/dev/", 0) == 0)
+			return;
+		if (since)
+			leave_out_hook(log, *since);
+		append_file(log, line_of(arguments, full));
 	} catch (const std::exception &error) {
 		std::fprintf(stderr, "%s\n", error.what());
 	}

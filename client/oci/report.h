@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "arguments.h"
 
 namespace swarm {
 
+/** How long the file is that --log names; 0 if there is none. */
+std::uintmax_t log_size(const Arguments &arguments);
+
 /**
- * Tells the engine what has failed, as runc and crun do: in the file that --log names, as
- * --log-format says, and on the standard error. The file then has this line alone: engines
- * show the last one, or take all of it for one.
+ * Tells the engine what has failed, as runc and crun do: at the end of the file that --log
+ * names, as --log-format says, and on the standard error. Others may write to the same file.
+ *
+ * If the runtime has failed because of our hook, it has said so itself, without the reason.
+ * Engines show the last line, or take all of the file for one: so what it has said of the
+ * hook is taken out of what the file has got since it had the size that is given.
  */
-void report(const Arguments &arguments, const std::string &message) noexcept;
+void report(const Arguments &arguments, const std::string &message,
+	    std::optional<std::uintmax_t> since = {}) noexcept;
 
 /** Tells the system's log that a container has started without an agent. */
 void warn(const std::string &message) noexcept;

@@ -40,6 +40,19 @@ class Reader {
 		}
 	}
 
+	void take(const char *key, Annotations &into)
+	{
+		if (const toml::node *node = find(key)) {
+			const auto whether = node->value_exact<bool>();
+
+			if (!whether && node->value_exact<std::string>() != "named")
+				throw wrong(*node, key, "must be true, false or \"named\"");
+			into = !whether	? Annotations::named :
+			       *whether ? Annotations::all :
+					  Annotations::none;
+		}
+	}
+
 	/** Throws if there is a key that none of the above has asked for. */
 	void end() const
 	{

@@ -4,6 +4,16 @@
 
 namespace swarm {
 
+/** What a container may ask for by annotations. */
+enum class Annotations {
+	/** Nothing: they are ignored. */
+	none,
+	/** One of the operator's policies by its name; any other is refused. */
+	named,
+	/** Also single keys of its policy. */
+	all,
+};
+
 /** What /etc/swarm-guard/runtime.toml says. */
 struct Settings {
 	/** The runtime that does the work: crun or runc. */
@@ -12,8 +22,8 @@ struct Settings {
 	std::filesystem::path policy = "/etc/swarm-guard/container.json";
 	/** The directory of the policies that a container may ask for by name, over that one. */
 	std::filesystem::path policies = "/etc/swarm-guard/policies";
-	/** May containers ask for a policy, or for single keys, by annotations? */
-	bool annotations = true;
+	/** What containers may ask for: whoever makes an image may have written its annotations. */
+	Annotations annotations = Annotations::named;
 	/** Does a container start, without rules, if it cannot be made an agent? */
 	bool fail_open = false;
 };

@@ -42,7 +42,12 @@ const status = z.object({
   violations: z.number(),
 });
 const texts = z.array(z.string());
-const located = z.object({ devices: texts, paths: texts, program: z.string().optional() });
+const located = z.object({
+  devices: texts,
+  paths: texts,
+  program: z.string().optional(),
+  rooted: z.array(z.boolean()).optional(),
+});
 const agentLine = z.object({
   id: z.int(),
   pid: z.int(),
@@ -236,6 +241,10 @@ export class RemoteSwarm implements Swarm {
   ): AgentProcess {
     this.#check();
     return this.#programs.spawn(argv, options, id);
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
   }
 
   async close(): Promise<void> {

@@ -17,15 +17,18 @@ const agentEnd = z.object({
   pid: z.int(),
   exit: number,
   signal: number,
-  oom: z.boolean(),
+  oom: z.boolean().optional(),
   reason: z.string(),
-  violations: z.number(),
-  audited: z.number(),
+  violations: number,
+  audited: number,
   oomKills: number,
   cpuUsec: number,
   memoryPeak: number,
   runtimeUsec: number,
 });
+
+/** How much output of a program that is over is kept for a reader who does not take it: more than a pipe holds. */
+const KEPT_MAX = 1 << 20;
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 
@@ -56,13 +59,24 @@ class Program {
   readonly terminal: Terminal | null = null;
   readonly started: Promise<Started>;
   readonly end: Promise<AgentEnd>;
+  readonly stop: AbortSignal | undefined;
   running: Started | undefined;
   over = false;
+  /** How it ended, while its output is still on the way. */
+  exited: AgentEnd | undefined;
+  /** Resolves whoever waits for room in a stream, once the program is over. */
+  readonly #waiting = new Set<() => void>();
   tellStarted: (started: Started) => void = () => undefined;
   tellEnd: (end: AgentEnd) => void = () => undefined;
   fail: (error: Error) => void = () => undefined;
 
-  constructor(connection: MessageConnection, handle: number, options: StdioOptions) {
+  constructor(
+    connection: MessageConnection,
+    handle: number,
+    options: StdioOptions,
+    stop: AbortSignal | undefined,
+  ) {
+    this.stop = stop;
     this.#connection = connection;
     this.#handle = handle;
     let failStarted: (error: Error) => void = () => undefined;
@@ -125,20 +139,41 @@ class Program {
   /** What the program has printed; resolves when it has been taken. */
   async output(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> {
     const to = this[stream];
-    if (to.destroyed || to.writableEnded || to.write(data)) return;
+    if (to.destroyed || to.writableEnded || to.write(data) || this.#keeps(to)) return;
     await new Promise<void>((resolve) => {
-      to.once('drain', resolve);
-      to.once('close', resolve);
+      const done = () => {
+        to.off('drain', done).off('close', done);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      to.on('drain', done).on('close', done);
+      this.#waiting.add(done);
     });
   }
 
-  #finish(): void {
+  /** May more be kept for a reader who does not take it? The end of a program must not wait for its readers. */
+  #keeps(stream: PassThrough): boolean {
+    return this.over && stream.readableLength + stream.writableLength < KEPT_MAX;
+  }
+
+  /** The program is over; what it has printed may still be on the way. */
+  exit(end: AgentEnd): void {
+    this.exited = end;
+    this.#release();
+  }
+
+  /** Waits no longer for readers. */
+  #release(): void {
     this.over = true;
-    for (const stream of [this.stdout, this.stderr]) {
-      stream.end();
+    for (const stream of [this.stdout, this.stderr])
       // As for a program of this machine: nobody may ever read it.
       if (stream.readableFlowing === null && stream.listenerCount('readable') === 0) stream.resume();
-    }
+    for (const done of this.#waiting) done();
+  }
+
+  #finish(): void {
+    this.#release();
+    for (const stream of [this.stdout, this.stderr]) stream.end();
     this.stdin?.end();
   }
 }
@@ -155,7 +190,7 @@ export class Programs {
   constructor(connection: MessageConnection, swarm: Swarm) {
     this.#connection = connection;
     this.#swarm = swarm;
-    const { started, output, outputEnd, ended } = MESSAGES;
+    const { started, output, outputEnd, exited, ended } = MESSAGES;
     connection.onNotification(started, (given) => {
       const { handle, ...of } = PARAMS.started.parse(given);
       this.#programs.get(handle)?.tellStarted(of);
@@ -169,6 +204,12 @@ export class Programs {
       const { handle, stream } = PARAMS.outputEnd.parse(given);
       this.#programs.get(handle)?.[stream].end();
     });
+    connection.onNotification(exited, (given) => {
+      const { handle, end } = PARAMS.exited.parse(given);
+      const program = this.#programs.get(handle);
+      program?.exit(agentEnd.parse(end) as AgentEnd);
+      if (program?.stop?.aborted === true) this.#settle(handle);
+    });
     connection.onNotification(ended, (given) => {
       const { handle, end, error } = PARAMS.ended.parse(given);
       const program = this.#programs.get(handle);
@@ -176,6 +217,14 @@ export class Programs {
       if (end) program?.tellEnd(agentEnd.parse(end) as AgentEnd);
       else program?.fail(received(error));
     });
+  }
+
+  /** If a program is over, takes its end without what is left of its output. */
+  #settle(handle: number): void {
+    const program = this.#programs.get(handle);
+    if (!program?.exited) return;
+    this.#programs.delete(handle);
+    program.tellEnd(program.exited);
   }
 
   /** Fails all that run: their connection is gone. */
@@ -190,16 +239,16 @@ export class Programs {
    * @param agent that it joins
    */
   spawn(argv: readonly string[], options: SpawnOptions, agent?: number): AgentProcess {
-    const { signal, ...sent } = options;
     for (const name of NAMES) sendable(name, options[name]);
     if ((options.descriptors ?? []).length > 0) sendable('descriptors', 0);
     const handle = (this.#last += 1);
-    const program = new Program(this.#connection, handle, options);
+    const stop = signalOf(options);
+    const program = new Program(this.#connection, handle, options, stop);
     this.#programs.set(handle, program);
     const send = this.#connection.sendNotification(MESSAGES.spawn, {
       handle,
       argv: [...argv],
-      options: { ...sent },
+      options: { ...options, signal: undefined },
       ...(agent === undefined ? {} : { agent }),
     });
     send.catch((error: unknown) => {
@@ -207,6 +256,7 @@ export class Programs {
     });
     const destroy = async (options: CallOptions = {}) => {
       if (this.#closed) throw this.#closed;
+      this.#settle(handle);
       const answer = errorsOf(this.#connection.sendRequest(MESSAGES.destroy, { handle }));
       await until(answer, signalOf(options)).catch((error: unknown) => {
         throw this.#closed ?? error;
@@ -215,20 +265,20 @@ export class Programs {
     const abort = () => {
       destroy().catch(() => undefined);
     };
-    signal?.addEventListener('abort', abort);
+    stop?.addEventListener('abort', abort);
     const end = program.end.then(
       (ended) => {
-        signal?.throwIfAborted();
+        stop?.throwIfAborted();
         return ended;
       },
       (error: unknown) => {
-        signal?.throwIfAborted();
+        stop?.throwIfAborted();
         throw error;
       },
     );
-    const over = () => signal?.removeEventListener('abort', abort);
+    const over = () => stop?.removeEventListener('abort', abort);
     end.then(over, over);
-    if (signal?.aborted === true) abort();
+    if (stop?.aborted === true) abort();
     const handleOfIt: HandleParts = {
       started: program.started,
       get id() {

@@ -44,6 +44,7 @@ export const PARAMS = {
   started: z.object({ handle, id: z.int(), pid: z.int() }),
   output: z.object({ handle, stream, data: z.string() }),
   outputEnd: z.object({ handle, stream }),
+  exited: z.object({ handle, end: z.record(z.string(), z.unknown()) }),
   ended: z.object({
     handle,
     end: z.record(z.string(), z.unknown()).optional(),
@@ -71,6 +72,8 @@ export const MESSAGES = {
   started: notification('started'),
   output: request<'output', null>('output'),
   outputEnd: notification('outputEnd'),
+  /** The program is over; {@link MESSAGES.ended} follows when what it has printed has been taken. */
+  exited: notification('exited'),
   ended: notification('ended'),
 } as const;
 

@@ -127,7 +127,8 @@ class Session {
 
   async #spawn(given: unknown): Promise<void> {
     const { handle, agent, argv, options } = PARAMS.spawn.parse(given);
-    const tell = (news: object) => this.#connection.sendNotification(MESSAGES.ended, { handle, ...news });
+    const tell = async (news: object) =>
+      this.#connection.sendNotification(MESSAGES.ended, { handle, ...news });
     try {
       const program =
         agent === undefined ? this.#swarm.spawn(argv, options) : this.#swarm.exec(agent, argv, options);
@@ -140,8 +141,11 @@ class Session {
         this.#pump(handle, 'stdout', program.stdout),
         this.#pump(handle, 'stderr', program.stderr),
       ];
-      const [end] = await Promise.all([program, ...outputs]);
-      await tell({ end: { ...end } });
+      const end = { ...(await program) };
+      // The client may wait with its output until it knows that there is no more.
+      await this.#connection.sendNotification(MESSAGES.exited, { handle, end });
+      await Promise.all(outputs);
+      await tell({ end });
     } catch (error) {
       await tell({ error: sent(error) }).catch(() => undefined);
     } finally {

@@ -1,7 +1,7 @@
 /** containerd, called as Kubernetes calls it: pods whose containers are agents. */
 import { CONTAINERD_GUEST, IMAGE, startContainerd } from '../support/engines/containerd.js';
 import { Cri } from '../support/engines/cri.js';
-import { RUNTIMES, installRuntime, use } from '../support/engines/guest.js';
+import { KEYS_TOO, RUNTIMES, installRuntime, use } from '../support/engines/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { violationsDuring } from '../support/guest.js';
 
@@ -34,7 +34,7 @@ test('OCI-10: containers of pods with the handler are agents, from their sandbox
   await startContainerd(loaded);
   const cri = await Cri.connect(loaded);
   for (const runtime of RUNTIMES) {
-    await use(loaded, runtime);
+    await use(loaded, runtime, KEYS_TOO);
     const { pod_sandbox_id } = await cri.call('RunPodSandbox', { config: POD, runtime_handler: 'swarm' });
     // The sandbox is an agent, too: it holds the namespaces.
     await expect(loaded).toHaveActiveAgents(1);

@@ -11,7 +11,7 @@ import {
   startContainerd,
 } from '../support/engines/containerd.js';
 import { Cri } from '../support/engines/cri.js';
-import { installRuntime, use } from '../support/engines/guest.js';
+import { KEYS_TOO, installRuntime, use } from '../support/engines/guest.js';
 import { expect, test } from '../support/fixtures.js';
 import { examplePod, onlyObject } from '../support/kubernetes/manifests.js';
 import type { ExamplePod } from '../support/kubernetes/manifests.js';
@@ -64,6 +64,8 @@ test('KUBE-06: with the shipped configuration of containerd, the pod of example.
   const pod = await examplePod();
   await installRuntime(loaded);
   await use(loaded, 'crun');
+  const [, policy = ''] = /^(echo .*\/policies\/.*)$/m.exec(page) ?? [];
+  await loaded.sh(policy);
   await installSwarmctl(loaded);
   await startContainerd(loaded);
   // The file as it is, which needs systemd only when a container starts.
@@ -124,6 +126,7 @@ test('KUBE-06: with the shipped configuration of containerd, the pod of example.
     ...pod,
     metadata: { ...pod.metadata, annotations: { 'io.swarmguard.nonsense': '1' } },
   });
+  await use(loaded, 'crun', KEYS_TOO);
   const refused = 'the container cannot be made an agent: nonsense: unknown key (EINVAL)';
   expect(page).toContain(refused);
   await expect(

@@ -1,5 +1,7 @@
 /** What an agent was denied, and the policy that would allow it. */
 import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 import { expect, test } from '@playwright/test';
 import { DENIED_CALL_NAMES } from '../../client/abi/calls.js';
@@ -13,6 +15,8 @@ import { LIMITS, changes } from '../../client/cli/policy.js';
 import { Denials } from '../../client/explain/denials.js';
 import { mergePaths } from '../../client/explain/merge.js';
 import { opensCall } from '../../client/explain/opens.js';
+import { placeIn } from '../../client/explain/places.js';
+import type { Place } from '../../client/explain/places.js';
 import { hopeless, needsOf, proposalOf, remedyOf } from '../../client/explain.js';
 import type { Need, Rules } from '../../client/explain.js';
 import { learn } from '../../client/learn.js';
@@ -329,4 +333,85 @@ test('CLI-58: learn makes a policy of what was given and needed, with limits abo
   const summed = eventOf(5, { event: 'suppressed', agent: 7, count: 9, kind: 'fork' });
   if (summed.event === 'suppressed') denials.add(summed);
   expect(doubtful({})).toContain('9 violations were summed up');
+});
+
+/** Paths that lead a process to something else than whoever writes the policy. */
+const OWN_PATHS = [
+  ...['/proc/self/exe', '/proc/self/fd/3', '/proc/1/root/bin/sh', '//proc/./thread-self/exe', '/proc'],
+  ...['/dev/fd/3', '/dev//fd/3/tool', '/dev/stdin', '/tmp/../proc/self/exe', '/srv/link/../tool'],
+];
+
+test('CLI-81: a path that leads each process to another file is never proposed, and the reason is told', async () => {
+  const rules = { exec_paths: ['/usr/bin/app'] };
+  const denied = OWN_PATHS.map((path, seq) => violationOf(seq + 2, { kind: 'execve', file: path }));
+  for (const violation of denied) {
+    expect.soft(needsOf(violation, rules), violation.file).toEqual([]);
+    expect.soft(hopeless(violation), violation.file).toMatch(/: list the file, .*--exec-path$/);
+  }
+  const near = violationOf(40, { kind: 'execve', file: '/process/fd' });
+  expect(needsOf(near, rules)).toEqual([file('/process/fd')]);
+  const events = [eventOf(1, { event: 'created', agent: 7, name: 'web' }), ...denied, near];
+  const told = JSON.parse(
+    await printed(() => explainCommand(machineOf([], events), '7', { json: true })),
+  ) as {
+    policy: object;
+    notes: string[];
+  };
+  expect(told.policy).toEqual({ exec_paths: ['/process/fd'] });
+  expect(told.notes.join('\n')).toContain('if the agent had a root of its own');
+  // One that runs in a root of its own: none of its paths is one of the machine.
+  const machine = machineOf([agentOf(7, { policy: rules })], events, [1007]);
+  const rooted = await printed(() => explainCommand(machine, '7', {}));
+  expect(rooted).not.toContain('allow:');
+  expect(rooted.replace(/\s+/g, ' ')).toContain('denied execve /process/fd');
+  expect(rooted.replace(/\s+/g, ' ')).toContain('the agent has a root of its own');
+  expect(rooted).toContain('There is nothing more that a policy could allow.');
+});
+
+test('CLI-82: what learn proposes for a program with a root of its own are the files there, whatever links lead to them', async ({}, info) => {
+  const root = info.outputPath('root');
+  const tools = info.outputPath('tools');
+  for (const directory of ['usr/bin', 'etc/alternatives', 'run', 'tools'])
+    await mkdir(join(root, directory), { recursive: true });
+  await mkdir(tools);
+  await writeFile(join(root, 'usr/bin/dash'), '');
+  await writeFile(join(tools, 'hammer'), '');
+  const links: Readonly<Record<string, string>> = {
+    bin: 'usr/bin',
+    'usr/bin/sh': '/bin/dash',
+    'usr/bin/awk': '/etc/alternatives/awk',
+    'etc/alternatives/awk': '../../usr/bin/dash',
+    'usr/bin/self': '/proc/self/exe',
+    'usr/bin/loop': 'loop',
+    'usr/bin/hammer': '/tools/hammer',
+    'usr/bin/out': '../../../../../../../../../../../../bin/dash',
+  };
+  for (const [path, target] of Object.entries(links)) await symlink(target, join(root, path));
+  const place = placeIn({
+    directory: root,
+    binds: [{ source: tools, target: '/tools' }],
+    tmpfs: [{ target: '/run' }],
+  });
+  const learnt = (path: string, where: Place) => {
+    const denials = new Denials();
+    denials.add(violationOf(1, { kind: 'execve', file: path, action: 'report' }));
+    const end = { violations: 0, audited: 1, oom: false, memoryPeak: undefined };
+    const observed = { given: {}, denials, end, pidsPeak: 1, lost: 0, place: where };
+    const { policy, doubts } = learn(observed, 0);
+    return policy.exec_paths ?? doubts;
+  };
+  const dash = [join(root, 'usr/bin/dash')];
+  const hammer = [join(tools, 'hammer')];
+  const files = { '/bin/sh': dash, '/usr/bin/awk': dash, '/usr/bin/out': dash, '/bin/../bin/dash': dash };
+  for (const [path, paths] of Object.entries({ ...files, '/tools/hammer': hammer, '/bin/hammer': hammer }))
+    expect.soft(learnt(path, place), path).toEqual(paths);
+  const none = ['/bin/self', '/bin/loop', '/bin/nothing', '/run/tool', '/dev/shm/tool', '/proc/self/exe'];
+  for (const path of none)
+    expect
+      .soft(learnt(path, place), path)
+      .toEqual([`execve ${path}: no file of this machine is at this path of its root`]);
+  const overlay = placeIn({ directory: root, overlay: 'tmpfs' });
+  expect(learnt('/bin/sh', overlay)).toEqual([
+    'execve /bin/sh: its root is an overlay, and exec_paths cannot name the files of one',
+  ]);
 });

@@ -110,7 +110,7 @@ const PLACES = [
   {
     words: /\bqemu-system-|\bQmp\b|from 'ssh2'/,
     of: /^(harness|bench|scripts|specs|mutation)\/.*\.tsx?$/,
-    only: /^(harness\/guest\/|harness\/archive\/tool-root\.ts$|specs\/(harness\/|unit\/house\.spec))/,
+    only: /^(harness\/guest\/|harness\/archive\/tool-root\.ts$|specs\/(harness\/|support\/ssh-server\.ts$|unit\/house\.spec))/,
     planted: ['bench/guest.ts', 'qemu-system-'],
   },
 ] as const;

@@ -17,6 +17,7 @@ import { close, serve } from '../../client/export/server.js';
 import type { Swarm } from '../../client/swarm.js';
 import { repository } from '../../harness.config.js';
 import { parseMetrics } from '../support/metrics.js';
+import { sshServer } from '../support/ssh-server.js';
 
 const MODULE_TEXT =
   '# TYPE swarm_guard_agents gauge\n# HELP swarm_guard_agents agents that are listed\nswarm_guard_agents 3\n# EOF\n';
@@ -157,6 +158,32 @@ test('CLI-41: swarmctl export says where it listens, and SIGTERM ends it while c
   } finally {
     running.kill('SIGKILL');
     await rm(directory, { recursive: true });
+  }
+});
+
+test('CLI-88: swarmctl --host export answers scrapes again after the connection has ended', async ({}, info) => {
+  const home = info.outputPath('home');
+  const far = await sshServer(machine().swarm, home);
+  const running = execa(
+    process.execPath,
+    ['--import', 'tsx', 'client/cli/main.ts', '--host', far.host, 'export', '--listen', '127.0.0.1:0'],
+    { cwd: repository, reject: false, env: { HOME: home, SSH_AUTH_SOCK: '' } },
+  );
+  try {
+    let said = '';
+    running.stderr.on('data', (data: Buffer) => (said += data.toString()));
+    await expect.poll(() => said, { timeout: 20_000 }).toContain('/metrics\n');
+    const port = Number(/:(\d+)\/metrics/.exec(said)?.[1]);
+    for (const connections of [1, 2, 3]) {
+      // The scrape that notices may fail, and no other one.
+      await expect.poll(async () => (await get(port)).status, { timeout: 20_000 }).toBe(200);
+      expect((await get(port)).status).toBe(200);
+      expect(far.clients()).toBe(connections);
+      far.drop();
+    }
+  } finally {
+    running.kill('SIGKILL');
+    far.close();
   }
 });
 

@@ -1,11 +1,14 @@
 /** What the options of swarmctl run make: a policy, a root, and exit statuses. */
 import { writeFile } from 'node:fs/promises';
-import { Command } from '@commander-js/extra-typings';
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { expect, test } from '@playwright/test';
+import fc from 'fast-check';
 import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../../client/abi/defaults.js';
 import { CAPABILITIES, bitOf, namesOf } from '../../client/abi/names.js';
 import { failureOf } from '../../client/cli/actions/run.js';
 import { running } from '../../client/cli/commands/run.js';
+import { ROOT } from '../../client/cli/root.js';
+import { cpus, device, keyAndValue, size, time } from '../../client/cli/values.js';
 import { SwarmError } from '../../client/error.js';
 import type { Located, Wanted } from '../../client/files/locate.js';
 import { LaunchError } from '../../client/native/launcher.js';
@@ -145,4 +148,64 @@ test('CLI-77: run says by its exit status whether an agent was refused, not born
   expect(failureOf(new DOMException('too late', 'TimeoutError'))).toBe(124);
   expect(failureOf(new SwarmError('ECANCELED', 'destroyed before it started'))).toBe(126);
   expect((await run('--init', 'true', '--flag')).argv).toEqual(['/usr/bin/tini', '--', 'true', '--flag']);
+});
+
+/** What an option makes of a text; undefined if it refuses it. */
+function taken<T>(parse: (text: string) => T, text: string): T | undefined {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) return undefined;
+    throw error;
+  }
+}
+
+const tmpfsOf = (text: string) =>
+  (ROOT.tmpfs.parseArg as (value: string, before: undefined) => readonly object[])(text, undefined);
+
+test('CLI-86: an option never takes a size, a time or CPUs above 0 for 0, which is no limit, and leaves nothing out', () => {
+  const number = fc
+    .tuple(fc.nat(3), fc.stringMatching(/^\d{1,20}$/), fc.boolean())
+    .map(([whole, fraction, plain]) => (plain ? String(whole) : `${whole}.${fraction}`));
+  const units = {
+    size: [size, ['', 'b', 'k', 'KiB', 'm', 'mb', 'g', 't']],
+    time: [time, ['', 'ms', 's', 'm', 'h']],
+    cpus: [cpus, ['']],
+  } as const;
+  for (const [parse, names] of Object.values(units))
+    fc.assert(
+      fc.property(number, fc.constantFrom(...names), (text, unit) => {
+        const value = taken(parse, `${text}${unit}`);
+        if (value === undefined) return Number(text) > 0;
+        return Number.isSafeInteger(value) && value > 0 === Number(text) > 0;
+      }),
+      { numRuns: 2000 },
+    );
+  for (const text of ['0.4', '0.49b', '0.0004k', '99999999999t', '-1', ''])
+    expect(taken(size, text), text).toBeUndefined();
+  for (const text of ['9'.repeat(400), '0.004']) expect(taken(cpus, text), text).toBeUndefined();
+  expect(taken(time, '0.0001')).toBeUndefined();
+  expect([size('0'), size('0.0m'), size('0.5'), size('1.5k')]).toEqual([0, 0, 1, 1536]);
+  // Parts of an option that it does not know, or that lack their value.
+  const options = fc.array(
+    fc.constantFrom('size', 'size=', 'size=1k', 'size=0.4', 'mode', 'mode=', 'mode=700', 'mode=9', 'x=1', ''),
+    { maxLength: 3 },
+  );
+  const known: Readonly<Record<string, object>> = { 'size=1k': { size: 1024 }, 'mode=700': { mode: 0o700 } };
+  fc.assert(
+    fc.property(options, fc.constantFrom(',', ':'), (parts, between) => {
+      const text = ['/t', ...(parts.length > 0 ? [parts.join(between)] : [])].join(':');
+      const fine =
+        parts.every((part) => part in known) &&
+        new Set(parts).size === parts.length &&
+        (between === ',' || parts.length < 2);
+      const made = parts.reduce((before, part) => ({ ...before, ...known[part] }), { target: '/t' });
+      expect(taken(tmpfsOf, text), text).toEqual(fine ? [made] : undefined);
+    }),
+  );
+  expect(taken((text) => device(text, undefined), '/dev/fuse:r:w')).toBeUndefined();
+  expect([keyAndValue('comm=a=b'), keyAndValue('name')]).toEqual([
+    ['comm', 'a=b'],
+    ['name', ''],
+  ]);
 });

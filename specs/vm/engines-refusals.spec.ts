@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { quoted } from '../../client/client.js';
 import {
   IMAGE_ROOT,
+  KEYS_TOO,
   PODMAN_GUEST,
   RUNTIMES,
   installRuntime,
   makeBundle,
   use,
 } from '../support/engines/guest.js';
-import { DENIED, remove, run, sleeping } from '../support/engines/containers.js';
+import { DENIED, nameOfOnly, remove, run, sleeping } from '../support/engines/containers.js';
 import { expect, test } from '../support/fixtures.js';
 
 test.use({ guestExtras: PODMAN_GUEST });
@@ -43,7 +44,7 @@ test(
     await installRuntime(loaded);
     const LOG = '/srv/runtime.log';
     for (const runtime of RUNTIMES) {
-      await use(loaded, runtime);
+      await use(loaded, runtime, KEYS_TOO);
       const bundle = await makeBundle(loaded, 'refused', ['sh', '-c', 'touch /tmp/ran'], (config) => {
         config['annotations'] = { 'io.swarmguard.nonsense': '1' };
       });
@@ -65,7 +66,7 @@ test(
       ).not.toContain('refused');
       expect((await loaded.exec(`test -e ${IMAGE_ROOT}/tmp/ran`)).code, 'nothing has run').toBe(1);
       // With fail_open it starts, and the system's log tells of it.
-      await use(loaded, runtime, 'fail_open = true\n');
+      await use(loaded, runtime, `fail_open = true\n${KEYS_TOO}`);
       expect((await run(loaded, `cd ${bundle} && swarm-runtime run refused`)).code, runtime).toBe(0);
       await loaded.sh(`rm ${IMAGE_ROOT}/tmp/ran`);
       // exec in a container that is an agent stays closed: here nothing tells the inside from the outside.
@@ -97,6 +98,8 @@ test(
       ['runtime = "crun"\n', /runtime\.toml, line 1: runtime must be an absolute path/],
       ['\nfail_open = 1\n', /runtime\.toml, line 2: fail_open must be true or false/],
       ['fail_opne = true\n', /runtime\.toml, line 1: fail_opne is no setting; there are runtime policy/],
+      ['annotations = "all"\n', /runtime\.toml, line 1: annotations must be true, false or "named"/],
+      ['annotations = 1\n', /runtime\.toml, line 1: annotations must be true, false or "named"/],
       ['runtime = \n', /runtime\.toml, line 1: /],
       ['runtime = "/usr/bin/none"\n', /\/usr\/bin\/none cannot be executed: No such file/],
       ['policy = "/etc/none.json"\n', /\/etc\/none\.json: cannot be opened: No such file/],
@@ -105,7 +108,7 @@ test(
       await loaded.writeFile('/etc/swarm-guard/runtime.toml', settings);
       expect.soft(await refusal(), settings).toMatch(message);
     }
-    await use(loaded, 'crun');
+    await use(loaded, 'crun', KEYS_TOO);
     for (const line of ['unshare --user --map-root-user', 'setpriv --reuid 1000 --clear-groups']) {
       const { code, stderr } = await run(loaded, `cd ${bundle} && ${line} swarm-runtime run wrong`);
       expect
@@ -116,6 +119,7 @@ test(
       [{ 'io.swarmguard.policy': '../../etc/passwd' }, /'\.\.\/\.\.\/etc\/passwd' is no file of/],
       [{ 'io.swarmguard.policy': 'none' }, /policies\/none\.json: cannot be opened/],
       [{ 'io.swarmguard.spawn': 'true' }, /cannot have the key spawn/],
+      [{ 'io.swarmguard.name': 'web' }, /annotation io\.swarmguard\.name: an agent has the name of its/],
       // For a limit the module would move the container out of the cgroup with its engine's.
       [{ 'io.swarmguard.memory_limit': '1073741824' }, /cannot have the key memory_limit: its engine/],
       [{ 'io.swarmguard.pids_limit': '1000' }, /cannot have the key pids_limit: its engine/],
@@ -136,6 +140,63 @@ test(
       expect.soft(await refusal(), JSON.stringify(annotations)).toMatch(message);
     }
     await expect(loaded).toHaveActiveAgents(0);
+  },
+);
+
+test(
+  'OCI-15: by default a container chooses among the policies of the operator, and changes nothing else',
+  { tag: '@nightly' },
+  async ({ loaded }) => {
+    await installRuntime(loaded);
+    const LOOSE = { 'io.swarmguard.sockets': 'all' };
+    await loaded.writeFile('/etc/swarm-guard/policies/local.json', '{"sockets":["unix"]}');
+    const script = 'nc -w 1 127.0.0.1 80 2>&1 </dev/null; unshare -u true 2>/dev/null || echo denied';
+    const ran = async (annotations: object) => {
+      const bundle = await makeBundle(loaded, 'asks', ['sh', '-c', script], (config) => {
+        config['annotations'] = annotations;
+      });
+      return run(loaded, `cd ${bundle} && swarm-runtime run asks`);
+    };
+    const refused = {
+      // crun's.
+      code: 255,
+      stderr: expect.stringMatching(
+        /annotation io\.swarmguard\.\w+: containers may ask only for a policy by its/,
+      ),
+    };
+    for (const settings of ['', 'annotations = "named"\n']) {
+      await use(loaded, 'crun', settings);
+      for (const annotations of [LOOSE, { 'io.swarmguard.name': 'web' }, { 'io.swarmguard.syscalls': '{}' }])
+        expect(await ran(annotations), JSON.stringify(annotations)).toMatchObject(refused);
+      expect(await ran({ 'io.swarmguard.policy': 'local' })).toMatchObject({
+        stdout: expect.stringMatching(/Address family not supported[^]*denied\n$/),
+      });
+    }
+    // Annotations of others are none of ours.
+    await use(loaded, 'crun', 'annotations = false\n');
+    for (const annotations of [{ ...LOOSE, 'io.swarmguard.policy': 'none' }, { 'io.example': 'x' }])
+      expect((await ran(annotations)).stdout, JSON.stringify(annotations)).toMatch(
+        /^(?![^]*Address family)[^]*denied\n$/,
+      );
+    await expect(loaded).toHaveActiveAgents(0);
+  },
+);
+
+test(
+  'OCI-16: the agent of a container whose id is a number has a name that commands do not take for an id',
+  { tag: '@nightly' },
+  async ({ loaded }) => {
+    await installRuntime(loaded);
+    await use(loaded, 'crun');
+    for (const [id, name] of [
+      ['123456789012345', 'c123456789012'],
+      ['7', 'c7'],
+      ['12345678901f2', '12345678901f'],
+    ] as const) {
+      await sleeping(loaded, id);
+      expect(await nameOfOnly(loaded)).toBe(name);
+      await remove(loaded, id);
+    }
   },
 );
 

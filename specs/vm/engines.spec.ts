@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { quoted } from '../../client/client.js';
 import {
+  KEYS_TOO,
   PODMAN_GUEST,
   RUNTIMES,
   installPodman,
@@ -82,7 +83,7 @@ test('OCI-06: podman: containers are agents with their policies; exec, health ch
   loaded,
 }) => {
   await installRuntime(loaded);
-  await use(loaded, 'crun');
+  await use(loaded, 'crun', KEYS_TOO);
   await installPodman(loaded);
   const podman = (words: string) => run(loaded, `podman ${words}`);
   const RUN = 'run --network none';

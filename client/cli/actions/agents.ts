@@ -2,8 +2,9 @@
 import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
-import { bytes, duration, print, show, styled, table } from '../output.js';
+import { bytes, duration, jsonOf, print, show, styled, table } from '../output.js';
 import type { Column, Printing } from '../output.js';
+import { keyAndValue } from '../values.js';
 
 /** Options of ls. */
 export interface ListOptions extends Printing {
@@ -36,7 +37,7 @@ const COLUMNS: readonly Column<Inspection>[] = [
 
 /** Does an agent fit `state=running` or `name=web*`? */
 function fits(agent: Inspection, filter: string): boolean {
-  const [key = '', pattern = ''] = filter.split('=', 2);
+  const [key, pattern] = keyAndValue(filter);
   const value = { id: String(agent.id), name: agent.name ?? '', state: agent.state }[key] ?? '';
   const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`).test(value);
@@ -66,6 +67,6 @@ export async function listCommand(swarm: Swarm, options: ListOptions): Promise<v
 export async function inspectCommand(swarm: Swarm, ids: readonly number[], options: Printing): Promise<void> {
   for (const id of ids) {
     const agent = await swarm.inspect(id);
-    show(agent, options, () => [JSON.stringify(agent, null, 2)]);
+    show(agent, options, () => [jsonOf(agent, 2)]);
   }
 }

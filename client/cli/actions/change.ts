@@ -18,23 +18,12 @@ export async function updateCommand(
     throw new SwarmError('EINVAL', 'nothing is to be changed', {
       hint: 'swarmctl update --help lists what can be',
     });
-  await inTurn('updating', ids, (id) => swarm.update(id, wanted));
-}
-
-/** Does something to one agent after the other, and says how far it is. */
-async function inTurn(doing: string, ids: readonly number[], work: (id: number) => Promise<void>) {
-  let at = 0;
-  const end = progress.begin(() => `${doing} agent ${ids[at] ?? ''}, ${at + 1} of ${ids.length}`);
-  try {
-    for (; at < ids.length; at++) await work(ids[at] ?? 0);
-  } finally {
-    end();
-  }
+  await toEach('updating', ids, (id) => swarm.update(id, wanted));
 }
 
 /** Stops the processes of agents, or lets them go on. */
 export async function freezeCommand(swarm: Swarm, ids: readonly number[], frozen: boolean): Promise<void> {
-  await inTurn(frozen ? 'pausing' : 'resuming', ids, (id) => swarm.freeze(id, frozen));
+  await toEach(frozen ? 'pausing' : 'resuming', ids, (id) => swarm.freeze(id, frozen));
 }
 
 /** Is this the error of an agent that is not there? */
@@ -43,7 +32,7 @@ function isGone(error: unknown): boolean {
 }
 
 /**
- * Does something to each agent, even if it fails for one.
+ * Does something to one agent after the other, even if it fails for one, and says how far it is.
  * @throws {AggregateError} with what has failed.
  */
 async function toEach(
@@ -52,11 +41,18 @@ async function toEach(
   work: (id: number) => Promise<void>,
 ): Promise<void> {
   const failures: unknown[] = [];
-  await inTurn(doing, ids, (id) =>
-    work(id).catch((error: unknown) => {
+  let at = 0;
+  const end = progress.begin(() => `${doing} agent ${ids[at] ?? ''}, ${at + 1} of ${ids.length}`);
+  for (; at < ids.length; at++)
+    await work(ids[at] ?? 0).catch((error: unknown) => {
       failures.push(error);
-    }),
-  );
+    });
+  end();
+  failIfAny(failures);
+}
+
+/** @throws what has failed; several as an AggregateError. */
+function failIfAny(failures: readonly unknown[]): void {
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures);
 }
@@ -86,7 +82,10 @@ export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: n
     await stopOne(swarm, id, grace);
     running -= 1;
   });
-  await Promise.all(stopped).finally(end);
+  // Each gets its end, even if another one fails: the connection is closed after this.
+  const results = await Promise.allSettled(stopped);
+  end();
+  failIfAny(results.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : [])));
 }
 
 function counted(agents: number): string {
@@ -119,6 +118,9 @@ export async function destroyCommand(swarm: Swarm, ids: readonly number[]): Prom
 /** The exit status of an agent whose end is not known. */
 const UNKNOWN = 125;
 
+/** Milliseconds that the event of an end may take when the agent is gone. */
+const LATE = 1000;
+
 async function isOver(swarm: Swarm, id: number): Promise<boolean> {
   return swarm.inspect(id).then(() => false, isGone);
 }
@@ -128,14 +130,24 @@ export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise
   const statuses = new Map<number, number>();
   for (const id of ids) await swarm.inspect(id);
   const end = progress.begin(() => `waiting for ${counted(ids.length - statuses.size)} to end`);
-  for await (const event of swarm.events({ since: 'oldest' })) {
-    if (event.event === 'lost') {
-      // The end of one of them may be among what was overwritten.
-      for (const id of ids) if (!statuses.has(id) && (await isOver(swarm, id))) statuses.set(id, UNKNOWN);
-    } else if (event.event === 'destroyed' && ids.includes(event.agent))
-      statuses.set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
-    if (ids.every((id) => statuses.has(id))) break;
+  const stop = new AbortController();
+  const set = (id: number, status: number) => {
+    if (!statuses.has(id)) statuses.set(id, status);
+    if (ids.every((each) => statuses.has(each))) stop.abort();
+  };
+  const timers: NodeJS.Timeout[] = [];
+  try {
+    for await (const event of swarm.events({ since: 'oldest', signal: stop.signal })) {
+      if (event.event === 'lost') {
+        // The end of one of them may be among what was overwritten, or still to come.
+        for (const id of ids)
+          if (!statuses.has(id) && (await isOver(swarm, id))) timers.push(setTimeout(set, LATE, id, UNKNOWN));
+      } else if (event.event === 'destroyed' && ids.includes(event.agent))
+        set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
+    }
+  } finally {
+    timers.forEach(clearTimeout);
+    end();
   }
-  end();
   for (const id of ids) print(String(statuses.get(id)));
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { checkRequests, position } from '../../policy/check.js';
 import type { OrderFile } from '../../policy/check.js';
-import { print, styled } from '../output.js';
+import { jsonOf, print, styled } from '../output.js';
 
 /** Options of check. */
 export interface CheckOptions {
@@ -36,7 +36,7 @@ export function checkCommand(paths: readonly string[], options: CheckOptions): n
     for (const { offset, refusal } of results) {
       const place = position(text, offset + (refusal?.offset ?? 0));
       if (refusal) status = 1;
-      if (options.json === true) print(JSON.stringify({ file: path, ok: !refusal, ...place, ...refusal }));
+      if (options.json === true) print(jsonOf({ file: path, ok: !refusal, ...place, ...refusal }));
       else if (refusal) {
         const key = refusal.field === '' ? '' : `${refusal.field}: `;
         print(`${path}:${place.line}:${place.column}: ${key}${refusal.message}`);

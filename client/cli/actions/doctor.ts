@@ -4,7 +4,7 @@ import type { Verdict } from '../../doctor/check.js';
 import { canRun, examine } from '../../doctor/checks.js';
 import type { Examined } from '../../doctor/checks.js';
 import { factsOf } from '../../doctor/facts.js';
-import { print, styled } from '../output.js';
+import { jsonOf, print, styled } from '../output.js';
 
 /** Options of doctor. */
 export interface DoctorOptions {
@@ -73,7 +73,7 @@ export function doctorCommand({ json, quiet, root }: DoctorOptions): number {
   const all = examine(factsOf(root));
   const runnable = canRun(all);
   if (json === true) {
-    print(JSON.stringify({ runnable, checks: all }));
+    print(jsonOf({ runnable, checks: all }));
     return runnable ? 0 : 1;
   }
   const shown = quiet === true ? all.filter(({ verdict }) => verdict !== 'ok') : all;

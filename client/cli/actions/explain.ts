@@ -1,6 +1,8 @@
 /** swarmctl explain: what an agent was denied, and what would allow it. */
 import { Denials } from '../../explain/denials.js';
 import type { Denial } from '../../explain/denials.js';
+import { ELSEWHERE, HERE } from '../../explain/places.js';
+import type { Place } from '../../explain/places.js';
 import { hopeless, merged, needsOf, proposalOf, remedyOf } from '../../explain.js';
 import type { Proposal, Remedy, Rules } from '../../explain.js';
 import { SwarmError } from '../../error.js';
@@ -8,7 +10,7 @@ import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
 import { fileOf } from '../policy.js';
-import { print, styled } from '../output.js';
+import { jsonOf, print, styled, visible } from '../output.js';
 import { indented } from '../text.js';
 
 /** Options of explain. */
@@ -86,6 +88,7 @@ interface Explanation {
   readonly state: string;
   readonly explained: readonly Explained[];
   readonly denials: Denials;
+  readonly place: Place;
   /** Violations and audits that the kernel has counted, and no event that is kept tells of. */
   readonly unkept: number;
   readonly proposal: Proposal;
@@ -102,12 +105,14 @@ function explanationOf(
   { denials, name, ended }: History,
   agent: Inspection | undefined,
   file: Rules | undefined,
+  isRooted: boolean | undefined,
 ): Explanation {
+  const place = isRooted === true ? ELSEWHERE : HERE;
   const rules: Rules | undefined = file ?? (agent && rulesOf(agent));
   const groups = denials.groups;
   const explained = groups.map((denial) => ({
     denial,
-    remedies: needsOf(denial.last, rules).map((need) => {
+    remedies: needsOf(denial.last, rules, place).map((need) => {
       const remedy = remedyOf(need, rules);
       return { ...remedy, allowed: rules !== undefined && remedy.allowed };
     }),
@@ -115,25 +120,31 @@ function explanationOf(
   const wanted = groups.filter((denial) => !needsNothing(denial));
   const proposal = proposalOf(
     wanted
-      .flatMap(({ last }) => needsOf(last, rules))
+      .flatMap(({ last }) => needsOf(last, rules, place))
       .filter((need) => !rules || !remedyOf(need, rules).allowed),
     rules,
   );
   const counted = agent ?? ended;
   const unkept = counted ? counted.violations + counted.audited - denials.told - denials.suppressed.count : 0;
-  const guessed = rules === undefined && proposal.policy.exec_paths !== undefined;
+  const listed = proposal.policy.exec_paths !== undefined;
   return {
     id,
     name: agent?.name ?? name,
     state: agent?.state ?? (id === 0 ? 'refused' : 'gone'),
     explained,
     denials,
+    place,
     unkept: Math.max(0, unkept),
     proposal,
     whole: file && merged(file, proposal.policy),
     notes: [
       ...proposal.notes,
-      ...(guessed
+      ...(listed && isRooted === undefined
+        ? [
+            'exec_paths are paths of the machine: if the agent had a root of its own (--rootfs), name the files there instead',
+          ]
+        : []),
+      ...(listed && rules === undefined
         ? [
             'exec_paths is a whole list, and the policy of an agent that is gone is not known: list what it listed too, or name its policy by --policy',
           ]
@@ -168,34 +179,44 @@ const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'cyan'>> = {
   report: 'yellow',
 };
 
-function shown({ denial, remedies }: Explained, width: number): string[] {
+function shown({ denial, remedies }: Explained, place: Place, width: number): string[] {
   const { count, action, rule, kind, what, last } = denial;
   const done = DONE[action] ?? action;
+  const did = visible(done);
   const would = action === 'report' ? ` (the rule says ${rule}; enforce=0)` : '';
-  const by = `by ${last.comm}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
-  const first = `${String(count).padStart(5)}×  ${done.padEnd(8)}  ${what === '' || what === kind ? kind : `${kind} ${what}`}${would}`;
+  const by = `by ${visible(last.comm)}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
+  const subject = visible(`${what === '' || what === kind ? kind : `${kind} ${what}`}${would}`);
+  const first = `${String(count).padStart(5)}×  ${did.padEnd(8)}  ${subject}`;
   const colour = COLOURS[action];
   const lines = [
-    colour === undefined ? first : first.replace(done, styled(colour, done)),
+    colour === undefined ? first : first.replace(did, styled(colour, did)),
     ...indented(by, 18, width),
   ];
   if (needsNothing(denial))
     return [...lines, ...indented('it went ahead: the policy asks to be told of it', 18, width)];
-  if (remedies.length === 0) return [...lines, ...indented(hopeless(last), 18, width)];
+  if (remedies.length === 0) return [...lines, ...indented(visible(hopeless(last, place)), 18, width)];
   return [
     ...lines,
-    ...remedies.flatMap(({ option, opens, allowed }) => [
-      ...indented(allowed ? 'the policy allows it by now' : `allow:  ${option}`, 18, width),
-      ...indented(`opens:  ${opens}`, 18, width, 8),
+    ...remedies.flatMap(({ policy, option, opens, allowed }) => [
+      ...indented(
+        allowed
+          ? 'the policy allows it by now'
+          : `allow:  ${option === '' ? jsonOf(policy) : visible(option)}`,
+        18,
+        width,
+      ),
+      ...indented(`opens:  ${visible(opens)}`, 18, width, 8),
     ]),
   ];
 }
 
 /** The lines for people. */
 function told(explanation: Explanation, last: number, width: number): string[] {
-  const { id, name, state, explained, denials, unkept, proposal, whole, notes } = explanation;
+  const { id, name, state, explained, denials, place, unkept, proposal, whole, notes } = explanation;
   const who =
-    id === 0 ? 'adoptions that were refused' : `agent ${id}${name === null ? '' : ` (${name})`}, ${state}`;
+    id === 0
+      ? 'adoptions that were refused'
+      : visible(`agent ${id}${name === null ? '' : ` (${name})`}, ${state}`);
   const { suppressed } = denials;
   const none = explained.length === 0 && suppressed.count === 0;
   if (none)
@@ -214,12 +235,12 @@ function told(explanation: Explanation, last: number, width: number): string[] {
       `${who}: ${count(denials.told, 'event')} of ${count(explained.length, 'kind')}, newest first`,
     ),
     '',
-    ...explained.slice(0, last).flatMap((each) => [...shown(each, width), '']),
+    ...explained.slice(0, last).flatMap((each) => [...shown(each, place, width), '']),
     ...(hidden > 0 ? [`${count(hidden, 'more kind')}: --last ${explained.length} shows all`, ''] : []),
     ...(suppressed.count > 0
       ? [
           ...indented(
-            `${suppressed.count} more were summed up (event_rate), of: ${suppressed.kinds.join(', ')}. What follows may lack some of them.`,
+            `${suppressed.count} more were summed up (event_rate), of: ${visible(suppressed.kinds.join(', '))}. What follows may lack some of them.`,
             0,
             width,
           ),
@@ -229,16 +250,21 @@ function told(explanation: Explanation, last: number, width: number): string[] {
     ...(unkept > 0
       ? [...indented(`${unkept} older ones are not kept any more (event_buffer).`, 0, width), '']
       : []),
-    ...(options.length === 0
+    ...(Object.keys(policy).length === 0
       ? ['There is nothing more that a policy could allow.']
       : [
           styled('bold', 'To allow all of it:'),
-          ...continued([update ?? 'swarmctl run …', ...options], width),
-          '',
-          styled('bold', update === undefined ? 'or, for --policy:' : `or, for /proc/swarm/update:`),
-          `  ${JSON.stringify(update === undefined ? known : { id, ...policy })}`,
+          // What only the keys can say would be missing here.
+          ...(proposal.complete
+            ? [...continued([update ?? 'swarmctl run …', ...options.map(visible)], width), '']
+            : []),
+          styled(
+            'bold',
+            `${proposal.complete ? 'or, for' : 'For'} ${update === undefined ? '--policy' : '/proc/swarm/update'}:`,
+          ),
+          `  ${jsonOf(update === undefined ? known : { id, ...policy })}`,
         ]),
-    ...notes.flatMap((note) => indented(`note: ${note}`, 0, width, 6)),
+    ...notes.flatMap((note) => indented(`note: ${visible(note)}`, 0, width, 6)),
   ];
 }
 
@@ -265,6 +291,7 @@ function asJson({
   state,
   explained,
   denials,
+  place,
   unkept,
   proposal,
   whole,
@@ -281,7 +308,7 @@ function asJson({
       pid: last.pid,
       comm: last.comm,
       remedies,
-      ...(remedies.length === 0 ? { hopeless: hopeless(last) } : {}),
+      ...(remedies.length === 0 ? { hopeless: hopeless(last, place) } : {}),
     })),
     suppressed: denials.suppressed,
     unkept,
@@ -313,13 +340,20 @@ export async function explainCommand(
     throw new SwarmError('ESRCH', `there is no agent ${id}, and no event that is kept tells of one`);
   const file = options.policy === undefined ? undefined : (fileOf(options.policy) as Rules);
   const empty = { denials: new Denials(), name: null, ended: undefined };
-  const explanation = explanationOf(id, history ?? empty, agent, file);
+  const isRooted = agent && (await hasOwnRoot(swarm, agent));
+  const explanation = explanationOf(id, history ?? empty, agent, file, isRooted);
   if (options.json === true) {
-    print(JSON.stringify(asJson(explanation)));
+    print(jsonOf(asJson(explanation)));
     return;
   }
   const width = process.stdout.isTTY ? process.stdout.columns : 80;
   for (const line of told(explanation, options.last ?? 20, width)) print(line);
+}
+
+/** Whether a process of an agent has another root than the machine; undefined if that cannot be told. */
+async function hasOwnRoot(swarm: Swarm, { members }: Inspection): Promise<boolean | undefined> {
+  const { rooted = [] } = await swarm.locate({ processes: members });
+  return rooted.length === 0 ? undefined : rooted.includes(true);
 }
 
 /** The agent, if it is there. */

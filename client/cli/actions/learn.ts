@@ -6,10 +6,14 @@ import type { AgentRequest } from '../../abi/request.js';
 import { SwarmError } from '../../error.js';
 import { SwarmGuard } from '../../guard.js';
 import { Denials } from '../../explain/denials.js';
+import { HERE, placeIn } from '../../explain/places.js';
+import type { Place } from '../../explain/places.js';
 import { learn } from '../../learn.js';
 import type { AgentEnd, Started } from '../../process.js';
 import type { Swarm } from '../../swarm.js';
-import { print, say, styled } from '../output.js';
+import { located } from '../located.js';
+import { jsonOf, print, say, styled, visible } from '../output.js';
+import { rootOf } from '../root.js';
 import { runCommand, statusOf } from './run.js';
 import type { RunOptions } from './run.js';
 
@@ -161,6 +165,12 @@ function measured(policy: Partial<AgentRequest>): Partial<AgentRequest> {
   };
 }
 
+/** Where the files of the program are. */
+async function placeOf(swarm: Swarm, options: LearnOptions): Promise<Place> {
+  const root = rootOf(await located(swarm, options));
+  return root === undefined ? HERE : placeIn(root);
+}
+
 /**
  * Runs a program as `run` does, and writes the smallest policy that would have sufficed for what it did. Without
  * --output, what the program prints goes to standard error, and the policy to standard output.
@@ -177,6 +187,7 @@ export async function learnCommand(
       hint: 'run swarmctl learn there',
     });
   refuse(options);
+  const place = await placeOf(swarm, options);
   await requireReports(swarm);
   const lesson = new Lesson(swarm, (await Lesson.newest(swarm)) + 1);
   let given: Partial<AgentRequest> = {};
@@ -213,19 +224,21 @@ export async function learnCommand(
       end,
       pidsPeak: headcount?.peak,
       lost: lesson.lost,
+      place,
     },
     options.margin,
   );
-  const text = JSON.stringify(learned.policy, null, 2);
+  const text = jsonOf(learned.policy, 2);
   if (options.output === undefined) print(text);
   else await writeFile(options.output, `${text}\n`);
   report(learned, statusOf(end));
   return learned.doubts.length > 0 ? INCOMPLETE : 0;
 }
 
-function report({ remarks, doubts }: ReturnType<typeof learn>, status: number): void {
+/** Says what was learnt. */
+export function report({ remarks, doubts }: ReturnType<typeof learn>, status: number): void {
   if (status !== 0) say(`the program ended with status ${status}; the policy is for what it did until then`);
-  for (const remark of remarks) say(remark);
+  for (const remark of remarks) say(visible(remark));
   for (const doubt of doubts)
-    say(`${styled('yellow', 'the policy may be incomplete:', process.stderr)} ${doubt}`);
+    say(`${styled('yellow', 'the policy may be incomplete:', process.stderr)} ${visible(doubt)}`);
 }

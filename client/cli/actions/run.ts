@@ -154,15 +154,21 @@ export function statusOf({ exit, signal }: AgentEnd): number {
 /** What a person wants to know of an end that the exit status does not say. */
 function remarks(end: AgentEnd, name: string, limit: number | undefined): string[] {
   const who = `agent ${end.id}${name === '' ? '' : ` (${name})`}`;
+  const { violations = 0 } = end;
   return [
-    ...(end.oom
+    ...(end.reason === 'unknown'
+      ? [
+          `the event that tells how ${who} ended was lost: whether it ran out of memory or was denied anything is not known`,
+        ]
+      : []),
+    ...(end.oom === true
       ? [
           `${who} ran out of memory${limit === undefined ? '' : `: its limit is ${bytes(limit)}`}; --memory raises it`,
         ]
       : []),
-    ...(end.violations > 0
+    ...(violations > 0
       ? [
-          `${who} was denied ${end.violations} ${end.violations === 1 ? 'thing' : 'things'}: swarmctl explain ${end.id}`,
+          `${who} was denied ${violations} ${violations === 1 ? 'thing' : 'things'}: swarmctl explain ${end.id}`,
         ]
       : []),
   ];

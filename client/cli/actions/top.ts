@@ -1,7 +1,7 @@
 /** swarmctl top and stats: what agents use, live or once. */
 import { SwarmError } from '../../error.js';
 import type { Swarm } from '../../swarm.js';
-import { filled, print, styled, table } from '../output.js';
+import { filled, jsonOf, print, styled, table } from '../output.js';
 import type { Printing } from '../output.js';
 import { progress } from '../progress.js';
 import { TOP_COLUMNS } from '../top/columns.js';
@@ -46,7 +46,7 @@ function looker(swarm: Swarm): Looker {
 function printed(rows: readonly Row[], options: Printing): void {
   const { json, format } = options;
   if (json === true || format !== undefined) {
-    for (const row of rows) print(format === undefined ? JSON.stringify(row) : filled(format, row));
+    for (const row of rows) print(format === undefined ? jsonOf(row) : filled(format, row));
     return;
   }
   const [titles = '', ...lines] = table(TOP_COLUMNS, rows);

@@ -1,8 +1,9 @@
 /** swarmctl events and status: what happens, and how much there is. */
 import type { SwarmEvent } from '../../abi/event.js';
 import type { Swarm } from '../../swarm.js';
-import { bytes, duration, filled, print, show, styled, visible } from '../output.js';
+import { bytes, duration, filled, jsonOf, print, show, styled, visible } from '../output.js';
 import type { Printing } from '../output.js';
+import { keyAndValue } from '../values.js';
 
 /** Options of events. */
 export interface EventsOptions extends Printing {
@@ -15,7 +16,7 @@ export interface EventsOptions extends Printing {
 function fits(event: SwarmEvent, filters: readonly string[]): boolean {
   const wanted = new Map<string, string[]>();
   for (const filter of filters) {
-    const [key = '', value = ''] = filter.split('=', 2);
+    const [key, value] = keyAndValue(filter);
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   const fields: Readonly<Record<string, unknown>> = { ...event };
@@ -75,7 +76,7 @@ function shown(event: SwarmEvent): string {
   const seconds = (event.time / 1e9).toFixed(3).padStart(12);
   const agent = 'agent' in event ? String(event.agent) : '';
   const colour = COLOURS[event.event];
-  const name = event.event.padEnd(11);
+  const name = visible(event.event).padEnd(11);
   return `${seconds}  ${colour === undefined ? name : styled(colour, name)}  ${agent.padStart(6)}  ${visible(told(event))}`.trimEnd();
 }
 
@@ -89,8 +90,8 @@ export async function eventsCommand(swarm: Swarm, options: EventsOptions): Promi
   process.once('SIGINT', interrupted);
   for await (const event of swarm.events({ since, follow, signal: stop.signal })) {
     if (!fits(event, filter)) continue;
-    if (format !== undefined) print(visible(filled(format, event)));
-    else print(json === true ? JSON.stringify(event) : shown(event));
+    if (format !== undefined) print(filled(format, event));
+    else print(json === true ? jsonOf(event) : shown(event));
   }
   process.off('SIGINT', interrupted);
 }

@@ -1,5 +1,5 @@
 /** What top shows: lines, made of rows and the size of the terminal. Nothing is read or written here. */
-import { bytes, duration } from '../output.js';
+import { bytes, duration, visible } from '../output.js';
 import { NAME, TOP_COLUMNS } from './columns.js';
 import type { TopColumn } from './columns.js';
 import { SORTS, sorted } from './rows.js';
@@ -123,7 +123,7 @@ function keys(typing: boolean, width: number): string {
 /** The columns that there is room for, with their widths; the name gets what is left, and is cut if it must be. */
 function layout(rows: readonly Row[], sort: Sort, total: number): { column: TopColumn; width: number }[] {
   const needed = (column: TopColumn) =>
-    Math.max(column.width, column.title.length, ...rows.map((row) => column.value(row).length));
+    Math.max(column.width, column.title.length, ...rows.map((row) => visible(column.value(row)).length));
   let columns = TOP_COLUMNS.map((column) => ({ column, width: needed(column) }));
   const least = (list: typeof columns) =>
     list.reduce((sum, { column, width }) => sum + (column === NAME ? Math.min(width, 12) : width), 0) +
@@ -172,7 +172,7 @@ export function draw(
     ),
     ...shown.map((row) =>
       cells(
-        columns.map(({ column }) => column.value(row)),
+        columns.map(({ column }) => visible(column.value(row))),
         columns,
       ),
     ),

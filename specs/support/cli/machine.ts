@@ -2,6 +2,7 @@
 import { parseEvent } from '../../../client/abi/event.js';
 import type { SwarmEvent } from '../../../client/abi/event.js';
 import type { Inspection } from '../../../client/inspect.js';
+import type { Wanted } from '../../../client/files/locate.js';
 import type { Swarm } from '../../../client/swarm.js';
 
 /** A made-up agent, which runs and has no limits; other figures and rules as they are given. */
@@ -68,8 +69,15 @@ export function violationOf(seq: number, fields: object) {
   return event;
 }
 
-/** A machine that has these agents and events, and can do nothing else. */
-export function machineOf(agents: readonly Inspection[], events: readonly SwarmEvent[] = []): Swarm {
+/**
+ * A machine that has these agents and events, and can do nothing else.
+ * @param rooted processes with a root of their own
+ */
+export function machineOf(
+  agents: readonly Inspection[],
+  events: readonly SwarmEvent[] = [],
+  rooted: readonly number[] = [],
+): Swarm {
   // Commands under test use no more of it.
   return {
     async *agents() {
@@ -81,6 +89,8 @@ export function machineOf(agents: readonly Inspection[], events: readonly SwarmE
     async *events() {
       for (const event of events) yield await Promise.resolve(event);
     },
+    locate: ({ processes = [] }: Wanted) =>
+      Promise.resolve({ devices: [], paths: [], rooted: processes.map((pid) => rooted.includes(pid)) }),
   } as unknown as Swarm;
 }
 

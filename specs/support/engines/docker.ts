@@ -1,7 +1,7 @@
 /** Docker in a guest, with swarm-runtime as its default runtime. */
 import type { GuestExtras } from '../../../harness/guest/stage.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
-import { IMAGE_ROOT, PATIENT, RUNTIMES } from './guest.js';
+import { IMAGE_ROOT, KEYS_TOO, PATIENT, RUNTIMES } from './guest.js';
 
 /** A guest with Docker and both runtimes. */
 export const DOCKER_GUEST: GuestExtras = {
@@ -14,7 +14,7 @@ export const DOCKER_GUEST: GuestExtras = {
 export const DENIED = 'chmod 700 /tmp 2>/dev/null || echo denied';
 /** The policy, and where swarm-runtime looks for it. */
 export const POLICY = '{"syscalls":{"chmod":"deny","fchmodat":"deny","fchmodat2":"deny"}}';
-export const SETTINGS = 'policy = "/etc/swarm-guard/no-chmod.json"\n';
+export const SETTINGS = `policy = "/etc/swarm-guard/no-chmod.json"\n${KEYS_TOO}`;
 /** What of its configuration the guest needs: no bridge, no layered file system, no systemd. */
 const CONFIGURATION = {
   bridge: 'none',

@@ -48,6 +48,9 @@ export async function installRuntime(guest: BootedGuest): Promise<void> {
   await guest.sh(MAKE_IMAGE);
 }
 
+/** The setting by which containers may ask for single keys. */
+export const KEYS_TOO = 'annotations = true\n';
+
 /** Settles which runtime does the work. */
 export async function use(
   guest: BootedGuest,

@@ -1,0 +1,105 @@
+/** What swarmctl prints of names that agents have chosen. */
+import { expect, test } from '@playwright/test';
+import { listCommand } from '../../client/cli/actions/agents.js';
+import { explainCommand } from '../../client/cli/actions/explain.js';
+import { report } from '../../client/cli/actions/learn.js';
+import { statsCommand } from '../../client/cli/actions/top.js';
+import { eventsCommand } from '../../client/cli/actions/watch.js';
+import { explain, print } from '../../client/cli/output.js';
+import { START, draw } from '../../client/cli/top/draw.js';
+import { Looker } from '../../client/cli/top/rows.js';
+import { Denials } from '../../client/explain/denials.js';
+import { learn } from '../../client/learn.js';
+import { agentOf, eventOf, machineOf, printed, violationOf } from '../support/cli/machine.js';
+
+/** What is printed on standard output and standard error. */
+async function said(work: () => unknown): Promise<string> {
+  const { stderr } = process;
+  const write = stderr.write.bind(stderr);
+  let text = '';
+  stderr.write = (piece: string | Uint8Array) => {
+    text += piece.toString();
+    return true;
+  };
+  try {
+    const out = await printed(async () => Promise.resolve(work()));
+    return out + text;
+  } finally {
+    stderr.write = write;
+  }
+}
+
+/** Everything that prints what an agent has chosen, for an agent all of whose names are this one. */
+function commands(name: string): Readonly<Record<string, () => unknown>> {
+  const denied = { comm: name, kind: 'execve', action: 'report' };
+  const events = [
+    eventOf(1, { event: 'created', agent: 7, name }),
+    violationOf(2, { ...denied, file: `/t/${name}` }),
+    violationOf(3, { ...denied, file: name }),
+    violationOf(4, { comm: name, kind: 'device', device: 'c 10:229 rw' }),
+    violationOf(5, { comm: name, kind: 'syscall', syscall: name }),
+    eventOf(6, { event: 'oom', agent: 7, comm: name }),
+    eventOf(7, { event: name, agent: 7, what: name }),
+    eventOf(8, { event: 'suppressed', agent: 7, count: 2, kind: name }),
+  ];
+  const machine = machineOf([agentOf(7, { name, cgroup: name })], events);
+  const denials = new Denials();
+  for (const event of events)
+    if (event.event === 'violation' || event.event === 'suppressed') denials.add(event);
+  const end = { violations: 4, audited: 0, oom: false, memoryPeak: undefined };
+  return {
+    explain: () => explainCommand(machine, '7', {}),
+    'explain, gone': () => explainCommand(machineOf([], events), '7', {}),
+    'explain --json': () => explainCommand(machine, '7', { json: true }),
+    events: () => eventsCommand(machine, {}),
+    'events --json': () => eventsCommand(machine, { json: true }),
+    'events --format': () => eventsCommand(machine, { format: '{{.comm}} {{.file}} {{json .}}' }),
+    ls: () => listCommand(machine, {}),
+    'ls --json': () => listCommand(machine, { json: true }),
+    'ls --format': () => listCommand(machine, { format: '{{.name}} {{.usage}}' }),
+    stats: () => statsCommand(machine, [], {}),
+    'stats --json': () => statsCommand(machine, [], { json: true }),
+    learn: () => {
+      report(learn({ given: {}, denials, end, pidsPeak: 1, lost: 0 }, 0), 0);
+    },
+    top: async () => {
+      const looker = new Looker(machine);
+      await looker.look();
+      print(draw(looker.rows, { rows: 9, columns: 100 }, START).lines.join('\n'));
+    },
+    error: () => {
+      explain(new Error(`no agent is called ${name}`.replaceAll('\n', ' ')));
+    },
+  };
+}
+
+const CONTROLS = [
+  ...Array.from({ length: 32 }, (_, byte) => byte),
+  ...Array.from({ length: 33 }, (_, n) => 127 + n),
+];
+
+test('CLI-83: whatever bytes an agent puts into names, a terminal gets none that it obeys, and no line more', async () => {
+  const lines = new Map<string, Set<number>>();
+  for (const byte of CONTROLS)
+    for (const [command, work] of Object.entries(commands(`a${String.fromCharCode(byte)}z`))) {
+      const text = await said(work);
+      expect(text, command).not.toBe('');
+      // A newline ends a line of our own.
+      expect
+        .soft(text.replaceAll('\n', ''), `${command}, ${byte}`)
+        .not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+      lines.set(command, (lines.get(command) ?? new Set()).add(text.split('\n').length));
+    }
+  // None has made a line of its own: each byte as many as all others.
+  for (const [command, counts] of lines) expect.soft([...counts], command).toHaveLength(1);
+});
+
+test('CLI-84: a path with control characters is proposed as JSON, and not as an option', async () => {
+  const path = '/t/a\u001b[2Jz\n';
+  const event = violationOf(1, { kind: 'execve', file: path });
+  const text = await printed(() => explainCommand(machineOf([], [event]), '7', {}));
+  expect(text).not.toContain('swarmctl run');
+  expect(text).not.toContain('--exec-path /');
+  const [json = ''] = /^ {2}\{.*\}$/m.exec(text) ?? [];
+  expect(JSON.parse(json)).toEqual({ exec_paths: [path] });
+});
