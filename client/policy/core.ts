@@ -57,7 +57,7 @@ type ParseForCpus = (
 ) => number;
 
 /** The fields of struct swarm_policy_error. */
-const ERROR = { errno: 0, offset: 4, field: 8, message: 40, size: 164 } as const;
+const ERROR = { errno: 0, offset: 4, field: 8, message: 40, size: 232 } as const;
 const E2BIG = 7;
 
 /** The fields of struct swarm_framer that are used. */
