@@ -189,10 +189,12 @@ test('LIFE-24: a process with more threads than pids.max has room for, of the ag
   const pid = await holder(loaded, 4096, 5);
   const status = await loaded.swarm.status();
   const own = await ask(loaded, { pid, pids_limit: 4, namespace_flags: SHARED_PIDS });
-  expect(own).toMatchObject(noRoom(/pids\.max of the cgroup \/swarm\/plain\/p?\d+ is 4, .* 5 threads/));
+  expect(own).toMatchObject(
+    noRoom(/pids\.max of the cgroup \/swarm\/plain\/p?\d+ is 4; .* 5 threads needs 5;/),
+  );
   await loaded.sh(`echo 4 >${TOP}/swarm/pids.max`);
   const above = { pid, pids_limit: 9, namespace_flags: SHARED_PIDS };
-  expect(await ask(loaded, above)).toMatchObject(noRoom(/pids\.max of the cgroup \/swarm is 4, /));
+  expect(await ask(loaded, above)).toMatchObject(noRoom(/pids\.max of the cgroup \/swarm is 4; /));
   expect(await loaded.swarm.status()).toEqual(status);
   expect(await cgroupOf(loaded, pid)).not.toContain('swarm');
   // Whoever is below that cgroup already is counted there already.
