@@ -117,9 +117,9 @@ struct swarm_agent *swarm_agent_alloc(struct swarm_policy *policy, const char *n
 		.range = SWARM_NO_RANGE,
 		.uses = 1,
 		.members = LIST_HEAD_INIT(agent->members),
+		.flood = SWARM_FLOOD_INIT(agent->flood),
 	};
 	raw_spin_lock_init(&agent->lock);
-	swarm_flood_init(&agent->flood);
 	memcpy(agent->name, name, sizeof(agent->name));
 
 	/* Unlisted, so that nobody finds it; listing it cannot fail then. */

@@ -176,11 +176,8 @@ struct swarm_flood {
 
 static_assert(sizeof(struct swarm_flood) <= 56);
 
-static inline void swarm_flood_init(struct swarm_flood *flood)
-{
-	*flood = (struct swarm_flood){ .until = jiffies };
-	INIT_LIST_HEAD(&flood->link);
-}
+/* For the initializer of what holds it. */
+#define SWARM_FLOOD_INIT(flood)	{ .until = jiffies, .link = LIST_HEAD_INIT((flood).link) }
 
 /* For "metrics"; what is audited or only reported is no violation for "status". */
 extern atomic64_t swarm_outcomes[SWARM_NR_KINDS][SWARM_NR_OUTCOMES];
