@@ -70,45 +70,26 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 static __always_inline unsigned long decide(u32 family, u32 type, u32 protocol)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
-
-	if (!member ||
-	    swarm_socket_allowed(swarm_rules_of(member->agent), family, type, protocol))
-		return SWARM_PASS;
-	return deny(member, family, type, protocol);
-}
-
-/* Once more, by rules that decide on the name of the call, too. Apart, as it is rare. */
-static noinline unsigned long decide_on_all(struct ftrace_regs *regs)
-{
-	u32 protocol = ftrace_regs_get_argument(regs, 2);
-	u32 family = ftrace_regs_get_argument(regs, 0);
-	u32 type = ftrace_regs_get_argument(regs, 1);
-	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
 
 	if (!member)
 		return SWARM_PASS;
 	rules = swarm_rules_of(member->agent);
-	if (!swarm_socket_allowed(rules, family, type, protocol))
-		return deny(member, family, type, protocol);
-	return swarm_allowed(rules);
+	if (swarm_socket_allowed(rules, family, type, protocol))
+		return swarm_allowed(rules);
+	return deny(member, family, type, protocol);
 }
 
 /* Apart, so that the quick return saves no register. */
 static noinline void answer(struct ftrace_regs *regs)
 {
-	unsigned long verdict;
-
 	/* One that the kernel makes for itself is no agent's. */
 	if ((int)ftrace_regs_get_argument(regs, 3))
 		return;
 	swarm_hook_enter();
-	verdict = decide(ftrace_regs_get_argument(regs, 0), ftrace_regs_get_argument(regs, 1),
-			 ftrace_regs_get_argument(regs, 2));
-	if (verdict != SWARM_PASS)
-		swarm_answer(regs, verdict);
-	else if (static_branch_unlikely(&swarm_rules_replaced))
-		swarm_answer(regs, decide_on_all(regs));
+	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0),
+				  ftrace_regs_get_argument(regs, 1),
+				  ftrace_regs_get_argument(regs, 2)));
 	swarm_hook_leave();
 }
 
