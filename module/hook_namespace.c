@@ -14,8 +14,8 @@
 #include "place.h"
 #include "policy_table.h"
 
-static __always_inline unsigned long decide(const struct swarm_member *member,
-					    const struct swarm_rules *rules)
+static __always_inline unsigned long decide_unshare(const struct swarm_member *member,
+						    const struct swarm_rules *rules)
 {
 	return swarm_enforce(member, SWARM_KIND_UNSHARE, rules->syscalls[SWARM_SYS_UNSHARE]);
 }
@@ -31,7 +31,7 @@ static noinline void look_up(struct ftrace_regs *regs)
 	member = swarm_member_find(current->signal);
 	if (member) {
 		rules = swarm_rules_of(member->agent);
-		verdict = decide(member, rules);
+		verdict = decide_unshare(member, rules);
 		if (verdict == SWARM_PASS)
 			verdict = swarm_allowed(rules);
 		swarm_answer(regs, verdict);
@@ -39,7 +39,7 @@ static noinline void look_up(struct ftrace_regs *regs)
 	swarm_hook_leave();
 }
 
-static __always_inline void answer(struct ftrace_regs *regs)
+static __always_inline void answer_unshare(struct ftrace_regs *regs)
 {
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
@@ -156,7 +156,7 @@ static noinline void look_up_mount(unsigned long ip, struct ftrace_regs *regs, b
 		rules = swarm_rules_of(member->agent);
 		verdict = swarm_syscall_verdict(member, rules, ip, regs);
 		if (verdict == SWARM_PASS && separating)
-			verdict = decide(member, rules);
+			verdict = decide_unshare(member, rules);
 		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();
@@ -189,7 +189,7 @@ void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 	swarm_count_run(ops);
 	/* Unsharing files, fs or semaphores alone makes no namespace. */
 	if (ftrace_regs_get_argument(regs, 0) & SWARM_UNSHARE_NEW_ALL)
-		answer(regs);
+		answer_unshare(regs);
 	if (unlikely(ftrace_regs_get_argument(regs, 0) & CLONE_NEWUSER &&
 		     atomic_read(&swarm_nr_armed)))
 		refuse_armed(regs);

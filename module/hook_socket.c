@@ -67,7 +67,7 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 	return outcome == SWARM_DONE_DENY ? (unsigned long)deny_family : SWARM_PASS;
 }
 
-static __always_inline unsigned long decide(u32 family, u32 type, u32 protocol)
+static __always_inline unsigned long decide_socket(u32 family, u32 type, u32 protocol)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
@@ -81,15 +81,15 @@ static __always_inline unsigned long decide(u32 family, u32 type, u32 protocol)
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs)
+static noinline void answer_socket(struct ftrace_regs *regs)
 {
 	/* One that the kernel makes for itself is no agent's. */
 	if ((int)ftrace_regs_get_argument(regs, 3))
 		return;
 	swarm_hook_enter();
-	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0),
-				  ftrace_regs_get_argument(regs, 1),
-				  ftrace_regs_get_argument(regs, 2)));
+	swarm_answer(regs, decide_socket(ftrace_regs_get_argument(regs, 0),
+					 ftrace_regs_get_argument(regs, 1),
+					 ftrace_regs_get_argument(regs, 2)));
 	swarm_hook_leave();
 }
 
@@ -100,5 +100,5 @@ void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs);
+	answer_socket(regs);
 }

@@ -113,8 +113,8 @@ static int update_agent(struct swarm_agent *agent, const struct updater *updater
 	return ret;
 }
 
-static int take(struct swarm_objects *objects, size_t length, u64 *id,
-		struct swarm_policy_error *err)
+static int handle_update(struct swarm_objects *objects, size_t length, u64 *id,
+			 struct swarm_policy_error *err)
 {
 	struct updater *updater = container_of(objects, struct updater, objects);
 	struct swarm_agent *agent;
@@ -138,7 +138,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 static const struct swarm_objects_ops ops = {
 	.name = "update",
 	.size = sizeof(struct updater),
-	.take = take,
+	.take = handle_update,
 };
 
 static int update_open(struct inode *inode, struct file *file)
