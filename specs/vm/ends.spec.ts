@@ -453,13 +453,13 @@ test('END-18: an agent that is destroyed before its next first process has run h
   const { swarm } = loaded;
   const id = await swarm.create({ persist: true, memory_limit: 64 * MiB });
   const order = `--file spawn '{"id":${id}}'`;
-  const life = `${ENDING} burn 400; consume memory ${32 * MiB}`;
+  const life = `consume memory ${32 * MiB}`;
   await loaded.exec(`launch ${order} /bin/sh -c '${life}'`);
   await expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
   expect((await swarm.inspect(id)).usage.memory_peak).toBeGreaterThan(32 * MiB);
   const { end } = await endOf(loaded, () =>
-    // The newborn, still called as its launcher, is slow to begin.
-    delayed(loaded, stage, { function: 'first_work', comm: 'launch', ms: 2000 }, async () => {
+    // Called by a newborn only, which still has its launcher's name.
+    delayed(loaded, stage, { function: 'calculate_sigpending', comm: 'launch', ms: 4000 }, async () => {
       await background(loaded, `launch ${order} /bin/true`);
       await expect.poll(async () => (await swarm.inspect(id)).state, { intervals: [50] }).toBe('running');
       await swarm.destroy(id);
@@ -467,6 +467,6 @@ test('END-18: an agent that is destroyed before its next first process has run h
     }),
   );
   expect(end).toMatchObject({ reason: 'request', signal: SIGKILL });
-  expect(end.cpu_usec).toBeLessThan(300_000);
+  // The processor's time is what it was slow by.
   expect(end.memory_peak).toBeLessThan(32 * MiB);
 });
