@@ -67,17 +67,38 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 	return outcome == SWARM_DONE_DENY ? (unsigned long)deny_family : SWARM_PASS;
 }
 
-static __always_inline unsigned long decide_socket(u32 family, u32 type, u32 protocol)
+/* Once more, by rules that decide on the name of the call, too. Apart, as it is rare. */
+static noinline unsigned long decide_on_all(struct ftrace_regs *regs)
 {
+	u32 protocol = ftrace_regs_get_argument(regs, 2);
+	u32 family = ftrace_regs_get_argument(regs, 0);
+	u32 type = ftrace_regs_get_argument(regs, 1);
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
 
 	if (!member)
 		return SWARM_PASS;
 	rules = swarm_rules_of(member->agent);
-	if (swarm_socket_allowed(rules, family, type, protocol))
-		return swarm_allowed(rules);
-	return deny(member, family, type, protocol);
+	if (!swarm_socket_allowed(rules, family, type, protocol))
+		return deny(member, family, type, protocol);
+	return swarm_allowed(rules);
+}
+
+static __always_inline unsigned long decide_socket(struct ftrace_regs *regs)
+{
+	u32 family = ftrace_regs_get_argument(regs, 0);
+	u32 type = ftrace_regs_get_argument(regs, 1);
+	u32 protocol = ftrace_regs_get_argument(regs, 2);
+	struct swarm_member *member = swarm_member_find(current->signal);
+
+	if (!member)
+		return SWARM_PASS;
+	if (!swarm_socket_allowed(swarm_rules_of(member->agent), family, type, protocol))
+		return deny(member, family, type, protocol);
+	/* Only of what is allowed: the rest has been told of. */
+	if (static_branch_unlikely(&swarm_rules_replaced))
+		return decide_on_all(regs);
+	return SWARM_PASS;
 }
 
 /* Apart, so that the quick return saves no register. */
@@ -87,9 +108,7 @@ static noinline void answer_socket(struct ftrace_regs *regs)
 	if ((int)ftrace_regs_get_argument(regs, 3))
 		return;
 	swarm_hook_enter();
-	swarm_answer(regs, decide_socket(ftrace_regs_get_argument(regs, 0),
-					 ftrace_regs_get_argument(regs, 1),
-					 ftrace_regs_get_argument(regs, 2)));
+	swarm_answer(regs, decide_socket(regs));
 	swarm_hook_leave();
 }
 
