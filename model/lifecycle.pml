@@ -984,7 +984,7 @@ inline launch(t, passes) {
  */
 inline fork(t) {
 	passes = 1;
-	/* swarm_hook_clone(), decide() */
+	/* swarm_hook_clone(), decide_clone() */
 	in_hook_or_stub(t);
 	if
 	:: inside ->

@@ -443,34 +443,65 @@ void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool ar
 	raw_spin_unlock(&agent->lock);
 }
 
+static bool is_exiting(const struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_EXITING;
+}
+
+/* A thread of a process that is not exiting, which its first thread is. */
+static struct task_struct *thread_of(struct task_struct *leader, unsigned int *budget)
+{
+	struct task_struct *thread;
+
+	for_each_thread(leader, thread) {
+		if (!*budget)
+			break;
+		--*budget;
+		if (!is_exiting(thread))
+			return thread;
+	}
+	return NULL;
+}
+
 /**
- * swarm_agent_first - the process that says where an agent is
- * @budget: how many members are looked at, at most; what is left of it
+ * swarm_agent_first - the thread that says where an agent is
+ * @found: set to its process's entry
+ * @budget: how many processes and threads are looked at, at most; what is left of it
  *
- * Its first one, or the oldest one left, but for those that may be elsewhere and those
- * whose first thread is exiting, and with it has left its namespaces. Under
+ * The first thread of the agent's first process, or of the oldest one left, but for
+ * processes that may be elsewhere. Whose first thread is exiting has left the namespaces
+ * with it, as /proc shows them; but it may stay as long as its others do, so where all
+ * processes that are looked at are such ones, it is another thread of the oldest. Under
  * rcu_read_lock().
  *
- * Return: its entry; NULL where none of those that were looked at is one.
+ * Return: the thread; NULL where none was found.
  */
-const struct swarm_member *swarm_agent_first(const struct swarm_agent *agent,
-					     unsigned int *budget)
+struct task_struct *swarm_agent_first(const struct swarm_agent *agent,
+				      const struct swarm_member **found, unsigned int *budget)
 {
+	struct task_struct *leader, *other = NULL;
 	const struct swarm_member *member;
 
 	list_for_each_entry_rcu(member, &agent->members, link) {
-		const struct task_struct *leader;
-
 		if (!*budget)
 			break;
 		--*budget;
 		if (READ_ONCE(member->flags) & SWARM_MEMBER_UNPLACED)
 			continue;
 		leader = pid_task(member->pid, PIDTYPE_TGID);
-		if (leader && !(READ_ONCE(leader->flags) & PF_EXITING))
-			return member;
+		if (!leader)
+			continue;
+		if (!is_exiting(leader)) {
+			*found = member;
+			return leader;
+		}
+		if (other)
+			continue;
+		other = thread_of(leader, budget);
+		if (other)
+			*found = member;
 	}
-	return NULL;
+	return other;
 }
 
 static bool persists(const struct swarm_agent *agent)
@@ -504,26 +535,39 @@ void swarm_agent_set_frozen(struct swarm_agent *agent, bool frozen)
 	raw_spin_unlock(&agent->lock);
 }
 
+/* From now on all hooks ask again; not before, even if another thread is at it. */
+static void have_rechecked(void)
+{
+	static bool patched;
+
+	if (smp_load_acquire(&patched))
+		return;
+	static_branch_enable(&swarm_rules_replaced);
+	smp_store_release(&patched, true);
+}
+
 /**
- * swarm_agent_set_policy - give an agent other rules
- * @policy: the rules; the reference becomes the agent's
+ * swarm_agent_set_policy - give an agent another policy
+ * @policy: with its rules and limits; the reference becomes the agent's
+ * @rules_replaced: are any rules of it other than before? Limits are none.
  *
  * By whoever holds its orders. All its processes have the new rules at one instant: a
  * call that the old ones have allowed as a whole goes on, and one of which they have
  * allowed a part is decided on by the new ones (swarm_allowed()).
  */
-void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy)
+void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy,
+			    bool rules_replaced)
 {
 	lockdep_assert_held(orders_of(agent));
-	/* Both before the rules: pairs with swarm_syscall_recheck(). */
-	if (!static_key_enabled(&swarm_rules_replaced))
-		static_branch_enable(&swarm_rules_replaced);
-	WRITE_ONCE(agent->updated, true);
+	if (rules_replaced) {
+		/* Both before the rules: pairs with swarm_syscall_recheck(). */
+		have_rechecked();
+		WRITE_ONCE(agent->updated, true);
+	}
 	policy = rcu_replace_pointer(agent->policy, policy, lockdep_is_held(orders_of(agent)));
 	swarm_policy_put(policy);
 }
 
-/* The last use has gone: the agent goes too, or is registered again. */
 static bool last_use(struct swarm_agent *agent)
 {
 	lockdep_assert_held(&agent->lock);

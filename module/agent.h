@@ -147,14 +147,15 @@ struct swarm_agent *swarm_agent_hold(u64 id);
 int swarm_orders_lock(const struct swarm_agent *agent);
 void swarm_orders_unlock(const struct swarm_agent *agent);
 void swarm_agent_set_frozen(struct swarm_agent *agent, bool frozen);
-void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy);
+void swarm_agent_set_policy(struct swarm_agent *agent, struct swarm_policy *policy,
+			    bool rules_replaced);
 int swarm_agent_use_running(struct swarm_agent *agent);
 int swarm_agent_use(struct swarm_agent *agent, enum swarm_state state);
 void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_unlist(struct swarm_agent *agent, struct swarm_member *member);
 void swarm_agent_join(struct swarm_agent *agent, struct list_head *link, bool armed);
-const struct swarm_member *swarm_agent_first(const struct swarm_agent *agent,
-					     unsigned int *budget);
+struct task_struct *swarm_agent_first(const struct swarm_agent *agent,
+				      const struct swarm_member **found, unsigned int *budget);
 struct swarm_agent *swarm_agent_keep(u64 id);
 void swarm_agent_unuse(struct swarm_agent *agent);
 void swarm_agent_leave(struct swarm_agent *agent, struct swarm_member *member, u64 cpu);

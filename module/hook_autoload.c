@@ -11,7 +11,7 @@
 #include "member.h"
 #include "policy_table.h"
 
-static noinline void answer(struct ftrace_regs *regs)
+static noinline void answer_autoload(struct ftrace_regs *regs)
 {
 	const struct swarm_member *member;
 	const struct swarm_rules *rules;
@@ -44,5 +44,5 @@ void notrace swarm_hook_autoload(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs);
+	answer_autoload(regs);
 }

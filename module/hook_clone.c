@@ -107,7 +107,7 @@ static unsigned long reserve(const struct swarm_member *parent, const struct ftr
 	return SWARM_PASS;
 }
 
-static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_ops *ops)
+static unsigned long decide_clone(struct kernel_clone_args *args, const struct ftrace_ops *ops)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
@@ -141,10 +141,10 @@ static unsigned long decide(struct kernel_clone_args *args, const struct ftrace_
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops)
+static noinline void answer_clone(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
 	swarm_hook_enter();
-	swarm_answer(regs, decide((void *)ftrace_regs_get_argument(regs, 0), ops));
+	swarm_answer(regs, decide_clone((void *)ftrace_regs_get_argument(regs, 0), ops));
 	swarm_hook_leave();
 }
 
@@ -155,5 +155,5 @@ void notrace swarm_hook_clone(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that has nothing to do with agents. */
 	if (likely(swarm_member_none(current->signal) && !atomic_read(&swarm_nr_reserved)))
 		return;
-	answer(regs, ops);
+	answer_clone(regs, ops);
 }

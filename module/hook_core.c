@@ -15,7 +15,7 @@ static noinline void dump_nothing(void)
 {
 }
 
-static noinline void answer(struct ftrace_regs *regs)
+static noinline void answer_core(struct ftrace_regs *regs)
 {
 	const struct swarm_member *member;
 
@@ -40,5 +40,5 @@ void notrace swarm_hook_core(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs);
+	answer_core(regs);
 }

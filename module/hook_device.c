@@ -30,7 +30,7 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 type, 
 	return swarm_verdict(outcome);
 }
 
-static __always_inline unsigned long decide(u32 type, u32 major, u32 minor, u32 access)
+static __always_inline unsigned long decide_device(u32 type, u32 major, u32 minor, u32 access)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	const struct swarm_rules *rules;
@@ -44,13 +44,13 @@ static __always_inline unsigned long decide(u32 type, u32 major, u32 minor, u32 
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs)
+static noinline void answer_device(struct ftrace_regs *regs)
 {
 	swarm_hook_enter();
-	swarm_answer(regs, decide(ftrace_regs_get_argument(regs, 0) & 0xffff,
-				  ftrace_regs_get_argument(regs, 1),
-				  ftrace_regs_get_argument(regs, 2),
-				  ftrace_regs_get_argument(regs, 3) & 0xffff));
+	swarm_answer(regs, decide_device(ftrace_regs_get_argument(regs, 0) & 0xffff,
+					 ftrace_regs_get_argument(regs, 1),
+					 ftrace_regs_get_argument(regs, 2),
+					 ftrace_regs_get_argument(regs, 3) & 0xffff));
 	swarm_hook_leave();
 }
 
@@ -61,7 +61,7 @@ void notrace swarm_hook_device(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs);
+	answer_device(regs);
 }
 
 /* Apart, so that the quick return saves no register. */
@@ -81,8 +81,8 @@ static noinline void answer_peer(struct ftrace_regs *regs)
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		access |= SWARM_ACC_WRITE;
 	swarm_hook_enter();
-	swarm_answer(regs, decide(SWARM_DEV_CHAR, peer->driver->major,
-				  peer->driver->minor_start + peer->index, access));
+	swarm_answer(regs, decide_device(SWARM_DEV_CHAR, peer->driver->major,
+					 peer->driver->minor_start + peer->index, access));
 	swarm_hook_leave();
 }
 

@@ -44,8 +44,8 @@ static noinline unsigned long enforce(const struct swarm_member *member, enum sw
 }
 
 /* May take long where directories are deep, so other tasks may run meanwhile. */
-static noinline enum swarm_listed find(const struct swarm_exec_paths *paths,
-				       const struct file *file)
+static noinline enum swarm_listed find_listed(const struct swarm_exec_paths *paths,
+					      const struct file *file)
 {
 	enum swarm_listed listed;
 
@@ -184,8 +184,8 @@ static noinline unsigned long prepare_first(struct swarm_member *member,
  * interpreters, and the exec was decided on, and counted, with it. exec_paths are
  * asked about each file, of the very first execve too, whatever that rule says.
  */
-static __always_inline unsigned long decide(const struct linux_binprm *bprm, bool check,
-					    const struct ftrace_ops *ops)
+static __always_inline unsigned long decide_exec(const struct linux_binprm *bprm, bool check,
+						 const struct ftrace_ops *ops)
 {
 	struct swarm_member *member = swarm_member_find(current->signal);
 	bool first = check || bprm->interp == bprm->filename;
@@ -213,7 +213,7 @@ static __always_inline unsigned long decide(const struct linux_binprm *bprm, boo
 		return swarm_verdict_restart();
 	}
 	if (unlikely(policy->exec_paths) && likely(!(member->flags & SWARM_MEMBER_ENTERING))) {
-		listed = find(policy->exec_paths, bprm->file);
+		listed = find_listed(policy->exec_paths, bprm->file);
 		if (listed == SWARM_LISTED_UNKNOWN) {
 			swarm_uncount_run(ops);
 			return swarm_verdict_restart();
@@ -255,7 +255,7 @@ static __always_inline void answer_by(struct ftrace_regs *regs, bool check,
 	unsigned long verdict;
 
 	swarm_hook_enter();
-	verdict = decide((void *)ftrace_regs_get_argument(regs, 0), check, ops);
+	verdict = decide_exec((void *)ftrace_regs_get_argument(regs, 0), check, ops);
 	if (verdict != SWARM_PASS)
 		swarm_answer(regs, verdict);
 	else if (static_branch_unlikely(&swarm_rules_replaced))
@@ -264,7 +264,7 @@ static __always_inline void answer_by(struct ftrace_regs *regs, bool check,
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs, const struct ftrace_ops *ops)
+static noinline void answer_exec(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
 	answer_by(regs, false, ops);
 }
@@ -281,7 +281,7 @@ void notrace swarm_hook_exec(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs, ops);
+	answer_exec(regs, ops);
 }
 
 /*
@@ -315,7 +315,7 @@ static void decide_interpreter(struct swarm_member *member, const struct swarm_p
 	if (member->exec == (policy->serial | SWARM_EXEC_TOLD) ||
 	    swarm_exec_paths_interprets(policy->exec_paths, file))
 		return;
-	switch (find(policy->exec_paths, file)) {
+	switch (find_listed(policy->exec_paths, file)) {
 	case SWARM_LISTED:
 		return;
 	case SWARM_UNLISTED:

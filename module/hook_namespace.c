@@ -14,8 +14,8 @@
 #include "place.h"
 #include "policy_table.h"
 
-static __always_inline unsigned long decide(const struct swarm_member *member,
-					    const struct swarm_rules *rules)
+static __always_inline unsigned long decide_unshare(const struct swarm_member *member,
+						    const struct swarm_rules *rules)
 {
 	return swarm_enforce(member, SWARM_KIND_UNSHARE, rules->syscalls[SWARM_SYS_UNSHARE]);
 }
@@ -31,7 +31,7 @@ static noinline void look_up(struct ftrace_regs *regs)
 	member = swarm_member_find(current->signal);
 	if (member) {
 		rules = swarm_rules_of(member->agent);
-		verdict = decide(member, rules);
+		verdict = decide_unshare(member, rules);
 		if (verdict == SWARM_PASS)
 			verdict = swarm_allowed(rules);
 		swarm_answer(regs, verdict);
@@ -39,7 +39,7 @@ static noinline void look_up(struct ftrace_regs *regs)
 	swarm_hook_leave();
 }
 
-static __always_inline void answer(struct ftrace_regs *regs)
+static __always_inline void answer_unshare(struct ftrace_regs *regs)
 {
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
@@ -111,17 +111,22 @@ static noinline long enter_own(const struct pt_regs *args)
 	return outcome == SWARM_DONE_KILL ? swarm_stub_kill() : ret;
 }
 
-static unsigned long decide_setns(const struct swarm_member *member, enum swarm_action action)
+static unsigned long decide_setns(const struct swarm_member *member, enum swarm_action action,
+				  const struct ftrace_ops *ops)
 {
 	u32 joining = member->flags & (SWARM_MEMBER_JOINING | SWARM_MEMBER_ENTERING);
 
 	if (joining != SWARM_MEMBER_JOINING)
 		return swarm_violated(member, SWARM_KIND_SETNS, action);
-	return is_entrant() ? SWARM_PASS : (unsigned long)enter_own;
+	if (!is_entrant())
+		return (unsigned long)enter_own;
+	/* The call that enter_own() makes was counted when it entered the kernel. */
+	swarm_uncount_run(ops);
+	return SWARM_PASS;
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void look_up_setns(struct ftrace_regs *regs)
+static noinline void look_up_setns(struct ftrace_regs *regs, const struct ftrace_ops *ops)
 {
 	const struct swarm_member *member;
 	enum swarm_action action;
@@ -131,7 +136,7 @@ static noinline void look_up_setns(struct ftrace_regs *regs)
 	if (member) {
 		action = swarm_rules_of(member->agent)->syscalls[SWARM_SYS_SETNS];
 		if (unlikely(action != SWARM_ALLOW))
-			swarm_answer(regs, decide_setns(member, action));
+			swarm_answer(regs, decide_setns(member, action, ops));
 	}
 	swarm_hook_leave();
 }
@@ -151,7 +156,7 @@ static noinline void look_up_mount(unsigned long ip, struct ftrace_regs *regs, b
 		rules = swarm_rules_of(member->agent);
 		verdict = swarm_syscall_verdict(member, rules, ip, regs);
 		if (verdict == SWARM_PASS && separating)
-			verdict = decide(member, rules);
+			verdict = decide_unshare(member, rules);
 		swarm_answer(regs, verdict);
 	}
 	swarm_hook_leave();
@@ -184,7 +189,7 @@ void notrace swarm_hook_unshare(unsigned long ip, unsigned long parent_ip,
 	swarm_count_run(ops);
 	/* Unsharing files, fs or semaphores alone makes no namespace. */
 	if (ftrace_regs_get_argument(regs, 0) & SWARM_UNSHARE_NEW_ALL)
-		answer(regs);
+		answer_unshare(regs);
 	if (unlikely(ftrace_regs_get_argument(regs, 0) & CLONE_NEWUSER &&
 		     atomic_read(&swarm_nr_armed)))
 		refuse_armed(regs);
@@ -197,7 +202,7 @@ void notrace swarm_hook_setns(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	look_up_setns(regs);
+	look_up_setns(regs, ops);
 }
 
 #ifdef OPEN_TREE_NAMESPACE

@@ -41,7 +41,7 @@ static bool is_joining(const struct task_struct *task)
 }
 
 /* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs)
+static noinline void answer_ptrace(struct ftrace_regs *regs)
 {
 	const struct swarm_member *caller;
 
@@ -61,5 +61,5 @@ void notrace swarm_hook_ptrace(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs);
+	answer_ptrace(regs);
 }

@@ -67,16 +67,6 @@ static noinline unsigned long deny(const struct swarm_member *member, u32 family
 	return outcome == SWARM_DONE_DENY ? (unsigned long)deny_family : SWARM_PASS;
 }
 
-static __always_inline unsigned long decide(u32 family, u32 type, u32 protocol)
-{
-	struct swarm_member *member = swarm_member_find(current->signal);
-
-	if (!member ||
-	    swarm_socket_allowed(swarm_rules_of(member->agent), family, type, protocol))
-		return SWARM_PASS;
-	return deny(member, family, type, protocol);
-}
-
 /* Once more, by rules that decide on the name of the call, too. Apart, as it is rare. */
 static noinline unsigned long decide_on_all(struct ftrace_regs *regs)
 {
@@ -94,21 +84,31 @@ static noinline unsigned long decide_on_all(struct ftrace_regs *regs)
 	return swarm_allowed(rules);
 }
 
-/* Apart, so that the quick return saves no register. */
-static noinline void answer(struct ftrace_regs *regs)
+static __always_inline unsigned long decide_socket(struct ftrace_regs *regs)
 {
-	unsigned long verdict;
+	u32 family = ftrace_regs_get_argument(regs, 0);
+	u32 type = ftrace_regs_get_argument(regs, 1);
+	u32 protocol = ftrace_regs_get_argument(regs, 2);
+	struct swarm_member *member = swarm_member_find(current->signal);
 
+	if (!member)
+		return SWARM_PASS;
+	if (!swarm_socket_allowed(swarm_rules_of(member->agent), family, type, protocol))
+		return deny(member, family, type, protocol);
+	/* Only of what is allowed: the rest has been told of. */
+	if (static_branch_unlikely(&swarm_rules_replaced))
+		return decide_on_all(regs);
+	return SWARM_PASS;
+}
+
+/* Apart, so that the quick return saves no register. */
+static noinline void answer_socket(struct ftrace_regs *regs)
+{
 	/* One that the kernel makes for itself is no agent's. */
 	if ((int)ftrace_regs_get_argument(regs, 3))
 		return;
 	swarm_hook_enter();
-	verdict = decide(ftrace_regs_get_argument(regs, 0), ftrace_regs_get_argument(regs, 1),
-			 ftrace_regs_get_argument(regs, 2));
-	if (verdict != SWARM_PASS)
-		swarm_answer(regs, verdict);
-	else if (static_branch_unlikely(&swarm_rules_replaced))
-		swarm_answer(regs, decide_on_all(regs));
+	swarm_answer(regs, decide_socket(regs));
 	swarm_hook_leave();
 }
 
@@ -119,5 +119,5 @@ void notrace swarm_hook_socket(unsigned long ip, unsigned long parent_ip,
 	/* Quick return for a task that belongs to no agent. */
 	if (likely(swarm_member_none(current->signal)))
 		return;
-	answer(regs);
+	answer_socket(regs);
 }

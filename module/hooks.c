@@ -142,8 +142,8 @@ static struct swarm_hook hooks[] = {
 #endif
 };
 
-static void notrace nothing(unsigned long ip, unsigned long parent_ip,
-			    struct ftrace_ops *ops, struct ftrace_regs *regs)
+static void notrace ignore_call(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *regs)
 {
 }
 
@@ -155,7 +155,7 @@ static void notrace nothing(unsigned long ip, unsigned long parent_ip,
 static bool __init switched_off(struct swarm_hook *hook)
 {
 	static struct ftrace_ops probe = {
-		.func = nothing,
+		.func = ignore_call,
 		.flags = FTRACE_OPS_FL_PERMANENT,
 	};
 	char *function = (char *)hook->function;

@@ -149,48 +149,27 @@ static bool look_at_thread(struct task_struct *thread, struct place *seen)
 	return fs;
 }
 
-static bool look_at(const struct swarm_member *member, struct place *seen, unsigned int *budget)
-{
-	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID), *thread;
-
-	if (!leader) {
-		--*budget;
-		return false;
-	}
-	for_each_thread(leader, thread) {
-		if (look_at_thread(thread, seen))
-			return true;
-		if (!--*budget)
-			return false;
-	}
-	return false;
-}
-
-/* Return: 0; -EBUSY where it is being born; -ESRCH where it is exiting. */
-static int look_at_placed(const struct swarm_member *member, struct place *seen,
-			  unsigned int *budget)
-{
-	if (READ_ONCE(member->flags) & SWARM_MEMBER_NEWBORN)
-		return -EBUSY;
-	return look_at(member, seen, budget) ? 0 : -ESRCH;
-}
-
-/* Those whose first thread has exited before others come last. Under rcu_read_lock(). */
+/*
+ * Under rcu_read_lock(). Return: 0; -EBUSY where its process is being born, or too many were
+ * looked at; -ESRCH where the agent has none that is not exiting.
+ */
 static int look_at_oldest(const struct swarm_agent *agent, struct place *seen,
 			  unsigned int *budget)
 {
-	const struct swarm_member *member = swarm_agent_first(agent, budget);
-	int ret = member ? look_at_placed(member, seen, budget) : -ESRCH;
+	const struct swarm_member *member;
+	struct task_struct *thread;
 
-	list_for_each_entry_rcu(member, &agent->members, link) {
-		if (ret != -ESRCH || !*budget)
-			break;
-		if (READ_ONCE(member->flags) & SWARM_MEMBER_UNPLACED)
-			--*budget;
-		else
-			ret = look_at_placed(member, seen, budget);
-	}
-	return ret == -ESRCH && !*budget ? -EBUSY : ret;
+	do {
+		thread = swarm_agent_first(agent, &member, budget);
+		if (!thread)
+			return *budget ? -ESRCH : -EBUSY;
+		if (READ_ONCE(member->flags) & SWARM_MEMBER_NEWBORN)
+			return -EBUSY;
+		if (look_at_thread(thread, seen))
+			return 0;
+		/* It has begun to exit since. */
+	} while (*budget);
+	return -EBUSY;
 }
 
 /*
@@ -210,7 +189,7 @@ static int look_at_first(struct swarm_agent *agent, struct place *seen,
 	rcu_read_unlock();
 	if (!ret)
 		return 0;
-	if (!budget)
+	if (ret == -EBUSY && !budget)
 		return swarm_refuse(err, ret, "id",
 				    "the agent's oldest processes are exiting or have yet to join it; try again");
 	return swarm_refuse(err, ret, "id", ret == -EBUSY ?

@@ -72,8 +72,8 @@ static bool is_policy(const struct swarm_policy *policy, const struct swarm_rule
 	       swarm_exec_paths_equal(policy->exec_paths, exec_paths);
 }
 
-static struct swarm_policy *find(const struct swarm_rules *rules,
-				 const struct swarm_exec_paths *exec_paths, u32 hash)
+static struct swarm_policy *find_equal(const struct swarm_rules *rules,
+				       const struct swarm_exec_paths *exec_paths, u32 hash)
 {
 	struct swarm_policy *policy;
 
@@ -88,7 +88,7 @@ static struct swarm_policy *find(const struct swarm_rules *rules,
 	return NULL;
 }
 
-/* As find(), without a hash, which costs as much as the comparison. */
+/* As find_equal(), without a hash, which costs as much as the comparison. */
 static struct swarm_policy *find_recent(const struct swarm_rules *rules,
 					const struct swarm_exec_paths *exec_paths)
 {
@@ -128,7 +128,7 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 		goto free;
 	hash = swarm_exec_paths_hash(exec_paths, hash_rules(rules));
 	spin_lock_bh(&lock);
-	policy = find(rules, exec_paths, hash);
+	policy = find_equal(rules, exec_paths, hash);
 	spin_unlock_bh(&lock);
 	if (policy)
 		goto free;
@@ -149,7 +149,7 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	fresh->rules = *rules;
 
 	spin_lock_bh(&lock);
-	policy = find(rules, exec_paths, hash);
+	policy = find_equal(rules, exec_paths, hash);
 	if (!policy) {
 		policy = fresh;
 		last_serial += SWARM_EXEC_BITS + 1;

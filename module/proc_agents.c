@@ -62,11 +62,11 @@ struct lister {
  */
 static pid_t first_pid(struct swarm_agent *agent)
 {
+	const struct swarm_member *member = NULL;
 	unsigned int budget = SWARM_LISTED_MAX;
-	const struct swarm_member *member =
-		swarm_agent_first(agent, &budget) ?:
-		list_first_or_null_rcu(&agent->members, struct swarm_member, link);
 
+	if (!swarm_agent_first(agent, &member, &budget))
+		member = list_first_or_null_rcu(&agent->members, struct swarm_member, link);
 	return member ? pid_nr_ns(member->pid, task_active_pid_ns(current)) : 0;
 }
 

@@ -13,8 +13,8 @@ static enum swarm_since since(const struct swarm_attach *attach)
 	return attach->after_exec ? SWARM_SINCE_EXEC : SWARM_SINCE_NOW;
 }
 
-static int take(struct swarm_objects *objects, size_t length, u64 *id,
-		struct swarm_policy_error *err)
+static int handle_attach(struct swarm_objects *objects, size_t length, u64 *id,
+			 struct swarm_policy_error *err)
 {
 	struct swarm_candidate candidate;
 	struct swarm_attach attach;
@@ -37,7 +37,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 static const struct swarm_objects_ops ops = {
 	.name = "attach",
 	.size = sizeof(struct swarm_objects),
-	.take = take,
+	.take = handle_attach,
 };
 
 static int attach_open(struct inode *inode, struct file *file)

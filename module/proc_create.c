@@ -108,8 +108,8 @@ static int create_parsed(struct creator *creator, const struct swarm_candidate *
 	return ret;
 }
 
-static int take(struct swarm_objects *objects, size_t length, u64 *id,
-		struct swarm_policy_error *err)
+static int handle_create(struct swarm_objects *objects, size_t length, u64 *id,
+			 struct swarm_policy_error *err)
 {
 	struct creator *creator = container_of(objects, struct creator, objects);
 	struct swarm_request *request = &creator->request;
@@ -137,7 +137,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 static const struct swarm_objects_ops ops = {
 	.name = "create",
 	.size = sizeof(struct creator),
-	.take = take,
+	.take = handle_create,
 };
 
 static int create_open(struct inode *inode, struct file *file)

@@ -14,8 +14,8 @@
 #include "proc_objects.h"
 #include "refuse.h"
 
-static int take(struct swarm_objects *objects, size_t length, u64 *id,
-		struct swarm_policy_error *err)
+static int handle_destroy(struct swarm_objects *objects, size_t length, u64 *id,
+			  struct swarm_policy_error *err)
 {
 	const u8 *text = objects->object;
 	size_t taken;
@@ -35,7 +35,7 @@ static const struct swarm_objects_ops ops = {
 	.name = "destroy",
 	.size = sizeof(struct swarm_objects),
 	.lines = true,
-	.take = take,
+	.take = handle_destroy,
 };
 
 static int destroy_open(struct inode *inode, struct file *file)

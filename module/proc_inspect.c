@@ -244,8 +244,8 @@ static void put_policy(struct seq_buf *out, const struct swarm_policy *policy, c
 static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 {
 	unsigned int budget = SWARM_LISTED_MAX;
-	const struct swarm_member *member = swarm_agent_first(agent, &budget);
-	struct task_struct *task = member ? pid_task(member->pid, PIDTYPE_TGID) : NULL;
+	const struct swarm_member *member;
+	struct task_struct *task = swarm_agent_first(agent, &member, &budget);
 	struct swarm_namespaces namespaces;
 	int i;
 

@@ -90,8 +90,8 @@ static noinline void answer_error(struct swarm_objects *objects, int ret,
 	append(objects, objects->line, seq_buf_used(&out));
 }
 
-static void answer(struct swarm_objects *objects, int ret, u64 id,
-		   const struct swarm_policy_error *err)
+static void answer_object(struct swarm_objects *objects, int ret, u64 id,
+			  const struct swarm_policy_error *err)
 {
 	if (ret)
 		swarm_dbg("%s: %s: %s\n", objects->ops->name, err->field, err->message);
@@ -116,7 +116,8 @@ static void begin_stream(struct swarm_objects *objects)
 	objects->framer = (struct swarm_framer){ .lines = objects->ops->lines };
 }
 
-static int take(struct swarm_objects *objects, size_t length, struct swarm_policy_error *err)
+static int handle_object(struct swarm_objects *objects, size_t length,
+			 struct swarm_policy_error *err)
 {
 	u64 id = 0;
 	int ret;
@@ -124,7 +125,7 @@ static int take(struct swarm_objects *objects, size_t length, struct swarm_polic
 	err->offset = 0;
 	objects->kept = SWARM_KEPT_NOTHING;
 	ret = objects->ops->take(objects, length, &id, err);
-	answer(objects, ret, id, err);
+	answer_object(objects, ret, id, err);
 	return ret;
 }
 
@@ -135,9 +136,9 @@ static void finish_object(struct swarm_objects *objects, struct progress *progre
 	int ret = error;
 
 	if (ret)
-		answer(objects, ret, 0, err);
+		answer_object(objects, ret, 0, err);
 	else
-		ret = take(objects, objects->framer.length, err);
+		ret = handle_object(objects, objects->framer.length, err);
 	if (ret && !progress->any)
 		progress->first_error = ret;
 	if (!ret)

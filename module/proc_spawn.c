@@ -47,8 +47,8 @@ static int arm(struct swarm_agent *agent, struct swarm_policy_error *err)
 	}
 }
 
-static int take(struct swarm_objects *objects, size_t length, u64 *id,
-		struct swarm_policy_error *err)
+static int handle_spawn(struct swarm_objects *objects, size_t length, u64 *id,
+			struct swarm_policy_error *err)
 {
 	struct swarm_agent *agent;
 	int ret;
@@ -75,7 +75,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 static const struct swarm_objects_ops ops = {
 	.name = "spawn",
 	.size = sizeof(struct swarm_objects),
-	.take = take,
+	.take = handle_spawn,
 };
 
 static int spawn_open(struct inode *inode, struct file *file)

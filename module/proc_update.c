@@ -59,6 +59,11 @@ static struct swarm_policy *policy_after(const struct swarm_agent *agent,
 	return swarm_policy_get(&rules, given, err);
 }
 
+/* The keys that are rules on what processes do. */
+#define RULES	(BIT(SWARM_UPDATE_DEVICES) | BIT(SWARM_UPDATE_SYSCALLS) |		\
+		 BIT(SWARM_UPDATE_EXEC_PATHS) | BIT(SWARM_UPDATE_UNLISTED) |		\
+		 BIT(SWARM_UPDATE_SOCKETS))
+
 static int carry_out(struct swarm_agent *agent, const struct swarm_update *update,
 		     struct swarm_exec_paths *given, struct swarm_policy_error *err)
 {
@@ -80,7 +85,7 @@ static int carry_out(struct swarm_agent *agent, const struct swarm_update *updat
 		swarm_policy_put(policy);
 		return ret;
 	}
-	swarm_agent_set_policy(agent, policy);
+	swarm_agent_set_policy(agent, policy, update->keys & RULES);
 	if (frozen >= 0)
 		swarm_agent_set_frozen(agent, frozen);
 	swarm_event_updated(agent, update->keys & ~BIT(SWARM_UPDATE_ID));
@@ -108,8 +113,8 @@ static int update_agent(struct swarm_agent *agent, const struct updater *updater
 	return ret;
 }
 
-static int take(struct swarm_objects *objects, size_t length, u64 *id,
-		struct swarm_policy_error *err)
+static int handle_update(struct swarm_objects *objects, size_t length, u64 *id,
+			 struct swarm_policy_error *err)
 {
 	struct updater *updater = container_of(objects, struct updater, objects);
 	struct swarm_agent *agent;
@@ -133,7 +138,7 @@ static int take(struct swarm_objects *objects, size_t length, u64 *id,
 static const struct swarm_objects_ops ops = {
 	.name = "update",
 	.size = sizeof(struct updater),
-	.take = take,
+	.take = handle_update,
 };
 
 static int update_open(struct inode *inode, struct file *file)

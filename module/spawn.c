@@ -379,10 +379,7 @@ static int be_born(const struct swarm_member *member, const char **step)
 	if (err)
 		return err;
 	*step = "joining its cgroup";
-	/* Which has counted the processes of an earlier life, if there were any. */
-	err = member->nr ? swarm_usage_begin(agent) : 0;
-	if (!err)
-		err = swarm_cgroup_join(agent, false);
+	err = swarm_cgroup_join(agent, false);
 	if (err)
 		return err;
 	*step = "making its cgroup namespace";
@@ -436,27 +433,43 @@ static void catch_up(struct swarm_agent *agent)
 	send_sig(SIGKILL, current, 1);
 }
 
+/*
+ * An agent's cgroup has counted the processes of earlier lives, if there were any. Before
+ * anything else, as whoever ends this life tells what it has used.
+ */
+static int begin_life(const struct swarm_member *member)
+{
+	bool joining = member->flags & SWARM_MEMBER_JOINING;
+
+	if (!(member->flags & SWARM_MEMBER_NEWBORN) || joining || !member->nr)
+		return 0;
+	return swarm_usage_begin(member->agent);
+}
+
 /* Runs in the child before its first user instruction; its last chance to die unrun. */
 static void first_work(struct callback_head *work)
 {
 	struct swarm_member *member = container_of(work, struct swarm_member, work);
 	struct swarm_agent *agent = member->agent;
-	const char *step;
+	const char *step = "beginning another life";
 	bool joining;
 	int err;
 
+	swarm_faults_begin(SWARM_FAULTY_BIRTH);
+	err = begin_life(member);
 	if (swarm_agent_dying(agent)) {
+		swarm_faults_end();
 		send_sig(SIGKILL, current, 1);
 		return;
 	}
-	swarm_faults_begin(SWARM_FAULTY_BIRTH);
 	if (!(member->flags & SWARM_MEMBER_NEWBORN)) {
 		catch_up(agent);
 		swarm_faults_end();
 		return;
 	}
 	joining = member->flags & SWARM_MEMBER_JOINING;
-	err = joining ? join_running(agent, &step) : be_born(member, &step);
+	if (!err)
+		err = joining ? join_running(agent, &step) : be_born(member, &step);
 	swarm_faults_end();
 	if (err && joining) {
 		pr_warn_ratelimited("agent %llu: a process that was to join it was killed before it ran: %s failed with %d\n",

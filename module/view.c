@@ -21,7 +21,7 @@ static struct hlist_head *bucket(const struct signal_struct *signal)
 	return swarm_member_bucket(signal);
 }
 
-static struct swarm_member *find(const struct signal_struct *signal)
+static struct swarm_member *find_member(const struct signal_struct *signal)
 {
 	return swarm_member_find(signal);
 }
@@ -36,7 +36,7 @@ const struct swarm_view swarm_view = {
 	.cgroup_path = swarm_cgroup_path,
 	.former_path = swarm_cgroup_former_path,
 	.network = &swarm_network_shared,
-	.find = find,
+	.find = find_member,
 	.lock = swarm_member_lock,
 	.hook = swarm_hook_at,
 	.track = &swarm_track_callbacks,

@@ -53,7 +53,7 @@ static struct {
 	{ "mark_victim", on_mark_victim },
 };
 
-static void __init find(struct tracepoint *tracepoint, void *data)
+static void __init note_tracepoint(struct tracepoint *tracepoint, void *data)
 {
 	int i;
 
@@ -75,7 +75,7 @@ int __init swarm_tracepoints_init(const struct swarm_task_callbacks *task_callba
 	int i, err;
 
 	callbacks = task_callbacks;
-	for_each_kernel_tracepoint(find, NULL);
+	for_each_kernel_tracepoint(note_tracepoint, NULL);
 	for (i = 0; i < ARRAY_SIZE(watched); i++) {
 		err = -ENOENT;
 		if (watched[i].tracepoint)

@@ -155,3 +155,24 @@ test('REPO-15: doc comments of the harness begin with the thing that they are ab
     questions('/** What it costs. */\n/**\n * Where it is.\n * How it is.\n */\n/** Whatever. */'),
   ).toEqual(['What it costs. */', 'Where it is.']);
 });
+
+/** The static functions of a C file whose whole name is a verb without its object, or a pronoun. */
+function namelessFunctions(text: string): string[] {
+  return [...text.matchAll(/^static [^;=(]*\b(decide|answer|take|find|nothing)\(/gm)].map(
+    ([, name = '']) => name,
+  );
+}
+
+test('REPO-17: a static function of the module says what it is about', async () => {
+  const found: string[] = [];
+  for (const file of (await files()).filter((each) => /^module\/.*\.[ch]$/.test(each)))
+    found.push(
+      ...namelessFunctions(await readFile(join(repository, file), 'utf8')).map((each) => `${file}: ${each}`),
+    );
+  expect(found).toEqual([]);
+  expect(
+    namelessFunctions(
+      'static int take(void)\n{\n\ttake(1);\n}\nstatic void __init\nfind(int a)\nstatic int take_one(int a)\n',
+    ),
+  ).toEqual(['take', 'find']);
+});

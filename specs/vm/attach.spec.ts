@@ -235,6 +235,31 @@ test('ATTACH-17: where an agent ends while its last process and the one that is 
   expect(ends[0]).toBeLessThan(600_000_000);
 });
 
+test('ATTACH-18: a process can be attached to an agent although the first thread of each of its 1,101 processes has exited', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const CHILDREN = 1100;
+  const object = JSON.stringify({ spawn: true, namespace_flags: 0, privileged: true });
+  await background(loaded, `launch '${object}' /usr/local/bin/ending leaders-gone ${CHILDREN}`);
+  const only = async () => (await swarm.agents())[0]?.id ?? 0;
+  await expect.poll(only).toBeGreaterThan(0);
+  const id = await only();
+  // Z is what /proc shows of a process whose first thread has exited.
+  const zombies = () => loaded.sh("cat /proc/[0-9]*/stat 2>/dev/null | grep -c '^[0-9]* (ending) Z'");
+  await expect.poll(zombies, { timeout: 60_000 }).toBe(`${CHILDREN + 1}`);
+  const { members, namespaces } = await swarm.inspect(id);
+  expect(members).toHaveLength(CHILDREN + 1);
+  expect(namespaces?.mnt).toBe(Number(/\d+/.exec(await loaded.sh('readlink /proc/self/ns/mnt'))?.[0]));
+  const [agent] = await swarm.agents();
+  expect(members).toContain(agent?.pid);
+  const pid = await background(loaded, 'sleep 1000');
+  await swarm.attach(id, pid);
+  expect((await swarm.inspect(id)).members).toContain(pid);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test("ATTACH-06: each namespace that the policy names must be the agent's own, and so must be its ids", async ({
   loaded,
 }) => {

@@ -9,6 +9,7 @@ import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
+import { delayed } from '../support/moments.js';
 
 const MiB = 1 << 20;
 const SIGKILL = 9;
@@ -444,3 +445,28 @@ for (const [what, more] of [
       if (limits.memory_limit) expect(end.memory_peak).toBeGreaterThanOrEqual(32 * MiB);
     }
   });
+
+test('END-18: an agent that is destroyed before its next first process has run has used nothing in that life', async ({
+  loaded,
+  stage,
+}) => {
+  const { swarm } = loaded;
+  const id = await swarm.create({ persist: true, memory_limit: 64 * MiB });
+  const order = `--file spawn '{"id":${id}}'`;
+  const life = `consume memory ${32 * MiB}`;
+  await loaded.exec(`launch ${order} /bin/sh -c '${life}'`);
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  expect((await swarm.inspect(id)).usage.memory_peak).toBeGreaterThan(32 * MiB);
+  const { end } = await endOf(loaded, () =>
+    // Called by a newborn only, which still has its launcher's name.
+    delayed(loaded, stage, { function: 'calculate_sigpending', comm: 'launch', ms: 4000 }, async () => {
+      await background(loaded, `launch ${order} /bin/true`);
+      await expect.poll(async () => (await swarm.inspect(id)).state, { intervals: [50] }).toBe('running');
+      await swarm.destroy(id);
+      await expect(loaded).toHaveActiveAgents(0);
+    }),
+  );
+  expect(end).toMatchObject({ reason: 'request', signal: SIGKILL });
+  // The processor's time is what it was slow by.
+  expect(end.memory_peak).toBeLessThan(32 * MiB);
+});

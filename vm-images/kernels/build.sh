@@ -34,6 +34,11 @@ make -s $compilers include/config/kernel.release
 # built with is left as it is.
 watched=
 ! grep -q '^CONFIG_KCSAN=y' .config || watched=KCSAN_SANITIZE=n
+# But KCSAN has to see what orders the module's accesses: it takes one for possible behind an
+# unlock that it does not see (CONFIG_KCSAN_WEAK_MEMORY), and would report a race.
+! grep -q '^CONFIG_KCSAN=y' .config || for ordering in spinlock mutex rwsem percpu-rwsem workqueue; do
+	watched="$watched KCSAN_INSTRUMENT_BARRIERS_$ordering.o=y"
+done
 # KASAN watches everything but what checks, which runs at every lock and every allocation.
 ! grep -q '^CONFIG_KASAN=y' .config || for unwatched in lockdep kmemleak debugobjects unwind_orc extable; do
 	watched="$watched KASAN_SANITIZE_$unwatched.o=n"

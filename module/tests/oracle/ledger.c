@@ -31,7 +31,7 @@ static struct hlist_head buckets[1 << BITS];
 /* Written under the lock, read without it. */
 static unsigned int size;
 
-static struct entry *find(const struct signal_struct *signal)
+static struct entry *find_entry(const struct signal_struct *signal)
 {
 	struct entry *entry;
 
@@ -56,7 +56,7 @@ bool ledger_find(const struct signal_struct *signal, struct oracle_record *recor
 	if (!ledger_size())
 		return false;
 	raw_spin_lock_irqsave(&lock, flags);
-	entry = find(signal);
+	entry = find_entry(signal);
 	if (entry)
 		*record = entry->record;
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -69,7 +69,7 @@ void ledger_add(const struct signal_struct *signal, const struct oracle_record *
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	if (!find(signal) && !hlist_empty(&unused)) {
+	if (!find_entry(signal) && !hlist_empty(&unused)) {
 		entry = hlist_entry(unused.first, struct entry, node);
 		hlist_del(&entry->node);
 		entry->signal = signal;
@@ -89,7 +89,7 @@ void ledger_set_home(const struct signal_struct *signal, const struct oracle_hom
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	entry = find(signal);
+	entry = find_entry(signal);
 	if (entry && !entry->record.home.known)
 		entry->record.home = *home;
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -101,7 +101,7 @@ void ledger_set_executed(const struct signal_struct *signal)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	entry = find(signal);
+	entry = find_entry(signal);
 	if (entry)
 		entry->record.executed = true;
 	raw_spin_unlock_irqrestore(&lock, flags);
@@ -115,7 +115,7 @@ void ledger_remove(const struct signal_struct *signal)
 	if (!ledger_size())
 		return;
 	raw_spin_lock_irqsave(&lock, flags);
-	entry = find(signal);
+	entry = find_entry(signal);
 	if (entry) {
 		hlist_del(&entry->node);
 		hlist_add_head(&entry->node, &unused);

@@ -5,6 +5,8 @@
  *   by-thread STATUS		another thread than the first calls exit_group
  *   leader-first FIRST STATUS	the first thread exits with FIRST, the other one later with STATUS
  *   exec-by-thread PROGRAM...	another thread than the first executes PROGRAM
+ *   leaders-gone N		forks N children; the first thread of each, and its own, exits,
+ *				and another one waits for good
  *   core SIGNAL		dies of it, with a core if there can be one
  *   reboot restart|halt	calls reboot, as process 1 of a pid namespace may
  *   burn MS			uses so much CPU time
@@ -70,6 +72,35 @@ static int leader_first(char **arguments)
 {
 	start(exit_later, arguments[1]);
 	syscall(SYS_exit, atoi(arguments[0]));
+	return 1;
+}
+
+static void *stay(void *unused)
+{
+	(void)unused;
+	wait_for_good();
+	return NULL;
+}
+
+static void lose_leader(void)
+{
+	start(stay, NULL);
+	syscall(SYS_exit, 0);
+}
+
+static int leaders_gone(char **arguments)
+{
+	int n = atoi(arguments[0]);
+
+	while (n--) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid)
+			lose_leader();
+	}
+	lose_leader();
 	return 1;
 }
 
@@ -182,6 +213,7 @@ static int victims(char **arguments)
 static const struct word words[] = {
 	{ "by-thread", 1, by_thread, "STATUS" },
 	{ "leader-first", 2, leader_first, "FIRST STATUS" },
+	{ "leaders-gone", 1, leaders_gone, "N" },
 	{ "exec-by-thread", 1, exec_by_thread, "PROGRAM [ARGUMENT...]" },
 	{ "core", 1, core, "SIGNAL" },
 	{ "reboot", 1, reboot_all, "restart|halt" },
