@@ -269,6 +269,42 @@ function memoryFull({ full, available, refused }: Crowd) {
   };
 }
 
+/** MiB of the guest with the most agents, on a machine of 24 GiB. */
+const LARGEST = 21_504;
+/** GiB of the machine that the account is made for. */
+const SERVER = 128;
+
+/** All of them are there at a time; what one takes in all says how many a server holds. */
+function allThere({ full, available, empty, refused }: Crowd) {
+  const bytes = (empty.available - available) / full;
+  const held =
+    Math.floor((SERVER * 1024 ** 3 - (LARGEST * 1024 ** 2 - empty.available)) / bytes / 1000) * 1000;
+  return {
+    wrong:
+      full === WHOLE
+        ? []
+        : [
+            `there were ${full} only${refused === undefined ? ', for want of memory' : `; the next was answered ${refused}`}`,
+          ],
+    figures: [
+      plain(
+        'scale/whole/most',
+        'Agents with seven namespaces of their own at a time',
+        'count',
+        full,
+        `in a guest of ${LARGEST} MiB, of which ${Math.round(available / 1024 ** 2)} were still available`,
+      ),
+      plain(
+        'scale/whole/server',
+        `Agents of this kind that ${SERVER} GiB hold`,
+        'count',
+        held,
+        'computed: what is available without agents, by what each took; a program takes its memory besides',
+      ),
+    ],
+  };
+}
+
 /**
  * Bytes of slab for each pair of agents: half of what each further agent takes more for every one that is
  * there, between the middles of the last two sizes.
@@ -343,6 +379,8 @@ function forking({ forkers, full }: Crowd) {
 }
 
 const LIMITS = { memory_limit: 268_435_456, cpu_quota: 25 };
+/** Agents that are to be there at a time, each isolated in all ways. */
+const WHOLE = 200_000;
 const BORN = JSON.stringify({ spawn: true, pids_limit: 100, ...LIMITS });
 const SHARED = { namespace_flags: 0, privileged: true };
 /** `crowd` writes the process where %d is. */
@@ -420,6 +458,21 @@ const SCENES: readonly Scene[] = [
     limits: { growth: 8192, effort: 1.25, left: 64 },
     guest: { memoryMb: FILLED },
     more: memoryFull,
+  },
+  {
+    name: 'scale-whole',
+    title:
+      'Scale: 200,000 live agents, each with its own namespaces, ids, procfs and devpts, without a network',
+    doing: 'A birth with all namespaces, network none',
+    one: 'an agent with all namespaces and network none',
+    kind: 'spawn',
+    object: JSON.stringify({ spawn: true, network: 'none' }),
+    floor: FLOOR,
+    sizes: [1_000, 50_000, 100_000, 150_000, WHOLE],
+    limits: { growth: 4096, effort: 1.5, left: 64 },
+    target: 80_000,
+    guest: { memoryMb: LARGEST },
+    more: allThere,
   },
   {
     name: 'scale-limited',
