@@ -1,4 +1,5 @@
 /** Very many agents: what they cost in memory and in instructions, the last thousand beside the first. */
+import { totalmem } from 'node:os';
 import { quoted } from '../../client/client.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 import type { GuestExtras } from '../../harness/guest/stage.js';
@@ -269,37 +270,49 @@ function memoryFull({ full, available, refused }: Crowd) {
   };
 }
 
-/** MiB of the guest with the most agents, on a machine of 24 GiB. */
+/** Agents that are to be there at a time, each isolated in all ways. */
+const WHOLE = 200_000;
+/** MiB of the guest that holds them: 84 KB for each, a third more for a kernel that takes more. */
 const LARGEST = 21_504;
+/** MiB that the machine keeps for itself and for QEMU. */
+const KEPT = 2048;
 /** GiB of the machine that the account is made for. */
 const SERVER = 128;
 
-/** All of them are there at a time; what one takes in all says how many a server holds. */
-function allThere({ full, available, empty, refused }: Crowd) {
-  const bytes = (empty.available - available) / full;
-  const held =
-    Math.floor((SERVER * 1024 ** 3 - (LARGEST * 1024 ** 2 - empty.available)) / bytes / 1000) * 1000;
+/** MiB for such a guest: less on a machine that has not as much, which holds fewer agents then. */
+export const largestGuest = (machineBytes: number) =>
+  Math.min(LARGEST, Math.floor(machineBytes / 1024 ** 2) - KEPT);
+
+/**
+ * All of them are there at a time, or as many as a smaller guest's memory holds.
+ * @param guestMb MiB of the guest
+ */
+export function allThere({ full, available, empty, refused }: Crowd, guestMb: number) {
+  const left = Math.round(available / 1024 ** 2);
+  const filled = guestMb < LARGEST && refused === undefined && left < FLOOR + MISSED;
+  const each = (empty.available - available) / full;
+  const taken = guestMb * 1024 ** 2 - empty.available;
   return {
     wrong:
-      full === WHOLE
+      full === WHOLE || filled
         ? []
         : [
-            `there were ${full} only${refused === undefined ? ', for want of memory' : `; the next was answered ${refused}`}`,
+            `there were ${full}, not ${WHOLE}; the next was answered ${refused ?? 'nothing'}, and ${left} MiB were available`,
           ],
     figures: [
       plain(
         'scale/whole/most',
-        'Agents with seven namespaces of their own at a time',
+        'Agents in seven namespaces of their own, at a time',
         'count',
         full,
-        `in a guest of ${LARGEST} MiB, of which ${Math.round(available / 1024 ** 2)} were still available`,
+        `in a guest of ${guestMb} MiB, of which ${left} were still available`,
       ),
       plain(
         'scale/whole/server',
-        `Agents of this kind that ${SERVER} GiB hold`,
+        `Such agents that ${SERVER} GiB hold`,
         'count',
-        held,
-        'computed: what is available without agents, by what each took; a program takes its memory besides',
+        Math.floor((SERVER * 1024 ** 3 - taken) / each / 1000) * 1000,
+        `computed: each took ${Math.round(each)} bytes of MemAvailable; what a program needs for itself comes on top`,
       ),
     ],
   };
@@ -379,12 +392,12 @@ function forking({ forkers, full }: Crowd) {
 }
 
 const LIMITS = { memory_limit: 268_435_456, cpu_quota: 25 };
-/** Agents that are to be there at a time, each isolated in all ways. */
-const WHOLE = 200_000;
 const BORN = JSON.stringify({ spawn: true, pids_limit: 100, ...LIMITS });
 const SHARED = { namespace_flags: 0, privileged: true };
 /** `crowd` writes the process where %d is. */
 const adopting = (policy: object) => JSON.stringify({ ...policy, pid: 0 }).replace('"pid":0', '"pid":%d');
+
+const WHOLE_GUEST = largestGuest(totalmem());
 
 const SCENES: readonly Scene[] = [
   {
@@ -471,8 +484,8 @@ const SCENES: readonly Scene[] = [
     sizes: [1_000, 50_000, 100_000, 150_000, WHOLE],
     limits: { growth: 4096, effort: 1.5, left: 64 },
     target: 80_000,
-    guest: { memoryMb: LARGEST },
-    more: allThere,
+    guest: { memoryMb: WHOLE_GUEST },
+    more: (crowd) => allThere(crowd, WHOLE_GUEST),
   },
   {
     name: 'scale-limited',
