@@ -1,4 +1,5 @@
 /** Very many agents: what they cost in memory and in instructions, the last thousand beside the first. */
+import { totalmem } from 'node:os';
 import { quoted } from '../../client/client.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 import type { GuestExtras } from '../../harness/guest/stage.js';
@@ -269,6 +270,54 @@ function memoryFull({ full, available, refused }: Crowd) {
   };
 }
 
+/** Agents that are to be there at a time, each isolated in all ways. */
+const WHOLE = 200_000;
+/** MiB of the guest that holds them: 84 KB for each, a third more for a kernel that takes more. */
+const LARGEST = 21_504;
+/** MiB that the machine keeps for itself and for QEMU. */
+const KEPT = 2048;
+/** GiB of the machine that the account is made for. */
+const SERVER = 128;
+
+/** MiB for such a guest: less on a machine that has not as much, which holds fewer agents then. */
+export const largestGuest = (machineBytes: number) =>
+  Math.min(LARGEST, Math.floor(machineBytes / 1024 ** 2) - KEPT);
+
+/**
+ * All of them are there at a time, or as many as a smaller guest's memory holds.
+ * @param guestMb MiB of the guest
+ */
+export function allThere({ full, available, empty, refused }: Crowd, guestMb: number) {
+  const left = Math.round(available / 1024 ** 2);
+  const filled = guestMb < LARGEST && refused === undefined && left < FLOOR + MISSED;
+  const each = (empty.available - available) / full;
+  const taken = guestMb * 1024 ** 2 - empty.available;
+  return {
+    wrong:
+      full === WHOLE || filled
+        ? []
+        : [
+            `there were ${full}, not ${WHOLE}; the next was answered ${refused ?? 'nothing'}, and ${left} MiB were available`,
+          ],
+    figures: [
+      plain(
+        'scale/whole/most',
+        'Agents in seven namespaces of their own, at a time',
+        'count',
+        full,
+        `in a guest of ${guestMb} MiB, of which ${left} were still available`,
+      ),
+      plain(
+        'scale/whole/server',
+        `Such agents that ${SERVER} GiB hold`,
+        'count',
+        Math.floor((SERVER * 1024 ** 3 - taken) / each / 1000) * 1000,
+        `computed: each took ${Math.round(each)} bytes of MemAvailable; what a program needs for itself comes on top`,
+      ),
+    ],
+  };
+}
+
 /**
  * Bytes of slab for each pair of agents: half of what each further agent takes more for every one that is
  * there, between the middles of the last two sizes.
@@ -348,6 +397,8 @@ const SHARED = { namespace_flags: 0, privileged: true };
 /** `crowd` writes the process where %d is. */
 const adopting = (policy: object) => JSON.stringify({ ...policy, pid: 0 }).replace('"pid":0', '"pid":%d');
 
+const WHOLE_GUEST = largestGuest(totalmem());
+
 const SCENES: readonly Scene[] = [
   {
     name: 'scale-registered',
@@ -420,6 +471,21 @@ const SCENES: readonly Scene[] = [
     limits: { growth: 8192, effort: 1.25, left: 64 },
     guest: { memoryMb: FILLED },
     more: memoryFull,
+  },
+  {
+    name: 'scale-whole',
+    title:
+      'Scale: 200,000 live agents, each with its own namespaces, ids, procfs and devpts, without a network',
+    doing: 'A birth with all namespaces, network none',
+    one: 'an agent with all namespaces and network none',
+    kind: 'spawn',
+    object: JSON.stringify({ spawn: true, network: 'none' }),
+    floor: FLOOR,
+    sizes: [1_000, 50_000, 100_000, 150_000, WHOLE],
+    limits: { growth: 4096, effort: 1.5, left: 64 },
+    target: 80_000,
+    guest: { memoryMb: WHOLE_GUEST },
+    more: (crowd) => allThere(crowd, WHOLE_GUEST),
   },
   {
     name: 'scale-limited',

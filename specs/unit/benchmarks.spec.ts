@@ -10,7 +10,7 @@ import { BENCHMARKS, chosen, measuredOn } from '../../bench/benchmarks.js';
 import type { Benchmark } from '../../bench/figures.js';
 import { crowdWrong, parseCrowd, slopes } from '../../bench/measure/crowd.js';
 import { LOCKS, byLock, parseWaits } from '../../bench/measure/launchers.js';
-import { bytesOfPair } from '../../bench/measure/scale.js';
+import { allThere, bytesOfPair, largestGuest } from '../../bench/measure/scale.js';
 import { parseCosts } from '../../bench/measure/peers.js';
 import { parseEfforts } from '../../bench/measure/starts.js';
 import { added, parseOperations, perOperation } from '../../bench/measure/system.js';
@@ -350,6 +350,28 @@ test('BENCH-11: what crowd prints is read in full, and whatever does not hold of
   expect(bytesOfPair(pairs((size) => 300_000 * size + 16 * size * size))).toBeCloseTo(16);
   expect(() => parseCrowd(crowdText({ left: undefined }))).toThrow(/did not come to its end/);
   expect(() => parseCrowd(crowdText({ next: undefined, last: undefined }))).toThrow(/not so many sizes/);
+});
+
+test('BENCH-32: 200,000 isolated agents must be there at a time, or on a smaller machine as many as its memory holds', () => {
+  const MiB = 1024 ** 2;
+  const machine = (MiBs: number) => largestGuest(MiBs * MiB);
+  expect([machine(24_152), machine(131_072), machine(16_000)]).toEqual([21_504, 21_504, 13_952]);
+  const seen = (full: number, left: number, refused?: string) => ({
+    ...parseCrowd(crowdText()),
+    ...{ full, refused, available: left * MiB, empty: { slab: 0, available: (left + full / 10) * MiB } },
+  });
+  const wrong = (guest: number, ...of: Parameters<typeof seen>) => allThere(seen(...of), guest).wrong;
+  expect(wrong(21_504, 200_000, 1000)).toEqual([]);
+  expect(wrong(21_504, 199_000, 400)[0]).toMatch(/there were 199000, not 200000/);
+  expect(wrong(13_952, 130_000, 400), 'its memory is full').toEqual([]);
+  expect(wrong(13_952, 130_000, 4000)[0]).toMatch(/4000 MiB were available/);
+  expect(wrong(13_952, 130_000, 400, 'ENOSPC')[0]).toMatch(/the next was answered ENOSPC/);
+  // Each took a tenth of a MiB, and the guest's kernel 504 MiB.
+  const { figures } = allThere(seen(200_000, 1000), 21_504);
+  expect(figures.map(({ id, value }) => [id, value])).toEqual([
+    ['scale/whole/most', 200_000],
+    ['scale/whole/server', 1_305_000],
+  ]);
 });
 
 test('BENCH-13: a name stands for the benchmarks that begin with it, and one of none is an error that names all', () => {

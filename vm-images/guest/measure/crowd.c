@@ -5,7 +5,8 @@
  *
  *   register		OBJECT registers an agent
  *   adopt		OBJECT adopts a process, whose id goes where %d is
- *   spawn		OBJECT arms, and a fork makes the agent's first process
+ *   spawn		OBJECT arms, and a fork makes the agent's first process, which
+ *			gives up all memory but the page that it waits in
  *   register-rounds	each is destroyed before the next is made
  *   spawn-rounds	the same
  *   fork		a hundred agents that OBJECT arms fork as fast as they can, each
@@ -347,6 +348,44 @@ static int __attribute__((noreturn)) idle(void *unused)
 		pause();
 }
 
+#ifdef __x86_64__
+/* The end of user addresses with page tables of four levels (TASK_SIZE_MAX). */
+#define USER_END	0x7ffffffff000ul
+
+/*
+ * A process of its own that costs as little as such a process can: it gives up the memory
+ * around this code, its stack and its thread's data with it, and waits. Without rseq only
+ * (GLIBC_TUNABLES): the kernel would kill whoever has given up the memory of that.
+ */
+static void __attribute__((noreturn)) wait_bare(void)
+{
+	asm volatile(".p2align 7\n"
+		     "0:	lea	0b(%%rip), %%rbx\n"
+		     "	and	$-4096, %%rbx\n"
+		     "	xor	%%edi, %%edi\n"
+		     "	mov	%%rbx, %%rsi\n"
+		     "	mov	%[munmap], %%eax\n"
+		     "	syscall\n"
+		     "	lea	4096(%%rbx), %%rdi\n"
+		     "	mov	%[end], %%rsi\n"
+		     "	sub	%%rdi, %%rsi\n"
+		     "	mov	%[munmap], %%eax\n"
+		     "	syscall\n"
+		     "1:	mov	%[pause], %%eax\n"
+		     "	syscall\n"
+		     "	jmp	1b\n"
+		     :
+		     : [munmap] "i"(SYS_munmap), [pause] "i"(SYS_pause), [end] "r"(USER_END)
+		     : "rax", "rbx", "rcx", "rdi", "rsi", "r11", "memory");
+	__builtin_unreachable();
+}
+#else
+static void __attribute__((noreturn)) wait_bare(void)
+{
+	idle(NULL);
+}
+#endif
+
 /*
  * Processes that cost as little as a process can: in this one's memory, with its
  * files, and all on one stack, on which all of them do the same.
@@ -454,8 +493,11 @@ static bool add(pid_t process)
 
 	if (write(create, text, length) != (ssize_t)length)
 		return false;
-	if (kind == SPAWN && !fork_first())
-		idle(NULL);
+	if (kind == SPAWN && !fork_first()) {
+		if (rounds)
+			idle(NULL);
+		wait_bare();
+	}
 	if (kind == FORK && !fork_first())
 		fork_on(forker);
 	shared->last++;
