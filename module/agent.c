@@ -540,9 +540,11 @@ static void have_rechecked(void)
 {
 	static bool patched;
 
+	/* Pairs with the release below: all hooks are patched then. */
 	if (smp_load_acquire(&patched))
 		return;
 	static_branch_enable(&swarm_rules_replaced);
+	/* Pairs with the acquire above. */
 	smp_store_release(&patched, true);
 }
 
