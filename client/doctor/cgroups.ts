@@ -3,7 +3,7 @@ import { failure, grouped, note, ok, warning } from './check.js';
 import type { Check, Finding } from './check.js';
 import { field, isLoaded } from './facts.js';
 import type { Facts } from './facts.js';
-import { mountPoint, parent, upwards } from './hierarchy.js';
+import { mount, mountPoint, parent, upwards } from './hierarchy.js';
 
 /** The controllers, each with the limit that needs it. */
 const CONTROLLERS = { memory: 'memory_limit', cpu: 'cpu_quota', pids: 'pids_limit' } as const;
@@ -166,5 +166,25 @@ const memoryIds: Check = {
   },
 };
 
+const moves: Check = {
+  id: 'cgroup-moves',
+  title: 'Entering a cgroup',
+  looksAt: '`/proc/self/mountinfo`',
+  // Documentation/admin-guide/cgroup-v2.rst, favordynmods; kernel/cgroup/cgroup.c, cgroup_attach_lock().
+  means:
+    "The first process of an agent with limits enters the agent's cgroup before it runs. On a machine with several processors the kernel then waits for a grace period of RCU, which takes some milliseconds, unless another process has entered a cgroup just before. It does not wait if cgroup v2 is mounted with `favordynmods`.",
+  todo: 'if agents with limits must start quickly: `mount -o remount,favordynmods /sys/fs/cgroup`; every fork and exit on the machine then costs a little more',
+  judge: (facts) => {
+    const mounted = mount(facts);
+    if (!mounted) return note('cgroup v2 is not mounted here, so its options cannot be seen.');
+    if (mounted.options.includes('favordynmods'))
+      return ok('cgroup v2 is mounted with favordynmods: births with limits wait for no grace period.');
+    return note(
+      'cgroup v2 is mounted without favordynmods: a birth with limits may wait some milliseconds until its process is in the cgroup.',
+      `if agents with limits must start quickly: mount -o remount,favordynmods ${mounted.point}; every fork and exit on the machine then costs a little more`,
+    );
+  },
+};
+
 /** In the order of the report. */
-export const CGROUPS: readonly Check[] = [controllers, delegation, memoryIds];
+export const CGROUPS: readonly Check[] = [controllers, delegation, memoryIds, moves];

@@ -3,15 +3,20 @@ import { PARAMETERS } from '../abi/parameters.js';
 import { numberIn, parameter } from './facts.js';
 import type { Facts } from './facts.js';
 
-/** The directory where cgroup v2 is mounted; undefined if it is not. */
-export function mountPoint(facts: Facts): string | undefined {
-  // `29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw`: proc_pid_mountinfo(5).
+/** The mount of cgroup v2: its directory, and the options of the hierarchy; undefined if it is not mounted. */
+export function mount(facts: Facts): { point: string; options: readonly string[] } | undefined {
+  // `29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate`: proc_pid_mountinfo(5).
   for (const line of (facts.read('/proc/self/mountinfo') ?? '').split('\n')) {
     const [before = '', behind = ''] = line.split(' - ', 2);
-    if (behind.startsWith('cgroup2 ')) return before.split(' ')[4];
+    const [type, , options = ''] = behind.split(' ');
+    const point = before.split(' ')[4];
+    if (type === 'cgroup2' && point !== undefined) return { point, options: options.split(',') };
   }
   return undefined;
 }
+
+/** The directory where cgroup v2 is mounted; undefined if it is not. */
+export const mountPoint = (facts: Facts): string | undefined => mount(facts)?.point;
 
 /** The cgroup that agents' cgroups are below, as the parameter has it. */
 export function parent(facts: Facts): string {

@@ -57,7 +57,7 @@ const HEALTHY: Files = {
   '/proc/sys/kernel/ftrace_enabled': '1\n',
   '/sys/kernel/tracing/enabled_functions': '',
   '/proc/self/mountinfo':
-    '21 1 8:1 / / rw - ext4 /dev/sda1 rw\n22 21 0:5 / /proc rw - proc proc rw\n29 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n',
+    '21 1 8:1 / / rw - ext4 /dev/sda1 rw\n22 21 0:5 / /proc rw - proc proc rw\n29 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate,favordynmods\n',
   [`${CGROUP}/cgroup.controllers`]: 'cpuset cpu io memory pids\n',
   [`${CGROUP}/cgroup.stat`]: 'nr_descendants 40\nnr_subsys_memory 41\nnr_dying_subsys_memory 2\n',
   [`${CGROUP}/swarm/cgroup.procs`]: '',
@@ -299,6 +299,19 @@ const CASES: readonly [Files, string, Verdict, RegExp, RegExp?][] = [
     /cgroup_disable=/,
   ],
   [{ '/proc/self/mountinfo': '21 1 8:1 / / rw - ext4 /dev/sda1 rw\n' }, 'controllers', 'note', /not mounted/],
+  [
+    { '/proc/self/mountinfo': '29 23 0:26 / /cg rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n' },
+    'cgroup-moves',
+    'note',
+    /without favordynmods/,
+    /mount -o remount,favordynmods \/cg;/,
+  ],
+  [
+    { '/proc/self/mountinfo': '21 1 8:1 / / rw - ext4 /dev/sda1 rw\n' },
+    'cgroup-moves',
+    'note',
+    /not mounted/,
+  ],
   [
     { ...UNLOADED, [`${CGROUP}/swarm/cgroup.procs`]: '812\n' },
     'delegation',
