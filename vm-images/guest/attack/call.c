@@ -6,7 +6,8 @@
  *
  *   call --first N NAME...       with N as the first argument
  *   call --during FILE NAME      over and over until FILE is there; prints how often it
- *                                was refused and how often it was not
+ *                                was refused and how often it was not:
+ *                                {"refused":N,"others":N}
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -275,7 +276,7 @@ static int enter_during(const char *file, const char *what)
 		else
 			others++;
 	}
-	printf("refused %lu others %lu\n", refused, others);
+	printf("{\"refused\":%lu,\"others\":%lu}\n", refused, others);
 	return 0;
 }
 

@@ -933,15 +933,15 @@ static void do_change(char **a)
 static void do_aio(char **a)
 {
 	(void)a;
-	printf("%ld ", try_aio());
-	say("contexts", 0);
+	printf("{\"contexts\":%ld}\n", try_aio());
+	fflush(stdout);
 }
 
 static void do_timers(char **a)
 {
 	(void)a;
-	printf("%ld ", try_timers());
-	say("timers", 0);
+	printf("{\"timers\":%ld}\n", try_timers());
+	fflush(stdout);
 }
 
 /*
@@ -1005,8 +1005,8 @@ static void do_neighbours(char **a)
 		ret = put_neighbour(fd, nr, link);
 		nr += !ret;
 	}
-	printf("%u ", nr);
-	say("neighbours", ret);
+	printf("{\"neighbours\":%u,\"end\":\"%s\"}\n", nr, outcome(ret));
+	fflush(stdout);
 	if (!holding || !nr || fork())
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

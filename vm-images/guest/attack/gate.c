@@ -48,7 +48,8 @@ int main(int argc, char **argv)
 			if ((stage == 0 && event->mask & FAN_OPEN_PERM) ||
 			    (stage == 1 && event->mask & FAN_ACCESS_PERM)) {
 				stage++;
-				printf("%d: %d\n", stage, system(argv[1 + stage]));
+				printf("{\"stage\":%d,\"status\":%d}\n", stage,
+				       system(argv[1 + stage]));
 				fflush(stdout);
 			}
 			response = (struct fanotify_response){ event->fd, FAN_ALLOW };

@@ -175,7 +175,7 @@ static int victims(char **arguments)
 		status = status_of_child();
 		killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	}
-	printf("%d\n", killed);
+	printf("{\"killed\":%d}\n", killed);
 	return 0;
 }
 

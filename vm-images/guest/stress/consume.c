@@ -4,7 +4,7 @@
  *
  * memory: touch BYTES, print "touched" and exit 0; cpu: spin for SECONDS of wall
  * time; processes: fork up to N children that wait, print how many there were and
- * the errno that stopped it; wait: until a signal comes.
+ * the errno that stopped it ("ok" if none did), {"processes":N,"end":ERRNO}; wait: until a signal comes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -69,7 +69,7 @@ static int processes(char **arguments)
 			break;
 		}
 	}
-	printf("%d %s\n", i, err ? strerrorname_np(err) : "ok");
+	printf("{\"processes\":%d,\"end\":\"%s\"}\n", i, err ? strerrorname_np(err) : "ok");
 	fflush(stdout);
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);

@@ -66,11 +66,11 @@ static void wrong(const char *format, ...)
 {
 	va_list list;
 
-	printf("%s, allocation %u: ", operation, nth);
+	fprintf(stderr, "%s, allocation %u: ", operation, nth);
 	va_start(list, format);
-	vprintf(format, list);
+	vfprintf(stderr, format, list);
 	va_end(list);
-	printf("\n");
+	fputc('\n', stderr);
 	exit(1);
 }
 

@@ -707,7 +707,7 @@ static int exec_threads(char **arguments)
 	pthread_t thread;
 
 	if (!left) {
-		printf("pid %d, active %ld\n", getpid(), status_line(0));
+		printf("{\"pid\":%d,\"active\":%ld}\n", getpid(), status_line(0));
 		return failures > 0;
 	}
 	pthread_barrier_init(&barrier, NULL, 8);
