@@ -66,7 +66,8 @@
 
 extern char **environ;
 
-static int reap(pid_t pid)
+/* Ends a child at once; in its parent, how it ended: 0, or its exit status as errno. */
+static int result_of(pid_t pid)
 {
 	int status;
 
@@ -173,7 +174,7 @@ static int try_posix_spawn(void)
 		errno = err;
 		return -1;
 	}
-	return reap(pid);
+	return result_of(pid);
 }
 
 static pid_t try_vfork(void)
@@ -239,7 +240,7 @@ static int try_exec(const char *how, char *path)
 		return -1;
 	}
 	close(ends[0]);
-	return reap(pid);
+	return result_of(pid);
 }
 
 static int try_open(const char *path, int flags)
@@ -301,15 +302,15 @@ static int attempt(int argc, char **argv)
 	char *arg = argc > 1 ? argv[1] : NULL;
 
 	if (!strcmp(what, "fork"))
-		return reap(raw_fork());
+		return result_of(raw_fork());
 	if (!strcmp(what, "vfork"))
-		return reap(try_vfork());
+		return result_of(try_vfork());
 	if (!strcmp(what, "posix_spawn"))
 		return try_posix_spawn();
 	if (!strcmp(what, "clone"))
-		return reap(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+		return result_of(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 	if (!strcmp(what, "clone3"))
-		return reap(clone3_child(0));
+		return result_of(clone3_child(0));
 	if (!strcmp(what, "thread"))
 		return try_thread();
 	if (!strcmp(what, "open-tree-ns"))
@@ -333,7 +334,7 @@ static int attempt(int argc, char **argv)
 	if (!strcmp(what, "check"))
 		return try_check(arg);
 	if (!strcmp(what, "clone-flags"))
-		return reap(clone3_child(strtoull(arg, NULL, 16)));
+		return result_of(clone3_child(strtoull(arg, NULL, 16)));
 	if (!strcmp(what, "execve") || !strcmp(what, "execveat") || !strcmp(what, "fexecve"))
 		return try_exec(what, arg);
 	if (!strcmp(what, "exec-here"))

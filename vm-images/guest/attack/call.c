@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "files.h"
+
 static const struct {
 	const char *name;
 	long number;
@@ -291,9 +293,7 @@ int main(int argc, char **argv)
 		i = 3;
 	}
 	for (; i < argc; i++) {
-		const char *how = enter(argv[i]) < 0 ? strerrorname_np(errno) : "ok";
-
-		printf("%s %s\n", argv[i], how);
+		printf("%s %s\n", argv[i], outcome(enter(argv[i])));
 		fflush(stdout);
 	}
 	return 0;

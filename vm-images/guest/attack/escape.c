@@ -89,7 +89,7 @@ static void stay(void)
 	int gate = open(GATE, O_RDONLY);
 
 	if (gate >= 0 && read(gate, &byte, 1) < 0)
-		perror("gate");
+		die("gate");
 }
 
 static void tell_ready(void)
@@ -97,7 +97,7 @@ static void tell_ready(void)
 	int ready = open(READY, O_WRONLY);
 
 	if (ready < 0 || write(ready, "held\n", 5) < 0)
-		perror("ready");
+		die("ready");
 }
 
 typedef long (*try_t)(const char *arg, unsigned long flag);
@@ -129,7 +129,7 @@ static void in_child(const char *what, try_t try, const char *arg, unsigned long
 	if (pid < 0)
 		say("fork", -1);
 	else if (read(tried[0], &byte, 1) < 0)
-		perror("pipe");
+		die("pipe");
 	close(tried[0]);
 }
 
@@ -623,7 +623,8 @@ static long call32(long nr, long a, long b, long c, long d, long e)
 static char low_path[128], low_text[128], low_tmpfs[] = "tmpfs", low_root[] = "/";
 static struct clone_args low_clone;
 
-static long reap(long pid)
+/* A child of a call by the 32-bit entry: it stays if asked to, or its parent waits for it. */
+static long stay_or_wait(long pid)
 {
 	int status;
 
@@ -722,7 +723,7 @@ static void try_daemon(const char *path, const char *text)
 		_exit(0);
 	}
 	if (read(tried[0], &byte, 1) < 0)
-		perror("pipe");
+		die("pipe");
 }
 
 /* A child of one's own parent. */
@@ -745,7 +746,7 @@ static void try_clone_parent(const char *path, const char *text)
 		_exit(0);
 	}
 	if (say("clone3", ret) > 0 && read(tried[0], &byte, 1) < 0)
-		perror("pipe");
+		die("pipe");
 }
 
 /* Execution */
@@ -767,7 +768,7 @@ static void exec_in_child(const char *what, int fd, const char *path, int flags,
 	}
 	close(tried[1]);
 	if (read(tried[0], &err, sizeof(err)) < 0)
-		perror("pipe");
+		die("pipe");
 	errno = err;
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
@@ -847,7 +848,7 @@ SAY(process_vm_writev, try_vm_writev(atoi(a[0]), (void *)strtoul(a[1], NULL, 16)
 SAY(mem, try_mem(a[0], strtoul(a[1], NULL, 16)))
 SAY(pidfd_getfd, try_getfd(atoi(a[0]), atoi(a[1]), a[2]))
 SAY(vsock, try_vsock(a[0], a[1], a[2]))
-SAY(fork32, reap(call32(2, 0, 0, 0, 0, 0)))
+SAY(fork32, stay_or_wait(call32(2, 0, 0, 0, 0, 0)))
 SAY(socket32, call32(359, atoi(a[0]), SOCK_STREAM, 0, 0, 0))
 SAY(write32, try_write32(a[0], a[1]))
 SAY(mknod32, try_mknod32(a[0]))

@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
+
 extern char **environ;
 
 static int copy(const char *path, int to)
@@ -95,7 +97,7 @@ static const char *try(const char *how, const char *path, const char *argument)
 		_exit(errno);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return strerrorname_np(errno);
+		return outcome(-1);
 	if (WIFSIGNALED(status))
 		return sigabbrev_np(WTERMSIG(status));
 	return WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "ok";

@@ -31,6 +31,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "files.h"
+
 /* Each takes one more: 0, or -1 with errno set. @nr: how many there are already. */
 
 static int take_inotify(long nr)
@@ -326,7 +329,7 @@ static int take_orphan(long nr)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&at, length) < 0 && errno != EINPROGRESS)
 		return -1;
-	usleep(10000);
+	pause_us(10000);
 	if (send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0)
 		return -1;
 	return close(fd);
@@ -392,8 +395,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	struct rlimit files = { 65536, 65536 };
-	const char *end = "ok";
-	long most, nr = 0;
+	long most, nr, ret = 0;
 	char byte;
 	size_t i;
 
@@ -410,12 +412,13 @@ int main(int argc, char **argv)
 	}
 	/* Most of what is counted is a descriptor; an agent keeps what limit it has. */
 	setrlimit(RLIMIT_NOFILE, &files);
-	for (most = atol(argv[2]); nr < most; nr++)
-		if (numbers[i].take(nr) < 0) {
-			end = strerrorname_np(errno);
+	most = atol(argv[2]);
+	for (nr = 0; nr < most; nr++) {
+		ret = numbers[i].take(nr);
+		if (ret < 0)
 			break;
-		}
-	printf("{\"got\":%ld,\"end\":\"%s\"}\n", nr, end);
+	}
+	printf("{\"got\":%ld,\"end\":\"%s\"}\n", nr, outcome(ret));
 	fflush(stdout);
 	while (read(0, &byte, 1) > 0)
 		;

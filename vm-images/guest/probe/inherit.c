@@ -350,7 +350,7 @@ static int look(char **unused)
 
 static void say(const char *what, long ret)
 {
-	printf("%s %s\n", what, ret < 0 ? strerrorname_np(errno) : "ok");
+	printf("%s %s\n", what, outcome(ret));
 }
 
 static int instantiate(char **arguments)
