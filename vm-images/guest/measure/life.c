@@ -50,6 +50,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "clone3.h"
 #include "counting.h"
 #include "files.h"
@@ -116,7 +117,7 @@ static void settle(void)
 	do {
 		start = now();
 		waited = shared->waited;
-		usleep(20000);
+		pause_us(20000);
 		start = now() - start;
 		waited = shared->waited - waited;
 	} while (waited * 100 < start * 97);
@@ -461,7 +462,7 @@ static void alone(int nr, const char *object)
 	for (i = 0; i < nr; i++) {
 		pid_t pid;
 
-		usleep(100000);
+		pause_us(100000);
 		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
 			die("create");
 		pid = make_child(0, -1);
