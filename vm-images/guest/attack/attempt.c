@@ -308,7 +308,7 @@ static int attempt(int argc, char **argv)
 	if (!strcmp(what, "posix_spawn"))
 		return try_posix_spawn();
 	if (!strcmp(what, "clone"))
-		return result_of(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+		return result_of(raw_clone(0));
 	if (!strcmp(what, "clone3"))
 		return result_of(clone3_child(0));
 	if (!strcmp(what, "thread"))
