@@ -105,7 +105,7 @@ export async function make(guest: Shell, attempt: Attempt, runner: Runner): Prom
   });
   const [, result, violations, answers] =
     /^RESULT (escaped|contained)\n((?:(?:before|after) .*\n)*)ANSWERS\n([^]*)$/m.exec(stdout) ?? [];
-  if (answers === undefined || /neither ready nor ended|unknown or without|something is left/.test(answers)) {
+  if (answers === undefined || /neither ready nor ended|^usage:$|something is left/m.test(answers)) {
     throw new Error(`${attempt.id} by ${runner.name} could not be made:\n${stdout}${stderr}`);
   }
   return {
