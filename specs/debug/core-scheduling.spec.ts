@@ -1,4 +1,6 @@
 /** The cookie of core scheduling, which no kernel of a distribution in the catalogue has and debug is built with. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { cookie as printed } from '../support/figures.js';
 import { expect, test } from '../support/fixtures.js';
 
 // Without CPUs that share a core the kernel gives nobody a cookie.
@@ -8,7 +10,7 @@ const COOKIE = ['/usr/local/bin/inherit', 'cookie'];
 
 /** A process's cookie as `inherit cookie` has printed it, a hashed pointer; 0 for none. */
 const cookie = (stdout: string, who: 'outside' | 'inside') =>
-  new RegExp(`^${who} (\\w+)$`, 'm').exec(stdout)?.[1];
+  jsonLines(stdout, printed).find((each) => each.who === who)?.cookie;
 
 for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
   test(`BIRTH-16: by ${via} an agent gets a cookie of its own if its launcher has one, so they share no core`, async ({
@@ -29,6 +31,7 @@ for (const via of ['fork', 'vfork', 'posix_spawn'] as const) {
 }
 
 test('BIRTH-17: an agent whose launcher has no cookie has none', async ({ loaded }) => {
-  expect((await loaded.swarm.launch({}, COOKIE)).stdout).toBe('inside 0\n');
+  const { stdout } = await loaded.swarm.launch({}, COOKIE);
+  expect(jsonLines(stdout, printed)).toEqual([{ who: 'inside', cookie: '0' }]);
   await expect(loaded).toHaveActiveAgents(0);
 });

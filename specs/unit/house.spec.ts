@@ -176,3 +176,65 @@ test('REPO-17: a static function of the module says what it is about', async () 
     ),
   ).toEqual(['take', 'find']);
 });
+
+/**
+ * Figures that a program of the guest prints otherwise than as a line of JSON, each with the reason: nobody reads them
+ * as figures.
+ */
+const TOKENS: Readonly<Record<string, string>> = {
+  '%d:': 'the beginning of a file handle, which `outside handle` prints and `escape handle` takes',
+  '%02x': 'a byte of a file handle, or of the name of a socket, which another program takes as it is',
+};
+
+/** The calls in C by which a text is printed to standard output; the text is the first argument if it is a literal. */
+const PRINTS =
+  /(?<![\w>.])(?:v?printf|puts|fputs|fprintf|vfprintf|dprintf|putchar)\(\s*(stdout,\s*|1,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)*)([^;]*);/g;
+
+/** The numbers in a text of printf. */
+const FIGURE = /%[-+ #0-9.*]*(?:hh|h|ll|l|z|j|t)?[diouxXeEfFgGaAp]/g;
+
+/** Is this text of printf a line of JSON, or a piece of one that begins with a name? */
+function isJson(format: string): boolean {
+  if (/^,"[\w%]+":/.test(format) || (format.startsWith('{"') && !format.endsWith('\n'))) return true;
+  try {
+    return typeof JSON.parse(format.replaceAll(FIGURE, '0').replaceAll('%s', '0')) === 'object';
+  } catch {
+    return false;
+  }
+}
+
+/** The texts with figures that a program prints to standard output as prose, and the calls whose text is not a literal. */
+function prose(source: string): string[] {
+  return [...source.matchAll(PRINTS)].flatMap(([call, stdout, literals = '', rest = '']) => {
+    const name = call.slice(0, call.indexOf('('));
+    const elsewhere = name.startsWith('f') || name.startsWith('vf') || name === 'dprintf';
+    if (elsewhere && !stdout && !/,\s*stdout\)$/.test(rest)) return [];
+    if (literals === '') return name.endsWith('printf') ? [call] : [];
+    const format = [...literals.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+      .map(([, text = '']) => text)
+      .join('')
+      .replaceAll('\\n', '\n')
+      .replaceAll('\\"', '"');
+    return !format.match(FIGURE) || isJson(format) || format in TOKENS ? [] : [format];
+  });
+}
+
+test('REPO-30: a program of the guest that prints figures as prose is found', async () => {
+  const found: string[] = [];
+  const programs = (await files()).filter((each) => /^vm-images\/guest\/(?!lib\/).*\.c$/.test(each));
+  expect(programs.length).toBeGreaterThan(30);
+  for (const file of programs)
+    for (const each of prose(await readFile(join(repository, file), 'utf8')))
+      found.push(`${file}: ${JSON.stringify(each)}`);
+  expect(found, 'figures are lines of JSON: see specs/README.md').toEqual([]);
+  expect(
+    prose(
+      [
+        ...['printf("met %d\\n", met);', 'printf("{\\"met\\":%d\\n", met);', 'fprintf(stdout, "%lu\\n", n);'],
+        ...['printf(\n"%ld "\n"more\\n", n);', 'printf(text, n);', 'printf("%#x\\n", flags);'],
+        ...['printf("{\\"met\\":%d,\\"end\\":\\"%s\\"}\\n", met, end);', 'printf(",\\"met\\":%ld", met);'],
+        ...['fprintf(stderr, "pid %d\\n", pid);', 'snprintf(text, 9, "%d", n);', 'puts("ready");'],
+      ].join('\n'),
+    ),
+  ).toEqual([...['met %d\n', '{"met":%d\n', '%lu\n', '%ld more\n', 'printf(text, n);', '%#x\n']]);
+});

@@ -1,4 +1,6 @@
 /** Rules on single system calls. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { during } from '../support/figures.js';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CALLS, DENIED_CALL_NAMES } from '../../client/abi/calls.js';
@@ -206,8 +208,9 @@ test('CALL-08: update changes rules on calls at once, inspect shows those that a
   expect(rules).toMatchObject({ fork: 'allow', mount: 'allow' });
   expect(Object.keys(rules).filter((name) => name !== 'mount')).toHaveLength(namesOf(SYSCALLS).length);
   await loaded.sh('touch /tmp/stop');
-  const { stdout } = await agent;
-  expect(stdout).toMatch(/^refused [1-9]\d* others [1-9]\d*\n$/);
+  const [calls] = jsonLines((await agent).stdout, during);
+  expect(calls?.refused).toBeGreaterThan(0);
+  expect(calls?.others).toBeGreaterThan(0);
   await expect(loaded).toHaveActiveAgents(0);
 });
 
@@ -409,7 +412,9 @@ test('CALL-13: no call of a member gets through while the rules of others come a
     await expect.poll(hooks, { timeout: 60_000 }).toEqual(new Set(['getppid']));
   }
   await loaded.sh('touch /tmp/stop');
-  expect((await agent).stdout).toMatch(/^refused [1-9]\d* others 0\n$/);
+  const [told] = jsonLines((await agent).stdout, during);
+  expect(told?.others).toBe(0);
+  expect(told?.refused).toBeGreaterThan(0);
   await expect(loaded).toHaveActiveAgents(0);
 });
 

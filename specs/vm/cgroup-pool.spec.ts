@@ -1,4 +1,6 @@
 /** Cgroups that are made ahead, and what root does to them before an agent gets one. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { consumed } from '../support/figures.js';
 import { agentCgroup, agentCgroups, expectNoAgentCgroups, expectReadyCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, moduleLog } from '../support/guest.js';
@@ -110,7 +112,8 @@ for (const [what, line] of Object.entries(DISTURBANCES))
       await loaded.sh(`cd ${TOP}/plain/${agent.name} && cat cpu.max pids.max cgroup.freeze | xargs`),
     ).toBe('50000 100000 20 0');
     const forks = ['/usr/local/bin/consume', 'processes', '50'];
-    expect((await loaded.swarm.launch({ pids_limit: 10 }, forks)).stdout).toBe('9 EAGAIN\n');
+    const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, forks);
+    expect(jsonLines(stdout, consumed)).toEqual([{ processes: 9, end: 'EAGAIN' }]);
     await loaded.swarm.destroy(agent.id);
     await expectReadyCgroups(loaded, SIZE / 2 + 1);
     const lodgers = await loaded.sh('cat /srv/lodgers 2>/dev/null || true');
@@ -156,8 +159,10 @@ test('POOL-05: controllers that are switched off are named, and work again when 
   expect(await loaded.swarm.run({ cpu_quota: 50 }, 'echo ran')).toMatchObject({ code: 0, stdout: 'ran\n' });
   await loaded.sh(`echo +pids >${TOP}/plain/cgroup.subtree_control`);
   const forks = ['/usr/local/bin/consume', 'processes', '50'];
-  for (let i = 0; i < 20; i++)
-    expect((await loaded.swarm.launch({ pids_limit: 10 }, forks)).stdout).toBe('9 EAGAIN\n');
+  for (let i = 0; i < 20; i++) {
+    const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, forks);
+    expect(jsonLines(stdout, consumed)).toEqual([{ processes: 9, end: 'EAGAIN' }]);
+  }
   await expectNoAgentCgroups(loaded);
 });
 

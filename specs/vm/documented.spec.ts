@@ -1,4 +1,7 @@
 /** The documents' promises to an operator: each sentence as it is there, by effect. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import type { AgentRequest } from '../../client/client.js';
+import { consumed, zombies } from '../support/figures.js';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../../harness.config.js';
@@ -43,8 +46,10 @@ test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap of
   // Of the launcher's limit there is room for the launcher and its child.
   await loaded.sh(`echo 2 >${top}/launcher/pids.max`);
   const five = ['/usr/local/bin/consume', 'processes', '5'];
-  expect((await loaded.swarm.launch({ pids_limit: 9 }, five, { under })).stdout).toBe('5 ok\n');
-  expect((await loaded.swarm.launch({}, five, { under })).stdout, 'and without a limit').toBe('0 EAGAIN\n');
+  const forks = async (request: AgentRequest) =>
+    jsonLines((await loaded.swarm.launch(request, five, { under })).stdout, consumed);
+  expect(await forks({ pids_limit: 9 })).toEqual([{ processes: 5, end: 'ok' }]);
+  expect(await forks({}), 'and without a limit').toEqual([{ processes: 0, end: 'EAGAIN' }]);
   await loaded.sh(`echo max >${top}/launcher/pids.max`);
   const stay = hold(loaded);
   const free = loaded.swarm.run({}, stay.line, { under });
@@ -59,7 +64,7 @@ test("LIFE-13: a limit moves an agent out of its launcher's cgroup, with swap of
 
 test('LIFE-14: zombies count against pids_limit until process 1 waits for them', async ({ loaded }) => {
   const { stdout } = await loaded.swarm.launch({ pids_limit: 6 }, ['/usr/local/bin/moment', 'zombies']);
-  expect(stdout).toBe('zombies 5, then EAGAIN\nof one that is waited for, 1 more\n');
+  expect(jsonLines(stdout, zombies)).toEqual([{ zombies: 5, end: 'EAGAIN', more: 1 }]);
   await expect(loaded).toHaveActiveAgents(0);
 });
 

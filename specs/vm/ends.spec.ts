@@ -1,4 +1,6 @@
 /** How agents end, and what they used: `destroyed`, `oom` and the usage that inspect tells. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { victims } from '../support/figures.js';
 import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
 import { quoted } from '../../client/client.js';
@@ -291,7 +293,7 @@ async function floodOfVictims(guest: LoadedGuest): Promise<number> {
   ]);
   for (let birth = 0; birth < BIRTHS; birth++) await guest.swarm.launch({}, ['/bin/true']);
   const { stdout, id } = await greedy;
-  expect(stdout).toBe(`${VICTIMS}\n`);
+  expect(jsonLines(stdout, victims)).toEqual([{ killed: VICTIMS }]);
   await expect(guest).toHaveActiveAgents(0);
   return id;
 }

@@ -1,3 +1,5 @@
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { read } from '../support/figures.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
@@ -163,14 +165,18 @@ test('EVENT-08: every reader sees every event, each once and in order, and waits
     `each 4 ${rounds * EVENTS_OF_DENIED}`,
     `for i in $(seq ${rounds}); do ${DENIED}; done`,
   );
-  expect(seen).toEqual(Array(4).fill(`${rounds * EVENTS_OF_DENIED} lines, 0 gaps, 0 lost`));
+  const whole = { lines: rounds * EVENTS_OF_DENIED, gaps: 0, lost: 0 };
+  expect(jsonLines(seen.join('\n'), read)).toEqual(Array(4).fill(whole));
 });
 
 test('EVENT-09: threads that share a descriptor share its events', async ({ loaded }) => {
   const rounds = TOGETHER / EVENTS_OF_DENIED;
-  expect(
-    await watching(loaded, `shared 4 ${TOGETHER}`, `for i in $(seq ${rounds}); do ${DENIED}; done`),
-  ).toEqual([`${TOGETHER} lines`]);
+  const seen = await watching(
+    loaded,
+    `shared 4 ${TOGETHER}`,
+    `for i in $(seq ${rounds}); do ${DENIED}; done`,
+  );
+  expect(jsonLines(seen.join('\n'), read)).toEqual([{ lines: TOGETHER }]);
 });
 
 test('EVENT-10: a reader begins with the oldest event that is kept, in pieces of any size', async ({

@@ -1,4 +1,6 @@
 /** Changes that root makes to the cgroup hierarchy under the module's feet. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { consumed } from '../support/figures.js';
 import { agentCgroupDir, expectNoAgentCgroups, expectReadyCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, moduleLog, onlyAgent } from '../support/guest.js';
@@ -29,7 +31,8 @@ async function expectLimitsWork(guest: LoadedGuest): Promise<void> {
     expect([code, stdout]).toEqual([0, '0::/\n']);
   }
   const forks = ['/usr/local/bin/consume', 'processes', '50'];
-  expect((await guest.swarm.launch({ pids_limit: 10 }, forks)).stdout).toBe('9 EAGAIN\n');
+  const { stdout: nine } = await guest.swarm.launch({ pids_limit: 10 }, forks);
+  expect(jsonLines(nine, consumed)).toEqual([{ processes: 9, end: 'EAGAIN' }]);
   await expect(guest).toHaveActiveAgents(0);
 }
 
@@ -78,7 +81,8 @@ test('CGROUP-03: a launcher in a mount namespace without cgroup2 starts agents w
 }) => {
   const under = `unshare --mount sh -c 'umount -l ${TOP}; exec "$@"' sh`;
   const forks = ['/usr/local/bin/consume', 'processes', '50'];
-  expect((await loaded.swarm.launch({ pids_limit: 10 }, forks, { under })).stdout).toBe('9 EAGAIN\n');
+  const { stdout } = await loaded.swarm.launch({ pids_limit: 10 }, forks, { under });
+  expect(jsonLines(stdout, consumed)).toEqual([{ processes: 9, end: 'EAGAIN' }]);
   await expectGone(loaded);
 });
 

@@ -1,11 +1,13 @@
 /** The things that a process inherits from its launcher: the items of docs/birth.md, of which support/inherited.ts has the list. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { counted, inherited, traced } from '../support/figures.js';
 import { join } from 'node:path';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, background, expectBorn, hold, onlyAgent, tellsFailedForks } from '../support/guest.js';
-import { GIVEN, ITEMS, KEPT, KEPT_IF_KNOWN, LANDLOCK, RESET } from '../support/inherited.js';
+import { GIVEN, KEPT, KEPT_IF_KNOWN, LANDLOCK, RESET } from '../support/inherited.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { buildTestModules } from '../support/module.js';
@@ -14,15 +16,9 @@ type Items = Record<string, string>;
 
 const LOOK = ['/usr/local/bin/inherit', 'look'];
 
-/** The lines of `inherit look`. */
+/** The items of `inherit look`. */
 function seen(stdout: string): Items {
-  const lines = stdout.split('\n').filter(Boolean);
-  return Object.fromEntries(
-    lines.map((line) => {
-      const item = ITEMS.find((each) => line.startsWith(`${each} `)) ?? line;
-      return [item, line.slice(item.length + 1)];
-    }),
-  );
+  return Object.fromEntries(jsonLines(stdout, inherited).map(({ item, value }) => [item, value]));
 }
 
 /**
@@ -196,15 +192,15 @@ test("BIRTH-41: an agent is traced by its launcher's tracer, counted by its perf
   const launch = (program: string) =>
     `/usr/local/bin/launch '{"spawn":true}' /bin/sh -c ${quoted(program)} 2>/dev/null`;
   // The agent's first process, and the one that it forks.
-  expect(await loaded.sh(`inherit traced ${launch('(:); :')}`)).toBe('traced 2');
+  expect(jsonLines(await loaded.sh(`inherit traced ${launch('(:); :')}`), traced)).toEqual([{ traced: 2 }]);
 
   const busy = 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done';
-  const counted = await loaded.sh(`inherit counted ${launch(busy)}`);
+  const [time] = jsonLines(await loaded.sh(`inherit counted ${launch(busy)}`), counted);
   const ended = (await loaded.swarm.events()).at(-1);
   const used = ended?.event === 'destroyed' ? (ended.cpu_usec ?? 0) : 0;
   expect(used).toBeGreaterThan(10_000);
   // It counts from before the birth to the very end; the agent's time may be rounded up.
-  expect(Number(/^counted (\d+)$/.exec(counted)?.[1])).toBeGreaterThan(used / 2);
+  expect(time?.counted).toBeGreaterThan(used / 2);
 
   const { line, release } = hold(loaded);
   await loaded.sh(

@@ -1,3 +1,5 @@
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { consumed } from '../support/figures.js';
 import { agentCgroup, agentCgroupDir, agentCgroups, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, expectBorn, hold, onlyAgent } from '../support/guest.js';
@@ -101,9 +103,9 @@ test('LIMIT-06: fork fails at pids_limit, threads count too', async ({ loaded })
     'processes',
     '50',
   ]);
-  expect(stdout).toBe('9 EAGAIN\n');
+  expect(jsonLines(stdout, consumed)).toEqual([{ processes: 9, end: 'EAGAIN' }]);
   const free = await loaded.swarm.launch({}, ['/usr/local/bin/consume', 'processes', '50']);
-  expect(free.stdout).toBe('50 ok\n');
+  expect(jsonLines(free.stdout, consumed)).toEqual([{ processes: 50, end: 'ok' }]);
   const one = await loaded.swarm.launch({ pids_limit: 1 }, [
     '/usr/local/bin/attempt',
     'thread',

@@ -1,4 +1,6 @@
 /** Limits of the system that end births: loading tells of them, arming names the one that would be met. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { passed } from '../support/figures.js';
 import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';
 import { NAMESPACES, background } from '../support/guest.js';
@@ -101,8 +103,10 @@ test('LIMIT-12: the limits of kernel.keys are named where the launcher has a ses
       `exec 3<>/proc/swarm/create; pass keyring 3 ${quoted(object)}; read -r answer <&3; echo "$answer"`,
       `echo $before >${file}`,
     ].join('; ');
-    const [outcome, child, answer = ''] = (await loaded.sh(line)).split('\n');
-    expect([outcome, child]).toEqual(['keyring ENOSPC', 'child outside']);
+    const told = await loaded.sh(line);
+    const [outcome] = jsonLines(told, passed);
+    expect(outcome).toEqual({ how: 'keyring', written: 0, answer: 'ENOSPC', child: 'outside' });
+    const answer = told.slice(told.indexOf('\n') + 1);
     expect(JSON.parse(answer)).toMatchObject({ error: 'ENOSPC', field: 'spawn' });
     const [, needs = ''] =
       new RegExp(
@@ -112,8 +116,10 @@ test('LIMIT-12: the limits of kernel.keys are named where the launcher has a ses
     expect(Number(needs)).toBeGreaterThan(value);
   }
   expect((await loaded.swarm.status()).created).toBe(created);
-  for (const object of [SPAWN, rootful])
-    expect(await loaded.sh(`pass keyring /proc/swarm/create ${quoted(object)}`)).toMatch(/child inside$/);
+  for (const object of [SPAWN, rootful]) {
+    const told = await loaded.sh(`pass keyring /proc/swarm/create ${quoted(object)}`);
+    expect(jsonLines(told, passed)[0]?.child).toBe('inside');
+  }
   await expect(loaded).toHaveActiveAgents(0);
 });
 

@@ -1,4 +1,6 @@
 /** /proc/swarm/update: other limits and rules for an agent that exists, and stopping its processes. */
+import { jsonLines } from '../../harness/util/json-lines.js';
+import { gated } from '../support/figures.js';
 import type { AgentRequest, UpdateRequest } from '../../client/client.js';
 import { quoted } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
@@ -641,7 +643,10 @@ test('UPDATE-17: an execve whose rules are changed and changed back starts anew,
   const events = await swarm.eventsDuring(async () => {
     expect(await tried('other')).toMatch(/refused$/);
   });
-  expect(await loaded.sh('cat /run/gate.out')).toBe('ready\n1: 0\n2: 0');
+  expect(jsonLines(await loaded.sh('cat /run/gate.out'), gated)).toEqual([
+    { stage: 1, status: 0 },
+    { stage: 2, status: 0 },
+  ]);
   expect(events.map(({ event }) => event)).toEqual(['updated', 'updated', 'violation']);
   await swarm.destroy(agent.id, twin.id);
   await expect(loaded).toHaveActiveAgents(0);

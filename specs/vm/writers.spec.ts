@@ -1,16 +1,24 @@
 /** Who writes to /proc/swarm: the thread that makes the system call, and nobody in its place. */
+import { jsonLines } from '../../harness/util/json-lines.js';
 import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';
-import { attempts } from '../support/guest.js';
+import { passed } from '../support/figures.js';
 import { reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const SPAWN = '{"spawn":true}';
 
 /** Writes to a file of /proc/swarm by a call, then forks: what came of both. */
-async function pass(guest: LoadedGuest, how: string, file: string, text: string): Promise<string[]> {
-  return attempts(await guest.sh(`pass ${how} /proc/swarm/${file} ${quoted(text)}`));
+async function pass(guest: LoadedGuest, how: string, file: string, text: string) {
+  const [told] = jsonLines(await guest.sh(`pass ${how} /proc/swarm/${file} ${quoted(text)}`), passed);
+  return told;
 }
+
+/** What comes of a write that is refused. */
+const refused = (how: string, answer: string) => ({ how, written: 0, answer, child: 'outside' });
+
+/** What comes of one that arms, with the length of its text. */
+const armed = (written: number) => ({ how: 'write', written, answer: 'ok', child: 'inside' });
 
 /** An order for each file, about an agent. */
 const orders = (id: number) =>
@@ -25,7 +33,7 @@ const orders = (id: number) =>
   ] as const;
 
 test('ORDER-38: by write(2) the writing thread is armed', async ({ loaded }) => {
-  expect(await pass(loaded, 'write', 'create', SPAWN)).toEqual([`write ${SPAWN.length}`, 'child inside']);
+  expect(await pass(loaded, 'write', 'create', SPAWN)).toEqual(armed(SPAWN.length));
   await expect(loaded).toHaveActiveAgents(0);
 });
 
@@ -33,15 +41,13 @@ test("ORDER-39: a write that one of the kernel's workers makes is EINVAL, arms n
   loaded,
 }) => {
   const probe = await pass(loaded, 'uring', 'destroy', '1000000\n');
-  test.skip(probe[0] === 'uring ENOSYS', 'this kernel was built without io_uring');
+  test.skip(probe?.answer === 'ENOSYS', 'this kernel was built without io_uring');
   const id = await loaded.swarm.create({ name: 'stays' });
   const status = await loaded.swarm.status();
   for (const how of ['uring', 'sqpoll']) {
     await loaded.sh('dmesg -C');
     for (const [file, text] of orders(id))
-      expect
-        .soft(await pass(loaded, how, file, text), `${file} ${text}`)
-        .toEqual([`${how} EINVAL`, 'child outside']);
+      expect.soft(await pass(loaded, how, file, text), `${file} ${text}`).toEqual(refused(how, 'EINVAL'));
     expect.soft(await loaded.kernelLog()).toContain('write without io_uring');
   }
   expect(await loaded.swarm.status(), 'no agent more, none less, no violation').toEqual(status);
@@ -62,11 +68,11 @@ test('ORDER-40: a write that is passed on by splice, vmsplice, sendfile, copy_fi
       expect
         .soft(await pass(loaded, how, file, text), `${file} ${text}`)
         // The kernel copies between file systems only where both know how to.
-        .toEqual([how === 'copy' ? 'copy EXDEV' : `${how} EINVAL`, 'child outside']);
+        .toEqual(refused(how, how === 'copy' ? 'EXDEV' : 'EINVAL'));
   expect(await loaded.swarm.status(), 'no agent more, none less, no violation').toEqual(status);
   expect((await loaded.swarm.inspect(id)).policy).toMatchObject({ pids_limit: 0 });
   const order = `{"id":${id}}`;
-  expect(await pass(loaded, 'write', 'spawn', order)).toEqual([`write ${order.length}`, 'child inside']);
+  expect(await pass(loaded, 'write', 'spawn', order)).toEqual(armed(order.length));
   await expect(loaded).toHaveActiveAgents(0);
 });
 

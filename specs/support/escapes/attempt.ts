@@ -67,7 +67,7 @@ export const NAMESPACE_FDS =
 
 /** A process outside; inside, $pid and $address name it and a string in it. */
 export const VICTIM =
-  'mknod -m 666 kmsg c 1 11; read -r address pid <<<"$(outside victim secret-$MARK)"; echo "pid=$pid address=$address" >vars';
+  'mknod -m 666 kmsg c 1 11; read -r address pid <<<"$(outside victim secret-$MARK | figures)"; echo "pid=$pid address=$address" >vars';
 
 /** The device that is not listed, at a node that everybody may open. */
 export const NODE = 'mknod -m 666 kmsg c 1 11';

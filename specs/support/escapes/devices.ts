@@ -99,7 +99,7 @@ export const devices: readonly Attempt[] = [
   {
     id: 'device-passed',
     title: '… by a descriptor passed by SCM_RIGHTS',
-    before: `${NODE}; pid=$(outside pass /srv/escape/socket /srv/escape/kmsg)`,
+    before: `${NODE}; pid=$(outside pass /srv/escape/socket /srv/escape/kmsg | figures)`,
     inside: 'escape receive-write /srv/escape/socket $MARK',
     escaped: LOGGED,
     after: 'kill $pid 2>/dev/null',

@@ -18,7 +18,7 @@ export const namespaces: readonly Attempt[] = [
   {
     id: 'setns-proc',
     title: 'setns by /proc/PID/ns of a process outside, each kind',
-    before: 'read -r address pid <<<"$(outside victim)"; echo "pid=$pid" >vars',
+    before: 'read -r address pid <<<"$(outside victim | figures)"; echo "pid=$pid" >vars',
     inside: 'escape --hold setns-proc $pid',
     hold: true,
     escaped: 'outside separate',
@@ -37,7 +37,7 @@ export const namespaces: readonly Attempt[] = [
   {
     id: 'setns-pidfd',
     title: 'setns by pidfd of a process outside, each kind',
-    before: 'read -r address pid <<<"$(outside victim)"; echo "pid=$pid" >vars',
+    before: 'read -r address pid <<<"$(outside victim | figures)"; echo "pid=$pid" >vars',
     inside: 'escape --hold setns-pidfd $pid',
     hold: true,
     escaped: 'outside separate',

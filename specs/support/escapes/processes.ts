@@ -19,7 +19,7 @@ const BY_PROC: readonly [Case, Case] = [
 /** Enters the container as root does to attach a process to it; inside, $pid and $address name what entered. */
 const ENTERED = [
   `{ until target=$(pgrep -nf '^/bin/sh /srv/escape/inside'); do sleep 0.1; done`,
-  `read -r address pid <<<"$(nsenter --target $target --all outside victim)"`,
+  `read -r address pid <<<"$(nsenter --target $target --all outside victim | figures)"`,
   `echo "pid=$pid address=$address" >new; mv new vars; } 3>&- 4>&- &`,
 ].join('; ');
 const TERMINAL = {

@@ -96,7 +96,7 @@ export const resources: readonly Attempt[] = [
     title: 'all of the entries for IPv6 neighbours of the machine',
     inside: 'escape --hold neighbours 100000',
     hold: true,
-    escaped: 'escape neighbours 1 | grep -q "^0 neighbours ENOBUFS$"',
+    escaped: `escape neighbours 1 | grep -qxF '{"neighbours":0,"end":"ENOBUFS"}'`,
     ours: [
       {
         outcome: 'gap',

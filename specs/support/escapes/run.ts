@@ -52,6 +52,8 @@ mkfifo -m 666 gate ready && exec 3<>gate 4<>ready
 violations() {
   sed -n 's/^swarm_guard_violations_total{kind="\\([a-z]*\\)",action="\\(deny\\|kill\\)"}/'$1' \\1/p' /proc/swarm/metrics
 }
+# The values of a line of JSON, for a shell's variables.
+figures() { sed 's/"[a-z]*"://g; s/[{}"]//g; s/,/ /g'; }
 created() { grep created /proc/swarm/status | tr -dc 0-9; }
 ends() { for i in {1..100}; do "$@" >/dev/null || return 0; sleep 0.05; done; return 1; }`;
 
@@ -103,7 +105,7 @@ export async function make(guest: Shell, attempt: Attempt, runner: Runner): Prom
   });
   const [, result, violations, answers] =
     /^RESULT (escaped|contained)\n((?:(?:before|after) .*\n)*)ANSWERS\n([^]*)$/m.exec(stdout) ?? [];
-  if (answers === undefined || /neither ready nor ended|unknown or without|something is left/.test(answers)) {
+  if (answers === undefined || /neither ready nor ended|^usage:$|something is left/m.test(answers)) {
     throw new Error(`${attempt.id} by ${runner.name} could not be made:\n${stdout}${stderr}`);
   }
   return {

@@ -37,6 +37,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@
 #include <unistd.h>
 
 #include "clone3.h"
+#include "dispatch.h"
 #include "files.h"
 
 #ifndef OPEN_TREE_NAMESPACE
@@ -66,7 +68,8 @@
 
 extern char **environ;
 
-static int reap(pid_t pid)
+/* Ends a child at once; in its parent, how it ended: 0, or its exit status as errno. */
+static int result_of(pid_t pid)
 {
 	int status;
 
@@ -120,16 +123,21 @@ static int try_alg(const char *type, const char *name)
 	return ret;
 }
 
-static int try_socket(char **argv)
+static int do_socket(char **a)
 {
-	int family = atoi(argv[1]), type = atoi(argv[2]), protocol = atoi(argv[3]), pair[2] = { -1, -1 };
+	int fd = socket(atoi(a[0]), atoi(a[1]), atoi(a[2]));
 
-	if (!strcmp(argv[0], "socketpair") ? socketpair(family, type, protocol, pair) :
-					     (pair[0] = socket(family, type, protocol)) < 0)
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int do_socketpair(char **a)
+{
+	int pair[2];
+
+	if (socketpair(atoi(a[0]), atoi(a[1]), atoi(a[2]), pair))
 		return -1;
 	close(pair[0]);
-	close(pair[1]);
-	return 0;
+	return close(pair[1]);
 }
 
 static int try_diag(int protocol)
@@ -173,7 +181,7 @@ static int try_posix_spawn(void)
 		errno = err;
 		return -1;
 	}
-	return reap(pid);
+	return result_of(pid);
 }
 
 static pid_t try_vfork(void)
@@ -203,19 +211,29 @@ static int try_thread(void)
 	return 0;
 }
 
-static int exec_path(const char *how, char *path)
+static int do_exec_here(char **a)
 {
-	char *argv[] = { path, NULL };
+	char *argv[] = { a[0], NULL };
 
-	if (!strcmp(how, "execve"))
-		return execve(path, argv, environ);
-	if (!strcmp(how, "execveat"))
-		return syscall(SYS_execveat, AT_FDCWD, path, argv, environ, 0);
-	return fexecve(open(path, O_RDONLY | O_CLOEXEC), argv, environ);
+	return execve(a[0], argv, environ);
+}
+
+static int exec_at(char **a)
+{
+	char *argv[] = { a[0], NULL };
+
+	return syscall(SYS_execveat, AT_FDCWD, a[0], argv, environ, 0);
+}
+
+static int exec_fd(char **a)
+{
+	char *argv[] = { a[0], NULL };
+
+	return fexecve(open(a[0], O_RDONLY | O_CLOEXEC), argv, environ);
 }
 
 /* The child reports the errno of a failed exec through a pipe: fork may be denied too. */
-static int try_exec(const char *how, char *path)
+static int try_exec(int (*execute)(char **a), char **a)
 {
 	int ends[2], err = 0;
 	pid_t pid;
@@ -224,7 +242,7 @@ static int try_exec(const char *how, char *path)
 		return -1;
 	pid = fork();
 	if (!pid) {
-		exec_path(how, path);
+		execute(a);
 		err = errno;
 		if (write(ends[1], &err, sizeof(err)) < 0)
 			_exit(1);
@@ -239,7 +257,7 @@ static int try_exec(const char *how, char *path)
 		return -1;
 	}
 	close(ends[0]);
-	return reap(pid);
+	return result_of(pid);
 }
 
 static int try_open(const char *path, int flags)
@@ -295,78 +313,81 @@ static int try_pty_peer(void)
 	return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
-static int attempt(int argc, char **argv)
-{
-	const char *what = argv[0];
-	char *arg = argc > 1 ? argv[1] : NULL;
+/* The attempts: what each is given, and what the call answers, with errno. */
 
-	if (!strcmp(what, "fork"))
-		return reap(raw_fork());
-	if (!strcmp(what, "vfork"))
-		return reap(try_vfork());
-	if (!strcmp(what, "posix_spawn"))
-		return try_posix_spawn();
-	if (!strcmp(what, "clone"))
-		return reap(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
-	if (!strcmp(what, "clone3"))
-		return reap(clone3_child(0));
-	if (!strcmp(what, "thread"))
-		return try_thread();
-	if (!strcmp(what, "open-tree-ns"))
-		return syscall(SYS_open_tree, AT_FDCWD, "/", TREE_FLAGS);
-	if (!strcmp(what, "open-tree-attr-ns"))
-		return syscall(SYS_OPEN_TREE_ATTR, AT_FDCWD, "/", TREE_FLAGS, NULL, 0);
-	if (!strcmp(what, "pty-peer"))
-		return try_pty_peer();
-	if (!strcmp(what, "crash"))
-		return try_crash();
-	if (!arg)
-		return -2;
-	if ((!strcmp(what, "socket") || !strcmp(what, "socketpair")) && argc > 3)
-		return try_socket(argv);
-	if (!strcmp(what, "alg") && argc > 2)
-		return try_alg(arg, argv[2]);
-	if (!strcmp(what, "mount-type") && argc > 2)
-		return mount("none", argv[2], arg, 0, NULL);
-	if (!strcmp(what, "diag"))
-		return try_diag(atoi(arg));
-	if (!strcmp(what, "check"))
-		return try_check(arg);
-	if (!strcmp(what, "clone-flags"))
-		return reap(clone3_child(strtoull(arg, NULL, 16)));
-	if (!strcmp(what, "execve") || !strcmp(what, "execveat") || !strcmp(what, "fexecve"))
-		return try_exec(what, arg);
-	if (!strcmp(what, "exec-here"))
-		return exec_path("execve", arg);
-	if (!strcmp(what, "unshare"))
-		return syscall(SYS_unshare, strtoul(arg, NULL, 16));
-	if (!strcmp(what, "setns"))
-		return try_setns(open(arg, O_RDONLY | O_CLOEXEC));
-	if (!strcmp(what, "pidfd-setns"))
-		return setns(syscall(SYS_pidfd_open, atoi(arg), 0), CLONE_NEWUTS);
-	if (!strcmp(what, "read"))
-		return try_open(arg, O_RDONLY);
-	if (!strcmp(what, "write"))
-		return try_write(arg, argc > 2 ? argv[2] : NULL);
-	if (!strcmp(what, "rdwr"))
-		return try_open(arg, O_RDWR);
-	if (!strcmp(what, "opath"))
-		return try_opath(arg);
-	if (!strcmp(what, "mknod") && argc > 4)
-		return mknod(arg, 0600 | (*argv[2] == 'b' ? S_IFBLK : S_IFCHR),
-			     makedev(atoi(argv[3]), atoi(argv[4])));
-	if (!strcmp(what, "kill"))
-		return kill(atoi(arg), 0);
-	if (!strcmp(what, "ptrace"))
-		return ptrace(PTRACE_ATTACH, atoi(arg), 0, 0);
-	if (!strcmp(what, "sethostname"))
-		return sethostname(arg, strlen(arg));
-	if (!strcmp(what, "mount-proc"))
-		return mount("proc", arg, "proc", 0, NULL);
-	if (!strcmp(what, "mount-cgroup"))
-		return mount("cgroup2", arg, "cgroup2", 0, NULL);
-	return -2;
-}
+#define ATTEMPT(name, expression) \
+	static int do_##name(char **a) { (void)a; return expression; }
+
+ATTEMPT(fork, result_of(raw_fork()))
+ATTEMPT(vfork, result_of(try_vfork()))
+ATTEMPT(posix_spawn, try_posix_spawn())
+ATTEMPT(clone, result_of(raw_clone(0)))
+ATTEMPT(clone3, result_of(clone3_child(0)))
+ATTEMPT(clone_flags, result_of(clone3_child(strtoull(a[0], NULL, 16))))
+ATTEMPT(thread, try_thread())
+ATTEMPT(execve, try_exec(do_exec_here, a))
+ATTEMPT(execveat, try_exec(exec_at, a))
+ATTEMPT(fexecve, try_exec(exec_fd, a))
+ATTEMPT(check, try_check(a[0]))
+ATTEMPT(unshare, syscall(SYS_unshare, strtoul(a[0], NULL, 16)))
+ATTEMPT(setns, try_setns(open(a[0], O_RDONLY | O_CLOEXEC)))
+ATTEMPT(pidfd_setns, setns(syscall(SYS_pidfd_open, atoi(a[0]), 0), CLONE_NEWUTS))
+ATTEMPT(open_tree_ns, syscall(SYS_open_tree, AT_FDCWD, "/", TREE_FLAGS))
+ATTEMPT(open_tree_attr_ns, syscall(SYS_OPEN_TREE_ATTR, AT_FDCWD, "/", TREE_FLAGS, NULL, 0))
+ATTEMPT(pty_peer, try_pty_peer())
+ATTEMPT(read, try_open(a[0], O_RDONLY))
+ATTEMPT(write, try_write(a[0], a[1]))
+ATTEMPT(rdwr, try_open(a[0], O_RDWR))
+ATTEMPT(opath, try_opath(a[0]))
+ATTEMPT(mknod, mknod(a[0], 0600 | (*a[1] == 'b' ? S_IFBLK : S_IFCHR),
+		     makedev(atoi(a[2]), atoi(a[3]))))
+ATTEMPT(kill, kill(atoi(a[0]), 0))
+ATTEMPT(ptrace, ptrace(PTRACE_ATTACH, atoi(a[0]), 0, 0))
+ATTEMPT(alg, try_alg(a[0], a[1]))
+ATTEMPT(diag, try_diag(atoi(a[0])))
+ATTEMPT(crash, try_crash())
+ATTEMPT(sethostname, sethostname(a[0], strlen(a[0])))
+ATTEMPT(mount_type, mount("none", a[1], a[0], 0, NULL))
+ATTEMPT(mount_proc, mount("proc", a[0], "proc", 0, NULL))
+ATTEMPT(mount_cgroup, mount("cgroup2", a[0], "cgroup2", 0, NULL))
+
+static const struct word words[] = {
+	{ "fork", 0, do_fork, NULL },
+	{ "vfork", 0, do_vfork, NULL },
+	{ "posix_spawn", 0, do_posix_spawn, NULL },
+	{ "clone", 0, do_clone, NULL },
+	{ "clone3", 0, do_clone3, NULL },
+	{ "clone-flags", 1, do_clone_flags, "HEX" },
+	{ "thread", 0, do_thread, NULL },
+	{ "execve", 1, do_execve, "PATH" },
+	{ "execveat", 1, do_execveat, "PATH" },
+	{ "fexecve", 1, do_fexecve, "PATH" },
+	{ "exec-here", 1, do_exec_here, "PATH" },
+	{ "check", 1, do_check, "PATH" },
+	{ "unshare", 1, do_unshare, "HEX" },
+	{ "setns", 1, do_setns, "PATH" },
+	{ "pidfd-setns", 1, do_pidfd_setns, "PID" },
+	{ "open-tree-ns", 0, do_open_tree_ns, NULL },
+	{ "open-tree-attr-ns", 0, do_open_tree_attr_ns, NULL },
+	{ "pty-peer", 0, do_pty_peer, NULL },
+	{ "read", 1, do_read, "PATH" },
+	{ "write", 1, do_write, "PATH [TEXT]" },
+	{ "rdwr", 1, do_rdwr, "PATH" },
+	{ "opath", 1, do_opath, "PATH" },
+	{ "mknod", 4, do_mknod, "PATH c|b MAJOR MINOR" },
+	{ "kill", 1, do_kill, "PID" },
+	{ "ptrace", 1, do_ptrace, "PID" },
+	{ "socket", 3, do_socket, "FAMILY TYPE PROTOCOL" },
+	{ "socketpair", 3, do_socketpair, "FAMILY TYPE PROTOCOL" },
+	{ "alg", 2, do_alg, "TYPE NAME" },
+	{ "diag", 1, do_diag, "PROTOCOL" },
+	{ "crash", 0, do_crash, NULL },
+	{ "sethostname", 1, do_sethostname, "NAME" },
+	{ "mount-type", 2, do_mount_type, "TYPE DIR" },
+	{ "mount-proc", 1, do_mount_proc, "DIR" },
+	{ "mount-cgroup", 1, do_mount_cgroup, "DIR" },
+	{}
+};
 
 /* Has an answer been told? If not, it has now. */
 static int was_told(const char *answer)
@@ -381,26 +402,21 @@ static int was_told(const char *answer)
 	return 0;
 }
 
-static int attempt_all(int argc, char **argv, int from, int again)
-{
-	char answer[80];
-	int i, ret;
+static bool again;
 
-	for (; from < argc; from = i + 1) {
-		for (i = from; i < argc && strcmp(argv[i], "--"); i++)
-			;
-		errno = 0;
-		ret = attempt(i - from, argv + from);
-		if (ret == -2) {
-			fprintf(stderr, "attempt: %s: unknown or without its argument\n", argv[from]);
-			return 2;
-		}
-		snprintf(answer, sizeof(answer), "%s %s\n", argv[from], outcome(ret));
-		if (again && was_told(answer))
-			continue;
-		fputs(answer, stdout);
-		fflush(stdout);
-	}
+static int attempt(char **line)
+{
+	const struct word *word = find_word(line, words);
+	char answer[80];
+
+	if (!word)
+		return say_usage(words);
+	errno = 0;
+	snprintf(answer, sizeof(answer), "%s %s\n", word->name, outcome(word->run(line + 1)));
+	if (again && was_told(answer))
+		return 0;
+	fputs(answer, stdout);
+	fflush(stdout);
 	return 0;
 }
 
@@ -408,9 +424,10 @@ int main(int argc, char **argv)
 {
 	int ret = 0;
 
-	if (argc < 4 || strcmp(argv[1], "--during"))
-		return attempt_all(argc, argv, 1, 0);
+	again = argc > 3 && !strcmp(argv[1], "--during");
+	if (!again)
+		return each_line(argv + 1, attempt);
 	while (!ret && access(argv[2], F_OK))
-		ret = attempt_all(argc, argv, 3, 1);
+		ret = each_line(argv + 3, attempt);
 	return ret;
 }

@@ -6,7 +6,8 @@
  *
  *   call --first N NAME...       with N as the first argument
  *   call --during FILE NAME      over and over until FILE is there; prints how often it
- *                                was refused and how often it was not
+ *                                was refused and how often it was not:
+ *                                {"refused":N,"others":N}
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "files.h"
 
 static const struct {
 	const char *name;
@@ -275,7 +278,7 @@ static int enter_during(const char *file, const char *what)
 		else
 			others++;
 	}
-	printf("refused %lu others %lu\n", refused, others);
+	printf("{\"refused\":%lu,\"others\":%lu}\n", refused, others);
 	return 0;
 }
 
@@ -290,9 +293,7 @@ int main(int argc, char **argv)
 		i = 3;
 	}
 	for (; i < argc; i++) {
-		const char *how = enter(argv[i]) < 0 ? strerrorname_np(errno) : "ok";
-
-		printf("%s %s\n", argv[i], how);
+		printf("%s %s\n", argv[i], outcome(enter(argv[i])));
 		fflush(stdout);
 	}
 	return 0;

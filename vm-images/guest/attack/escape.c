@@ -48,6 +48,7 @@
 #include <unistd.h>
 
 #include "clone3.h"
+#include "dispatch.h"
 #include "files.h"
 
 #ifndef OPEN_TREE_NAMESPACE
@@ -89,7 +90,7 @@ static void stay(void)
 	int gate = open(GATE, O_RDONLY);
 
 	if (gate >= 0 && read(gate, &byte, 1) < 0)
-		perror("gate");
+		die("gate");
 }
 
 static void tell_ready(void)
@@ -97,7 +98,7 @@ static void tell_ready(void)
 	int ready = open(READY, O_WRONLY);
 
 	if (ready < 0 || write(ready, "held\n", 5) < 0)
-		perror("ready");
+		die("ready");
 }
 
 typedef long (*try_t)(const char *arg, unsigned long flag);
@@ -129,7 +130,7 @@ static void in_child(const char *what, try_t try, const char *arg, unsigned long
 	if (pid < 0)
 		say("fork", -1);
 	else if (read(tried[0], &byte, 1) < 0)
-		perror("pipe");
+		die("pipe");
 	close(tried[0]);
 }
 
@@ -623,7 +624,8 @@ static long call32(long nr, long a, long b, long c, long d, long e)
 static char low_path[128], low_text[128], low_tmpfs[] = "tmpfs", low_root[] = "/";
 static struct clone_args low_clone;
 
-static long reap(long pid)
+/* A child of a call by the 32-bit entry: it stays if asked to, or its parent waits for it. */
+static long stay_or_wait(long pid)
 {
 	int status;
 
@@ -722,7 +724,7 @@ static void try_daemon(const char *path, const char *text)
 		_exit(0);
 	}
 	if (read(tried[0], &byte, 1) < 0)
-		perror("pipe");
+		die("pipe");
 }
 
 /* A child of one's own parent. */
@@ -745,7 +747,7 @@ static void try_clone_parent(const char *path, const char *text)
 		_exit(0);
 	}
 	if (say("clone3", ret) > 0 && read(tried[0], &byte, 1) < 0)
-		perror("pipe");
+		die("pipe");
 }
 
 /* Execution */
@@ -767,7 +769,7 @@ static void exec_in_child(const char *what, int fd, const char *path, int flags,
 	}
 	close(tried[1]);
 	if (read(tried[0], &err, sizeof(err)) < 0)
-		perror("pipe");
+		die("pipe");
 	errno = err;
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
@@ -803,7 +805,7 @@ static void try_exec_copy(const char *program, int in_memory, char **argv)
 /* The attempts by name. Each is given its arguments, as many as it says at least. */
 
 #define SAY(name, expression) \
-	static void do_##name(char **a) { (void)a; say(#name, expression); }
+	static int do_##name(char **a) { (void)a; say(#name, expression); return 0; }
 
 SAY(open_tree, syscall(SYS_open_tree, AT_FDCWD, "/", TREE_FLAGS))
 SAY(open_tree_attr, syscall(467, AT_FDCWD, "/", TREE_FLAGS, NULL, 0))
@@ -847,7 +849,7 @@ SAY(process_vm_writev, try_vm_writev(atoi(a[0]), (void *)strtoul(a[1], NULL, 16)
 SAY(mem, try_mem(a[0], strtoul(a[1], NULL, 16)))
 SAY(pidfd_getfd, try_getfd(atoi(a[0]), atoi(a[1]), a[2]))
 SAY(vsock, try_vsock(a[0], a[1], a[2]))
-SAY(fork32, reap(call32(2, 0, 0, 0, 0, 0)))
+SAY(fork32, stay_or_wait(call32(2, 0, 0, 0, 0, 0)))
 SAY(socket32, call32(359, atoi(a[0]), SOCK_STREAM, 0, 0, 0))
 SAY(write32, try_write32(a[0], a[1]))
 SAY(mknod32, try_mknod32(a[0]))
@@ -856,10 +858,11 @@ SAY(open_tree32, call32(428, AT_FDCWD, (long)low_root, TREE_FLAGS, 0, 0))
 SAY(fsmount32, try_fsmount32())
 
 /* UNSHARE_EMPTY_MNTNS, in a child, which keeps what it gets. */
-static void do_unshare_empty(char **a)
+static int do_unshare_empty(char **a)
 {
 	(void)a;
 	in_child("unshare_empty", try_unshare, NULL, 0x00100000);
+	return 0;
 }
 
 static void each_kind(try_t try, const char *arg)
@@ -870,78 +873,91 @@ static void each_kind(try_t try, const char *arg)
 		in_child(kinds[i].name, try, arg, kinds[i].flag);
 }
 
-static void do_unshare(char **a)
+static int do_unshare(char **a)
 {
 	each_kind(try_unshare, a[0]);
+	return 0;
 }
 
-static void do_unshare32(char **a)
+static int do_unshare32(char **a)
 {
 	each_kind(try_unshare32, a[0]);
+	return 0;
 }
 
-static void do_clone3(char **a)
+static int do_clone3(char **a)
 {
 	(void)a;
 	each_kind(try_clone3, NULL);
+	return 0;
 }
 
-static void do_clone32(char **a)
+static int do_clone32(char **a)
 {
 	each_kind(try_clone32, a[0]);
+	return 0;
 }
 
-static void do_setns_proc(char **a)
+static int do_setns_proc(char **a)
 {
 	each_kind(try_setns_proc, a[0]);
+	return 0;
 }
 
-static void do_setns_pidfd(char **a)
+static int do_setns_pidfd(char **a)
 {
 	each_kind(try_setns_pidfd, a[0]);
+	return 0;
 }
 
-static void do_setns_fd(char **a)
+static int do_setns_fd(char **a)
 {
 	for (; *a; a++)
 		in_child("setns", try_setns_fd, *a, 0);
+	return 0;
 }
 
-static void do_setns_fd32(char **a)
+static int do_setns_fd32(char **a)
 {
 	for (; *a; a++)
 		in_child("setns32", try_setns32, *a, 0);
+	return 0;
 }
 
-static void do_into_cgroup(char **a)
+static int do_into_cgroup(char **a)
 {
 	in_child("clone3", try_clone3, a[0], CLONE_INTO_CGROUP);
+	return 0;
 }
 
-static void do_pidfd_kill(char **a)
+static int do_pidfd_kill(char **a)
 {
 	int fd = syscall(SYS_pidfd_open, atoi(a[0]), 0);
 
 	say("pidfd_send_signal", fd < 0 ? -1 : syscall(SYS_pidfd_send_signal, fd, SIGUSR1, NULL, 0));
+	return 0;
 }
 
-static void do_change(char **a)
+static int do_change(char **a)
 {
 	try_change(atoi(a[0]));
+	return 0;
 }
 
-static void do_aio(char **a)
+static int do_aio(char **a)
 {
 	(void)a;
-	printf("%ld ", try_aio());
-	say("contexts", 0);
+	printf("{\"contexts\":%ld}\n", try_aio());
+	fflush(stdout);
+	return 0;
 }
 
-static void do_timers(char **a)
+static int do_timers(char **a)
 {
 	(void)a;
-	printf("%ld ", try_timers());
-	say("timers", 0);
+	printf("{\"timers\":%ld}\n", try_timers());
+	fflush(stdout);
+	return 0;
 }
 
 /*
@@ -994,7 +1010,7 @@ static long put_neighbour(int fd, unsigned int nr, unsigned char link)
 }
 
 /* As many as there can be, at most so many; with --hold they are kept fresh. */
-static void do_neighbours(char **a)
+static int do_neighbours(char **a)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	unsigned int most = atoi(a[0]), nr = 0, i;
@@ -1005,10 +1021,10 @@ static void do_neighbours(char **a)
 		ret = put_neighbour(fd, nr, link);
 		nr += !ret;
 	}
-	printf("%u ", nr);
-	say("neighbours", ret);
+	printf("{\"neighbours\":%u,\"end\":\"%s\"}\n", nr, outcome(ret));
+	fflush(stdout);
 	if (!holding || !nr || fork())
-		return;
+		return 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
 		link++;
@@ -1021,13 +1037,13 @@ static void do_neighbours(char **a)
  * Files until nobody gets more, by as many processes as it takes; those stay with the one
  * that began. Some are left over for what it opens itself, and for whoever looks.
  */
-static void do_files(char **a)
+static int do_files(char **a)
 {
 	int spare[64], told[2], err = EMFILE, i;
 
 	(void)a;
 	if (pipe2(told, O_CLOEXEC))
-		return;
+		return 0;
 	for (i = 0; i < 64; i++)
 		spare[i] = open("/", O_PATH | O_CLOEXEC);
 	for (i = 0; i < 60 && err == EMFILE; i++) {
@@ -1044,190 +1060,180 @@ static void do_files(char **a)
 			_exit(0);
 		}
 		if (read(told[0], &err, sizeof(err)) != sizeof(err))
-			return;
+			return 0;
 	}
 	for (i = 0; i < 64; i++)
 		close(spare[i]);
 	errno = err;
 	say("files", -1);
+	return 0;
 }
 
-static void do_key_user(char **a)
+static int do_key_user(char **a)
 {
 	/* To possess it. */
 	say("link", syscall(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_USER_KEYRING,
 			    KEY_SPEC_SESSION_KEYRING));
 	say("key_user", try_key(KEY_SPEC_USER_KEYRING, a[0]));
+	return 0;
 }
 
-static void do_type_tty(char **a)
+static int do_type_tty(char **a)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
 
 	(void)a;
 	if (say("open", tty) >= 0)
 		say("tiocsti", type(tty, "escaped\n"));
+	return 0;
 }
 
-static void do_connect(char **a)
+static int do_connect(char **a)
 {
 	int fd = unix_socket(a[0]);
 
 	if (say("connect", fd) >= 0)
 		say("send", send_to(fd, a[1]));
+	return 0;
 }
 
-static void do_receive_write(char **a)
+static int do_receive_write(char **a)
 {
 	int fd = receive(a[0]);
 
 	if (fd >= 0)
 		say("write", write_to(fd, a[1]));
+	return 0;
 }
 
-static void do_daemon(char **a)
+static int do_daemon(char **a)
 {
 	try_daemon(a[0], a[1]);
+	return 0;
 }
 
-static void do_clone_parent(char **a)
+static int do_clone_parent(char **a)
 {
 	try_clone_parent(a[0], a[1]);
+	return 0;
 }
 
-static void do_exec(char **a)
+static int do_exec(char **a)
 {
 	exec_in_child("execve", AT_FDCWD, a[0], 0, a);
+	return 0;
 }
 
-static void do_exec_memfd(char **a)
+static int do_exec_memfd(char **a)
 {
 	try_exec_copy(a[0], 1, a);
+	return 0;
 }
 
-static void do_exec_unlinked(char **a)
+static int do_exec_unlinked(char **a)
 {
 	try_exec_copy(a[0], 0, a);
+	return 0;
 }
 
-/* SOURCE DIRECTORY TYPE [FLAGS [DATA]] */
-static void do_mount(char **a)
+static int do_mount(char **a)
 {
 	say("mount", mount(a[0], a[1], a[2], a[3] ? strtoul(a[3], NULL, 16) : 0,
 			   a[3] ? a[4] : NULL));
+	return 0;
 }
 
-static const struct {
-	const char *name;
-	int arguments;
-	void (*make)(char **arguments);
-} attempts[] = {
+static const struct word words[] = {
 	/* namespaces, cgroups, mounts */
-	{ "unshare", 0, do_unshare },
-	{ "clone3", 0, do_clone3 },
-	{ "setns-proc", 1, do_setns_proc },	/* PID */
-	{ "setns-pidfd", 1, do_setns_pidfd },	/* PID */
-	{ "setns-fd", 1, do_setns_fd },		/* FD... */
-	{ "into-cgroup", 1, do_into_cgroup },	/* DIRECTORY */
-	{ "open-tree", 0, do_open_tree },
-	{ "open-tree-attr", 0, do_open_tree_attr },
-	{ "unshare-empty", 0, do_unshare_empty },
-	{ "fsmount", 0, do_fsmount },
-	{ "mount", 3, do_mount },
+	{ "unshare", 0, do_unshare, NULL },
+	{ "clone3", 0, do_clone3, NULL },
+	{ "setns-proc", 1, do_setns_proc, "PID" },
+	{ "setns-pidfd", 1, do_setns_pidfd, "PID" },
+	{ "setns-fd", 1, do_setns_fd, "FD..." },
+	{ "into-cgroup", 1, do_into_cgroup, "DIRECTORY" },
+	{ "open-tree", 0, do_open_tree, NULL },
+	{ "open-tree-attr", 0, do_open_tree_attr, NULL },
+	{ "unshare-empty", 0, do_unshare_empty, NULL },
+	{ "fsmount", 0, do_fsmount, NULL },
+	{ "mount", 3, do_mount, "SOURCE DIRECTORY TYPE [FLAGS [DATA]]" },
 	/* files and devices */
-	{ "write", 2, do_write },		/* FILE TEXT */
-	{ "write-fd", 2, do_write_fd },		/* FD TEXT */
-	{ "copy", 2, do_copy },			/* FILE FILE */
-	{ "opath", 2, do_reopen },		/* FILE TEXT */
-	{ "uring-write", 2, do_uring_write },	/* FILE TEXT */
-	{ "handle", 2, do_open_by_handle_at },	/* HANDLE DIRECTORY */
-	{ "link", 2, do_link },			/* FILE FILE */
-	{ "fanotify", 2, do_fanotify_mark },	/* filesystem|mount DIRECTORY */
-	{ "mknod", 1, do_mknod },		/* FILE */
+	{ "write", 2, do_write, "FILE TEXT" },
+	{ "write-fd", 2, do_write_fd, "FD TEXT" },
+	{ "copy", 2, do_copy, "FILE FILE" },
+	{ "opath", 2, do_reopen, "FILE TEXT" },
+	{ "uring-write", 2, do_uring_write, "FILE TEXT" },
+	{ "handle", 2, do_open_by_handle_at, "HANDLE DIRECTORY" },
+	{ "link", 2, do_link, "FILE FILE" },
+	{ "fanotify", 2, do_fanotify_mark, "filesystem|mount DIRECTORY" },
+	{ "mknod", 1, do_mknod, "FILE" },
 	/* processes */
-	{ "kill", 1, do_kill },			/* PID */
-	{ "pidfd-kill", 1, do_pidfd_kill },	/* PID */
-	{ "sigio", 1, do_sigio },		/* PID */
-	{ "timer-signal", 1, do_timer_signal },	/* PID */
-	{ "change", 1, do_change },		/* PID */
-	{ "ptrace", 2, do_ptrace },		/* PID ADDRESS */
-	{ "vm-writev", 2, do_process_vm_writev }, /* PID ADDRESS */
-	{ "mem", 2, do_mem },			/* PID ADDRESS */
-	{ "getfd", 3, do_pidfd_getfd },		/* PID FD TEXT */
-	{ "daemon", 2, do_daemon },		/* FILE TEXT */
-	{ "clone-parent", 2, do_clone_parent },	/* FILE TEXT */
-	{ "tiocsti", 0, do_tiocsti },
-	{ "tiocsti-take", 0, do_take_terminal },
-	{ "tiocsti-tty", 0, do_type_tty },
+	{ "kill", 1, do_kill, "PID" },
+	{ "pidfd-kill", 1, do_pidfd_kill, "PID" },
+	{ "sigio", 1, do_sigio, "PID" },
+	{ "timer-signal", 1, do_timer_signal, "PID" },
+	{ "change", 1, do_change, "PID" },
+	{ "ptrace", 2, do_ptrace, "PID ADDRESS" },
+	{ "vm-writev", 2, do_process_vm_writev, "PID ADDRESS" },
+	{ "mem", 2, do_mem, "PID ADDRESS" },
+	{ "getfd", 3, do_pidfd_getfd, "PID FD TEXT" },
+	{ "daemon", 2, do_daemon, "FILE TEXT" },
+	{ "clone-parent", 2, do_clone_parent, "FILE TEXT" },
+	{ "tiocsti", 0, do_tiocsti, NULL },
+	{ "tiocsti-take", 0, do_take_terminal, NULL },
+	{ "tiocsti-tty", 0, do_type_tty, NULL },
 	/* privileges and resources */
-	{ "fifo", 0, do_fifo },
-	{ "nice", 0, do_nice },
-	{ "hugetlb", 1, do_hugetlb },		/* MEGABYTES */
-	{ "thp", 1, do_thp },			/* MEGABYTES */
-	{ "aio", 0, do_aio },
-	{ "timers", 0, do_timers },
-	{ "files", 0, do_files },
-	{ "neighbours", 1, do_neighbours },	/* MOST */
-	{ "key-session", 1, do_key_session },	/* NAME */
-	{ "key-user", 1, do_key_user },		/* NAME */
-	{ "bpf", 0, do_bpf },
-	{ "perf", 0, do_perf },
-	{ "clock", 0, do_clock },
-	{ "iopl", 0, do_iopl },
-	{ "userfaultfd", 0, do_userfaultfd },
-	{ "userfaultfd-user", 0, do_userfaultfd_user },
-	{ "uring", 0, do_io_uring_setup },
+	{ "fifo", 0, do_fifo, NULL },
+	{ "nice", 0, do_nice, NULL },
+	{ "hugetlb", 1, do_hugetlb, "MEGABYTES" },
+	{ "thp", 1, do_thp, "MEGABYTES" },
+	{ "aio", 0, do_aio, NULL },
+	{ "timers", 0, do_timers, NULL },
+	{ "files", 0, do_files, NULL },
+	{ "neighbours", 1, do_neighbours, "MOST" },
+	{ "key-session", 1, do_key_session, "NAME" },
+	{ "key-user", 1, do_key_user, "NAME" },
+	{ "bpf", 0, do_bpf, NULL },
+	{ "perf", 0, do_perf, NULL },
+	{ "clock", 0, do_clock, NULL },
+	{ "iopl", 0, do_iopl, NULL },
+	{ "userfaultfd", 0, do_userfaultfd, NULL },
+	{ "userfaultfd-user", 0, do_userfaultfd_user, NULL },
+	{ "uring", 0, do_io_uring_setup, NULL },
 	/* sockets and helpers */
-	{ "connect", 2, do_connect },		/* NAME TEXT */
-	{ "receive-write", 2, do_receive_write }, /* NAME TEXT */
-	{ "vsock", 3, do_vsock },		/* CID PORT TEXT */
-	{ "socket", 1, do_socket },		/* FAMILY */
-	{ "uring-socket", 1, do_uring_socket },	/* FAMILY */
-	{ "crash", 0, do_crash },
-	{ "request-key", 1, do_request_key },	/* NAME */
+	{ "connect", 2, do_connect, "NAME TEXT" },
+	{ "receive-write", 2, do_receive_write, "NAME TEXT" },
+	{ "vsock", 3, do_vsock, "CID PORT TEXT" },
+	{ "socket", 1, do_socket, "FAMILY" },
+	{ "uring-socket", 1, do_uring_socket, "FAMILY" },
+	{ "crash", 0, do_crash, NULL },
+	{ "request-key", 1, do_request_key, "NAME" },
 	/* execution */
-	{ "exec", 1, do_exec },			/* FILE ARGUMENT... */
-	{ "exec-memfd", 1, do_exec_memfd },	/* FILE ARGUMENT... */
-	{ "exec-unlinked", 1, do_exec_unlinked }, /* FILE ARGUMENT... */
+	{ "exec", 1, do_exec, "FILE ARGUMENT..." },
+	{ "exec-memfd", 1, do_exec_memfd, "FILE ARGUMENT..." },
+	{ "exec-unlinked", 1, do_exec_unlinked, "FILE ARGUMENT..." },
 	/* the 32-bit entry */
-	{ "unshare32", 0, do_unshare32 },
-	{ "clone32", 0, do_clone32 },
-	{ "setns-fd32", 1, do_setns_fd32 },	/* FD... */
-	{ "fork32", 0, do_fork32 },
-	{ "socket32", 1, do_socket32 },		/* FAMILY */
-	{ "write32", 2, do_write32 },		/* FILE TEXT */
-	{ "mknod32", 1, do_mknod32 },		/* FILE */
-	{ "open-tree32", 0, do_open_tree32 },
-	{ "open-tree-attr32", 0, do_open_tree_attr32 },
-	{ "fsmount32", 0, do_fsmount32 },
+	{ "unshare32", 0, do_unshare32, NULL },
+	{ "clone32", 0, do_clone32, NULL },
+	{ "setns-fd32", 1, do_setns_fd32, "FD..." },
+	{ "fork32", 0, do_fork32, NULL },
+	{ "socket32", 1, do_socket32, "FAMILY" },
+	{ "write32", 2, do_write32, "FILE TEXT" },
+	{ "mknod32", 1, do_mknod32, "FILE" },
+	{ "open-tree32", 0, do_open_tree32, NULL },
+	{ "open-tree-attr32", 0, do_open_tree_attr32, NULL },
+	{ "fsmount32", 0, do_fsmount32, NULL },
+	{}
 };
-
-static int make(int argc, char **argv)
-{
-	size_t i;
-
-	for (i = 0; argc && i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-		if (strcmp(attempts[i].name, argv[0]) || argc - 1 < attempts[i].arguments)
-			continue;
-		attempts[i].make(argv + 1);
-		return 0;
-	}
-	fprintf(stderr, "escape: %s: unknown or without its arguments\n", argc ? *argv : "nothing");
-	return 2;
-}
 
 int main(int argc, char **argv)
 {
 	int ret, gate;
 
-	argv++;
-	argc--;
-	if (argc && !strcmp(*argv, "--hold")) {
+	if (argc > 1 && !strcmp(argv[1], "--hold")) {
 		holding = 1;
 		argv++;
-		argc--;
 	}
-	ret = make(argc, argv);
+	ret = dispatch(argv, words);
 	if (!ret && holding) {
 		gate = open(GATE, O_RDONLY);
 		tell_ready();

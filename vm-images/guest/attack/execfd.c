@@ -23,6 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dispatch.h"
+#include "files.h"
+
 extern char **environ;
 
 static int copy(const char *path, int to)
@@ -52,53 +55,86 @@ static int reopen(int fd)
 	return again;
 }
 
-static int open_as(const char *how, const char *path, const char *argument)
-{
-	int fd;
-
-	if (!strcmp(how, "opath"))
-		return open(path, O_PATH | O_CLOEXEC);
-	if (!strcmp(how, "memfd"))
-		return copy(path, memfd_create("copy", MFD_CLOEXEC | MFD_EXEC));
-	if (!strcmp(how, "tmpfile"))
-		return reopen(copy(path, open(argument, O_TMPFILE | O_RDWR | O_CLOEXEC, 0755)));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (!strcmp(how, "unlinked") && unlink(path))
-		return -1;
-	return fd;
-}
-
-static void run(const char *how, const char *path, const char *argument)
+static int execute(int fd)
 {
 	char *argv[] = { "execfd", NULL };
-	int fd = open_as(how, path, argument);
+
+	return fd < 0 ? -1 : syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+}
+
+/* Each is given PATH and perhaps ARGUMENT, and returns only if it could not execute. */
+
+static int by_opath(char **a)
+{
+	return execute(open(a[0], O_PATH | O_CLOEXEC));
+}
+
+static int by_procfd(char **a)
+{
+	char *argv[] = { "execfd", NULL };
+	int fd = open(a[0], O_RDONLY | O_CLOEXEC);
 	char name[32];
 
 	if (fd < 0)
-		return;
-	if (strcmp(how, "procfd")) {
-		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
-		return;
-	}
+		return -1;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	execve(name, argv, environ);
+	return execve(name, argv, environ);
 }
 
+static int by_memfd(char **a)
+{
+	return execute(copy(a[0], memfd_create("copy", MFD_CLOEXEC | MFD_EXEC)));
+}
+
+static int by_tmpfile(char **a)
+{
+	int to = open(a[1], O_TMPFILE | O_RDWR | O_CLOEXEC, 0755);
+
+	return execute(reopen(copy(a[0], to)));
+}
+
+static int unlinked(char **a)
+{
+	int fd = open(a[0], O_RDONLY | O_CLOEXEC);
+
+	return unlink(a[0]) ? -1 : execute(fd);
+}
+
+static const struct word words[] = {
+	{ "opath", 1, by_opath, "PATH" },
+	{ "procfd", 1, by_procfd, "PATH" },
+	{ "memfd", 1, by_memfd, "PATH" },
+	{ "tmpfile", 2, by_tmpfile, "PATH DIR" },
+	{ "unlinked", 1, unlinked, "PATH" },
+	{}
+};
+
 /* The child tells the errno by its exit status. */
-static const char *try(const char *how, const char *path, const char *argument)
+static const char *try(const struct word *word, char **arguments)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
-		run(how, path, argument);
+		word->run(arguments);
 		_exit(errno);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return strerrorname_np(errno);
+		return outcome(-1);
 	if (WIFSIGNALED(status))
 		return sigabbrev_np(WTERMSIG(status));
 	return WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "ok";
+}
+
+static int try_line(char **line)
+{
+	const struct word *word = find_word(line, words);
+
+	if (!word)
+		return say_usage(words);
+	printf("%s %s\n", word->name, try(word, line + 1));
+	fflush(stdout);
+	return 0;
 }
 
 static int renames(const char *dir)
@@ -112,19 +148,8 @@ static int renames(const char *dir)
 
 int main(int argc, char **argv)
 {
-	int i, from;
-
 	if (argc == 3 && !strcmp(argv[1], "renames"))
 		return renames(argv[2]);
 	/* Executed in turn, as a program that succeeds. */
-	for (from = 1; from < argc; from = i + 1) {
-		for (i = from; i < argc && strcmp(argv[i], "--"); i++)
-			;
-		if (i - from < 2)
-			return 2;
-		printf("%s %s\n", argv[from],
-		       try(argv[from], argv[from + 1], i - from > 2 ? argv[from + 2] : NULL));
-		fflush(stdout);
-	}
-	return 0;
+	return each_line(argv + 1, try_line);
 }

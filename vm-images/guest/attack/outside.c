@@ -3,13 +3,15 @@
  * outside WHAT [ARGUMENT...] — what stands outside a container that "escape" runs
  * in, as bait or as witness.
  *
- *   victim [SECRET]          stays; prints the address of a string, and its pid
+ *   victim [SECRET]          stays; prints the address of a string, and its pid:
+ *                            {"address":"HEX","pid":N}
  *   peek PID ADDRESS         prints that string
  *   holders                  the processes that "escape --hold" has left waiting
  *   separate                 succeeds if they differ in a namespace
  *   holds TEXT               succeeds if one has a descriptor whose name has TEXT in it
  *   listen NAME FILE         accepts one connection on a path, @abstract or vsock:PORT,
- *                            puts what comes into FILE; prints its pid once it listens
+ *                            puts what comes into FILE; prints its pid once it
+ *                            listens: {"pid":N}
  *   pass SOCKET FILE         passes FILE, open for writing, to who connects
  *   with-key NAME SECRET COMMAND...   with a key in a session keyring of its own
  *   user-key NAME SECRET     adds a key to the user's keyring
@@ -206,15 +208,21 @@ static int listener(const char *name)
 	return fd;
 }
 
-/* Goes on in the background; the caller knows that it listens. */
-static void detach(void)
+/*
+ * Goes on in the background and prints its pid, by which the caller knows that it listens;
+ * with an address, if it has one.
+ */
+static void detach(const char *address)
 {
 	pid_t pid;
 
 	fflush(stdout);
 	pid = fork();
 	if (pid > 0) {
-		printf("%d\n", pid);
+		if (address)
+			printf("{\"address\":\"%s\",\"pid\":%d}\n", address, pid);
+		else
+			printf("{\"pid\":%d}\n", pid);
 		exit(0);
 	}
 	setsid();
@@ -226,13 +234,14 @@ static void detach(void)
 static int victim(char **unused)
 {
 	int kmsg = open("/srv/escape/kmsg", O_WRONLY);
+	char address[24];
 
 	(void)unused;
 	/* A descriptor that is worth stealing. */
 	if (kmsg >= 0)
 		dup2(kmsg, 9);
-	printf("%lx ", (unsigned long)text);
-	detach();
+	snprintf(address, sizeof(address), "%lx", (unsigned long)text);
+	detach(address);
 	for (;;)
 		pause();
 	return 0;
@@ -244,7 +253,7 @@ static int listen_to(char **arguments)
 	char bytes[256];
 	ssize_t n;
 
-	detach();
+	detach(NULL);
 	peer = accept(fd, NULL, NULL);
 	n = peer < 0 ? -1 : read(peer, bytes, sizeof(bytes));
 	out = open(arguments[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -265,7 +274,7 @@ static int pass(char **arguments)
 	int fd = listener(arguments[0]), peer;
 
 	*(int *)CMSG_DATA(&control.header) = open_or_die(arguments[1], O_WRONLY | O_NOCTTY);
-	detach();
+	detach(NULL);
 	peer = accept(fd, NULL, NULL);
 	return peer < 0 || sendmsg(peer, &message, 0) < 0 || read(peer, &byte, 1) < 0;
 }

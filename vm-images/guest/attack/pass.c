@@ -5,9 +5,10 @@
  * Writes TEXT to FILE, or to the descriptor whose number is in its place, by HOW: write,
  * keyring (write, with a session keyring of its own), uring (io_uring), sqpoll (io_uring,
  * by a thread of the kernel's that polls), splice, vmsplice (into the pipe, from which it
- * is spliced), sendfile, copy (copy_file_range) or aio. Prints "HOW N", the
- * bytes written, or "HOW ERRNO"; then forks, and prints whether the child is in another
- * pid namespace ("child inside") or not ("child outside").
+ * is spliced), sendfile, copy (copy_file_range) or aio. Then it forks, and prints
+ * how many bytes were written, or why none were, and whether the child is in another pid
+ * namespace: {"how":HOW,"written":N,"answer":"ok"|ERRNO,"child":"inside"|"outside"}.
+ * A child that cannot tell is "none", "killed" or "unknown".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -163,26 +164,33 @@ static const struct {
 	{ "aio", by_aio },
 };
 
-static void say_where(void)
+/* Where a child is, which tells it by its exit status. */
+static const char *child_is(void)
 {
 	char before[64] = "", after[64] = "";
 	pid_t child;
+	int status;
 
 	if (readlink("/proc/self/ns/pid", before, sizeof(before) - 1) < 0)
-		return;
-	fflush(stdout);
+		return "unknown";
 	child = fork();
 	if (!child) {
-		if (readlink("/proc/self/ns/pid", after, sizeof(after) - 1) > 0)
-			printf("child %s\n", strcmp(before, after) ? "inside" : "outside");
-		fflush(stdout);
-		_exit(0);
+		if (readlink("/proc/self/ns/pid", after, sizeof(after) - 1) < 0)
+			_exit(2);
+		_exit(!strcmp(before, after));
 	}
-	waitpid(child, 0, 0);
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return "none";
+	if (!WIFEXITED(status))
+		return "killed";
+	if (WEXITSTATUS(status) == 2)
+		return "unknown";
+	return WEXITSTATUS(status) ? "outside" : "inside";
 }
 
 int main(int argc, char **argv)
 {
+	const char *answer;
 	ssize_t written;
 	size_t i;
 	int fd;
@@ -194,11 +202,9 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], ways[i].name))
 			continue;
 		written = ways[i].pass(fd, argv[3], strlen(argv[3]));
-		if (written < 0)
-			printf("%s %s\n", argv[1], strerrorname_np(errno));
-		else
-			printf("%s %zd\n", argv[1], written);
-		say_where();
+		answer = outcome(written);
+		printf("{\"how\":\"%s\",\"written\":%zd,\"answer\":\"%s\",\"child\":\"%s\"}\n",
+		       argv[1], written < 0 ? 0 : written, answer, child_is());
 		return 0;
 	}
 	return 2;

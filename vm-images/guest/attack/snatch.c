@@ -3,7 +3,8 @@
  * snatch exec|exit NAME MS — as root of an agent, takes descriptor 200 of each process of
  * this name that comes into its pid namespace, a directory that is close-on-exec: by
  * /proc/PID/fd while it executes, or by pidfd_getfd once it has killed it. Says "ready"
- * first; after so long, or once it has taken three, how many it has met and taken.
+ * first; after so long, or once it has taken three, how many it has met and taken,
+ * {"met":N,"taken":N}.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -112,6 +113,6 @@ int main(int argc, char **argv)
 		met++;
 		taken += snatch(pid);
 	}
-	printf("met %d taken %d\n", met, taken);
+	printf("{\"met\":%d,\"taken\":%d}\n", met, taken);
 	return 0;
 }

@@ -31,6 +31,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "dispatch.h"
+#include "files.h"
+
 /* Each takes one more: 0, or -1 with errno set. @nr: how many there are already. */
 
 static int take_inotify(long nr)
@@ -326,7 +330,7 @@ static int take_orphan(long nr)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&at, length) < 0 && errno != EINPROGRESS)
 		return -1;
-	usleep(10000);
+	pause_us(10000);
 	if (send(fd, data, sizeof(data), MSG_NOSIGNAL) < 0)
 		return -1;
 	return close(fd);
@@ -355,71 +359,97 @@ static int take_terminal(long nr)
 	return open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
-static const struct {
-	const char *name;
-	int (*take)(long nr);
-} numbers[] = {
-	{ "inotify", take_inotify },
-	{ "watches", take_watch },
-	{ "fanotify", take_fanotify },
-	{ "marks", take_mark },
-	{ "signals", take_signal },
-	{ "timers", take_timer },
-	{ "queues", take_queue },
-	{ "keys", take_key },
-	{ "pipes", take_pipe },
-	{ "epoll", take_epoll },
-	{ "ns-cgroup", take_cgroup_ns },
-	{ "ns-ipc", take_ipc_ns },
-	{ "ns-mnt", take_mnt_ns },
-	{ "ns-net", take_net_ns },
-	{ "ns-pid", take_pid_ns },
-	{ "ns-time", take_time_ns },
-	{ "ns-user", take_user_ns },
-	{ "ns-uts", take_uts_ns },
-	{ "files", take_file },
-	{ "mounts", take_mount },
-	{ "perf", take_perf },
-	{ "processes", take_process },
-	{ "passing", take_passing },
-	{ "locked", take_locked },
-	{ "unix", take_unix },
-	{ "orphans", take_orphan },
-	{ "committed", take_committed },
-	{ "terminals", take_terminal },
-};
-
-int main(int argc, char **argv)
+/* Most of what is counted is a descriptor; an agent keeps what limit it has. */
+static int use_up(int (*take)(long nr), char **arguments)
 {
-	struct rlimit files = { 65536, 65536 };
-	const char *end = "ok";
-	long most, nr = 0;
+	const struct rlimit files = { 65536, 65536 };
+	long most = atol(arguments[0]), nr, ret = 0;
 	char byte;
-	size_t i;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: usage NUMBER MOST\n");
-		return 2;
-	}
-	for (i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		if (!strcmp(numbers[i].name, argv[1]))
-			break;
-	if (i == sizeof(numbers) / sizeof(*numbers)) {
-		fprintf(stderr, "unknown number %s\n", argv[1]);
-		return 2;
-	}
-	/* Most of what is counted is a descriptor; an agent keeps what limit it has. */
 	setrlimit(RLIMIT_NOFILE, &files);
-	for (most = atol(argv[2]); nr < most; nr++)
-		if (numbers[i].take(nr) < 0) {
-			end = strerrorname_np(errno);
+	for (nr = 0; nr < most; nr++) {
+		ret = take(nr);
+		if (ret < 0)
 			break;
-		}
-	printf("{\"got\":%ld,\"end\":\"%s\"}\n", nr, end);
+	}
+	printf("{\"got\":%ld,\"end\":\"%s\"}\n", nr, outcome(ret));
 	fflush(stdout);
 	while (read(0, &byte, 1) > 0)
 		;
 	while (mounted--)
 		umount2("/srv", MNT_DETACH);
 	return 0;
+}
+
+#define NUMBER(name)							\
+	static int use_##name(char **arguments)				\
+	{								\
+		return use_up(take_##name, arguments);			\
+	}
+
+NUMBER(inotify)
+NUMBER(watch)
+NUMBER(fanotify)
+NUMBER(mark)
+NUMBER(signal)
+NUMBER(timer)
+NUMBER(queue)
+NUMBER(key)
+NUMBER(pipe)
+NUMBER(epoll)
+NUMBER(cgroup_ns)
+NUMBER(ipc_ns)
+NUMBER(mnt_ns)
+NUMBER(net_ns)
+NUMBER(pid_ns)
+NUMBER(time_ns)
+NUMBER(user_ns)
+NUMBER(uts_ns)
+NUMBER(file)
+NUMBER(mount)
+NUMBER(perf)
+NUMBER(process)
+NUMBER(passing)
+NUMBER(locked)
+NUMBER(unix)
+NUMBER(orphan)
+NUMBER(committed)
+NUMBER(terminal)
+
+static const struct word words[] = {
+	{ "inotify", 1, use_inotify, "MOST" },
+	{ "watches", 1, use_watch, "MOST" },
+	{ "fanotify", 1, use_fanotify, "MOST" },
+	{ "marks", 1, use_mark, "MOST" },
+	{ "signals", 1, use_signal, "MOST" },
+	{ "timers", 1, use_timer, "MOST" },
+	{ "queues", 1, use_queue, "MOST" },
+	{ "keys", 1, use_key, "MOST" },
+	{ "pipes", 1, use_pipe, "MOST" },
+	{ "epoll", 1, use_epoll, "MOST" },
+	{ "ns-cgroup", 1, use_cgroup_ns, "MOST" },
+	{ "ns-ipc", 1, use_ipc_ns, "MOST" },
+	{ "ns-mnt", 1, use_mnt_ns, "MOST" },
+	{ "ns-net", 1, use_net_ns, "MOST" },
+	{ "ns-pid", 1, use_pid_ns, "MOST" },
+	{ "ns-time", 1, use_time_ns, "MOST" },
+	{ "ns-user", 1, use_user_ns, "MOST" },
+	{ "ns-uts", 1, use_uts_ns, "MOST" },
+	{ "files", 1, use_file, "MOST" },
+	{ "mounts", 1, use_mount, "MOST" },
+	{ "perf", 1, use_perf, "MOST" },
+	{ "processes", 1, use_process, "MOST" },
+	{ "passing", 1, use_passing, "MOST" },
+	{ "locked", 1, use_locked, "MOST" },
+	{ "unix", 1, use_unix, "MOST" },
+	{ "orphans", 1, use_orphan, "MOST" },
+	{ "committed", 1, use_committed, "MOST" },
+	{ "terminals", 1, use_terminal, "MOST" },
+	{}
+};
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	return dispatch(argv, words);
 }

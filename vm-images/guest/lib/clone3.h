@@ -13,13 +13,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A clone of a child that its parent waits for. */
+static inline pid_t raw_clone(unsigned long flags)
+{
+	return syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
+
 static inline pid_t raw_fork(void)
 {
 #ifdef SYS_fork
 	return syscall(SYS_fork);
 #else
 	/* Newer architectures have no call of that name. */
-	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	return raw_clone(0);
 #endif
 }
 

@@ -15,6 +15,16 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+int rounds_in(const char *text)
+{
+	int nr = atoi(text);
+
+	if (nr >= 1 && nr <= ROUNDS_MAX)
+		return nr;
+	fprintf(stderr, "%s: not a number of rounds from 1 to %d\n", text, ROUNDS_MAX);
+	exit(2);
+}
+
 void report(const char *name, u64 *rounds, int nr, const char *answer)
 {
 	qsort(rounds, nr, sizeof(*rounds), by_size);

@@ -24,6 +24,9 @@ static inline u64 now(void)
 #endif
 }
 
+/* The number of rounds in an argument; exits with 2 if it is none, or too many. */
+int rounds_in(const char *text);
+
 /*
  * Prints {"name":NAME,"least":N,"median":N,"most":N} of so many rounds, which it sorts,
  * with an "answer" if there is one.

@@ -19,4 +19,20 @@ struct word {
  */
 int dispatch(char **argv, const struct word *words);
 
+/*
+ * The same for a program with several command lines, or one that does more with a word than
+ * run it. @line begins with the word, and is ended by NULL. Returns NULL if the word is none
+ * of @words or has too few arguments.
+ */
+const struct word *find_word(char **line, const struct word *words);
+
+/* Says on standard error what there is; returns 2. */
+int say_usage(const struct word *words);
+
+/*
+ * Gives @each the lines of a command line that are separated by "--", in turn, until it
+ * returns something else than 0, which this returns then.
+ */
+int each_line(char **arguments, int (*each)(char **line));
+
 #endif

@@ -50,8 +50,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "clone3.h"
 #include "counting.h"
+#include "dispatch.h"
 #include "files.h"
 #include "swarm.h"
 
@@ -116,7 +118,7 @@ static void settle(void)
 	do {
 		start = now();
 		waited = shared->waited;
-		usleep(20000);
+		pause_us(20000);
 		start = now() - start;
 		waited = shared->waited - waited;
 	} while (waited * 100 < start * 97);
@@ -461,7 +463,7 @@ static void alone(int nr, const char *object)
 	for (i = 0; i < nr; i++) {
 		pid_t pid;
 
-		usleep(100000);
+		pause_us(100000);
 		if (write(create, object, strlen(object)) != (ssize_t)strlen(object))
 			die("create");
 		pid = make_child(0, -1);
@@ -577,63 +579,112 @@ static void forking(int nr)
 	report("forks", counts[0], nr, NULL);
 }
 
-static int run(int argc, char **argv)
+static void open_swarm(void)
 {
-	const char *what = argv[1], *object = argc > 3 ? argv[3] : "";
-	int nr = atoi(argv[2]), count = argc > 4 ? atoi(argv[4]) : 0;
+	create = open_or_die("/proc/swarm/create", O_RDWR);
+	destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
+}
 
-	if (!strcmp(what, "forks")) {
-		start_waiter();
-		forking(nr);
-	} else if (!strcmp(what, "into") || !strcmp(what, "procs")) {
-		start_waiter();
-		stay_in_front();
-		by_hand(nr, !strcmp(what, "into"));
-	} else {
-		create = open_or_die("/proc/swarm/create", O_RDWR);
-		destroy = open_or_die("/proc/swarm/destroy", O_WRONLY);
-		if (!strcmp(what, "register"))
-			registering(nr, object);
-		else if (!strcmp(what, "batch") && count > 0)
-			registering_many(nr, object, count);
-		else if (!strcmp(what, "destroy"))
-			destroying(nr);
-		else if (!strcmp(what, "adopt"))
-			adopting(nr, object);
-		else if (!strcmp(what, "arm") || !strcmp(what, "join"))
-			arming(what, nr, object, !strcmp(what, "join"));
-		else if (!strcmp(what, "rules"))
-			updating_rules(nr, object);
-		else if (!strcmp(what, "limits"))
-			updating_limits(nr, object);
-		else if (!strcmp(what, "move")) {
-			start_waiter();
-			stay_in_front();
-			moving(nr, object);
-		} else if (!strcmp(what, "birth")) {
-			start_waiter();
-			stay_in_front();
-			bearing(nr, object);
-		} else if (!strcmp(what, "alone"))
-			alone(nr, object);
-		else
-			return 2;
-	}
-	if (waiter > 0)
-		kill(waiter, SIGKILL);
+/* Each is given the rounds, and mostly an object. */
+
+static int do_forks(char **a)
+{
+	int nr = rounds_in(a[0]);
+
+	start_waiter();
+	forking(nr);
 	return 0;
 }
 
+static int do_by_hand(char **a, int into)
+{
+	int nr = rounds_in(a[0]);
+
+	start_waiter();
+	stay_in_front();
+	by_hand(nr, into);
+	return 0;
+}
+
+static int do_into(char **a)
+{
+	return do_by_hand(a, 1);
+}
+
+static int do_procs(char **a)
+{
+	return do_by_hand(a, 0);
+}
+
+static int do_batch(char **a)
+{
+	int nr = rounds_in(a[0]), count = atoi(a[2]);
+
+	if (count < 1)
+		return 2;
+	open_swarm();
+	registering_many(nr, a[1], count);
+	return 0;
+}
+
+static int do_destroy(char **a)
+{
+	int nr = rounds_in(a[0]);
+
+	open_swarm();
+	destroying(nr);
+	return 0;
+}
+
+#define LIFE(name, work)						\
+	static int do_##name(char **a)					\
+	{								\
+		int nr = rounds_in(a[0]);				\
+		const char *object = a[1];				\
+									\
+		open_swarm();						\
+		work;							\
+		return 0;						\
+	}
+
+LIFE(register, registering(nr, object))
+LIFE(adopt, adopting(nr, object))
+LIFE(arm, arming("arm", nr, object, 0))
+LIFE(join, arming("join", nr, object, 1))
+LIFE(rules, updating_rules(nr, object))
+LIFE(limits, updating_limits(nr, object))
+LIFE(move, start_waiter(); stay_in_front(); moving(nr, object))
+LIFE(birth, start_waiter(); stay_in_front(); bearing(nr, object))
+LIFE(alone, alone(nr, object))
+
+static const struct word words[] = {
+	{ "register", 2, do_register, "ROUNDS OBJECT" },
+	{ "batch", 3, do_batch, "ROUNDS OBJECT COUNT" },
+	{ "destroy", 1, do_destroy, "ROUNDS" },
+	{ "adopt", 2, do_adopt, "ROUNDS OBJECT" },
+	{ "arm", 2, do_arm, "ROUNDS OBJECT" },
+	{ "join", 2, do_join, "ROUNDS OBJECT" },
+	{ "rules", 2, do_rules, "ROUNDS OBJECT" },
+	{ "limits", 2, do_limits, "ROUNDS OBJECT" },
+	{ "move", 2, do_move, "ROUNDS OBJECT" },
+	{ "birth", 2, do_birth, "ROUNDS OBJECT" },
+	{ "alone", 2, do_alone, "ROUNDS OBJECT" },
+	{ "into", 1, do_into, "ROUNDS" },
+	{ "procs", 1, do_procs, "ROUNDS" },
+	{ "forks", 1, do_forks, "ROUNDS" },
+	{}
+};
+
 int main(int argc, char **argv)
 {
-	int nr = argc > 2 ? atoi(argv[2]) : 0;
+	int ret;
 
-	if (nr < 1 || nr > ROUNDS_MAX) {
-		fputs("usage: life WHAT ROUNDS [OBJECT [COUNT]]\n", stderr);
-		return 2;
-	}
+	(void)argc;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		die("mmap");
-	return run(argc, argv);
+	ret = dispatch(argv, words);
+	if (waiter > 0)
+		kill(waiter, SIGKILL);
+	return ret;
 }

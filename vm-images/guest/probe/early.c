@@ -35,19 +35,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "files.h"
 #include "swarm.h"
 
 #define CAPABILITIES	41
-
-static int end_of(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) < 0)
-		die("waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 static int raise_inheritable(int capability)
 {
@@ -97,7 +89,7 @@ static void take(const char *step)
 		if (pid < 0)
 			die("fork");
 		if (pid)
-			exit(end_of(pid));
+			exit(exit_code_of(pid));
 	} else if (!strcmp(step, "inheritable")) {
 		raise_all(step, raise_inheritable);
 	} else if (!strcmp(step, "ambient")) {
@@ -150,7 +142,7 @@ int main(int argc, char **argv)
 	if (pid < 0)
 		die("fork");
 	if (pid)
-		return end_of(pid);
+		return exit_code_of(pid);
 	for (step = strtok(argv[2], ","); step; step = strtok(NULL, ","))
 		take(step);
 	execv(argv[3], argv + 3);

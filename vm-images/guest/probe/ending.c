@@ -30,6 +30,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
+#include "clock.h"
 #include "dispatch.h"
 #include "files.h"
 
@@ -63,7 +65,7 @@ static int by_thread(char **arguments)
 static void *exit_later(void *status)
 {
 	/* The first thread is a zombie by then. */
-	usleep(200000);
+	pause_us(200000);
 	syscall(SYS_exit, atoi(status));
 	return NULL;
 }
@@ -154,7 +156,7 @@ static int burn_until(char **arguments)
 	use_cpu(atol(arguments[0]));
 	prctl(PR_SET_NAME, "burnt");
 	while (access(arguments[1], F_OK))
-		usleep(50000);
+		pause_us(50000);
 	return atoi(arguments[2]);
 }
 
@@ -167,25 +169,20 @@ static void touch(size_t size)
 	memset(memory, 1, size);
 }
 
-static int status_of_child(void)
-{
-	int status;
-
-	if (wait(&status) < 0)
-		die("wait");
-	return status;
-}
-
 static int burn_often(char **arguments)
 {
 	int times = atoi(arguments[1]);
 
 	while (times--) {
-		if (!fork()) {
+		pid_t pid = fork();
+
+		if (!pid) {
 			use_cpu(atol(arguments[0]));
 			_exit(0);
 		}
-		status_of_child();
+		if (pid < 0)
+			die("fork");
+		status_of(pid);
 	}
 	return 0;
 }
@@ -203,10 +200,10 @@ static int victims(char **arguments)
 			touch(strtoul(arguments[1], NULL, 0));
 			_exit(0);
 		}
-		status = status_of_child();
+		status = status_of(pid);
 		killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	}
-	printf("%d\n", killed);
+	printf("{\"killed\":%d}\n", killed);
 	return 0;
 }
 

@@ -7,8 +7,9 @@
  *   nonblock         from the end, without waiting: what read() answers
  *   signal MS        from the end; interrupted by SIGALRM after MS: what read() answers
  *   each N COUNT     N threads, each with a descriptor of its own, from the end until
- *		      each has COUNT lines: how many lines, gaps and lost ones each saw
- *   shared N COUNT   N threads on one descriptor until they have COUNT lines together
+ *		      each has COUNT lines; what each saw:
+ *		      {"lines":N,"gaps":N,"lost":N}
+ *   shared N COUNT   N threads on one descriptor until they have COUNT lines together: {"lines":N}
  *   pieces SIZE      all that is kept, in reads of SIZE bytes, to standard output
  *   burst N THREADS  no reader: be denied N times, from so many threads
  *
@@ -146,10 +147,10 @@ static int run_threads(int nr, long want, int shared)
 	for (i = 0; i < nr; i++)
 		pthread_join(tallies[i].thread, NULL);
 	for (i = 0; i < nr && !shared; i++)
-		printf("%ld lines, %ld gaps, %ld lost\n", tallies[i].lines, tallies[i].gaps,
-		       tallies[i].lost);
+		printf("{\"lines\":%ld,\"gaps\":%ld,\"lost\":%ld}\n", tallies[i].lines,
+		       tallies[i].gaps, tallies[i].lost);
 	if (shared)
-		printf("%ld lines\n", (long)together);
+		printf("{\"lines\":%ld}\n", (long)together);
 	return 0;
 }
 

@@ -11,20 +11,20 @@
  *
  * "set" gives itself everything that a process can leave to its children and that
  * outlasts an execve, then executes COMMAND, a launcher. "confined" does so with a Landlock
- * domain, in which a process that is to join an agent could not find it. "look" prints, a
- * line each, what of all this a process has.
+ * domain, in which a process that is to join an agent could not find it. "look" prints what
+ * of all this a process has, each as {"item":NAME,"value":TEXT}.
  *
  * As /sbin/request-key, "authority" assumes the authority over KEY before it executes
  * COMMAND; "instantiate" tries to give KEY a value, by the authority that its process has,
  * then by one that it assumes.
  *
- * "cookie" prints its process's cookie of core scheduling, 0 for none; before it executes
- * COMMAND, it takes a new one.
+ * "cookie" prints its process's cookie of core scheduling, "0" for none. Before it executes
+ * COMMAND, it takes a new one, and says "outside": {"who":"inside"|"outside","cookie":HEX}.
  *
  * "traced" runs COMMAND under a tracer that follows forks, and prints how many of the
- * processes that it traced were in another pid namespace. "counted" runs COMMAND with an
- * inherited perf event, and prints how many microseconds of processor time that has
- * counted.
+ * processes that it traced were in another pid namespace, {"traced":N}. "counted" runs
+ * COMMAND with an inherited perf event, and prints how many microseconds of processor time
+ * that has counted, {"counted":N}.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,6 +38,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -217,13 +218,25 @@ static const char *port(void)
 #endif
 }
 
+static void __attribute__((format(printf, 2, 3))) tell(const char *item, const char *format, ...)
+{
+	char value[64];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(value, sizeof(value), format, args);
+	va_end(args);
+	printf("{\"item\":\"%s\",\"value\":\"%s\"}\n", item, value);
+}
+
 static void show(const char *path)
 {
 	char text[64] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	printf("%s %s", strrchr(path, '/') + 1, n < 0 ? "?\n" : text);
+	text[strcspn(text, "\n")] = '\0';
+	tell(strrchr(path, '/') + 1, "%s", n < 0 ? "?" : text);
 	close(fd);
 }
 
@@ -257,7 +270,7 @@ static void show_memory_policy(void)
 		read_file("/proc/self/numa_maps", text, sizeof(text));
 		sscanf(text, "%*s %63s", policy);
 	}
-	printf("memory policy %s\n", policy);
+	tell("memory policy", "%s", policy);
 }
 
 /* Its number is another at each login, and -1 without one. */
@@ -267,8 +280,8 @@ static void show_audit(void)
 
 	if (!access("/proc/self/sessionid", R_OK))
 		read_file("/proc/self/sessionid", text, sizeof(text));
-	printf("audit session %s\n",
-	       !*text ? "?" : strtoul(text, NULL, 10) == UINT32_MAX ? "none" : "some");
+	tell("audit session", "%s",
+	     !*text ? "?" : strtoul(text, NULL, 10) == UINT32_MAX ? "none" : "some");
 }
 
 static void show_domain(void)
@@ -278,7 +291,7 @@ static void show_domain(void)
 
 	snprintf(name, sizeof(name), "/tmp/inherit-%ld", (long)syscall(SYS_gettid));
 	ret = mkfifo(name, 0600);
-	printf("landlock %s\n", outcome(ret));
+	tell("landlock", "%s", outcome(ret));
 	if (!ret)
 		unlink(name);
 }
@@ -294,39 +307,41 @@ static int look(char **unused)
 
 	(void)unused;
 	/* As it is kept, without what the kernel adds for who has none. */
-	printf("ioprio class %ld\n", syscall(SYS_ioprio_get, 1, 0) >> 13);
-	printf("flusher %d\n", flusher());
-	printf("securebits %#x\n", prctl(PR_GET_SECUREBITS));
-	printf("personality %#x\n", personality(0xffffffff));
-	printf("port %s\n", port());
+	tell("ioprio class", "%ld", syscall(SYS_ioprio_get, 1, 0) >> 13);
+	tell("flusher", "%d", flusher());
+	tell("securebits", "%#x", prctl(PR_GET_SECUREBITS));
+	tell("personality", "%#x", personality(0xffffffff));
+	tell("port", "%s", port());
 	prctl(PR_GET_PDEATHSIG, &death);
 	prctl(PR_GET_CHILD_SUBREAPER, &reaper);
-	printf("death %d\nsubreaper %d\n", death, reaper);
+	tell("death", "%d", death);
+	tell("subreaper", "%d", reaper);
 	getrlimit(RLIMIT_RTPRIO, &limit);
-	printf("rtprio %ld\n", (long)limit.rlim_max);
+	tell("rtprio", "%ld", (long)limit.rlim_max);
 	getrlimit(RLIMIT_NICE, &limit);
-	printf("nice limit %ld\n", (long)limit.rlim_max);
+	tell("nice limit", "%ld", (long)limit.rlim_max);
 
-	printf("umask %03o\n", mask);
-	printf("slack %d\n", prctl(PR_GET_TIMERSLACK));
-	printf("nice %d\n", getpriority(PRIO_PROCESS, 0));
+	tell("umask", "%03o", mask);
+	tell("slack", "%d", prctl(PR_GET_TIMERSLACK));
+	tell("nice", "%d", getpriority(PRIO_PROCESS, 0));
 	getrlimit(RLIMIT_NOFILE, &limit);
-	printf("files %ld %ld\n", (long)limit.rlim_cur, (long)limit.rlim_max);
+	tell("files", "%ld %ld", (long)limit.rlim_cur, (long)limit.rlim_max);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
-	printf("cpus %d\n", CPU_COUNT(&cpus));
+	tell("cpus", "%d", CPU_COUNT(&cpus));
 	sigaction(SIGUSR1, NULL, &usr1);
 	sigprocmask(SIG_BLOCK, NULL, &blocked);
-	printf("ignored %d\nblocked %d\n", usr1.sa_handler == SIG_IGN,
-	       sigismember(&blocked, SIGUSR2));
-	printf("no huge pages %d\n", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
-	printf("memory errors %d\n", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
-	printf("no new privileges %d\n", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	tell("ignored", "%d", usr1.sa_handler == SIG_IGN);
+	tell("blocked", "%d", sigismember(&blocked, SIGUSR2));
+	tell("no huge pages", "%d", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+	tell("memory errors", "%d", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+	tell("no new privileges", "%d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	show("/proc/self/coredump_filter");
 	show("/proc/self/oom_score_adj");
-	printf("policy %d\nslice %lu\n", sched_getscheduler(0), slice());
-	printf("seccomp %s\n", outcome(syscall(SYS_getppid)));
-	printf("no writable code %d\n", prctl(PR_GET_MDWE, 0, 0, 0, 0));
-	printf("merging %d\n", prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0));
+	tell("policy", "%d", sched_getscheduler(0));
+	tell("slice", "%lu", slice());
+	tell("seccomp", "%s", outcome(syscall(SYS_getppid)));
+	tell("no writable code", "%d", prctl(PR_GET_MDWE, 0, 0, 0, 0));
+	tell("merging", "%d", prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0));
 	show_memory_policy();
 	show_audit();
 	show_domain();
@@ -335,7 +350,7 @@ static int look(char **unused)
 
 static void say(const char *what, long ret)
 {
-	printf("%s %s\n", what, ret < 0 ? strerrorname_np(errno) : "ok");
+	printf("%s %s\n", what, outcome(ret));
 }
 
 static int instantiate(char **arguments)
@@ -368,7 +383,7 @@ static int cookie(char **command)
 	if (command[0])
 		must("cookie", prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0));
 	must("cookie", prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &own));
-	printf("%s %llx\n", command[0] ? "outside" : "inside", own);
+	printf("{\"who\":\"%s\",\"cookie\":\"%llx\"}\n", command[0] ? "outside" : "inside", own);
 	fflush(stdout);
 	return command[0] ? run(command) : 0;
 }
@@ -440,7 +455,7 @@ static int traced(char **command)
 			seen[nr++] = pid;
 		go_on(pid, status);
 	}
-	printf("traced %d\n", nr);
+	printf("{\"traced\":%d}\n", nr);
 	return 0;
 }
 
@@ -462,7 +477,7 @@ static int counted(char **command)
 		_exit(run(command));
 	must("wait", waitpid(child, NULL, 0));
 	must("read", read(fd, &ns, sizeof(ns)));
-	printf("counted %llu\n", (unsigned long long)ns / 1000);
+	printf("{\"counted\":%llu}\n", (unsigned long long)ns / 1000);
 	return 0;
 }
 

@@ -42,6 +42,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "clone3.h"
 #include "files.h"
@@ -56,15 +57,6 @@ static unsigned long long entered = ALL, flags, first, unshared;
 static const char *left_for, *other_root, *other_cwd;
 static long ids, early, before_fork, before_enter, before_exec, touched, crowd;
 static int root, cwd = -1;
-
-static int status_of(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) < 0)
-		die("waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 static void take_ids(void)
 {
@@ -144,7 +136,7 @@ static void execute(int pidfd, char **argv)
 			die("setns pid");
 		pid = raw_fork();
 		if (pid)
-			_exit(pid < 0 ? 126 : status_of(pid));
+			_exit(pid < 0 ? 126 : exit_code_of(pid));
 	}
 	touch();
 	take_ids();
@@ -234,5 +226,5 @@ int main(int argc, char **argv)
 		return 126;
 	}
 	fprintf(stderr, "pid %d\n", pid);
-	return status_of(pid);
+	return exit_code_of(pid);
 }

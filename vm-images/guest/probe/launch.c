@@ -128,7 +128,7 @@ static pid_t start(const char *via, unsigned long long flags, char **argv)
 	if (!strcmp(via, "vfork")) {
 		pid = vfork();
 	} else if (!strcmp(via, "clone")) {
-		pid = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+		pid = raw_clone(flags);
 	} else if (!strcmp(via, "clone3")) {
 		pid = clone3_child(flags);
 	} else {

@@ -621,7 +621,7 @@ static long crash(void)
 
 static long clone_user(void)
 {
-	return in_child(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+	return in_child(raw_clone(CLONE_NEWUSER));
 }
 
 static long quota_fd(void)

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files.h"
+
 static char input[16 << 20];
 
 int main(int argc, char **argv)
@@ -38,13 +40,13 @@ int main(int argc, char **argv)
 	if (fd < 0 && errno == EACCES)
 		fd = open(argv[1], O_WRONLY | O_CLOEXEC);
 	if (fd < 0) {
-		fprintf(stderr, "%s\n", strerrorname_np(errno));
+		fprintf(stderr, "%s\n", outcome(fd));
 		return 1;
 	}
 	for (at = 0; at < length; at += piece) {
 		n = write(fd, input + at, length - at < piece ? length - at : piece);
 		if (n < 0) {
-			fprintf(stderr, "%s\n", strerrorname_np(errno));
+			fprintf(stderr, "%s\n", outcome(n));
 			failed = 1;
 		} else {
 			fprintf(stderr, "written %zd\n", n);

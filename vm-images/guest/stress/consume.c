@@ -4,20 +4,20 @@
  *
  * memory: touch BYTES, print "touched" and exit 0; cpu: spin for SECONDS of wall
  * time; processes: fork up to N children that wait, print how many there were and
- * the errno that stopped it; wait: until a signal comes.
+ * the errno that stopped it ("ok" if none did), {"processes":N,"end":ERRNO}; wait: until a signal comes.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "dispatch.h"
+#include "files.h"
 
 static int memory(char **arguments)
 {
@@ -25,7 +25,7 @@ static int memory(char **arguments)
 	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
-		puts(strerrorname_np(errno));
+		puts(outcome(-1));
 		return 1;
 	}
 	memset(p, 1, bytes);
@@ -44,32 +44,27 @@ static int keep(char **arguments)
 
 static int cpu(char **arguments)
 {
-	struct timespec now;
-	time_t end;
+	long end = now_us() + atol(arguments[0]) * 1000000;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	end = now.tv_sec + atoi(arguments[0]);
-	while (now.tv_sec < end)
-		clock_gettime(CLOCK_MONOTONIC, &now);
+	while (now_us() < end)
+		;
 	return 0;
 }
 
 static int processes(char **arguments)
 {
-	int n = atoi(arguments[0]), i, err = 0;
+	int n = atoi(arguments[0]), i;
+	pid_t pid = 0;
 
 	for (i = 0; i < n; i++) {
-		pid_t pid = fork();
-
+		pid = fork();
 		if (!pid)
 			for (;;)
 				pause();
-		if (pid < 0) {
-			err = errno;
+		if (pid < 0)
 			break;
-		}
 	}
-	printf("%d %s\n", i, err ? strerrorname_np(err) : "ok");
+	printf("{\"processes\":%d,\"end\":\"%s\"}\n", i, outcome(pid));
 	fflush(stdout);
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);

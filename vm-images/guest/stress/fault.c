@@ -44,6 +44,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "files.h"
 #include "swarm.h"
@@ -66,11 +67,11 @@ static void wrong(const char *format, ...)
 {
 	va_list list;
 
-	printf("%s, allocation %u: ", operation, nth);
+	fprintf(stderr, "%s, allocation %u: ", operation, nth);
 	va_start(list, format);
-	vprintf(format, list);
+	vfprintf(stderr, format, list);
 	va_end(list);
-	printf("\n");
+	fputc('\n', stderr);
 	exit(1);
 }
 
@@ -224,15 +225,6 @@ static void weigh(int err, bool hit)
 
 /* Processes */
 
-static int reap(pid_t pid)
-{
-	int status;
-
-	if (waitpid(pid, &status, 0) != pid)
-		wrong("wait: %s", strerrorname_np(errno));
-	return status;
-}
-
 /* A process that sleeps, made while allocation @fails fails; -1 where it cannot be made. */
 static pid_t sleeper(unsigned int fails, bool *hit)
 {
@@ -256,7 +248,7 @@ static pid_t sleeper(unsigned int fails, bool *hit)
 	close(awake[1]);
 	/* Whoever is born into an agent runs only when that is done. */
 	if (pid > 0 && read(awake[0], &byte, 1) != 1)
-		wrong("the child has died, with status %x", reap(pid));
+		wrong("the child has died, with status %x", status_of(pid));
 	close(awake[0]);
 	errno = err;
 	return pid;
@@ -275,7 +267,7 @@ static pid_t must_sleep(void)
 static void end(pid_t pid)
 {
 	kill(pid, SIGKILL);
-	reap(pid);
+	status_of(pid);
 }
 
 static bool in_swarm(pid_t pid)
@@ -420,7 +412,7 @@ static bool do_birth(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(7);
-	status = reap(pid);
+	status = status_of(pid);
 	hit = order_hit();
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hit)
 		refused++;
@@ -519,7 +511,7 @@ static bool do_join(void)
 		_exit(7);
 	if (pid < 0)
 		wrong("fork: %s", strerrorname_np(errno));
-	status = reap(pid);
+	status = status_of(pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
 		wrong("the child ended with status %x", status);
 	expect(1, 1);
@@ -544,7 +536,7 @@ static bool do_joined(void)
 		_exit(in_swarm(getpid()) ? 7 : 8);
 	if (pid < 0)
 		wrong("fork: %s", strerrorname_np(errno));
-	status = reap(pid);
+	status = status_of(pid);
 	hit = order_hit();
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hit)
 		refused++;
@@ -619,7 +611,7 @@ static bool do_respawn(void)
 	pid = must_sleep();
 	must_be_in_swarm(pid, true);
 	must(destroy(id), "destroying");
-	reap(pid);
+	status_of(pid);
 	return hit;
 }
 
@@ -639,7 +631,7 @@ static bool do_reborn(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(7);
-	status = reap(pid);
+	status = status_of(pid);
 	hit = order_hit();
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && hit) {
 		refused++;
@@ -721,7 +713,7 @@ static bool do_destroy(void)
 		expect(1, 1);
 		must(destroy(id), "destroying, and again");
 	}
-	reap(pid);
+	status_of(pid);
 	return hit;
 }
 
@@ -737,7 +729,7 @@ static bool do_removal(void)
 	set_number(PARAMETERS "fault_left", 0);
 	set_number(PARAMETERS "fault_removal", nth);
 	must(destroy(id_answered()), "destroying");
-	reap(pid);
+	status_of(pid);
 	return order_hit();
 }
 
@@ -754,7 +746,7 @@ static bool do_end(void)
 	set_number(PARAMETERS "fault_left", 0);
 	set_number(PARAMETERS "fault_end", nth);
 	must(destroy(id_answered()), "destroying");
-	reap(pid);
+	status_of(pid);
 	hit = order_hit();
 	expect(0, 0);
 	length = read(events, answer, sizeof(answer) - 1);
@@ -852,7 +844,7 @@ static bool in_agent(struct outcome (*run)(void))
 	}
 	if (write(orders[1], &nth, sizeof(nth)) != sizeof(nth) ||
 	    read(outcomes[0], &outcome, sizeof(outcome)) != sizeof(outcome))
-		wrong("the agent has died, with status %x", reap(servant));
+		wrong("the agent has died, with status %x", status_of(servant));
 	weigh(outcome.err, outcome.hit);
 	expect(1, 1);
 	expect_processes(1);
@@ -874,7 +866,7 @@ static struct outcome fork_in_agent(void)
 		outcome.err = errno;
 	outcome.hit = fault_hit();
 	if (pid > 0)
-		reap(pid);
+		status_of(pid);
 	return outcome;
 }
 
@@ -904,7 +896,7 @@ static struct outcome exec_in_agent(void)
 	}
 	if (pid < 0)
 		return (struct outcome){ .err = errno };
-	status = reap(pid);
+	status = status_of(pid);
 	/* Past the point of no return the kernel can only end the process. */
 	if ((WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGSEGV)) ||
 	    (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED))

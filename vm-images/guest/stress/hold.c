@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "files.h"
+
 static void *wait_for_good(void *unused)
 {
 	for (;;)
@@ -31,11 +33,11 @@ int main(int argc, char **argv)
 	threads = atoi(argv[2]);
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
-		return 1;
+		die("mmap");
 	memset(memory, 1, bytes);
 	while (--threads > 0)
 		if (pthread_create(&thread, NULL, wait_for_good, NULL))
-			return 1;
+			die("pthread_create");
 	puts("held");
 	fflush(stdout);
 	wait_for_good(NULL);

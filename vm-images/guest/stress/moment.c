@@ -454,22 +454,23 @@ static int forks(char **arguments)
 
 static int zombies(char **unused)
 {
+	long nr, more;
+	int end;
 	pid_t pid;
-	long nr;
 
 	(void)unused;
 	for (nr = 0; (pid = raw_fork()) > 0; nr++)
 		pause_us(20000);
 	if (!pid)
 		syscall(SYS_exit_group, 0);
-	printf("zombies %ld, then %s\n", nr, strerrorname_np(errno));
+	end = errno;
 	if (wait(NULL) < 0)
 		die("wait");
-	for (nr = 0; (pid = raw_fork()) > 0; nr++)
+	for (more = 0; (pid = raw_fork()) > 0; more++)
 		pause_us(20000);
 	if (!pid)
 		syscall(SYS_exit_group, 0);
-	printf("of one that is waited for, %ld more\n", nr);
+	printf("{\"zombies\":%ld,\"end\":\"%s\",\"more\":%ld}\n", nr, strerrorname_np(end), more);
 	return 0;
 }
 

@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #include "dispatch.h"
+#include "files.h"
 #include "swarm.h"
 
 #define SLOTS		64
@@ -50,7 +51,7 @@
 static int ends[SLOTS], pidfds[SLOTS], report;
 static pid_t pids[SLOTS];
 
-static const char *outcome(long ret)
+static const char *result(long ret)
 {
 	return ret < 0 ? strerrorname_np(errno) : "0";
 }
@@ -122,7 +123,7 @@ static _Noreturn void puppet(int slot)
 				say_hello(slot);
 				continue;
 			}
-			answer = outcome(pid);
+			answer = result(pid);
 		} else if (!strcmp(order, "exec")) {
 			exec_as(slot);
 			answer = strerrorname_np(errno);
@@ -131,7 +132,7 @@ static _Noreturn void puppet(int slot)
 		} else if (!strcmp(order, "exit")) {
 			_exit(0);
 		} else if (!strncmp(order, "unshare ", 8)) {
-			answer = outcome(unshare(strtoul(order + 8, NULL, 16)));
+			answer = result(unshare(strtoul(order + 8, NULL, 16)));
 		} else if (!strncmp(order, "create ", 7)) {
 			answer = ordered("create", order + 7);
 		} else if (!strncmp(order, "spawn ", 6)) {
@@ -243,7 +244,7 @@ static const char *hatch(int slot)
 
 	if (!pid)
 		puppet(slot);
-	return pid < 0 ? outcome(pid) : expect_report(slot);
+	return pid < 0 ? result(pid) : expect_report(slot);
 }
 
 static const char *give(const char *name, const char *text)
@@ -251,7 +252,7 @@ static const char *give(const char *name, const char *text)
 	char line[256];
 
 	snprintf(line, sizeof(line), "%.250s\n", text);
-	return outcome(swarm_order(name, line, NULL, 0));
+	return result(swarm_order(name, line, NULL, 0));
 }
 
 static const char *obey(char *command)
@@ -358,10 +359,8 @@ static int tell(char **unused)
 	ssize_t got;
 
 	(void)unused;
-	if (connect(fd, (const void *)&address, sizeof(address)) || send(fd, text, length, 0) < 0) {
-		perror("puppet");
-		return 1;
-	}
+	if (connect(fd, (const void *)&address, sizeof(address)) || send(fd, text, length, 0) < 0)
+		die("connect");
 	got = recv(fd, text, sizeof(text), 0);
 	if (got <= 0)
 		return 1;

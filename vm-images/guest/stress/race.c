@@ -54,7 +54,7 @@ static _Atomic long ids[IDS];
 static int vanishing;
 static atomic_int stopping;
 
-static void fail(const char *fmt, ...)
+static void complain(const char *fmt, ...)
 {
 	va_list args;
 
@@ -78,7 +78,7 @@ static int open_swarm(const char *name, int flags)
 	snprintf(path, sizeof(path), "/proc/swarm/%s", name);
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0 && !vanished(errno))
-		fail("open %s: %s", path, strerrorname_np(errno));
+		complain("open %s: %s", path, strerrorname_np(errno));
 	/* Not loaded: whoever loads it needs the CPUs more. */
 	if (fd < 0)
 		pause_us(2000);
@@ -103,7 +103,7 @@ static long order(const char *name, const char *object)
 	if (!id && (strstr(answer, "\"ESRCH\"") || strstr(answer, "\"EBUSY\"")))
 		atomic_fetch_add(&refused, 1);
 	else if (!id)
-		fail("%s %s: %s", name, object, answer);
+		complain("%s %s: %s", name, object, answer);
 out:
 	close(fd);
 	return id;
@@ -129,7 +129,7 @@ static void destroy(long id)
 	else if (errno == ESRCH)
 		atomic_fetch_add(&missed, 1);
 	else if (!vanished(errno))
-		fail("destroy %ld: %s", id, strerrorname_np(errno));
+		complain("destroy %ld: %s", id, strerrorname_np(errno));
 	close(fd);
 }
 
@@ -145,7 +145,7 @@ static void read_all(const char *name)
 	while ((length = read(fd, buffer, sizeof(buffer))) > 0)
 		;
 	if (length < 0 && !vanished(errno))
-		fail("read %s: %s", name, strerrorname_np(errno));
+		complain("read %s: %s", name, strerrorname_np(errno));
 	close(fd);
 }
 
@@ -227,7 +227,7 @@ static void spawn(unsigned int *seed)
 	if (pid < 0 && errno == ECANCELED)
 		atomic_fetch_add(&canceled, 1);
 	else if (pid < 0)
-		fail("no child: %s", strerrorname_np(errno));
+		complain("no child: %s", strerrorname_np(errno));
 	else if (rand_r(seed) % 2)
 		destroy(id);
 	if (pid > 0)
@@ -253,7 +253,7 @@ static void adopt(unsigned int *seed)
 		child_life((void *)(long)(rand_r(seed) % 2 + 2));
 	}
 	if (pid < 0 || read(ready[0], &byte, 1) != 1)
-		fail("no process to adopt");
+		complain("no process to adopt");
 	snprintf(object, sizeof(object),
 		 "{\"pid\":%d,\"namespace_flags\":8,\"privileged\":true,\"cpu_quota\":50}", pid);
 	id = create(object);
@@ -274,7 +274,7 @@ static pid_t stay(void)
 	while (!pid)
 		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
 	if (pid < 0)
-		fail("no process that stays");
+		complain("no process that stays");
 	return pid;
 }
 
@@ -301,7 +301,7 @@ static pid_t one_more(long id, unsigned int *seed)
 	else if (errno == ECANCELED)
 		atomic_fetch_add(&canceled, 1);
 	else
-		fail("none joins: %s", strerrorname_np(errno));
+		complain("none joins: %s", strerrorname_np(errno));
 	return pid;
 }
 
@@ -476,7 +476,7 @@ static void load(int ko)
 	int before = created;
 
 	if (syscall(SYS_finit_module, ko, "", 0)) {
-		fail("finit_module: %s", strerrorname_np(errno));
+		complain("finit_module: %s", strerrorname_np(errno));
 		return;
 	}
 	atomic_fetch_add(&unloaded, 1);
@@ -503,7 +503,7 @@ static int unload(char **arguments)
 			continue;
 		}
 		if (errno != EWOULDBLOCK)
-			fail("delete_module: %s", strerrorname_np(errno));
+			complain("delete_module: %s", strerrorname_np(errno));
 		atomic_fetch_add(&in_use, 1);
 		pause_us(300);
 	}
@@ -546,7 +546,7 @@ static long lines_of(int fd, size_t piece)
 
 	while ((length = read(fd, buffer, piece)) != 0) {
 		if (length < 0 && errno != EINTR) {
-			fail("read: %s", strerrorname_np(errno));
+			complain("read: %s", strerrorname_np(errno));
 			break;
 		}
 		for (ssize_t i = 0; i < length; i++)
@@ -573,7 +573,7 @@ static long write_all(const char *name, const char *text, int read_back)
 			break;
 	}
 	if (at < length)
-		fail("write %s: %s", name, strerrorname_np(errno));
+		complain("write %s: %s", name, strerrorname_np(errno));
 	if (read_back)
 		lines += lines_of(fd, 100);
 	close(fd);
@@ -596,7 +596,7 @@ static long status_line(int which)
 	long values[4] = { 0 };
 
 	if (read(fd, text, sizeof(text) - 1) < 0)
-		fail("read status: %s", strerrorname_np(errno));
+		complain("read status: %s", strerrorname_np(errno));
 	close(fd);
 	sscanf(text, "Active agents: %ld\nTotal created: %ld\nTotal destroyed: %ld\nPolicy violations: %ld",
 	       values, values + 1, values + 2, values + 3);
@@ -649,10 +649,10 @@ static void kill_writer(const char *objects, long before, long us)
 	made = status_line(1) - before;
 	listed = count_agents(4096);
 	if (listed != made || listed != status_line(0))
-		fail("killed: %ld agents listed, %ld created", listed, made);
+		complain("killed: %ld agents listed, %ld created", listed, made);
 	destroy_all();
 	if (status_line(0))
-		fail("killed: %ld agents left", status_line(0));
+		complain("killed: %ld agents left", status_line(0));
 }
 
 static int signals(char **arguments)
@@ -669,14 +669,14 @@ static int signals(char **arguments)
 	pthread_create(&thread, NULL, rain, NULL);
 	lines = write_all("create", text, 1);
 	if (lines != objects)
-		fail("create: %ld objects, %ld answers", objects, lines);
+		complain("create: %ld objects, %ld answers", objects, lines);
 	if (status_line(1) - before != objects)
-		fail("create: %ld objects, %ld created", objects, status_line(1) - before);
+		complain("create: %ld objects, %ld created", objects, status_line(1) - before);
 	if (count_agents(64) != objects)
-		fail("agents: %ld objects, %ld lines", objects, count_agents(64));
+		complain("agents: %ld objects, %ld lines", objects, count_agents(64));
 	destroy_all();
 	if (status_line(0))
-		fail("destroy: %ld left", status_line(0));
+		complain("destroy: %ld left", status_line(0));
 	for (long i = 0; i < 5; i++)
 		kill_writer(many, status_line(1), 4000 << i);
 	stopping = 1;
@@ -707,13 +707,13 @@ static int exec_threads(char **arguments)
 	pthread_t thread;
 
 	if (!left) {
-		printf("pid %d, active %ld\n", getpid(), status_line(0));
+		printf("{\"pid\":%d,\"active\":%ld}\n", getpid(), status_line(0));
 		return failures > 0;
 	}
 	pthread_barrier_init(&barrier, NULL, 8);
 	for (int i = 0; i < 8; i++)
 		if (pthread_create(&thread, NULL, exec_again, (void *)left))
-			fail("no thread");
+			complain("no thread");
 	for (;;)
 		pause();
 }
@@ -798,7 +798,7 @@ static void call_one(int i)
 	else if (errno == covered[i].error)
 		atomic_fetch_add(&covered[i].failed, 1);
 	else
-		fail("%s: %s", covered[i].name, strerrorname_np(errno));
+		complain("%s: %s", covered[i].name, strerrorname_np(errno));
 }
 
 static void *call_covered(void *unused)
@@ -821,7 +821,7 @@ static int rules(char **arguments)
 
 	for (long each = 0; each < threads; each++)
 		if (pthread_create(&thread[each], NULL, call_covered, NULL))
-			fail("no thread");
+			complain("no thread");
 	while (access(arguments[0], F_OK) && failures < 10)
 		pause_us(20000);
 	stopping = 1;
