@@ -39,7 +39,7 @@ const namespaces: Check = {
   },
 };
 
-/** What a session keyring takes of its owner's quota: its name, "_ses" (module/limits.c). */
+/** The bytes that a session keyring takes from its owner's quota: its name, "_ses" (module/limits.c). */
 const KEYRING_BYTES = 5;
 
 const keys: Check = {

@@ -8,7 +8,7 @@ import { SwarmError, systemError } from '../error.js';
 /** The files of /proc/swarm that take orders. */
 export type OrderFile = 'create' | 'spawn' | 'update' | 'attach' | 'destroy';
 
-/** Why an object is refused: the line that the kernel answers, without quotes. */
+/** The reason why an object is refused: the fields of the line that the kernel answers. */
 export interface Refusal {
   /** The errno's name: E2BIG for an object of over 4096 bytes, EINVAL for anything else. */
   readonly error: 'EINVAL' | 'E2BIG';
@@ -16,7 +16,7 @@ export interface Refusal {
   readonly field: string;
   /** The byte at fault, in UTF-8: the first byte of the object is 0. */
   readonly offset: number;
-  /** What is wrong and what to do. */
+  /** The problem, and the advice against it. */
   readonly message: string;
 }
 

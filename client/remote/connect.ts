@@ -59,8 +59,8 @@ const kinds = z.looseObject({ kind: z.enum(['created', 'refused']) });
 const event = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
 
 /**
- * What the other machine has answered.
- * @throws {SwarmError} EPROTO if it is not what this version understands.
+ * Parses the answer of the other machine.
+ * @throws {SwarmError} EPROTO if this version does not understand it.
  */
 function expected<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
