@@ -13,7 +13,7 @@ const upward = LAYERS.slice(1).map((layer, index) => ({
   to: { path: `^harness/(${[...LAYERS.slice(0, index + 1), 'report'].join('|')})/` },
 }));
 
-/** What a package of ours may use besides its own folder: npm packages and Node.js. */
+/** The modules outside a package's own folder that it may use: npm packages and Node.js. */
 const outside = (folder) => ({
   pathNot: `^${folder}/|(^|/)node_modules/`,
   dependencyTypesNot: ['core'],

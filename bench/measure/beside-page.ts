@@ -29,7 +29,7 @@ export function besideChart(report: Beside): string {
   return barChart(words(report), bars, 260);
 }
 
-/** What the README shows, the least first: of agents those with limits, and what takes less or isolates as much. */
+/** The rows of the README, the least first: agents with limits, and tools that take less or isolate as much. */
 function shortened(started: readonly Started[]): Started[] {
   const most = Math.max(...started.filter(({ ours }) => ours).map(({ value }) => value));
   return byValue(started).filter(({ ours, limits, network, value }) =>

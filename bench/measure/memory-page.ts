@@ -6,7 +6,7 @@ import type { Crowded } from './mounts.js';
 /** All that the page tells. */
 export interface MemoryReport {
   readonly kernel: string;
-  /** How many agents of each kind were born. */
+  /** The number of agents of each kind that were born. */
   readonly count: number;
   /** Mounts and CPUs of the guest. */
   readonly mounts: number;
@@ -37,7 +37,7 @@ function memoryOfOwner({ owners }: Account, id: string): Memory {
   return memory;
 }
 
-/** What whole agents take that is not the sum of their parts. */
+/** The bytes that whole agents take beyond the sum of their parts. */
 const together = (account: Account) =>
   slabOf(account.whole.none) - OWNERS.reduce((sum, { id }) => sum + slabOf(memoryOfOwner(account, id)), 0);
 
@@ -108,7 +108,7 @@ function cacheTable(account: Account): string {
   );
 }
 
-/** What each mount more takes, between the fewest and the most. */
+/** The cost of each mount more, between the fewest and the most. */
 function perMount(crowded: readonly Crowded[]): Omit<Crowded, 'mounts' | 'births'> {
   const [first, last] = [crowded[0], crowded.at(-1)];
   if (!first || !last || first === last) throw new Error('there are not two numbers of mounts');

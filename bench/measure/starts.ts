@@ -39,7 +39,9 @@ const ours = (object: string): Starter[] => [
   },
 ];
 
-/** What each runs; all but the first with the same limits, each with every namespace that it knows. */
+/**
+ * The tools and their command lines; all but the first with the same limits, each with every namespace that it knows.
+ */
 function starters(object: string): Starter[] {
   return [
     ...ours(object),

@@ -40,7 +40,7 @@ const metaSchema = z.strictObject({
 
 export type Meta = z.infer<typeof metaSchema>;
 
-/** Why a recording cannot be replayed. */
+/** An error that says why a recording cannot be replayed. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }

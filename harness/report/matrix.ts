@@ -6,9 +6,9 @@ import type { Cell, TestOutcome, Verdict } from './runs.js';
 /** A kernel that there may be results of. */
 export interface ListedKernel {
   readonly name: string;
-  /** Why it is tested. */
+  /** The reason why it is tested. */
   readonly why: string;
-  /** Why it cannot be run, if it cannot. */
+  /** The reason why it cannot be run, if it cannot. */
   readonly because?: string | undefined;
 }
 

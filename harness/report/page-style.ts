@@ -1,6 +1,6 @@
 /** The styles of the results' pages, beyond what all pages share. */
 
-/** Of the matrix and of a cell's page. */
+/** The style that the matrix and the page of a cell share. */
 export const RESULTS_STYLE = `
 .passed { --verdict-bg: var(--passed-bg); --verdict-fg: var(--passed-fg); }
 .failed { --verdict-bg: var(--failed-bg); --verdict-fg: var(--failed-fg); }
@@ -11,7 +11,7 @@ export const RESULTS_STYLE = `
 .chip { font-size: .85rem; white-space: nowrap; }
 `;
 
-/** Of the matrix. */
+/** The style of the matrix. */
 export const MATRIX_STYLE = `
 .tallies { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; margin: .75rem 0; }
 .tallies button, .tallies a { display: inline-flex; align-items: baseline; gap: .5rem; padding: .2rem .9rem; border: 2px solid transparent; border-radius: .5rem; background: var(--verdict-bg); color: var(--verdict-fg); font: inherit; text-decoration: none; cursor: pointer; }
@@ -62,7 +62,7 @@ td :focus-visible { outline-color: currentColor; }
 }
 `;
 
-/** Of a cell's page. */
+/** The style of a cell's page. */
 export const CELL_STYLE = `
 .banner { background: var(--verdict-bg); color: var(--verdict-fg); border-radius: .5rem; padding: .4rem 1rem; }
 .banner b { font-size: 1.75rem; margin-right: .5rem; }

@@ -1,4 +1,4 @@
-/** What the runner says of a module that does not compile. */
+/** The runner's report of a module that does not compile. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -48,7 +48,10 @@ const STRESSORS = {
   ...{ 'dev-shm': 2, null: 1000, zero: 1000, full: 100, urandom: 20, dev: 1, pty: 2, procfs: 1 },
 };
 
-/** How often what differs is run again, with and without: what goes otherwise in every second run shows. */
+/**
+ * The number of times that a differing case is run again, with and without: enough to see what differs in every
+ * second run.
+ */
 const AGAIN = 16;
 
 /** Runs everything, or the tests given, in a guest. */

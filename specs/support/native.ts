@@ -26,8 +26,8 @@ const TOOLS = [
 ] as const;
 
 /**
- * Where the headers of the Node that runs are: beside it, or where npm's `nodedir` says.
- * @throws if there are none, with what to install.
+ * The directory of the headers of the running Node: beside it, or as npm's `nodedir` says.
+ * @throws if there are none, with the package to install.
  */
 export async function nodeHeaders(): Promise<string> {
   const { stdout } = await execa('npm', ['config', 'get', 'nodedir'], { reject: false });

@@ -137,23 +137,31 @@ test('REPO-13: code about ftrace, kernel versions, QEMU and SSH is where it belo
   }
 });
 
-/** The doc comments of a text that begin with a question word instead of the thing that they are about. */
+/** Words that no doc comment begins with: the thing that it is about comes first. */
+const NO_BEGINNING =
+  /\/\*\*\s+(?:\* )?((?:What|Where|Which|Whatever|Whoever|Whether|When|Who|Whose|Why|How|Of) .*)/g;
+
+/** The beginnings of a text's doc comments that put something before the thing that they are about. */
 function questions(text: string): string[] {
-  return [...text.matchAll(/\/\*\*\s+(?:\* )?((?:What|Where|Which|Whatever|Whoever|How) .*)/g)].map(
-    ([, beginning = '']) => beginning,
-  );
+  return [...text.matchAll(NO_BEGINNING)].map(([, beginning = '']) => beginning);
 }
 
-test('REPO-15: doc comments of the harness begin with the thing that they are about', async () => {
+test('REPO-15: doc comments begin with the thing that they are about', async () => {
   const found: string[] = [];
-  for (const file of (await files()).filter((each) => /^harness\/.*\.tsx?$/.test(each)))
+  const sources = /^((bench|client|harness|mutation|scripts|specs)\/.*|[^/]*)\.(tsx?|js)$/;
+  for (const file of (await files()).filter((each) => sources.test(each)))
     found.push(
-      ...questions(await readFile(join(repository, file), 'utf8')).map((each) => `${file}: ${each}`),
+      ...questions(await readFile(join(repository, file), 'utf8').catch(() => '')).map(
+        (each) => `${file}: ${each}`,
+      ),
     );
   expect(found).toEqual([]);
+  const begin = '/' + '**';
   expect(
-    questions('/** What it costs. */\n/**\n * Where it is.\n * How it is.\n */\n/** Whatever. */'),
-  ).toEqual(['What it costs. */', 'Where it is.']);
+    questions(
+      `${begin} What it costs. */\n${begin}\n * Where it is.\n * How it is.\n */\n${begin} Whatever. */\n${begin} Of it. */`,
+    ),
+  ).toEqual(['What it costs. */', 'Where it is.', 'Of it. */']);
 });
 
 /** The static functions of a C file whose whole name is a verb without its object, or a pronoun. */

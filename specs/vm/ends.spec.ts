@@ -1,4 +1,4 @@
-/** How agents end, and what they used: `destroyed`, `oom` and the usage that inspect tells. */
+/** The ends of agents, and their usage: `destroyed`, `oom` and the usage in inspect. */
 import { join } from 'node:path';
 import type { AgentRequest } from '../../client/client.js';
 import { quoted } from '../../client/client.js';

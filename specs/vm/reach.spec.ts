@@ -38,7 +38,7 @@ test('AUTOLOAD-03: the rule covers netlink families, netfilter, devices and queu
     'tc qdisc add dev lo root nosuchqdisc 2>/dev/null',
     'true',
   ].join('; ');
-  /** Who asks for each: the kernel may ask for one module by several names. */
+  /** Patterns of the modules that are asked for: the kernel may ask for one by several names. */
   const kinds = [
     /^crypto-nosuchhash/,
     /family-nosuchfamily$/,
@@ -47,7 +47,7 @@ test('AUTOLOAD-03: the rule covers netlink families, netfilter, devices and queu
     /nosuchqdisc$/,
   ];
   const found = (names: readonly string[]) => kinds.map((kind) => names.some((name) => kind.test(name)));
-  /** What the helper was asked for. */
+  /** The modules that the helper was asked for. */
   const asked = async () => {
     const lines = (await loaded.sh('cat /run/asked 2>/dev/null; rm -f /run/asked')).split('\n');
     return lines.map((each) => each.split(' ').at(-1) ?? '').filter(Boolean);

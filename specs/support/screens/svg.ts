@@ -1,4 +1,4 @@
-/** What a terminal shows, as SVG. */
+/** The screen of a terminal as SVG. */
 import headless from '@xterm/headless';
 import type { IBufferCell, IBufferLine } from '@xterm/headless';
 
