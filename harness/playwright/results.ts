@@ -137,6 +137,7 @@ export async function listedKernels(): Promise<ListedKernel[]> {
   }));
 }
 
+/** A Playwright reporter that keeps the results of each suite on each kernel as KTAP, JUnit and the page of the matrix. */
 export default class Results implements Reporter {
   readonly #cells = new Map<string, Cell>();
   readonly #projects = new Map<string, FullProject>();
