@@ -3,7 +3,7 @@ import '../harness.config.js';
 import { BIRTHS, KINDS, LAUNCHERS, LOCKS, byLock, launchersAtOnce } from '../bench/measure/launchers.js';
 import type { Launchers } from '../bench/measure/launchers.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 const { kernel, output, stacks } = command(
   'bench:launchers',

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../specs/support/systemd.js';
 import { quoted } from '../../client/client.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import { repository } from '../../harness.config.js';

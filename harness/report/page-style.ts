@@ -19,14 +19,14 @@ export const MATRIX_STYLE = `
 .tallies button[aria-pressed=true] { border-color: var(--fg); box-shadow: inset 0 0 0 2px var(--bg); }
 .tallies label { margin-left: auto; }
 .tallies input { font: inherit; width: 9rem; padding: .2rem .4rem; border: 1px solid var(--quiet); border-radius: .25rem; background: var(--bg); color: var(--fg); }
-.trouble summary { display: grid; grid-template-columns: auto 1fr; column-gap: .5rem; }
-.trouble summary::before { content: "▸"; grid-row: 1 / 3; }
-.trouble[open] summary::before { content: "▾"; }
+.problem summary { display: grid; grid-template-columns: auto 1fr; column-gap: .5rem; }
+.problem summary::before { content: "▸"; grid-row: 1 / 3; }
+.problem[open] summary::before { content: "▾"; }
 .what { line-height: 1.6; } .what strong { margin: 0 .25rem; }
-.trouble, .rest { border: 1px solid var(--line); border-left: .4rem solid var(--failed-bg); background: var(--card); padding: .4rem .75rem; margin: .35rem 0; overflow-wrap: anywhere; }
-.trouble[data-verdict=infrastructure] { border-left-color: var(--infrastructure-bg); }
+.problem, .rest { border: 1px solid var(--line); border-left: .4rem solid var(--failed-bg); background: var(--card); padding: .4rem .75rem; margin: .35rem 0; overflow-wrap: anywhere; }
+.problem[data-verdict=infrastructure] { border-left-color: var(--infrastructure-bg); }
 .rest { border-left-width: 1px; }
-.trouble ul { margin: .25rem 0; padding-left: 1.25rem; }
+.problem ul { margin: .25rem 0; padding-left: 1.25rem; }
 .why { font-family: ui-monospace, monospace; font-size: .85rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 details[open] > summary .why { display: none; }
 .matrix { width: 100%; margin-top: 1rem; }

@@ -15,7 +15,7 @@ import {
 } from '../../harness/guest/selftests.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
-import { confirmedChanges, runAgents } from '../support/system.js';
+import { COLLECTIONS, confirmedChanges, runAgents } from '../support/system.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { Stage } from '../support/stage.js';
@@ -77,7 +77,7 @@ let guests = 0;
 /** Works in a guest in which nothing has run before. */
 async function pristine<T>(stage: Stage, work: (guest: BootedGuest) => Promise<T>): Promise<T> {
   const guest = await stage.booted(`system-${(guests += 1)}`);
-  await installSelftests(guest, stage.kernel);
+  await installSelftests(guest, stage.kernel, COLLECTIONS);
   const result = await work(guest);
   expect(complaints(await guest.kernelLog()), "the kernel's complaints").toEqual([]);
   await stage.discard();

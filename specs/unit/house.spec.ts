@@ -1,4 +1,5 @@
 /** The arrows between folders, what nobody uses, and what only some files may have. */
+import { existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -41,13 +42,16 @@ async function complaint(planted: Record<string, string>): Promise<string> {
     all: true,
   });
   expect(exitCode, all).not.toBe(0);
-  for (const file of Object.keys(planted)) await cp(join(repository, file), join(copy, file));
+  for (const file of Object.keys(planted)) {
+    await rm(join(copy, file));
+    if (existsSync(join(repository, file))) await cp(join(repository, file), join(copy, file));
+  }
   return stripVTControlCharacters(all);
 }
 
 /** For each rule of `.dependency-cruiser.js` a file, and an import that the rule forbids there. */
 const FORBIDDEN: Readonly<Record<string, readonly [from: string, to: string]>> = {
-  'no-cycle': ['harness/util/errors.ts', 'harness/util/command.ts'],
+  'no-cycle': ['harness/util/run.ts', 'harness/util/progress.ts'],
   'harness-alone': ['harness/report/junit.ts', 'harness.config.ts'],
   'client-alone': ['client/events.ts', 'harness.config.ts'],
   'report-on-util': ['harness/report/matrix.ts', 'harness/kernels/elf.ts'],
@@ -60,6 +64,9 @@ const FORBIDDEN: Readonly<Record<string, readonly [from: string, to: string]>> =
   'unit-without-guest': ['specs/unit/top.spec.ts', 'specs/support/fixtures.ts'],
   'support-without-bench': ['specs/support/races.ts', 'bench/numbers.ts'],
   'nobody-uses-scripts': ['bench/numbers.ts', 'scripts/native.ts'],
+  'scripts-support-for-scripts': ['bench/figures.ts', 'scripts/support/command.ts'],
+  // A file that is not there, and that nobody imports.
+  'harness-reachable': ['harness/util/planted.ts', 'harness/util/xml.ts'],
   resolvable: ['bench/statistics.ts', 'bench/nowhere.ts'],
 };
 
@@ -78,7 +85,8 @@ test('REPO-01: for every rule, an import against it is found', async () => {
   for (const [rule, [from, to]] of Object.entries(FORBIDDEN)) {
     const [, line = ''] = new RegExp(`error (${rule}: [^]*?)\\n(?!   )`).exec(all) ?? [];
     expect.soft(line).toContain(from);
-    expect.soft(line).toContain(rule === 'resolvable' ? './nowhere.js' : to);
+    if (rule !== 'harness-reachable')
+      expect.soft(line).toContain(rule === 'resolvable' ? './nowhere.js' : to);
   }
 });
 

@@ -1,6 +1,6 @@
 /** The tools that people would use instead, and how each of them runs `reach`. */
 import { z } from 'zod';
-import { SYSTEMD_PACKAGES } from '../../../harness/archive/systemd.js';
+import { SYSTEMD_PACKAGES } from '../systemd.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
 import { COMMAND_LINES, PEER_PACKAGES, preparePeers } from './peers.js';
