@@ -1,4 +1,5 @@
 /** The cost of the hooks: of whole calls, which fail early behind the hook if they can, and of the hooks alone. */
+import pWaitFor from 'p-wait-for';
 import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
@@ -247,8 +248,13 @@ async function read(
   }
   progress('calls beside an agent');
   const running = loaded.swarm.run({}, 'exec sleep 1000');
-  let agents = await loaded.swarm.agents();
-  while (!agents.some(({ pid }) => pid > 0)) agents = await loaded.swarm.agents();
+  const agents = await pWaitFor(
+    async () => {
+      const listed = await loaded.swarm.agents();
+      return listed.some(({ pid }) => pid > 0) && pWaitFor.resolveWith(listed);
+    },
+    { timeout: 60_000 },
+  );
   const beside = await loaded.sh(commandLine(CALLS.filter(({ exact }) => exact)), LONG);
   await loaded.swarm.destroy(...agents.map(({ id }) => id));
   await running;

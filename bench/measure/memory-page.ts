@@ -1,4 +1,5 @@
 /** The page that tells what memory an agent takes. */
+import { table as markdownTable } from '../../harness/util/markdown.js';
 import { MEMINFO, OWNERS, BESIDES, WHOLE, slabOf } from './memory.js';
 import type { Account, Memory } from './memory.js';
 import type { Crowded } from './mounts.js';
@@ -26,9 +27,9 @@ const ROW = 256;
 const NOISE = 16;
 
 const grouped = (value: number) => Math.round(value).toLocaleString('en-US');
-const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+/** A table of numbers, with their names in the first column. */
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
-  [row(head), row(head.map((_, at) => (at === 0 ? '---' : '--:'))), ...rows.map(row)].join('\n');
+  markdownTable(head, rows, { right: head.map((_, column) => column).slice(1) });
 
 /** The memory of an owner. @throws if there is none of that id. */
 function memoryOfOwner({ owners }: Account, id: string): Memory {

@@ -46,6 +46,10 @@ interface Exports {
   swarm_id_parse(text: number, length: number, out: number, taken: number, error: number): number;
 }
 
+/** Tells the core by two of its exports; module/src/ffi.rs has all of them. */
+const isCore = (exports: unknown): exports is Exports =>
+  typeof exports === 'object' && exports !== null && 'memory' in exports && 'swarm_frame_next' in exports;
+
 type ParseForCpus = (
   text: number,
   length: number,
@@ -102,11 +106,12 @@ export class Policy {
   /**
    * Compiles the core; about a millisecond.
    * @param wasm the contents of policy.wasm
-   * @throws {WebAssembly.CompileError} if it is none.
+   * @throws {WebAssembly.CompileError} if it is no WebAssembly, {TypeError} if it is another program.
    */
   constructor(wasm: Uint8Array<ArrayBuffer>) {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
-    this.#core = exports as unknown as Exports;
+    const { exports }: { exports: unknown } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
+    if (!isCore(exports)) throw new TypeError('this WebAssembly is not the policy core');
+    this.#core = exports;
     this.#at = layout(this.#core.__heap_base.value);
     // The core never grows its memory, so views of it stay good.
     this.#bytes = new Uint8Array(this.#core.memory.buffer);

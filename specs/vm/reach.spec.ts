@@ -13,7 +13,8 @@ test('REACH-01: a default agent reaches those ways into the kernel that the list
   await prepareReach(loaded, stage.kernel);
   const root = await reach(loaded, (program) => loaded.sh(program, { timeoutMs: 300_000 }));
   const agent = await reach(loaded, async (program) => (await loaded.swarm.run({}, program)).stdout);
-  if (process.env['SWARMGUARD_ANSWERS']) console.error(JSON.stringify({ root, agent }, null, 1));
+  const answers = JSON.stringify({ root, agent }, null, 1);
+  await test.info().attach('answers', { body: answers, contentType: 'application/json' });
   const there = new Set(reachedOf(root));
   // What root does not reach either, this kernel does not have.
   const absent = ALL_WAYS.filter(({ name }) => !there.has(name)).map(({ name }) => name);

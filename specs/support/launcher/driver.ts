@@ -2,6 +2,7 @@
  * driver ORDER: uses the launcher in a guest as the order says, a line of JSON, and prints what came of it as JSON.
  * specs/vm/launcher.spec.ts bundles it.
  */
+import pWaitFor from 'p-wait-for';
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
@@ -247,8 +248,9 @@ async function inTurn<T, R>(all: readonly T[], work: (each: T) => Promise<R>): P
   return results;
 }
 
+/** Waits for a condition, a minute at most. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 50));
+  await pWaitFor(condition, { interval: 50, timeout: 60_000 });
 }
 
 /** Runs a program in an agent that runs, and ends the agent. */
