@@ -192,3 +192,45 @@ test('REPO-17: a static function of the module says what it is about', async () 
     ),
   ).toEqual(['take', 'find']);
 });
+
+/** An assertion that a guest's whole log is empty. */
+const EMPTY_LOG = /(?:kernelLog\(\)|\bdmesg\b)[^;]{0,80}\)\s*\.(?:toBe|toEqual)\(\s*(?:''|"")/;
+
+/** A loop, with its body as far as the next closing brace of its indentation, or one statement. */
+const LOOP = /^( *)(?:\} )?(?:while \(.*\)|for \(;;\)) (?:\{\n[^]*?\n\1\}|[^{\n]*;|\n.*;)/gm;
+/** A wait inside a loop, or a loop that asks again at once; and the words by which a loop ends in time. */
+const WAIT = /\b(?:setTimeout|sleep|pause)\(|^ *while \(.*\)\s+[\w.]+ = await /;
+const BOUND = /\bdeadline|\btimeout|aborted|now\(\)|\b(?:tries|attempts)\b/;
+
+/** The loops of a text that wait, and may do so for ever. */
+const endless = (text: string) =>
+  [...text.matchAll(LOOP)].map(([loop]) => loop).filter((loop) => WAIT.test(loop) && !BOUND.test(loop));
+
+/** The files of specs and bench whose text has a fault, and the fault. */
+async function faulty(faultsOf: (text: string) => readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const file of (await files()).filter((each) => /^(specs|bench)\/.*\.tsx?$/.test(each))) {
+    if (file === 'specs/unit/house.spec.ts') continue;
+    const faults = faultsOf(await readFile(join(repository, file), 'utf8').catch(() => ''));
+    found.push(...faults.map((each) => `${file}: ${each}`));
+  }
+  return found;
+}
+
+test('REPO-18: no spec expects that a whole kernel log is empty', async () => {
+  const empty = (text: string) => EMPTY_LOG.exec(text) ?? [];
+  expect(await faulty(empty)).toEqual([]);
+  expect(empty("expect(await guest.kernelLog()).toBe('');")).toHaveLength(1);
+  expect(empty("expect(complaints(await guest.kernelLog())).toEqual([]); expect(x).toBe('');")).toEqual([]);
+});
+
+test('REPO-19: no loop of specs and benchmarks waits for ever', async () => {
+  expect(await faulty(endless)).toEqual([]);
+  for (const loop of [
+    'while (!done()) await new Promise((resolve) => setTimeout(resolve, 50));',
+    'while (!some(agents)) agents = await swarm.agents();',
+    'for (;;) {\n  if (done()) break;\n  await sleep(50);\n}',
+  ])
+    expect(endless(loop), loop).toEqual([loop]);
+  expect(endless('while (now() < deadline) await sleep(50);')).toEqual([]);
+});
