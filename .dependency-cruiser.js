@@ -4,6 +4,9 @@
  */
 const LAYERS = ['playwright', 'guest', 'build', 'kernels', 'archive', 'util'];
 
+/** The files of the harness that others start from: its exports, its reporters, and its setup project. */
+const ENTRIES = '^harness/(index|playwright/(results|verdicts|prepare))\\.ts$';
+
 /** A layer must not reach the ones above it. */
 const upward = LAYERS.slice(1).map((layer, index) => ({
   name: `harness-${layer}-below`,
@@ -13,7 +16,7 @@ const upward = LAYERS.slice(1).map((layer, index) => ({
   to: { path: `^harness/(${[...LAYERS.slice(0, index + 1), 'report'].join('|')})/` },
 }));
 
-/** What a package of ours may use besides its own folder: npm packages and Node.js. */
+/** The modules outside a package's own folder that it may use: npm packages and Node.js. */
 const outside = (folder) => ({
   pathNot: `^${folder}/|(^|/)node_modules/`,
   dependencyTypesNot: ['core'],
@@ -64,7 +67,7 @@ export default {
       severity: 'error',
       from: { path: '^specs/unit/' },
       to: {
-        path: '^(harness/(guest|playwright)/(stage|guest|machine|fixtures)|specs/support/(stage|fixtures|guest))\\.ts$',
+        path: '^(harness/index|harness/(guest|playwright)/(stage|guest|machine|fixtures|module-test)|specs/support/(stage|fixtures|guest))\\.ts$',
       },
     },
     {
@@ -79,7 +82,21 @@ export default {
       comment: 'scripts take arguments, call one thing and print; nobody imports them',
       severity: 'error',
       from: {},
-      to: { path: '^scripts/' },
+      to: { path: '^scripts/(?!support/)' },
+    },
+    {
+      name: 'scripts-support-for-scripts',
+      comment: 'scripts/support is about arguments and help of scripts',
+      severity: 'error',
+      from: { pathNot: '^scripts/' },
+      to: { path: '^scripts/support/' },
+    },
+    {
+      name: 'harness-reachable',
+      comment: 'the package harness has no file that its entry points cannot reach',
+      severity: 'error',
+      from: { path: ENTRIES },
+      to: { path: '^harness/', pathNot: ENTRIES, reachable: false },
     },
     {
       name: 'resolvable',

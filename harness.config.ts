@@ -1,4 +1,4 @@
-/** What the harness is used for here: SwarmGuard, its companions, and the programs of its guests. */
+/** The harness's configuration for this repository: SwarmGuard, its companions, and the programs of its guests. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineHarness } from './harness/util/config.js';

@@ -11,7 +11,7 @@ import { run } from './harness/util/run.js';
 
 const { newest, entries } = await readCatalogue();
 
-/** What is run: on the newest kernel, and what is quick, unless it was started for something else. */
+/** The kernels and suites to run: the newest kernel and the quick suites, unless the run asks for others. */
 const {
   kernels = [newest],
   suites = ['unit', 'harness', 'vm'],
@@ -41,7 +41,7 @@ const OF_ONE_KERNEL = ['debug', 'kcsan'];
 
 /** The wait for what is expected, in ms: a busy host may take long over a grace period. */
 const EXPECTED = 20_000;
-/** How long a spec may take, in ms. Recorded guests boot for every spec, and are slower. */
+/** The longest time that a spec may take, in ms. Recorded guests boot for every spec, and are slower. */
 const TIMES = { timeout: record ? 900_000 : 180_000, expect: { timeout: EXPECTED } };
 /** The same on another architecture, which is emulated even where KVM is. */
 const TIMES_EMULATED = { ...TIMES, timeout: record ? 900_000 : 600_000 };
@@ -70,7 +70,7 @@ function projectsOf(kernelName: string): Project<object, KernelOptions>[] {
 
 /** Suites whose specs take the whole machine. */
 const ALONE = ['long', 'scale'];
-/** What a guest and its QEMU take, with room for the compiler, in bytes. */
+/** The memory of a guest and its QEMU, with room for the compiler, in bytes. */
 const GUEST = 4 * 1024 ** 3;
 
 /**

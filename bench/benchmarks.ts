@@ -37,7 +37,7 @@ export function chosen(names: readonly string[] | undefined): readonly Benchmark
 }
 
 /**
- * What is measured on a kernel: what is chosen, but of kernels to compare with only what budgets hold.
+ * The benchmarks to measure on a kernel: those chosen, but on kernels to compare with only those that have budgets.
  * @throws as {@link chosen} does
  */
 export function measuredOn(kernels: readonly string[], names: readonly string[] | undefined) {

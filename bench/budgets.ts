@@ -74,7 +74,9 @@ export async function measureCosts(
   return { kernel, image, compiler, figures };
 }
 
-/** What repeats to the instruction, or is promised; times follow from instructions. */
+/**
+ * Tells if a figure gets a budget: it repeats to the instruction, or has a target. Times follow from instructions.
+ */
 const held = ({ unit, spread, target }: Figure) =>
   unit !== 'nanoseconds' && (spread === undefined || target !== undefined);
 
@@ -90,8 +92,8 @@ export function judge(figures: readonly Figure[], { budgets }: BudgetEntry): Ver
 }
 
 /**
- * What a figure may be from now on: a little above what it is, and never above its target; a share, its
- * target, and what varies, its variation several times over.
+ * The budget of a figure: a little above its value, and never above its target. A share gets its target; a figure
+ * that varies gets room for several times its variation.
  */
 function budgetOf({ unit, value, spread, target }: Figure): number {
   if (unit === 'percent' && target !== undefined && value <= target) return target;

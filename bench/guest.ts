@@ -13,7 +13,7 @@ export async function compilerOf({ ko }: BuiltModule): Promise<string> {
   return name;
 }
 
-/** What the guest is, and how it is measured in. */
+/** A description of the guest and of the method of measuring in it. */
 export async function describeGuest(guest: BootedGuest, method: string): Promise<Record<string, string>> {
   const lines = await guest.sh(
     [

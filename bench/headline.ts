@@ -1,4 +1,4 @@
-/** What SwarmGuard costs, in five figures: what heads the report, each beside its peers and with its target. */
+/** The five figures at the head of the report: the cost of SwarmGuard, each beside its peers and with its target. */
 import type { Figure } from './figures.js';
 import { groupsOf, kernelsOf } from './select.js';
 import type { Bar } from './select.js';
@@ -9,11 +9,11 @@ interface Question {
   readonly question: string;
   /** The figure that answers; those of its group are beside it. */
   readonly figure: string;
-  /** What is counted, in one sentence. */
+  /** The event that is counted, in one sentence. */
   readonly counted: (figure: Figure) => string;
   /** The figure that has the target, and what it is of, where the answer itself has none. */
   readonly held?: { readonly figure: string; readonly title: string };
-  /** What is beside it where it has no group: labels by figure, and the label of the answer. */
+  /** Figures to show beside it if it has no group: labels by figure, and the label of the answer. */
   readonly beside?: { readonly own: string; readonly others: readonly (readonly [string, string])[] };
 }
 
@@ -103,7 +103,7 @@ function barsOf(run: Run, { result, figure }: Found, { beside }: Question): read
   return [{ figure, label: beside.own, ours: true }, ...others];
 }
 
-/** What the target of an answer is of: of itself, or of the part that has one. */
+/** The figure that has the target: the answer itself, or a part of it. */
 function heldOf(run: Run, found: Found, held: Question['held']): Answer['held'] {
   const part = held && find(run, held.figure);
   if (part) return { ...part, title: held.title };

@@ -1,4 +1,4 @@
-/** How figures are written, in the report and in the documents alike. */
+/** The notation of figures, for the report and the documents alike. */
 import type { Figure } from './figures.js';
 
 const UNITS: Readonly<Record<Figure['unit'], string>> = {
@@ -27,7 +27,7 @@ export function shownSpread({ spread }: Figure): string {
   return spread ? `${shown(spread[0])} to ${shown(spread[1])}` : '';
 }
 
-/** How much of its target a figure uses, in percent. */
+/** The share of its target that a figure uses, in percent. */
 export function ofTarget({ value, target }: Figure): number | undefined {
   return target === undefined || target === 0 ? undefined : (100 * value) / target;
 }
@@ -43,5 +43,5 @@ export function derivedTime({ unit, value }: Figure): string {
   return us < 1000 ? `${shown(us)} µs` : `${shown(us / 1000)} ms`;
 }
 
-/** What {@link derivedTime} assumes. */
+/** The assumption of {@link derivedTime}. */
 export const DERIVED = 'derived, not measured: 1 instruction a cycle at 2 GHz';

@@ -1,11 +1,11 @@
-/** What the report shows of which figures. */
+/** The selection of figures that the report shows. */
 import type { Figure } from './figures.js';
 import type { Run, Stored } from './store.js';
 
 /** A figure beside others. */
 export interface Bar {
   figure: Figure;
-  /** Who it is of. */
+  /** The name of the tool or state that the figure belongs to. */
   label: string;
   ours: boolean;
 }
@@ -77,7 +77,7 @@ export interface Past {
   points: { run: Run; value: number }[];
 }
 
-/** How what a promise or a comparison is about has changed over runs, for what was measured more than once. */
+/** The history of figures that have a target or stand in a comparison, if they were measured more than once. */
 export function historyOf(runs: readonly Run[], latest: Run): Past[] {
   const followed = latest.results.flatMap(({ kernel, figures }) =>
     figures.filter((each) => each.target !== undefined || isOurs(each)).map((figure) => ({ kernel, figure })),
@@ -95,11 +95,11 @@ export function historyOf(runs: readonly Run[], latest: Run): Past[] {
     .filter(({ points }) => points.length > 1);
 }
 
-/** How what one of very many costs grows with their number. */
+/** The growth of the cost of one agent with the number of agents. */
 export interface Growth {
   benchmark: string;
   kernel: string;
-  /** How many there were. */
+  /** The number of agents. */
   many: number;
   /** Instructions for one of the first thousand, and of the last. */
   first: number;
@@ -112,7 +112,7 @@ export interface Growth {
   left: Figure;
 }
 
-/** What was measured of very many agents, in the order of the results. */
+/** The growths that were measured, in the order of the results. */
 export function growthsOf({ results }: Run): Growth[] {
   return results.flatMap(({ benchmark, kernel, figures }) => {
     const of = (what: string) => figures.find(({ id }) => id === `${benchmark.replace('-', '/')}/${what}`);

@@ -50,7 +50,7 @@ function compared(figure: Figure): string {
   return `${seen} (${shownSpread(figure)})`;
 }
 
-/** Who does the same, across; quantities down. */
+/** A comparison as a table: tools across, quantities down. */
 export function comparison(groups: readonly Group[]): string {
   const who = [...new Set(groups.flatMap(({ bars }) => bars.map(({ label }) => label)))];
   return table(

@@ -1,4 +1,4 @@
-/** How the agent of a program ended: what the kernel tells of it, or that this was lost. */
+/** The end of a program's agent, from the kernel's event about it. */
 import type { Destroyed, Ends } from './ends.js';
 import { codeOf } from './error.js';
 import type { AgentEnd, Started } from './process.js';
@@ -10,10 +10,10 @@ const LOOK_AGAIN = 100;
 /** Milliseconds that the event of an end may take when the agent is gone. */
 const LATE = 1000;
 
-/** What is told of an end: nothing of an agent that goes on, nor of one whose event was lost. */
+/** The event of an end; `goes on` if the agent has not ended, `lost` if its event was lost. */
 export type Told = Destroyed | 'goes on' | 'lost';
 
-/** How a program and its agent ended. */
+/** The end of a program and of its agent, as one result. */
 export function endOf(started: Started, own: Partial<AgentEnd>, end: Told): AgentEnd {
   const told = typeof end === 'string' ? undefined : end;
   return {
@@ -31,13 +31,13 @@ export function endOf(started: Started, own: Partial<AgentEnd>, end: Told): Agen
   };
 }
 
-/** Where an end is asked for. */
+/** The events and the interface of the machine on which the program runs. */
 interface Place {
   readonly ends: Ends;
   readonly swarm: Pick<Swarm, 'inspect'>;
 }
 
-/** How it is asked for. */
+/** Options of waiting for an end. */
 interface Asking {
   /** May the agent go on without the program? */
   readonly mayPersist: boolean;
@@ -45,7 +45,7 @@ interface Asking {
   readonly keeps: () => boolean;
 }
 
-/** What is kept of the events for one program, from before its launch until after its end. */
+/** The wait for the end of one program's agent, from before its launch until after its end. */
 export class Ending {
   readonly #place: Place;
   readonly #joins: boolean;
@@ -75,7 +75,7 @@ export class Ending {
     this.#place.ends.release();
   }
 
-  /** What the kernel tells of the end of the agent, once the program has ended. */
+  /** Waits for the end of the agent, once the program has ended. */
   async told({ mayPersist, keeps }: Asking): Promise<Told> {
     const id = this.#id;
     if (id === undefined || (mayPersist && (await this.#persists(id)))) return 'goes on';

@@ -1,4 +1,4 @@
-/** How agents end: one reader of the events for all the processes that wait for an end. */
+/** The ends of agents: one reader of the events serves all that wait for an end in this process. */
 import type { SwarmEvent } from './abi/event.js';
 import { Hold, openEvents } from './files/events.js';
 
@@ -18,7 +18,7 @@ export class Ends {
   readonly #path: string;
   readonly #open: typeof openEvents;
   #users = 0;
-  /** Of these, who let the process end. */
+  /** The number of users that let this process end. */
   #idle = 0;
   #hold = new Hold();
   #stop: AbortController | undefined;
@@ -26,13 +26,13 @@ export class Ends {
   /** Ends of agents that nobody has asked about yet: one may end before its launch has returned. */
   readonly #early = new Map<number, Destroyed>();
   readonly #waiting = new Map<number, Waiting[]>();
-  /** Who wants to know when events have been lost. */
+  /** Callbacks for the loss of events. */
   readonly #missing = new Set<() => void>();
   /** Agents that users will ask for, and how many do. */
   readonly #expected = new Map<number, number>();
   /** Users whose agent is not known yet. */
   #launching = 0;
-  /** How often events have been lost. */
+  /** The number of times that events have been lost. */
   #losses = 0;
   #failure: Error | undefined;
 
@@ -109,7 +109,7 @@ export class Ends {
     this.#waiting.delete(id);
   }
 
-  /** How many ends are kept or waited for, and how many agents are still to be asked for. */
+  /** The number of ends that are kept or waited for, and of agents that are still to be asked for. */
   get kept(): number {
     return this.#early.size + this.#expected.size + this.#waiting.size;
   }

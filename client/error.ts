@@ -2,13 +2,13 @@
 import { constants } from 'node:os';
 import type { Refusal } from './abi/answer.js';
 
-/** What a {@link SwarmError} says beside its message. */
+/** The details of a {@link SwarmError}, beside its message. */
 export interface SwarmErrorDetails {
   /** The key of the request at fault; empty if none is. */
   readonly field?: string;
   /** The byte of the request at fault, from 0; 0 if no single one is. */
   readonly offset?: number;
-  /** What to do, if more can be said than the message does. */
+  /** Advice, if there is more to say than the message does. */
   readonly hint?: string;
   /** The error behind this one. */
   readonly cause?: unknown;
@@ -29,7 +29,7 @@ export class SwarmError extends Error {
   readonly field: string;
   /** The byte of the request at fault, from 0; 0 if no single one is. */
   readonly offset: number;
-  /** What to do, if more can be said than the message does; otherwise empty. */
+  /** Advice, if there is more to say than the message does; otherwise empty. */
   readonly hint: string;
 
   /**
@@ -69,7 +69,7 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** What to do about an errno of opening a file of /proc/swarm. */
+/** Advice for each errno of opening a file of /proc/swarm. */
 const HINTS: Readonly<Record<string, string>> = {
   ENOENT: 'load the module: modprobe swarm_guard',
   EACCES: 'run as root, outside agents and containers',

@@ -13,20 +13,20 @@ export type Violation = Extract<SwarmEvent, { event: 'violation' }>;
 /** The keys of a policy that can deny something to a process. */
 export type Rules = Pick<AgentRequest, 'devices' | 'sockets' | 'syscalls' | 'exec_paths' | 'unlisted'>;
 
-/** What a policy would have to allow. */
+/** A thing that a policy would have to allow. */
 export type Need =
   | { readonly of: 'device'; readonly rule: string }
   | { readonly of: 'socket'; readonly entry: string }
   | { readonly of: 'call'; readonly name: string }
   | { readonly of: 'file'; readonly path: string };
 
-/** What would allow one thing that was denied. */
+/** The change of a policy that allows one thing that was denied. */
 export interface Remedy {
   /** Keys for a request of create or update. A list is a whole list, since it replaces the one that there is. */
   readonly policy: Rules;
   /** The option of swarmctl run and update: `--device "c 10:229 rw"`; empty if only the keys can say it. */
   readonly option: string;
-  /** What that opens, as a sentence. */
+  /** The consequence of the change, as a sentence: all that it opens. */
   readonly opens: string;
   /** The policy that is given allows it already: it has changed since. */
   readonly allowed: boolean;
@@ -39,7 +39,7 @@ export interface Proposal {
   readonly options: readonly string[];
   /** Do the options say all of it? */
   readonly complete: boolean;
-  /** What had to be widened, and what the options cannot say. */
+  /** Notes on rules that had to be widened, and on rules that the options cannot express. */
   readonly notes: readonly string[];
 }
 
@@ -60,7 +60,7 @@ function fileOf({ file = '' }: Violation, place: Place): Found {
   return place(file);
 }
 
-/** Why an execve was denied: the rule `execve`, exec_paths, or either of them. */
+/** The rules that denied an execve: the rule `execve`, exec_paths, or either of them. */
 function ofExecve(violation: Violation, rules: Rules, place: Place): Need[] {
   const { rule } = violation;
   const { syscalls, exec_paths, unlisted } = rules;
@@ -78,9 +78,9 @@ function ofExecve(violation: Violation, rules: Rules, place: Place): Need[] {
 }
 
 /**
- * What a policy would have to allow for a violation not to happen.
+ * The things that a policy would have to allow for a violation not to happen.
  * @param rules of the agent; its defaults where a key is missing
- * @param place where its files are
+ * @param place the root in which its files are looked up
  * @returns nothing if no rule does, or if the event does not say enough: see {@link hopeless}.
  */
 export function needsOf(violation: Violation, rules: Rules = {}, place = HERE): Need[] {
@@ -107,7 +107,7 @@ export function needsOf(violation: Violation, rules: Rules = {}, place = HERE): 
   }
 }
 
-/** Why no line of policy can be told for a violation; see {@link needsOf}. */
+/** The reason why no line of a policy can be given for a violation; see {@link needsOf}. */
 export function hopeless(violation: Violation, place = HERE): string {
   const { kind } = violation;
   if (kind === 'control') return 'no policy allows it: a process of an agent does not write to /proc/swarm';
@@ -238,7 +238,7 @@ function isAllowed(need: Need, rules: Rules, policy: Rules): boolean {
 }
 
 /**
- * What would allow one thing that was denied.
+ * The change of a policy that allows one thing that was denied.
  * @param rules of the agent; its defaults where a key is missing
  */
 export function remedyOf(need: Need, rules: Rules = {}): Remedy {

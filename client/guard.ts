@@ -26,7 +26,7 @@ import type { SpawnOptions } from './spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from './swarm.js';
 import type { SwarmEvent } from './abi/event.js';
 
-/** How the files are reached. */
+/** Options of opening the files of /proc/swarm. */
 export interface OpenOptions extends CallOptions {
   /** Their directory; /proc/swarm by default. */
   readonly directory?: string;

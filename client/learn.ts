@@ -7,7 +7,7 @@ import type { Place } from './explain/places.js';
 import { hopeless, merged, needsOf, proposalOf, remedyOf } from './explain.js';
 import type { AgentEnd } from './process.js';
 
-/** What was seen of a program. */
+/** Observations of a program that ran once. */
 export interface Observed {
   /** The policy that it was given. */
   readonly given: Partial<AgentRequest>;
@@ -15,18 +15,18 @@ export interface Observed {
   readonly end: Pick<AgentEnd, 'violations' | 'audited' | 'memoryPeak' | 'oom'>;
   /** The most processes and threads that were seen; undefined if it ended before anybody looked. */
   readonly pidsPeak: number | undefined;
-  /** How many events the kernel has overwritten meanwhile, of any agent. */
+  /** The number of events that the kernel has overwritten meanwhile, of any agent. */
   readonly lost: number;
-  /** Where its files are; those of the machine by default. */
+  /** The root in which its files are looked up; that of the machine by default. */
   readonly place?: Place;
 }
 
-/** What was learnt of it. */
+/** The policy learnt from observations. */
 export interface Learned {
   readonly policy: Partial<AgentRequest>;
-  /** What each line opens, and where limits come from. */
+  /** Remarks on what each line opens, and on the origin of limits. */
   readonly remarks: readonly string[];
-  /** Why the policy may not suffice; empty if it does for what the program did. */
+  /** Doubts that the policy suffices; empty if it does for all that the program did. */
   readonly doubts: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import type { UpdateRequest } from './abi/request.js';
 import { TIME_MAX, signalOf, until } from './signals.js';
 import type { CallOptions, Swarm } from './swarm.js';
 
-/** How a program and its agent ended. */
+/** The end of a program and of its agent. */
 export interface AgentEnd {
   /** The agent's id. */
   readonly id: number;
@@ -15,9 +15,9 @@ export interface AgentEnd {
   /** The number of the signal that killed it. */
   readonly signal: number | undefined;
   /**
-   * Why the agent is gone, as the event `destroyed` says; `exit` for a program that joined one, or whose agent
-   * persists; `unknown` if the event has been lost. In these cases the rest is undefined. Single figures are also
-   * undefined where the kernel does not count them.
+   * The reason why the agent is gone, as the event `destroyed` says; `exit` for a program that joined one, or whose
+   * agent persists; `unknown` if the event has been lost. In these cases the rest is undefined. Single figures are
+   * also undefined if the kernel does not count them.
    */
   readonly reason: string;
   /** Did the kernel kill any of its processes because memory ran out? */
@@ -50,7 +50,7 @@ export interface TerminalSize {
   readonly columns: number;
 }
 
-/** What can be done to a program that runs. */
+/** A handle to a program that runs. */
 export interface AgentHandle {
   /** Resolves when the program runs; rejects, as the handle itself does, if it cannot be started. */
   readonly started: Promise<Started>;
@@ -60,11 +60,11 @@ export interface AgentHandle {
   readonly pid: number | undefined;
   /** A pidfd of that process, once it has started and until it has exited. It belongs to the handle: do not close it. */
   readonly pidfd: number | undefined;
-  /** What it reads, if that is a pipe or a terminal; else null. */
+  /** The writing end of its standard input, if that is a pipe or a terminal; otherwise null. */
   readonly stdin: Writable | null;
-  /** What it prints; empty if that goes elsewhere. */
+  /** The reading end of its standard output; empty if that goes elsewhere. */
   readonly stdout: Readable;
-  /** What it prints as errors; empty if that goes elsewhere, or to its terminal. */
+  /** The reading end of its standard error; empty if that goes elsewhere, or to its terminal. */
   readonly stderr: Readable;
   /** Its terminal, if it was started with one. */
   readonly terminal: Terminal | null;
@@ -108,7 +108,7 @@ export interface AgentHandle {
   ref(): void;
 }
 
-/** What is known of a program that runs. */
+/** The facts about a program that has been started. */
 export interface Started {
   /** The agent's id. */
   readonly id: number;
@@ -119,7 +119,7 @@ export interface Started {
 /** A program that runs as an agent. As a promise it resolves with how the program and its agent ended. */
 export type AgentProcess = AgentHandle & Promise<AgentEnd>;
 
-/** What of a handle differs between this machine and another. */
+/** The parts of a handle that differ between this machine and another. */
 export type HandleParts = Omit<AgentHandle, 'stop' | 'update' | 'freeze'>;
 
 /**

@@ -16,7 +16,7 @@ import { wire } from './stdio.js';
 import type { StdioOptions, Wiring } from './stdio.js';
 import type { CallOptions, CreateRequest, Swarm } from './swarm.js';
 
-/** How a program is run. */
+/** The options of a program's run. */
 export interface SpawnOptions extends StdioOptions {
   /** The policy of the new agent; what it does not say is the kernel's default. */
   readonly policy?: Omit<CreateRequest, 'pid' | 'pidfd' | 'after_exec'>;
@@ -38,10 +38,10 @@ export interface SpawnOptions extends StdioOptions {
   readonly timeout?: number;
 }
 
-/** Where programs are searched that are named without a slash. */
+/** The directories in which programs are searched that are named without a slash. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** What {@link run} needs to know of the machine. */
+/** The machine on which {@link run} starts a program. */
 export interface Place {
   readonly swarm: Swarm;
   readonly ends: Ends;
@@ -92,7 +92,7 @@ export function explained(error: unknown, program: string): unknown {
   });
 }
 
-/** What is at fault, beside keys of requests. */
+/** The field of the error, for each stage of a launch that may fail beside keys of requests. */
 const FIELDS: Readonly<Partial<Record<LaunchError['stage'], string>>> = { exec: 'argv', clone: 'process' };
 
 const EXEC_HINTS: Readonly<Record<string, string>> = {

@@ -15,13 +15,13 @@ import type { Terminal, TerminalSize } from './process.js';
 export type Stdio =
   'pipe' | 'inherit' | 'ignore' | number | { readonly path: string; readonly flags?: 'r' | 'w' | 'a' };
 
-/** What a program gets. */
+/** The three standard streams of a program. */
 export interface StdioOptions {
-  /** What it reads; a pipe by default, as for the other two. */
+  /** Its standard input; a pipe by default, as are the other two. */
   readonly stdin?: Stdio;
-  /** Where it prints. */
+  /** Its standard output. */
   readonly stdout?: Stdio;
-  /** Where it prints errors. */
+  /** Its standard error. */
   readonly stderr?: Stdio;
   /** More descriptors: the first is 3 in the program, and so on. */
   readonly descriptors?: readonly number[];

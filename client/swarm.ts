@@ -1,4 +1,4 @@
-/** What can be done with a machine's agents, whether the machine is this one or another. */
+/** The interface to a machine's agents, for this machine and any other. */
 import type { Answer } from './abi/answer.js';
 import type { SwarmEvent } from './abi/event.js';
 import type { Inspection } from './abi/inspection.js';
@@ -9,7 +9,7 @@ import type { Located, Wanted } from './files/locate.js';
 import type { AgentProcess } from './process.js';
 import type { SpawnOptions } from './spawn.js';
 
-/** What every call takes. */
+/** The options of every call. */
 export interface CallOptions {
   /** Ends the call: it rejects with the signal's reason. What the kernel has carried out by then stays. */
   readonly signal?: AbortSignal;
@@ -28,7 +28,7 @@ export type Target = ({ readonly pid: number } | { readonly pidfd: number }) & {
   readonly enters?: boolean;
 };
 
-/** What a request of create may say here: spawn() is for what arms a thread. */
+/** A request of create. It has no key `spawn`, since arming a thread is the task of spawn(). */
 export type CreateRequest = Omit<AgentRequest, 'spawn'>;
 
 /**
@@ -68,7 +68,7 @@ export interface Swarm {
   ): AsyncGenerator<Inspection | undefined>;
   /** The agents, by rising id, as they are listed. */
   agents(options?: CallOptions): AsyncGenerator<AgentLine>;
-  /** What happens to agents; see {@link EventOptions} for where it begins and ends. */
+  /** The events of agents; {@link EventOptions} says which is the first and the last. */
   events(options?: EventOptions): AsyncGenerator<SwarmEvent>;
   /** OpenMetrics text, with a newline at its end. */
   metrics(options?: CallOptions): Promise<string>;

@@ -18,6 +18,7 @@ export type { Kernel } from './kernels/kernel.js';
 export { buildKernelModules } from './build/kernel-modules.js';
 export type { BuiltModules } from './build/kernel-modules.js';
 export { updateLock } from './build/update-lock.js';
+export { debug } from './guest/debug.js';
 export { doctor } from './guest/doctor.js';
 export type { Finding } from './guest/doctor.js';
 export { GuestCommandError, GuestPanicError } from './guest/errors.js';
@@ -29,6 +30,14 @@ export type { Kept, Meta } from './guest/recording.js';
 export { replay } from './guest/replay.js';
 export type { Outcome } from './guest/replay.js';
 export { complaints } from './guest/kernel-log.js';
+export {
+  SELFTEST_PACKAGES,
+  installSelftests,
+  listSelftests,
+  runSelftests,
+  runStressors,
+  selftestsLine,
+} from './guest/selftests.js';
 export { GuestStage, provideGuest } from './guest/stage.js';
 export type { GuestExtras } from './guest/stage.js';
 export { makeWire } from './guest/wire.js';
@@ -40,3 +49,7 @@ export { guestTest } from './playwright/fixtures.js';
 export { test } from './playwright/module-test.js';
 export { kernelProjects } from './playwright/projects.js';
 export type { KernelOptions } from './playwright/projects.js';
+export { runSpecs } from './playwright/run-specs.js';
+export type { SpecsRequest } from './playwright/run-specs.js';
+export { chance, compare, parseKtap, summary } from './util/ktap.js';
+export type { Comparison, Outcome as TestOutcome, Results as TestResults, Varying } from './util/ktap.js';

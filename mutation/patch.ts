@@ -13,7 +13,7 @@ export interface Mutation {
   /** Its file's name without the ending. */
   readonly name: string;
   readonly path: string;
-  /** What holds without it, a sentence. */
+  /** The promise that the patch breaks, a sentence. */
   readonly safeguard: string;
   /** The ids of the specs that must fail with it, as they stand in SPECIFICATION.md. */
   readonly specs: readonly string[];

@@ -7,7 +7,7 @@ import type { TestOutcome } from '../harness/report/runs.js';
 import type { Mutation } from './patch.js';
 
 /**
- * What came of a trial: the specs failed, one of them passed, or nothing can be said, because the patch does not
+ * The finding of a trial: the specs failed, one of them passed, or nothing can be said, because the patch does not
  * apply, the sources do not build with it, or a spec did not run.
  */
 export type Finding = 'caught' | 'missed' | 'unknown';
@@ -15,13 +15,13 @@ export type Finding = 'caught' | 'missed' | 'unknown';
 /** A trial and what it found. */
 export interface Trial {
   readonly finding: Finding;
-  /** What failed as it should, or what is wrong. */
+  /** The failure that was expected, or the problem. */
   readonly why: string;
 }
 
 const has = (title: string, id: string) => new RegExp(`\\b${id}\\b[^:]*: `).test(title);
 
-/** How many lines of an outcome are told. */
+/** The number of lines of an outcome that are printed. */
 const LINES = 10;
 
 /** The first lines of an outcome that say what went wrong: a compiler's complaint stands below the first. */

@@ -1,7 +1,7 @@
 import '../harness.config.js';
 import { checkBudgets } from '../bench/check.js';
 import { QUICK_COSTS } from '../bench/measure/costs.js';
-import { command, someOf } from '../harness/util/command.js';
+import { command, someOf } from './support/command.js';
 
 const NAMES = QUICK_COSTS.map(({ name }) => name);
 

@@ -4,7 +4,7 @@ import { BENCHMARKS } from '../bench/benchmarks.js';
 import { commitRun, committedRuns, documents, publishable } from '../bench/docs.js';
 import { TITLES } from '../bench/report.js';
 import { readRuns } from '../bench/store.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 command(
   'docs:bench',

@@ -5,7 +5,7 @@ import { memoryPage } from '../bench/measure/memory-page.js';
 import { MEMORY_GUEST, account } from '../bench/measure/memory.js';
 import { besideMounts } from '../bench/measure/mounts.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
-import { command, number } from '../harness/util/command.js';
+import { command, number } from './support/command.js';
 import { load } from '../specs/support/loaded-guest.js';
 
 const { kernel, agents, output } = command(

@@ -4,7 +4,7 @@ import { repository } from '../harness.config.js';
 import { beside } from '../bench/measure/beside.js';
 import { CHART, KIND, besideBars, besideChart, besidePage } from '../bench/measure/beside-page.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { filled } from '../specs/support/marked.js';
 
 const { kernel, output, readme } = command(

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import '../harness.config.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
-import { command, number } from '../harness/util/command.js';
+import { command, number } from './support/command.js';
 import { PHASES, profileLife, treeOf, whole } from '../bench/measure/profile.js';
 import type { Phase } from '../bench/measure/profile.js';
 

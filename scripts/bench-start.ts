@@ -1,5 +1,5 @@
 import '../harness.config.js';
-import { command, number } from '../harness/util/command.js';
+import { command, number } from './support/command.js';
 import { startTimes } from '../specs/support/start-times.js';
 
 const { rounds } = command(

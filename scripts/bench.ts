@@ -5,7 +5,7 @@ import { writeReport } from '../bench/report.js';
 import { runBenchmarks } from '../bench/run.js';
 import { readRuns } from '../bench/store.js';
 import { readCatalogue } from '../harness/kernels/catalogue.js';
-import { command, several } from '../harness/util/command.js';
+import { command, several } from './support/command.js';
 
 const options = command(
   'bench',

@@ -1,7 +1,7 @@
 import '../harness.config.js';
 import { provideKernel } from '../harness/kernels/provide.js';
 import { guestInitrd } from '../harness/guest/root.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { buildModule } from '../specs/support/module.js';
 
 const { kernel: name } = command(

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { repository } from '../harness.config.js';
-import { command, number } from '../harness/util/command.js';
+import { command, number } from './support/command.js';
 import { buildDebianPackages, copyPackages } from '../specs/support/debian/build.js';
 
 const { output, revision } = command(

@@ -1,7 +1,7 @@
 import '../harness.config.js';
 import { demonstrate } from '../specs/support/demo/steps.js';
 import { Show } from '../specs/support/demo/show.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { Stage } from '../specs/support/stage.js';
 
 const { kernel: name } = command(

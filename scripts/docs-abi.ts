@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { documents } from '../specs/support/abi/documents.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 command(
   'docs:abi',

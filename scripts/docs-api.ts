@@ -1,5 +1,5 @@
 import '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { API, writeApiDocs } from '../specs/support/api-docs.js';
 
 command('docs:api', "Writes docs/api from the doc comments of the package's sources.").parse();

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { TROUBLESHOOTING, troubleshooting } from '../specs/support/doctor-page.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 command(
   'docs:doctor',

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { COLUMNS, captureScreens } from '../specs/support/screens/capture.js';
 import { svgOf } from '../specs/support/screens/svg.js';
 import { Stage } from '../specs/support/stage.js';

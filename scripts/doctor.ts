@@ -1,6 +1,6 @@
 import '../harness.config.js';
 import { doctor } from '../harness/guest/doctor.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 const MARKS = { ok: '✔', slow: '-', missing: '✘' } as const;
 

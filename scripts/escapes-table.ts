@@ -2,7 +2,7 @@ import '../harness.config.js';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { REACH_RECORD, THREATS, readReach, withCounts } from '../specs/support/escapes/reach-table.js';
 import { RECORD, TABLE, page, readRecord } from '../specs/support/escapes/table.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 const program = command('docs:escapes', 'Writes docs/escapes.md, and the counts in docs/threat-model.md.')
   .argument('[file]', 'a run of the peers; the last one that was agreed to by default')

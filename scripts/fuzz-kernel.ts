@@ -1,7 +1,7 @@
 import '../harness.config.js';
 import { appendFile } from 'node:fs/promises';
 import { styleText } from 'node:util';
-import { command, number } from '../harness/util/command.js';
+import { command, number } from './support/command.js';
 import { COVER, fuzzKernel, loadForFuzzing, minimized, programsFile } from '../specs/support/fuzz-kernel.js';
 import { buildModule } from '../specs/support/module.js';
 import { Stage } from '../specs/support/stage.js';

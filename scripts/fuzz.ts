@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { styleText } from 'node:util';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { UsageError } from '../harness/util/errors.js';
 import {
   buildFuzzer,

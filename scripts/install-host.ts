@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { $, which } from 'zx';
 import { cacheDir } from '../harness/util/cache.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 const [goals] = command(
   'host',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { kernelsPage } from '../specs/support/kernels-page.js';
 import { readReviewed } from '../specs/support/reviewed.js';
 import { repository } from '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 command('kernels:probe', 'Writes docs/kernels.md: the kernels under test, and how they differ.').parse();
 

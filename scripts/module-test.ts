@@ -1,5 +1,5 @@
 import '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { inModule } from '../specs/support/module.js';
 
 command(

@@ -5,7 +5,7 @@ import { styleText } from 'node:util';
 import { filesOfSpecs, readPatches } from '../mutation/patch.js';
 import { attempt } from '../mutation/trial.js';
 import type { Finding } from '../mutation/trial.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { UsageError } from '../harness/util/errors.js';
 import { committedCopy } from '../specs/support/copy.js';
 

@@ -4,7 +4,7 @@ import { timeNative } from '../bench/native/bench.js';
 import { buildNative } from '../specs/support/native.js';
 import { countNative } from '../bench/native/instructions.js';
 import { step } from '../harness/util/progress.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 const { json } = command(
   'native:bench',

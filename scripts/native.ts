@@ -1,6 +1,6 @@
 import '../harness.config.js';
 import { buildLauncher, buildNative } from '../specs/support/native.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 command(
   'native',

@@ -1,9 +1,9 @@
 import '../harness.config.js';
 import { z } from 'zod';
 import { $ } from 'zx';
-import { brokenKernels } from '../harness/report/broken.js';
+import { brokenKernels } from '../specs/support/broken-kernels.js';
 import { readRuns, reportDir } from '../harness/report/runs.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 /** Its errors tell what gh has printed. */
 const gh = $({ quiet: true });

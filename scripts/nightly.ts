@@ -1,6 +1,6 @@
 import { $ } from 'zx';
 import { repository } from '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 command(
   'nightly',

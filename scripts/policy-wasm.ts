@@ -1,6 +1,6 @@
 import { copyFile } from 'node:fs/promises';
 import '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { buildPolicyWasm } from '../specs/support/policy-wasm.js';
 
 const { output } = command(

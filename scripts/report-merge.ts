@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
 import { repository } from '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { UsageError } from '../harness/util/errors.js';
 import { runEnvironment } from '../harness/util/run.js';
 

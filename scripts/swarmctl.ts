@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { repository } from '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { bundleSwarmctl } from '../specs/support/swarmctl-bundle.js';
 
 const { output } = command(

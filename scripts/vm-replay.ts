@@ -2,7 +2,7 @@ import '../harness.config.js';
 import { debug } from '../harness/guest/debug.js';
 import { RecordingError, openRecording, readMeta, recordings } from '../harness/guest/recording.js';
 import { replay } from '../harness/guest/replay.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 
 const program = command(
   'vm:replay',

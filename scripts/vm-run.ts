@@ -1,10 +1,10 @@
 import '../harness.config.js';
 import { shellLine } from '../harness/guest/ssh.js';
-import { command, explain, number } from '../harness/util/command.js';
+import { command, explain, number } from './support/command.js';
 import { Stage } from '../specs/support/stage.js';
 
-/** The exit status of trouble, which is none of the command's. */
-const TROUBLE = 125;
+/** The exit status if the guest or the harness fails, which is none of the command's. */
+const FAILURE = 125;
 const SIGPIPE = 13;
 
 const program = command(
@@ -13,9 +13,9 @@ const program = command(
 program and its arguments, which no shell changes. Options come before the command.
 
 Standard input goes to the command (</dev/null keeps yours), and its output comes as it is printed.
-The exit status is the command's, 128 and the number of the signal that killed it, or ${TROUBLE} if the
+The exit status is the command's, 128 and the number of the signal that killed it, or ${FAILURE} if the
 guest panics, does not come up or is lost, or the command is given up.`,
-  { trouble: TROUBLE },
+  { failureStatus: FAILURE },
 )
   .argument('<command...>', 'what to run')
   .option('--kernel <name>', 'a kernel of the catalogue; the newest by default')
@@ -48,7 +48,7 @@ try {
   process.exitCode = code;
 } catch (error) {
   explain(error);
-  process.exitCode = TROUBLE;
+  process.exitCode = FAILURE;
 } finally {
   await stage.discard();
   // It need not have been read to its end.

@@ -1,5 +1,5 @@
 import '../harness.config.js';
-import { command } from '../harness/util/command.js';
+import { command } from './support/command.js';
 import { Stage } from '../specs/support/stage.js';
 
 const { kernel: name } = command('vm:shell', 'Opens a shell in a fresh guest with the module loaded.')

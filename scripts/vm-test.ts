@@ -1,7 +1,7 @@
 import '../harness.config.js';
 import { parseTrees } from '../harness/kernels/tree.js';
 import { runSpecs } from '../harness/playwright/run-specs.js';
-import { command, number, several, someOf } from '../harness/util/command.js';
+import { command, number, several, someOf } from './support/command.js';
 
 const SUITES = ['unit', 'harness', 'vm', 'debug', 'kcsan', 'kernels', 'long', 'scale'];
 

@@ -1,10 +1,10 @@
 /** The page, the chart and the table of the README about what it takes to start a program, beside other tools. */
+import { table } from '../../harness/util/markdown.js';
 import { barChart } from '../picture.js';
 import type { Beside, Started } from './beside.js';
 
 const grouped = (value: number) => Math.round(value).toLocaleString('en-US');
 const millions = (value: number) => (value / 1e6).toFixed(1);
-const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 const byValue = (started: readonly Started[]) => started.toSorted((one, other) => one.value - other.value);
 
 /** The chart's path, from docs. */
@@ -29,7 +29,7 @@ export function besideChart(report: Beside): string {
   return barChart(words(report), bars, 260);
 }
 
-/** What the README shows, the least first: of agents those with limits, and what takes less or isolates as much. */
+/** The rows of the README, the least first: agents with limits, and tools that take less or isolate as much. */
 function shortened(started: readonly Started[]): Started[] {
   const most = Math.max(...started.filter(({ ours }) => ours).map(({ value }) => value));
   return byValue(started).filter(({ ours, limits, network, value }) =>
@@ -53,18 +53,16 @@ function bar(share: number): string {
 export function besideBars({ started }: Beside): string {
   const rows = shortened(started);
   const most = Math.max(...rows.map(({ value }) => value));
-  return [
-    row(['', 'limits', 'million instructions', '']),
-    row(['---', '---', '--:', '---']),
-    ...rows.map(({ title, limits, value, ours }) =>
-      row([
-        titled({ title: title.replace(', limits', ''), ours }),
-        limits,
-        millions(value),
-        bar(value / most),
-      ]),
-    ),
-  ].join('\n');
+  return table(
+    ['', 'limits', 'million instructions', ''],
+    rows.map(({ title, limits, value, ours }) => [
+      titled({ title: title.replace(', limits', ''), ours }),
+      limits,
+      millions(value),
+      bar(value / most),
+    ]),
+    { right: [2] },
+  );
 }
 
 const titled = ({ title, ours }: { title: string; ours?: boolean | undefined }) =>
@@ -87,20 +85,24 @@ function faster({ started }: Beside): string[] {
 /** The page, in Markdown. */
 export function besidePage(report: Beside): string {
   const { kernel, versions, rounds, started, births } = report;
-  const table = [
-    row(['', 'instructions', 'least', 'most', 'namespaces', 'limits']),
-    row(['---', '--:', '--:', '--:', '---', '---']),
-    ...byValue(started).map((way) =>
-      row([titled(way), grouped(way.value), ...way.spread.map(grouped), way.namespaces, way.limits]),
-    ),
-  ];
-  const alone = [
-    row(['', 'instructions']),
-    row(['---', '--:']),
-    ...births
+  const whole = table(
+    ['', 'instructions', 'least', 'most', 'namespaces', 'limits'],
+    byValue(started).map((way) => [
+      titled(way),
+      grouped(way.value),
+      ...way.spread.map(grouped),
+      way.namespaces,
+      way.limits,
+    ]),
+    { right: [1, 2, 3] },
+  );
+  const alone = table(
+    ['', 'instructions'],
+    births
       .toSorted((one, other) => one.whole - other.whole)
-      .map((birth) => row([titled(birth), grouped(birth.whole)])),
-  ];
+      .map((birth) => [titled(birth), grouped(birth.whole)]),
+    { right: [1] },
+  );
   return `# Starting a program: SwarmGuard and its alternatives
 
 This page compares what it takes to start one small program in isolation, with SwarmGuard and with other tools. \`npm run bench:peers -- --output docs/peers.md\` measures the figures and writes the page.
@@ -111,7 +113,7 @@ The chart shows millions of instructions:
 
 ![${words(report)}](${CHART})
 
-${table.join('\n')}
+${whole}
 
 ${faster(report)
   .map((line) => `- ${line}`)
@@ -128,7 +130,7 @@ ${faster(report)
 
 These figures end with the first instruction of the new process, so they leave out the tool's own start, the execve and the end. Here *clone3 by hand* is a fuller program than above: it also makes the mounts, the cgroup and the limits that SwarmGuard makes.
 
-${alone.join('\n')}
+${alone}
 
 Versions: ${versions.join(', ')}. [benchmarks.md](benchmarks.md) has the other benchmarks, and [bench/peers](../bench/peers/README.md) says how each tool is called.
 `;

@@ -1,6 +1,6 @@
 /** Starting a program that exits at once: by SwarmGuard, by hand and by other tools, in turn in one guest. */
 import { z } from 'zod';
-import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../specs/support/systemd.js';
 import { quoted } from '../../client/client.js';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';

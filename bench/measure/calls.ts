@@ -110,7 +110,7 @@ async function bundle(guest: BootedGuest, runtime: string, call: Call, seccomp: 
   return `${runtime} run --bundle ${dir} calls-${call}`;
 }
 
-/** What Docker's profile denies a container anyhow. */
+/** The calls that Docker's profile denies to every container. */
 const DENIED: readonly Call[] = ['mount', 'bpf'];
 
 async function seccomp(guest: BootedGuest, profile: DockerProfile, runtime: string, calls: readonly Call[]) {
@@ -127,7 +127,7 @@ async function seccomp(guest: BootedGuest, profile: DockerProfile, runtime: stri
   return { allowed, denied };
 }
 
-/** Where the filter comes from. The runtime builds it, so it differs between them. */
+/** The tools that are compared. The runtime builds the filter of a profile, so filters differ between runtimes. */
 const PEERS = {
   'swarm-guard': 'SwarmGuard',
   runc: "seccomp, Docker's profile, by runc",
@@ -183,7 +183,7 @@ function figuresOf({ floor, free, outside, allowed, denied }: Readings): Figure[
   ];
 }
 
-/** What bars do not show. */
+/** Notes on facts that the bars do not show. */
 const MISSING: Measured['missing'] = [
   {
     title: 'calls that no rule is about',

@@ -1,4 +1,4 @@
-/** What the programs `cost` and `life`, and /proc/swarm_bench, count in a guest; and figures made of that. */
+/** The counts of the programs `cost` and `life` and of /proc/swarm_bench in a guest, and figures made of them. */
 import { z } from 'zod';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';

@@ -1,4 +1,4 @@
-/** What the program `crowd` tells of very many agents; and what must hold of it. */
+/** The output of the program `crowd`, about very many agents, and the checks of it. */
 import { z } from 'zod';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
@@ -8,7 +8,7 @@ export const THOUSAND = 1000;
 
 const memory = z.object({ slab: z.number(), available: z.number() });
 
-/** What was seen of the last thousand of a size. */
+/** The counts of the last thousand agents of a size. */
 const sized = z.object({
   size: z.number(),
   /** Instructions of everything that the thousand took. */
@@ -24,7 +24,7 @@ const sized = z.object({
   line: z.number(),
 });
 
-/** What agents did that fork as fast as they can. */
+/** The counts of agents that fork as fast as they can. */
 const forkers = z.object({
   count: z.number(),
   /** Forks of the one that made least, and of the one that made most. */
@@ -34,10 +34,10 @@ const forkers = z.object({
   refused: z.number(),
 });
 
-/** What the reader of agents saw: whole reads, their lines, and agents missing or not in order. */
+/** The counts of the reader of agents: whole reads, their lines, and agents missing or not in order. */
 const agentsRead = z.object({ passes: z.number(), lines: z.number(), wrong: z.number() });
 
-/** What the reader of events saw: lines, those that were told to be lost, gaps, and how many were recorded. */
+/** The counts of the reader of events: lines, events reported as lost, gaps, and events recorded. */
 const eventsRead = z.object({
   events: z.number(),
   lost: z.number(),
@@ -50,10 +50,10 @@ const line = z
   .strictObject({
     empty: memory,
     at: sized,
-    /** How many there were in the end, and what was available then. */
+    /** The number of agents in the end, and the memory available then. */
     full: z.object({ size: z.number(), available: z.number() }),
     left: memory,
-    /** How many there were when memory ran short. */
+    /** The number of agents when memory ran short. */
     floor: z.number(),
     /** The answer to the one that was too many. */
     refused: z.object({ size: z.number(), answer: z.looseObject({ error: z.string() }) }),
@@ -99,20 +99,20 @@ export function parseCrowd(text: string): Crowd {
   };
 }
 
-/** What must hold; a bound is that of bytes or of instructions for each agent. */
+/** The bounds that must hold, in bytes or instructions for each agent. */
 export interface Limits {
   /**
    * Slab that the last agents may take beyond what the first did, each: between sizes, which tell more than
    * a thousand. In rounds, where none stays, that each round may add.
    */
   growth: number;
-  /** How many times as much as the first thousand the last may take. */
+  /** The most that the last thousand may take, as a multiple of the first thousand. */
   effort: number;
   /** Slab that each destroyed agent may leave. */
   left: number;
 }
 
-/** What readers must have seen, as what they did not. */
+/** The faults of the readers: everything that they must have seen and did not. */
 function readersWrong({ passes, wrong, events, lost, gaps, recorded }: Readers): string[] {
   return [
     ...(passes > 0 ? [] : ['agents were never read in whole']),

@@ -1,4 +1,5 @@
 /** The cost of the hooks: of whole calls, which fail early behind the hook if they can, and of the hooks alone. */
+import pWaitFor from 'p-wait-for';
 import { z } from 'zod';
 import type { AgentRequest } from '../../client/client.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
@@ -24,7 +25,7 @@ import { load } from '../../specs/support/loaded-guest.js';
 const TARGETS = { outside: 60, allowed: 150, denied: 300, fork: 600 } as const;
 
 export interface Call {
-  /** Of the figures. */
+  /** The id that its figures begin with. */
   id: string;
   title: string;
   /** The program and its arguments; its first word but one names the count. */
@@ -148,7 +149,7 @@ const DENIED_SOCKET: Call = {
 /** A call that has a rule by its own name: it has a hook only while a policy names it. */
 const NAMED: Call = { id: 'named', title: 'getppid', command: 'cost getppid 200', exact: true };
 
-/** What a caller may be, and what may be asked of it then. */
+/** A policy of defaults, under which an agent is denied some calls. */
 const DENYING: AgentRequest = {};
 const DENYING_FORKS: AgentRequest = { syscalls: { fork: 'deny', thread: 'deny', execve: 'deny' } };
 /** Rules under which an agent may do all that is measured. */
@@ -247,8 +248,13 @@ async function read(
   }
   progress('calls beside an agent');
   const running = loaded.swarm.run({}, 'exec sleep 1000');
-  let agents = await loaded.swarm.agents();
-  while (!agents.some(({ pid }) => pid > 0)) agents = await loaded.swarm.agents();
+  const agents = await pWaitFor(
+    async () => {
+      const listed = await loaded.swarm.agents();
+      return listed.some(({ pid }) => pid > 0) && pWaitFor.resolveWith(listed);
+    },
+    { timeout: 60_000 },
+  );
   const beside = await loaded.sh(commandLine(CALLS.filter(({ exact }) => exact)), LONG);
   await loaded.swarm.destroy(...agents.map(({ id }) => id));
   await running;
@@ -280,7 +286,7 @@ async function read(
   };
 }
 
-/** What a call takes more than without the module. */
+/** The instructions that a call takes more than without the module. */
 function added(call: Call, floor: Counts, seen: Counts, who: string, target?: number): Figure | undefined {
   const [before, after] = [floor.get(call.id), seen.get(call.id)];
   if (!before || !after) return undefined;

@@ -15,7 +15,7 @@ export const BIRTHS = 400;
 
 const LIMITS = { memory_limit: 67_108_864, cpu_quota: 50, pids_limit: 64 };
 
-/** What launchers start. */
+/** The processes that launchers start: by an agent's policy, or without an agent. */
 export const KINDS: readonly { readonly title: string; readonly policy: AgentRequest | undefined }[] = [
   { title: 'ordinary processes', policy: undefined },
   { title: 'agents with network `none`', policy: { network: 'none' } },
@@ -29,7 +29,7 @@ export interface Wait {
   readonly stack: readonly string[];
 }
 
-/** Who waits for which lock, by functions of which one is on the stack; the first that fits counts. */
+/** The locks, by functions on the stack of a waiter; the first lock that fits counts. */
 export const LOCKS: readonly { readonly title: string; readonly functions: readonly string[] }[] = [
   {
     title: '`cgroup_mutex`: a child joins the cgroup of its agent',
@@ -95,7 +95,7 @@ export function parseWaits(text: string): Wait[] {
   });
 }
 
-/** How often each of {@link LOCKS} was waited for; the last is for all others. */
+/** The number of waits for each of {@link LOCKS}; the last is for all others. */
 export function byLock(waits: readonly Wait[]): number[] {
   const sums = [...LOCKS.map(() => 0), 0];
   for (const { times, stack } of waits) {

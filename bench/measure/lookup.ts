@@ -16,7 +16,7 @@ import { load } from '../../specs/support/loaded-guest.js';
 
 const SIZES = [0, 1, 1_000, 200_000, 1_000_000];
 const ROUNDS = 1000;
-/** What a lookup among many may cost more than one in a table of one: a step along a chain. */
+/** The instructions that a lookup among many may cost more than one in a table of one: a step along a chain. */
 const FLAT = 5;
 
 const NOTE = `a mean of ${ROUNDS} lookups over the whole table, of synthetic processes with addresses as the kernel's slab gives them out, less the call`;

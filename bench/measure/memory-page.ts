@@ -1,4 +1,5 @@
 /** The page that tells what memory an agent takes. */
+import { table as markdownTable } from '../../harness/util/markdown.js';
 import { MEMINFO, OWNERS, BESIDES, WHOLE, slabOf } from './memory.js';
 import type { Account, Memory } from './memory.js';
 import type { Crowded } from './mounts.js';
@@ -6,7 +7,7 @@ import type { Crowded } from './mounts.js';
 /** All that the page tells. */
 export interface MemoryReport {
   readonly kernel: string;
-  /** How many agents of each kind were born. */
+  /** The number of agents of each kind that were born. */
   readonly count: number;
   /** Mounts and CPUs of the guest. */
   readonly mounts: number;
@@ -26,9 +27,9 @@ const ROW = 256;
 const NOISE = 16;
 
 const grouped = (value: number) => Math.round(value).toLocaleString('en-US');
-const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+/** A table of numbers, with their names in the first column. */
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
-  [row(head), row(head.map((_, at) => (at === 0 ? '---' : '--:'))), ...rows.map(row)].join('\n');
+  markdownTable(head, rows, { right: head.map((_, column) => column).slice(1) });
 
 /** The memory of an owner. @throws if there is none of that id. */
 function memoryOfOwner({ owners }: Account, id: string): Memory {
@@ -37,7 +38,7 @@ function memoryOfOwner({ owners }: Account, id: string): Memory {
   return memory;
 }
 
-/** What whole agents take that is not the sum of their parts. */
+/** The bytes that whole agents take beyond the sum of their parts. */
 const together = (account: Account) =>
   slabOf(account.whole.none) - OWNERS.reduce((sum, { id }) => sum + slabOf(memoryOfOwner(account, id)), 0);
 
@@ -108,7 +109,7 @@ function cacheTable(account: Account): string {
   );
 }
 
-/** What each mount more takes, between the fewest and the most. */
+/** The cost of each mount more, between the fewest and the most. */
 function perMount(crowded: readonly Crowded[]): Omit<Crowded, 'mounts' | 'births'> {
   const [first, last] = [crowded[0], crowded.at(-1)];
   if (!first || !last || first === last) throw new Error('there are not two numbers of mounts');

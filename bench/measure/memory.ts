@@ -8,7 +8,7 @@ import { sectionsOf } from './counted.js';
 /** Caches keep their names, and kinds of objects their caches. */
 export const MEMORY_GUEST: GuestExtras = { append: 'slab_nomerge' };
 
-/** What /proc/meminfo says of the kernel's own memory. Slab is whole pages, used or not. */
+/** The fields of /proc/meminfo about the kernel's own memory. Slab counts whole pages, used or not. */
 export const MEMINFO = ['Slab', 'KernelStack', 'PageTables', 'Percpu', 'VmallocUsed'] as const;
 
 /** Bytes, by what they are: of each slab cache's objects, and of the fields of {@link MEMINFO}. */
@@ -105,7 +105,7 @@ interface Owner {
   readonly without: AgentRequest | undefined | 'none';
 }
 
-/** What makes up an agent in all seven kinds of namespaces with network none. */
+/** The parts of an agent in all seven kinds of namespaces with network none. */
 export const OWNERS: readonly Owner[] = [
   { id: 'task', title: 'the process itself', with: undefined, without: 'none' },
   { id: 'module', title: "the module's records, a session, a keyring", with: PRIVILEGED, without: undefined },
@@ -135,7 +135,7 @@ export const OWNERS: readonly Owner[] = [
   },
 ];
 
-/** What an agent may have besides. */
+/** The optional parts of an agent. */
 export const BESIDES: readonly Owner[] = [
   { id: 'net', title: 'network `own`', with: {}, without: { network: 'none' } },
   { id: 'limits', title: 'three limits', with: { network: 'none', ...LIMITS }, without: { network: 'none' } },

@@ -16,7 +16,7 @@ const STARTS = 9;
 const AGENTS = 50;
 const PLACE = '/srv/mounts';
 
-/** What an agent takes beside so many mounts. */
+/** The cost of an agent beside a number of mounts. */
 export interface Crowded {
   /** The mounts that the launcher sees. */
   readonly mounts: number;
@@ -32,7 +32,9 @@ export interface Crowded {
 const OBJECT = quoted(JSON.stringify({ spawn: true, ...POLICY }));
 const COUNT = 'wc -l </proc/self/mountinfo';
 
-/** What a launcher sees and pays that `before` was run for, in a mount namespace of its own. */
+/**
+ * Measures a launcher in a mount namespace of its own, in which `before` has run: its mounts, a birth, and a start.
+ */
 async function countIn(guest: LoadedGuest, before: string): Promise<Omit<Crowded, 'slab'>> {
   const run = async (line: string) =>
     guest.sh(`unshare -m --propagation unchanged sh -c ${quoted(`${before}; ${line}`)}`, {

@@ -14,7 +14,7 @@ const ROUNDS = 300;
 /** Each is measured so often, in a process of its own. */
 const REPEATS = 3;
 
-/** What a process is to what denies. */
+/** The roles of a process: outside, and so not restrained; inside and allowed; inside and denied. */
 const ROLES = ['outside', 'allow', 'deny'] as const;
 type Role = (typeof ROLES)[number];
 
@@ -38,7 +38,7 @@ interface Peer {
   line: (role: Role) => string | undefined;
   before?: string;
   after?: string;
-  /** What it answers where it denies; what it does not deny is absent. */
+  /** The error of a call that it denies; calls that it does not deny are absent. */
   denies: Partial<Record<'kmsg' | 'exec', string>>;
   /** A shell line that prints its version. */
   version?: string;
@@ -142,14 +142,14 @@ function mustDeny({ title, denies }: Peer, role: Role, { kmsg, exec, null: allow
   if (seen !== right) throw new Error(`${title} answers ${seen}, not ${right}, as ${role}`);
 }
 
-/** What is compared: a call of a role, alone or over nothing that denies. */
+/** The comparisons: a call by a process in a role, alone or as the excess over a baseline that denies nothing. */
 const GROUPS: readonly {
   id: string;
   title: string;
   role: Role;
   call: Call;
   over: boolean;
-  /** What SwarmGuard is to stay at or below. */
+  /** The bound that SwarmGuard is to keep. */
   target?: number;
   /** Does the peer take part? */
   of: (peer: Peer) => boolean;
@@ -239,7 +239,7 @@ function figureOf(group: (typeof GROUPS)[number], peer: Peer, cost: Cost, floor:
   };
 }
 
-/** What peers do not do, so that no bar is read as more than it is. */
+/** Notes on the limits of the peers, so that no bar is read as more than it is. */
 const MISSING: Measured['missing'] = [
   {
     title: 'devices: seccomp',

@@ -1,4 +1,4 @@
-/** Where the instructions of a life go, by function: every one that the guest executes, by its address. */
+/** The instructions of a life by function: every instruction that the guest executes, by its address. */
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -100,7 +100,7 @@ class Symbols {
   }
 }
 
-/** Where the kernel goes on with another task. */
+/** The function in which the kernel goes on with another task. */
 const SWITCH = '__switch_to_asm';
 
 const empty = (name: string): Call => ({ name, own: 0, calls: new Map() });
@@ -124,7 +124,7 @@ class Calls {
     this.#last = name;
   }
 
-  /** Whatever comes next was not called by what is under way. */
+  /** Ends all calls: none of them called the function that comes next. */
   leave(): void {
     this.#stack.length = 1;
   }
@@ -173,7 +173,7 @@ async function lastLife(log: string, symbols: Symbols): Promise<Profile> {
   return { arming: arming.root, clone: clone.root, child: child.root, end: end.root };
 }
 
-/** How many lives come first, after which everything is as usual. */
+/** The number of lives to run first, after which every life takes the same way. */
 const BEFORE = 4;
 
 /**

@@ -18,7 +18,7 @@ const FEW = 1000;
 const MANY = 5000;
 const DEVICE_RULES = [1, 2, 4, 8, 16];
 const EXEC_PATHS = [2, 4, 8];
-/** What an agent may execute, the shell that asks among them. */
+/** The programs that an agent may execute, with the shell that asks among them. */
 const PROGRAMS = ['sh', 'true', 'cat', 'ls', 'dd', 'cp', 'mv', 'rm'].map((name) => `/bin/${name}`);
 
 const FILES = ['status', 'metrics', 'agents'] as const;

@@ -14,7 +14,7 @@ interface Scene {
   name: string;
   /** The section's heading. */
   title: string;
-  /** What is counted of one agent: "Registering an agent". */
+  /** The work that is counted for one agent: "Registering an agent". */
   doing: string;
   /** An agent of these: "a registered agent". */
   one: string;
@@ -27,7 +27,7 @@ interface Scene {
   /** Bytes of slab for an agent in all, where the project promises something. */
   target?: number;
   guest: GuestExtras;
-  /** What else must hold, and figures of it. */
+  /** Further checks, and figures made of them. */
   more?: (crowd: Crowd) => { wrong: string[]; figures: Figure[]; missing?: Measured['missing'] };
 }
 
@@ -218,7 +218,10 @@ async function measureScene(
 
 /** Linux's memory cgroups have ids of 16 bits. */
 const MEMORY_CGROUPS = 65_535;
-/** Of the guest itself: the root, init's and others that its kernel makes, and the module's two. */
+/**
+ * The number of cgroups that belong to the guest itself: the root, init's and others that its kernel makes, and the
+ * module's two.
+ */
 const OTHERS = 16;
 
 function cgroups({ full, refused, again }: Crowd) {
@@ -331,12 +334,18 @@ export function bytesOfPair({ at, empty }: Pick<Crowd, 'at' | 'empty'>): number 
   return before && last ? (last.bytes - before.bytes) / (last.middle - before.middle) / 2 : NaN;
 }
 
-/** Of Linux: for 64 shrinkers each memory cgroup has a page of 1 KiB (mm/shrinker.c, struct shrinker_info_unit). */
+/**
+ * The bytes that Linux keeps for each shrinker: for 64 shrinkers each memory cgroup has a page of 1 KiB
+ * (mm/shrinker.c, struct shrinker_info_unit).
+ */
 const SHRINKER = 1024 / 64;
-/** What each agent mounts of its own: mqueue with its IPC namespace, a procfs, and a devpts. */
+/**
+ * The number of file systems that each agent mounts of its own: mqueue with its IPC namespace, a procfs, and a
+ * devpts.
+ */
 const MOUNTED = 3;
 
-/** What grows with the number of agents is what Linux keeps for pairs of them, and nothing else. */
+/** Figures of memory that grows with the number of agents, which only Linux's memory for pairs of agents may do. */
 function shrinkers(crowd: Crowd) {
   const pair = bytesOfPair(crowd);
   const { full, refused } = crowd;
@@ -359,7 +368,7 @@ function shrinkers(crowd: Crowd) {
   };
 }
 
-/** How agents forked that did so as fast as they can. */
+/** Figures of agents that forked as fast as they can. */
 function forking({ forkers, full }: Crowd) {
   const { count = 0, least = 0, most = 0, refused = 0 } = forkers ?? {};
   return {

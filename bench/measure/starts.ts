@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../specs/support/systemd.js';
 import { quoted } from '../../client/client.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
 import { repository } from '../../harness.config.js';
@@ -39,7 +39,9 @@ const ours = (object: string): Starter[] => [
   },
 ];
 
-/** What each runs; all but the first with the same limits, each with every namespace that it knows. */
+/**
+ * The tools and their command lines; all but the first with the same limits, each with every namespace that it knows.
+ */
 function starters(object: string): Starter[] {
   return [
     ...ours(object),

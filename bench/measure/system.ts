@@ -24,12 +24,15 @@ interface Load {
   /** Few and many. */
   counts: readonly [number, number];
   line: (count: number) => string;
-  /** Of stress-ng, whose count of operations is asked for. */
+  /** The stressor of stress-ng, whose count of operations is read. */
   kind?: string;
   note?: string;
 }
 
-/** What is done, so often and so often: what differs is so many operations, without starting and ending. */
+/**
+ * The loads, each with a small and a large count: the difference is that number of operations, without the start and
+ * the end.
+ */
 const LOADS: readonly Load[] = [
   {
     id: 'storm',
@@ -59,7 +62,7 @@ interface State {
   id: string;
   title: string;
   before: string;
-  /** How a line is run. */
+  /** The prefix of a command line in this state. */
   under: string;
   timeoutMs?: number;
 }
@@ -93,7 +96,7 @@ interface PerOperation {
 const least = (values: readonly number[]) => Math.min(...values);
 const most = (values: readonly number[]) => Math.max(...values);
 
-/** What an operation costs, of rounds with few and with many of them. */
+/** The cost of one operation, from rounds with few and with many of them. */
 export function perOperation(
   few: readonly number[],
   many: readonly number[],
@@ -106,7 +109,7 @@ export function perOperation(
   };
 }
 
-/** How much more one is than another, in percent. */
+/** The excess of one cost over another, in percent. */
 export function added(to: PerOperation, of: PerOperation): PerOperation {
   const percent = (a: number, b: number) => Number((100 * (a / b - 1)).toFixed(2));
   return {

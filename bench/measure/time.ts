@@ -7,7 +7,7 @@ import { ALLOWING, CALLS, LONG, commandLine, countsIn } from './hooks.js';
 import { load } from '../../specs/support/loaded-guest.js';
 import { Stage } from '../../specs/support/stage.js';
 
-/** How much is measured. */
+/** The extent of measuring. */
 interface Effort {
   boots: number;
   /** In each boot: without the module and with it. */

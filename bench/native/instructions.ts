@@ -6,7 +6,7 @@ import type { Case } from './cases.js';
 /** Calls that are counted, all of which take the same. */
 const CALLS = 100;
 
-/** What Node does under valgrind: the calls of one case. */
+/** The program that Node runs under valgrind: the calls of one case. */
 const PROGRAM = `
 const [path, object, calls, device] = process.argv.slice(1);
 const addon = require(path);

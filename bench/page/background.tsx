@@ -1,4 +1,4 @@
-/** What figures come from and how they have changed: earlier runs, machine and method, raw data. */
+/** The background of figures: earlier runs, machine and method, raw data. */
 import type { VNode } from 'preact';
 import { shown } from '../numbers.js';
 import { historyOf } from '../select.js';
@@ -7,7 +7,7 @@ import type { Run } from '../store.js';
 import { past } from './charts.js';
 import { Table, rawId, rawKey } from './table.js';
 
-/** What figures were made from, as far as it is there: by {@link rawKey}, then by name. */
+/** The raw data of figures, as far as it is kept: by {@link rawKey}, then by name. */
 export type Raw = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 function PastRun({ run: { id, startedAt, sources, results } }: { run: Run }): VNode {

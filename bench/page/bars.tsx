@@ -5,7 +5,7 @@ import { shown, unitName } from '../numbers.js';
 import type { Bar } from '../select.js';
 
 interface BarsOptions {
-  /** What is compared, for screen readers. */
+  /** The quantity that is compared, for screen readers. */
   readonly title: string;
   readonly unit: Figure['unit'];
   readonly bars: readonly Bar[];

@@ -15,7 +15,7 @@ const compact = (value: number) => COMPACT.format(value);
 
 type Options = Parameters<typeof Plot.plot>[0];
 
-/** What was drawn as a part of a page; its own style is left out, the page has one. */
+/** A drawing as a node of a page. Its own style is left out, as the page has one. */
 function nodeOf(drawn: Node): VNode | string | null {
   if (drawn.nodeType === document.TEXT_NODE) return drawn.textContent;
   if (drawn.nodeType !== document.ELEMENT_NODE || drawn.nodeName.toLowerCase() === 'style') return null;
@@ -46,7 +46,7 @@ function sizes(values: readonly number[]): { type: 'linear' | 'log' | 'symlog'; 
     : { type: 'symlog', ticks: [...new Set(values)] };
 }
 
-/** How a quantity grows. */
+/** A line chart of a figure's series. */
 export function line(figure: Figure): VNode {
   const { series = [], title, unit } = figure;
   const xs = series.map(({ x }) => x);
@@ -76,7 +76,7 @@ export function line(figure: Figure): VNode {
   });
 }
 
-/** How much of its target each figure uses, on each kernel; what is less than nothing uses nothing. */
+/** A chart of the share of its target that each figure uses, on each kernel; a figure below zero uses nothing. */
 export function kernels(rows: readonly Row[], names: readonly string[]): VNode {
   const points = rows.flatMap(({ figure, on }) =>
     [...on].map(([kernel, of]) => ({ kernel, title: figure.title, percent: Math.max(0, ofTarget(of) ?? 0) })),

@@ -23,7 +23,7 @@ export interface Report {
   raw: Raw;
 }
 
-/** How many targets are kept, in a word that leads to them. */
+/** A link to the targets that says in a word how many are kept. */
 function Kept({ run, names }: { run: Run; names: readonly string[] }): VNode | null {
   const rows = targetsOf(run, names);
   if (rows.length === 0) return null;

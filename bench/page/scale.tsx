@@ -1,4 +1,4 @@
-/** How what one of very many agents costs grows with their number. */
+/** The cost of one agent among very many, as their number grows. */
 import type { VNode } from 'preact';
 import type { Figure } from '../figures.js';
 import { shown } from '../numbers.js';

@@ -7,11 +7,11 @@ import type { Stored } from '../store.js';
 /** Text as a part of an address within the page. */
 export const slug = (text: string) => text.replace(/[^A-Za-z0-9-]+/g, '-');
 
-/** What names the raw data of a result, by kernel and benchmark. */
+/** The name of a result's raw data, made of kernel and benchmark. */
 export const rawKey = ({ kernel, benchmark }: Pick<Stored, 'kernel' | 'benchmark'>) =>
   `${kernel} ${benchmark}`;
 
-/** Where on the page the raw data of a result is. */
+/** The id of the element of the page that holds a result's raw data. */
 export const rawId = (of: Pick<Stored, 'kernel' | 'benchmark'>) => `raw-${slug(rawKey(of))}`;
 
 interface Measured {

@@ -32,7 +32,7 @@ const profile = z.object({
 
 /** A profile as Docker has it, with conditions on its rules. */
 export interface DockerProfile extends z.infer<typeof profile> {
-  /** Of Docker. */
+  /** The version of Docker. */
   readonly version: string;
 }
 

@@ -40,7 +40,7 @@ export const answer = z.union([created, refused]).meta({
   description: 'One for each object, in order.',
 });
 
-/** What an answer says of an object that is refused. */
+/** The error line of an answer, for an object that is refused. */
 export type Refusal = z.infer<typeof refused>;
 
 /** The answer to one object: kind `created`, with the agent that it was about, or `refused`. */

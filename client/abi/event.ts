@@ -190,7 +190,7 @@ export interface OtherEvent {
   readonly time: number;
   /** Tells it from the events that this version knows. */
   readonly event: 'other';
-  /** What the kernel calls it. */
+  /** The kernel's name for the device. */
   readonly name: string;
   /** All its other fields. */
   readonly fields: Readonly<Record<string, unknown>>;

@@ -34,7 +34,7 @@ export const OUTCOMES = {
   report: 'the call went ahead, because the module was loaded with `enforce=0`',
 } as const;
 
-/** What an adopted process keeps, whatever the policy of its agent. */
+/** Properties that an adopted process keeps, whatever the policy of its agent. */
 export const KEPT = {
   memory:
     'what it has used stays charged to its former cgroup, so `memory_limit` covers only what comes later',
@@ -169,7 +169,7 @@ export const STATES = {
   frozen: 'it has processes, and they are stopped; `frozen` says by whom',
 } as const;
 
-/** Whether the processes of an agent are stopped, and by whom. */
+/** The states of freezing: are an agent's processes stopped, and by whom? */
 export const FREEZES = {
   no: 'its processes run, if it has any',
   freezing: 'a write to `update` has asked for it, and some of them still run',

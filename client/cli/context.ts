@@ -1,4 +1,4 @@
-/** What every command of swarmctl starts from: the machine, and agents by id or name. */
+/** The context of every command of swarmctl: the machine, and agents by id or name. */
 import type { Command } from '@commander-js/extra-typings';
 import { SwarmError } from '../error.js';
 import type { Inspection } from '../inspect.js';

@@ -1,9 +1,9 @@
-/** What swarmctl prints: tables for people, JSON and templates for programs. */
+/** The output of swarmctl: tables for people, JSON and templates for programs. */
 import { styleText } from 'node:util';
 import { SwarmError } from '../error.js';
 import { progress } from './progress.js';
 
-/** How a command was asked to print. */
+/** The output format that a command was asked for. */
 export interface Printing {
   readonly json?: true | undefined;
   readonly format?: string | undefined;

@@ -8,7 +8,7 @@ import type { AgentRequest } from '../abi/request.js';
 import { SwarmError } from '../error.js';
 import { capabilities, count, cpus, device, listed, name, rule, several, size } from './values.js';
 
-/** What the options leave to be made a policy of. */
+/** The parsed options that a policy is made of. */
 export interface PolicyOptions {
   readonly policy?: string | undefined;
   readonly memory?: number | undefined;

@@ -7,7 +7,7 @@ import { size } from './values.js';
 type Bind = NonNullable<RootSpec['binds']>[number];
 type Tmpfs = NonNullable<RootSpec['tmpfs']>[number];
 
-/** What the options leave. */
+/** The parsed options that a root is made of. */
 export interface RootOptions {
   readonly rootfs?: string | undefined;
   readonly readOnly?: true | undefined;

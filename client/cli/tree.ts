@@ -1,7 +1,7 @@
 /** The commands of swarmctl as data: completion and the manual page are made from it. */
 import type { Argument, CommandUnknownOpts, Option } from '@commander-js/extra-typings';
 
-/** What a value is, as far as a shell can propose any. */
+/** The kind of a value, as far as a shell can propose any. */
 export type Kind = 'agent' | 'program' | 'file' | 'directory' | 'text';
 
 /** The value of an option. */
@@ -22,7 +22,7 @@ export interface OptionNode {
   /** Absent if the option takes none. */
   readonly value?: Value;
   readonly description: string;
-  /** What it is by default, as --help has it. */
+  /** The default value, as --help shows it. */
   readonly byDefault?: string;
   /** It works, but nobody is told of it. */
   readonly hidden: boolean;

@@ -1,4 +1,4 @@
-/** What many agents would need here. */
+/** The checks of the machine's capacity for many agents. */
 import { grouped, memory, note, ok, warning } from './check.js';
 import type { Check, Finding } from './check.js';
 import { MEMORY_CGROUPS, memoryCgroups } from './cgroups.js';
@@ -23,12 +23,12 @@ const LIMITED = AGENT_BYTES['live agents with all namespaces and a memory limit'
 /** Something that so many agents may need more of than there is. */
 interface Bound {
   readonly name: string;
-  /** How many agents there is room for. */
+  /** The number of agents there is room for. */
   readonly left: number;
   readonly todo: string;
 }
 
-/** What bounds the number of agents, with one process each. */
+/** The bounds on the number of agents, with one process each. */
 function bounds(facts: Facts): { memory: number | undefined; all: Bound[]; limited: Bound[] } {
   const available = field(facts.read('/proc/meminfo'), 'MemAvailable');
   const bytes = available === undefined ? undefined : available * 1024;

@@ -56,7 +56,7 @@ function occupied(facts: Facts, mount: string): string | undefined {
 /** The cgroups below cgroup_parent, each with the controllers that it passes on to agents (module/cgroup.c). */
 const PARENTS = { memory: ['memory', 'cpu', 'pids'], plain: ['cpu', 'pids'] } as const;
 
-/** What somebody has changed since the module made its cgroups. */
+/** A finding if somebody has changed the cgroup hierarchy since the module made its cgroups. */
 function changed(facts: Facts, mount: string, name: string): Finding | undefined {
   for (const [child, passed] of Object.entries(PARENTS)) {
     const at = `${mount}/${name}/${child}`;
@@ -77,7 +77,7 @@ function changed(facts: Facts, mount: string, name: string): Finding | undefined
   return undefined;
 }
 
-/** Who keeps the cgroup of the agents. */
+/** A finding about who manages the cgroup of the agents. */
 function kept(facts: Facts, name: string): Finding {
   if (facts.exists('/run/systemd/system') && !name.includes('/'))
     return note(

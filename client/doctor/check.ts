@@ -5,26 +5,26 @@ import type { Facts } from './facts.js';
 export const VERDICTS = ['ok', 'note', 'warning', 'failure'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** What a check has found. */
+/** The finding of a check. */
 export interface Finding {
   readonly verdict: Verdict;
-  /** What there is, in one or two sentences. */
+  /** The state of the machine, in one or two sentences. */
   readonly found: string;
-  /** What to do; by default what the check says, if the verdict is a warning or a failure. */
+  /** The advice; by default that of the check, if the verdict is a warning or a failure. */
   readonly todo?: string;
 }
 
-/** Where somebody meets the trouble that a check explains. */
+/** The place where somebody meets the problem that a check explains. */
 export type Place = 'insmod' | 'log' | 'create';
 
-/** What somebody reads there. */
+/** The message that somebody reads there. */
 export interface Symptom {
   readonly place: Place;
   /** Word for word; `…` stands for what differs each time. */
   readonly says: string;
-  /** Why, in Markdown. */
+  /** The reason, in Markdown. */
   readonly reason: string;
-  /** What to do, in Markdown, if it is not what the check says. */
+  /** The advice, in Markdown, if it differs from that of the check. */
   readonly todo?: string;
 }
 
@@ -34,9 +34,9 @@ export interface Check {
   readonly title: string;
   /** The files that it reads, in Markdown. */
   readonly looksAt: string;
-  /** Why it matters to agents. */
+  /** The reason why it matters to agents. */
   readonly means: string;
-  /** What to do if something is wrong, in Markdown. */
+  /** The advice if something is wrong, in Markdown. */
   readonly todo: string;
   readonly symptoms?: readonly Symptom[];
   readonly judge: (facts: Facts) => Finding;

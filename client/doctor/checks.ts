@@ -20,7 +20,7 @@ export const CHECKS: readonly Check[] = [
   ...CAPACITY,
 ];
 
-/** What a check has found, for a report. */
+/** A check and its finding, for a report. */
 export interface Examined {
   readonly id: string;
   readonly title: string;

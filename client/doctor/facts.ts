@@ -1,11 +1,14 @@
-/** What the doctor can see of a machine: its files. */
+/** The doctor's view of a machine: its files. */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { codeOf } from '../error.js';
 
-/** What checks read. Nothing here throws: what is missing, or may not be read, is undefined. */
+/**
+ * Readers of the machine's files, for the checks. None of them throws: a file that is missing, or may not be read,
+ * yields undefined.
+ */
 export interface Facts {
   /** The text of a file. */
   readonly read: (path: string) => string | undefined;
@@ -15,7 +18,7 @@ export interface Facts {
   readonly bytes: (path: string) => Buffer | undefined;
   /** The names in a directory. */
   readonly list: (path: string) => readonly string[] | undefined;
-  /** What a symbolic link says. */
+  /** The target of a symbolic link. */
   readonly link: (path: string) => string | undefined;
   /** Is there such a file? */
   readonly exists: (path: string) => boolean;

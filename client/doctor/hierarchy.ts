@@ -34,7 +34,7 @@ export function own(facts: Facts): string {
   return /^0::\/(.*)$/m.exec(facts.read('/proc/self/cgroup') ?? '')?.[1] ?? '';
 }
 
-/** What the limits of a cgroup, and of those above it, leave room for. */
+/** The room that the limits of a cgroup and of its ancestors leave. */
 export interface Room {
   /** The file that leaves the least room, from the root of cgroup v2. */
   readonly file: string;

@@ -1,4 +1,6 @@
 /** Checks of the kernel's limits on what a birth needs. */
+import { NAMESPACES_DEFAULT } from '../abi/defaults.js';
+import { NAMESPACES, bitOf, namesOf } from '../abi/names.js';
 import { failure, grouped, note, ok, warning } from './check.js';
 import type { Check } from './check.js';
 import { field, isLoaded, sysctl } from './facts.js';
@@ -6,8 +8,8 @@ import type { Facts } from './facts.js';
 import { own, parent, room } from './hierarchy.js';
 import { maxAgents } from './module.js';
 
-/** The kinds of namespaces that an agent has by default (NAMESPACES_DEFAULT of client/abi/defaults.ts). */
-const KINDS = ['pid', 'net', 'mnt', 'uts', 'ipc', 'user', 'cgroup'] as const;
+/** The kinds of namespaces that an agent has by default. */
+const KINDS = namesOf(NAMESPACES).filter((kind) => (NAMESPACES_DEFAULT & bitOf(kind)) !== 0);
 
 const namespaces: Check = {
   id: 'namespaces',
@@ -39,7 +41,7 @@ const namespaces: Check = {
   },
 };
 
-/** What a session keyring takes of its owner's quota: its name, "_ses" (module/limits.c). */
+/** The bytes that a session keyring takes from its owner's quota: its name, "_ses" (module/limits.c). */
 const KEYRING_BYTES = 5;
 
 const keys: Check = {

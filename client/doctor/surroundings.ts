@@ -8,8 +8,8 @@ import type { Facts } from './facts.js';
 const MOUNT_POINTS = ['/proc/sys/fs/binfmt_misc', '/proc/fs/nfsd', '/proc/openprom'];
 
 /**
- * What each mount that a launcher sees adds to a birth, which copies them all: docs/memory.md, "Mounts", measured with
- * shared bind mounts.
+ * The cost of one more mount that a launcher sees, for each birth, since a birth copies them all: docs/memory.md,
+ * "Mounts", measured with shared bind mounts.
  */
 export const MOUNT_COST = { instructions: 5500, slab: 480 } as const;
 

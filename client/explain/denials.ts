@@ -8,9 +8,9 @@ type Suppressed = Extract<SwarmEvent, { event: 'suppressed' }>;
 export interface Denial {
   /** `device`, `socket`, …: the kind of the event. */
   readonly kind: string;
-  /** What was done: `deny`, `kill`, `audit` or `report`. */
+  /** The action taken: `deny`, `kill`, `audit` or `report`. */
   readonly action: string;
-  /** What the policy says: `deny`, `kill` or `audit`. */
+  /** The action that the policy demands: `deny`, `kill` or `audit`. */
   readonly rule: string;
   /** The device, call, socket, file or module; empty for kinds that have none. */
   readonly what: string;
@@ -25,7 +25,7 @@ export interface Suppression {
   readonly kinds: readonly string[];
 }
 
-/** What an event is about: `c 10:229 rw`, `mount`, `netlink/generic`, a path or a module. */
+/** The subject of an event: `c 10:229 rw`, `mount`, `netlink/generic`, a path or a module. */
 function subjectOf({ device, syscall, socket, file, module }: Violation): string {
   return device ?? syscall ?? socket ?? file ?? module ?? '';
 }
@@ -61,7 +61,7 @@ export class Denials {
     return [...this.#groups.values()].sort((a, b) => b.last.seq - a.last.seq);
   }
 
-  /** How many had an event of their own. */
+  /** The number of denials that had an event of their own. */
   get told(): number {
     return this.#told;
   }

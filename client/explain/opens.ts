@@ -1,4 +1,4 @@
-/** What a rule opens, in a sentence. */
+/** The consequences of rules: sentences about what each one opens. */
 import { DENIED_CALLS } from '../abi/calls.js';
 import type { Syscall } from '../abi/names.js';
 
@@ -57,7 +57,7 @@ const MAJORS: Readonly<Record<string, string>> = {
 
 const ACCESSES: Readonly<Record<string, string>> = { r: 'reading', w: 'writing', m: 'making' };
 
-/** What a rule on devices opens. */
+/** A sentence about the access that a rule on devices opens. */
 export function opensDevice(rule: string): string {
   const [kind = '', numbers = '', access = ''] = rule.split(' ');
   const doing = new Intl.ListFormat('en').format(access.split('').map((each) => ACCESSES[each] ?? each));
@@ -68,7 +68,7 @@ export function opensDevice(rule: string): string {
   return `allows ${doing} ${name}: ${gives}`;
 }
 
-/** What a rule on a system call opens, by its name. */
+/** A sentence about the access that a rule on a system call opens, by the call's name. */
 export function opensCall(name: string): string {
   const own = (RULES as Readonly<Record<string, string>>)[name];
   if (own !== undefined) return own;
@@ -94,7 +94,7 @@ const SOCKETS: Readonly<Record<string, string>> = {
   xdp: 'packets past the network stack, with cap_net_raw',
 };
 
-/** What an entry of `sockets` opens. */
+/** A sentence about the access that an entry of `sockets` opens. */
 export function opensSocket(entry: string): string {
   const [family = '', protocol] = entry.split('/');
   const code = protocol === undefined ? `the family ${family}` : `the protocol ${protocol} of ${family}`;
@@ -102,7 +102,7 @@ export function opensSocket(entry: string): string {
   return `allows sockets of ${code}, and the code of the kernel behind it${gives === undefined ? '' : `: ${gives}`}`;
 }
 
-/** What a path of `exec_paths` opens. */
+/** A sentence about the access that a path of `exec_paths` opens. */
 export function opensFile(path: string): string {
   return path.endsWith('/')
     ? `lets the agent execute every file below ${path}`

@@ -1,4 +1,6 @@
-/** Where a file that an agent names is for whoever writes its policy: `exec_paths` are looked up there. */
+/**
+ * Translation of a file's path inside an agent's root to its path on the machine, where `exec_paths` are looked up.
+ */
 import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { RootSpec } from '../native/root.js';
@@ -31,7 +33,7 @@ export const ELSEWHERE: Place = () => ({
   why: 'the agent has a root of its own, and exec_paths are paths of the machine: name the file there by --exec-path',
 });
 
-/** What is mounted in a root, the topmost at the end: its target, and where its files are; nowhere if in memory. */
+/** The mounts in a root, the topmost last: target and source of each; no source if its files are in memory. */
 function mountsOf({ directory, dev = true, tmpfs = [], binds = [] }: RootSpec) {
   return [
     { target: '/', source: directory },

@@ -1,12 +1,12 @@
-/** What a scrape is answered with. */
+/** The answer to a scrape. */
 import type { Inspection } from '../abi/inspection.js';
 import type { Swarm } from '../swarm.js';
 import { agentFamilies } from './agents.js';
 import { joined } from './openmetrics.js';
 
-/** How much is exported. */
+/** The extent of the export. */
 export interface ExporterOptions {
-  /** Of how many agents, at most, there are metrics of their own; those with the lowest ids. */
+  /** The maximal number of agents with metrics of their own; those with the lowest ids get them. */
   readonly agents: number;
 }
 

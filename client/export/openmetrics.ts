@@ -1,6 +1,6 @@
 /** OpenMetrics text: https://prometheus.io/docs/specs/om/open_metrics_spec/. */
 
-/** What a scrape is answered with. */
+/** The content type of the answer to a scrape. */
 export const CONTENT_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
 /** The last line of an exposition. */

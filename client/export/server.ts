@@ -5,7 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { SwarmError, codeOf } from '../error.js';
 import { CONTENT_TYPE } from './openmetrics.js';
 
-/** Where to listen. */
+/** The address to listen on. */
 export interface Address {
   /** All addresses of the machine if it is undefined. */
   readonly host?: string;

@@ -9,7 +9,7 @@ import { seekToEnd, watch } from '../native/launcher.js';
 import type { Watching } from '../native/launcher.js';
 import { signalOf } from '../signals.js';
 
-/** Where to begin, and when to end. */
+/** The first event to read, and the end of reading. */
 export interface EventOptions {
   /**
    * `now` (the default): what happens from here on; `oldest`: what is kept too; a number: from the event with
@@ -27,7 +27,7 @@ export interface EventOptions {
 /** The most bytes of one read: some four hundred events. */
 const PIECE = 65_536;
 
-/** Whether waiting for events keeps the process running. */
+/** A switch: does waiting for events keep the process running? */
 export class Hold {
   #keeps = true;
   #watching: Watching | undefined;

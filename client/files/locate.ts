@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { SwarmError } from '../error.js';
 
-/** What is to be looked up on the machine of the agents. */
+/** The files and processes to look up on the machine of the agents. */
 export interface Wanted {
   /** Device files. */
   readonly devices?: readonly string[];
@@ -16,7 +16,7 @@ export interface Wanted {
   readonly processes?: readonly number[];
 }
 
-/** What has been found, in the order in which it was asked for. */
+/** The results, in the order of the questions. */
 export interface Located {
   /** The devices as rules name them: `c 10:229`. */
   readonly devices: readonly string[];
@@ -25,8 +25,8 @@ export interface Located {
   /** The path of the first of the programs that PATH has; undefined if it has none. */
   readonly program?: string | undefined;
   /**
-   * Whether each of the processes has a root of its own; false for one that is gone. Undefined if the machine has an
-   * earlier version of this package.
+   * For each of the processes, true if it has a root of its own, false if it has not or is gone. Undefined if the
+   * machine has an earlier version of this package.
    */
   readonly rooted?: readonly boolean[] | undefined;
 }

@@ -8,9 +8,11 @@ export type { RootSpec } from './root.js';
 
 /** A program, and how it is started. */
 export interface LaunchSpec {
-  /** What arms the thread: `create`, or `spawn` for an agent without a process, or one that runs (`join`). */
+  /**
+   * The file that arms the thread: `create`, or `spawn` for an agent without a process, or one that runs (`join`).
+   */
   readonly file: 'create' | 'spawn';
-  /** What is written there; for `create` with `"spawn": true`. */
+  /** The object to write there; for `create` with `"spawn": true`. */
   readonly object: string;
   /** The program: a path, or a name that is searched in PATH of `env`, in the agent's root. */
   readonly program: string;
@@ -118,7 +120,9 @@ function paths(program: string, env: readonly string[]): string[] {
 /** A launch that came to nothing: no process of it is left. */
 export class LaunchError extends Error {
   override readonly name = 'LaunchError';
-  /** Where it failed: opening a file, the order, making the process, setting it up, or executing the program. */
+  /**
+   * The stage that failed: opening a file, the order, making the process, setting it up, or executing the program.
+   */
   readonly stage: z.infer<typeof failure>['stage'];
   /** The errno's name. */
   readonly code: string;

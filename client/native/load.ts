@@ -7,15 +7,15 @@ import { SwarmError } from '../error.js';
 /** A file of the addon, however it got there. */
 const NAME = 'swarm_launcher.node';
 
-/** Where node-gyp puts it, beside its sources. */
+/** The path of the addon that node-gyp builds, beside its sources. */
 const BUILT = join('launcher/build/Release', NAME);
 
-/** What to do if there is none. */
+/** The advice if there is none. */
 const BUILD =
   "it needs a compiler and Node's headers: apt-get install g++ make python3 libnode-dev (the headers come with " +
   'Node itself unless it is a package of Debian), then npm rebuild swarm-guard, which says what is missing';
 
-/** What the addon does; see addon.cc and launches.cc. */
+/** The functions of the addon; see addon.cc and launches.cc. */
 export interface Addon {
   launch(handle: number, spec: unknown): Promise<unknown>;
   cancel(handle: number): void;
@@ -34,8 +34,8 @@ export interface Addon {
 }
 
 /**
- * Where the addon may be: where SWARM_GUARD_ADDON says, beside a bundle, beside its sources here, or, from dist,
- * beside those of the package.
+ * The paths at which the addon is searched: SWARM_GUARD_ADDON, beside a bundle, beside its sources here, or, from
+ * dist, beside those of the package.
  */
 function places(): string[] {
   const named = process.env['SWARM_GUARD_ADDON'];

@@ -13,7 +13,7 @@ const overlay = z
   )
   .refine(({ upper, work }) => upper !== work, 'upper and work must differ');
 
-/** What {@link RootSpec} is checked by. */
+/** The schema of {@link RootSpec}. */
 export const rootSpec = z.strictObject({
   directory: path,
   idmap: z.boolean().optional(),
@@ -46,7 +46,7 @@ export const rootSpec = z.strictObject({
   dev: z.boolean().optional(),
 });
 
-/** What container engines hide from what they run (moby's defaults). */
+/** The paths that container engines hide from their containers (moby's defaults). */
 export const MASKED = [
   '/proc/acpi',
   '/proc/asound',
@@ -62,7 +62,7 @@ export const MASKED = [
   '/sys/firmware',
 ] as const;
 
-/** What container engines keep from being written to (moby's defaults). */
+/** The paths that container engines make read-only in their containers (moby's defaults). */
 export const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
 
 /** The addon's numbers for where changes go; see launch.h. */
@@ -123,7 +123,7 @@ export interface RootSpec {
     readonly source: string;
     readonly target: string;
     readonly readOnly?: boolean;
-    /** What is mounted below the source too. */
+    /** True if the mounts below the source are mounted, too. */
     readonly recursive?: boolean;
   }[];
   /** Empty file systems in memory: bytes at most, and the mode of their root. */

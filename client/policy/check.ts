@@ -15,7 +15,7 @@ export interface CheckOptions {
 export interface Checked {
   /** The first byte of the object, counted from the beginning of the text in UTF-8. */
   readonly offset: number;
-  /** Why the kernel refuses the object; its offset counts from the object's first byte. Undefined if it does not. */
+  /** The kernel's refusal of the object, or undefined; its offset counts from the object's first byte. */
   readonly refusal: Refusal | undefined;
 }
 

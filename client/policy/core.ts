@@ -8,7 +8,7 @@ import { SwarmError, systemError } from '../error.js';
 /** The files of /proc/swarm that take orders. */
 export type OrderFile = 'create' | 'spawn' | 'update' | 'attach' | 'destroy';
 
-/** Why an object is refused: the line that the kernel answers, without quotes. */
+/** The reason why an object is refused: the fields of the line that the kernel answers. */
 export interface Refusal {
   /** The errno's name: E2BIG for an object of over 4096 bytes, EINVAL for anything else. */
   readonly error: 'EINVAL' | 'E2BIG';
@@ -16,7 +16,7 @@ export interface Refusal {
   readonly field: string;
   /** The byte at fault, in UTF-8: the first byte of the object is 0. */
   readonly offset: number;
-  /** What is wrong and what to do. */
+  /** The problem, and the advice against it. */
   readonly message: string;
 }
 
@@ -45,6 +45,10 @@ interface Exports {
   swarm_target_parse(text: number, length: number, out: number, error: number): number;
   swarm_id_parse(text: number, length: number, out: number, taken: number, error: number): number;
 }
+
+/** Tells the core by two of its exports; module/src/ffi.rs has all of them. */
+const isCore = (exports: unknown): exports is Exports =>
+  typeof exports === 'object' && exports !== null && 'memory' in exports && 'swarm_frame_next' in exports;
 
 type ParseForCpus = (
   text: number,
@@ -102,11 +106,12 @@ export class Policy {
   /**
    * Compiles the core; about a millisecond.
    * @param wasm the contents of policy.wasm
-   * @throws {WebAssembly.CompileError} if it is none.
+   * @throws {WebAssembly.CompileError} if it is no WebAssembly, {TypeError} if it is another program.
    */
   constructor(wasm: Uint8Array<ArrayBuffer>) {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
-    this.#core = exports as unknown as Exports;
+    const { exports }: { exports: unknown } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
+    if (!isCore(exports)) throw new TypeError('this WebAssembly is not the policy core');
+    this.#core = exports;
     this.#at = layout(this.#core.__heap_base.value);
     // The core never grows its memory, so views of it stay good.
     this.#bytes = new Uint8Array(this.#core.memory.buffer);

@@ -56,11 +56,13 @@ const agentLine = z.object({
   namespaces: z.int(),
 });
 const kinds = z.looseObject({ kind: z.enum(['created', 'refused']) });
-const event = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
+const eventKeys = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
+/** An event. The same package has parsed it on the other side, so only the keys that every event has are looked at. */
+const event = z.custom<SwarmEvent>((value) => eventKeys.safeParse(value).success);
 
 /**
- * What the other machine has answered.
- * @throws {SwarmError} EPROTO if it is not what this version understands.
+ * Parses the answer of the other machine.
+ * @throws {SwarmError} EPROTO if this version does not understand it.
  */
 function expected<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
@@ -212,9 +214,8 @@ export class RemoteSwarm implements Swarm {
 
   async *events({ signal, timeout, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
     const stop = signalOf({ signal, timeout });
-    // The same package has parsed it on the other side.
     for await (const value of this.#iterate('events', [options], stop ? { signal: stop } : {}, true))
-      yield expected(event, value) as unknown as SwarmEvent;
+      yield expected(event, value);
   }
 
   async metrics(options: CallOptions = {}): Promise<string> {

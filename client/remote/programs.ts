@@ -27,12 +27,12 @@ const agentEnd = z.object({
   runtimeUsec: number,
 });
 
-/** How much output of a program that is over is kept for a reader who does not take it: more than a pipe holds. */
+/** The most bytes of output kept for a slow reader after the program's end: more than a pipe holds. */
 const KEPT_MAX = 1 << 20;
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 
-/** What can be sent of where a stream goes; a descriptor of this machine is none of the other's. */
+/** Checks that a stream's destination can be sent: a descriptor of this machine means nothing on the other. */
 function sendable(name: string, stdio: Stdio = 'pipe'): Stdio {
   if (typeof stdio !== 'number' && stdio !== 'inherit') return stdio;
   throw new SwarmError('EBADF', `${name}: a descriptor of this machine means nothing on another`, {
@@ -62,7 +62,7 @@ class Program {
   readonly stop: AbortSignal | undefined;
   running: Started | undefined;
   over = false;
-  /** How it ended, while its output is still on the way. */
+  /** The program's end, while its output is still on the way. */
   exited: AgentEnd | undefined;
   /** Resolves whoever waits for room in a stream, once the program is over. */
   readonly #waiting = new Set<() => void>();
@@ -136,7 +136,7 @@ class Program {
     });
   }
 
-  /** What the program has printed; resolves when it has been taken. */
+  /** Passes on output of the program; resolves when a reader has taken it. */
   async output(stream: 'stdout' | 'stderr', data: Buffer): Promise<void> {
     const to = this[stream];
     if (to.destroyed || to.writableEnded || to.write(data) || this.#keeps(to)) return;

@@ -1,4 +1,4 @@
-/** What passes between a client and `swarmctl serve` on another machine: JSON-RPC over standard input and output. */
+/** The protocol between a client and `swarmctl serve` on another machine: JSON-RPC over standard input and output. */
 import { NotificationType, RequestType, ResponseError } from 'vscode-jsonrpc/node';
 import * as z from 'zod';
 import { SwarmError } from '../error.js';

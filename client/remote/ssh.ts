@@ -10,7 +10,7 @@ import { until } from '../signals.js';
 import { knownKeys } from './known-hosts.js';
 import type { KnownKey } from './known-hosts.js';
 
-/** Where a machine is, and who we are there. */
+/** The address of a machine, and the account to use there. */
 export interface ConnectOptions {
   /** Its name or address. */
   readonly host: string;
@@ -20,7 +20,7 @@ export interface ConnectOptions {
   readonly username?: string;
   /** The text of a private key; by default those of the agent of SSH_AUTH_SOCK, or a file of ~/.ssh. */
   readonly privateKey?: string;
-  /** What the private key is encrypted with, if it is. */
+  /** The passphrase of the private key, if that is encrypted. */
   readonly passphrase?: string;
   /** The file of host keys; ~/.ssh/known_hosts by default. A host that it does not have is refused. */
   readonly knownHosts?: string;
@@ -35,7 +35,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How long the connection takes at most, in milliseconds, and the answer of what serves. */
+/** The longest time in milliseconds that connecting may take, including the first answer of the server. */
 const CONNECT_TIMEOUT = 20_000;
 export const ANSWER_TIMEOUT = 120_000;
 
@@ -112,7 +112,7 @@ export interface Link {
   readonly channel: Duplex;
   /** Calls back with the program's exit status, once it has exited; null if a signal killed it. */
   onExit(told: (status: number | null) => void): void;
-  /** What the program has printed on standard error. */
+  /** The program's output on standard error. */
   complaint(): string;
   close(): void;
 }

@@ -112,7 +112,10 @@ async function* sourcesInPool(series: string): AsyncGenerator<ArchiveSource> {
 /** Builds a module for a kernel; {@link StructureError} if its structures are not those of the kernel's image. */
 export type Build = (kernel: Kernel) => Promise<unknown>;
 
-/** Why a module built with headers from this source does not have the structures of this image; empty if it has. */
+/**
+ * The reason why a module built with headers from this source does not have the structures of this image; empty if it
+ * has.
+ */
 async function misfit(
   entry: CatalogueEntry,
   locked: LockedKernel,

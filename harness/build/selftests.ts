@@ -8,13 +8,7 @@ import { cached } from '../util/cache.js';
 import { step } from '../util/progress.js';
 import { sourcePackage, unpackSource } from './kernel-source.js';
 
-/** The collections that are built: what a hook of the module, or its births, could disturb. */
-const COLLECTIONS = [
-  ...['cgroup', 'clone3', 'core', 'exec', 'kcmp', 'membarrier', 'mount', 'namespaces', 'pid_namespace'],
-  ...['pidfd', 'prctl', 'proc', 'ptrace', 'rlimits', 'seccomp', 'timens', 'tty'],
-];
-
-/** The parts of the source that they need. */
+/** The parts of the source that the tests need. */
 const sources = (arch: Architecture) => [
   ...[
     'Makefile',
@@ -30,22 +24,23 @@ const sources = (arch: Architecture) => [
 ];
 
 /* -k: what needs a library that is not there stays out of the list of what is installed. */
-const build = ({ cc, strip }: { cc: string; strip: string }) => `set -e
+const build = ({ cc, strip }: { cc: string; strip: string }, collections: readonly string[]) => `set -e
 make -s headers
 cd tools/testing/selftests
-make -k CC=${cc} TARGETS="${COLLECTIONS.join(' ')}" install INSTALL_PATH=/build/selftests || true
+make -k CC=${cc} TARGETS="${collections.join(' ')}" install INSTALL_PATH=/build/selftests || true
 find /build/selftests -type f -executable -exec ${strip} --strip-debug {} + 2>/dev/null || true
 tar -C /build -Sczf /build/selftests.tar.gz selftests`;
 
 /**
  * The kernel's own tests as the kernel's makefiles install them, run by their run_kselftest.sh; built
  * if they are not in the cache (a download of 170 MB and a minute).
+ * @param collections the directories of tools/testing/selftests to build
  * @returns the path of a compressed tar archive with the directory `selftests`.
  * @throws if the archive has no source or nothing builds.
  */
-export async function buildSelftests(arch: Architecture): Promise<string> {
+export async function buildSelftests(arch: Architecture, collections: readonly string[]): Promise<string> {
   const [tools, source] = [await toolRoot(arch), await sourcePackage()];
-  const [parts, commands] = [sources(arch), build(ARCHITECTURES[arch])];
+  const [parts, commands] = [sources(arch), build(ARCHITECTURES[arch], collections)];
   const dir = await cached({
     kind: 'selftests',
     label: source.name,

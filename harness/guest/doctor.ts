@@ -8,6 +8,7 @@ import { cacheDir } from '../util/cache.js';
 
 /** One thing that was looked at. */
 export interface Finding {
+  /** The thing: a program, memory, disk space, the mirror or KVM. */
   readonly what: string;
   /** `slow` where everything works, but not as fast as it could. */
   readonly verdict: 'ok' | 'slow' | 'missing';

@@ -4,6 +4,7 @@ import { quoted, withConsole } from '../util/errors.js';
 
 /** The guest's kernel panicked: once it is up, a finding about what it runs. */
 export class GuestPanicError extends Error {
+  /** The name of the class. */
   override readonly name = 'GuestPanicError';
 
   /**
@@ -23,7 +24,9 @@ export interface CommandOutcome {
   readonly code?: number | undefined;
   /** The signal that killed it, such as SIGKILL. */
   readonly signal?: string | undefined;
+  /** Its standard output. */
   readonly stdout: string;
+  /** Its standard error. */
   readonly stderr: string;
   /** It was given up because it took too long. */
   readonly timedOut: boolean;
@@ -33,13 +36,21 @@ export interface CommandOutcome {
 
 /** A command in a guest did not end as it had to. */
 export class GuestCommandError extends Error {
+  /** The name of the class. */
   override readonly name = 'GuestCommandError';
+  /** The shell line; undefined if the error is about no single command. */
   readonly command: string | undefined;
+  /** Its exit status, as in {@link CommandOutcome}; undefined if it did not end. */
   readonly code: number | undefined;
+  /** The signal that killed it, such as SIGKILL. */
   readonly signal: string | undefined;
+  /** Its standard output, as far as it came. */
   readonly stdout: string;
+  /** Its standard error, as far as it came. */
   readonly stderr: string;
+  /** It was given up because it took too long. */
   readonly timedOut: boolean;
+  /** Milliseconds from its start to its end, or until it was given up. */
   readonly durationMs: number | undefined;
 
   /**

@@ -73,11 +73,15 @@ const LONGEST_WAIT_MS = 2 ** 31 - 20_000;
 /** Parameters of a module, as insmod takes them. */
 export type ModuleParameters = Record<string, string | number>;
 
+/** The parts of a guest: a kernel, a root, and its hardware. */
 export interface GuestOptions {
+  /** The kernel that it boots. */
   kernel: Kernel;
   /** From guestInitrd(). */
   initrd: string;
+  /** Its memory in MiB. */
   memoryMb?: number;
+  /** The number of its processors. */
   cpus?: number;
   /** CPUs that share a core: 1 by default. */
   threads?: number;
@@ -463,6 +467,7 @@ export class BootedGuest {
 /** A module that is loaded in a guest, until it is unloaded or its scope ends (`await using`). */
 export class LoadedModule {
   readonly #guest: BootedGuest;
+  /** The name that lsmod has for it. */
   readonly name: string;
 
   constructor(guest: BootedGuest, name: string) {

@@ -38,9 +38,10 @@ const metaSchema = z.strictObject({
   files: z.record(z.string(), z.string()),
 });
 
+/** The description of a recording: the spec that failed, its kernel and guest, and hashes of the files. */
 export type Meta = z.infer<typeof metaSchema>;
 
-/** Why a recording cannot be replayed. */
+/** An error that says why a recording cannot be replayed. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
 }
@@ -171,10 +172,15 @@ export async function recordings(): Promise<string[]> {
 
 /** A recording that is whole. */
 export interface Kept {
+  /** Its directory. */
   readonly dir: string;
+  /** Its description. */
   readonly meta: Meta;
+  /** The root with the QEMU that recorded it. */
   readonly tools: Root;
+  /** The hardware of the recorded guest. */
   readonly hardware: Hardware;
+  /** The path of the log that QEMU replays. */
   readonly log: string;
   /** The guest's console when it was recorded. */
   readonly console: string;

@@ -5,7 +5,9 @@ import type { Kept } from './recording.js';
 
 /** The result of a replay: whether the same happened again, and what to print. */
 export interface Outcome {
+  /** True if the guest printed the same on its console as when it was recorded. */
   readonly reproduced: boolean;
+  /** The outcome as a sentence, for people. */
   readonly message: string;
 }
 

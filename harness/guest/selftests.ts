@@ -10,9 +10,16 @@ export const SELFTEST_PACKAGES = ['tar', 'gzip', 'stress-ng'];
 
 const DIR = '/root/selftests';
 
-/** Copies the kernel's own tests into a guest. */
-export async function installSelftests(guest: BootedGuest, { arch }: Kernel): Promise<void> {
-  await guest.upload(await buildSelftests(arch), `${DIR}.tar.gz`);
+/**
+ * Copies the kernel's own tests into a guest.
+ * @param collections directories of tools/testing/selftests, such as `seccomp`
+ */
+export async function installSelftests(
+  guest: BootedGuest,
+  { arch }: Kernel,
+  collections: readonly string[],
+): Promise<void> {
+  await guest.upload(await buildSelftests(arch, collections), `${DIR}.tar.gz`);
   await guest.sh(`tar -C /root -xzf ${DIR}.tar.gz && rm ${DIR}.tar.gz`, { timeoutMs: 120_000 });
 }
 

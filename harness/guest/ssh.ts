@@ -172,7 +172,7 @@ export class SshConnection {
     });
   }
 
-  /** Whether the guest's server still answers: it says nothing of a command that SIGSYS or SIGXCPU has ended. */
+  /** Asks if the guest's server still answers: it does not report a command that SIGSYS or SIGXCPU has ended. */
   async #lives(): Promise<boolean> {
     const late = new AbortController();
     const answered = this.open('true').then(

@@ -37,6 +37,7 @@ export async function provideGuest(
 
 /** Gives each spec file a guest of its own, restored from a snapshot and ended after it. */
 export class GuestStage {
+  /** The kernel that its guests boot. */
   readonly kernel: Kernel;
   readonly #guest: Guest;
   /** Looks at a guest that has done all specs of a file, before it is ended; says what is wrong with it. */

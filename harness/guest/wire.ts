@@ -16,6 +16,7 @@ export interface WireEnd {
 
 /** A wire between two guests; its sockets are gone when it is disposed of. */
 export interface Wire extends AsyncDisposable {
+  /** The two ends, one for each guest. */
   readonly ends: readonly [WireEnd, WireEnd];
 }
 

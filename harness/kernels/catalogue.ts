@@ -45,6 +45,7 @@ const entry = z.strictObject({
 });
 /** The errors that a kernel looks for: of memory, locks and the like, or data races. */
 export type Checks = NonNullable<CatalogueEntry['checks']>;
+/** A kernel of the catalogue: its series, flavour and architecture, why it is tested, and the origin of its headers. */
 export type CatalogueEntry = z.infer<typeof entry>;
 
 const catalogue = z
@@ -59,6 +60,7 @@ const catalogue = z
     if (new Set(names).size < names.length)
       context.addIssue({ code: 'custom', message: 'two entries have the same name' });
   });
+/** The kernels under test, and the name of the newest. */
 export type Catalogue = z.infer<typeof catalogue>;
 
 const locked = z.strictObject({
@@ -68,6 +70,7 @@ const locked = z.strictObject({
   /** The source that headers are prepared from. */
   source: archiveSource.optional(),
 });
+/** The packages of a kernel, each with its address, size and hash. */
 export type LockedKernel = z.infer<typeof locked>;
 
 const lock = z.record(z.string(), locked);

@@ -9,6 +9,7 @@ export interface Kernel {
   readonly name: string;
   /** Its release, as `uname -r` prints it. */
   readonly release: string;
+  /** The architecture that it runs on. */
   readonly arch: Architecture;
   /** The image that QEMU boots. */
   readonly image: string;

@@ -17,6 +17,7 @@ export function toldBefore(history: readonly CommandOutcome[] = []): string[] {
   return history.length > 0 ? ['--- before it ---', ...history.map(told)] : [];
 }
 
+/** Playwright's `expect`, with matchers for commands in guests. */
 export const expect = base.extend({
   /**
    * Expects a command to end with an exit status. What it has printed, and what the guest was told before,

@@ -137,10 +137,11 @@ export async function listedKernels(): Promise<ListedKernel[]> {
   }));
 }
 
+/** A Playwright reporter that keeps the results of each suite on each kernel as KTAP, JUnit and the page of the matrix. */
 export default class Results implements Reporter {
   readonly #cells = new Map<string, Cell>();
   readonly #projects = new Map<string, FullProject>();
-  /** When this run began with each project. */
+  /** The time at which this run began with each project. */
   readonly #began = new Map<string, string>();
   /** The number of tests of each project, and of each file in it, that are still to come. */
   readonly #left = new Map<string, number>();

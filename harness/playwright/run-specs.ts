@@ -13,6 +13,7 @@ import type { RunConfig } from '../util/run.js';
 import { resume } from './resume.js';
 import type { Resumed } from './resume.js';
 
+/** A request to run specs: kernels, suites, and arguments of Playwright. */
 export interface SpecsRequest
   extends AskedKernels, Pick<RunConfig, 'suites' | 'workers' | 'record' | 'blob' | 'trees'> {
   /** A spec file that passed is not run again until something that it depends on is committed anew. */

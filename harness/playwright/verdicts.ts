@@ -57,6 +57,7 @@ function beginning({ message, value }: TestError): string {
   return [...lines.slice(0, REPEATED_LINES), ...more].join('\n    ');
 }
 
+/** A Playwright reporter that prints each spec with its verdict, and all failures again at the end. */
 export default class Verdicts implements Reporter {
   readonly #counts: Record<Verdict, number> = { passed: 0, failed: 0, skipped: 0, infrastructure: 0 };
   readonly #reasons: string[] = [];

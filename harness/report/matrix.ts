@@ -6,9 +6,9 @@ import type { Cell, TestOutcome, Verdict } from './runs.js';
 /** A kernel that there may be results of. */
 export interface ListedKernel {
   readonly name: string;
-  /** Why it is tested. */
+  /** The reason why it is tested. */
   readonly why: string;
-  /** Why it cannot be run, if it cannot. */
+  /** The reason why it cannot be run, if it cannot. */
   readonly because?: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Broken {
 export type BrokenTest = readonly [Broken, ...Broken[]];
 
 /** Tests that did not end well, for one reason. */
-export type Trouble = readonly [BrokenTest, ...BrokenTest[]];
+export type Problem = readonly [BrokenTest, ...BrokenTest[]];
 
 export interface Matrix {
   readonly suites: readonly string[];
@@ -50,7 +50,7 @@ export interface Matrix {
   /** Listed kernels without a result. */
   readonly notRun: readonly ListedKernel[];
   /** Failures, then trouble with the machinery; of each, what most tests and kernels share first. */
-  readonly troubles: readonly Trouble[];
+  readonly problems: readonly Problem[];
 }
 
 /** Verdicts, the worst first. */
@@ -102,16 +102,16 @@ function shared({ verdict, file, title, log }: TestOutcome): string {
   return JSON.stringify(own ? [verdict, file, title] : [verdict, why]);
 }
 
-function troublesOf(cells: readonly Cell[]): Trouble[] {
-  const troubles = new Map<string, [BrokenTest, ...BrokenTest[]]>();
+function troublesOf(cells: readonly Cell[]): Problem[] {
+  const problems = new Map<string, [BrokenTest, ...BrokenTest[]]>();
   for (const broken of brokenTests(cells)) {
     const key = shared(broken[0].test);
-    const known = troubles.get(key);
+    const known = problems.get(key);
     if (known) known.push(broken);
-    else troubles.set(key, [broken]);
+    else problems.set(key, [broken]);
   }
-  const verdictRank = ([[{ test }]]: Trouble) => rank(test.verdict);
-  return [...troubles.values()].sort(
+  const verdictRank = ([[{ test }]]: Problem) => rank(test.verdict);
+  return [...problems.values()].sort(
     (a, b) => verdictRank(a) - verdictRank(b) || b.flat().length - a.flat().length,
   );
 }
@@ -138,7 +138,7 @@ export function matrixOf(cells: readonly Cell[], kernels: readonly ListedKernel[
     if (index >= 0) return index;
     return name === '' ? kernels.length + 1 : kernels.length;
   };
-  const troubled = (row: Row) => Math.min(rank(row.verdict), rank('passed'));
+  const rankOfRow = (row: Row) => Math.min(rank(row.verdict), rank('passed'));
   const rows = names
     .map((name) =>
       rowOf(
@@ -147,11 +147,11 @@ export function matrixOf(cells: readonly Cell[], kernels: readonly ListedKernel[
         kernels.find((kernel) => kernel.name === name),
       ),
     )
-    .sort((a, b) => troubled(a) - troubled(b) || place(a.kernel) - place(b.kernel));
+    .sort((a, b) => rankOfRow(a) - rankOfRow(b) || place(a.kernel) - place(b.kernel));
   return {
     suites: suitesOf(runs),
     rows,
     notRun: kernels.filter(({ name }) => !names.includes(name)),
-    troubles: troublesOf(rows.flatMap((row) => [...row.cells.values()].map(({ newest }) => newest))),
+    problems: troublesOf(rows.flatMap((row) => [...row.cells.values()].map(({ newest }) => newest))),
   };
 }

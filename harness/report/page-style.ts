@@ -1,6 +1,6 @@
 /** The styles of the results' pages, beyond what all pages share. */
 
-/** Of the matrix and of a cell's page. */
+/** The style that the matrix and the page of a cell share. */
 export const RESULTS_STYLE = `
 .passed { --verdict-bg: var(--passed-bg); --verdict-fg: var(--passed-fg); }
 .failed { --verdict-bg: var(--failed-bg); --verdict-fg: var(--failed-fg); }
@@ -11,7 +11,7 @@ export const RESULTS_STYLE = `
 .chip { font-size: .85rem; white-space: nowrap; }
 `;
 
-/** Of the matrix. */
+/** The style of the matrix. */
 export const MATRIX_STYLE = `
 .tallies { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; margin: .75rem 0; }
 .tallies button, .tallies a { display: inline-flex; align-items: baseline; gap: .5rem; padding: .2rem .9rem; border: 2px solid transparent; border-radius: .5rem; background: var(--verdict-bg); color: var(--verdict-fg); font: inherit; text-decoration: none; cursor: pointer; }
@@ -19,14 +19,14 @@ export const MATRIX_STYLE = `
 .tallies button[aria-pressed=true] { border-color: var(--fg); box-shadow: inset 0 0 0 2px var(--bg); }
 .tallies label { margin-left: auto; }
 .tallies input { font: inherit; width: 9rem; padding: .2rem .4rem; border: 1px solid var(--quiet); border-radius: .25rem; background: var(--bg); color: var(--fg); }
-.trouble summary { display: grid; grid-template-columns: auto 1fr; column-gap: .5rem; }
-.trouble summary::before { content: "▸"; grid-row: 1 / 3; }
-.trouble[open] summary::before { content: "▾"; }
+.problem summary { display: grid; grid-template-columns: auto 1fr; column-gap: .5rem; }
+.problem summary::before { content: "▸"; grid-row: 1 / 3; }
+.problem[open] summary::before { content: "▾"; }
 .what { line-height: 1.6; } .what strong { margin: 0 .25rem; }
-.trouble, .rest { border: 1px solid var(--line); border-left: .4rem solid var(--failed-bg); background: var(--card); padding: .4rem .75rem; margin: .35rem 0; overflow-wrap: anywhere; }
-.trouble[data-verdict=infrastructure] { border-left-color: var(--infrastructure-bg); }
+.problem, .rest { border: 1px solid var(--line); border-left: .4rem solid var(--failed-bg); background: var(--card); padding: .4rem .75rem; margin: .35rem 0; overflow-wrap: anywhere; }
+.problem[data-verdict=infrastructure] { border-left-color: var(--infrastructure-bg); }
 .rest { border-left-width: 1px; }
-.trouble ul { margin: .25rem 0; padding-left: 1.25rem; }
+.problem ul { margin: .25rem 0; padding-left: 1.25rem; }
 .why { font-family: ui-monospace, monospace; font-size: .85rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 details[open] > summary .why { display: none; }
 .matrix { width: 100%; margin-top: 1rem; }
@@ -62,7 +62,7 @@ td :focus-visible { outline-color: currentColor; }
 }
 `;
 
-/** Of a cell's page. */
+/** The style of a cell's page. */
 export const CELL_STYLE = `
 .banner { background: var(--verdict-bg); color: var(--verdict-fg); border-radius: .5rem; padding: .4rem 1rem; }
 .banner b { font-size: 1.75rem; margin-right: .5rem; }

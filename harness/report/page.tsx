@@ -6,7 +6,7 @@ import { BASE_STYLE } from './base-style.js';
 import { cellPage } from './cell-page.js';
 import { htmlDocument } from './html.js';
 import { WORST_FIRST, matrixOf } from './matrix.js';
-import type { BrokenTest, CellRuns, ListedKernel, Matrix, Row, Trouble } from './matrix.js';
+import type { BrokenTest, CellRuns, ListedKernel, Matrix, Row, Problem } from './matrix.js';
 import { MATRIX_STYLE, RESULTS_STYLE } from './page-style.js';
 import { MATRIX_SCRIPT, TIMES_SCRIPT } from './page-script.js';
 import {
@@ -27,8 +27,8 @@ import type { Cell, Verdict } from './runs.js';
 
 /** Runs of a cell that its history in the matrix shows, the newest included. */
 const HISTORY = 8;
-/** Troubles that stand before the matrix; more are folded. */
-const TROUBLES = 3;
+/** Problems that stand before the matrix; more are folded. */
+const PROBLEMS = 3;
 /** Lines of a log that stand before the matrix. */
 const QUOTED = 30;
 
@@ -145,15 +145,15 @@ const BrokenItem = ({ broken }: { broken: BrokenTest }): VNode => (
 );
 
 /** A failure: its kernels, and the beginning of its reason. */
-function TroubleItem({ trouble }: { trouble: Trouble }): VNode {
-  const { verdict, title, log } = trouble[0][0].test;
-  const cells = new Set(trouble.flat().map(({ cell }) => cellId(cell)));
+function ProblemItem({ problem }: { problem: Problem }): VNode {
+  const { verdict, title, log } = problem[0][0].test;
+  const cells = new Set(problem.flat().map(({ cell }) => cellId(cell)));
   return (
-    <details class="trouble" data-verdict={verdict}>
+    <details class="problem" data-verdict={verdict}>
       <summary>
         <div class="what">
           <span class={`mark ${verdict}`}>{MARKS[verdict]}</span> <strong>{title}</strong>{' '}
-          {trouble.length > 1 && `and ${trouble.length - 1} more `}
+          {problem.length > 1 && `and ${problem.length - 1} more `}
           {[...cells].map((cell) => (
             <span class={`chip ${verdict}`}>{cell}</span>
           ))}
@@ -162,7 +162,7 @@ function TroubleItem({ trouble }: { trouble: Trouble }): VNode {
       </summary>
       <pre tabindex={0}>{log.split('\n').slice(0, QUOTED).join('\n')}</pre>
       <ul>
-        {trouble.map((broken) => (
+        {problem.map((broken) => (
           <BrokenItem broken={broken} />
         ))}
       </ul>
@@ -170,19 +170,19 @@ function TroubleItem({ trouble }: { trouble: Trouble }): VNode {
   );
 }
 
-function Troubles({ troubles }: { troubles: readonly Trouble[] }): VNode | null {
-  if (troubles.length === 0) return null;
-  const rest = troubles.slice(TROUBLES);
+function Problems({ problems }: { problems: readonly Problem[] }): VNode | null {
+  if (problems.length === 0) return null;
+  const rest = problems.slice(PROBLEMS);
   return (
-    <section id="troubles" aria-label="What went wrong">
-      {troubles.slice(0, TROUBLES).map((trouble) => (
-        <TroubleItem trouble={trouble} />
+    <section id="problems" aria-label="What went wrong">
+      {problems.slice(0, PROBLEMS).map((problem) => (
+        <ProblemItem problem={problem} />
       ))}
       {rest.length > 0 && (
         <details class="rest">
           <summary>{rest.length} more that went wrong</summary>
-          {rest.map((trouble) => (
-            <TroubleItem trouble={trouble} />
+          {rest.map((problem) => (
+            <ProblemItem problem={problem} />
           ))}
         </details>
       )}
@@ -232,7 +232,7 @@ const NotRun = ({ kernels }: { kernels: readonly ListedKernel[] }): VNode => (
 );
 
 function indexPage(title: string, matrix: Matrix): string {
-  const { suites, rows, notRun, troubles } = matrix;
+  const { suites, rows, notRun, problems } = matrix;
   return htmlDocument({
     title,
     style: BASE_STYLE + RESULTS_STYLE + MATRIX_STYLE,
@@ -241,7 +241,7 @@ function indexPage(title: string, matrix: Matrix): string {
       <>
         <h1>{title}</h1>
         <Tallies {...matrix} />
-        <Troubles troubles={troubles} />
+        <Problems problems={problems} />
         <table role="table" class="matrix">
           <thead role="rowgroup">
             <tr role="row">

@@ -1,9 +1,12 @@
-/** Why a test went wrong, as far as one line can say. */
+/** The reason why a test failed, as far as one line can say it. */
 
-/** Of an assertion that failed, what was expected and what came. */
+/** The lines of a failed assertion that say what was expected and what came. */
 const COMPARED = /^\s*((?:Expected|Received)[^\n]*)$/gm;
 
-/** Why a test went wrong, in one line: the first of its log that says anything, and what an assertion compared. */
+/**
+ * The reason why a test failed, in one line: the first line of its log that is not empty, and the values that an
+ * assertion compared.
+ */
 export function reason(log: string): string {
   const first = log.split('\n').find((line) => line.trim() !== '') ?? '';
   const compared = first.includes('expect(') ? [...log.matchAll(COMPARED)].slice(0, 2) : [];

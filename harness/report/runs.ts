@@ -30,7 +30,7 @@ export const cellSchema = z.object({
   kernel: z.string(),
   release: z.string(),
   startedAt: z.string(),
-  /** When its last test ended; earlier versions did not keep it. */
+  /** The time at which its last test ended; earlier versions did not keep it. */
   endedAt: z.string().optional(),
   /** Its duration, if that is not the time between start and end, because parts of it ran at other times. */
   ms: z.number().optional(),

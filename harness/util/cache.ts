@@ -24,7 +24,9 @@ export function hashOf(...parts: string[]): string {
 /** This process's pid namespace: numbers of processes mean nothing outside their own. */
 const pidNamespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
 
-/** When a process was started, in ticks since the boot, as /proc/PID/stat has it; undefined if there is none. */
+/**
+ * The start time of a process, in ticks since the boot, as in /proc/PID/stat; undefined if there is no such process.
+ */
 function startTime(pid: string): string | undefined {
   try {
     // The second field is the program's name in parentheses, which may hold both.

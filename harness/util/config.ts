@@ -13,6 +13,7 @@ export interface RunResult {
 
 /** A build of modules that is under way. */
 export interface ModuleBuild {
+  /** The architecture that the modules are built for. */
   readonly arch: Architecture;
   /** The release of the kernel that it is for. */
   readonly release: string;
@@ -72,6 +73,7 @@ const OWN_COMMANDS: Required<Commands> = {
   test: (kernel) => `KMOD_HARNESS_RUN='{"kernels":["${kernel}"]}' npx playwright test`,
 };
 
+/** The argument of {@link defineHarness}: the modules under test, and everything about their project that the harness needs to know. */
 export interface HarnessConfig {
   /** Short, in lower case: the name of the cache's directory and of temporary ones. */
   readonly name: string;
@@ -86,6 +88,7 @@ export interface HarnessConfig {
    * what modules mostly take from the kernel, rather than every cache, which takes an emulated guest twice the time.
    */
   readonly caches?: readonly string[];
+  /** Programs and files for the roots of guests. */
   readonly guest?: GuestContents;
   /** Debian packages that the root with the compilers and QEMU has beyond its own, for specs that run programs in it. */
   readonly tools?: readonly string[];
@@ -98,6 +101,7 @@ export interface HarnessConfig {
   readonly sources?: readonly string[];
   /** Files among these that no result depends on. */
   readonly reporting?: RegExp;
+  /** Command lines of the project that replace those of the harness in messages. */
   readonly commands?: Commands;
 }
 

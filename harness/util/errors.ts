@@ -17,6 +17,7 @@ export function quoted(output: string): string {
 
 /** Trouble with the machinery: a mirror that is down, a full disk, a QEMU that dies. No finding about the module. */
 export class InfrastructureError extends Error {
+  /** The name of the class. */
   override readonly name = 'InfrastructureError';
 
   /**
@@ -30,6 +31,7 @@ export class InfrastructureError extends Error {
 
 /** A finding about the module that is being built: its compiler complains. */
 export class BuildError extends Error {
+  /** The name of the class. */
   override readonly name = 'BuildError';
 }
 

@@ -60,8 +60,11 @@ export function parseKtap(text: string): Map<string, Outcome> {
 
 /** The outcomes of a test that varied, without something and with it. */
 export interface Varying {
+  /** Its name. */
   readonly name: string;
+  /** Its outcomes in the runs without something. */
   readonly without: readonly Outcome[];
+  /** Its outcomes in the runs with it. */
   readonly withIt: readonly Outcome[];
 }
 

@@ -9,12 +9,14 @@ const unpadded = { stringLength: () => 3 };
  * @param head the columns' names
  * @param rows cells as Markdown; a bar in one is escaped, unless it is already
  * @param aligned pads the cells, for people who see the table on a terminal
+ * @param right the columns whose cells are aligned to the right, as numbers are
  */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  { aligned = false } = {},
+  { aligned = false, right = [] }: { aligned?: boolean; right?: readonly number[] } = {},
 ): string {
   const escaped = [head, ...rows].map((cells) => cells.map((cell) => cell.replace(/(?<!\\)\|/g, '\\|')));
-  return markdownTable(escaped, aligned ? {} : unpadded);
+  const align = head.map((_, column) => (right.includes(column) ? 'right' : null));
+  return markdownTable(escaped, aligned ? { align } : { align, ...unpadded });
 }

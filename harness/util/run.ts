@@ -29,6 +29,7 @@ const runConfig = z.strictObject({
   /** The address of the Debian mirror. */
   mirror: z.string().optional(),
 });
+/** The settings of one run: kernels, suites, and the places of its files. */
 export type RunConfig = z.infer<typeof runConfig>;
 
 const VARIABLE = 'KMOD_HARNESS_RUN';

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The names that users write and read: keys, and what stands for a number in JSON.
 //!
-//! Each name is here and nowhere else in the module. The index of a name is its number
-//! in the `enum` of names.h that its list is for.
+//! JSON is read and written by these lists alone. The index of a name is its number in the
+//! `enum` of names.h that its list is for. C code repeats a key where it names the field of an
+//! error, and trace.h repeats the names that tracepoints print.
 
 use core::ffi::CStr;
 

@@ -67,7 +67,7 @@ test('HARNESS-03: what a builder that has died had locked is built by the next',
   expect(await readdir(join(dir, 'things'))).toEqual([basename(path)]);
 });
 
-test('HARNESS-04: old entries go, and so does what a dead process was building', async () => {
+test('HARNESS-04, HARNESS-28: old entries go, and so does what a dead process was building', async () => {
   const build = () => Promise.resolve();
   const paths: string[] = [];
   for (const key of ['a', 'b', 'c']) paths.push(await cached({ ...entry(key, build), keep: 2 }));

@@ -348,7 +348,7 @@ test('RESULT-04: what failed on several kernels, or for one reason, is told once
       verdict: title in failed ? ('failed' as const) : ('passed' as const),
     })),
   });
-  const { troubles, rows } = matrixOf(
+  const { problems, rows } = matrixOf(
     [
       of('7.3', { a: log, b: log, c: 'Error: no guest\nat c', d: 'Error: no guest\nat d' }),
       of('7.2', { b: log, c: 'Error: no guest' }),
@@ -357,8 +357,8 @@ test('RESULT-04: what failed on several kernels, or for one reason, is told once
     ],
     [{ name: '7.1', why: '' }],
   );
-  const told = troubles.map((trouble) =>
-    trouble.map((broken) => [broken[0].test.title, ...broken.map(({ cell }) => cell.kernel)].join(' ')),
+  const told = problems.map((problem) =>
+    problem.map((broken) => [broken[0].test.title, ...broken.map(({ cell }) => cell.kernel)].join(' ')),
   );
   expect(told, 'what most kernels and tests share first').toEqual([
     ['c 7.3 7.2', 'd 7.3'],

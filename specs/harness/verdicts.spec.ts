@@ -10,7 +10,7 @@ import { BuildError, InfrastructureError } from '../../harness/util/errors.js';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { repository } from '../../harness.config.js';
 import { runEnvironment } from '../../harness/util/run.js';
-import { brokenKernels } from '../../harness/report/broken.js';
+import { brokenKernels } from '../support/broken-kernels.js';
 import { readRuns } from '../../harness/report/runs.js';
 import { complaints } from '../../harness/guest/kernel-log.js';
 

@@ -77,15 +77,15 @@ test('RESULT-03: failures stand first in the matrix, with their reasons before i
   const { page, said } = await open('light');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('The matrix');
   expect(await kernels(page)).toEqual(['7.2', '6.18', '6.17', '7.3', 'no kernel']);
-  const troubles = page.locator('#troubles details.trouble');
-  const [first] = await troubles.allTextContents();
+  const problems = page.locator('#problems details.problem');
+  const [first] = await problems.allTextContents();
   expect(first, 'on two kernels, once').toMatch(
     /^✘ vm holds vm-7\.2vm-6\.18Error: the kernel complains:.*BUG: KFENCE: <use-after-free> in planted/s,
   );
-  await expect(troubles.last()).toContainText('! vm holds');
-  await expect(page.locator('#troubles > .rest > summary')).toHaveText('3 more that went wrong');
+  await expect(problems.last()).toContainText('! vm holds');
+  await expect(page.locator('#problems > .rest > summary')).toHaveText('3 more that went wrong');
   const [reasons, matrix] = [
-    await page.locator('#troubles').boundingBox(),
+    await page.locator('#problems').boundingBox(),
     await page.locator('.matrix').boundingBox(),
   ];
   expect((reasons?.y ?? NaN) + (reasons?.height ?? NaN)).toBeLessThanOrEqual(matrix?.y ?? NaN);

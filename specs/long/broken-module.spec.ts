@@ -1,10 +1,10 @@
-/** What the runner says of a module that does not compile. */
+/** The runner's report of a module that does not compile. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
-import { brokenKernels } from '../../harness/report/broken.js';
+import { brokenKernels } from '../support/broken-kernels.js';
 import { readRuns } from '../../harness/report/runs.js';
 import { PLAYWRIGHT } from '../../harness/util/playwright.js';
 import { runEnvironment } from '../../harness/util/run.js';

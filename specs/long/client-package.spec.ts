@@ -18,7 +18,7 @@ const packed = z
 const PACKED =
   /^(dist\/.*|native\/install\.cjs|native\/launcher\/\w+\.(c|h|cc|gyp)|man\/swarmctl\.1|README\.md|package\.json)$/;
 
-/** What a program of a user's does with it: every line that it prints is looked at. */
+/** A user's program that uses the package; the spec looks at every line that it prints. */
 const PROGRAM = `
 import { checkRequest, createRequest, parseAgentLine, parseAnswer, parseEvent } from 'swarm-guard';
 import type { AgentRequest } from 'swarm-guard';

@@ -18,7 +18,7 @@ const UNIT = 'swarm-guard.service';
 
 /** Directories that everything writes to, or that are none of a disk's. */
 const CHANGING = ['proc', 'sys', 'dev', 'run', 'tmp', 'srv', 'root', 'var/log', 'var/lib/apt', 'var/cache'];
-/** What dpkg and DKMS keep of any package, and the key that DKMS makes itself. */
+/** Files that dpkg and DKMS keep of any package, and the key that DKMS makes itself. */
 const OTHERS = String.raw`^/var/lib/dpkg/|^/var/lib/dkms/mok\.|^/var/lib/systemd/(random-seed|timers)|^/usr/lib/modules/[^/]*/modules\.|^/etc/(machine-id|\.pwd\.lock)`;
 
 /** A shell line that lists what a package may leave behind on a machine. */
@@ -35,7 +35,7 @@ const REMAINS = [
 const remains = async (guest: BootedGuest) =>
   (await guest.exec(`(${REMAINS}) | sort -u`, { timeoutMs: 300_000 })).stdout.split('\n');
 
-/** What was there before the packages were. */
+/** The files that were there before the packages were installed. */
 let before: string[] | undefined;
 
 const SIGNER = 'A key for modules';

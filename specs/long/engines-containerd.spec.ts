@@ -8,7 +8,7 @@ import { violationsDuring } from '../support/guest.js';
 test.use({ guestExtras: CONTAINERD_GUEST });
 test.describe.configure({ timeout: 1_200_000 });
 
-/** What a container may not, with an answer. */
+/** A call that a container may not make; the shell line prints an answer if it is denied. */
 const DENIED = 'unshare -u true 2>/dev/null || echo denied';
 
 /** It has the host's network: for another one plugins would have to be set up. */

@@ -11,10 +11,10 @@ import { swarmctlAt } from '../support/swarmctl.js';
 const REPLICAS = 20;
 const HALF = REPLICAS / 2;
 
-/** What of a listed agent says which container it is. */
+/** The keys of a listed agent that say which container it is. */
 const listed = z.object({ name: z.string(), state: z.string() });
 
-/** How many replicas run where, as the manager knows it; nothing while it is too busy to answer. */
+/** The number of replicas that run on each node, as the manager knows it; empty while it is too busy to answer. */
 async function running(manager: LoadedGuest): Promise<Record<string, number>> {
   const { stdout } = await manager.exec(
     `docker service ps web --filter desired-state=running --format '{{.Node}} {{.CurrentState}}'`,
@@ -25,7 +25,7 @@ async function running(manager: LoadedGuest): Promise<Record<string, number>> {
   return Object.fromEntries([...new Set(nodes)].sort().map((node) => [node, count(node)]));
 }
 
-/** How many replicas of how many there are. */
+/** The numbers of replicas that run, and that there should be. */
 const replicas = async (manager: LoadedGuest) =>
   (await manager.exec(`docker service ls --format '{{.Replicas}}'`, { timeoutMs: 120_000 })).stdout.trim();
 

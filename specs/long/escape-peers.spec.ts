@@ -38,7 +38,6 @@ for (const peer of PEERS) {
       const { escaped, answers } = await make(loaded, attempt, RUNNERS[peer]);
       const result = escaped ? 'succeeds' : 'denied';
       seen[attempt.id] = result;
-      if (process.env['SWARMGUARD_ANSWERS']) console.error(`${peer} ${attempt.id}: ${result}\n${answers}\n`);
       log.push(`${attempt.id}: ${result}\n${answers}\n`);
       await write(({ results }) => ((results[attempt.id] ??= {})[peer] = result));
     }

@@ -9,7 +9,7 @@ import { expect, test } from '../support/fixtures.js';
 import { COVER, fuzzAgain, fuzzKernel, loadForFuzzing, programsFile } from '../support/fuzz-kernel.js';
 import { buildModule } from '../support/module.js';
 
-/** How long it may look for a fault that is there, in seconds. */
+/** The longest time to look for a planted fault, in seconds. */
 const HOUR = 3600;
 
 test('FUZZ-03: two minutes of fuzzing find nothing, and execute more than the kept programs', async ({

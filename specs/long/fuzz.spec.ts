@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { fuzz, unpackCorpus, withChangedFuzzer } from '../support/fuzz.js';
 
-/** What is planted: a file of module/src, its text, and what stands there instead. */
+/** The planted faults: a file of module/src, a text in it, and the text to put in its place. */
 const PLANTED: readonly (readonly [fault: string, file: string, text: string, instead: string])[] = [
   [
     'a minor number of 2^20 is taken',

@@ -1,7 +1,7 @@
 /** Results as KTAP, read by the kernel's own parser. */
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
-import { kernelScripts } from '../../harness/build/kernel-scripts.js';
+import { kernelScripts } from '../support/kernel-scripts.js';
 import { ktap } from '../../harness/report/ktap-writer.js';
 import type { Cell, TestOutcome } from '../../harness/report/runs.js';
 

@@ -31,7 +31,7 @@ const LINUX = {
 };
 const LOGS = '/var/log/pods/example';
 
-/** What the kubelet makes of a pod for RunPodSandbox. */
+/** The request of RunPodSandbox that the kubelet makes of a pod. */
 const sandboxOf = ({ metadata: { name, namespace, annotations } }: ExamplePod) => ({
   metadata: { name, namespace, uid: 'uid-1' },
   log_directory: LOGS,
@@ -40,7 +40,7 @@ const sandboxOf = ({ metadata: { name, namespace, annotations } }: ExamplePod) =
   linux: LINUX,
 });
 
-/** What it makes of a container for CreateContainer, with the image that is here. */
+/** The request of CreateContainer that the kubelet makes of a container, with the image that is here. */
 const containerOf = ({ name, command }: ExamplePod['spec']['containers'][number]) => ({
   metadata: { name },
   image: { image: IMAGE },
@@ -51,7 +51,7 @@ const containerOf = ({ name, command }: ExamplePod['spec']['containers'][number]
   linux: LINUX,
 });
 
-/** What `kubectl logs` prints of a log: the lines without time and stream. */
+/** The output of `kubectl logs`: the lines of a log without time and stream. */
 async function logs(guest: LoadedGuest, name: string): Promise<string> {
   return guest.sh(`cut -d ' ' -f 4- ${LOGS}/${name}.log`);
 }

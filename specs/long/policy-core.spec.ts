@@ -1,4 +1,4 @@
-/** What the policy core's calls cost, as valgrind counts them. */
+/** The costs of the policy core's calls, as valgrind counts them. */
 import { expect, test } from '@playwright/test';
 import { CASES } from '../../bench/native/cases.js';
 import { countNative } from '../../bench/native/instructions.js';

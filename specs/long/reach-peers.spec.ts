@@ -1,7 +1,7 @@
 /** The ways into the kernel that a default agent leaves reachable, and what people would use instead. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { SYSTEMD_INIT } from '../../harness/archive/systemd.js';
+import { SYSTEMD_INIT } from '../support/systemd.js';
 import { repository } from '../../harness.config.js';
 import {
   PEOPLE,

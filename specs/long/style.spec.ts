@@ -2,7 +2,7 @@
 import { appendFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { kernelScripts } from '../../harness/build/kernel-scripts.js';
+import { kernelScripts } from '../support/kernel-scripts.js';
 import { inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 600_000 });

@@ -26,7 +26,7 @@ const answer = z.object({
   ),
 });
 
-/** What doctor says: its exit status, and each check by its id. */
+/** The result of doctor: its exit status, and each check by its id. */
 async function doctor(guest: BootedGuest, prefix = '') {
   const { code, stdout, stderr } = await guest.exec(`${prefix} swarmctl doctor --json`, {
     timeoutMs: 120_000,

@@ -22,7 +22,7 @@ const DEVICE = '/srv/device';
 /** The policy: the defaults, but for a list of programs, and no fork. */
 const POLICY = { capabilities: 'all', exec_paths: ['/usr/local/bin/attempt'], syscalls: { fork: 'deny' } };
 
-/** What the agent is to do: each of it is denied, and for the last an execve. */
+/** The agent's work: each line is denied, the last one by an execve. */
 const JOB = [
   ...['attempt', 'rdwr', DEVICE, '--', 'socket', '16', '3', '16', '--', 'mount-type', 'tmpfs', '/mnt'],
   ...['--', 'fork', '--', 'exec-here', '/usr/bin/true'],

@@ -15,7 +15,7 @@ import {
 } from '../../harness/guest/selftests.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
-import { confirmedChanges, runAgents } from '../support/system.js';
+import { COLLECTIONS, confirmedChanges, runAgents } from '../support/system.js';
 import { load } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { Stage } from '../support/stage.js';
@@ -48,7 +48,10 @@ const STRESSORS = {
   ...{ 'dev-shm': 2, null: 1000, zero: 1000, full: 100, urandom: 20, dev: 1, pty: 2, procfs: 1 },
 };
 
-/** How often what differs is run again, with and without: what goes otherwise in every second run shows. */
+/**
+ * The number of times that a differing case is run again, with and without: enough to see what differs in every
+ * second run.
+ */
 const AGAIN = 16;
 
 /** Runs everything, or the tests given, in a guest. */
@@ -74,7 +77,7 @@ let guests = 0;
 /** Works in a guest in which nothing has run before. */
 async function pristine<T>(stage: Stage, work: (guest: BootedGuest) => Promise<T>): Promise<T> {
   const guest = await stage.booted(`system-${(guests += 1)}`);
-  await installSelftests(guest, stage.kernel);
+  await installSelftests(guest, stage.kernel, COLLECTIONS);
   const result = await work(guest);
   expect(complaints(await guest.kernelLog()), "the kernel's complaints").toEqual([]);
   await stage.discard();

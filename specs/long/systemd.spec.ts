@@ -1,7 +1,7 @@
 /** A guest whose first process is systemd. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../harness/archive/systemd.js';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../support/systemd.js';
 import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';

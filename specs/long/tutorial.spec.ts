@@ -8,7 +8,7 @@ import { NODE_GUEST } from '../support/node-guest.js';
 test.describe.configure({ timeout: 900_000 });
 test.use({ guestExtras: NODE_GUEST });
 
-/** Where the tutorial is followed. */
+/** The directory in which the tutorial is followed. */
 const HERE = '/srv/tutorial';
 
 test('TUT-01: every command of docs/tutorial.md prints what is written there', async ({ loaded }) => {

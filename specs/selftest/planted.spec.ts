@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from '../support/fixtures.js';
 import { buildTestModules } from '../support/module.js';
 
-/** Of which one, sooner or later, is unlucky. */
+/** Enough rounds that one of them is unlucky. */
 const ROUNDS = 200;
 
 const RACE = 'echo 2000 >/proc/swarm_planted & echo 2000 >/proc/swarm_planted; wait';

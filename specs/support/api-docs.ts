@@ -1,6 +1,6 @@
 /** docs/api: the package's functions, classes and types, from their doc comments. */
-import { join } from 'node:path';
-import { Application, LogLevel, ReflectionKind } from 'typedoc';
+import { dirname, join } from 'node:path';
+import { Application, LogLevel, ReflectionKind, TSConfigReader } from 'typedoc';
 import type { DeclarationReflection, ProjectReflection } from 'typedoc';
 import { repository } from '../../harness.config.js';
 
@@ -30,6 +30,27 @@ function undocumentedBelow(reflection: DeclarationReflection): string[] {
 /** Names of exports, and of members of exported classes and interfaces, that have no doc comment. */
 function undocumented(project: ProjectReflection): string[] {
   return (project.children ?? []).flatMap(undocumentedBelow);
+}
+
+/**
+ * Reads the doc comments of a package of this repository.
+ * @param entry the file that exports what the package offers
+ * @returns the names that have no doc comment.
+ * @throws if the sources do not compile.
+ */
+export async function undocumentedExports(entry: string): Promise<string[]> {
+  const options = {
+    entryPoints: [join(repository, entry)],
+    tsconfig: join(repository, dirname(entry), 'tsconfig.json'),
+    excludeExternals: true,
+    excludePrivate: true,
+    logLevel: LogLevel.Warn,
+  };
+  // Without the reader of typedoc.json, which is about the client.
+  const app = await Application.bootstrap(options, [new TSConfigReader()]);
+  const project = await app.convert();
+  if (!project) throw new Error(`the sources of ${entry} do not compile`);
+  return undocumented(project);
 }
 
 /**

@@ -22,7 +22,7 @@ const STORE = 0xe4c80001;
 const EXIT = 1;
 const WRITE = 4;
 
-/** What the program writes for ENOSYS. */
+/** The character that the program writes for ENOSYS. */
 export const ARM32_ENOSYS = String.fromCharCode(32 + 38);
 
 /** The program as an ELF file, which enters the calls of these numbers. */

@@ -10,8 +10,8 @@ import { kernelKey } from '../../harness/build/kernel-modules.js';
 import { copyModule, moduleKey } from './module.js';
 
 /**
- * What `make LLVM=1 olddefconfig` with clang 19 makes of the configuration of the archive's 7.3, as far as
- * modules are built by it; null if gcc alone has an option.
+ * The changes that `make LLVM=1 olddefconfig` with clang 19 makes to the configuration of the archive's 7.3, as far
+ * as they matter to modules; null for an option that only gcc has.
  */
 const BY_CLANG = {
   AS_IS_GNU: null,

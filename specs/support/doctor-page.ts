@@ -4,13 +4,11 @@ import { join } from 'node:path';
 import type { Place } from '../../client/doctor/check.js';
 import { CHECKS } from '../../client/doctor/checks.js';
 import { repository } from '../../harness.config.js';
+import { table } from '../../harness/util/markdown.js';
 import { filled } from './marked.js';
 
 /** The page. */
 export const TROUBLESHOOTING = join(repository, 'docs/troubleshooting.md');
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 const PLACES: Readonly<Record<Place, string>> = {
   insmod: 'message',

@@ -34,22 +34,22 @@ const WINDOWS = [
   ...['kernfs_fop_write_iter', 'task_work_run', 'create_user_ns', 'find_get_pid'],
 ];
 
-/** What the fuzzer prints. */
+/** The output of the fuzzer. */
 const line = z.union([
   z.object({ run: z.number(), program: z.string() }),
   z.object({ more: z.number(), program: z.string() }),
   z.object({ finding: z.string(), program: z.string() }),
 ]);
 
-/** What came of fuzzing. */
+/** The result of fuzzing. */
 export interface KernelFuzzed {
-  /** How many programs ran. */
+  /** The number of programs that ran. */
   readonly runs: number;
-  /** How many basic blocks of the module were executed. */
+  /** The number of basic blocks of the module that were executed. */
   readonly blocks: number;
   /** Programs that reached more, in the order in which they were found. */
   readonly more: readonly string[];
-  /** What was found, and the last program before it. */
+  /** The fault that was found, and the last program before it. */
   readonly finding?: { readonly says: string; readonly program: string };
 }
 
@@ -134,7 +134,7 @@ export function fuzzAgain(guest: BootedGuest, program: string, times: number): P
   return runFuzzer(guest, ['again', String(times)], `${program}\n`, () => undefined);
 }
 
-/** How often a program is run to see whether it shows a fault again. */
+/** The number of times that a program is run to see if it shows a fault again. */
 const TIMES = 300;
 
 /**

@@ -114,15 +114,15 @@ function dictionary(): string {
   return texts.map((text) => `${JSON.stringify(text)}\n`).join('');
 }
 
-/** What a run of the fuzzer came to. */
+/** The result of a run of the fuzzer. */
 export interface Fuzzed {
-  /** How many inputs it tried. */
+  /** The number of inputs tried. */
   readonly runs: number;
-  /** How many edges of core and model were reached. */
+  /** The number of edges of core and model that were reached. */
   readonly edges: number;
-  /** How many features: edges, told apart by how often they were taken, and values that were compared. */
+  /** The number of features: edges, told apart by how often they were taken, and values that were compared. */
   readonly features: number;
-  /** What it found, if anything. */
+  /** The fault that it found, if any. */
   readonly failure?: { readonly says: string; readonly input: Buffer };
 }
 

@@ -48,9 +48,8 @@ export async function onlyAgent(guest: LoadedGuest): Promise<AgentLine> {
 let holds = 0;
 
 /**
- * What makes agents last until they are released, so that they are seen while they run, however long
- * looking takes.
- * @returns a shell line to end theirs with, and how to let all of them go on.
+ * Makes agents last until they are released, so that a spec sees them running, however long looking takes.
+ * @returns a shell line to end theirs with, and a function that lets all of them go on.
  */
 export function hold(guest: LoadedGuest): { line: string; release: () => Promise<unknown> } {
   const file = `/run/released-${++holds}`;
@@ -120,7 +119,7 @@ export interface Census {
   readonly lines: number;
   /** Agents that came and went meanwhile. */
   readonly churned: number;
-  /** Whatever is wrong: agents missing, twice, out of order, and what is no line; empty if all is well. */
+  /** The faults: agents missing, twice, or out of order, and lines that are none; empty if all is well. */
   readonly wrong: string[];
 }
 

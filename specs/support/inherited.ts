@@ -63,7 +63,7 @@ export const ITEMS: readonly string[] = [GIVEN, KEPT, KEPT_IF_KNOWN, LANDLOCK].f
   Object.keys(items),
 );
 
-/** Who looks at a row: items of `inherit look`, and ids of SPECIFICATION.md; or why nobody does. */
+/** The checks of a row: items of `inherit look`, and ids of SPECIFICATION.md; or the reason why there is none. */
 export type Looked = { readonly items?: readonly string[]; readonly specs?: readonly string[] } | string;
 
 /** Nothing of ours has a part in it, so there is nothing to break. */

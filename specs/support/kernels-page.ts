@@ -17,7 +17,7 @@ export interface Answer {
 }
 
 /**
- * What `make probe` prints for a kernel.
+ * The output of `make probe` for a kernel.
  * @throws if it fails.
  */
 export async function probe(kernel: Kernel): Promise<Answer[]> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInRoot } from '../../harness/archive/tool-root.js';
 import { herdRoot } from './roots.js';
-import { kernelScripts } from '../../harness/build/kernel-scripts.js';
+import { kernelScripts } from './kernel-scripts.js';
 
 /** A barrier or a lock is marked `// without NAME: REPLACEMENT` on its line; a lock has two such lines. */
 const MARK = /^(\s*).*\/\/ (without [^:]*):\s*(.*)$/;

@@ -1,4 +1,4 @@
-/** What a person sees of a page, and what they reach without a mouse. */
+/** A reader's view of a page: all that is visible, and all that is reachable without a mouse. */
 import type { Page } from '@playwright/test';
 
 /** A colour's relative luminance, by WCAG's definition; computed colours are all of the form rgb(1, 2, 3). */
@@ -41,7 +41,7 @@ export async function lowestContrast(page: Page, graphics = ''): Promise<[number
   return ratios.sort(([a], [b]) => a - b)[0] ?? [0, 'nothing is seen'];
 }
 
-/** What is wider than its place: the page itself, or any part of it that can be scrolled sideways. */
+/** The elements that are wider than their place: the page itself, or any part of it that scrolls sideways. */
 export function tooWide(page: Page): Promise<string[]> {
   return page.evaluate(() =>
     [...document.querySelectorAll('*')]
@@ -61,7 +61,7 @@ export function cutOff(page: Page, selector: string): Promise<string[]> {
     );
 }
 
-/** What has the keyboard's focus. */
+/** The element that has the keyboard's focus. */
 interface Focused {
   /** The beginning of its HTML. */
   html: string;
@@ -69,7 +69,7 @@ interface Focused {
   outlined: boolean;
 }
 
-/** How many elements wait for the keyboard, as far as they are seen. */
+/** The number of elements that the keyboard can reach, as far as they are visible. */
 function waiting(page: Page): Promise<number> {
   return page
     .locator('a[href], button, input, summary, [tabindex="0"]')

@@ -1,10 +1,10 @@
 /** The module and its companions, built for a kernel. */
 import { join } from 'node:path';
-import { inSources } from '../../harness/build/in-sources.js';
-import type { ModuleCommand } from '../../harness/build/in-sources.js';
+import { inSources } from './in-sources.js';
+import type { ModuleCommand } from './in-sources.js';
 import { buildKernelModules } from '../../harness/build/kernel-modules.js';
 import { copySources, sourcesKey } from '../../harness/build/sources.js';
-import { buildModulesIn } from '../../harness/build/test-modules.js';
+import { buildModulesIn } from './test-modules.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
 import { harness } from '../../harness/util/config.js';
 import type { RunResult } from '../../harness/util/config.js';

@@ -26,14 +26,13 @@ const TOOLS = [
 ] as const;
 
 /**
- * Where the headers of the Node that runs are: beside it, or where npm's `nodedir` says.
- * @throws if there are none, with what to install.
+ * The directory of the headers of the running Node: beside it, or as npm's `nodedir` says.
+ * @throws if there are none, with the package to install.
  */
 export async function nodeHeaders(): Promise<string> {
   const { stdout } = await execa('npm', ['config', 'get', 'nodedir'], { reject: false });
   const beside = join(dirname(process.execPath), '..');
-  const places = [...(process.env['SWARMGUARD_NODEDIR'] ?? '').split('\n'), beside, stdout.trim()];
-  for (const place of places.filter((each) => each.startsWith('/'))) {
+  for (const place of [beside, stdout.trim()].filter((each) => each.startsWith('/'))) {
     const version = join(place, 'include/node/node_version.h');
     if (!existsSync(version)) continue;
     const text = await readFile(version, 'utf8');
@@ -42,7 +41,7 @@ export async function nodeHeaders(): Promise<string> {
   }
   throw new Error(
     `the headers of Node ${process.versions.node} are not in ${beside}/include/node: install them ` +
-      '(Debian: apt-get install libnode-dev), or name the directory above include/node in SWARMGUARD_NODEDIR',
+      '(Debian: apt-get install libnode-dev), or name the directory above include/node by npm config set nodedir',
   );
 }
 

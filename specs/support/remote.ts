@@ -6,7 +6,7 @@ import type { ConnectOptions } from '../../client/remote/ssh.js';
 import { guestKeys } from '../../harness/guest/keys.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 
-/** How a guest is reached: its port on this machine, and its line of `known_hosts`. */
+/** The address of a guest: its port on this machine, and its line of `known_hosts`. */
 async function lineOf(guest: BootedGuest): Promise<{ port: number; line: string }> {
   const port = await guest.machine.sshPort();
   const [type, key] = (await guest.sh('dropbearkey -y -f /etc/dropbear/host_key | grep ^ssh-')).split(' ');

@@ -108,7 +108,7 @@ export function loose(object: object): fc.Arbitrary<string> {
 export const mutation = fc.record({
   how: fc.constantFrom('insert', 'delete', 'replace', 'repeat', 'cut'),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
-  /** Where a value or a key begins, rather than anywhere. */
+  /** True: only at the beginning of a value or a key; false: anywhere. */
   begins: fc.boolean(),
   length: fc.integer({ min: 1, max: 6 }),
   bytes: fc.oneof(

@@ -1,4 +1,4 @@
-/** Which system calls a kernel has, and which of them module/compat/syscalls.reviewed answers for. */
+/** The system calls of a kernel, and those of them that module/compat/syscalls.reviewed answers for. */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Kernel } from '../../harness/kernels/kernel.js';
@@ -7,14 +7,14 @@ import { repository } from '../../harness.config.js';
 /** The file, in the repository. */
 const REVIEWED = 'module/compat/syscalls.reviewed';
 
-/** What somebody who has read a system call says about it. */
+/** The review of a system call by somebody who has read its source. */
 export interface Review {
   readonly name: string;
   /** The letters of the questions that are answered with yes, such as `PN`. */
   readonly reaches: string;
   /** The hooked functions that decide; none where none has to. */
   readonly hooks: readonly string[];
-  /** Why that is enough; empty where the hooks say it all. */
+  /** The reason why that is enough; empty if the hooks say it all. */
   readonly because: string;
 }
 
@@ -56,7 +56,7 @@ export async function readReviewed(): Promise<Review[]> {
   return parseReviewed(await readFile(join(repository, REVIEWED), 'utf8'));
 }
 
-/** Where the build of a kernel puts the headers that it makes of its tables of system calls. */
+/** The files in which the build of a kernel puts the headers made of its tables of system calls. */
 const GENERATED = ['x86', 'arm64'].flatMap((arch) =>
   ['asm', 'uapi/asm'].map((dir) => `arch/${arch}/include/generated/${dir}`),
 );

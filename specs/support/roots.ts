@@ -2,7 +2,9 @@
 import { debianRoot } from '../../harness/archive/tool-root.js';
 import type { Root } from '../../harness/archive/tool-root.js';
 
-/** Where modules are built for kernels that clang has built, and the policy core is fuzzed. */
+/**
+ * The root with clang, in which modules are built for kernels that clang has built, and the policy core is fuzzed.
+ */
 export function clangRoot(): Promise<Root> {
   const fuzzing = ['cargo', 'libclang-rt-dev', 'libjson-c-dev'];
   const packages = ['clang', 'lld', 'llvm', 'make', 'rustc', 'libelf1t64', 'pahole', ...fuzzing];
@@ -10,24 +12,24 @@ export function clangRoot(): Promise<Root> {
 }
 
 /**
- * Where programs in C++ are built.
- * @param libraries Debian packages with what they are built with, beyond the C++ library
+ * The root in which programs in C++ are built.
+ * @param libraries Debian packages that they are built with, beyond the C++ library
  */
 export function cxxRoot(libraries: readonly string[]): Promise<Root> {
   return debianRoot('cxx', `a C++ compiler and ${libraries.join(', ')}`, ['g++', 'make', ...libraries]);
 }
 
-/** Where the examples in Go are built. */
+/** The root in which the examples in Go are built. */
 export function goRoot(): Promise<Root> {
   return debianRoot('go', 'the Go compiler', ['golang-go']);
 }
 
-/** Where Rust is compiled to WebAssembly. */
+/** The root in which Rust is compiled to WebAssembly. */
 export function wasmRoot(): Promise<Root> {
   return debianRoot('wasm', 'the Rust compiler for WebAssembly', ['rustc', 'libstd-rust-dev-wasm32', 'lld']);
 }
 
-/** Where Debian packages of a module, and of a program for Node with an addon, are built and checked. */
+/** The root in which Debian packages of a module, and of a program for Node with an addon, are built and checked. */
 export function packagingRoot(): Promise<Root> {
   return debianRoot('packaging', 'the tools that build packages', [
     ...['build-essential', 'debhelper', 'dh-dkms', 'lintian'],

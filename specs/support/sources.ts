@@ -8,7 +8,7 @@ import type { ModuleBuild, ModuleSources } from '../../harness/util/config.js';
 import { buildFailure } from '../../harness/build/outcome.js';
 
 /** The sources that no build of the module reads, by their paths in its directory. */
-export const UNUSED = /^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*|.*\.md)$/;
+export const UNUSED = /^README\.md$|^tests\/([^/]*\.(c|sh)|(rivals|peers)\/.*|.*\.md)$/;
 
 /** cargo's messages; only the one that names the test program is of interest. */
 const artifact = z.object({ executable: z.string(), target: z.object({ name: z.literal('integration') }) });

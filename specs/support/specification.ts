@@ -18,7 +18,7 @@ export interface Titled {
 const ID = '[A-Z]+-\\d{2,3}';
 const ROW = new RegExp(`^\\| (${ID}) \\| ([^|]+) \\| \\[([^\\]]+)\\]\\(([^)]+)\\) \\|$`);
 const TITLE = new RegExp(`^(${ID}(?:, ${ID})*): \\S`);
-/** What a table has besides its rows. */
+/** The head of a table. */
 const HEAD = ['| id | promise | spec |', '| --- | --- | --- |'];
 
 /** The ids that a test's title begins with, as in `BIRTH-04, BIRTH-05: a child …`; none if it has none. */

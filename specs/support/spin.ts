@@ -9,11 +9,11 @@ import { repository } from '../../harness.config.js';
 /** The directory of the model. */
 export const modelDir = join(repository, 'model');
 
-/** What is searched. */
+/** The parameters of a search. */
 export interface Search {
   /** A scenario of scenarios.pml. */
   readonly scenario: string;
-  /** How many threads there are in all. */
+  /** The number of threads in all. */
   readonly tasks: number;
   /** Further macros, such as a fault. */
   readonly define?: readonly string[];
@@ -25,14 +25,14 @@ export interface Search {
   readonly long?: boolean;
 }
 
-/** How a search ended. */
+/** The result of a search. */
 export interface Found {
   /** The property that does not hold, `invalid end state`, or '' if there is none. */
   readonly violated: string;
-  /** Whether every state was visited. */
+  /** True if every state was visited. */
   readonly exhausted: boolean;
   readonly states: number;
-  /** What the search printed. */
+  /** The output of the search. */
   readonly output: string;
 }
 

@@ -11,7 +11,7 @@ import type { Swarm } from '../../client/swarm.js';
 export interface SshServer {
   /** Its address, for --host. */
   readonly host: string;
-  /** How many clients have come so far. */
+  /** The number of clients that have come so far. */
   clients(): number;
   /** Ends the connections that there are, as if what serves were killed. */
   drop(): void;

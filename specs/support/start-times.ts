@@ -1,11 +1,11 @@
-/** How long swarmctl takes to start, beside Node alone. */
+/** The start times of swarmctl, beside those of Node alone. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { bundleSwarmctl } from './swarmctl-bundle.js';
 
-/** What is started: a command line, the median of its times in ms, and that as a share of the first one's. */
+/** A command line, the median of its times in ms, and that as a share of the first one's. */
 export interface StartTime {
   readonly line: string;
   readonly ms: number;

@@ -9,7 +9,7 @@ import { buildLauncher } from './native.js';
 import { buildPolicyWasm } from './policy-wasm.js';
 import { bundleSwarmctl } from './swarmctl-bundle.js';
 
-/** Where the package is in a guest. */
+/** The directory of the package in a guest. */
 export const PACKAGE = '/usr/local/lib/node_modules/swarm-guard';
 
 /**

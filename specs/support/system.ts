@@ -6,6 +6,12 @@ import { quoted } from '../../client/client.js';
 import { background } from './guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 
+/** The collections of the kernel's own tests that hooks of the module, or births of agents, could disturb. */
+export const COLLECTIONS = [
+  ...['cgroup', 'clone3', 'core', 'exec', 'kcmp', 'membarrier', 'mount', 'namespaces', 'pid_namespace'],
+  ...['pidfd', 'prctl', 'proc', 'ptrace', 'rlimits', 'seccomp', 'timens', 'tty'],
+] as const;
+
 const BUSY = `while :; do sh -c 'exec 2>&-; read x </dev/kmsg'; sleep 0.2; done`;
 
 /** Starts agents of several kinds, idle and busy, that run until they are destroyed; returns how many. */

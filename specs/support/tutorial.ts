@@ -39,7 +39,7 @@ export async function tutorial(): Promise<string> {
   return readFile(join(repository, 'docs/tutorial.md'), 'utf8');
 }
 
-/** What placeholders stand for. */
+/** The patterns that placeholders stand for. */
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
   container: String.raw`[0-9a-f]{12}`,
   id: String.raw`\d+`,
@@ -51,7 +51,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a command may print.
+ * A pattern of the output that a command may have.
  * @param printed lines of the page. `<pid>` and the like stand for values that vary; where they are, columns of
  * tables vary too, so any space stands for one or several.
  */

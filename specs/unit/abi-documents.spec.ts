@@ -125,7 +125,7 @@ const textsIn = (argument: string) =>
 
 const longest = (texts: readonly string[]) => Math.max(...texts.map(({ length }) => length));
 
-/** How long a message of the module gets, with the widest value of each argument. */
+/** The length of a message of the module, with the widest value of each argument. */
 function widest(format: string, values: readonly string[], strings: Record<string, number>): number {
   const WIDTHS: Record<string, number> = { u: 10, d: 11, ld: 20, llu: 20, ps: 48 };
   const rest = [...values];

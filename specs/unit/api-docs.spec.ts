@@ -1,9 +1,9 @@
-/** docs/api, the pages that are made from doc comments. */
+/** The doc comments of the two packages, and docs/api, the pages that are made from those of the client. */
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
-import { API, writeApiDocs } from '../support/api-docs.js';
+import { API, undocumentedExports, writeApiDocs } from '../support/api-docs.js';
 
 test.describe.configure({ timeout: 300_000 });
 
@@ -26,4 +26,8 @@ test('API-01: docs/api is as npm run docs:api writes it, and everything that the
   } finally {
     await rm(out, { recursive: true });
   }
+});
+
+test('API-02: everything that the harness exports has a doc comment', async () => {
+  expect(await undocumentedExports('harness/index.ts')).toEqual([]);
 });

@@ -23,7 +23,7 @@ test.beforeAll(async () => {
   policy = await loadPolicy(await buildPolicyWasm());
 });
 
-/** What the addon makes of an object, in the client's words. */
+/** The addon's refusal of an object, in the client's words. */
 function refusalOf(answer: { errno: number; offset: number; field: string; message: string }): Refusal {
   const { errno, offset, field, message } = answer;
   const error = ERRNOS[errno];

@@ -43,7 +43,7 @@ function spawned(bytes: number, options: SpawnOptions = {}): AgentProcess {
   return programs.spawn(['program'], options);
 }
 
-/** What a promise comes to, if it does so soon. */
+/** The outcome of a promise, if it settles soon. */
 async function soon(promise: Promise<AgentEnd>): Promise<string> {
   const late = new Promise<string>((resolve) => setTimeout(resolve, 3000, 'nothing'));
   const told = promise.then(
@@ -53,7 +53,7 @@ async function soon(promise: Promise<AgentEnd>): Promise<string> {
   return Promise.race([told, late]);
 }
 
-/** What becomes of an error stream: nobody looks at it, or somebody has begun to read and stopped. */
+/** The treatment of an error stream: nobody looks at it, or somebody has begun to read and stopped. */
 const READERS: Readonly<Record<string, (stream: Readable) => void>> = {
   unread: () => undefined,
   paused: (stream) => stream.on('data', () => undefined).pause(),

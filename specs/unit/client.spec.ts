@@ -40,7 +40,7 @@ test.beforeAll(async () => {
   await loadPolicy(await buildPolicyWasm());
 });
 
-/** What work fails with, at once or later. */
+/** The error that work fails with, at once or later. */
 async function failureOf(work: () => unknown): Promise<unknown> {
   try {
     await work();
@@ -57,7 +57,7 @@ function never(swarm: SwarmGuard) {
   return program;
 }
 
-/** What is done, the errno, the key at fault, and what the message says. */
+/** The call, the errno, the key at fault, and the message. */
 type Case = readonly [(swarm: SwarmGuard) => unknown, string, string, RegExp];
 
 const NO_NAME = 'SIGNONE' as 'SIGTERM';
@@ -212,7 +212,7 @@ test('CLIENT-61: agents are listed as they are read, not once all have been', as
   expect(await agents.next()).toEqual({ done: true, value: undefined });
 });
 
-/** What a lock file says of a package. */
+/** The fields of a package in a lock file. */
 const locked = z.object({
   dependencies: z.record(z.string(), z.string()).optional(),
   optionalDependencies: z.record(z.string(), z.string()).optional(),

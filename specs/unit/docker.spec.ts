@@ -1,4 +1,4 @@
-/** What a default agent may call, beside what Docker's defaults let a container call. */
+/** The calls that a default agent may make, beside those that Docker's defaults let a container make. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';

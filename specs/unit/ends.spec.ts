@@ -1,4 +1,4 @@
-/** How ends of agents are learnt where events are lost: over a FIFO in the place of /proc/swarm/events. */
+/** Ends of agents whose events are lost: a FIFO stands in for /proc/swarm/events. */
 import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { test as base, expect } from '@playwright/test';

@@ -1,4 +1,4 @@
-/** What is shipped for container engines. */
+/** The files that are shipped for container engines. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';

@@ -1,4 +1,4 @@
-/** What specs expect of swarm_guard, with a stand-in for the guest. */
+/** The matchers for swarm_guard, with a stand-in for the guest. */
 import type { AgentLine } from '../../client/client.js';
 import type { Inspection } from '../../client/inspect.js';
 import type { CommandOutcome } from '../../harness/guest/errors.js';

@@ -1,4 +1,4 @@
-/** What an agent was denied, and the policy that would allow it. */
+/** The denials of an agent, and the policy that would allow them. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

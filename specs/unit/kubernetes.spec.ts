@@ -302,7 +302,7 @@ interface Node {
   readonly running?: boolean;
 }
 
-test('KUBE-05: install-node installs once, loads the module, and fails if it is not loaded', async () => {
+test('KUBE-05, KUBE-09, KUBE-10, KUBE-11: install-node installs once, loads the module, and fails if it is not loaded', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'install-node-'));
   try {
     for (const [name, program] of [

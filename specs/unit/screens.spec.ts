@@ -1,4 +1,4 @@
-/** How the tutorial is read, and how screens are drawn. */
+/** The parser of the tutorial, and the drawing of screens. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';

@@ -59,12 +59,12 @@ const TESTS = [
 ];
 const isFile = (path: string) => TESTS.some(({ file }) => file === path);
 
-/** What is wrong once a part of the page is another. */
+/** The faults after a part of the page is replaced. */
 const changed = (from: string, to: string) => {
   expect(PAGE).toContain(from);
   return faults(PAGE.replace(from, to), TESTS, isFile);
 };
-/** What is wrong with one test more. */
+/** The faults with one test more. */
 const among = (file: string, title: string) => faults(PAGE, [...TESTS, { file, title }], isFile);
 
 test('REPO-11: whatever does not fit between the page and the tests is named', () => {

@@ -1,4 +1,4 @@
-/** What swarmctl does to several agents, of which some are not there. */
+/** Commands of swarmctl for several agents, some of which are not there. */
 import { expect, test } from '@playwright/test';
 import {
   destroyCommand,

@@ -87,7 +87,7 @@ const HEALTHY: Files = {
   '/dev/kmsg': '6,1,10,-;swarm_guard: loaded, up to 200000 agents\n',
 };
 
-/** What is not there before the module is loaded. */
+/** The files that are missing before the module is loaded. */
 const UNLOADED: Files = Object.fromEntries([
   ...Object.keys(HEALTHY)
     .filter((path) => /^\/proc\/swarm|^\/sys\/module\/swarm_guard|cgroup\/swarm\//.test(path))
@@ -122,7 +122,7 @@ test('CLI-30: a machine on which nothing is wrong is told to be in order, check 
   expect(summary([...found.values()])).toBe('Agents can run here: 1 note.');
 });
 
-/** What is changed, the check that tells of it, its verdict, what it finds, what to do. */
+/** The changed files, the check that reports them, its verdict, its finding, and its advice. */
 const CASES: readonly [Files, string, Verdict, RegExp, RegExp?][] = [
   [{ '/proc/self/status': 'CapEff:\t0000000000000000\n' }, 'user', 'note', /not root/, /as root/],
   [{ '/proc/self/ns/user': '-> user:[4026532201]' }, 'user', 'failure', /container/, /outside/],

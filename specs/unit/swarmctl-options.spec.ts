@@ -1,4 +1,4 @@
-/** What the options of swarmctl run make: a policy, a root, and exit statuses. */
+/** The options of swarmctl run, as a policy, a root, and exit statuses. */
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { expect, test } from '@playwright/test';
@@ -35,7 +35,7 @@ class Machine {
   }
 }
 
-/** What `swarmctl run ARGUMENTS` asks a machine to spawn, and its exit status. */
+/** The request to spawn that `swarmctl run ARGUMENTS` sends to a machine, and its exit status. */
 async function run(...args: string[]) {
   const machine = new Machine();
   const program = new Command('swarmctl').enablePositionalOptions();
@@ -150,7 +150,7 @@ test('CLI-77: run says by its exit status whether an agent was refused, not born
   expect((await run('--init', 'true', '--flag')).argv).toEqual(['/usr/bin/tini', '--', 'true', '--flag']);
 });
 
-/** What an option makes of a text; undefined if it refuses it. */
+/** The value that an option parses from a text; undefined if it refuses it. */
 function taken<T>(parse: (text: string) => T, text: string): T | undefined {
   try {
     return parse(text);

@@ -1,4 +1,4 @@
-/** What is made from the commands of swarmctl: completion for shells, and the manual page. */
+/** The pages made from the commands of swarmctl: completion for shells, and the manual page. */
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -54,7 +54,7 @@ async function shell<T>(
   }
 }
 
-/** What bash proposes for the last of the words, as it splits them itself. */
+/** A script that prints bash's proposals for the last of the words, as it splits them itself. */
 const PROPOSALS = `
 source "$1"; shift
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))

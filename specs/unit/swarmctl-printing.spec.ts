@@ -1,4 +1,4 @@
-/** What swarmctl prints of names that agents have chosen. */
+/** The output of swarmctl with names that agents have chosen. */
 import { expect, test } from '@playwright/test';
 import { listCommand } from '../../client/cli/actions/agents.js';
 import { explainCommand } from '../../client/cli/actions/explain.js';
@@ -12,7 +12,7 @@ import { Denials } from '../../client/explain/denials.js';
 import { learn } from '../../client/learn.js';
 import { agentOf, eventOf, machineOf, printed, violationOf } from '../support/cli/machine.js';
 
-/** What is printed on standard output and standard error. */
+/** The output on standard output and standard error. */
 async function said(work: () => unknown): Promise<string> {
   const { stderr } = process;
   const write = stderr.write.bind(stderr);

@@ -1,4 +1,4 @@
-/** What swarmctl says of things that take long. */
+/** The messages of swarmctl about work that takes long. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@playwright/test';
 import { Progress } from '../../client/cli/progress.js';

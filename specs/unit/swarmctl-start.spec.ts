@@ -1,4 +1,4 @@
-/** What swarmctl loads before it does anything: its start takes as long as that. */
+/** The files that swarmctl loads before it does anything: its start takes as long as that. */
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -12,7 +12,7 @@ import { startTimes } from '../support/start-times.js';
 
 test.describe.configure({ timeout: 120_000 });
 
-/** What V8 writes of the scripts of a process: https://nodejs.org/api/cli.html#node_v8_coveragedir */
+/** V8's report on the scripts of a process: https://nodejs.org/api/cli.html#node_v8_coveragedir */
 const coverage = z.object({ result: z.array(z.object({ url: z.string() })) });
 
 /** Files of a machine without agents. */

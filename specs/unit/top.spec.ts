@@ -81,7 +81,7 @@ test('CLI-60: a screen at 80 columns: totals, what is shown, and rows of what ea
   expect(lines.at(-1)).toBe('q: quit   s: sort   /: filter   arrows: scroll');
 });
 
-/** What keys make of a state; undefined once one of them quits. */
+/** The state after keys; undefined once one of them quits. */
 function after(text: string, state: State, rows: readonly Row[], size = { columns: 80, rows: 24 }) {
   let now: State | undefined = state;
   for (const key of keysOf(text)) now = now && pressed(key, now, rows, size);

@@ -24,7 +24,7 @@ const workflow = z.object({
   ),
 });
 
-/** What a workflow's file says of its jobs. */
+/** The jobs of a workflow's file. */
 async function readWorkflow(name: string): Promise<z.infer<typeof workflow>> {
   return workflow.parse(parse(await readFile(join(WORKFLOWS, name), 'utf8')));
 }

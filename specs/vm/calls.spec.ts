@@ -55,7 +55,7 @@ test('CALL-01: by default each call that only the system needs is denied, and to
   expect(told).toEqual(there.map((line) => `syscall ${line.split(' ')[0] ?? ''} deny`));
 });
 
-/** What is told of calls that are entered under numbers, of which some kernels have no function. */
+/** The denials of calls that are entered under numbers, some of which have no function on some kernels. */
 const denied = (numbers: readonly Numbered[], there: (index: number) => boolean) =>
   numbers.filter((_, index) => there(index)).map(({ name }) => name);
 
@@ -257,7 +257,10 @@ test('CALL-10: every function at which the kernel enters a call belongs to exact
   expect([...at.values()].filter((names) => names.size > 1)).toEqual([]);
 });
 
-/** What the first argument of a call that stands for several means, by its number; see socketcall(2) and ipc(2). */
+/**
+ * The call that the first argument means for a call that stands for several, by its number; see socketcall(2) and
+ * ipc(2).
+ */
 const PARTS: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   102: {
     ...{ 1: 'socket', 2: 'bind', 3: 'connect', 4: 'listen', 5: 'accept', 6: 'getsockname', 7: 'getpeername' },
@@ -356,7 +359,10 @@ test('CALL-18: each call that the kernel has can be hooked', async ({ loaded, st
   await loaded.swarm.destroy(...ids);
 });
 
-/** What the child of a launcher takes of steps before it executes a program, and what that program then may do. */
+/**
+ * Runs steps in the child of a launcher before it executes a program, and returns their results and those of that
+ * program.
+ */
 async function early(guest: LoadedGuest, request: AgentRequest, steps: string) {
   const object = JSON.stringify({ spawn: true, ...request });
   const { stdout, stderr } = await guest.exec(`early ${quoted(object)} ${steps} /usr/local/bin/call getppid`);

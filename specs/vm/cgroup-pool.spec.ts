@@ -7,7 +7,7 @@ import { background, moduleLog } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
-/** How many wait below each parent by default. */
+/** The number of directories that wait below each parent by default. */
 const SIZE = 16;
 
 const TOP = '/sys/fs/cgroup/swarm';
@@ -86,7 +86,7 @@ test('POOL-02: a cgroup is used once, so that every agent is counted from zero',
   await expectNoAgentCgroups(loaded);
 });
 
-/** What root may have done with a directory that waits, as a shell line in it. */
+/** Changes that root may make to a directory that waits, as a shell line in it. */
 const DISTURBANCES: Readonly<Record<string, string>> = {
   'a process lives in it': 'sleep 600 & echo $! >cgroup.procs; echo $! >>/srv/lodgers',
   'a process has been in it': 'echo $$ >cgroup.procs; echo $$ >/sys/fs/cgroup/cgroup.procs',

@@ -15,7 +15,7 @@ import { swarmctlAt } from '../support/swarmctl.js';
 import { NODE_GUEST } from '../support/node-guest.js';
 
 interface Remote {
-  /** How the guest is reached. */
+  /** The address of the guest. */
   address: ConnectOptions;
   /** The guest's agents. */
   swarm: RemoteSwarm;

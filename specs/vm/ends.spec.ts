@@ -1,4 +1,4 @@
-/** How agents end, and what they used: `destroyed`, `oom` and the usage that inspect tells. */
+/** The ends of agents, and their usage: `destroyed`, `oom` and the usage in inspect. */
 import { jsonLines } from '../../harness/util/json-lines.js';
 import { victims } from '../support/figures.js';
 import { join } from 'node:path';

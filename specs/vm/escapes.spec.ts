@@ -10,6 +10,7 @@ test.setTimeout(600_000);
 for (const [group, attempts] of Object.entries(CORPUS)) {
   test(`ESCAPE-01: attempts to escape end as the table says: ${group}`, async ({ loaded, stage }) => {
     await loadDrivers(loaded, stage.kernel);
+    const log: string[] = [];
     for (const attempt of attempts) {
       if (attempt.arch && attempt.arch !== stage.kernel.arch) {
         console.log(`not tried: ${attempt.id}, which is for ${attempt.arch}`);
@@ -22,7 +23,7 @@ for (const [group, attempts] of Object.entries(CORPUS)) {
       for (const each of attempt.ours) {
         const what = `${attempt.id} ${JSON.stringify(each.policy ?? {})}`;
         const { escaped, counted, answers } = await make(loaded, attempt, swarmGuard(each.policy));
-        if (process.env['SWARMGUARD_ANSWERS']) console.error(`${what}\n${answers}\n`);
+        log.push(`${what}\n${answers}\n`);
         expect.soft(escaped ? 'gap' : 'denied', `${what}\n${answers}`).toBe(each.outcome);
         const has = each.outcome === 'gap' || !each.unknown?.test(answers);
         if (!has) console.log(`${attempt.id}: this kernel does not have it`);
@@ -37,5 +38,6 @@ for (const [group, attempts] of Object.entries(CORPUS)) {
         expect.soft(counted, `violations of ${what}\n${answers}`).toEqual(has ? (each.counted ?? {}) : {});
       }
     }
+    await test.info().attach('answers', { body: log.join('\n'), contentType: 'text/plain' });
   });
 }

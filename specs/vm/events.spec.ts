@@ -6,7 +6,7 @@ import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll, onlyAgent } from '../support/guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
-/** What differs from run to run. */
+/** Keys whose values differ from run to run. */
 const DIFFERING = ['seq', 'time', 'cpu_usec', 'runtime_usec'];
 
 /** Without that. */

@@ -22,8 +22,8 @@ function seen(stdout: string): Items {
 }
 
 /**
- * What an agent has whose launcher ran under `under`. Looks outside first: what is set is there, as far as this
- * kernel has it.
+ * The items that an agent must have if its launcher ran under `under`. Looks outside first, to be sure that every
+ * item that this kernel knows is set there.
  */
 async function expected(guest: LoadedGuest, { arch }: Kernel, under: string, privileged = false) {
   const outside = seen(await guest.sh(`${under} inherit look`));

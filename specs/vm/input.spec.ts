@@ -3,7 +3,7 @@ import { expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll } from '../support/guest.js';
 
-/** What is wrong, an input with ▲ in front of the byte at fault, and the key that is said to be at fault. */
+/** The fault, an input with ▲ in front of the byte at fault, and the key that the answer names. */
 type Row = [name: string, input: string, field?: string];
 
 const DEEP = '{"a":'.repeat(8);

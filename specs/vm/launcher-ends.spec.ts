@@ -1,4 +1,4 @@
-/** What the launcher leaves, and when its workers end. */
+/** The remains of the launcher, and the end of its workers. */
 import { expect, test } from '../support/fixtures.js';
 import { drive } from '../support/launcher/drive.js';
 import { NODE_GUEST } from '../support/node-guest.js';

@@ -1,4 +1,4 @@
-/** What loading and unloading leave in memory. */
+/** The memory that is left after loading and unloading. */
 import { expect, test } from '../support/fixtures.js';
 import { shrink } from '../support/guest.js';
 import { load } from '../support/loaded-guest.js';

@@ -82,7 +82,7 @@ test('NETWORK-03: such an agent makes unix sockets only, and no update allows it
   await destroyAll(loaded);
 });
 
-/** What the kernel looks at in a socket that it has found, before it asks a security module. */
+/** The states of a socket that the kernel looks at before it asks a security module. */
 const STATES = {
   stream: ['', 'full'],
   seqpacket: ['', 'full'],

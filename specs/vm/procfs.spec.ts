@@ -98,7 +98,7 @@ test('PROCFS-03: with "proc":false, without the pid, mnt or user bit, adopted, a
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-/** What container engines and systemd cover in the /proc of what they start. */
+/** The files that container engines and systemd cover in the /proc of their containers and services. */
 const OFTEN_COVERED: readonly string[] = [
   ...['acpi', 'apm', 'asound', 'bus', 'fs', 'interrupts', 'irq', 'kallsyms', 'kcore', 'keys', 'kmsg'],
   ...['latency_stats', 'mtrr', 'sched_debug', 'scsi', 'sys', 'sysrq-trigger', 'timer_list', 'timer_stats'],

@@ -13,7 +13,8 @@ test('REACH-01: a default agent reaches those ways into the kernel that the list
   await prepareReach(loaded, stage.kernel);
   const root = await reach(loaded, (program) => loaded.sh(program, { timeoutMs: 300_000 }));
   const agent = await reach(loaded, async (program) => (await loaded.swarm.run({}, program)).stdout);
-  if (process.env['SWARMGUARD_ANSWERS']) console.error(JSON.stringify({ root, agent }, null, 1));
+  const answers = JSON.stringify({ root, agent }, null, 1);
+  await test.info().attach('answers', { body: answers, contentType: 'application/json' });
   const there = new Set(reachedOf(root));
   // What root does not reach either, this kernel does not have.
   const absent = ALL_WAYS.filter(({ name }) => !there.has(name)).map(({ name }) => name);
@@ -38,7 +39,7 @@ test('AUTOLOAD-03: the rule covers netlink families, netfilter, devices and queu
     'tc qdisc add dev lo root nosuchqdisc 2>/dev/null',
     'true',
   ].join('; ');
-  /** Who asks for each: the kernel may ask for one module by several names. */
+  /** Patterns of the modules that are asked for: the kernel may ask for one by several names. */
   const kinds = [
     /^crypto-nosuchhash/,
     /family-nosuchfamily$/,
@@ -47,7 +48,7 @@ test('AUTOLOAD-03: the rule covers netlink families, netfilter, devices and queu
     /nosuchqdisc$/,
   ];
   const found = (names: readonly string[]) => kinds.map((kind) => names.some((name) => kind.test(name)));
-  /** What the helper was asked for. */
+  /** The modules that the helper was asked for. */
   const asked = async () => {
     const lines = (await loaded.sh('cat /run/asked 2>/dev/null; rm -f /run/asked')).split('\n');
     return lines.map((each) => each.split(' ').at(-1) ?? '').filter(Boolean);

@@ -1,4 +1,4 @@
-/** Who is told what: descriptors of /proc/swarm in other hands, foreign containers, long reads, large numbers. */
+/** Readers of /proc/swarm: descriptors in other hands, foreign containers, long reads, large numbers. */
 import { z } from 'zod';
 import { parseAnswer } from '../../client/abi/answer.js';
 import { parseEvents } from '../../client/events.js';
@@ -33,7 +33,7 @@ const readAll = Object.entries(FILES)
   .map(([name, fd]) => `echo "== ${name}"; handed read ${fd}`)
   .join('; ');
 
-/** What an order for a file has beside an id. */
+/** The keys of an order for a file, beside an id. */
 const REST = { spawn: '', update: ',"pids_limit":5', attach: ',"pid":1', destroy: '' } as const;
 
 /** Opens every file at its descriptor, has something ready at each, and reads some bytes of it. */

@@ -58,7 +58,7 @@ function line(sockets: Record<string, string>, call = 'socket'): string {
     .join(' -- ')}`;
 }
 
-/** What an agent gets that lacks no capability for it, by the names of what it tried. */
+/** The results of an agent that tries to make these sockets with every capability, by their names. */
 async function tried(
   guest: LoadedGuest,
   request: AgentRequest,

@@ -292,7 +292,7 @@ test('SPAWN-06: a process that is not in each of the agent’s namespaces, with 
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('SPAWN-22: a process that enters a namespace that is not the agent’s is killed at once; those that it is in already are none of these', async ({
+test('SPAWN-22, SPAWN-25: a process that enters a namespace that is not the agent’s is killed at once; those that it is in already are none of these', async ({
   loaded,
 }) => {
   const agent = await start(loaded);
@@ -381,7 +381,7 @@ test('SPAWN-09: an armed thread that exits leaves the agent as it was; a process
   await expect(loaded).toHaveActiveAgents(0);
 });
 
-test('SPAWN-10: limits that leave no room for one more are told at arming', async ({ loaded }) => {
+test('SPAWN-10, SPAWN-26: limits that leave no room for one more are told at arming', async ({ loaded }) => {
   const agent = await start(loaded, { pids_limit: 1 });
   const { code, stderr } = await join(loaded, agent, 'true');
   expect(code).toBe(125);

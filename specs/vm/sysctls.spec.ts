@@ -9,7 +9,7 @@ import { uploadRival } from '../support/moments.js';
 
 const SPAWN = '{"spawn":true,"namespace_flags":255}';
 
-/** What a shell that may not fork any more does: arms, reads the answer, and restores a sysctl. */
+/** A shell line for a shell that may not fork any more: it arms, reads the answer, and restores a sysctl. */
 const arm = (file: string, meanwhile: string, object = SPAWN) => `
   read -r before <${file}
   ${meanwhile}

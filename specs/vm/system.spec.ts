@@ -9,7 +9,7 @@ import {
 } from '../../harness/guest/selftests.js';
 import { expect, test } from '../support/fixtures.js';
 import { destroyAll } from '../support/guest.js';
-import { confirmedChanges, runAgents } from '../support/system.js';
+import { COLLECTIONS, confirmedChanges, runAgents } from '../support/system.js';
 
 test.use({ guestExtras: { packages: SELFTEST_PACKAGES } });
 test.describe.configure({ mode: 'serial' });
@@ -28,7 +28,7 @@ test(
   "SYSTEM-03: some of the kernel's own tests run without the module",
   { tag: '@nightly' },
   async ({ booted, stage }) => {
-    await installSelftests(booted, stage.kernel);
+    await installSelftests(booted, stage.kernel, COLLECTIONS);
     baseline = await runSelftests(booted, TESTS, SECONDS);
     for (const name of TESTS) expect(baseline.get(name), name).toBe('ok');
     expect(baseline.size, 'with their subtests').toBeGreaterThan(3 * TESTS.length);

@@ -760,7 +760,7 @@ interface TwoRules {
   readonly call: string;
   /** Runs between the hook on the call and the one on what it does. */
   readonly between: string;
-  /** What it does is denied. */
+  /** A policy under which the attempt is denied. */
   readonly before: AgentRequest;
   readonly answer: string;
   /** Its name is denied. */

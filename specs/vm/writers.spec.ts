@@ -1,4 +1,4 @@
-/** Who writes to /proc/swarm: the thread that makes the system call, and nobody in its place. */
+/** Writers of /proc/swarm: the thread that makes the system call counts, and no other in its place. */
 import { jsonLines } from '../../harness/util/json-lines.js';
 import { expect, test } from '../support/fixtures.js';
 import { quoted } from '../../client/client.js';

@@ -20,11 +20,11 @@ export interface ExplainOptions {
   readonly last?: number | undefined;
 }
 
-/** What the events that are kept tell of an agent. */
+/** The history of an agent, as far as the kernel still has its events. */
 interface History {
   readonly denials: Denials;
   name: string | null;
-  /** What `destroyed` said, if the agent is gone. */
+  /** The counts of the event `destroyed`, if the agent is gone. */
   ended: { readonly violations: number; readonly audited: number } | undefined;
 }
 
@@ -350,7 +350,7 @@ export async function explainCommand(
   for (const line of told(explanation, options.last ?? 20, width)) print(line);
 }
 
-/** Whether a process of an agent has another root than the machine; undefined if that cannot be told. */
+/** Tells if a process of an agent has another root than the machine; undefined if that cannot be told. */
 async function hasOwnRoot(swarm: Swarm, { members }: Inspection): Promise<boolean | undefined> {
   const { rooted = [] } = await swarm.locate({ processes: members });
   return rooted.length === 0 ? undefined : rooted.includes(true);

@@ -38,7 +38,7 @@ const PATIENCE = 3000;
 
 const CGROUPS = '/sys/fs/cgroup';
 
-/** What the module's metrics say if it was loaded with enforce=0. */
+/** The line of the metrics that says that the module was loaded with enforce=0. */
 const REPORTS = /^swarm_guard_mode\{swarm_guard_mode="report"\} 1$/m;
 
 async function requireReports(swarm: Swarm): Promise<void> {
@@ -165,7 +165,7 @@ function measured(policy: Partial<AgentRequest>): Partial<AgentRequest> {
   };
 }
 
-/** Where the files of the program are. */
+/** The root in which the program's files are looked up. */
 async function placeOf(swarm: Swarm, options: LearnOptions): Promise<Place> {
   const root = rootOf(await located(swarm, options));
   return root === undefined ? HERE : placeIn(root);

@@ -36,7 +36,7 @@ export interface RunOptions extends ProgramOptions, PolicyOptions, RootOptions {
   readonly quiet?: true | undefined;
 }
 
-/** What a command that runs a program itself adds to it. */
+/** Additions by a command that runs a program and does more than `run`. */
 export interface Hooks {
   /** Changes the policy that the options make. */
   readonly policy?: (policy: Partial<AgentRequest>) => Partial<AgentRequest>;
@@ -51,7 +51,7 @@ const INITS = ['tini', 'catatonit', 'dumb-init'];
 /** Signals that go on to the program. */
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
-/** How often SIGINT or SIGTERM may come before the agent is destroyed, as docker has it. */
+/** The number of SIGINT or SIGTERM after which the agent is destroyed, as with docker. */
 const PATIENCE = 3;
 
 async function initPath(swarm: Swarm): Promise<string> {
@@ -151,7 +151,7 @@ export function statusOf({ exit, signal }: AgentEnd): number {
   return exit ?? (signal === undefined ? 125 : 128 + signal);
 }
 
-/** What a person wants to know of an end that the exit status does not say. */
+/** Remarks on an end, for people, about what the exit status does not say. */
 function remarks(end: AgentEnd, name: string, limit: number | undefined): string[] {
   const who = `agent ${end.id}${name === '' ? '' : ` (${name})`}`;
   const { violations = 0 } = end;

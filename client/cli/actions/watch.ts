@@ -23,7 +23,7 @@ function fits(event: SwarmEvent, filters: readonly string[]): boolean {
   return [...wanted].every(([key, values]) => values.includes(String(fields[key])));
 }
 
-/** What an event says, for people. */
+/** A line about an event, for people. */
 function told(event: SwarmEvent): string {
   switch (event.event) {
     case 'created':

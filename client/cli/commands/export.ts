@@ -7,7 +7,7 @@ import { count } from '../values.js';
 /** The most agents with metrics of their own: each has five samples, and a label that is kept for long. */
 const MOST_AGENTS = 10_000;
 
-/** Where to listen: 127.0.0.1:9464, [::1]:9464, or :9464 for all addresses. */
+/** The address to listen on: 127.0.0.1:9464, [::1]:9464, or :9464 for all addresses. */
 export function address(text: string): Address {
   const [, bracketed, bare, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? bare;

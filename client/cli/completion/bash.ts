@@ -32,12 +32,12 @@ function optionBranches(command: CommandNode): string[] {
   );
 }
 
-/** Which of a command's arguments a branch of `case` is for: `stop:0`, or `stop:*` if it is there several times. */
+/** The pattern of `case` for an argument of a command: `stop:0`, or `stop:*` if the argument may be repeated. */
 function argumentBranch(command: CommandNode, argument: ArgumentNode, index: number): string {
   return `        ${command.name}:${argument.variadic ? '*' : index}) ${propose(argument)} ;;`;
 }
 
-/** What is known of a command before its words are looked at. */
+/** The shell assignments that describe a command, before its words are looked at. */
 function facts(command: CommandNode): string {
   return [
     `        ${namesOf(command).join(' | ')})`,

@@ -1,4 +1,4 @@
-/** What the three shells have in common. */
+/** Code that the three shells have in common. */
 import type { CommandNode, OptionNode } from '../tree.js';
 
 /** A shell's script of completion. */

@@ -1,6 +1,6 @@
-/** What of the manual page is written by hand, in roff: man(7). */
+/** The parts of the manual page that are written by hand, in roff: man(7). */
 
-/** What stands before the commands. */
+/** The sections before the commands. */
 export const DESCRIPTION = String.raw`
 .SH DESCRIPTION
 An \fIagent\fR is a program that the kernel module \fBswarm_guard\fR confines, with all its descendants: it has limits
@@ -15,7 +15,7 @@ If something does not work, run \fBswarmctl doctor\fR.
 What takes over two seconds says so on standard error, if that is a terminal, in a line that is erased at its end.
 `;
 
-/** What stands behind them. */
+/** The sections after the commands. */
 export const AFTER = String.raw`
 .SH EXIT STATUS
 .TP

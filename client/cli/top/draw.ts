@@ -1,4 +1,4 @@
-/** What top shows: lines, made of rows and the size of the terminal. Nothing is read or written here. */
+/** The screen of top as lines, made of rows and the size of the terminal. Nothing is read or written here. */
 import { bytes, duration, visible } from '../output.js';
 import { NAME, TOP_COLUMNS } from './columns.js';
 import type { TopColumn } from './columns.js';
@@ -11,24 +11,24 @@ export interface Size {
   readonly columns: number;
 }
 
-/** What the person at the terminal has chosen. */
+/** The choices of the person at the terminal. */
 export interface State {
   readonly sort: Sort;
   /** Those whose name has this in it; all if it is empty. */
   readonly filter: string;
   /** The filter is being typed. */
   readonly typing: boolean;
-  /** How many rows are above the first one shown. */
+  /** The number of rows above the first one shown. */
   readonly scroll: number;
 }
 
 export const START: State = { sort: 'cpu', filter: '', typing: false, scroll: 0 };
 
-/** What top knows beside the rows. */
+/** Facts that top shows beside the rows. */
 export interface Facts {
   /** Milliseconds since the oldest look that is shown. */
   readonly age: number;
-  /** How many agents there are. */
+  /** The number of agents. */
   readonly listed: number;
 }
 
@@ -47,7 +47,7 @@ const AROUND = 4;
 /** Spaces between two columns. */
 const GAP = 2;
 
-/** How many rows there is room for. */
+/** The number of rows that fit on the screen. */
 export function page({ rows }: Size): number {
   return Math.max(0, rows - AROUND);
 }
@@ -186,7 +186,10 @@ export function draw(
   };
 }
 
-/** What a key does; undefined: quit. Keys are what a terminal sends, `\x1b[A` for the arrow up. */
+/**
+ * The state after a key is pressed, or undefined to quit. A key is the bytes that a terminal sends, such as `\x1b[A`
+ * for the arrow up.
+ */
 export function pressed(key: string, state: State, rows: readonly Row[], size: Size): State | undefined {
   if (key === '\x03') return undefined;
   return state.typing ? typed(key, state) : commanded(key, state, chosen(rows, state).length, size);

@@ -83,7 +83,7 @@ export function sorted(rows: readonly Row[], sort: Sort): Row[] {
   return [...rows].sort((a, b) => key(b) - key(a) || a.id - b.id);
 }
 
-/** What the looker needs of a machine. */
+/** The calls to a machine that the looker makes. */
 export interface Source {
   agents(): AsyncIterable<{ readonly id: number }>;
   inspectAll(ids: Iterable<number>): AsyncIterable<Inspection | undefined>;
@@ -104,12 +104,12 @@ export class Looker {
     this.#now = now;
   }
 
-  /** What was seen last of each agent that is still there, by id. */
+  /** The last look at each agent that is still there, by id. */
   get rows(): Row[] {
     return [...this.#looks.values()].map(({ row }) => row);
   }
 
-  /** How many agents were listed at the last look: more than have been seen where there was no time for all yet. */
+  /** The number of agents at the last look; more than there are rows if there was no time yet to look at each. */
   get listed(): number {
     return this.#listed;
   }

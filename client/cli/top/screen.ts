@@ -10,7 +10,7 @@ const LEAVE = '\x1b[?25h\x1b[?1049l';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** What happens at a terminal. */
+/** Handlers of the events at a terminal. */
 export interface Happenings {
   readonly typed: (text: string) => void;
   readonly resized: () => void;

@@ -117,6 +117,7 @@ function outcome<T>(answer: unknown, schema: z.ZodType<T>): Outcome<T> {
   return bad.success ? { kind: 'refused', ...bad.data } : { kind: 'accepted', ...schema.parse(answer) };
 }
 
+/** The policy core of module/src, called through the addon of client/native/core. */
 export class PolicyCore {
   readonly #addon: Addon;
 

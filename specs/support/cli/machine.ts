@@ -94,7 +94,7 @@ export function machineOf(
   } as unknown as Swarm;
 }
 
-/** What a command prints on standard output. */
+/** The output of a command on standard output. */
 export async function printed(work: () => Promise<unknown>): Promise<string> {
   const { stdout } = process;
   const write = stdout.write.bind(stdout);

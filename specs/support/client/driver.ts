@@ -20,7 +20,7 @@ import { SwarmGuard } from '../../../client/guard.js';
 import { openProcess } from '../../../client/native/launcher.js';
 import type { AgentProcess } from '../../../client/process.js';
 
-/** What an error says. */
+/** The fields of an error. */
 function told(error: unknown): object {
   if (error instanceof SwarmError) {
     const { code, errno, field, offset, message, hint } = error;
@@ -29,7 +29,7 @@ function told(error: unknown): object {
   return error instanceof Error ? { name: error.name, message: error.message } : { error };
 }
 
-/** What a promise rejects with. */
+/** The error that a promise rejects with. */
 async function failure(promise: Promise<unknown>): Promise<object> {
   return promise.then(
     () => ({ resolved: true }),
@@ -108,7 +108,7 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
     };
   },
 
-  /** What a handle changes of its agent. */
+  /** The changes of an agent through its handle. */
   handles: async () => {
     const program = swarm.spawn(['sleep', '600'], { policy: { name: 'handled' } });
     // Before it has started, so that this has to wait.
@@ -170,7 +170,7 @@ const SCENARIOS: Readonly<Record<string, (argument: string) => Promise<unknown>>
     };
   },
 
-  /** What is refused, here and by the kernel. */
+  /** The refusals, by the client here and by the kernel. */
   refusals: async () => [
     await failure(swarm.create({ memory_limit: 1 })),
     await failure(swarm.create({ exec_paths: ['/nowhere'] })),

@@ -19,7 +19,7 @@ rm -rf source`;
 export interface DebianPackages {
   /** Paths of the .deb files by the names of their packages. */
   readonly paths: ReadonlyMap<string, string>;
-  /** What the tools have printed. */
+  /** The output of the tools. */
   readonly log: string;
 }
 
@@ -45,7 +45,7 @@ async function buildIn(dir: string, source: string): Promise<void> {
   await writeFile(join(dir, 'build.log'), output);
 }
 
-/** How packages differ from those that are released. */
+/** The differences from packages that are released. */
 export interface PackageOptions {
   /** Their Debian revision, behind the version that package.json has; 1 by default. */
   readonly revision?: number;

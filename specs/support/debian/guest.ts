@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
-import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../../../harness/archive/systemd.js';
+import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../systemd.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { GuestExtras } from '../../../harness/guest/stage.js';
 import type { Kernel } from '../../../harness/kernels/kernel.js';

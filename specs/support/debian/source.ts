@@ -18,18 +18,18 @@ const described = z.object({
 
 const MAINTAINER = /^Maintainer: (.*)$/m;
 
-/** What of the repository is packaged as it stands. */
+/** The directories of the repository that are packaged as they stand. */
 const DOCUMENTS = ['docs/grafana', 'docs/policies', 'docs/examples'] as const;
 
 /** Each shell's completion, by the name that its shell looks for. */
 const COMPLETIONS = { bash: 'swarmctl', zsh: '_swarmctl', fish: 'swarmctl.fish' } as const;
 
-/** What the client's package.json says of it. */
+/** The fields of the client's package.json that packages need. */
 async function clientPackage() {
   return described.parse(JSON.parse(await readFile(join(repository, 'client/package.json'), 'utf8')));
 }
 
-/** When what is packaged was last changed, in seconds: so that equal sources make equal packages. */
+/** The time of the last change of the packaged files, in seconds: equal sources make equal packages. */
 async function changedAt(): Promise<number> {
   const paths = ['packaging', 'module', 'client', ...DOCUMENTS];
   const words = ['-c', 'safe.directory=*', 'log', '-1', '--format=%ct', '--', ...paths];

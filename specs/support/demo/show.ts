@@ -16,6 +16,7 @@ const cyan = paint('cyan');
 /** The time that typing a character takes, in milliseconds. */
 const TYPING_MS = tty ? 6 : 0;
 
+/** The printer of the demonstration: it types commands, compares outcomes with those expected, and counts differences. */
 export class Show {
   readonly #out: Writable;
   #steps = 0;

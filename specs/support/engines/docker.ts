@@ -10,12 +10,12 @@ export const DOCKER_GUEST: GuestExtras = {
   append: PATIENT,
 };
 
-/** What only the policy there denies: what is usually denied, Docker's seccomp filter denies before it. */
+/** A call that only the policy there denies; Docker's seccomp filter denies most other denied calls before it. */
 export const DENIED = 'chmod 700 /tmp 2>/dev/null || echo denied';
 /** The policy, and where swarm-runtime looks for it. */
 export const POLICY = '{"syscalls":{"chmod":"deny","fchmodat":"deny","fchmodat2":"deny"}}';
 export const SETTINGS = `policy = "/etc/swarm-guard/no-chmod.json"\n${KEYS_TOO}`;
-/** What of its configuration the guest needs: no bridge, no layered file system, no systemd. */
+/** The configuration that the guest needs: no bridge, no layered file system, no systemd. */
 const CONFIGURATION = {
   bridge: 'none',
   iptables: false,

@@ -9,7 +9,7 @@ import { buildRuntime } from './runtime.js';
 /** The runtimes that do the work below swarm-runtime. */
 export const RUNTIMES = ['crun', 'runc'] as const;
 
-/** What is said to a kernel that is emulated and has much to do: a busy host takes its processors for long. */
+/** Kernel parameters for an emulated guest with much to do: a busy host takes its processors away for long. */
 export const PATIENT = 'nowatchdog rcupdate.rcu_cpu_stall_suppress=1';
 
 /** A guest with podman, both runtimes, and a shell for images. */
@@ -19,7 +19,7 @@ export const PODMAN_GUEST: GuestExtras = {
   append: PATIENT,
 };
 
-/** Where the root of the image lies that containers here are of: a static busybox. */
+/** The root of the image that containers here use: a static busybox. */
 export const IMAGE_ROOT = '/srv/image';
 
 /** busybox by each of its names, which is all that an image needs. */

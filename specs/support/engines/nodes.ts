@@ -18,7 +18,9 @@ const EXTRAS = {
   packages: [...(DOCKER_GUEST.packages ?? []), ...(NODE_GUEST.packages ?? [])],
 };
 
-/** How often a worker says that it is alive; it is lost after three times that. A busy host takes long over one. */
+/**
+ * The interval of a worker's heartbeats; it counts as lost after three times that. A busy host takes long over one.
+ */
 const HEARTBEAT = '10s';
 
 /** Nodes that run. The first one is the manager. */

@@ -18,7 +18,7 @@ export type Expected =
       readonly outcome: 'gap';
       /** The heading of docs/threat-model.md that says so. */
       readonly section: string;
-      /** What denies it by default, such as `bpf rule`; it succeeds only where all is allowed. */
+      /** The rule that denies it by default, such as `bpf rule`; it succeeds only if everything is allowed. */
       readonly byDefault?: string;
       readonly counted?: Partial<Record<Kind, number>>;
     };

@@ -1,6 +1,6 @@
-/** What people would use instead, as `reach` is run by it. */
+/** The tools that people would use instead, and how each of them runs `reach`. */
 import { z } from 'zod';
-import { SYSTEMD_PACKAGES } from '../../../harness/archive/systemd.js';
+import { SYSTEMD_PACKAGES } from '../systemd.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
 import { COMMAND_LINES, PEER_PACKAGES, preparePeers } from './peers.js';
@@ -34,7 +34,7 @@ const SANDBOX = [
 const SYSTEMD = `systemd-run --pipe --wait --quiet ${SANDBOX.map((each) => `-p ${each}`).join(' ')}`;
 const USER = 'setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all';
 
-/** What each is called, and how it is run; a program follows, or the word `reach`. */
+/** The name and the command line of each tool; a program follows the line, or the word `reach`. */
 export const PEOPLE: Readonly<Record<Who, { readonly name: string; readonly how: string }>> = {
   root: { name: 'root outside', how: 'unconfined, in the initial namespaces' },
   agent: { name: 'SwarmGuard', how: 'an agent with the default policy, `{"spawn":true}`' },

@@ -37,7 +37,7 @@ const MODULES = [
   ...['tun', 'loop', 'vhost_net', 'uinput', 'tls'],
 ];
 
-/** What the program prints about a way. */
+/** The output of the program about one way. */
 const line = z.strictObject({
   name: z.string(),
   reached: z.boolean(),
@@ -45,7 +45,7 @@ const line = z.strictObject({
   own: z.boolean(),
 });
 
-/** How a way went: `reached`, `reached in a user namespace of its own`, or the answer that refused it. */
+/** The result of each way: `reached`, `reached in a user namespace of its own`, or the error that refused it. */
 export type Went = Readonly<Record<string, string>>;
 
 export const REACHED = /^reached/;
@@ -98,7 +98,7 @@ export async function prepareReach(guest: BootedGuest, kernel: Kernel): Promise<
   await guest.sh(`chmod 755 ${DIR}/helper; echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range`);
 }
 
-/** What is set while somebody reaches, and what it was before. */
+/** The sysctls that are set while somebody tries every way. */
 const SETTINGS: Readonly<Record<string, string>> = {
   'kernel/modprobe': `${DIR}/helper`,
   'kernel/core_pattern': `|${DIR}/helper core %P`,

@@ -46,7 +46,7 @@ function cell(record: ReachRecord, who: Who, way: Way): string {
 
 const PEERS = WHO.filter((who) => who !== 'root');
 
-/** How many of these ways each leaves reachable, with a column for each. */
+/** The number of these ways that each tool leaves reachable, in a column for each. */
 function counts(record: ReachRecord, ways: readonly Way[]): string[] {
   return PEERS.map((who) => String(ways.filter((way) => reaches(record, who, way)).length));
 }

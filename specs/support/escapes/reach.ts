@@ -7,7 +7,7 @@
 export interface Way {
   /** Its name, as `reach` prints it. */
   readonly name: string;
-  /** What is tried, in a plain sentence. */
+  /** The attempt, in a plain sentence. */
   readonly title: string;
   /** A default agent reaches it. */
   readonly agent?: true;

@@ -81,7 +81,7 @@ function row(attempt: Attempt, record: Recorded): string[] {
   ];
 }
 
-/** Who was run, in which version, and how. */
+/** The tools that were run, with their versions and command lines. */
 function runners({ versions }: Recorded): string[][] {
   return [
     [

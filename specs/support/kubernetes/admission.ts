@@ -52,7 +52,7 @@ export interface Review {
   readonly pod: Pod;
   /** The pod as it was; there is none if it is created. */
   readonly former?: Pod;
-  /** What the request is for, with its subresource: `pods` by default. */
+  /** The resource that the request is for, with its subresource: `pods` by default. */
   readonly resource?: string;
 }
 

@@ -6,12 +6,12 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { repository } from '../../../harness.config.js';
 
-/** Where they are. */
+/** The directory of the manifests. */
 export const DEPLOY = join(repository, 'deploy/kubernetes');
 
 const labels = z.record(z.string(), z.string());
 
-/** What every object of Kubernetes says about itself. */
+/** The fields that every object of Kubernetes has. */
 const object = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -102,7 +102,7 @@ const ENGINES = {
 };
 export const ENGINE_FILES = Object.keys(ENGINES) as (keyof typeof ENGINES)[];
 
-/** What an engine's file says: its handlers with their programs, and the annotations that it passes on. */
+/** The contents of an engine's file: its handlers with their programs, and the annotations that it passes on. */
 export interface EngineConfiguration {
   readonly handlers: readonly string[];
   readonly programs: readonly string[];

@@ -24,7 +24,7 @@ const VALIDATORS: Readonly<Record<string, Validator>> = {
   'admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding': mutatingBinding,
 };
 
-/** What it leaves. */
+/** The errors that a validator leaves on itself. */
 const left = z.custom<{ readonly errors?: unknown }>().transform(({ errors }) => ({
   errors: z
     .array(z.object({ instancePath: z.string(), keyword: z.string(), params: z.unknown() }))
@@ -56,7 +56,7 @@ function pathsOf(value: unknown, path: string): string[] {
   ]);
 }
 
-/** What is wrong with an object: what its schema says, and keys that its schema does not know. */
+/** The faults of an object: those that its schema reports, and keys that its schema does not know. */
 export function faultsOf(object: KubernetesObject): string[] {
   const kind = `${object.apiVersion} ${object.kind}`;
   const validate = VALIDATORS[kind];

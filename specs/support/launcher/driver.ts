@@ -2,6 +2,7 @@
  * driver ORDER: uses the launcher in a guest as the order says, a line of JSON, and prints what came of it as JSON.
  * specs/vm/launcher.spec.ts bundles it.
  */
+import pWaitFor from 'p-wait-for';
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
@@ -31,22 +32,25 @@ import type { LaunchSpec, Launched } from '../../../client/native/launcher.js';
 
 /** A launch as specs ask for it: what they leave out is that of a shell line in a new agent. */
 export interface Order {
-  /** What differs from a shell in a new agent. */
+  /** The differences from a shell in a new agent. */
   readonly spec?: Partial<Omit<LaunchSpec, 'stdio'>>;
-  /** What the shell does. */
+  /** The shell's command line. */
   readonly line?: string;
   /** Sent as soon as it runs. */
   readonly signal?: number;
-  /** What the program reads; nothing by default. */
+  /** The program's input; nothing by default. */
   readonly input?: string;
   /** In a terminal: what is typed once something has been printed. */
   readonly then?: readonly [string, string];
-  /** Of the driver's: 0, 1 and 2 of the program are those at these places of [input, output, output of errors]. */
+  /**
+   * The driver's descriptors: 0, 1 and 2 of the program are those at these places of [input, output, output of
+   * errors].
+   */
   readonly places?: readonly number[];
   readonly directory?: string;
 }
 
-/** What came of a launch. */
+/** The outcome of a launch. */
 export type Outcome =
   | {
       readonly id: number;
@@ -140,7 +144,7 @@ async function crowds(threads: number, count: number, order: Order): Promise<unk
 
 /** A worker that is ended, and what it had to do. */
 interface Doomed {
-  /** How many launches at once. */
+  /** The number of launches at once. */
   readonly count: number;
   readonly orders: readonly Order[];
   /** Milliseconds after which it exits by itself. */
@@ -192,7 +196,7 @@ function childrenOf(thread: string): string[] {
   }
 }
 
-/** What this process has: descriptors, threads, and children, of which it waits for none. */
+/** The resources of this process: descriptors, threads, and children, of which it waits for none. */
 function possessions() {
   const threads = readdirSync('/proc/self/task');
   const children = threads.flatMap(childrenOf);
@@ -244,8 +248,9 @@ async function inTurn<T, R>(all: readonly T[], work: (each: T) => Promise<R>): P
   return results;
 }
 
+/** Waits for a condition, a minute at most. */
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 50));
+  await pWaitFor(condition, { interval: 50, timeout: 60_000 });
 }
 
 /** Runs a program in an agent that runs, and ends the agent. */

@@ -55,7 +55,7 @@ async function byLauncher(object: string, nothing: number): Promise<void> {
   if (!end || !('exit' in end) || end.exit !== 0) throw new Error(`it ended with ${JSON.stringify(end)}`);
 }
 
-/** What all tasks have run for; a task's time is added when it gives its processor away. */
+/** The time that all tasks have run for; a task's time is added when it gives its processor away. */
 async function busy(): Promise<number> {
   await sleep(1);
   const lines = readFileSync('/proc/schedstat', 'utf8').matchAll(/^cpu\d+ (.*)$/gm);

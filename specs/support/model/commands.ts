@@ -65,6 +65,7 @@ interface Order<T> {
   outcome: (target: T, world: World) => Outcome;
 }
 
+/** An order as a command of fast-check: given to the guest and to the model, whose outcomes must agree. */
 class OrderCommand<T> implements AsyncCommand<Model, Real> {
   readonly #order: Order<T>;
 

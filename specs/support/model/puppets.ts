@@ -22,6 +22,7 @@ function readAnswer(line: string): string {
   return `${error} ${field}`;
 }
 
+/** The puppets of a guest: processes that do as they are told, by the program `puppet`. */
 export class Puppets {
   readonly #guest: LoadedGuest;
 

@@ -63,6 +63,7 @@ function sharesPlace({ uts }: Puppet, agent: ModelAgent): boolean {
   return !(agent.policy.namespaces & ~UTS) && placed(agent)?.uts === uts;
 }
 
+/** The model of a guest: the puppets and agents that it must have, and the outcome that each order must have. */
 export class World {
   puppets: Puppet[] = [];
   agents: ModelAgent[] = [];

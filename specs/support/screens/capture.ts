@@ -8,11 +8,11 @@ import { installPackage } from '../swarmctl-package.js';
 
 /** A screen. */
 export interface Screen {
-  /** Of its file, without ending. */
+  /** The name of its file, without ending. */
   readonly name: string;
-  /** What it shows, in words. */
+  /** A description of the screen, in words. */
   readonly title: string;
-  /** What was printed, with escape sequences. */
+  /** The output, with escape sequences. */
   readonly output: string;
 }
 
@@ -22,7 +22,7 @@ export const COLUMNS = 80;
 /** Leaves the second screen, on which top draws: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html */
 const SECOND_SCREEN_ENDS = '\x1b[?1049l';
 
-/** What is waited for, and what is typed then. */
+/** Pairs of a text to wait for, and the keys to type then. */
 type Typed = readonly (readonly [waited: string, typed: string])[];
 
 /** Agents that do something, for top. */

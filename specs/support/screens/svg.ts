@@ -1,5 +1,6 @@
-/** What a terminal shows, as SVG. */
+/** The screen of a terminal as SVG. */
 import headless from '@xterm/headless';
+import { escapeXml } from '../../../harness/util/xml.js';
 import type { IBufferCell, IBufferLine } from '@xterm/headless';
 
 /** Pixels of a character. */
@@ -71,9 +72,6 @@ function runsOf(line: IBufferLine): Run[] {
   return runs;
 }
 
-const escaped = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
 /** Words that one space parts stay together; more would be lost where pictures are drawn without `white-space`. */
 function pieces({ text, column }: Run): { readonly text: string; readonly column: number }[] {
   return [...text.matchAll(/\S+(?: \S+)*/g)].map((match) => ({
@@ -95,7 +93,7 @@ function drawn(run: Run, row: number): string {
         ];
   const shown = pieces(run).map((piece) => {
     const length = (piece.text.length * WIDTH).toFixed(1);
-    return `<text x="${across(piece.column)}" y="${top + 13}" textLength="${length}"${style}>${escaped(piece.text)}</text>\n`;
+    return `<text x="${across(piece.column)}" y="${top + 13}" textLength="${length}"${style}>${escapeXml(piece.text)}</text>\n`;
   });
   return [...box, ...shown].join('');
 }
@@ -127,7 +125,7 @@ export async function svgOf(output: string, columns: number, title: string): Pro
   const body = rows.map((runs, row) => runs.map((run) => drawn(run, row)).join('')).join('');
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
-    `<title>${escaped(title)}</title>`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${width}" height="${height}" rx="8" fill="${BACKGROUND}"/>`,
     `<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" fill="${FOREGROUND}">`,
     `${body}</g>`,

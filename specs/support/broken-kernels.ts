@@ -1,7 +1,7 @@
 /** Issues about kernels on which the module does not work. */
-import { cellId, cellVerdict } from './runs.js';
-import type { Cell } from './runs.js';
-import { harness } from '../util/config.js';
+import { cellId, cellVerdict } from '../../harness/report/runs.js';
+import type { Cell } from '../../harness/report/runs.js';
+import { harness } from '../../harness/util/config.js';
 
 /** An issue, found again by its title. */
 export interface Issue {

@@ -1,8 +1,8 @@
 /** The kernel's own checker of style, parser of results and memory model, which packaged headers come without. */
 import { join } from 'node:path';
-import { cached } from '../util/cache.js';
-import { step } from '../util/progress.js';
-import { sourcePackage, unpackSource } from './kernel-source.js';
+import { cached } from '../../harness/util/cache.js';
+import { step } from '../../harness/util/progress.js';
+import { sourcePackage, unpackSource } from '../../harness/build/kernel-source.js';
 
 const CHECKPATCH = ['checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch'];
 const PARTS = [...CHECKPATCH.map((name) => `scripts/${name}`), 'tools/testing/kunit', 'tools/memory-model'];

@@ -2,12 +2,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kernel } from '../kernels/kernel.js';
-import { runInRoot, toolRoot } from '../archive/tool-root.js';
-import type { Root } from '../archive/tool-root.js';
-import type { RunResult } from '../util/config.js';
-import { ARCHITECTURES } from '../util/architecture.js';
-import { copySources } from './sources.js';
+import type { Kernel } from '../../harness/kernels/kernel.js';
+import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import type { Root } from '../../harness/archive/tool-root.js';
+import type { RunResult } from '../../harness/util/config.js';
+import { ARCHITECTURES } from '../../harness/util/architecture.js';
+import { copySources } from '../../harness/build/sources.js';
 
 export interface ModuleCommand {
   /** The program and its arguments, such as ['make', 'test']. */

@@ -2,11 +2,11 @@
 import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
-import type { Kernel } from '../kernels/kernel.js';
-import { runInRoot, toolRoot } from '../archive/tool-root.js';
-import { ARCHITECTURES } from '../util/architecture.js';
-import { cached } from '../util/cache.js';
-import { step } from '../util/progress.js';
+import type { Kernel } from '../../harness/kernels/kernel.js';
+import { runInRoot, toolRoot } from '../../harness/archive/tool-root.js';
+import { ARCHITECTURES } from '../../harness/util/architecture.js';
+import { cached } from '../../harness/util/cache.js';
+import { step } from '../../harness/util/progress.js';
 
 /**
  * Builds every module of a directory for a kernel; cached by content.

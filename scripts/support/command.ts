@@ -1,6 +1,6 @@
 /** Arguments, --help and error messages, for all commands of scripts/. */
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
-import { UsageError } from './errors.js';
+import { UsageError } from '../../harness/util/errors.js';
 
 /** Errors whose message says all there is to say; of others the place in the code is wanted as well. */
 const UNEXPECTED = [TypeError, RangeError, ReferenceError, SyntaxError];
@@ -24,12 +24,16 @@ export function explain(error: unknown): void {
  * {@link UsageError} does. An error that is not caught later is told without a stack, and ends it with 1.
  * @param name by which `npm run` knows it
  * @param description paragraphs, whose lines --help breaks anew
- * @param trouble the exit status if anything fails later, instead of these
+ * @param failureStatus the exit status if anything fails later, instead of these
  */
-export function command(name: string, description: string, { trouble }: { trouble?: number } = {}) {
+export function command(
+  name: string,
+  description: string,
+  { failureStatus }: { failureStatus?: number } = {},
+) {
   process.on('uncaughtException', (error) => {
     explain(error);
-    process.exit(trouble ?? (error instanceof UsageError ? USAGE : 1));
+    process.exit(failureStatus ?? (error instanceof UsageError ? USAGE : 1));
   });
   const width = ({ columns }: { columns?: number }) => Math.min(columns ?? WIDTH, WIDTH);
   const program = new Command(`npm run ${name} --`);
