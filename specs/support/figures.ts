@@ -13,7 +13,7 @@ export const snatched = z.strictObject({ met: z.number(), taken: z.number() });
 /** The commands of `gate`: which of the two, and its status. */
 export const gated = z.strictObject({ stage: z.number(), status: z.number() });
 
-/** What came of a write by `pass`: the answer, the bytes, and where a child was afterwards. */
+/** The result of a write by `pass`: the answer, the bytes, and where a child was afterwards. */
 export const passed = z.strictObject({
   how: z.string(),
   written: z.number(),

@@ -14,10 +14,10 @@ async function pass(guest: LoadedGuest, how: string, file: string, text: string)
   return told;
 }
 
-/** What comes of a write that is refused. */
+/** The result of a write that is refused. */
 const refused = (how: string, answer: string) => ({ how, written: 0, answer, child: 'outside' });
 
-/** What comes of one that arms, with the length of its text. */
+/** The result of one that arms, with the length of its text. */
 const armed = (written: number) => ({ how: 'write', written, answer: 'ok', child: 'inside' });
 
 /** An order for each file, about an agent. */
