@@ -34,7 +34,7 @@ export const ATTACH_ERRORS = {
   ESRCH:
     'no such process, or the id of a thread that is not the first of its process; or the agent does not exist, is being destroyed or has no process',
   EBUSY:
-    "the process belongs to an agent already, or is still being forked; cgroup v2 does not move it, for instance because the agent's cgroup was removed; the agent's first process has not been forked yet, or is starting; or more than a thousand of the agent's oldest processes and threads are exiting or have yet to join it: try again",
+    "the process belongs to an agent already, or is still being forked; cgroup v2 does not move it, for instance because the agent's cgroup was removed; the agent's first process has not been forked yet, or is starting; or all of the agent's oldest processes, more than a thousand, are exiting or have yet to join it: try again",
   ENOSPC:
     "the process has more memory than `memory_limit` already, or more threads than `pids.max` of the agent's cgroup or of one above leaves room for; see [create](create.md)",
   EPERM:
@@ -45,14 +45,15 @@ export const ATTACH_ERRORS = {
 
 /** The errors of a write to update. */
 export const UPDATE_ERRORS = {
-  EINVAL: 'malformed, or a path of `exec_paths` cannot be followed',
+  EINVAL:
+    'malformed; a path of `exec_paths` cannot be followed; or `sockets` names other families than unix, for an agent with `"network":"none"`',
   E2BIG: ERRORS.E2BIG,
   ESRCH: 'no such agent, or one that is being destroyed',
   EBUSY:
     '`frozen` was given for an agent that has no process; the agent would have to be moved to another cgroup, but one of its processes cannot be moved, or somebody else has frozen the cgroup that the agent is in; an administrator has removed the cgroup of the agent; or a live patch or another module has redirected a system call that `syscalls` names',
   EPERM: 'the writer lacks CAP_SYS_ADMIN or belongs to an agent',
   ENOSPC:
-    'the agent has had no `memory_limit`, and one of its processes has more memory than the new limit; or a limit leaves no room for a cgroup, as in [create](create.md)',
+    'the agent has no `memory_limit` now, and one of its processes has more memory than the new limit; or a limit leaves no room for a cgroup, as in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,
   ENOMEM: ERRORS.ENOMEM,
@@ -66,7 +67,7 @@ export const SPAWN_ERRORS = {
   EBUSY:
     "the thread is armed already; another thread is armed for the agent's first process; or the last process of the agent has just exited",
   EPERM:
-    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; the thread is chrooted, and the first process is to get a user or mount namespace; mounts cover parts of `/proc`, and the first process is to get a procfs of its own; or the sysctl `fs.suid_dumpable` is 1, and the agent is to get one more process, whose files in /proc would then belong to the agent',
+    'the writer lacks CAP_SYS_ADMIN or belongs to an agent; the thread is chrooted, and the first process is to get a user or mount namespace; the thread is in the network namespace that agents with `"network":"none"` share, and the first process is to get no network namespace of its own; mounts cover parts of `/proc`, and the first process is to get a procfs of its own; or the sysctl `fs.suid_dumpable` is 1, and the agent is to get one more process, whose files in /proc would then belong to the agent',
   ENOSPC: 'a limit leaves no room, as for `spawn` in [create](create.md)',
   EOPNOTSUPP: ERRORS.EOPNOTSUPP,
   EINTR: ERRORS.EINTR,

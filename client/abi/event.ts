@@ -24,7 +24,7 @@ const adopter = z.int().min(0).meta({
 });
 const pid = z.int().min(0).meta({
   description:
-    "the process, as the reader's pid namespace has it; for `adopt` the writer; for `fork_failed` the process whose fork failed, or the one that was to join and was killed. A member's reader gets 0 for a process that is in another pid namespace than its own, even in one below its own, where ps(1) shows it",
+    "the process, as the reader's pid namespace has it; for `adopt` the writer; for `fork_failed` the process whose fork failed, or the one that was to join and was killed. A member that reads gets 0 for a process that is in another pid namespace than its own, even in one below its own, where ps(1) shows it",
 });
 const comm = z.string().meta({ description: 'the name of the process that did it or was killed' });
 const violations = z.int().min(0).meta({ description: 'how many there were' });
@@ -58,7 +58,7 @@ export function events(form: Form) {
       pid,
       error: z.string().meta({
         description:
-          'the name of the errno that the fork returned, or why the process that was to join was killed',
+          'the name of the errno of the failed fork, or of the step at which a joining process was killed',
       }),
     }),
     violation: form.object({
@@ -98,8 +98,7 @@ export function events(form: Form) {
         .min(1)
         .optional()
         .meta({
-          description:
-            'the kinds of the violations that it counts, each once; left out where `kind` is `oom`',
+          description: 'the kinds of the violations that it counts, each once; left out if `kind` is `oom`',
         }),
       kind: form.oneOf([...namesOf(KINDS), 'oom'] as const).meta({
         description:
@@ -134,8 +133,8 @@ export function events(form: Form) {
       cpu_usec: figure('microseconds of CPU time that its processes used'),
       memory_peak: figure('the most bytes of memory that it had at one time, if it has a `memory_limit`'),
       runtime_usec: figure('microseconds from the birth of its first process to the end of its last'),
-      step: text('of `birth`: the step that failed'),
-      error: text('of `birth`: the name of its errno'),
+      step: text('if `reason` is `birth`: the step that failed'),
+      error: text('if `reason` is `birth`: the name of the errno of the step that failed'),
     }),
     lost: form.object({
       ...head('lost'),

@@ -454,7 +454,7 @@ function changed<T extends z.ZodType>(value: T, description: string) {
 const UPDATED = {
   memory_limit: changed(
     memory_limit,
-    'as in `create`. If the agent uses more than the new limit, the kernel reclaims memory and then kills, as when the limit is exceeded. If the agent has never had a memory limit, the update is refused if one of its processes has more memory than the new limit',
+    'as in `create`. If the agent uses more than the new limit, the kernel reclaims memory and then kills, as when the limit is exceeded. If the agent has no memory limit now, and one of its processes has more memory than the new limit, the update is refused',
   ),
   cpu_quota: changed(cpu_quota, 'as in `create`'),
   pids_limit: changed(

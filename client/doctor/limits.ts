@@ -16,7 +16,7 @@ const namespaces: Check = {
   title: 'Namespaces',
   looksAt: '`user.max_*_namespaces`',
   means:
-    "Each agent is a user of its own, and needs one namespace of each kind. So 1 is enough for any number of agents; with 0 nobody gets one. Agents without a user namespace count as their launcher's.",
+    "The kernel counts namespaces for each user. Each agent has a user of its own and needs one namespace of each kind, so the value 1 is enough for any number of agents. With 0 no agent gets one. Namespaces of agents without a user namespace count for their launcher's user.",
   todo: 'raise the sysctl, for instance `sysctl user.max_user_namespaces=10000`, and in `/etc/sysctl.d` for the next boot',
   symptoms: [
     {
@@ -117,7 +117,7 @@ const pids: Check = {
       says: 'so many cannot run: … is …; raise it, or load with a lower max_agents',
       reason:
         'a sysctl, the range of ids that the parameters leave, or the number of file systems that the kernel can number allows fewer agents than `max_agents`; the module is loaded nevertheless',
-      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; file systems cannot be raised, but agents with `"proc":false` and `"devpts":false` take one instead of three; or load it with a lower `max_agents`',
+      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; the number of file systems cannot be raised, but an agent with `"proc":false` and `"devpts":false` takes one instead of three; or load it with a lower `max_agents`',
     },
   ],
   judge: (facts) => {
@@ -192,7 +192,7 @@ const maximum: Check = {
   title: 'Most agents',
   looksAt: '`/sys/module/swarm_guard/parameters/max_agents`, `/proc/swarm/status`',
   means:
-    'The module allows so many active agents. A default agent takes three of the 1,048,575 numbers that the kernel has for file systems without a device, so 349,525 of them are the most. Other mounts of tmpfs, procfs and the like take numbers as well; nothing tells how many.',
+    '`max_agents` limits how many agents can be active. A default agent takes three of the 1,048,575 numbers that the kernel has for file systems without a device, so 349,525 of them are the most. Other mounts of tmpfs, procfs and the like take numbers as well; the kernel does not say how many.',
   todo: 'destroy agents, or load the module with a higher `max_agents`',
   symptoms: [
     {

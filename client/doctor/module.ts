@@ -83,16 +83,16 @@ const signature: Check = {
         : ok('The kernel has accepted the loaded module.');
     if (demand === undefined) return ok('The kernel loads modules without a signature.');
     const file = installed(facts);
-    if (file === undefined) return warning(`The kernel loads signed modules alone (${demand}).`);
+    if (file === undefined) return warning(`The kernel loads only signed modules (${demand}).`);
     const content = file.endsWith('.ko') ? facts.bytes(`/lib/modules/${release(facts)}/${file}`) : undefined;
     if (content === undefined)
       return note(
-        `The kernel loads signed modules alone (${demand}). Whether ${file} is signed cannot be seen.`,
+        `The kernel loads only signed modules (${demand}). Whether ${file} is signed cannot be seen.`,
         'modinfo -F signer swarm_guard prints who has signed it',
       );
     return content.toString('latin1').endsWith(SIGNED)
-      ? ok(`The kernel loads signed modules alone (${demand}), and ${file} is signed.`)
-      : failure(`The kernel loads signed modules alone (${demand}), and ${file} is not signed.`);
+      ? ok(`The kernel loads only signed modules (${demand}), and ${file} is signed.`)
+      : failure(`The kernel loads only signed modules (${demand}), and ${file} is not signed.`);
   },
 };
 
@@ -102,7 +102,7 @@ const secureBoot: Check = {
   id: 'secure-boot',
   title: 'Secure Boot',
   looksAt: '`/sys/firmware/efi/efivars/SecureBoot-…`, `/sys/kernel/security/lockdown`',
-  means: 'With Secure Boot the kernel locks itself down, and loads signed modules alone.',
+  means: 'With Secure Boot the kernel locks itself down, and loads only signed modules.',
   todo: 'sign the module (see the check `signature`)',
   judge: (facts) => {
     // Four bytes of attributes, then the value: Documentation/filesystems/efivarfs.rst.

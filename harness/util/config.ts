@@ -68,7 +68,8 @@ export interface Commands {
 }
 
 const OWN_COMMANDS: Required<Commands> = {
-  replay: (recording) => `await replay(await openRecording('${recording}'))`,
+  replay: (recording) =>
+    `await replay(await openRecording('${recording}'), (text) => process.stdout.write(text))`,
   update: 'updateLock()',
   test: (kernel) => `KMOD_HARNESS_RUN='{"kernels":["${kernel}"]}' npx playwright test`,
 };

@@ -12,7 +12,8 @@ An agent is named by its id, or by its name if no other agent has the same one. 
 Most commands need root, outside agents and containers; \fBstatus\fR, \fBls \-q\fR and \fBdoctor\fR work for everybody.
 If something does not work, run \fBswarmctl doctor\fR.
 .PP
-What takes over two seconds says so on standard error, if that is a terminal, in a line that is erased at its end.
+A command that takes over two seconds says so on standard error, if that is a terminal, in a line that is erased at
+its end.
 `;
 
 /** The sections after the commands. */
