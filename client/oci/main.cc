@@ -118,8 +118,7 @@ std::vector<std::string> prepare(const Arguments &arguments, Container &containe
 	if (!config.is_object())
 		throw Failure((bundle / "config.json").string() + " is no object of JSON");
 	// The hook would refuse them too, but crun may fail before it for want of a library.
-	if (!settings.fail_open)
-		refuse_handlers(config);
+	refuse_handlers(config);
 	add_hook(config, container);
 	if (!beside)
 		make_absolute(config, bundle);
@@ -174,7 +173,7 @@ int hook(const std::filesystem::path &directory)
 	try {
 		adopt(container, settings);
 	} catch (const std::exception &error) {
-		if (settings.fail_open) {
+		if (settings.fail_open && !dynamic_cast<const Strict *>(&error)) {
 			warn("container " + directory.filename().string() +
 			     " starts without an agent: " + error.what());
 			return 0;
