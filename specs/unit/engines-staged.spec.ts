@@ -1,9 +1,14 @@
 /** swarm-runtime's decisions that need no module and no container. */
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { onStage } from '../support/engines/stage.js';
 import type { Stage } from '../support/engines/stage.js';
 
 test.describe.configure({ timeout: 600_000 });
+
+/** What a container asks for that has none. */
+const ASKS = { annotations: { 'io.swarmguard.policy': 'nosuch' } };
 
 const RUN = 'cd /stage/bundle && /stage/swarm-runtime run staged';
 
@@ -51,4 +56,34 @@ test('OCI-19: an annotation that names no policy is refused, and does not choose
   const { exitCode, output } = await onStage(info.outputPath('stage'), RUN, stage);
   expect(output).toMatch(/annotation io\.swarmguard\.policy: '' is no file of \/etc\/swarm-guard\/policies/);
   expect(exitCode).toBe(1);
+});
+
+test('OCI-21: of what a log has got meanwhile, only lines about the hook of the runtime give way to the reason', async ({}, info) => {
+  const OWN = /level=error msg="swarm-runtime: .*nosuch\.json/;
+  for (const [name, says, kept] of [
+    ['hook', ['error executing hook `/stage/swarm-runtime`', 'hook failed'], []],
+    ['others', ['pull of my-webhook failed', 'a warning', 'error executing hook'], undefined],
+  ] as const) {
+    const files = { says: says.map((line) => `${line}\n`).join(''), log: 'before\n' };
+    const line = RUN.replace(' run ', ' --log /stage/log run ');
+    const stage = { config: ASKS, settings: 'fail_open = true\n', files };
+    expect((await onStage(info.outputPath(name), line, stage)).exitCode, name).toBe(1);
+    const lines = (await readFile(join(info.outputPath(name), 'log'), 'utf8')).trimEnd().split('\n');
+    expect.soft(lines, name).toEqual(['before', ...(kept ?? says), expect.stringMatching(OWN)]);
+  }
+});
+
+test('OCI-22: a --log that is a relative path gets the reason, too', async ({}, info) => {
+  for (const [name, log, file] of [
+    ['relative', 'mine.log', 'work/mine.log'],
+    ['below', './journal/mine', 'work/journal/mine'],
+    ['prefixed', 'file:mine.log', 'work/mine.log'],
+    ['journal', 'journald:mine', undefined],
+  ] as const) {
+    const line = `mkdir -p /stage/work/journal; cd /stage/work && /stage/swarm-runtime --log ${log} exec nobody true`;
+    const dir = info.outputPath(name);
+    expect(await onStage(dir, line), name).toMatchObject({ exitCode: 1 });
+    if (file === undefined) expect.soft(await readdir(join(dir, 'work'))).toEqual(['journal']);
+    else expect.soft(await readFile(join(dir, file), 'utf8'), name).toContain('container nobody is no agent');
+  }
 });

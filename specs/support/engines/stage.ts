@@ -11,13 +11,14 @@ const CRUN = `#!/bin/sh
 config= command=
 for word; do
   [ "$before" = --config ] && config=$word
-  case $word in create|run|state) command=\${command:-$word} ;; esac
+  case $word in -f?*) config=\${word#-f} ;; create|run|state) command=\${command:-$word} ;; esac
   before=$word
 done
 [ "$command" = state ] && { [ -e /stage/known ] && echo {} && exit; cat /stage/unknown >&2; exit 1; }
 [ -n "$config" ] || { echo "crun $*"; exit; }
+[ ! -e /stage/before ] || . /stage/before
 echo "{\\"id\\":\\"staged\\",\\"pid\\":$$}" | /stage/swarm-runtime --swarm-hook "\${config%/*}" || {
-  [ ! -e /stage/says ] || cat /stage/says
+  [ ! -e /stage/says ] || cat /stage/says >>/stage/log
   exit 1
 }
 echo started
@@ -32,6 +33,8 @@ export interface Stage {
   /** Files below /stage, by their paths there; those of /etc/swarm-guard are in etc. */
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Directories of /stage that are seen elsewhere, by where. */
+  readonly binds?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface Stage {
  * @param dir becomes /stage
  */
 export async function onStage(dir: string, line: string, stage: Stage = {}): Promise<RunResult> {
-  const { settings = '', config = {}, files = {}, env = {} } = stage;
+  const { settings = '', config = {}, files = {}, env = {}, binds = {} } = stage;
   for (const path of ['etc/policies', 'run']) await mkdir(join(dir, path), { recursive: true });
   await cp(await buildRuntime(), join(dir, 'swarm-runtime'));
   for (const [path, text] of Object.entries({
@@ -53,9 +56,9 @@ export async function onStage(dir: string, line: string, stage: Stage = {}): Pro
     await mkdir(dirname(join(dir, path)), { recursive: true });
     await writeFile(join(dir, path), text, { mode: 0o755 });
   }
-  const binds = Object.entries({ stage: '', 'etc/swarm-guard': 'etc', run: 'run' });
+  const seen = Object.entries({ stage: '', 'etc/swarm-guard': 'etc', run: 'run', ...binds });
   return runInRoot(await cxxRoot(LIBRARIES), ['sh', '-c', line], {
-    binds: binds.map(([inside, path]) => ({ host: join(dir, path), inside })),
+    binds: seen.map(([inside, path]) => ({ host: join(dir, path), inside })),
     env,
   });
 }
