@@ -62,7 +62,12 @@ void adopt(const Container &container, const Settings &settings)
 			throw Strict(refusal.what());
 		throw;
 	}
-	container.remember_agent(agent, policy.object["name"].dump());
+	try {
+		container.remember_agent(agent, policy.object["name"].dump());
+	} catch (const Failure &failure) {
+		// Nothing could be executed in it under its rules.
+		throw Strict(failure.what());
+	}
 }
 
 } // namespace swarm

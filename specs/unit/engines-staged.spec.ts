@@ -58,6 +58,23 @@ test('OCI-19: an annotation that names no policy is refused, and does not choose
   expect(exitCode).toBe(1);
 });
 
+test('OCI-20: a relative --config is of the working directory, unless it is the name that the bundle has for its own', async ({}, info) => {
+  for (const [name, options, refused] of [
+    ['own', '', false],
+    ['named', '--config config.json', false],
+    ['other', '--config other.json', true],
+    ['other-short', '-fother.json', true],
+    ['absolute', '--config /stage/work/other.json', true],
+  ] as const) {
+    const files = { 'work/other.json': JSON.stringify(ASKS), 'work/config.json': JSON.stringify(ASKS) };
+    const stage = { settings: 'fail_open = true\n', files: { ...files, 'bundle/other.json': '{}' } };
+    const line = `cd /stage/work && /stage/swarm-runtime run ${options} --bundle /stage/bundle staged`;
+    const { exitCode, output } = await onStage(info.outputPath(name), line, stage);
+    expect.soft(exitCode, `${name}: ${output}`).toBe(refused ? 1 : 0);
+    expect.soft(output, name).toMatch(refused ? /nosuch\.json: cannot be opened/ : /^started$/);
+  }
+});
+
 test('OCI-21: of what a log has got meanwhile, only lines about the hook of the runtime give way to the reason', async ({}, info) => {
   const OWN = /level=error msg="swarm-runtime: .*nosuch\.json/;
   for (const [name, says, kept] of [
@@ -86,4 +103,52 @@ test('OCI-22: a --log that is a relative path gets the reason, too', async ({}, 
     if (file === undefined) expect.soft(await readdir(join(dir, 'work'))).toEqual(['journal']);
     else expect.soft(await readFile(join(dir, file), 'utf8'), name).toContain('container nobody is no agent');
   }
+});
+
+test('OCI-23: a container is found where crun keeps it, and gives way to another only if it does not exist', async ({}, info) => {
+  const OPEN = { settings: 'fail_open = true\n' };
+  const create = RUN.replace(' run ', ' create ');
+  const recorded = `${create} && find /run/swarm-guard/containers -mindepth 1 -maxdepth 1 -printf %f`;
+  for (const [name, env, root] of [
+    ['own', {}, '%run%crun'],
+    ['empty', { XDG_RUNTIME_DIR: '' }, '%run%crun'],
+    ['user', { XDG_RUNTIME_DIR: '/run/user/0' }, '%run%user%0%crun'],
+  ] as const)
+    expect
+      .soft((await onStage(info.outputPath(name), recorded, { ...OPEN, env })).output, name)
+      .toBe(`started\n${root}`);
+  // `state` fails, and the container is there.
+  const record = '/run/swarm-guard/containers/%run%crun/staged';
+  const again = `mkdir -p ${record} /run/crun/staged; touch ${record}/mine; ${create}; ls ${record}`;
+  const unknown = { unknown: 'Too many open files\n' };
+  const { output } = await onStage(info.outputPath('there'), again, { ...OPEN, files: unknown });
+  expect.soft(output).toBe('swarm-runtime: container staged exists already\nmine');
+  const gone = again.replace('/run/crun/staged', '');
+  expect.soft((await onStage(info.outputPath('gone'), gone, OPEN)).output).toMatch(/^started\n(?!.*mine)/s);
+});
+
+test('OCI-24: a container does not start if its agent cannot be remembered, and says so without room for it', async ({}, info) => {
+  // A pipe in the place of the file answers with the object, which has an id then.
+  const module =
+    'mkdir -p /proc/swarm /proc/self && ln -s /stage/swarm-runtime /proc/self/exe && mkfifo /proc/swarm/create';
+  const namespaces =
+    'for kind in pid net mnt uts ipc user cgroup time; do for pid in 1 $$; do mkdir -p /proc/$pid/ns; ln -s $pid /proc/$pid/ns/$kind; done; done';
+  const ran = (name: string, more: readonly string[]) =>
+    onStage(info.outputPath(name), `${module} && ${RUN.replace(' run ', ' create ')}`, {
+      settings: 'fail_open = true\n',
+      files: {
+        'etc/container.json': '{"id":7}',
+        'proc/none': '',
+        before: [namespaces, ...more, ''].join('\n'),
+      },
+      binds: { proc: 'proc' },
+    });
+  expect(await ran('room', [])).toMatchObject({ exitCode: 0, output: 'started' });
+  const full = 'ln -s /dev/full ${config%/*}/agent.json';
+  const refused = await ran('full', [full]);
+  expect(refused.output).toMatch(/agent\.json: cannot be written: No space left on device$/);
+  expect(refused.exitCode).toBe(1);
+  const silent = await ran('silent', [full, "trap ': >${config%/*}/failure' EXIT"]);
+  expect(silent.output).toMatch(/there is no room for the reason in \/run\/swarm-guard\/containers/);
+  expect(silent.exitCode).toBe(1);
 });
