@@ -1,5 +1,7 @@
 /** What a scrape is answered with. */
 import type { Inspection } from '../abi/inspection.js';
+import { SwarmError } from '../error.js';
+import { until } from '../signals.js';
 import type { Swarm } from '../swarm.js';
 import { agentFamilies } from './agents.js';
 import { joined } from './openmetrics.js';
@@ -8,6 +10,8 @@ import { joined } from './openmetrics.js';
 export interface ExporterOptions {
   /** Of how many agents, at most, there are metrics of their own; those with the lowest ids. */
   readonly agents: number;
+  /** Milliseconds that a scrape may take, connecting included; 10,000 by default. */
+  readonly patience?: number;
 }
 
 /** Milliseconds that a scrape may take; Prometheus gives up after ten seconds by default. */
@@ -27,8 +31,7 @@ async function first(swarm: Swarm, count: number, signal: AbortSignal): Promise<
   return found;
 }
 
-async function exposition(swarm: Swarm, { agents }: ExporterOptions): Promise<string> {
-  const signal = AbortSignal.timeout(PATIENCE);
+async function exposition(swarm: Swarm, { agents }: ExporterOptions, signal: AbortSignal): Promise<string> {
   const metrics = await swarm.metrics({ signal });
   const found = await first(swarm, agents, signal);
   const { active } = await swarm.status({ signal });
@@ -41,10 +44,18 @@ async function exposition(swarm: Swarm, { agents }: ExporterOptions): Promise<st
  * @param connect finds the agents; called for each scrape, so that the module may come and go
  */
 export function exporter(connect: () => Promise<Swarm>, options: ExporterOptions): () => Promise<string> {
+  const { patience = PATIENCE } = options;
   let running: Promise<string> | undefined;
   return () => {
-    running ??= connect()
-      .then((swarm) => exposition(swarm, options))
+    const signal = AbortSignal.timeout(patience);
+    running ??= until(
+      connect().then((swarm) => exposition(swarm, options, signal)),
+      signal,
+    )
+      .catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+        throw new SwarmError('ETIMEDOUT', `the scrape has taken more than ${patience} ms`, { cause: error });
+      })
       .finally(() => {
         running = undefined;
       });
