@@ -1,7 +1,6 @@
 /** What a scrape is answered with. */
 import type { Inspection } from '../abi/inspection.js';
 import { SwarmError } from '../error.js';
-import { until } from '../signals.js';
 import type { Swarm } from '../swarm.js';
 import { agentFamilies } from './agents.js';
 import { joined } from './openmetrics.js';
@@ -48,17 +47,16 @@ export function exporter(connect: () => Promise<Swarm>, options: ExporterOptions
   let running: Promise<string> | undefined;
   return () => {
     const signal = AbortSignal.timeout(patience);
-    running ??= until(
-      connect().then((swarm) => exposition(swarm, options, signal)),
-      signal,
-    )
-      .catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-        throw new SwarmError('ETIMEDOUT', `the scrape has taken more than ${patience} ms`, { cause: error });
-      })
-      .finally(() => {
-        running = undefined;
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(new SwarmError('ETIMEDOUT', `the scrape has taken more than ${patience} ms`));
       });
+    });
+    running ??= Promise.race([connect().then((swarm) => exposition(swarm, options, signal)), late]).finally(
+      () => {
+        running = undefined;
+      },
+    );
     return running;
   };
 }

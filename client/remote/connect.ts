@@ -46,7 +46,7 @@ const located = z.object({
   devices: texts,
   paths: texts,
   program: z.string().optional(),
-  rooted: z.array(z.boolean()).optional(),
+  rooted: z.array(z.boolean().nullable()).optional(),
 });
 const agentLine = z.object({
   id: z.int(),
