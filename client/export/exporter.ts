@@ -44,19 +44,20 @@ async function exposition(swarm: Swarm, { agents }: ExporterOptions, signal: Abo
  */
 export function exporter(connect: () => Promise<Swarm>, options: ExporterOptions): () => Promise<string> {
   const { patience = PATIENCE } = options;
-  let running: Promise<string> | undefined;
-  return () => {
+  const scrape = async () => {
     const signal = AbortSignal.timeout(patience);
     const late = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => {
         reject(new SwarmError('ETIMEDOUT', `the scrape has taken more than ${patience} ms`));
       });
     });
-    running ??= Promise.race([connect().then((swarm) => exposition(swarm, options, signal)), late]).finally(
-      () => {
-        running = undefined;
-      },
-    );
+    return Promise.race([connect().then((swarm) => exposition(swarm, options, signal)), late]);
+  };
+  let running: Promise<string> | undefined;
+  return () => {
+    running ??= scrape().finally(() => {
+      running = undefined;
+    });
     return running;
   };
 }
