@@ -1,5 +1,6 @@
 /** From what an agent was denied to the lines of policy that would allow it, and what they open. */
 import { DEFAULT_DEVICES, DEFAULT_SOCKETS } from './abi/defaults.js';
+import { textOf } from './bytes.js';
 import type { AgentRequest } from './abi/request.js';
 import type { SwarmEvent } from './abi/event.js';
 import { HERE } from './explain/places.js';
@@ -57,7 +58,8 @@ function fileOf({ file = '' }: Violation, place: Place): Found {
   const list = 'list the file, or its directory and /, by --exec-path';
   if (!file.startsWith('/')) return { why: `the event has no whole path: ${list}` };
   if (file.length >= FILE_MAX) return { why: `the event has only the beginning of the path: ${list}` };
-  return place(file);
+  const path = textOf(file);
+  return path === undefined ? { why: `the path is not UTF-8: ${list}` } : place(path);
 }
 
 /** The rules that denied an execve: the rule `execve`, exec_paths, or either of them. */

@@ -1,4 +1,5 @@
 /** The smallest policy that would have sufficed for a program that ran with enforce=0. */
+import { shownName } from './bytes.js';
 import { MEMORY_MIN, PIDS_MAX } from './abi/limits.js';
 import type { AgentRequest } from './abi/request.js';
 import type { Denials } from './explain/denials.js';
@@ -71,7 +72,7 @@ export function learn(observed: Observed, margin: number): Learned {
   const lines = groups.flatMap(({ count, last }) =>
     needsOf(last, given, place).map((need) => {
       const { policy, option, opens } = remedyOf(need, given);
-      return `${option === '' ? JSON.stringify(policy) : option}: needed ${count === 1 ? 'once' : `${count} times`}, by ${last.comm}. ${opens}`;
+      return `${option === '' ? JSON.stringify(policy) : option}: needed ${count === 1 ? 'once' : `${count} times`}, by ${shownName(last.comm)}. ${opens}`;
     }),
   );
   const audits = denials.groups.filter(({ rule }) => rule === 'audit');

@@ -1,5 +1,6 @@
 /** The denials of an agent, collected from its events. */
 import type { SwarmEvent } from '../abi/event.js';
+import { shownName } from '../bytes.js';
 import type { Violation } from '../explain.js';
 
 type Suppressed = Extract<SwarmEvent, { event: 'suppressed' }>;
@@ -27,7 +28,7 @@ export interface Suppression {
 
 /** The subject of an event: `c 10:229 rw`, `mount`, `netlink/generic`, a path or a module. */
 function subjectOf({ device, syscall, socket, file, module }: Violation): string {
-  return device ?? syscall ?? socket ?? file ?? module ?? '';
+  return device ?? syscall ?? socket ?? shownName(file ?? module ?? '');
 }
 
 /** The denials of one agent. Memory is bounded by how many different things it was denied. */

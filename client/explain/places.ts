@@ -49,7 +49,7 @@ function mountsOf({ directory, dev = true, tmpfs = [], binds = [] }: RootSpec) {
 export function placeIn(root: RootSpec): Place {
   if (root.overlay !== undefined)
     return () => ({ why: 'its root is an overlay, and exec_paths cannot name the files of one' });
-  const mounts = mountsOf(root);
+  const mounts: ReturnType<typeof mountsOf> = [];
   const outside = (inside: string): string | undefined => {
     const mount = mounts.findLast(({ target }) => {
       const below = posix.relative(target, inside);
@@ -58,9 +58,13 @@ export function placeIn(root: RootSpec): Place {
     if (mount?.source === undefined) return undefined;
     return join(realpathSync(mount.source), posix.relative(mount.target, inside));
   };
+  // A target may be behind links of what is mounted before it.
+  for (const { target, source } of mountsOf(root))
+    mounts.push({ target: followed(target, outside, () => true) ?? target, source });
+  const made = (inside: string) => mounts.some(({ target }) => `${target}/`.startsWith(`${inside}/`));
   return (file) => {
     try {
-      const inside = followed(file, outside);
+      const inside = followed(file, outside, made);
       const path = inside === undefined ? undefined : outside(inside);
       if (path !== undefined) return { path };
     } catch {
@@ -73,18 +77,24 @@ export function placeIn(root: RootSpec): Place {
 /**
  * The path in a root that a path leads to, without links.
  * @param outside where a path of the root is on this machine
+ * @param made whether something is mounted at a path or below it, so that it is no link
  * @returns undefined if that is no file which stays the same for every process.
  */
-function followed(file: string, outside: (inside: string) => string | undefined): string | undefined {
+function followed(
+  file: string,
+  outside: (inside: string) => string | undefined,
+  made: (inside: string) => boolean,
+): string | undefined {
   const names = file.split('/');
   let links = 0;
   let at = '/';
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const next = posix.join(at, name);
-    if (OWN.test(next)) return undefined;
+    if (OWN.test(next) && !made(next)) return undefined;
     const path = outside(next);
-    if (path === undefined) return undefined;
-    if (!lstatSync(path).isSymbolicLink()) {
+    if (path === undefined && !made(next)) return undefined;
+    const found = path === undefined ? undefined : lstatSync(path, { throwIfNoEntry: !made(next) });
+    if (path === undefined || found?.isSymbolicLink() !== true) {
       at = next;
       continue;
     }

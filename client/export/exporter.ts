@@ -1,5 +1,6 @@
 /** The answer to a scrape. */
 import type { Inspection } from '../abi/inspection.js';
+import { SwarmError } from '../error.js';
 import type { Swarm } from '../swarm.js';
 import { agentFamilies } from './agents.js';
 import { joined } from './openmetrics.js';
@@ -8,6 +9,8 @@ import { joined } from './openmetrics.js';
 export interface ExporterOptions {
   /** The maximal number of agents with metrics of their own; those with the lowest ids get them. */
   readonly agents: number;
+  /** Milliseconds that a scrape may take, connecting included; 10,000 by default. */
+  readonly patience?: number;
 }
 
 /** Milliseconds that a scrape may take; Prometheus gives up after ten seconds by default. */
@@ -27,8 +30,7 @@ async function first(swarm: Swarm, count: number, signal: AbortSignal): Promise<
   return found;
 }
 
-async function exposition(swarm: Swarm, { agents }: ExporterOptions): Promise<string> {
-  const signal = AbortSignal.timeout(PATIENCE);
+async function exposition(swarm: Swarm, { agents }: ExporterOptions, signal: AbortSignal): Promise<string> {
   const metrics = await swarm.metrics({ signal });
   const found = await first(swarm, agents, signal);
   const { active } = await swarm.status({ signal });
@@ -41,13 +43,21 @@ async function exposition(swarm: Swarm, { agents }: ExporterOptions): Promise<st
  * @param connect finds the agents; called for each scrape, so that the module may come and go
  */
 export function exporter(connect: () => Promise<Swarm>, options: ExporterOptions): () => Promise<string> {
+  const { patience = PATIENCE } = options;
+  const scrape = async () => {
+    const signal = AbortSignal.timeout(patience);
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(new SwarmError('ETIMEDOUT', `the scrape has taken more than ${patience} ms`));
+      });
+    });
+    return Promise.race([connect().then((swarm) => exposition(swarm, options, signal)), late]);
+  };
   let running: Promise<string> | undefined;
   return () => {
-    running ??= connect()
-      .then((swarm) => exposition(swarm, options))
-      .finally(() => {
-        running = undefined;
-      });
+    running ??= scrape().finally(() => {
+      running = undefined;
+    });
     return running;
   };
 }

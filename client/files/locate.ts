@@ -25,10 +25,10 @@ export interface Located {
   /** The path of the first of the programs that PATH has; undefined if it has none. */
   readonly program?: string | undefined;
   /**
-   * For each of the processes, true if it has a root of its own, false if it has not or is gone. Undefined if the
-   * machine has an earlier version of this package.
+   * For each of the processes, true if it has a root of its own and false if it has not; null for one that is gone, or
+   * that the process which serves there may not look at. Undefined if the machine has an earlier version of this package.
    */
-  readonly rooted?: readonly boolean[] | undefined;
+  readonly rooted?: readonly (boolean | null)[] | undefined;
 }
 
 function numbers(path: string): string {
@@ -54,9 +54,13 @@ async function search(names: readonly string[]): Promise<string | undefined> {
   return undefined;
 }
 
-function isRooted(pid: number): boolean {
-  const [its, ours] = [`/proc/${pid}/root/`, '/'].map((path) => statSync(path, { throwIfNoEntry: false }));
-  return its !== undefined && (its.dev !== ours?.dev || its.ino !== ours.ino);
+function isRooted(pid: number): boolean | null {
+  try {
+    const [its, ours] = [statSync(`/proc/${pid}/root/`), statSync('/')];
+    return its.dev !== ours.dev || its.ino !== ours.ino;
+  } catch {
+    return null;
+  }
 }
 
 /**

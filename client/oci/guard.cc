@@ -13,12 +13,13 @@ namespace {
 /** An answer has at most a line. */
 constexpr std::size_t ANSWER_MAX = 65536;
 
-std::string refusal_of(const Json &answer)
+Refusal refusal_of(const Json &answer)
 {
 	const std::string field = answer.value("field", "");
+	const std::string error = answer.value("error", "");
 	const std::string message = answer.value("message", "no reason is given");
 
-	return (field.empty() ? "" : field + ": ") + message + " (" + answer.value("error", "") + ")";
+	return { (field.empty() ? "" : field + ": ") + message + " (" + error + ")", error, field };
 }
 
 /** What went wrong with a file. */
@@ -52,7 +53,9 @@ class Orders {
 		const int error = errno;
 		const Json answer = read();
 
-		throw answer.is_object() ? Failure(refusal_of(answer)) : trouble(path_, error);
+		if (answer.is_object())
+			throw refusal_of(answer);
+		throw trouble(path_, error);
 	}
 
 	/** The answer; anything but an object if there is none. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "hook.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
@@ -25,6 +26,14 @@ Json state_from(std::istream &input)
 	return state;
 }
 
+/** Is what the container has asked for the reason why the module refuses its policy? */
+bool is_for_asked(const Refusal &refusal, const std::vector<std::string> &asked)
+{
+	if (refusal.field.empty())
+		return !asked.empty() && (refusal.error == "EINVAL" || refusal.error == "E2BIG");
+	return std::find(asked.begin(), asked.end(), refusal.field) != asked.end();
+}
+
 } // namespace
 
 void adopt(const Container &container, const Settings &settings)
@@ -36,15 +45,29 @@ void adopt(const Container &container, const Settings &settings)
 	if (pidfd < 0)
 		throw Failure("the container's process " + std::to_string(pid) + ": " +
 			      std::strerror(errno));
-	Json policy = policy_of({ .id = state.value("id", ""),
-				  .pid = pid,
-				  .config = read_json(container.file("config.json")),
-				  .namespaces = own_namespaces(pid) },
-				settings);
-	policy["pidfd"] = pidfd;
+	Policy policy = policy_of({ .id = state.value("id", ""),
+				    .pid = pid,
+				    .config = read_json(container.file("config.json")),
+				    .namespaces = own_namespaces(pid) },
+				  settings);
+	policy.object["pidfd"] = pidfd;
 	// The process has yet to mount, to pivot and to drop what it is to lose.
-	policy["after_exec"] = true;
-	container.remember_agent(create(policy), policy["name"].dump());
+	policy.object["after_exec"] = true;
+	std::uint64_t agent;
+
+	try {
+		agent = create(policy.object);
+	} catch (const Refusal &refusal) {
+		if (is_for_asked(refusal, policy.asked))
+			throw Strict(refusal.what());
+		throw;
+	}
+	try {
+		container.remember_agent(agent, policy.object["name"].dump());
+	} catch (const Failure &failure) {
+		// Nothing could be executed in it under its rules.
+		throw Strict(failure.what());
+	}
 }
 
 } // namespace swarm

@@ -11,7 +11,7 @@ inline constexpr const char *HOOK = "--swarm-hook";
 /**
  * Makes a container an agent: called by the runtime when the container's namespaces are
  * there, and its first process waits in them. The state of the container is on standard
- * input (runtime-spec, "State"). Throws a Failure.
+ * input (runtime-spec, "State"). Throws a Failure: a Strict if what the container asks for is at fault.
  */
 void adopt(const Container &container, const Settings &settings);
 

@@ -16,6 +16,14 @@ struct Failure : std::runtime_error {
 	using std::runtime_error::runtime_error;
 };
 
+/**
+ * A failure that stops a container whatever fail_open says, such as one of what the container itself asks for: else
+ * whoever writes it could ask for what cannot be done, and have no rules.
+ */
+struct Strict : Failure {
+	using Failure::Failure;
+};
+
 /** The contents of a file. Throws a Failure that names it. */
 std::string read_file(const std::filesystem::path &path);
 /** Writes a file, readable by its owner only. Throws a Failure that names it. */

@@ -8,6 +8,7 @@
  */
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -37,14 +38,20 @@ Syntax syntax_of(const Settings &settings)
 	return takes_config(settings) ? Syntax::getopt : Syntax::go;
 }
 
-/** Where the runtime keeps its state, by which the ids of engines differ. */
+/**
+ * Where the runtime keeps its state, by which the ids of engines differ. Of root, runc looks at no XDG_RUNTIME_DIR.
+ */
 std::string root_of(const Arguments &arguments, const Settings &settings)
 {
 	const std::string given = arguments.value("root").value_or("");
 
 	if (!given.empty())
 		return given;
-	return takes_config(settings) ? "/run/crun" : "/run/runc";
+	if (!takes_config(settings))
+		return "/run/runc";
+	const char *const own = std::getenv("XDG_RUNTIME_DIR");
+
+	return own && *own ? std::string(own) + "/crun" : "/run/crun";
 }
 
 Container container_of(const Arguments &arguments, const Settings &settings)
@@ -63,6 +70,14 @@ int ask(const std::vector<std::string> &command, const Arguments &arguments, con
 	words.insert(words.end(), command.begin(), command.end());
 	words.push_back(arguments.container());
 	return run(settings.runtime, words, &ignored, true);
+}
+
+/** Is there anything at a path? What cannot be looked at may be there. */
+bool is_there(const std::filesystem::path &path)
+{
+	std::error_code error;
+
+	return std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found;
 }
 
 /** /proc/swarm is for root of the host, which root of a user namespace is not. */
@@ -105,6 +120,16 @@ void make_absolute(Json &config, const std::filesystem::path &bundle)
 	}
 }
 
+/** The configuration of a bundle: another file than its own, as crun has it, is of the working directory. */
+std::filesystem::path config_of(const Arguments &arguments, const std::filesystem::path &bundle,
+				const Settings &settings)
+{
+	const std::string own = "config.json";
+	const std::string given = takes_config(settings) ? arguments.value("config").value_or(own) : own;
+
+	return given == own ? bundle / own : std::filesystem::absolute(given);
+}
+
 /** The command line with our configuration in the place of the bundle's. */
 std::vector<std::string> prepare(const Arguments &arguments, Container &container,
 				 const Settings &settings)
@@ -112,14 +137,13 @@ std::vector<std::string> prepare(const Arguments &arguments, Container &containe
 	const std::filesystem::path bundle =
 		std::filesystem::weakly_canonical(arguments.value("bundle").value_or("."));
 	const bool beside = takes_config(settings);
-	Json config = read_json(beside ? bundle / arguments.value("config").value_or("config.json") :
-					 bundle / "config.json");
+	const std::filesystem::path file = config_of(arguments, bundle, settings);
+	Json config = read_json(file);
 
 	if (!config.is_object())
-		throw Failure((bundle / "config.json").string() + " is no object of JSON");
+		throw Failure(file.string() + " is no object of JSON");
 	// The hook would refuse them too, but crun may fail before it for want of a library.
-	if (!settings.fail_open)
-		refuse_handlers(config);
+	refuse_handlers(config);
 	add_hook(config, container);
 	if (!beside)
 		make_absolute(config, bundle);
@@ -128,6 +152,16 @@ std::vector<std::string> prepare(const Arguments &arguments, Container &containe
 		   Json{ { "id", arguments.container() }, { "bundle", bundle.string() } }.dump() + "\n");
 	return beside ? arguments.replacing("config", container.file("config.json").string()) :
 			arguments.replacing("bundle", container.directory().string());
+}
+
+/** Why the hook has failed; where there is no room for its reason, the file is empty. */
+std::string failure_of(const Container &container)
+{
+	const std::string reason = read_file(container.file("failure"));
+
+	return !reason.empty() ? reason :
+				 "the container cannot be made an agent, and there is no room for the reason in " +
+					 container.directory().string();
 }
 
 /** Creates or runs the container, whose directory is made. */
@@ -139,7 +173,7 @@ int create_in(Container &container, const Arguments &arguments, const Settings &
 	const int status = run(settings.runtime, words);
 
 	if (status && std::filesystem::exists(container.file("failure")))
-		report(arguments, read_file(container.file("failure")), logged);
+		report(arguments, failure_of(container), logged);
 	if (!status && stays && !settings.fail_open && !container.agent()) {
 		ask({ "delete", "--force" }, arguments, settings);
 		throw Failure(settings.runtime.string() +
@@ -154,9 +188,12 @@ int create(const Arguments &arguments, const Settings &settings)
 {
 	if (!settings.fail_open)
 		require_root();
-	Container container(root_of(arguments, settings), arguments.container());
+	const std::string root = root_of(arguments, settings);
+	Container container(root, arguments.container());
 
-	container.make([&] { return !ask({ "state" }, arguments, settings); });
+	// `state` fails for other reasons, too, than that there is none.
+	container.make([&] { return is_there(std::filesystem::path(root) / arguments.container()) ||
+				    !ask({ "state" }, arguments, settings); });
 	try {
 		return create_in(container, arguments, settings);
 	} catch (...) {
@@ -174,7 +211,7 @@ int hook(const std::filesystem::path &directory)
 	try {
 		adopt(container, settings);
 	} catch (const std::exception &error) {
-		if (settings.fail_open) {
+		if (settings.fail_open && !dynamic_cast<const Strict *>(&error)) {
 			warn("container " + directory.filename().string() +
 			     " starts without an agent: " + error.what());
 			return 0;

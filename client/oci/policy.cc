@@ -162,20 +162,40 @@ Json value_of(const std::string &text)
 }
 
 /** Sets single keys. What the settings do not allow is refused: it may have been meant to forbid something. */
-void take_annotations(Json &policy, const Json &annotations, Annotations allowed)
+void take_annotations(Policy &policy, const Json &annotations, Annotations allowed)
 {
 	for (const auto &[key, value] : annotations.items()) {
 		if (key.rfind(PREFIX, 0) || key == BY_NAME)
 			continue;
 		if (allowed != Annotations::all)
-			throw Failure("annotation " + key + ": containers may ask only for a policy by its name, by " +
-				      BY_NAME + "; annotations = true in runtime.toml allows all keys");
+			throw Strict("annotation " + key + ": containers may ask only for a policy by its name, by " +
+				     BY_NAME + "; annotations = true in runtime.toml allows all keys");
 		const std::string name = key.substr(PREFIX.size());
 
 		if (name == "name")
-			throw Failure("annotation " + key + ": an agent has the name of its container");
-		put(policy, name, value_of(value.get<std::string>()));
+			throw Strict("annotation " + key + ": an agent has the name of its container");
+		if (!value.is_string())
+			throw Strict("annotation " + key + " is no text");
+		put(policy.object, name, value_of(value.get<std::string>()));
+		policy.asked.push_back(name);
 	}
+}
+
+/** Lays what the container asks for over its policy. */
+void take_asked(Policy &policy, const Json &annotations, const Settings &settings)
+{
+	const Json named = annotations.value(BY_NAME, Json());
+
+	if (!named.is_null()) {
+		const std::filesystem::path file =
+			named_policy(named.is_string() ? named.get<std::string>() : named.dump(), settings);
+		const Json over = read_json(file);
+
+		lay_over(policy.object, over, file.string());
+		for (const auto &[key, value] : over.items())
+			policy.asked.push_back(key);
+	}
+	take_annotations(policy, annotations, settings.annotations);
 }
 
 /** namespace_flags: what the policy asks for must be there, and what is there counts. */
@@ -195,32 +215,9 @@ void settle_namespaces(Json &policy, unsigned int own)
 	policy["privileged"] = !(own & USER);
 }
 
-} // namespace
-
-void refuse_handlers(const Json &config)
+/** Refuses keys that no container can have, and settles those that its namespaces settle. */
+void settle(Json &policy, const Created &container)
 {
-	for (const char *key : { "run.oci.handler", "module.wasm.image/variant" })
-		if (part(config, { "annotations", key }).is_string())
-			throw Failure(std::string("annotation ") + key +
-				      ": crun may run such a container without an execve, from which rules count");
-}
-
-Json policy_of(const Created &container, const Settings &settings)
-{
-	const Json &annotations = part(container.config, { "annotations" });
-	const bool asks = settings.annotations != Annotations::none && annotations.is_object();
-	const std::string named = asks ? text_of(annotations, BY_NAME) : "";
-	Json policy = from_container(container);
-
-	refuse_handlers(container.config);
-	lay_over(policy, read_json(settings.policy), settings.policy.string());
-	if (!named.empty()) {
-		const std::filesystem::path file = named_policy(named, settings);
-
-		lay_over(policy, read_json(file), file.string());
-	}
-	if (asks)
-		take_annotations(policy, annotations, settings.annotations);
 	for (const char *key : { "spawn", "pid", "pidfd", "after_exec", "persist" })
 		if (policy.contains(key))
 			throw Failure(std::string("a container's policy cannot have the key ") + key);
@@ -231,8 +228,38 @@ Json policy_of(const Created &container, const Settings &settings)
 			throw Failure(std::string("a container's policy cannot have the key ") + key +
 				      ": its engine sets limits");
 	settle_namespaces(policy, container.namespaces);
-	if (!policy.contains("name"))
-		policy["name"] = name_of(container.id, annotations);
+}
+
+} // namespace
+
+void refuse_handlers(const Json &config)
+{
+	for (const char *key : { "run.oci.handler", "module.wasm.image/variant" })
+		if (part(config, { "annotations", key }).is_string())
+			throw Strict(std::string("annotation ") + key +
+				     ": crun may run such a container without an execve, from which rules count");
+}
+
+Policy policy_of(const Created &container, const Settings &settings)
+{
+	const Json &annotations = part(container.config, { "annotations" });
+	Json without = from_container(container);
+
+	refuse_handlers(container.config);
+	lay_over(without, read_json(settings.policy), settings.policy.string());
+	Policy policy{ .object = without, .asked = {} };
+
+	try {
+		if (settings.annotations != Annotations::none && annotations.is_object())
+			take_asked(policy, annotations, settings);
+		settle(policy.object, container);
+	} catch (const Failure &failure) {
+		// Where it fails without them as well, what it asks for is not to blame.
+		settle(without, container);
+		throw Strict(failure.what());
+	}
+	if (!policy.object.contains("name"))
+		policy.object["name"] = name_of(container.id, annotations);
 	return policy;
 }
 

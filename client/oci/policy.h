@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 #include <string>
+#include <vector>
 
 #include "json.h"
 #include "settings.h"
@@ -18,9 +19,16 @@ struct Created {
 	unsigned int namespaces;
 };
 
+/** A container's policy. */
+struct Policy {
+	/** The object to write to /proc/swarm/create, but for the process. */
+	Json object;
+	/** The keys that the container has asked for by its annotations. */
+	std::vector<std::string> asked;
+};
+
 /**
- * The object to write to /proc/swarm/create for a container, but for the process. From what
- * it is made, the later over the earlier:
+ * The policy of a container. From what it is made, the later over the earlier:
  *
  *   - the container: its namespaces, capabilities, no_new_privs and devices
  *   - the policy that the settings name
@@ -30,9 +38,10 @@ struct Created {
  * A later key replaces an earlier one, but for `syscalls`, whose rules are laid over each
  * other call by call: what nobody names stays denied.
  *
- * Throws a Failure that names the annotation or the file.
+ * Throws a Failure that names the annotation or the file: a Strict if the container would have a policy without what
+ * it asks for.
  */
-Json policy_of(const Created &container, const Settings &settings);
+Policy policy_of(const Created &container, const Settings &settings);
 
 /** The kinds of namespaces in which a process is not where process 1 is. Throws a Failure. */
 unsigned int own_namespaces(int pid);
@@ -45,7 +54,7 @@ std::string name_of(const std::string &id, const Json &annotations);
 
 /**
  * Refuses a configuration with annotations by which crun may run WebAssembly, a virtual machine
- * or .NET in its own process. It executes nothing then, and rules count from an execve on.
+ * or .NET in its own process. It executes nothing then, and rules count from an execve on. Throws a Strict.
  */
 void refuse_handlers(const Json &config);
 

@@ -39,36 +39,32 @@ std::string line_of(const Arguments &arguments, const std::string &message)
 	return "time=\"" + now() + "\" level=error msg=" + dump(message) + "\n";
 }
 
-/** The file that --log names, if it is one: crun knows journald and syslog, too. */
+/** The file that --log names, if it is one: crun knows journald: and syslog:, too. */
 std::string log_of(const Arguments &arguments)
 {
 	const std::string log = arguments.value("log").value_or("");
 
 	if (log.rfind("file:", 0) == 0)
 		return log.substr(5);
-	return log.empty() || log.front() == '/' ? log : "";
+	return log.rfind("journald:", 0) == 0 || log.rfind("syslog:", 0) == 0 ? "" : log;
 }
 
-/** Takes the lines about a hook out of what a log has got since it had a size. */
+/** Takes out what a log has got since it had a size, if all of it is about a hook: lines of others stay. */
 void leave_out_hook(const std::string &log, std::uintmax_t since)
 {
 	if (!std::filesystem::is_regular_file(log))
 		return;
 	const std::string text = read_file(log);
-	std::string kept;
 
 	for (std::size_t at = since; at < text.size();) {
 		const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
-		const std::string line = text.substr(at, end - at);
 
-		if (line.find("hook") == std::string::npos)
-			kept += line;
+		if (text.substr(at, end - at).find("hook") == std::string::npos)
+			return;
 		at = end;
 	}
-	if (since + kept.size() >= text.size())
-		return;
-	std::filesystem::resize_file(log, since);
-	append_file(log, kept);
+	if (since < text.size())
+		std::filesystem::resize_file(log, since);
 }
 
 } // namespace

@@ -16,8 +16,8 @@ std::uintmax_t log_size(const Arguments &arguments);
  * names, as --log-format says, and on the standard error. Others may write to the same file.
  *
  * If the runtime has failed because of our hook, it has said so itself, without the reason.
- * Engines show the last line, or take all of the file for one: so what it has said of the
- * hook is taken out of what the file has got since it had the size that is given.
+ * Engines show the last line, or take all of the file for one: so what the file has got since
+ * it had the size that is given is taken out, if all of it is about a hook.
  */
 void report(const Arguments &arguments, const std::string &message,
 	    std::optional<std::uintmax_t> since = {}) noexcept;

@@ -22,7 +22,7 @@ import type { AgentProcess } from '../process.js';
 import { signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from '../swarm.js';
-import { MESSAGES, errorsOf } from './protocol.js';
+import { MESSAGES, errorsOf, expected } from './protocol.js';
 import type { CALLS, ITERATORS } from './protocol.js';
 import { Programs } from './programs.js';
 import { ANSWER_TIMEOUT, SERVE, link, parseAddress } from './ssh.js';
@@ -46,7 +46,7 @@ const located = z.object({
   devices: texts,
   paths: texts,
   program: z.string().optional(),
-  rooted: z.array(z.boolean()).optional(),
+  rooted: z.array(z.boolean().nullable()).optional(),
 });
 const agentLine = z.object({
   id: z.int(),
@@ -59,19 +59,6 @@ const kinds = z.looseObject({ kind: z.enum(['created', 'refused']) });
 const eventKeys = z.looseObject({ seq: z.int(), time: z.number(), event: z.string() });
 /** An event. The same package has parsed it on the other side, so only the keys that every event has are looked at. */
 const event = z.custom<SwarmEvent>((value) => eventKeys.safeParse(value).success);
-
-/**
- * Parses the answer of the other machine.
- * @throws {SwarmError} EPROTO if this version does not understand it.
- */
-function expected<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new SwarmError('EPROTO', 'the other machine answers in another way than this version understands', {
-    hint: 'install the same version of swarm-guard on both machines',
-    cause: parsed.error,
-  });
-}
 
 function parsedAnswer(value: unknown): Answer {
   const { kind } = expected(kinds, value);
@@ -294,16 +281,27 @@ export class RemoteSwarm implements Swarm {
     const stop = signalOf(options);
     if (quiet && stop?.aborted === true) return;
     stop?.throwIfAborted();
-    const handle = await errorsOf(this.#connection.sendRequest(MESSAGES.open, { method, args }));
-    const close = () => {
-      this.#connection.sendRequest(MESSAGES.close, { handle }).catch(() => undefined);
+    const close = (handle: number) => {
+      if (!this.#closed) this.#connection.sendRequest(MESSAGES.close, { handle }).catch(() => undefined);
     };
-    stop?.addEventListener('abort', close);
-    if (stop?.aborted === true) close();
     let over = false;
+    let abort: () => void = () => undefined;
+    let handle: number | undefined;
     try {
+      const opening = errorsOf(this.#connection.sendRequest(MESSAGES.open, { method, args }));
+      // Opened too late, it is closed.
+      const opened = await until(opening, stop).catch((error: unknown) => {
+        opening.then(close, () => undefined);
+        throw error;
+      });
+      handle = opened;
+      abort = () => {
+        close(opened);
+      };
+      stop?.addEventListener('abort', abort);
       while (!over) {
-        const { values, done } = await errorsOf(this.#connection.sendRequest(MESSAGES.next, { handle }));
+        const next = this.#connection.sendRequest(MESSAGES.next, { handle: opened });
+        const { values, done } = await until(errorsOf(next), stop);
         over = done;
         for (const value of values) {
           if (stop?.aborted === true) break;
@@ -315,10 +313,12 @@ export class RemoteSwarm implements Swarm {
         }
       }
     } catch (error) {
+      if (stop?.aborted === true && quiet) return;
+      stop?.throwIfAborted();
       throw this.#closed ?? error;
     } finally {
-      stop?.removeEventListener('abort', close);
-      if (!over && !this.#closed) close();
+      stop?.removeEventListener('abort', abort);
+      if (handle !== undefined && !over) close(handle);
     }
   }
 }

@@ -9,7 +9,7 @@ import { signalNumber, signalOf, until } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
 import type { CallOptions, Swarm } from '../swarm.js';
 import type { Stdio, StdioOptions } from '../stdio.js';
-import { MESSAGES, PARAMS, errorsOf, received } from './protocol.js';
+import { MESSAGES, PARAMS, errorsOf, expected, handleIn, received } from './protocol.js';
 
 const number = z.number().optional();
 const agentEnd = z.object({
@@ -64,6 +64,10 @@ class Program {
   over = false;
   /** The program's end, while its output is still on the way. */
   exited: AgentEnd | undefined;
+  /** Somebody has destroyed it: what is left of its output is not waited for. */
+  destroyed = false;
+  /** Somebody has asked for its end, which then does not wait for readers. */
+  #unwanted = false;
   /** Resolves whoever waits for room in a stream, once the program is over. */
   readonly #waiting = new Set<() => void>();
   tellStarted: (started: Started) => void = () => undefined;
@@ -153,7 +157,13 @@ class Program {
 
   /** May more be kept for a reader who does not take it? The end of a program must not wait for its readers. */
   #keeps(stream: PassThrough): boolean {
-    return this.over && stream.readableLength + stream.writableLength < KEPT_MAX;
+    if (!this.over) return false;
+    return this.#unwanted || stream.readableLength + stream.writableLength < KEPT_MAX;
+  }
+
+  /** Its end is asked for: whoever reads it does not hold that up. */
+  forget(): void {
+    this.#unwanted = true;
   }
 
   /** The program is over; what it has printed may still be on the way. */
@@ -192,8 +202,10 @@ export class Programs {
     this.#swarm = swarm;
     const { started, output, outputEnd, exited, ended } = MESSAGES;
     connection.onNotification(started, (given) => {
-      const { handle, ...of } = PARAMS.started.parse(given);
-      this.#programs.get(handle)?.tellStarted(of);
+      this.#heard(given, (program) => {
+        const { id, pid } = expected(PARAMS.started, given);
+        program.tellStarted({ id, pid });
+      });
     });
     connection.onRequest(output, async (given) => {
       const { handle, stream, data } = PARAMS.output.parse(given);
@@ -205,18 +217,34 @@ export class Programs {
       this.#programs.get(handle)?.[stream].end();
     });
     connection.onNotification(exited, (given) => {
-      const { handle, end } = PARAMS.exited.parse(given);
-      const program = this.#programs.get(handle);
-      program?.exit(agentEnd.parse(end) as AgentEnd);
-      if (program?.stop?.aborted === true) this.#settle(handle);
+      this.#heard(given, (program) => {
+        const { handle, end } = expected(PARAMS.exited, given);
+        program.exit(expected(agentEnd, end) as AgentEnd);
+        if (program.stop?.aborted === true || program.destroyed) this.#settle(handle);
+      });
     });
     connection.onNotification(ended, (given) => {
-      const { handle, end, error } = PARAMS.ended.parse(given);
-      const program = this.#programs.get(handle);
-      this.#programs.delete(handle);
-      if (end) program?.tellEnd(agentEnd.parse(end) as AgentEnd);
-      else program?.fail(received(error));
+      this.#heard(given, (program) => {
+        const { handle, end, error } = expected(PARAMS.ended, given);
+        const how = end && (expected(agentEnd, end) as AgentEnd);
+        this.#programs.delete(handle);
+        if (how) program.tellEnd(how);
+        else program.fail(received(error));
+      });
     });
+  }
+
+  /** Takes news of a program; those that are not understood are the program's failure. */
+  #heard(given: unknown, take: (program: Program) => void): void {
+    const handle = handleIn(given);
+    const program = handle === undefined ? undefined : this.#programs.get(handle);
+    if (handle === undefined || !program) return;
+    try {
+      take(program);
+    } catch (error) {
+      this.#programs.delete(handle);
+      program.fail(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** If a program is over, takes its end without what is left of its output. */
@@ -239,6 +267,11 @@ export class Programs {
    * @param agent that it joins
    */
   spawn(argv: readonly string[], options: SpawnOptions, agent?: number): AgentProcess {
+    if (agent !== undefined && !(Number.isSafeInteger(agent) && agent >= 1))
+      throw new SwarmError('EINVAL', `${agent} is no id of an agent`, {
+        field: 'id',
+        hint: '`swarmctl ls` lists them',
+      });
     for (const name of NAMES) sendable(name, options[name]);
     if ((options.descriptors ?? []).length > 0) sendable('descriptors', 0);
     const handle = (this.#last += 1);
@@ -256,6 +289,8 @@ export class Programs {
     });
     const destroy = async (options: CallOptions = {}) => {
       if (this.#closed) throw this.#closed;
+      program.destroyed = true;
+      program.forget();
       this.#settle(handle);
       const answer = errorsOf(this.#connection.sendRequest(MESSAGES.destroy, { handle }));
       await until(answer, signalOf(options)).catch((error: unknown) => {
@@ -295,6 +330,7 @@ export class Programs {
       kill: (number = 'SIGTERM') => {
         signalNumber(number);
         if (program.over || !program.running) return false;
+        if (signalNumber(number) !== 0) program.forget();
         void quietly(() => this.#connection.sendNotification(MESSAGES.kill, { handle, signal: number }));
         return true;
       },

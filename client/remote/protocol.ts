@@ -116,7 +116,31 @@ export async function errorsOf<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof ResponseError) throw received(error.data);
-    throw error;
+    if (!(error instanceof ResponseError)) throw error;
+    const data: unknown = error.data;
+    throw data === undefined
+      ? new SwarmError('EPROTO', `the other machine failed: ${error.message}`)
+      : received(data);
   }
+}
+
+/**
+ * What the other machine has sent.
+ * @param what it does: "answers"
+ * @throws {SwarmError} EPROTO if it is not what this version understands.
+ */
+export function expected<T>(schema: z.ZodType<T>, value: unknown, what = 'answers'): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new SwarmError('EPROTO', `the other machine ${what} in another way than this version understands`, {
+    hint: 'install the same version of swarm-guard on both machines',
+    cause: parsed.error,
+  });
+}
+
+const handled = z.looseObject({ handle });
+
+/** The handle of a message, whatever else it has. */
+export function handleIn(value: unknown): number | undefined {
+  return handled.safeParse(value).data?.handle;
 }

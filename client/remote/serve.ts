@@ -1,12 +1,13 @@
 /** Serving the agents of this machine to a client on another one, over two streams. */
-import type { Duplex } from 'node:stream';
-import { Readable, Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { StreamMessageReader, StreamMessageWriter, createMessageConnection } from 'vscode-jsonrpc/node';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
+import type * as z from 'zod';
 import { SwarmError } from '../error.js';
 import type { AgentProcess } from '../process.js';
 import type { Swarm } from '../swarm.js';
-import { MESSAGES, PARAMS, failure, sent } from './protocol.js';
+import { MESSAGES, PARAMS, expected, failure, handleIn, sent } from './protocol.js';
+import { Output } from './output.js';
 import { Queue } from './queue.js';
 
 /** A method of {@link Swarm}, with arguments that have come from elsewhere; what they hold is checked by it. */
@@ -16,6 +17,11 @@ function methodOf(swarm: Swarm, name: string): Method {
   const method: unknown = Reflect.get(swarm, name);
   if (typeof method !== 'function') throw new SwarmError('ENOSYS', `there is no call ${name}`);
   return (...args) => Reflect.apply(method, swarm, args) as unknown;
+}
+
+/** What the client asks for. */
+function asked<T>(schema: z.ZodType<T>, given: unknown): T {
+  return expected(schema, given, 'asks');
 }
 
 /** A call that fails says why, with all that a SwarmError has. */
@@ -45,7 +51,7 @@ class Session {
     const connection = this.#connection;
     connection.onRequest(call, (given, token) =>
       answered(async () => {
-        const { method, args } = PARAMS.call.parse(given);
+        const { method, args } = asked(PARAMS.call, given);
         const stop = new AbortController();
         token.onCancellationRequested(() => {
           stop.abort();
@@ -55,7 +61,7 @@ class Session {
     );
     connection.onRequest(open, (given) =>
       answered(async () => {
-        const { method, args } = PARAMS.open.parse(given);
+        const { method, args } = asked(PARAMS.open, given);
         const stop = new AbortController();
         const { length } = args;
         const options = {
@@ -70,7 +76,7 @@ class Session {
     );
     connection.onRequest(next, (given) =>
       answered(async () => {
-        const { handle } = PARAMS.next.parse(given);
+        const { handle } = asked(PARAMS.next, given);
         const taken = await this.#queues.get(handle)?.take();
         if (taken?.done !== false) this.#queues.delete(handle);
         return taken ?? { values: [], done: true };
@@ -78,7 +84,7 @@ class Session {
     );
     connection.onRequest(close, (given) =>
       answered(async () => {
-        const { handle } = PARAMS.close.parse(given);
+        const { handle } = asked(PARAMS.close, given);
         await this.#queues.get(handle)?.close();
         this.#queues.delete(handle);
         return null;
@@ -87,7 +93,7 @@ class Session {
     connection.onNotification(spawn, (given) => void this.#spawn(given));
     connection.onRequest(input, (given) =>
       answered(async () => {
-        const { handle, data } = PARAMS.input.parse(given);
+        const { handle, data } = asked(PARAMS.input, given);
         const stdin = this.#programs.get(handle)?.stdin;
         if (stdin?.writable !== true) return null;
         await new Promise<void>((resolve) =>
@@ -99,20 +105,20 @@ class Session {
       }),
     );
     connection.onNotification(inputEnd, (given) => {
-      const program = this.#programs.get(PARAMS.inputEnd.parse(given).handle);
+      const program = this.#programs.get(asked(PARAMS.inputEnd, given).handle);
       if (!program?.terminal) program?.stdin?.end();
     });
     connection.onNotification(kill, (given) => {
-      const { handle, signal } = PARAMS.kill.parse(given);
+      const { handle, signal } = asked(PARAMS.kill, given);
       this.#programs.get(handle)?.kill(signal as NodeJS.Signals | number);
     });
     connection.onNotification(resize, (given) => {
-      const { handle, ...size } = PARAMS.resize.parse(given);
+      const { handle, ...size } = asked(PARAMS.resize, given);
       this.#programs.get(handle)?.terminal?.resize(size);
     });
     connection.onRequest(destroy, (given) =>
       answered(async () => {
-        await this.#programs.get(PARAMS.destroy.parse(given).handle)?.destroy();
+        await this.#programs.get(asked(PARAMS.destroy, given).handle)?.destroy();
         return null;
       }),
     );
@@ -126,47 +132,32 @@ class Session {
   }
 
   async #spawn(given: unknown): Promise<void> {
-    const { handle, agent, argv, options } = PARAMS.spawn.parse(given);
+    const handle = handleIn(given);
+    if (handle === undefined) return;
     const tell = async (news: object) =>
       this.#connection.sendNotification(MESSAGES.ended, { handle, ...news });
     try {
+      const { agent, argv, options } = asked(PARAMS.spawn, given);
       const program =
         agent === undefined ? this.#swarm.spawn(argv, options) : this.#swarm.exec(agent, argv, options);
       this.#programs.set(handle, program);
-      program.started.then(
-        (started) => this.#connection.sendNotification(MESSAGES.started, { handle, ...started }),
-        () => undefined,
-      );
+      program.started
+        .then((started) => this.#connection.sendNotification(MESSAGES.started, { handle, ...started }))
+        .catch(() => undefined);
       const outputs = [
-        this.#pump(handle, 'stdout', program.stdout),
-        this.#pump(handle, 'stderr', program.stderr),
+        new Output(this.#connection, handle, 'stdout', program.stdout),
+        new Output(this.#connection, handle, 'stderr', program.stderr),
       ];
       const end = { ...(await program) };
       // The client may wait with its output until it knows that there is no more.
       await this.#connection.sendNotification(MESSAGES.exited, { handle, end });
-      await Promise.all(outputs);
+      await Promise.all(outputs.map((output) => output.rest()));
       await tell({ end });
     } catch (error) {
       await tell({ error: sent(error) }).catch(() => undefined);
     } finally {
       this.#programs.delete(handle);
     }
-  }
-
-  /** Sends what a program prints; no more is read until the client has taken what was sent. */
-  async #pump(handle: number, stream: 'stdout' | 'stderr', from: Readable | Duplex | null): Promise<void> {
-    if (!from) return;
-    try {
-      for await (const data of from as AsyncIterable<Buffer>)
-        await this.#connection.sendRequest(MESSAGES.output, {
-          handle,
-          stream,
-          data: data.toString('base64'),
-        });
-    } catch {
-      // The program or the client is gone: its end tells.
-    }
-    await this.#connection.sendNotification(MESSAGES.outputEnd, { handle, stream }).catch(() => undefined);
   }
 }
 

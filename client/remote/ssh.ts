@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import ssh2 from 'ssh2';
 import type { ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import { SwarmError } from '../error.js';
-import { until } from '../signals.js';
+import { signalOf, until } from '../signals.js';
 import { knownKeys } from './known-hosts.js';
 import type { KnownKey } from './known-hosts.js';
 
@@ -132,7 +132,9 @@ export async function link(options: ConnectOptions): Promise<Link> {
     });
   signal?.throwIfAborted();
   const client = new ssh2.Client();
-  const config = { host, port, username, readyTimeout: options.timeout ?? CONNECT_TIMEOUT };
+  // One time for all of it, the start of the program too, which ssh2 would wait for without end.
+  const stop = signalOf({ signal, timeout: options.timeout ?? CONNECT_TIMEOUT });
+  const config = { host, port, username, readyTimeout: 0 };
   const opening = new Promise<ClientChannel>((resolve, reject) => {
     client.once('error', (error) => {
       reject(failed(options, error));
@@ -145,10 +147,11 @@ export async function link(options: ConnectOptions): Promise<Link> {
     });
     client.connect({ ...config, ...credentials(options), ...trust(known), keepaliveInterval: 15_000 });
   });
-  const channel = await until(opening, signal).catch((error: unknown) => {
+  const channel = await until(opening, stop).catch((error: unknown) => {
     // What comes of a handshake that nobody waits for is of no interest.
     client.on('error', () => undefined).destroy();
-    throw error;
+    if (stop?.aborted !== true || signal?.aborted === true) throw error;
+    throw failed(options, Object.assign(new Error('it does not answer'), { code: 'ETIMEDOUT' }));
   });
   // From here on a connection that breaks ends the channel, which tells whoever waits.
   client.on('error', () => undefined);

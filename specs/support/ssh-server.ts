@@ -21,8 +21,13 @@ export interface SshServer {
 /**
  * Serves agents to whoever has the key.
  * @param home gets the files of a user who has it, and who knows the machine
+ * @param mute logs users in, and never answers what they ask for
  */
-export async function sshServer(swarm: Swarm, home: string): Promise<SshServer> {
+export async function sshServer(
+  swarm: Swarm,
+  home: string,
+  { mute = false }: { readonly mute?: boolean } = {},
+): Promise<SshServer> {
   const [key, user] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')];
   const connections = new Set<Connection>();
   let clients = 0;
@@ -37,6 +42,7 @@ export async function sshServer(swarm: Swarm, home: string): Promise<SshServer> 
     });
     connection.on('session', (accept) => {
       accept().on('exec', (acceptExec) => {
+        if (mute) return;
         const stream = acceptExec();
         void serve(swarm, stream, stream);
       });

@@ -9,8 +9,10 @@ import { DEVICES_MAX, EXEC_PATHS_MAX } from '../../client/abi/limits.js';
 import { KINDS, SYSCALLS, namesOf } from '../../client/abi/names.js';
 import type { Kind } from '../../client/abi/names.js';
 import { DEFAULT_DEVICES } from '../../client/abi/defaults.js';
+import { parseEvent } from '../../client/abi/event.js';
 import { createRequest, updateRequest } from '../../client/abi/request.js';
 import { explainCommand } from '../../client/cli/actions/explain.js';
+import { eventsCommand } from '../../client/cli/actions/watch.js';
 import { LIMITS, changes } from '../../client/cli/policy.js';
 import { Denials } from '../../client/explain/denials.js';
 import { mergePaths } from '../../client/explain/merge.js';
@@ -19,7 +21,9 @@ import { placeIn } from '../../client/explain/places.js';
 import type { Place } from '../../client/explain/places.js';
 import { hopeless, needsOf, proposalOf, remedyOf } from '../../client/explain.js';
 import type { Need, Rules } from '../../client/explain.js';
+import { locate } from '../../client/files/locate.js';
 import { learn } from '../../client/learn.js';
+import type { Swarm } from '../../client/swarm.js';
 import { agentOf, eventOf, machineOf, printed, violationOf } from '../support/cli/machine.js';
 
 const USUAL = Object.values(DEFAULT_DEVICES);
@@ -410,8 +414,76 @@ test('CLI-82: what learn proposes for a program with a root of its own are the f
     expect
       .soft(learnt(path, place), path)
       .toEqual([`execve ${path}: no file of this machine is at this path of its root`]);
+  // Targets of mounts are behind links, too.
+  const app = info.outputPath('app');
+  await writeFile(app, '');
+  const mounted = placeIn({
+    directory: root,
+    tmpfs: [{ target: '/usr/bin/self.d' }],
+    binds: [
+      { source: app, target: '/bin/app' },
+      { source: tools, target: '/new/tools' },
+      { source: app, target: '/new/tools/app' },
+      { source: app, target: '/bin/self.d/app' },
+    ],
+  });
+  for (const path of ['/bin/app', '/usr/bin/app', '/new/tools/app', '/usr/bin/self.d/app'])
+    expect.soft(learnt(path, mounted), path).toEqual([app]);
+  expect.soft(learnt('/new/tools/hammer', mounted)).toEqual(hammer);
+  expect.soft(learnt('/bin/self.d/other', mounted)).toEqual([expect.stringContaining('no file of this')]);
   const overlay = placeIn({ directory: root, overlay: 'tmpfs' });
   expect(learnt('/bin/sh', overlay)).toEqual([
     'execve /bin/sh: its root is an overlay, and exec_paths cannot name the files of one',
   ]);
+});
+
+test('CLI-89: the path of an execve is proposed and printed as the text that its bytes are, and not if they are none', async () => {
+  const bytes = (path: string) => Buffer.from(path).toString('latin1');
+  const café = violationOf(1, { kind: 'execve', file: bytes('/opt/café/bin'), comm: bytes('größe') });
+  expect(needsOf(café)).toEqual([{ of: 'file', path: '/opt/café/bin' }]);
+  const odd = violationOf(2, { kind: 'execve', file: '/opt/caf\u00e9/bin' });
+  expect(needsOf(odd)).toEqual([]);
+  expect(hopeless(odd)).toMatch(/^the path is not UTF-8: /);
+  for (const command of [
+    (swarm: Swarm) => explainCommand(swarm, '7', {}),
+    (swarm: Swarm) => eventsCommand(swarm, {}),
+  ]) {
+    const text = await printed(() => command(machineOf([], [café, odd])));
+    expect(text).toContain('/opt/café/bin');
+    expect(text).toContain(String.raw`/opt/caf\xe9/bin`);
+    expect(text).toContain('größe');
+  }
+});
+
+test('CLI-90: a process whose root cannot be looked at does not keep explain from explaining', async () => {
+  const before = process.geteuid?.() ?? 0;
+  expect(await locate({ processes: [process.pid, 4_194_304] })).toMatchObject({ rooted: [false, null] });
+  process.seteuid?.(65_534);
+  try {
+    expect(await locate({ processes: [1] })).toMatchObject({ rooted: [null] });
+  } finally {
+    process.seteuid?.(before);
+  }
+  const denied = violationOf(1, { kind: 'execve', file: '/usr/bin/env' });
+  const machine = machineOf([agentOf(7, { policy: { exec_paths: ['/bin/sh'] } })], [denied]);
+  machine.locate = () => Promise.resolve({ devices: [], paths: [], rooted: [null] });
+  const text = (await printed(() => explainCommand(machine, '7', {}))).replace(/\s+/g, ' ');
+  expect(text).toContain('--exec-path /usr/bin/env');
+  expect(text).toContain('if the agent had a root of its own (--rootfs), name the files there instead');
+});
+
+test('CLI-91: a filter of events hides neither lost events nor those of a kind that this version does not know', async () => {
+  const lost = eventOf(1, { event: 'lost', count: 3 });
+  const later = parseEvent('{"seq":2,"time":5,"event":"frozen_over","agent":9,"depth":4}');
+  const created = eventOf(3, { event: 'created', agent: 7 });
+  const lines = async (...filter: string[]) => {
+    const text = await printed(() => eventsCommand(machineOf([], [lost, later, created]), { filter }));
+    return text.split('\n').filter(Boolean);
+  };
+  const LOST = expect.stringContaining('3 events were overwritten');
+  const LATER = expect.stringMatching(/ frozen_over +9 +\{"depth":4\}$/);
+  expect(await lines('agent=9')).toEqual([LOST, LATER]);
+  expect(await lines('event=frozen_over')).toEqual([LOST, LATER]);
+  expect(await lines('depth=4', 'event=frozen_over')).toEqual([LOST, LATER]);
+  expect(await lines('event=created')).toEqual([LOST, expect.stringContaining('created')]);
 });

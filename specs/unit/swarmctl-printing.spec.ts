@@ -81,7 +81,9 @@ const CONTROLS = [
 test('CLI-83: whatever bytes an agent puts into names, a terminal gets none that it obeys, and no line more', async () => {
   const lines = new Map<string, Set<number>>();
   for (const byte of CONTROLS)
-    for (const [command, work] of Object.entries(commands(`a${String.fromCharCode(byte)}z`))) {
+    for (const [command, work] of Object.entries(
+      commands(`a${Buffer.from(String.fromCharCode(byte)).toString('latin1')}z`),
+    )) {
       const text = await said(work);
       expect(text, command).not.toBe('');
       // A newline ends a line of our own.

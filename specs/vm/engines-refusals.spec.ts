@@ -65,10 +65,16 @@ test(
         ),
       ).not.toContain('refused');
       expect((await loaded.exec(`test -e ${IMAGE_ROOT}/tmp/ran`)).code, 'nothing has run').toBe(1);
-      // With fail_open it starts, and the system's log tells of it.
+      // With fail_open, what it asks for itself is refused nevertheless.
       await use(loaded, runtime, `fail_open = true\n${KEYS_TOO}`);
+      const asked = await run(loaded, `cd ${bundle} && swarm-runtime run refused`);
+      expect(asked.stderr, runtime).toContain(reason);
+      expect((await loaded.exec(`test -e ${IMAGE_ROOT}/tmp/ran`)).code, 'nothing has run').toBe(1);
+      // Where the fault is another's it starts, and the system's log tells of it.
+      await use(loaded, runtime, 'fail_open = true\npolicy = "/etc/none.json"\nannotations = false\n');
       expect((await run(loaded, `cd ${bundle} && swarm-runtime run refused`)).code, runtime).toBe(0);
       await loaded.sh(`rm ${IMAGE_ROOT}/tmp/ran`);
+      await use(loaded, runtime, 'fail_open = true\n');
       // exec in a container that is an agent stays closed: here nothing tells the inside from the outside.
       const shared = await makeBundle(loaded, 'shared', ['sleep', '1000'], (config) => {
         const linux = config['linux'] as { namespaces: { type: string }[] };

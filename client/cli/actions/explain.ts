@@ -9,6 +9,7 @@ import { SwarmError } from '../../error.js';
 import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
+import { shownName } from '../../bytes.js';
 import { fileOf } from '../policy.js';
 import { jsonOf, print, styled, visible } from '../output.js';
 import { indented } from '../text.js';
@@ -184,7 +185,7 @@ function shown({ denial, remedies }: Explained, place: Place, width: number): st
   const done = DONE[action] ?? action;
   const did = visible(done);
   const would = action === 'report' ? ` (the rule says ${rule}; enforce=0)` : '';
-  const by = `by ${visible(last.comm)}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
+  const by = `by ${visible(shownName(last.comm))}, pid ${last.pid}, at ${(last.time / 1e9).toFixed(3)}`;
   const subject = visible(`${what === '' || what === kind ? kind : `${kind} ${what}`}${would}`);
   const first = `${String(count).padStart(5)}×  ${did.padEnd(8)}  ${subject}`;
   const colour = COLOURS[action];
@@ -353,7 +354,8 @@ export async function explainCommand(
 /** Tells if a process of an agent has another root than the machine; undefined if that cannot be told. */
 async function hasOwnRoot(swarm: Swarm, { members }: Inspection): Promise<boolean | undefined> {
   const { rooted = [] } = await swarm.locate({ processes: members });
-  return rooted.length === 0 ? undefined : rooted.includes(true);
+  const known = rooted.filter((each) => each !== null);
+  return known.length === 0 ? undefined : known.includes(true);
 }
 
 /** The agent, if it is there. */

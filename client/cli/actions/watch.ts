@@ -1,4 +1,5 @@
 /** swarmctl events and status: what happens, and how much there is. */
+import { shownName } from '../../bytes.js';
 import type { SwarmEvent } from '../../abi/event.js';
 import type { Swarm } from '../../swarm.js';
 import { bytes, duration, filled, jsonOf, print, show, styled, visible } from '../output.js';
@@ -19,7 +20,12 @@ function fits(event: SwarmEvent, filters: readonly string[]): boolean {
     const [key, value] = keyAndValue(filter);
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
-  const fields: Readonly<Record<string, unknown>> = { ...event };
+  // What was lost may have been what is looked for.
+  if (event.event === 'lost') return true;
+  const fields: Readonly<Record<string, unknown>> =
+    event.event === 'other'
+      ? { ...event.fields, seq: event.seq, time: event.time, event: event.name }
+      : { ...event };
   return [...wanted].every(([key, values]) => values.includes(String(fields[key])));
 }
 
@@ -33,13 +39,14 @@ function told(event: SwarmEvent): string {
     case 'fork_failed':
       return `pid ${event.pid}: ${event.error}`;
     case 'violation': {
-      const what = event.file ?? event.device ?? event.syscall ?? event.socket ?? event.module ?? '';
-      return `${event.action} ${event.kind}${what === '' ? '' : ` ${what}`} (${event.comm}, pid ${event.pid})`;
+      const { file, device, syscall, socket, module } = event;
+      const what = shownName(file ?? device ?? syscall ?? socket ?? module ?? '');
+      return `${event.action} ${event.kind}${what === '' ? '' : ` ${what}`} (${shownName(event.comm)}, pid ${event.pid})`;
     }
     case 'suppressed':
       return `${event.count} more, the last of kind ${event.kind}`;
     case 'oom':
-      return `${event.comm}, pid ${event.pid}`;
+      return `${shownName(event.comm)}, pid ${event.pid}`;
     case 'updated':
       return event.keys.join(', ');
     case 'destroyed':
@@ -58,7 +65,7 @@ function told(event: SwarmEvent): string {
     case 'lost':
       return `${event.count} events were overwritten before they were read`;
     case 'other':
-      return JSON.stringify(event.fields);
+      return JSON.stringify({ ...event.fields, agent: undefined });
   }
 }
 
@@ -74,9 +81,10 @@ const COLOURS: Readonly<Record<string, 'red' | 'yellow' | 'green'>> = {
 /** Seconds since the machine started, as `dmesg` has them. */
 function shown(event: SwarmEvent): string {
   const seconds = (event.time / 1e9).toFixed(3).padStart(12);
-  const agent = 'agent' in event ? String(event.agent) : '';
+  const fields: object = event.event === 'other' ? event.fields : event;
+  const agent = 'agent' in fields ? String(fields.agent) : '';
   const colour = COLOURS[event.event];
-  const name = visible(event.event).padEnd(11);
+  const name = visible(event.event === 'other' ? event.name : event.event).padEnd(11);
   return `${seconds}  ${colour === undefined ? name : styled(colour, name)}  ${agent.padStart(6)}  ${visible(told(event))}`.trimEnd();
 }
 

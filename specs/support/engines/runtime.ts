@@ -10,7 +10,7 @@ import { repository } from '../../../harness.config.js';
 const SOURCE = join(repository, 'client/oci');
 
 /** The Debian packages with the libraries that it is built with: headers only. */
-const LIBRARIES = ['nlohmann-json3-dev', 'libtomlplusplus-dev'];
+export const LIBRARIES = ['nlohmann-json3-dev', 'libtomlplusplus-dev'];
 
 /**
  * Builds it if it is not in the cache (a minute).
