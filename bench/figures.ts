@@ -47,6 +47,8 @@ export interface Benchmark {
   name: string;
   /** Its subject, as a heading of the report. */
   title: string;
+  /** A run may be complete without it, since few machines have the memory for it. */
+  optional?: boolean;
   /**
    * Measures in guests of its own.
    * @param kernelName in the catalogue

@@ -13,7 +13,7 @@ command(
 
 const latest = publishable(
   await readRuns(),
-  BENCHMARKS.map(({ name }) => name),
+  BENCHMARKS.filter(({ optional }) => !optional).map(({ name }) => name),
 );
 if (latest) await commitRun(latest);
 const run = (await committedRuns()).at(-1);

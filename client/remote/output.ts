@@ -1,4 +1,4 @@
-/** What a program prints, on its way to the client that has started it. */
+/** The output of a program, on its way to the client that has started it. */
 import type { Duplex, Readable } from 'node:stream';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
 import { MESSAGES } from './protocol.js';

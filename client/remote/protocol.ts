@@ -125,7 +125,7 @@ export async function errorsOf<T>(answer: Promise<T>): Promise<T> {
 }
 
 /**
- * What the other machine has sent.
+ * The message that the other machine has sent.
  * @param what it does: "answers"
  * @throws {SwarmError} EPROTO if it is not what this version understands.
  */

@@ -19,7 +19,7 @@ function methodOf(swarm: Swarm, name: string): Method {
   return (...args) => Reflect.apply(method, swarm, args) as unknown;
 }
 
-/** What the client asks for. */
+/** The requests of the client. */
 function asked<T>(schema: z.ZodType<T>, given: unknown): T {
   return expected(schema, given, 'asks');
 }

@@ -33,7 +33,7 @@ function printing(bytes: number): AgentProcess {
   return Object.assign(Promise.resolve(END), partsOf(bytes)) as unknown as AgentProcess;
 }
 
-/** What a program has that prints so many bytes as errors. */
+/** A program that prints so many bytes as errors. */
 function partsOf(bytes: number) {
   return {
     started: Promise.resolve({ id: 7, pid: 8 }),

@@ -7,7 +7,7 @@ import type { Stage } from '../support/engines/stage.js';
 
 test.describe.configure({ timeout: 600_000 });
 
-/** What a container asks for that has none. */
+/** Requests of containers that get none. */
 const ASKS = { annotations: { 'io.swarmguard.policy': 'nosuch' } };
 
 const RUN = 'cd /stage/bundle && /stage/swarm-runtime run staged';

@@ -24,7 +24,7 @@ echo "{\\"id\\":\\"staged\\",\\"pid\\":$$}" | /stage/swarm-runtime --swarm-hook 
 echo started
 `;
 
-/** What is there. */
+/** The files that are there. */
 export interface Stage {
   /** Lines of runtime.toml, beyond the runtime. */
   readonly settings?: string;
