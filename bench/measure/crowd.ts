@@ -1,4 +1,5 @@
 /** The output of the program `crowd`, about very many agents, and the checks of it. */
+import { Writable } from 'node:stream';
 import { z } from 'zod';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { jsonLines } from '../../harness/util/json-lines.js';
@@ -175,9 +176,47 @@ const ROOM = [
   'for f in /proc/sys/user/max_*_namespaces; do echo 2000000 >$f; done',
 ].join('; ');
 
-/** Runs `crowd` in a guest with the module loaded. */
-export async function crowd(guest: BootedGuest, args: string, timeoutMs = 7_200_000): Promise<string> {
+/** A stream that keeps what is written to it, and hands on each line as it comes. */
+function kept(onLine: (text: string) => void = () => undefined) {
+  let text = '';
+  let seen = 0;
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      for (let end = text.indexOf('\n', seen); end >= 0; end = text.indexOf('\n', seen)) {
+        onLine(text.slice(seen, end));
+        seen = end + 1;
+      }
+      done();
+    },
+  });
+  return { stream, text: () => text };
+}
+
+/**
+ * Runs `crowd` in a guest with the module loaded.
+ * @param progress is told of each size that is reached
+ * @returns what it printed
+ * @throws with what it printed, if it fails.
+ */
+export async function crowd(
+  guest: BootedGuest,
+  args: string,
+  progress: (step: string) => void = () => undefined,
+  timeoutMs = 7_200_000,
+): Promise<string> {
   await guest.sh(ROOM);
+  const stdout = kept((text) => {
+    const [seen] = jsonLines(text, line);
+    if (seen?.at) progress(`${seen.at.size.toLocaleString('en-US')} are there`);
+    if (seen?.full) progress(`${seen.full.size.toLocaleString('en-US')} in all; they are destroyed`);
+  });
+  const stderr = kept();
   // Its processes give up their memory, rseq's included.
-  return guest.sh(`GLIBC_TUNABLES=glibc.pthread.rseq=0 crowd ${args}`, { timeoutMs });
+  const { code } = await guest.exec(`GLIBC_TUNABLES=glibc.pthread.rseq=0 crowd ${args}`, {
+    output: { stdout: stdout.stream, stderr: stderr.stream },
+    timeoutMs,
+  });
+  if (code !== 0) throw new Error(`crowd ${args} ended with ${code}:\n${stdout.text()}${stderr.text()}`);
+  return stdout.text();
 }

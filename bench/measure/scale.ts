@@ -195,7 +195,7 @@ async function measureScene(
     const loaded = await load(guest, stage.module.ko, { max_agents: most + 2 * THOUSAND });
     progress(`${most.toLocaleString('en-US')} agents`);
     const args = [scene.kind, quoted(scene.object), scene.floor ?? 0, ...scene.sizes].join(' ');
-    const text = await crowd(loaded, args);
+    const text = await crowd(loaded, args, progress);
     const seen = parseCrowd(text);
     const more = scene.more?.(seen) ?? {
       wrong: seen.full === most ? [] : [`there were ${seen.full} only`],
@@ -305,14 +305,14 @@ export function allThere({ full, available, empty, refused }: Crowd, guestMb: nu
           ],
     figures: [
       plain(
-        'scale/whole/most',
+        'whole/agents/most',
         'Agents in seven namespaces of their own, at a time',
         'count',
         full,
         `in a guest of ${guestMb} MiB, of which ${left} were still available`,
       ),
       plain(
-        'scale/whole/server',
+        'whole/agents/server',
         `Such agents that ${SERVER} GiB hold`,
         'count',
         Math.floor((SERVER * 1024 ** 3 - taken) / each / 1000) * 1000,
@@ -483,7 +483,7 @@ const SCENES: readonly Scene[] = [
     more: memoryFull,
   },
   {
-    name: 'scale-whole',
+    name: 'whole-agents',
     title:
       'Scale: 200,000 live agents, each with its own namespaces, ids, procfs and devpts, without a network',
     doing: 'A birth with all namespaces, network none',

@@ -372,8 +372,8 @@ test('BENCH-32: 200,000 isolated agents must be there at a time, or on a smaller
   // Each took a tenth of a MiB, and the guest's kernel 504 MiB.
   const { figures } = allThere(seen(200_000, 1000), 21_504);
   expect(figures.map(({ id, value }) => [id, value])).toEqual([
-    ['scale/whole/most', 200_000],
-    ['scale/whole/server', 1_305_000],
+    ['whole/agents/most', 200_000],
+    ['whole/agents/server', 1_305_000],
   ]);
 });
 
