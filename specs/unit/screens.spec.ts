@@ -15,11 +15,11 @@ test('TUT-02: a picture has the text, colours and styles of a terminal, and what
     '\r\n',
   );
   const svg = await svgOf(output, 40, 'A & B');
-  expect(svg).toContain('<title>A &amp; B</title>');
+  expect(svg).toContain('<title>A &#38; B</title>');
   for (const line of lines) expect(svg).toContain(`>${line}</text>`);
   expect(svg).toMatch(/ fill="#ef5350">red<\/text>/);
   expect(svg).toMatch(/ font-weight="bold">bold<\/text>/);
-  expect(svg).toContain('>&lt;&amp;&gt;</text>');
+  expect(svg).toContain('>&#60;&#38;&#62;</text>');
   expect(svg).toMatch(/<rect [^>]*fill="#e6e6e6"\/>\n<text [^>]* fill="#16191d">inverse</);
 });
 
