@@ -2,7 +2,7 @@
 import { SwarmError } from '../../error.js';
 import type { Swarm } from '../../swarm.js';
 import { located } from '../located.js';
-import { changes } from '../policy.js';
+import { changes } from '../changes.js';
 import type { PolicyOptions } from '../policy.js';
 import { print } from '../output.js';
 import { progress } from '../progress.js';
