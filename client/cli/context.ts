@@ -62,7 +62,36 @@ export async function idOf(swarm: Swarm, named: string): Promise<number> {
   return id;
 }
 
-/** The ids of agents; see {@link idOf}. */
-export async function idsOf(swarm: Swarm, named: readonly string[]): Promise<number[]> {
-  return Promise.all(named.map((each) => idOf(swarm, each)));
+/** @throws what has failed; several as an AggregateError. */
+export function failIfAny(failures: readonly unknown[]): void {
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures);
+}
+
+/** A failure, with the agent that it is of where there are several. */
+export function ofAgent(id: number, error: unknown, ids: readonly number[]): unknown {
+  if (!(error instanceof SwarmError) || ids.length < 2) return error;
+  if (new RegExp(`\\bagent ${id}\\b`).test(error.message)) return error;
+  const { code, field, offset, hint } = error;
+  const where = field === '' || field === 'id' ? '' : `${field}: `;
+  return new SwarmError(code, `agent ${id}: ${where}${error.message}`, { offset, hint, cause: error });
+}
+
+/**
+ * Does something to agents that are named by ids or names. A name that is no agent's does not keep it from the others.
+ * @throws what has failed; see {@link idOf}.
+ */
+export async function withIds(
+  swarm: Swarm,
+  named: readonly string[],
+  work: (ids: readonly number[]) => Promise<void>,
+): Promise<void> {
+  const found = await Promise.allSettled(named.map((each) => idOf(swarm, each)));
+  const ids = found.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const failures = found.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  if (ids.length > 0 || failures.length === 0)
+    await work(ids).catch((error: unknown) => {
+      failures.push(...(error instanceof AggregateError ? (error.errors as unknown[]) : [error]));
+    });
+  failIfAny(failures);
 }

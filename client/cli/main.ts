@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** swarmctl: agents from a shell. */
+import { readFileSync } from 'node:fs';
 import { Command, Option } from '@commander-js/extra-typings';
 import { listing } from './commands/agents.js';
 import { checking } from './commands/check.js';
@@ -14,6 +15,7 @@ import { topping } from './commands/top.js';
 import { watching } from './commands/watch.js';
 import { machine } from './context.js';
 import type { Registrar } from './context.js';
+import { SwarmError, codeOf, systemError } from '../error.js';
 import type { Swarm } from '../swarm.js';
 import { explain } from './output.js';
 
@@ -47,7 +49,11 @@ const program = new Command('swarmctl')
   .enablePositionalOptions()
   .helpOption('--help', 'print this')
   .showHelpAfterError('`swarmctl --help` lists the commands, `swarmctl COMMAND --help` what each takes.')
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : USAGE));
+  .exitOverride(({ exitCode }) => {
+    // Help is printed, and the stream has not said so yet if nobody takes it.
+    if (process.stdout.errored) unwritten(process.stdout.errored);
+    return process.exit(exitCode === 0 ? 0 : USAGE);
+  });
 
 let opening: Promise<Swarm> | undefined;
 
@@ -63,15 +69,43 @@ async function connected(): Promise<Swarm> {
   return opening;
 }
 
+/** Ends swarmctl because what it prints cannot be written. */
+function unwritten(error: Error): never {
+  // Whoever reads has seen enough: `swarmctl ls | head`.
+  if (codeOf(error) === 'EPIPE') process.exit(128 + SIGPIPE);
+  explain(systemError('standard output', error));
+  return process.exit(FAILED);
+}
+
+/** Tells if the bytes of the command line are UTF-8; no if they cannot be read. */
+function isUtf8(): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(readFileSync('/proc/self/cmdline'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Refuses arguments that are not UTF-8. Node puts U+FFFD in the place of such bytes, and the word may then be the name
+ * of another file.
+ */
+function refuseUnreadable(words: readonly string[]): void {
+  const word = words.find((each) => each.includes('\uFFFD'));
+  if (word === undefined || isUtf8()) return;
+  explain(new SwarmError('EINVAL', `${word}: an argument is not UTF-8`));
+  process.exit(USAGE);
+}
+
 for (const register of COMMANDS) register(program, connected);
 
-// Whoever reads has seen enough: `swarmctl ls | head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(128 + SIGPIPE);
-  throw error;
-});
+process.stdout.on('error', unwritten);
+// Nobody reads what is said: that changes nothing of what is done.
+process.stderr.on('error', () => undefined);
 
 try {
+  refuseUnreadable(process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
   explain(error);

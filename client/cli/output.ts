@@ -45,15 +45,17 @@ export function table<T>(columns: readonly Column<T>[], rows: readonly T[]): str
   );
 }
 
+/** A field of an object, and nothing that every object has. */
+function own(object: object, name: string): unknown {
+  return Object.hasOwn(object, name) ? (object as Readonly<Record<string, unknown>>)[name] : undefined;
+}
+
 /** The value at a path of an object: `usage.memory`. */
 function at(value: unknown, path: string): unknown {
   return path
     .split('.')
     .reduce<unknown>(
-      (inner, name) =>
-        typeof inner === 'object' && inner !== null
-          ? (inner as Readonly<Record<string, unknown>>)[name]
-          : undefined,
+      (inner, name) => (typeof inner === 'object' && inner !== null ? own(inner, name) : undefined),
       value,
     );
 }

@@ -67,9 +67,12 @@ export function filterOn(...keys: readonly string[]) {
   };
 }
 
-/** The name of an agent; one of digits alone would be taken for an id. */
+/** The fault of a name that is a number. */
+export const DIGITS = 'A name of digits alone would be taken for an id.';
+
+/** The name of an agent. */
 export function name(value: string): string {
-  if (/^\d+$/.test(value)) throw new InvalidArgumentError('A name of digits alone would be taken for an id.');
+  if (/^\d+$/.test(value)) throw new InvalidArgumentError(DIGITS);
   return value;
 }
 

@@ -1,11 +1,14 @@
 /** Requests checked by the client's package, in WebAssembly, against the policy core as the module has it. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
+import { checkCommand } from '../../client/cli/actions/check.js';
 import { PolicyCore } from '../../client/native/core/policy.js';
 import { checkRequest, checkRequests, position } from '../../client/policy/check.js';
 import { loadPolicy } from '../../client/policy/core.js';
 import type { OrderFile, Policy, Refusal } from '../../client/policy/core.js';
+import { printed } from '../support/cli/machine.js';
 import { buildNative } from '../support/native.js';
 import { buildPolicyWasm } from '../support/policy-wasm.js';
 import { CPUS, bytesOf, texts } from '../support/requests.js';
@@ -152,4 +155,62 @@ test('CLIENT-03: a check refuses what is not one object, and says where a fault 
     [4, undefined],
     [13, 0],
   ]);
+});
+
+test('CLI-94: swarmctl check checks bytes, shows what a terminal obeys, and goes on after a file that it cannot read', async ({}, info) => {
+  const file = async (name: string, text: string | Uint8Array) => {
+    const path = info.outputPath(name);
+    await writeFile(path, text);
+    return path;
+  };
+  const check = async (paths: readonly string[], json?: true) => {
+    let status: number | undefined;
+    const text = await printed(() => {
+      status = checkCommand(paths, { for: 'create', json });
+      return Promise.resolve();
+    });
+    return { status, lines: text.split('\n').slice(0, -1) };
+  };
+  const fine = await file('fine', '{"name":"web"}');
+  const bytes = Buffer.from('{"exec_paths":["/t/\xff"]}', 'latin1');
+  const binary = await file('binary', bytes);
+  const refusal = checkRequest('create', bytes);
+  expect(refusal?.message).toContain('not UTF-8');
+  const raw = await check([binary], true);
+  expect(raw.status).toBe(1);
+  expect(raw.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    { file: binary, ok: false, line: 1, column: (refusal?.offset ?? 0) + 1, ...refusal },
+  ]);
+
+  // The mark is below the place, whatever stands before it takes.
+  const escape = await file('escape', '{"exec_paths":["/ä\u0085\u007f"],"x":"\u001b[2J"}');
+  const shown = await check([escape]);
+  const before = String.raw`{"exec_paths":["/ä\x85\x7f"],"x":"`;
+  expect(shown).toEqual({
+    status: 1,
+    lines: [
+      `${escape}:1:29: a control byte in a string; write a backslash, u and four hexadecimal digits`,
+      String.raw`  ${before}\x1b[2J"}`,
+      `  ${' '.repeat(before.length)}^`,
+    ],
+  });
+
+  const empty = await file('empty', ' \n');
+  const none = { file: empty, ok: false, line: 1, column: 1, error: 'EINVAL', field: '', offset: 0 };
+  const missing = info.outputPath('missing');
+  const all = await check([empty, missing, fine], true);
+  expect(all.status).toBe(1);
+  expect(all.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    { ...none, message: 'there is no object' },
+    {
+      file: missing,
+      ok: false,
+      error: 'ENOENT',
+      field: '',
+      offset: 0,
+      message: `${missing}: no such file or directory`,
+    },
+    { file: fine, ok: true, line: 1, column: 1 },
+  ]);
+  expect(await check([missing, fine])).toEqual({ status: 1, lines: [`${fine}:1:1: ok`] });
 });

@@ -1,4 +1,5 @@
 /** Commands of swarmctl for several agents, some of which are not there. */
+import { Command } from '@commander-js/extra-typings';
 import { expect, test } from '@playwright/test';
 import {
   destroyCommand,
@@ -6,10 +7,15 @@ import {
   killCommand,
   stopCommand,
   updateCommand,
+  waitCommand,
 } from '../../client/cli/actions/change.js';
+import { listing } from '../../client/cli/commands/agents.js';
+import { changing } from '../../client/cli/commands/change.js';
+import { topping } from '../../client/cli/commands/top.js';
+import type { Registrar } from '../../client/cli/context.js';
 import { SwarmError } from '../../client/error.js';
 import type { Swarm } from '../../client/swarm.js';
-import { agentOf } from '../support/cli/machine.js';
+import { agentOf, eventOf, machineOf, printed } from '../support/cli/machine.js';
 
 /** A machine with agents 5 and 6, which ignore SIGTERM; each call takes a moment, and fails once it is closed. */
 class Machine {
@@ -76,4 +82,114 @@ test('CLI-87: what is asked for several agents is done to each that is there, an
       { code: 'ESRCH', message: 'there is no agent 999' },
     ]);
   }
+});
+
+/** The failures of a work, in the words that swarmctl has for them. */
+async function failures(work: Promise<unknown>): Promise<string[]> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (each: unknown) => each,
+  );
+  const all: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return all.map((each) =>
+    each instanceof SwarmError ? `${each.field} ${each.message}`.trim() : String(each),
+  );
+}
+
+test('CLI-95: of several failures each names its agent, and a name that no agent has does not keep a command from others', async () => {
+  const busy = (id: number) =>
+    Promise.reject(
+      id === 56
+        ? new SwarmError('EINVAL', 'agent 56 is a number', { field: 'id' })
+        : new SwarmError('EBUSY', 'too many', { field: 'devices', hint: 'wait' }),
+    );
+  const swarm = { freeze: busy, kill: busy, destroy: busy, inspect: busy, update: busy } as unknown as Swarm;
+  const told = ['agent 5: devices: too many', 'id agent 56 is a number'];
+  for (const work of [
+    () => freezeCommand(swarm, [5, 56], true),
+    () => killCommand(swarm, [5, 56], 'SIGTERM'),
+    () => updateCommand(swarm, [5, 56], { pidsLimit: 3 }),
+    () => destroyCommand(swarm, [5, 56]),
+    () => stopCommand(swarm, [5, 56], 0),
+  ])
+    expect.soft(await failures(work())).toEqual(told);
+  expect(await failures(freezeCommand(swarm, [5], true))).toEqual(['devices too many']);
+
+  const commands: readonly [Registrar, string, ...string[]][] = [
+    ...(['stop', 'pause', 'resume', 'kill', 'destroy'] as const).map((name): [Registrar, string] => [
+      changing,
+      name,
+    ]),
+    [changing, 'update', '--pids-limit', '3'],
+    [listing, 'inspect', '--json'],
+    [topping, 'stats', '--json'],
+    [changing, 'wait'],
+  ];
+  for (const [register, name, ...options] of commands) {
+    const done: number[] = [];
+    const does = (id: number) => {
+      done.push(id);
+      return Promise.resolve(agentOf(id));
+    };
+    const ended = eventOf(1, {
+      event: 'destroyed',
+      agent: 5,
+      reason: 'exit',
+      exit: 3,
+      violations: 0,
+      audited: 0,
+    });
+    const machine = {
+      ...machineOf([agentOf(5, { name: 'web' })], [ended]),
+      ...{ freeze: does, kill: does, destroy: does, update: does, inspect: does },
+    } as unknown as Swarm;
+    const program = new Command('swarmctl').enablePositionalOptions();
+    register(program, () => Promise.resolve(machine));
+    let told: string[] = [];
+    const text = await printed(async () => {
+      told = await failures(program.parseAsync([name, ...options, 'nobody', 'web'], { from: 'user' }));
+    });
+    expect.soft(told, name).toEqual(['no agent is called nobody']);
+    expect.soft(done.includes(5) || text.includes('"id":5'), name).toBe(true);
+    if (name === 'wait') expect.soft(text).toBe('3\n');
+  }
+});
+
+test('CLI-96: wait tells the exit status of an agent that has just ended from the events that are kept', async () => {
+  const destroyed = (agent: number, how: object) =>
+    eventOf(agent, { event: 'destroyed', agent, reason: 'exit', violations: 0, audited: 0, ...how });
+  const events = [destroyed(5, { exit: 3 }), destroyed(7, { signal: 9 }), destroyed(9, { exit: 0 })];
+  // Agent 8 is not gone yet; of agent 6 nothing tells, and the event of agent 9 comes late.
+  const swarm = {
+    inspect: (id: number) =>
+      id === 8
+        ? Promise.resolve(agentOf(id))
+        : Promise.reject(new SwarmError('ESRCH', `there is no agent ${id}`, { field: 'id' })),
+    async *events({
+      since,
+      follow = true,
+      signal,
+    }: {
+      since: number | 'oldest';
+      follow?: boolean;
+      signal?: AbortSignal;
+    }) {
+      for (const event of events.slice(0, 2))
+        if (since === 'oldest' || event.seq >= since) yield await Promise.resolve(event);
+      if (!follow) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      yield destroyed(9, { exit: 0 });
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      yield destroyed(8, { exit: 4 });
+      if (signal?.aborted !== true)
+        await new Promise((resolve) => signal?.addEventListener('abort', resolve));
+    },
+  } as unknown as Swarm;
+  expect(await printed(() => waitCommand(swarm, [7, 5]))).toBe('137\n3\n');
+  let told: string[] = [];
+  const text = await printed(async () => {
+    told = await failures(waitCommand(swarm, [5, 6, 8, 9]));
+  });
+  expect(text).toBe('3\n4\n0\n');
+  expect(told).toEqual(['id there is no agent 6']);
 });

@@ -1,10 +1,11 @@
 /** The options of swarmctl run, as a policy, a root, and exit statuses. */
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { DEFAULT_CAPABILITIES, DEFAULT_DEVICES, NAMESPACES_DEFAULT } from '../../client/abi/defaults.js';
 import { CAPABILITIES, bitOf, namesOf } from '../../client/abi/names.js';
+import { explainCommand } from '../../client/cli/actions/explain.js';
 import { failureOf } from '../../client/cli/actions/run.js';
 import { running } from '../../client/cli/commands/run.js';
 import { ROOT } from '../../client/cli/root.js';
@@ -13,8 +14,11 @@ import { SwarmError } from '../../client/error.js';
 import type { Located, Wanted } from '../../client/files/locate.js';
 import { LaunchError } from '../../client/native/launcher.js';
 import { explained } from '../../client/spawn.js';
+import { loadPolicy } from '../../client/policy/core.js';
 import type { SpawnOptions } from '../../client/spawn.js';
 import type { Swarm } from '../../client/swarm.js';
+import { machineOf, violationOf } from '../support/cli/machine.js';
+import { buildPolicyWasm } from '../support/policy-wasm.js';
 
 /** A machine on which every device is c 10:229 and paths lead from /there; it keeps what it is asked to spawn. */
 class Machine {
@@ -208,4 +212,48 @@ test('CLI-86: an option never takes a size, a time or CPUs above 0 for 0, which 
     ['comm', 'a=b'],
     ['name', ''],
   ]);
+});
+
+test('CLI-99: a file of --policy is checked before options change it, and a fault has its line and column', async ({}, info) => {
+  test.setTimeout(600_000);
+  const core = await loadPolicy(await buildPolicyWasm());
+  const path = info.outputPath('policy.json');
+  const denied = machineOf([], [violationOf(1, { kind: 'device', device: 'c 10:229 rw' })]);
+  for (const text of [
+    ...['{"devices":"all"}', '{"devices":5}', '{"devices":[5]}', '{"capabilities":5}', '{"sockets":5}'],
+    ...[
+      '{"namespace_flags":"x"}',
+      '{"syscalls":[]}',
+      '{"syscalls":{"fork":1}}',
+      '{"name":7}',
+      '{"exec_paths":{}}',
+    ],
+    ...['[]', '7', '{"name":"a"', '{"name":"a",}', '{"persist":1}'],
+  ]) {
+    const refusal = core.parse('create', Buffer.from(text), 4);
+    const { field = '', offset = 0, message = '' } = refusal ?? {};
+    expect(message, text).not.toBe('');
+    const words = `${path}:2:${offset + 3}: ${field === '' ? '' : `${field}: `}${message}`;
+    await writeFile(path, `\n  ${text}`);
+    for (const option of ['--device=c 1:3 r', '--cap-add=chown', '--network=none', '--syscall=fork=deny']) {
+      const { options, status, said } = await run('--policy', path, option, 'true');
+      expect.soft({ options, status }, text).toEqual({ options: undefined, status: 125 });
+      expect.soft(said, text).toContain(words);
+    }
+    const error: unknown = await explainCommand(denied, '7', { policy: path }).catch((each: unknown) => each);
+    expect.soft(error, text).toMatchObject({ code: 'EINVAL', message: `--policy ${words}` });
+  }
+  // A name of digits alone is one that commands take for an id.
+  await writeFile(path, '{"name":"77"}');
+  const digits = await run('--policy', path, 'true');
+  expect([digits.options, digits.status]).toEqual([undefined, 125]);
+  expect(digits.said).toContain('A name of digits alone would be taken for an id.');
+  expect(await policyOf('--policy', path, '--name', 'web')).toEqual({ name: 'web' });
+  // Keys that do not go together may do so with options.
+  await writeFile(path, '{"network":"none","sockets":["inet"],"cpu_quota":900}');
+  expect(await policyOf('--policy', path, '--sockets', 'unix')).toMatchObject({ sockets: ['unix'] });
+  await rm(path);
+  expect((await run('--policy', path, 'true')).said).toContain(
+    `--policy ${path}: no such file or directory (ENOENT)`,
+  );
 });

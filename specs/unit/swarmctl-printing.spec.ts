@@ -5,7 +5,7 @@ import { explainCommand } from '../../client/cli/actions/explain.js';
 import { report } from '../../client/cli/actions/learn.js';
 import { statsCommand } from '../../client/cli/actions/top.js';
 import { eventsCommand } from '../../client/cli/actions/watch.js';
-import { explain, print } from '../../client/cli/output.js';
+import { explain, filled, print } from '../../client/cli/output.js';
 import { START, draw } from '../../client/cli/top/draw.js';
 import { Looker } from '../../client/cli/top/rows.js';
 import { Denials } from '../../client/explain/denials.js';
@@ -104,4 +104,23 @@ test('CLI-84: a path with control characters is proposed as JSON, and not as an 
   expect(text).not.toContain('--exec-path /');
   const [json = ''] = /^ {2}\{.*\}$/m.exec(text) ?? [];
   expect(JSON.parse(json)).toEqual({ exec_paths: [path] });
+});
+
+test('CLI-97: a template shows fields of what is printed, and nothing that every object has', async () => {
+  const machine = machineOf([agentOf(7, { name: 'web' })]);
+  const names = [
+    'constructor',
+    'toString',
+    '__proto__',
+    'usage.constructor',
+    'usage.valueOf.name',
+    'name.length',
+  ];
+  for (const name of names)
+    expect
+      .soft(await printed(() => listCommand(machine, { format: `{{.id}}|{{.${name}}}|` })), name)
+      .toBe('7||\n');
+  expect(filled('{{json .constructor}}', {})).toBe('null');
+  expect(filled('{{.constructor}}', { constructor: 'mine' })).toBe('mine');
+  expect(filled('{{.usage.pids}} {{.members.0}}', agentOf(7))).toBe('1 1007');
 });

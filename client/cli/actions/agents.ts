@@ -1,7 +1,7 @@
 /** swarmctl ls and inspect: what agents there are, and what is known of one. */
 import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
-import { everyAgent } from '../context.js';
+import { everyAgent, failIfAny, ofAgent } from '../context.js';
 import { bytes, duration, jsonOf, print, show, styled, table } from '../output.js';
 import type { Column, Printing } from '../output.js';
 import { keyAndValue } from '../values.js';
@@ -65,8 +65,12 @@ export async function listCommand(swarm: Swarm, options: ListOptions): Promise<v
 
 /** Prints everything about agents: JSON, indented for people. */
 export async function inspectCommand(swarm: Swarm, ids: readonly number[], options: Printing): Promise<void> {
+  const failures: unknown[] = [];
   for (const id of ids) {
-    const agent = await swarm.inspect(id);
-    show(agent, options, () => [jsonOf(agent, 2)]);
+    const agent = await swarm.inspect(id).catch((error: unknown) => {
+      failures.push(ofAgent(id, error, ids));
+    });
+    if (agent) show(agent, options, () => [jsonOf(agent, 2)]);
   }
+  failIfAny(failures);
 }

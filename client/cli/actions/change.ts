@@ -1,8 +1,10 @@
 /** swarmctl update, pause, resume, stop, kill, wait and destroy: what is done to agents that are there. */
+import type { SwarmEvent } from '../../abi/event.js';
 import { SwarmError } from '../../error.js';
 import type { Swarm } from '../../swarm.js';
+import { failIfAny, ofAgent } from '../context.js';
 import { located } from '../located.js';
-import { changes } from '../policy.js';
+import { changes } from '../changes.js';
 import type { PolicyOptions } from '../policy.js';
 import { print } from '../output.js';
 import { progress } from '../progress.js';
@@ -45,16 +47,10 @@ async function toEach(
   const end = progress.begin(() => `${doing} agent ${ids[at] ?? ''}, ${at + 1} of ${ids.length}`);
   for (; at < ids.length; at++)
     await work(ids[at] ?? 0).catch((error: unknown) => {
-      failures.push(error);
+      failures.push(ofAgent(ids[at] ?? 0, error, ids));
     });
   end();
   failIfAny(failures);
-}
-
-/** @throws what has failed; several as an AggregateError. */
-function failIfAny(failures: readonly unknown[]): void {
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures);
 }
 
 /** Sends a signal to the first process of agents. */
@@ -79,7 +75,9 @@ export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: n
   let running = ids.length;
   const end = progress.begin(() => `waiting for ${counted(running)} to end`);
   const stopped = ids.map(async (id) => {
-    await stopOne(swarm, id, grace);
+    await stopOne(swarm, id, grace).catch((error: unknown) => {
+      throw ofAgent(id, error, ids);
+    });
     running -= 1;
   });
   // Each gets its end, even if another one fails: the connection is closed after this.
@@ -125,29 +123,54 @@ async function isOver(swarm: Swarm, id: number): Promise<boolean> {
   return swarm.inspect(id).then(() => false, isGone);
 }
 
-/** Waits for the ends of agents and prints the exit status of each. */
+/**
+ * Waits for the ends of agents and prints the exit status of each; of one that is gone, if an event that is kept tells.
+ * @throws what has failed: for an agent of which nothing tells.
+ */
 export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
   const statuses = new Map<number, number>();
-  for (const id of ids) await swarm.inspect(id);
+  const missing = new Map<number, unknown>();
+  for (const id of ids)
+    await swarm.inspect(id).catch((error: unknown) => {
+      if (!isGone(error)) throw ofAgent(id, error, ids);
+      missing.set(id, ofAgent(id, error, ids));
+    });
+  const untold = new Map<number, unknown>();
   const end = progress.begin(() => `waiting for ${counted(ids.length - statuses.size)} to end`);
   const stop = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  let since: number | 'oldest' = 'oldest';
+  const done = () => {
+    if (ids.every((each) => statuses.has(each) || untold.has(each))) stop.abort();
+  };
   const set = (id: number, status: number) => {
     if (!statuses.has(id)) statuses.set(id, status);
-    if (ids.every((each) => statuses.has(each))) stop.abort();
+    done();
   };
-  const timers: NodeJS.Timeout[] = [];
+  const giveUp = (id: number, error: unknown) => {
+    if (!statuses.has(id)) untold.set(id, error);
+    done();
+  };
+  const take = async (event: SwarmEvent) => {
+    since = event.seq + 1;
+    if (event.event === 'lost') {
+      // The end of one of them may be among what was overwritten, or still to come.
+      for (const id of ids)
+        if (!statuses.has(id) && !missing.has(id) && (await isOver(swarm, id)))
+          timers.push(setTimeout(set, LATE, id, UNKNOWN));
+    } else if (event.event === 'destroyed' && ids.includes(event.agent))
+      set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
+  };
   try {
-    for await (const event of swarm.events({ since: 'oldest', signal: stop.signal })) {
-      if (event.event === 'lost') {
-        // The end of one of them may be among what was overwritten, or still to come.
-        for (const id of ids)
-          if (!statuses.has(id) && (await isOver(swarm, id))) timers.push(setTimeout(set, LATE, id, UNKNOWN));
-      } else if (event.event === 'destroyed' && ids.includes(event.agent))
-        set(event.agent, event.exit ?? (event.signal === undefined ? UNKNOWN : 128 + event.signal));
-    }
+    // All that is kept is read, however long that takes, before the event of one that is gone is late.
+    if (missing.size > 0) for await (const event of swarm.events({ since, follow: false })) await take(event);
+    for (const [id, error] of missing) timers.push(setTimeout(giveUp, LATE, id, error));
+    if (!stop.signal.aborted)
+      for await (const event of swarm.events({ since, signal: stop.signal })) await take(event);
   } finally {
     timers.forEach(clearTimeout);
     end();
   }
-  for (const id of ids) print(String(statuses.get(id)));
+  for (const id of ids) if (statuses.has(id)) print(String(statuses.get(id)));
+  failIfAny([...untold.values()]);
 }

@@ -1,8 +1,9 @@
 /** swarmctl check: is a policy one, without any kernel. */
 import { readFileSync } from 'node:fs';
+import { systemError } from '../../error.js';
 import { checkRequests, position } from '../../policy/check.js';
 import type { OrderFile } from '../../policy/check.js';
-import { jsonOf, print, styled } from '../output.js';
+import { explain, jsonOf, print, styled, visible } from '../output.js';
 
 /** Options of check. */
 export interface CheckOptions {
@@ -14,10 +15,54 @@ export interface CheckOptions {
 
 /** The line that a place is in, and a mark below the place. */
 function shown(text: string, line: number, column: number): string[] {
-  const whole = text.split('\n')[line - 1] ?? '';
+  const whole = Array.from(text.split('\n')[line - 1] ?? '');
   // Long lines are cut so that the place is seen.
   const from = Math.max(0, column - 60);
-  return [`  ${whole.slice(from, from + 100)}`, `  ${' '.repeat(column - 1 - from)}${styled('red', '^')}`];
+  const [before, after] = [whole.slice(from, column - 1), whole.slice(column - 1, from + 100)];
+  const left = visible(before.join(''));
+  return [`  ${left}${visible(after.join(''))}`, `  ${' '.repeat(left.length)}${styled('red', '^')}`];
+}
+
+/** The bytes of a file; what is wrong with it is told. */
+function bytesOf(path: string, { json }: CheckOptions): Uint8Array | undefined {
+  try {
+    return readFileSync(path === '-' ? 0 : path);
+  } catch (error) {
+    const failure = systemError(path, error);
+    if (json !== true) explain(failure);
+    else {
+      const { code = 'EIO', message = '' } = failure as { readonly code?: string; readonly message?: string };
+      print(jsonOf({ file: path, ok: false, error: code, field: '', offset: 0, message }));
+    }
+    return undefined;
+  }
+}
+
+/** @returns whether the objects of one file are right. */
+function checkFile(path: string, options: CheckOptions): boolean {
+  // The kernel is given bytes, which need not be UTF-8.
+  const bytes = bytesOf(path, options);
+  if (!bytes) return false;
+  const cpus = options.cpus === undefined ? {} : { cpus: options.cpus };
+  const results = checkRequests(options.for, bytes, cpus);
+  if (results.length === 0) {
+    const none = { error: 'EINVAL', field: '', offset: 0, message: 'there is no object' };
+    if (options.json === true) print(jsonOf({ file: path, ok: false, line: 1, column: 1, ...none }));
+    else print(`${visible(path)}: ${none.message}`);
+    return false;
+  }
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  for (const { offset, refusal } of results) {
+    const place = position(bytes, offset + (refusal?.offset ?? 0));
+    const where = `${visible(path)}:${place.line}:${place.column}`;
+    if (options.json === true) print(jsonOf({ file: path, ok: !refusal, ...place, ...refusal }));
+    else if (refusal) {
+      const key = refusal.field === '' ? '' : `${refusal.field}: `;
+      print(`${where}: ${visible(`${key}${refusal.message}`)}`);
+      for (const each of shown(text, place.line, place.column)) print(each);
+    } else if (options.quiet !== true) print(`${where}: ok`);
+  }
+  return results.every(({ refusal }) => !refusal);
 }
 
 /**
@@ -26,23 +71,5 @@ function shown(text: string, line: number, column: number): string[] {
  * @returns the exit status: 1 if anything is wrong.
  */
 export function checkCommand(paths: readonly string[], options: CheckOptions): number {
-  let status = 0;
-  for (const path of paths) {
-    const text = readFileSync(path === '-' ? 0 : path, 'utf8');
-    const cpus = options.cpus === undefined ? {} : { cpus: options.cpus };
-    const results = checkRequests(options.for, text, cpus);
-    if (results.length === 0) status = 1;
-    if (results.length === 0 && options.json !== true) print(`${path}: there is no object`);
-    for (const { offset, refusal } of results) {
-      const place = position(text, offset + (refusal?.offset ?? 0));
-      if (refusal) status = 1;
-      if (options.json === true) print(jsonOf({ file: path, ok: !refusal, ...place, ...refusal }));
-      else if (refusal) {
-        const key = refusal.field === '' ? '' : `${refusal.field}: `;
-        print(`${path}:${place.line}:${place.column}: ${key}${refusal.message}`);
-        for (const each of shown(text, place.line, place.column)) print(each);
-      } else if (options.quiet !== true) print(`${path}:${place.line}:${place.column}: ok`);
-    }
-  }
-  return status;
+  return paths.map((path) => checkFile(path, options)).every(Boolean) ? 0 : 1;
 }

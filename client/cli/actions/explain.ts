@@ -10,7 +10,7 @@ import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
 import { shownName } from '../../bytes.js';
-import { fileOf } from '../policy.js';
+import { fileOf } from '../policy-file.js';
 import { jsonOf, print, styled, visible } from '../output.js';
 import { indented } from '../text.js';
 

@@ -1,5 +1,5 @@
 /** swarmctl learn: a program runs with enforce=0, and what it needs becomes a policy. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PIDS_MAX } from '../../abi/limits.js';
 import type { AgentRequest } from '../../abi/request.js';
@@ -12,6 +12,7 @@ import { learn } from '../../learn.js';
 import type { AgentEnd, Started } from '../../process.js';
 import type { Swarm } from '../../swarm.js';
 import { located } from '../located.js';
+import { destination } from '../destination.js';
 import { jsonOf, print, say, styled, visible } from '../output.js';
 import { rootOf } from '../root.js';
 import { runCommand, statusOf } from './run.js';
@@ -187,6 +188,7 @@ export async function learnCommand(
       hint: 'run swarmctl learn there',
     });
   refuse(options);
+  const write = options.output === undefined ? undefined : await destination(options.output);
   const place = await placeOf(swarm, options);
   await requireReports(swarm);
   const lesson = new Lesson(swarm, (await Lesson.newest(swarm)) + 1);
@@ -229,9 +231,12 @@ export async function learnCommand(
     options.margin,
   );
   const text = jsonOf(learned.policy, 2);
-  if (options.output === undefined) print(text);
-  else await writeFile(options.output, `${text}\n`);
-  report(learned, statusOf(end));
+  try {
+    if (write) await write(text);
+    else print(text);
+  } finally {
+    report(learned, statusOf(end));
+  }
   return learned.doubts.length > 0 ? INCOMPLETE : 0;
 }
 

@@ -11,7 +11,7 @@ import type { Stdio } from '../../stdio.js';
 import type { Swarm } from '../../swarm.js';
 import { located } from '../located.js';
 import { bytes, print, say } from '../output.js';
-import { policyOf } from '../policy.js';
+import { policyOf } from '../new-policy.js';
 import type { PolicyOptions } from '../policy.js';
 import { rootOf } from '../root.js';
 import type { RootOptions } from '../root.js';

@@ -1,7 +1,7 @@
 /** The commands ls and inspect of swarmctl. */
 import { Option } from '@commander-js/extra-typings';
 import type { Registrar } from '../context.js';
-import { idsOf } from '../context.js';
+import { withIds } from '../context.js';
 import { FORMAT, JSON_OUTPUT } from '../options.js';
 import { filterOn } from '../values.js';
 
@@ -33,6 +33,6 @@ export const listing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { inspectCommand } = await import('../actions/agents.js');
       const swarm = await connected();
-      await inspectCommand(swarm, await idsOf(swarm, agents), options);
+      await withIds(swarm, agents, (ids) => inspectCommand(swarm, ids, options));
     });
 };

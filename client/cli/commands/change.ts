@@ -1,7 +1,7 @@
 /** The commands that change agents of swarmctl. */
 import { Option } from '@commander-js/extra-typings';
 import type { Registrar } from '../context.js';
-import { idsOf } from '../context.js';
+import { withIds } from '../context.js';
 import { LIMITS } from '../policy.js';
 import { signal, time } from '../values.js';
 
@@ -22,7 +22,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { updateCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await updateCommand(swarm, await idsOf(swarm, agents), options);
+      await withIds(swarm, agents, (ids) => updateCommand(swarm, ids, options));
     });
 
   for (const [name, frozen, description] of [
@@ -36,7 +36,7 @@ export const changing: Registrar = (program, connected) => {
       .action(async (agents) => {
         const { freezeCommand } = await import('../actions/change.js');
         const swarm = await connected();
-        await freezeCommand(swarm, await idsOf(swarm, agents), frozen);
+        await withIds(swarm, agents, (ids) => freezeCommand(swarm, ids, frozen));
       });
 
   program
@@ -49,7 +49,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { stopCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await stopCommand(swarm, await idsOf(swarm, agents), options.time);
+      await withIds(swarm, agents, (ids) => stopCommand(swarm, ids, options.time));
     });
 
   program
@@ -64,7 +64,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { killCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await killCommand(swarm, await idsOf(swarm, agents), options.signal);
+      await withIds(swarm, agents, (ids) => killCommand(swarm, ids, options.signal));
     });
 
   program
@@ -75,7 +75,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents) => {
       const { destroyCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await destroyCommand(swarm, await idsOf(swarm, agents));
+      await withIds(swarm, agents, (ids) => destroyCommand(swarm, ids));
     });
 
   program
@@ -85,6 +85,6 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents) => {
       const { waitCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await waitCommand(swarm, await idsOf(swarm, agents));
+      await withIds(swarm, agents, (ids) => waitCommand(swarm, ids));
     });
 };

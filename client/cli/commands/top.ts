@@ -1,7 +1,7 @@
 /** The commands top and stats of swarmctl. */
 import { Option } from '@commander-js/extra-typings';
 import type { Registrar } from '../context.js';
-import { idsOf } from '../context.js';
+import { withIds } from '../context.js';
 import { JSON_OUTPUT } from '../options.js';
 import { SORTS } from '../top/rows.js';
 import { time } from '../values.js';
@@ -34,6 +34,6 @@ export const topping: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { statsCommand } = await import('../actions/top.js');
       const swarm = await connected();
-      await statsCommand(swarm, await idsOf(swarm, agents), options);
+      await withIds(swarm, agents, (ids) => statsCommand(swarm, ids, options));
     });
 };
