@@ -87,7 +87,7 @@ test('CLI-70: for its version, help and completion swarmctl loads its commands, 
       expect(loaded.sources, line.join(' ')).toContain('client/cli/main.ts');
       for (const kind of ['schemas', 'requests', 'ssh', 'launcher', 'actions'] as const)
         expect(of(loaded, kind), `${line.join(' ')}: ${kind}`).toEqual([]);
-      expect(loaded.files, line.join(' ')).toBeLessThanOrEqual(14);
+      expect(loaded.files, line.join(' ')).toBeLessThanOrEqual(12);
       expect(loaded.bytes, line.join(' ')).toBeLessThan(90_000);
     }
   });
