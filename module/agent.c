@@ -31,6 +31,7 @@
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
+#include "threads.h"
 #include "usage.h"
 
 struct swarm_totals swarm_totals;
@@ -404,6 +405,7 @@ void swarm_agent_list(struct swarm_agent *agent, struct swarm_member *member)
 	}
 	if (!agent->life.began) {
 		agent->life.began = ktime_get_ns();
+		agent->life.counted = !agent->joined;
 		member->flags |= SWARM_MEMBER_FIRST;
 	}
 	agent->life.ended = 0;
@@ -448,25 +450,10 @@ static bool is_exiting(const struct task_struct *task)
 	return READ_ONCE(task->flags) & PF_EXITING;
 }
 
-/* A thread of a process that is not exiting, which its first thread is. */
-static struct task_struct *thread_of(struct task_struct *leader, unsigned int *budget)
-{
-	struct task_struct *thread;
-
-	for_each_thread(leader, thread) {
-		if (!*budget)
-			break;
-		--*budget;
-		if (!is_exiting(thread))
-			return thread;
-	}
-	return NULL;
-}
-
 /**
  * swarm_agent_first - the thread that says where an agent is
  * @found: set to its process's entry
- * @budget: how many processes and threads are looked at, at most; what is left of it
+ * @budget: how many processes are looked at, at most; what is left of it
  *
  * The first thread of the agent's first process, or of the oldest one left, but for
  * processes that may be elsewhere. Whose first thread is exiting has left the namespaces
@@ -481,6 +468,7 @@ struct task_struct *swarm_agent_first(const struct swarm_agent *agent,
 {
 	struct task_struct *leader, *other = NULL;
 	const struct swarm_member *member;
+	unsigned int looks = 0;
 
 	list_for_each_entry_rcu(member, &agent->members, link) {
 		if (!*budget)
@@ -497,7 +485,7 @@ struct task_struct *swarm_agent_first(const struct swarm_agent *agent,
 		}
 		if (other)
 			continue;
-		other = thread_of(leader, budget);
+		other = swarm_thread_living(leader, &looks);
 		if (other)
 			*found = member;
 	}
@@ -626,7 +614,8 @@ static void tell_ends(struct work_struct *work)
 
 	llist_for_each_entry_safe(agent, next, list, reap) {
 		find_usage(agent, &usage);
-		swarm_event_destroyed(agent, &usage);
+		/* Of a life whose first process has not run, the files know nothing. */
+		swarm_event_destroyed(agent, agent->life.counted ? &usage : NULL);
 		hand_over(agent);
 		cond_resched();
 	}
@@ -722,10 +711,76 @@ u64 swarm_agent_life(struct swarm_agent *agent, struct swarm_life *life)
 	return left;
 }
 
+/**
+ * swarm_agent_counted - from now on the agent's cgroup tells what is used in this life
+ *
+ * By the first process of the life, which is alive.
+ */
+void swarm_agent_counted(struct swarm_agent *agent)
+{
+	raw_spin_lock(&agent->lock);
+	agent->life.counted = true;
+	raw_spin_unlock(&agent->lock);
+}
+
 static int kill_member(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	kill_pid(member->pid, SIGKILL, 1);
 	return 0;
+}
+
+/*
+ * Those who had joined before @end, which are no more than SWARM_LISTED_MAX. No RCU read
+ * lock is held for longer than so many looks take, and one process's beyond: the search
+ * goes on behind the last that was visited.
+ */
+static int visit_listed(struct swarm_agent *agent, u64 end, swarm_visit_fn *visit, void *data)
+{
+	struct swarm_member *member;
+	unsigned int looks;
+	u64 next = 0;
+	int ret = 0;
+
+	do {
+		cond_resched();
+		looks = 0;
+		rcu_read_lock();
+		list_for_each_entry_rcu(member, &agent->members, link) {
+			if (ret || member->nr >= end || looks >= SWARM_LISTED_MAX)
+				break;
+			if (member->nr < next)
+				continue;
+			next = member->nr + 1;
+			ret = visit(member, data, &looks);
+		}
+		rcu_read_unlock();
+	} while (!ret && looks >= SWARM_LISTED_MAX);
+	return ret;
+}
+
+/**
+ * swarm_agent_visit - visit each member of an agent
+ * @agent: the caller holds a use
+ * @visit: called under rcu_read_lock(), with a count of looks to raise by each that took
+ *	   long; not 0: that is all
+ * @data: handed on
+ *
+ * In the list, or, if that is long, in the table of all members, which is in no order. Who
+ * joins meanwhile need not be found. Sleeps.
+ *
+ * Return: what @visit returned last.
+ */
+int swarm_agent_visit(struct swarm_agent *agent, swarm_visit_fn *visit, void *data)
+{
+	u64 end;
+	bool few;
+
+	raw_spin_lock(&agent->lock);
+	few = agent->nr_members <= SWARM_LISTED_MAX;
+	end = agent->joined;
+	raw_spin_unlock(&agent->lock);
+	return few ? visit_listed(agent, end, visit, data) :
+		     swarm_members_of(agent->id, visit, data);
 }
 
 /* Those who had joined before @end: no more than the agent's list has. */

@@ -13,6 +13,7 @@
 #include <linux/types.h>
 
 #include "event.h"
+#include "member.h"
 #include "policy.h"
 
 struct pid;
@@ -33,6 +34,7 @@ struct workqueue_struct;
  * @status: how the first ended, as wait(2) has it, or until then the one that left last
  * @first_left: has the first?
  * @over: the agent is registered again; its next process begins another life
+ * @counted: what the agent's cgroup tells is of this life, and not of earlier ones, too
  */
 struct swarm_life {
 	u64 began;
@@ -41,6 +43,7 @@ struct swarm_life {
 	int status;
 	bool first_left;
 	bool over;
+	bool counted;
 };
 
 /**
@@ -110,8 +113,8 @@ struct swarm_agent {
 	char name[SWARM_NAME_MAX + 1];
 };
 
-/* Without what a kernel that checks its locks has in each. */
-static_assert(sizeof(struct swarm_agent) - sizeof(raw_spinlock_t) + sizeof(arch_spinlock_t) <= 256);
+/* A kernel that checks its locks has more in each, and so other gaps. */
+static_assert(IS_ENABLED(CONFIG_DEBUG_SPINLOCK) || sizeof(struct swarm_agent) <= 256);
 
 /* Totals of the module, for "status" and "metrics". */
 struct swarm_totals {
@@ -159,6 +162,8 @@ struct task_struct *swarm_agent_first(const struct swarm_agent *agent,
 struct swarm_agent *swarm_agent_keep(u64 id);
 void swarm_agent_unuse(struct swarm_agent *agent);
 void swarm_agent_leave(struct swarm_agent *agent, struct swarm_member *member, u64 cpu);
+int swarm_agent_visit(struct swarm_agent *agent, swarm_visit_fn *visit, void *data);
+void swarm_agent_counted(struct swarm_agent *agent);
 u64 swarm_agent_life(struct swarm_agent *agent, struct swarm_life *life);
 void swarm_agent_retire(struct swarm_agent *agent);
 void swarm_agent_doom(struct swarm_agent *agent, enum swarm_end end);

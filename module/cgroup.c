@@ -38,6 +38,7 @@
 #include "policy_table.h"
 #include "refuse.h"
 #include "room.h"
+#include "threads.h"
 #include "usage.h"
 
 /* Length of a cgroup file's name behind that of the cgroup. */
@@ -966,13 +967,15 @@ static bool frozen_elsewhere(const struct swarm_agent *agent)
 	rcu_read_lock();
 	list_for_each_entry_rcu(member, &agent->members, link) {
 		struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
+		struct task_struct *thread = leader ? swarm_thread_living(leader, &looks) :
+						      NULL;
 
-		if (leader && !(READ_ONCE(leader->flags) & PF_EXITING)) {
-			frozen = test_bit(CGRP_FREEZE, &task_dfl_cgroup(leader)->flags);
+		if (thread) {
+			frozen = test_bit(CGRP_FREEZE, &task_dfl_cgroup(thread)->flags);
 			if (!frozen)
 				break;
 		}
-		if (++looks == SWARM_LISTED_MAX)
+		if (++looks >= SWARM_LISTED_MAX)
 			break;
 	}
 	rcu_read_unlock();
@@ -1245,6 +1248,23 @@ bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *t
 		if (cgroup_id(at) == cgroup->id)
 			return true;
 	return false;
+}
+
+/**
+ * swarm_cgroup_above - the parent of an agent's cgroup
+ * @cgroup: the agent's; may be NULL
+ * @below: where a process of the agent is
+ *
+ * Under rcu_read_lock().
+ *
+ * Return: the parent; NULL where @below is not in the agent's cgroup, or that is the root.
+ */
+struct cgroup *swarm_cgroup_above(const struct swarm_cgroup *cgroup, struct cgroup *below)
+{
+	for (; cgroup && below; below = cgroup_parent(below))
+		if (cgroup_id(below) == cgroup->id)
+			return cgroup_parent(below);
+	return NULL;
 }
 
 /**

@@ -9,6 +9,7 @@
 
 #include "policy.h"
 
+struct cgroup;
 struct file;
 struct path;
 struct pid;
@@ -45,6 +46,7 @@ void swarm_cgroup_put(struct swarm_cgroup *cgroup);
 struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup);
 struct file *swarm_cgroup_open_procs(const char *path);
 int swarm_cgroup_freeze(const struct swarm_agent *agent, enum swarm_freeze *freeze);
+struct cgroup *swarm_cgroup_above(const struct swarm_cgroup *cgroup, struct cgroup *below);
 bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *task);
 bool swarm_cgroup_missed(const struct swarm_cgroup *cgroup, struct task_struct *child);
 int swarm_cgroup_join(struct swarm_agent *agent, bool more);

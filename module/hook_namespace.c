@@ -115,14 +115,20 @@ static unsigned long decide_setns(const struct swarm_member *member, enum swarm_
 				  const struct ftrace_ops *ops)
 {
 	u32 joining = member->flags & (SWARM_MEMBER_JOINING | SWARM_MEMBER_ENTERING);
+	bool joins = joining == SWARM_MEMBER_JOINING;
 
-	if (joining != SWARM_MEMBER_JOINING)
-		return swarm_violated(member, SWARM_KIND_SETNS, action);
-	if (!is_entrant())
-		return (unsigned long)enter_own;
-	/* The call that enter_own() makes was counted when it entered the kernel. */
-	swarm_uncount_run(ops);
-	return SWARM_PASS;
+	if (joins && is_entrant()) {
+		/*
+		 * The call that enter_own() makes was counted when it entered the kernel,
+		 * whatever the rule is by now.
+		 */
+		swarm_uncount_run(ops);
+		return SWARM_PASS;
+	}
+	if (action == SWARM_ALLOW)
+		return SWARM_PASS;
+	return joins ? (unsigned long)enter_own :
+		       swarm_violated(member, SWARM_KIND_SETNS, action);
 }
 
 /* Apart, so that the quick return saves no register. */
@@ -135,7 +141,7 @@ static noinline void look_up_setns(struct ftrace_regs *regs, const struct ftrace
 	member = swarm_member_find(current->signal);
 	if (member) {
 		action = swarm_rules_of(member->agent)->syscalls[SWARM_SYS_SETNS];
-		if (unlikely(action != SWARM_ALLOW))
+		if (unlikely(action != SWARM_ALLOW || member->flags & SWARM_MEMBER_JOINING))
 			swarm_answer(regs, decide_setns(member, action, ops));
 	}
 	swarm_hook_leave();

@@ -10,9 +10,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <uapi/linux/mount.h>
 
@@ -122,9 +124,6 @@ static struct swarm_hook hooks[] = {
 #endif
 	SWARM_HOOK("cgroup_attach_task", swarm_hook_attach),
 	SWARM_HOOK("security_ptrace_access_check", swarm_hook_ptrace),
-#ifndef SWARM_BIRTH_BY_TASK_WORK
-	SWARM_HOOK("calculate_sigpending", swarm_hook_newborn),
-#endif
 	/* Kernels that make mount namespaces without clone, unshare or setns. */
 #ifdef OPEN_TREE_NAMESPACE
 	SWARM_HOOK(SWARM_SYSCALL_NATIVE "open_tree", swarm_hook_open_tree),
@@ -152,16 +151,15 @@ static void notrace ignore_call(unsigned long ip, unsigned long parent_ip,
  * permanent with the error that it has for a function somebody else redirects, and
  * the switch is not exported; without IPMODIFY only the switch is left as a reason.
  */
-static bool __init switched_off(struct swarm_hook *hook)
+static bool __init switched_off(unsigned long ip)
 {
 	static struct ftrace_ops probe = {
 		.func = ignore_call,
 		.flags = FTRACE_OPS_FL_PERMANENT,
 	};
-	char *function = (char *)hook->function;
 	bool off;
 
-	if (ftrace_set_filter(&probe, function, strlen(function), 1))
+	if (ftrace_set_filter_ip(&probe, ip, 0, 1))
 		return false;
 	off = register_ftrace_function(&probe) == -EBUSY;
 	if (!off)
@@ -170,15 +168,15 @@ static bool __init switched_off(struct swarm_hook *hook)
 	return off;
 }
 
-static int __init install(struct swarm_hook *hook)
+static int __init install(struct swarm_hook *hook, const struct swarm_entry *entry)
 {
-	char *function = (char *)hook->function;
+	const char *function = hook->function;
 	int err;
 
 	hook->runs = alloc_percpu(unsigned long);
 	if (!hook->runs)
 		return -ENOMEM;
-	err = ftrace_set_filter(&hook->ops, function, strlen(function), 1);
+	err = entry->ip ? ftrace_set_filter_ip(&hook->ops, entry->ip, 0, 1) : -ENOENT;
 	if (err) {
 		pr_err("%s cannot be hooked: this kernel has no such traceable function (%d)\n",
 		       function, err);
@@ -186,7 +184,7 @@ static int __init install(struct swarm_hook *hook)
 		return err;
 	}
 	err = register_ftrace_function(&hook->ops);
-	if (err == -EBUSY && switched_off(hook))
+	if (err == -EBUSY && switched_off(entry->ip))
 		pr_err("%s cannot be hooked: tracing of functions is switched off; sysctl kernel.ftrace_enabled=1 switches it on\n",
 		       function);
 	else if (err == -EBUSY)
@@ -246,18 +244,51 @@ static void free_counters(unsigned int nr)
 		free_percpu(hooks[nr].runs);
 }
 
+/*
+ * Find all functions at once. ftrace would take a name as well, but compare it with those
+ * of all functions that it can trace, for each hook anew: seconds of an emulated processor.
+ */
+static struct swarm_entry * __init locate(void)
+{
+	const struct swarm_entry *failed;
+	struct swarm_entry *entries;
+	int i, err;
+
+	entries = kvcalloc(ARRAY_SIZE(hooks), sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (WARN_ON_ONCE(strscpy(entries[i].symbol, hooks[i].function) < 0))
+			goto invalid;
+	err = swarm_entries_locate(entries, ARRAY_SIZE(hooks), &failed);
+	if (!err)
+		return entries;
+	if (failed)
+		pr_err("%s cannot be looked up: error %d\n", failed->symbol, err);
+	kvfree(entries);
+	return ERR_PTR(err);
+invalid:
+	kvfree(entries);
+	return ERR_PTR(-EINVAL);
+}
+
 int __init swarm_hooks_init(void)
 {
+	struct swarm_entry *entries;
 	int i, nr, err;
 
+	entries = locate();
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		err = install(&hooks[i]);
+		err = install(&hooks[i], &entries[i]);
 		if (err)
 			goto undo;
 	}
 	err = swarm_syscalls_init();
 	if (err)
 		goto undo;
+	kvfree(entries);
 	return 0;
 
 undo:
@@ -266,6 +297,7 @@ undo:
 		uninstall(&hooks[i]);
 	synchronize_rcu_tasks();
 	free_counters(nr);
+	kvfree(entries);
 	return err;
 }
 

@@ -74,8 +74,6 @@ void notrace swarm_hook_attach(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_ptrace(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *regs);
-void notrace swarm_hook_newborn(unsigned long ip, unsigned long parent_ip,
-				struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_owner(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *regs);
 void notrace swarm_hook_syscall(unsigned long ip, unsigned long parent_ip,

@@ -99,7 +99,7 @@ struct swarm_watch {
  * @link: entry of the agent's members, oldest first
  * @nr: how many had joined the agent before it
  * @watch: of an armed thread's, what it is to do on its way back from its fork; NULL
- *	   while it is at that, and where the kernel offers no such thing (spawn.c)
+ *	   while it is at that (spawn.c)
  * @pid: its thread group's id
  * @task: the thread that reserved the entry for its next fork; a key as well. Of a
  *	  process that has exited, its last thread, held (track.c).
@@ -108,8 +108,9 @@ struct swarm_watch {
  * @flags: SWARM_MEMBER_*, written by the process itself
  * @status: how it has ended, as wait(2) has it; of one that has exited (track.c)
  * @origin: the namespaces it was attached in (place.c); of one that is to enter
- * @exec: the execve under way, enum swarm_exec and a policy's serial number; under the
- *	  process's cred_guard_mutex
+ * @exec: the execve under way, or the last one, enum swarm_exec and a policy's serial
+ *	  number; 0 before the first that began as a member. Under the process's
+ *	  cred_guard_mutex
  * @oom_killed: the OOM killer has killed it; 0 or 1, changed once
  * @cpu_before: how long it had run when it was adopted, in nanoseconds
  * @work: what the process does before its first user instruction (spawn.c), and what

@@ -8,6 +8,7 @@
 #include <linux/bitops.h>
 #include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
@@ -25,12 +26,17 @@
 #include "adopt.h"
 #include "agent.h"
 #include "cgroup.h"
+#include "compat/compat.h"
 #include "event.h"
 #include "member.h"
 #include "namespaces.h"
 #include "place.h"
 #include "policy_table.h"
 #include "refuse.h"
+#include "threads.h"
+
+/* How many threads beyond twice those that there are may be looked at, as some exit meanwhile. */
+#define SPARE_LOOKS	1024
 
 /**
  * struct place - where a process is
@@ -66,70 +72,33 @@ static bool ids_mapped(const struct cred *cred)
 
 /* Directories */
 
-/*
- * The root and the working directory of a process's threads, which need not share them:
- * the @nr-th pair, where those who share the first thread's have one. Both get a
- * reference. Return: false where there are no more.
- */
-static bool directories_of(struct task_struct *leader, unsigned int nr, struct path *root,
-			   struct path *pwd)
+/* Those of a thread, with a reference to each. Return: false where it has none any more. */
+static bool directories_of(struct task_struct *thread, struct path *root, struct path *pwd)
 {
-	const struct fs_struct *first = NULL;
-	struct task_struct *thread;
-	bool found = false;
+	struct fs_struct *fs;
 
-	rcu_read_lock();
-	for_each_thread(leader, thread) {
-		struct fs_struct *fs;
-
-		task_lock(thread);
-		fs = thread->fs;
-		if (fs && fs != first) {
-			first = first ?: fs;
-			found = !nr--;
-		}
-		if (found) {
-			get_fs_root(fs, root);
-			get_fs_pwd(fs, pwd);
-		}
-		task_unlock(thread);
-		if (found)
-			break;
+	task_lock(thread);
+	fs = swarm_directories(thread);
+	if (fs) {
+		get_fs_root(fs, root);
+		get_fs_pwd(fs, pwd);
 	}
-	rcu_read_unlock();
-	return found;
+	task_unlock(thread);
+	return fs;
 }
 
-/* Are these the root, and something below it? Puts both. */
-static bool within(struct path *own, struct path *pwd, const struct path *root)
+/* Has it this root, and a working directory below? One that is exiting has neither. */
+static bool within(struct task_struct *thread, const struct path *root)
 {
-	bool is_within = path_equal(own, root) && path_is_under(pwd, root);
+	struct path own, pwd;
+	bool is_within;
 
-	path_put(pwd);
-	path_put(own);
+	if (!directories_of(thread, &own, &pwd))
+		return true;
+	is_within = path_equal(&own, root) && path_is_under(&pwd, root);
+	path_put(&pwd);
+	path_put(&own);
 	return is_within;
-}
-
-static bool all_within(struct task_struct *leader, const struct path *root)
-{
-	struct path own, pwd;
-	unsigned int nr;
-
-	for (nr = 0; directories_of(leader, nr, &own, &pwd); nr++) {
-		if (!within(&own, &pwd, root))
-			return false;
-		cond_resched();
-	}
-	return true;
-}
-
-static bool current_within(const struct path *root)
-{
-	struct path own, pwd;
-
-	get_fs_root(current->fs, &own);
-	get_fs_pwd(current->fs, &pwd);
-	return within(&own, &pwd, root);
 }
 
 /* The agent's place */
@@ -142,7 +111,7 @@ static bool look_at_thread(struct task_struct *thread, struct place *seen)
 	if (!swarm_namespaces_of(thread, &seen->namespaces))
 		return false;
 	task_lock(thread);
-	fs = thread->fs;
+	fs = swarm_directories(thread);
 	if (fs)
 		get_fs_root(fs, &seen->root);
 	task_unlock(thread);
@@ -217,23 +186,16 @@ static int look_again(struct swarm_agent *agent, const struct place *first, bool
 }
 
 /*
- * A number for the namespaces that a task is in, of all kinds; 0 where it is exiting. Two
- * sets may have one number, but nobody can seek that: the addresses are the kernel's.
+ * A number, not 0, for namespaces of all kinds. Two sets may have one number, but nobody can
+ * seek that: the addresses are the kernel's.
  */
-static u32 origin_of(struct task_struct *task)
+static u32 number_of(const struct swarm_namespaces *namespaces)
 {
-	struct swarm_namespaces own;
 	u64 number = 0;
-	bool is_in;
 	int i;
 
-	rcu_read_lock();
-	is_in = swarm_namespaces_of(task, &own);
-	rcu_read_unlock();
-	if (!is_in)
-		return 0;
 	for (i = 0; i < SWARM_NR_NAMESPACES; i++)
-		number = (number + (unsigned long)own.ids[i]) * SWARM_MEMBER_HASH;
+		number = (number + (unsigned long)namespaces->ids[i]) * SWARM_MEMBER_HASH;
 	return number >> 32 ?: 1;
 }
 
@@ -242,6 +204,7 @@ static u32 origin_of(struct task_struct *task)
  * @foreign: namespaces that one of its threads is not in, as SWARM_NS_*
  * @shared: namespaces that one of its threads is in
  * @prepared: others that it has prepared for what it executes or forks
+ * @origin: number_of() those of its first thread that was looked at; 0: it has none
  * @unmapped: has it ids that its user namespace does not map?
  * @outside: is its root another, or its working directory outside of that?
  */
@@ -249,42 +212,74 @@ struct difference {
 	u32 foreign;
 	u32 shared;
 	u32 prepared;
+	u32 origin;
 	bool unmapped;
 	bool outside;
 };
 
-/* Under rcu_read_lock(). */
 static void compare_thread(struct task_struct *thread, const struct place *first,
 			   struct difference *found)
 {
 	struct swarm_namespaces own;
 	u32 shared;
 
-	if (!swarm_namespaces_of(thread, &own))
-		return;
-	shared = swarm_namespaces_shared(&own, &first->namespaces);
-	found->foreign |= SWARM_NS_ALL & ~shared;
-	found->shared |= shared;
-	found->prepared |= own.prepared;
-	found->unmapped |= !ids_mapped(__task_cred(thread));
+	rcu_read_lock();
+	if (swarm_namespaces_of(thread, &own)) {
+		found->origin = found->origin ?: number_of(&own);
+		shared = swarm_namespaces_shared(&own, &first->namespaces);
+		found->foreign |= SWARM_NS_ALL & ~shared;
+		found->shared |= shared;
+		found->prepared |= own.prepared;
+		found->unmapped |= !ids_mapped(__task_cred(thread));
+	}
+	rcu_read_unlock();
+	found->outside |= !within(thread, &first->root);
 }
 
-/* A process, or the calling thread, which alone outlives its execve. */
-static void compare(struct task_struct *leader, const struct place *first,
-		    struct difference *found)
+/*
+ * Each thread of a process, of which there may be very many. One after the other until the
+ * end, so that a thread that starts another and exits does not hide it. Return: 0; -EAGAIN
+ * where one exited at the wrong moment, or @looks is used up; -EINTR.
+ */
+static int compare_all(struct task_struct *leader, const struct place *first,
+		       struct difference *found, unsigned int *looks)
 {
-	struct task_struct *thread;
+	struct task_struct *thread = swarm_thread_behind(leader, NULL);
 
 	*found = (struct difference){};
-	rcu_read_lock();
-	if (!leader)
+	while (!IS_ERR_OR_NULL(thread)) {
+		if (!*looks || fatal_signal_pending(current)) {
+			put_task_struct(thread);
+			return *looks ? -EINTR : -EAGAIN;
+		}
+		--*looks;
+		compare_thread(thread, first, found);
+		cond_resched();
+		thread = swarm_thread_behind(leader, thread);
+	}
+	return PTR_ERR_OR_ZERO(thread);
+}
+
+/*
+ * A process, or the calling thread, which alone outlives its execve. Return: 0; -EAGAIN
+ * where its threads exit too fast; -EINTR where the caller is being killed.
+ */
+static int compare(struct task_struct *leader, const struct place *first,
+		   struct difference *found)
+{
+	unsigned int looks;
+	int ret;
+
+	if (!leader) {
+		*found = (struct difference){};
 		compare_thread(current, first, found);
-	else
-		for_each_thread(leader, thread)
-			compare_thread(thread, first, found);
-	rcu_read_unlock();
-	found->outside = leader ? !all_within(leader, &first->root) :
-				  !current_within(&first->root);
+		return 0;
+	}
+	looks = 2 * get_nr_threads(leader) + SPARE_LOOKS;
+	do {
+		ret = compare_all(leader, first, found, &looks);
+	} while (ret == -EAGAIN && looks);
+	return ret;
 }
 
 /*
@@ -301,8 +296,14 @@ static int find_difference(struct swarm_agent *agent, struct task_struct *leader
 	ret = look_at_first(agent, &first, err);
 	if (ret)
 		return ret;
-	compare(leader, &first, found);
-	ret = look_again(agent, &first, &same, err);
+	ret = compare(leader, &first, found);
+	if (!ret)
+		ret = look_again(agent, &first, &same, err);
+	else if (ret == -EAGAIN)
+		ret = swarm_refuse(err, -EBUSY, "",
+				   "the process's threads exit faster than they can be looked at; try again");
+	else
+		swarm_refuse(err, ret, "", "interrupted");
 	path_put(&first.root);
 	if (ret)
 		return ret;
@@ -333,7 +334,7 @@ static bool differs(const struct difference *found)
  * user namespace; and have the agent's root, with its working directory below that.
  *
  * Return: 0; -EPERM where it is not, which is a violation; -ESRCH where the agent has no
- * process to compare with; -EBUSY where that cannot be said now.
+ * process to compare with; -EBUSY where that cannot be said now; -EINTR.
  */
 int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 			 struct task_struct *leader, struct swarm_policy_error *err)
@@ -375,7 +376,7 @@ int swarm_place_attached(struct swarm_agent *agent, const struct swarm_candidate
  *
  * Return: 0; -EPERM where it is in one of them, which is a violation, or where the agent
  * has no pid namespace of its own; -ESRCH where the agent has no process to compare with;
- * -EBUSY where that cannot be said now.
+ * -EBUSY where that cannot be said now; -EINTR.
  */
 int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate *candidate,
 			struct task_struct *leader, u32 *origin, struct swarm_policy_error *err)
@@ -387,13 +388,12 @@ int swarm_place_outside(struct swarm_agent *agent, const struct swarm_candidate 
 	if (!(required & SWARM_NS_PID))
 		return swarm_refuse(err, -EPERM, "enters",
 				    "the agent has no pid namespace of its own, by which what is inside is told; attach the process after it has entered");
-	*origin = origin_of(leader);
 	ret = find_difference(agent, leader, required, &found, err);
 	if (ret)
 		return ret;
-	if (!found.shared && *origin != origin_of(leader))
-		return swarm_refuse(err, -EBUSY, candidate->key,
-				    "the process has just entered other namespaces; try again");
+	*origin = found.origin;
+	if (!found.origin)
+		return swarm_refuse(err, -ESRCH, candidate->key, "the process has exited");
 	if (!found.shared)
 		return 0;
 	swarm_event_violation(agent, SWARM_KIND_ADOPT, SWARM_DENY, SWARM_DONE_DENY);
@@ -424,7 +424,7 @@ int swarm_place_entering(const struct swarm_member *member)
 		return ret;
 	if (found.shared)
 		return 1;
-	return origin_of(current) == member->origin ? 0 : -EPERM;
+	return found.origin == member->origin ? 0 : -EPERM;
 }
 
 /**
@@ -517,7 +517,7 @@ int swarm_place_executing(const struct swarm_member *member)
  */
 unsigned long swarm_place_mark(void)
 {
-	const struct fs_struct *fs = current->fs;
+	const struct fs_struct *fs = swarm_directories(current);
 	const void *const parts[] = {
 		current, current->nsproxy, current_cred(), rcu_access_pointer(current->cgroups),
 		READ_ONCE(fs->root.mnt), READ_ONCE(fs->root.dentry),

@@ -153,6 +153,9 @@ struct swarm_policy *swarm_policy_get(const struct swarm_rules *rules,
 	if (!policy) {
 		policy = fresh;
 		last_serial += SWARM_EXEC_BITS + 1;
+		/* 0 is that of no policy: see struct swarm_member. */
+		if (!last_serial)
+			last_serial += SWARM_EXEC_BITS + 1;
 		policy->serial = last_serial;
 		recent = policy;
 		hash_add(policies, &policy->node, hash);

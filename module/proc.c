@@ -119,10 +119,9 @@ static void show_status(struct seq_file *seq, u64 scope)
 			violations = atomic64_read(&agent->violations);
 		rcu_read_unlock();
 	}
-	seq_printf(seq, "Active agents: %llu\n", active);
-	seq_printf(seq, "Total created: %llu\n", created);
-	seq_printf(seq, "Total destroyed: %llu\n", destroyed);
-	seq_printf(seq, "Policy violations: %llu\n", violations);
+	seq_printf(seq,
+		   "Active agents: %llu\nTotal created: %llu\nTotal destroyed: %llu\nPolicy violations: %llu\n",
+		   active, created, destroyed, violations);
 }
 
 static int status_open(struct inode *inode, struct file *file)

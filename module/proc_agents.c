@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
@@ -90,10 +91,10 @@ static size_t put_line(char line[LINE_MAX_BYTES], struct swarm_agent *agent)
 
 	at += put_memory(line + at, LINE_MAX_BYTES - at, rules->memory_limit);
 	if (rules->cpu_quota)
-		at += scnprintf(line + at, LINE_MAX_BYTES - at, ", CPU: %u%%", rules->cpu_quota);
-	else
-		at += scnprintf(line + at, LINE_MAX_BYTES - at, ", CPU: max");
-	return at + scnprintf(line + at, LINE_MAX_BYTES - at, ", Namespaces: 0x%02X\n",
+		return at + scnprintf(line + at, LINE_MAX_BYTES - at,
+				      ", CPU: %u%%, Namespaces: 0x%02X\n", rules->cpu_quota,
+				      rules->namespaces);
+	return at + scnprintf(line + at, LINE_MAX_BYTES - at, ", CPU: max, Namespaces: 0x%02X\n",
 			      rules->namespaces);
 }
 
@@ -203,12 +204,17 @@ static ssize_t agents_read(struct file *file, char __user *buf, size_t length, l
 {
 	struct lister *lister = file->private_data;
 	u64 scope = swarm_scope(lister->opener);
+	ssize_t ret;
 
 	if (!length)
 		return 0;
-	if (scope == SWARM_SCOPE_ALL)
-		return read_all(lister, buf, length, pos);
-	return read_one(scope, buf, length, pos);
+	/* As swarm_text_read(). */
+	if (!try_module_get(THIS_MODULE))
+		return -EIO;
+	ret = scope == SWARM_SCOPE_ALL ? read_all(lister, buf, length, pos) :
+					 read_one(scope, buf, length, pos);
+	module_put(THIS_MODULE);
+	return ret;
 }
 
 static int agents_open(struct inode *inode, struct file *file)

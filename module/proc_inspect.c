@@ -262,7 +262,7 @@ static void put_namespaces(struct seq_buf *out, struct swarm_agent *agent)
 
 /* Members: gathered, then printed */
 
-/* Under rcu_read_lock(). Returns false where there is no more room. */
+/* Under rcu_read_lock(); all threads are looked at. Returns false where there is no more room. */
 static bool gather_one(struct gathered *gathered, const struct swarm_member *member)
 {
 	struct task_struct *task = pid_task(member->pid, PIDTYPE_TGID);
@@ -286,21 +286,23 @@ static bool gather_one(struct gathered *gathered, const struct swarm_member *mem
 	return true;
 }
 
-static int gather_listed(const struct swarm_agent *agent, struct gathered *gathered)
+static void forget_gathered(struct gathered *gathered)
 {
-	const struct swarm_member *member;
-
-	list_for_each_entry_rcu(member, &agent->members, link)
-		if (!gather_one(gathered, member))
-			return -E2BIG;
-	return 0;
+	gathered->nr = 0;
+	gathered->live = (struct swarm_live_usage){};
 }
 
 static int gather_found(struct swarm_member *member, void *data, unsigned int *looks)
 {
+	struct gathered *gathered = data;
+	u64 threads = gathered->live.threads;
+
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	return gather_one(data, member) ? 0 : -E2BIG;
+	if (!gather_one(gathered, member))
+		return -E2BIG;
+	*looks += 1 + gathered->live.threads - threads;
+	return 0;
 }
 
 static int older(const void *one, const void *other)
@@ -310,50 +312,33 @@ static int older(const void *one, const void *other)
 	return (first > second) - (first < second);
 }
 
-/* Returns 0; -ESRCH; -E2BIG where there is no room for all; -EINTR. */
-static int gather(u64 id, struct gathered *gathered)
+/* Returns 0; -E2BIG where there is no room for all; -EINTR. */
+static int gather(struct swarm_agent *agent, struct gathered *gathered)
 {
-	struct swarm_agent *agent;
-	bool few = false;
-	int err = 0;
+	int err;
 
-	gathered->nr = 0;
-	gathered->live = (struct swarm_live_usage){};
-	rcu_read_lock();
-	agent = swarm_agent_find(id);
-	if (!agent)
-		err = -ESRCH;
-	else
-		few = READ_ONCE(agent->nr_members) <= SWARM_LISTED_MAX;
-	if (few)
-		err = gather_listed(agent, gathered);
-	rcu_read_unlock();
-	if (err || few)
-		return err;
-	err = swarm_members_of(id, gather_found, gathered);
+	forget_gathered(gathered);
+	/* One that is gone has none. */
+	if (IS_ERR(agent))
+		return 0;
+	err = swarm_agent_visit(agent, gather_found, gathered);
 	if (!err)
 		sort(gathered->found, gathered->nr, sizeof(*gathered->found), older, NULL);
 	return err;
 }
 
-static size_t likely_members(u64 id)
+static size_t likely_members(const struct swarm_agent *agent)
 {
-	const struct swarm_agent *agent;
-	size_t nr = 0;
+	size_t nr = IS_ERR(agent) ? 0 : READ_ONCE(agent->nr_members);
 
-	rcu_read_lock();
-	agent = swarm_agent_find(id);
-	if (agent)
-		nr = READ_ONCE(agent->nr_members);
-	rcu_read_unlock();
 	/* Some may join meanwhile. */
 	return nr + nr / 8 + 16;
 }
 
 /* Sets @gathered, whose @found is to be freed whatever comes of it. */
-static int gather_all(u64 id, struct gathered *gathered)
+static int gather_all(struct swarm_agent *agent, struct gathered *gathered)
 {
-	size_t size = likely_members(id);
+	size_t size = likely_members(agent);
 	int err;
 
 	do {
@@ -365,7 +350,7 @@ static int gather_all(u64 id, struct gathered *gathered)
 		if (!gathered->found)
 			return -ENOMEM;
 		gathered->size = size;
-		err = gather(id, gathered);
+		err = gather(agent, gathered);
 		size *= 2;
 	} while (err == -E2BIG);
 	return err;
@@ -533,7 +518,7 @@ static u64 look_at_life(u64 id, struct swarm_life *life)
  * What processes use is what those that have left had used, and what the others do now:
  * one that leaves between the two looks would be in both, or in none.
  */
-static int gather_with_life(u64 id, struct gathered *gathered)
+static int gather_with_life(u64 id, struct swarm_agent *agent, struct gathered *gathered)
 {
 	struct swarm_life later = {};
 	int takes = 0, err;
@@ -541,7 +526,7 @@ static int gather_with_life(u64 id, struct gathered *gathered)
 
 	do {
 		left = look_at_life(id, &gathered->life);
-		err = gather_all(id, gathered);
+		err = gather_all(agent, gathered);
 	} while (!err && left != look_at_life(id, &later) && ++takes < TAKES_MAX);
 	return err;
 }
@@ -550,16 +535,24 @@ static int inspect(struct inspector *inspector, u64 id)
 {
 	struct swarm_agent *agent = swarm_agent_keep(id);
 	struct gathered members = {};
+	struct swarm_life life = {};
+	bool counted;
 	int err;
 
 	/* One that is gone is known until its end is told; its cgroup may be on its way. */
 	if (IS_ERR(agent) && PTR_ERR(agent) != -EBUSY)
 		return PTR_ERR(agent);
-	err = swarm_usage_now(IS_ERR(agent) ? NULL : agent, &members.usage);
+	/* Before what the cgroup tells: until then that is of the life before, too. */
+	look_at_life(id, &life);
+	counted = life.counted || !life.began;
+	err = swarm_usage_now(IS_ERR(agent) || !counted ? NULL : agent, &members.usage);
 	if (!err && !IS_ERR(agent))
 		err = swarm_cgroup_freeze(agent, &members.freeze);
 	if (!err)
-		err = gather_with_life(id, &members);
+		err = gather_with_life(id, agent, &members);
+	/* Or another life has begun since. */
+	if (!err && members.life.began != life.began)
+		err = swarm_usage_now(NULL, &members.usage);
 	if (!err)
 		err = describe_into(inspector, id, &members);
 	if (!IS_ERR(agent))

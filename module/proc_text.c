@@ -7,6 +7,7 @@
  * the descriptor from another process.
  */
 #include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -66,8 +67,16 @@ ssize_t swarm_text_read(struct file *file, char __user *buf, size_t length, loff
 	u64 scope;
 	ssize_t ret;
 
-	if (mutex_lock_killable(&text->lock))
-		return -EINTR;
+	/*
+	 * Whoever reads into memory that a file system of his own provides stays in here as
+	 * long as he likes. Unloading would wait for that: it is refused instead.
+	 */
+	if (!try_module_get(THIS_MODULE))
+		return -EIO;
+	if (mutex_lock_killable(&text->lock)) {
+		ret = -EINTR;
+		goto out;
+	}
 	scope = swarm_scope(text->opener);
 	if (scope != text->scope) {
 		text->scope = scope;
@@ -76,6 +85,8 @@ ssize_t swarm_text_read(struct file *file, char __user *buf, size_t length, loff
 	}
 	ret = seq_read(file, buf, length, pos);
 	mutex_unlock(&text->lock);
+out:
+	module_put(THIS_MODULE);
 	return ret;
 }
 

@@ -36,6 +36,7 @@
 #include "member.h"
 #include "refuse.h"
 #include "regroup.h"
+#include "threads.h"
 
 /* The keys that the files of a cgroup have to do with. */
 #define LIMITS		(BIT(SWARM_UPDATE_MEMORY_LIMIT) | BIT(SWARM_UPDATE_CPU_QUOTA) |	\
@@ -111,53 +112,6 @@ static int search_one(struct swarm_member *member, void *data, unsigned int *loo
 	return search->nr == search->size;
 }
 
-/*
- * Those who had joined before @end, which are no more than SWARM_LISTED_MAX. No RCU read
- * lock is held for longer than so many looks take, and one process's beyond: the search
- * goes on behind the last that was visited.
- */
-static int for_listed(struct swarm_agent *agent, u64 end, swarm_visit_fn *visit, void *data)
-{
-	struct swarm_member *member;
-	unsigned int looks;
-	u64 next = 0;
-	int ret = 0;
-
-	do {
-		cond_resched();
-		looks = 0;
-		rcu_read_lock();
-		list_for_each_entry_rcu(member, &agent->members, link) {
-			if (ret || member->nr >= end || looks >= SWARM_LISTED_MAX)
-				break;
-			if (member->nr < next)
-				continue;
-			next = member->nr + 1;
-			ret = visit(member, data, &looks);
-		}
-		rcu_read_unlock();
-	} while (!ret && looks >= SWARM_LISTED_MAX);
-	return ret;
-}
-
-/*
- * As swarm_agent_doom() does: in the list, or, if that is long, in the table of all
- * members. Who joins meanwhile need not be found: if it was forked outside the agent's
- * cgroup, it follows (spawn.c).
- */
-static int for_members(struct swarm_agent *agent, swarm_visit_fn *visit, void *data)
-{
-	u64 end;
-	bool few;
-
-	raw_spin_lock(&agent->lock);
-	few = agent->nr_members <= SWARM_LISTED_MAX;
-	end = agent->joined;
-	raw_spin_unlock(&agent->lock);
-	return few ? for_listed(agent, end, visit, data) :
-		     swarm_members_of(agent->id, visit, data);
-}
-
 /* Moves those that a search has found. Returns how many were; or a negative errno in @err. */
 static unsigned int move_found(struct search *search, struct file *to, int *err)
 {
@@ -195,7 +149,7 @@ static int move_all(struct swarm_agent *agent, struct search *search, struct fil
 
 	for (passes = 0; passes < PASSES_MAX; passes++) {
 		search->nr = 0;
-		for_members(agent, search_one, search);
+		swarm_agent_visit(agent, search_one, search);
 		if (!search->nr)
 			return 0;
 		/* Those that were found may be exiting, and will not be found then. */
@@ -246,25 +200,26 @@ struct home {
  * Is a cgroup frozen, by its own file or by one above, though nobody has asked that of
  * the agent? The flag is set with the file, before all its processes have stopped.
  */
-static bool frozen_by_others(const struct swarm_agent *agent, struct cgroup *cgroup,
-			     struct task_struct *leader)
+static bool frozen_by_others(const struct swarm_agent *agent, struct cgroup *cgroup)
 {
-	if (READ_ONCE(agent->frozen) && swarm_cgroup_holds(agent->cgroup, leader))
-		cgroup = cgroup_parent(cgroup) ?: cgroup;
+	if (READ_ONCE(agent->frozen))
+		cgroup = swarm_cgroup_above(agent->cgroup, cgroup) ?: cgroup;
 	return test_bit(CGRP_FREEZE, &cgroup->flags);
 }
 
 static int look_home(struct swarm_member *member, void *data, unsigned int *looks)
 {
 	struct task_struct *leader = pid_task(member->pid, PIDTYPE_TGID);
+	struct task_struct *thread = leader ? swarm_thread_living(leader, looks) : NULL;
 	struct home *home = data;
 	struct cgroup *cgroup;
 	int length;
 
 	++*looks;
-	if (!leader || READ_ONCE(leader->flags) & PF_EXITING)
+	/* One that is exiting is where it is thawed. */
+	if (!thread)
 		return 0;
-	cgroup = task_dfl_cgroup(leader);
+	cgroup = task_dfl_cgroup(thread);
 	if (!home->cgroup) {
 		home->cgroup = cgroup_id(cgroup);
 		length = cgroup_path(cgroup, home->path, sizeof(home->path));
@@ -272,7 +227,7 @@ static int look_home(struct swarm_member *member, void *data, unsigned int *look
 			home->path[0] = '\0';
 	}
 	home->several |= home->cgroup != cgroup_id(cgroup);
-	home->frozen |= frozen_by_others(home->agent, cgroup, leader);
+	home->frozen |= frozen_by_others(home->agent, cgroup);
 	return home->several && home->frozen;
 }
 
@@ -380,7 +335,7 @@ static int check_memory(struct swarm_agent *agent, const struct swarm_rules *to,
 
 	if (!to->memory_limit)
 		return 0;
-	for_members(agent, most_memory, &bytes);
+	swarm_agent_visit(agent, most_memory, &bytes);
 	if (bytes <= to->memory_limit)
 		return 0;
 	return swarm_refuse(err, -ENOSPC, "memory_limit",
@@ -467,7 +422,7 @@ static int regroup(struct swarm_agent *agent, const struct swarm_rules *from,
 	if (!home || !search)
 		return swarm_refuse(err, -ENOMEM, "", "out of memory");
 	home->agent = agent;
-	for_members(agent, look_home, home);
+	swarm_agent_visit(agent, look_home, home);
 	ret = check_memory(agent, to, err) ?: check_place(agent, from, home, err);
 	if (ret)
 		return ret;

@@ -133,10 +133,9 @@ int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
  *
  * Nothing tells of a kernel_clone() that fails. So a thread that passes its hook while it
  * is armed is given something to do before it returns to user space: if it is armed
- * still, its fork has failed. On kernels without task_work_add nobody is told.
+ * still, its fork has failed.
  */
 
-#ifdef SWARM_BIRTH_BY_TASK_WORK
 /* A call that starts anew has not failed yet. */
 static bool starts_anew(long err)
 {
@@ -179,7 +178,7 @@ void swarm_spawn_forks(struct swarm_member *reservation)
 	if (!watch)
 		return;
 	init_task_work(&watch->work, back_from_fork);
-	if (task_work_add(current, &watch->work, TWA_RESUME))
+	if (swarm_add_task_work(current, &watch->work, TWA_RESUME))
 		return;
 	reservation->watch = NULL;
 	__module_get(THIS_MODULE);
@@ -190,17 +189,6 @@ static int set_watch(struct swarm_member *member)
 	member->watch = kmalloc(sizeof(*member->watch), GFP_KERNEL_ACCOUNT);
 	return member->watch ? 0 : -ENOMEM;
 }
-#else
-void swarm_spawn_forks(struct swarm_member *reservation)
-{
-}
-
-static int set_watch(struct swarm_member *member)
-{
-	member->watch = NULL;
-	return 0;
-}
-#endif
 
 /* Arm the calling thread, which is not. */
 static int arm(struct swarm_agent *agent, u32 flags, struct swarm_policy_error *err)
@@ -440,10 +428,14 @@ static void catch_up(struct swarm_agent *agent)
 static int begin_life(const struct swarm_member *member)
 {
 	bool joining = member->flags & SWARM_MEMBER_JOINING;
+	int err;
 
 	if (!(member->flags & SWARM_MEMBER_NEWBORN) || joining || !member->nr)
 		return 0;
-	return swarm_usage_begin(member->agent);
+	err = swarm_usage_begin(member->agent);
+	if (!err)
+		swarm_agent_counted(member->agent);
+	return err;
 }
 
 /* Runs in the child before its first user instruction; its last chance to die unrun. */
@@ -539,6 +531,8 @@ void swarm_spawn_child(struct swarm_member *member, struct task_struct *child)
 	 * Destroyed, or given a cgroup, while this fork was under way: seen here, or the
 	 * child is seen there.
 	 */
-	if (newborn || swarm_agent_dying(agent) || left_behind(agent, child))
-		swarm_before_user(child, &member->work, first_work);
+	if (newborn || swarm_agent_dying(agent) || left_behind(agent, child)) {
+		init_task_work(&member->work, first_work);
+		WARN_ON_ONCE(swarm_add_task_work(child, &member->work, TWA_RESUME));
+	}
 }

@@ -51,7 +51,11 @@ static void on_exec(struct task_struct *task)
 		return;
 	rcu_read_lock();
 	member = swarm_member_find(task->signal);
-	if (member && !(member->flags & SWARM_MEMBER_ENTERING) &&
+	/*
+	 * An execve that had begun before the process was adopted has passed all hooks on
+	 * it: neither was anything looked at or cut, nor does it count for after_exec.
+	 */
+	if (member && member->exec && !(member->flags & SWARM_MEMBER_ENTERING) &&
 	    (member->flags & (SWARM_MEMBER_EXECED | SWARM_MEMBER_HEREDITARY)) !=
 	    SWARM_MEMBER_EXECED) {
 		/* What was close-on-exec is closed: see hook_ptrace.c. */
@@ -140,7 +144,8 @@ static void leave(struct callback_head *work)
 	 * Closing a file may add more work, which is taken newest first, all that there
 	 * is at a time: this one goes on until it is the only one.
 	 */
-	if ((work->next || swarm_has_task_work(current)) && !swarm_add_task_work(current, work))
+	if ((work->next || swarm_has_task_work(current)) &&
+	    !swarm_add_task_work(current, work, TWA_NONE))
 		return;
 	if (let_go(current, current)) {
 		swarm_member_leave(member, current);
@@ -180,7 +185,7 @@ static void on_exit(struct task_struct *task)
 		return;
 	member->status = status_of(task);
 	init_task_work(&member->work, leave);
-	if (!swarm_add_task_work(task, &member->work))
+	if (!swarm_add_task_work(task, &member->work, TWA_NONE))
 		return;
 	member->task = get_task_struct(task);
 	leave_later(member, LEAVING_DELAY);

@@ -370,6 +370,28 @@ static u64 own_cpu(void)
 	return sum + (now - start);
 }
 
+static __always_inline u64 sum_threads(const struct signal_struct *signal)
+{
+	u64 sum = signal->sum_sched_runtime;
+	const struct task_struct *thread;
+
+	__for_each_thread(signal, thread)
+		sum += thread == current ? own_cpu() : READ_ONCE(thread->se.sum_exec_runtime);
+	return sum;
+}
+
+/* While no thread is reaped: so many may be that looking at all without the lock never ends. */
+static noinline u64 sum_threads_locked(struct signal_struct *signal)
+{
+	unsigned long flags;
+	u64 sum;
+
+	read_seqlock_excl_irqsave(&signal->stats_lock, flags);
+	sum = sum_threads(signal);
+	read_sequnlock_excl_irqrestore(&signal->stats_lock, flags);
+	return sum;
+}
+
 /**
  * swarm_usage_cpu_of - how long a process has run, all its threads, those that are gone too
  * @task: any of them, held, or under rcu_read_lock()
@@ -381,19 +403,15 @@ static u64 own_cpu(void)
 u64 swarm_usage_cpu_of(struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
-	const struct task_struct *thread;
 	unsigned int seq;
 	u64 sum;
 
 	rcu_read_lock();
-	do {
-		/* A thread that is reaped goes from the list into the sum. */
-		seq = read_seqbegin(&signal->stats_lock);
-		sum = signal->sum_sched_runtime;
-		__for_each_thread(signal, thread)
-			sum += thread == current ? own_cpu() :
-						   READ_ONCE(thread->se.sum_exec_runtime);
-	} while (read_seqretry(&signal->stats_lock, seq));
+	/* A thread that is reaped goes from the list into the sum. */
+	seq = read_seqbegin(&signal->stats_lock);
+	sum = sum_threads(signal);
+	if (unlikely(read_seqretry(&signal->stats_lock, seq)))
+		sum = sum_threads_locked(signal);
 	rcu_read_unlock();
 	return sum;
 }

@@ -7,12 +7,17 @@
 #define SWARM_COMPAT_H
 
 #include <linux/path.h>
+#include <linux/resume_user_mode.h>
 #include <linux/sched.h>
 #include <linux/task_work.h>
 #include <asm/syscall.h>
 #include <uapi/linux/sched.h>
 
 #include "compat/generated/have.h"
+
+#if defined(SWARM_HAVE_TASK_WORK_ADD) && !defined(SWARM_OWN_TASK_WORK)
+#define SWARM_EXPORTED_TASK_WORK
+#endif
 
 /* Names of system calls' entry points. */
 #if defined(CONFIG_X86_64)
@@ -53,6 +58,19 @@
 #define SWARM_CLONE_NEW_ALL	(SWARM_NEW_NAMESPACES | CLONE_EMPTY_MNTNS)
 #define SWARM_UNSHARE_NEW_ALL	(SWARM_NEW_NAMESPACES | UNSHARE_EMPTY_MNTNS)
 
+/*
+ * A task's root and working directory; of another task under task_lock(). The kernel lends
+ * a task those of process 1 for a while, as when it dumps core.
+ */
+static inline struct fs_struct *swarm_directories(const struct task_struct *task)
+{
+#ifdef SWARM_HAVE_REAL_FS
+	return task->real_fs;
+#else
+	return task->fs;
+#endif
+}
+
 /* An argument of the system call whose registers these are, of either ABI. */
 static inline unsigned long swarm_syscall_argument(const struct pt_regs *regs, unsigned int n)
 {
@@ -62,44 +80,36 @@ static inline unsigned long swarm_syscall_argument(const struct pt_regs *regs, u
 	return args[n];
 }
 
-/*
- * How a new process gets to its birth: as task work where the kernel exports that,
- * else in the place of calculate_sigpending() (hook_newborn.c), which finds it by
- * its function.
- */
-#if defined(SWARM_HAVE_TASK_WORK_ADD) && !defined(SWARM_BIRTH_BY_HOOK)
-#define SWARM_BIRTH_BY_TASK_WORK
-#endif
-
 /**
- * swarm_before_user - have a task do something before its first user instruction
- * @child: not woken yet
- * @work: of its entry in the table of members
- * @func: runs in the task's own context and may sleep
- */
-static inline void swarm_before_user(struct task_struct *child, struct callback_head *work,
-				     task_work_func_t func)
-{
-	init_task_work(work, func);
-#ifdef SWARM_BIRTH_BY_TASK_WORK
-	WARN_ON_ONCE(task_work_add(child, work, TWA_RESUME));
-#endif
-}
-
-/**
- * swarm_add_task_work - have the calling task do something before it exits
- * @task: the calling task, which is exiting
- * @work: done once its files are closed and its namespaces left
+ * swarm_add_task_work - have a task do something in its own context
+ * @task: the calling task, which has yet to do what it does last when it exits; or one
+ *	  that was never woken
+ * @work: filled by init_task_work()
+ * @when: TWA_RESUME: before the task returns to user space; TWA_NONE: with the next work
+ *	  that it has, at the latest when it exits, once its files are closed and its
+ *	  namespaces left
  *
- * Return: 0; a negative errno where the task has passed that point, or where the
- * kernel does not export how.
+ * Debian's kernels export task_work_add(), the kernel's own sources do not. Elsewhere this
+ * does what that does. It is enough for these two tasks: the kernel closes the list, with a
+ * mark that only task_work.c knows, when an exiting task has done all its work.
+ *
+ * Return: 0. That a task has closed its list, only the exported function notices (-ESRCH),
+ * so callers must not come that late.
  */
-static inline int swarm_add_task_work(struct task_struct *task, struct callback_head *work)
+static inline int swarm_add_task_work(struct task_struct *task, struct callback_head *work,
+				      enum task_work_notify_mode when)
 {
-#ifdef SWARM_BIRTH_BY_TASK_WORK
-	return task_work_add(task, work, TWA_NONE);
+#ifdef SWARM_EXPORTED_TASK_WORK
+	return task_work_add(task, work, when);
 #else
-	return -EOPNOTSUPP;
+	struct callback_head *first = READ_ONCE(task->task_works);
+
+	do {
+		work->next = first;
+	} while (!try_cmpxchg(&task->task_works, &first, work));
+	if (when == TWA_RESUME)
+		set_notify_resume(task);
+	return 0;
 #endif
 }
 
@@ -141,13 +151,13 @@ long swarm_call_mount(unsigned long source, unsigned long target, unsigned long 
 		      unsigned long flags, unsigned long data);
 int swarm_drop_ports(void);
 
-/* entries.c: the functions at which system calls enter */
+/* entries.c: functions of the kernel, such as those at which system calls enter */
 
 /**
- * struct swarm_entry - a function behind a system call
+ * struct swarm_entry - a function of the kernel
  * @symbol: its name
  * @ip: where ftrace patches it; 0: the kernel has no such function
- * @call: the number of the call (names.h)
+ * @call: the number of the call that it is behind (names.h), if it is
  */
 struct swarm_entry {
 	char symbol[56];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Where the functions behind system calls begin, for ftrace.
+ * Where functions of the kernel begin, for ftrace.
  *
  * Kernels do not export a look-up of symbols. A kprobe that is registered and never
  * armed has it done; all of a batch are removed at once, since that waits for a grace

@@ -1,11 +1,27 @@
 /** Programs of ours as one file each, for guests: they have Node, but none of our modules. */
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { LoadedGuest } from './loaded-guest.js';
 import { buildLauncher } from './native.js';
 import { buildPolicyWasm } from './policy-wasm.js';
-import { cacheDir } from '../../harness/util/cache.js';
+import { cacheDir, sweep, temporaryName } from '../../harness/util/cache.js';
 import { repository } from '../../harness.config.js';
+
+/** A guest, or whatever else takes files. */
+export interface Receiver {
+  /** Copies a file of the host there. */
+  upload(local: string, remote: string): Promise<void>;
+  /** Makes a file there, of a mode in octal digits. */
+  writeFile(path: string, data: string, mode?: string): Promise<void>;
+}
+
+let directory: Promise<string> | undefined;
+
+/** A directory for the bundles of this process, once those of processes that have ended are gone. */
+async function freshDirectory(): Promise<string> {
+  const bundles = join(cacheDir(), 'bundles');
+  await sweep(bundles);
+  return join(bundles, temporaryName());
+}
 
 /**
  * Bundles a program for Node 20. Addons stay outside: client/native/load.ts finds the launcher's beside the bundle, or
@@ -15,7 +31,8 @@ import { repository } from '../../harness.config.js';
  * @returns the path of the bundle.
  */
 export async function bundle(entry: string, name: string): Promise<string> {
-  const outfile = join(cacheDir(), 'bundles', `${name}-${process.pid}.mjs`);
+  directory ??= freshDirectory();
+  const outfile = join(await directory, `${name}.mjs`);
   await build({
     entryPoints: [entry],
     outfile,
@@ -40,7 +57,7 @@ export async function bundle(entry: string, name: string): Promise<string> {
  * @param name of the program there
  * @returns its path there; `node` runs it.
  */
-export async function uploadProgram(guest: LoadedGuest, entry: string, name: string): Promise<string> {
+export async function uploadProgram(guest: Receiver, entry: string, name: string): Promise<string> {
   const remote = `/srv/${name}.mjs`;
   await guest.upload(await bundle(entry, name), remote);
   await guest.upload(await buildLauncher(), '/srv/swarm_launcher.node');

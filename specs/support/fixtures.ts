@@ -3,7 +3,6 @@ import type { TestInfo } from '@playwright/test';
 import { BOOTING, guestOf, guestTest, withGuest } from '../../harness/playwright/fixtures.js';
 import { expect } from './expect.js';
 import { destroyAll } from './guest.js';
-import { MODULE } from './loaded-guest.js';
 import type { LoadedGuest } from './loaded-guest.js';
 import type { BuiltModule } from './module.js';
 import { Stage } from './stage.js';
@@ -33,22 +32,18 @@ export function expectFindings(reason: string): void {
   test.info().annotations.push({ type: NO_ORACLE, description: reason });
 }
 
-/** Asks the oracle, once the spec is over, whether every descendant of an agent is a member and confined. */
-async function consult(guest: LoadedGuest, info: TestInfo): Promise<Error | undefined> {
-  const findings = await guest.findings();
+/** The oracle's finding once the spec is over: whether every descendant of an agent is a member and confined. */
+function judged(findings: readonly string[], info: TestInfo): Error | undefined {
   if (findings.length === 0 || info.annotations.some(({ type }) => type === NO_ORACLE)) return undefined;
   return new Error(`the oracle finds:\n${findings.join('\n')}`);
 }
 
 /**
- * Looks for agents that a spec has left when it is over.
+ * Waits until no agents of a spec are left when it is over.
  * @param clear destroys them first
  * @returns an error that lists them; undefined if there are none
  */
-async function leftAgents(guest: LoadedGuest, info: TestInfo, clear: boolean): Promise<Error | undefined> {
-  // A spec that failed has the next one given a pristine guest.
-  const judged = info.errors.length === 0 && guest.isLoaded && (await guest.hasModule(MODULE));
-  if (!judged) return undefined;
+async function leftAgents(guest: LoadedGuest, clear: boolean): Promise<Error | undefined> {
   if (clear) await destroyAll(guest);
   try {
     await expect(guest).toHaveActiveAgents(0);
@@ -64,8 +59,13 @@ export const test = guestTest((name, extras) => Stage.prepare(name, extras)).ext
   loaded: [
     async ({ stage, guestExtras, clearAgents }, use, info) => {
       const get = () => stage.loaded(guestOf(info, guestExtras));
-      const judge = async (guest: LoadedGuest) =>
-        (await consult(guest, info)) ?? (await leftAgents(guest, info, clearAgents));
+      const judge = async (guest: LoadedGuest) => {
+        const { findings, active } = await guest.look();
+        const error = judged(findings, info);
+        // A spec that failed has the next one given a pristine guest.
+        if (error || info.errors.length > 0 || active === undefined) return error;
+        return active > 0 || clearAgents ? leftAgents(guest, clearAgents) : undefined;
+      };
       await withGuest({ stage, info, get, use, judge });
     },
     { timeout: BOOTING },

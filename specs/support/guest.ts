@@ -78,11 +78,6 @@ export async function isFrom(guest: BootedGuest, major: number, minor: number): 
   return own > major || (own === major && part >= minor);
 }
 
-/** Is the event `fork_failed` there? Linux has had the function that it needs since 6.16. */
-export function tellsFailedForks(guest: BootedGuest): Promise<boolean> {
-  return isFrom(guest, 6, 16);
-}
-
 /** Destroys every agent; those with processes go a moment later. */
 export async function destroyAll(guest: LoadedGuest): Promise<void> {
   const ids = `sed 's/^ID: \\([0-9]*\\),.*/\\1/' /proc/swarm/agents >/tmp/ids`;

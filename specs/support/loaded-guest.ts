@@ -1,6 +1,7 @@
 /** A guest with swarm_guard loaded, its /proc/swarm and the oracle. */
 import { BootedGuest, LoadedModule } from '../../harness/guest/guest.js';
-import type { ModuleParameters } from '../../harness/guest/guest.js';
+import type { ModuleParameters } from '../../harness/guest/lines.js';
+import { parseStatus } from '../../client/abi/listing.js';
 import { SwarmClient } from '../../client/client.js';
 
 /** The module's name. */
@@ -13,6 +14,17 @@ export const ORACLE = '/proc/swarm_oracle';
 export function oracleFindings(text: string): string[] {
   return text.split('\n').filter((line) => line !== '' && !/^ok \d+ agents \d+ members$/.test(line));
 }
+
+/** The leavings of a spec in a guest. */
+interface Look {
+  /** The oracle's findings. */
+  readonly findings: readonly string[];
+  /** The number of active agents; undefined if the module is loaded no more. */
+  readonly active: number | undefined;
+}
+
+/** A line that is in neither file. */
+const BETWEEN = '-----';
 
 /** A guest with the module loaded. */
 export class LoadedGuest extends BootedGuest {
@@ -37,6 +49,18 @@ export class LoadedGuest extends BootedGuest {
   /** Says whether the module is still loaded, as far as this guest was told. */
   get isLoaded(): boolean {
     return !this.#unloaded;
+  }
+
+  /** Looks at the guest by one command, and notices if somebody else has unloaded the module. */
+  async look(): Promise<Look> {
+    const status = 'cat /proc/swarm/status 2>/dev/null || true';
+    const text = await this.sh(`cat ${ORACLE} && echo ${BETWEEN} && { ${status}; }`);
+    const [findings = '', figures = ''] = text.split(BETWEEN).map((each) => each.trim());
+    if (figures === '') this.#unloaded = true;
+    return {
+      findings: oracleFindings(findings),
+      active: figures === '' ? undefined : parseStatus(figures).active,
+    };
   }
 
   /** The oracle's findings: none if every descendant of an agent is a member and where it belongs. */

@@ -29,7 +29,7 @@ const moduleDir = join(repository, 'module');
 
 /**
  * Builds the module for a kernel, with W=1 and CONFIG_OBJTOOL_WERROR=y; cached by content.
- * @param options variables of make, such as SWARM_BIRTH_BY_HOOK=y
+ * @param options variables of make, such as SWARM_OWN_TASK_WORK=y
  * @throws with the compiler's output if there is an error or a warning; {@link StructureError} if
  * the headers are not exactly the image's.
  */

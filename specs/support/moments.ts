@@ -59,7 +59,7 @@ export async function opening(
   stage: Stage,
   load: () => Promise<unknown>,
 ): Promise<number> {
-  const slow = { function: 'proc_create', ms: 100 };
+  const slow = { function: 'proc_create', ms: 300 };
   const { opened = NaN, ...early } = await delayed(guest, stage, slow, async () => {
     const counts = moment(guest, 'opening 100');
     await load();

@@ -46,7 +46,8 @@ const repeated = (all: readonly string[]) => [
 /** Words that begin a clause: a row that begins with one has its subject late, or none. */
 const CLAUSE = /^(Where|What|Whatever|Which|Whichever|Whoever|However|Of|Also|There) /;
 /** Words that promise whatever the test happens to look at. */
-const WILDCARD = /\b(what (it|they) says?|as documented|works as expected)\b/;
+const WILDCARD =
+  /\b(what (it|they) says?|as documented|works as expected|as usual|(tests?|checks?|script \S+) (all )?pass(es)?)\b/;
 
 /** The faults of one row's own text and link. */
 function rowFaults({ id, sentence, link }: Row, isFile: (path: string) => boolean): string[] {

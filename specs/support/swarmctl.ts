@@ -1,9 +1,9 @@
 /** swarmctl as one file, on the host and in guests. */
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { BootedGuest } from '../../harness/guest/guest.js';
 import { repository } from '../../harness.config.js';
 import { bundle } from './bundle.js';
+import type { Receiver } from './bundle.js';
 import { buildLauncher } from './native.js';
 
 let bundled: Promise<string> | undefined;
@@ -32,7 +32,7 @@ export async function swarmctlAt(home: string, ...args: string[]): Promise<strin
 }
 
 /** Installs it in a guest that has Node, whether the module is loaded or not. */
-export async function installSwarmctl(guest: BootedGuest): Promise<void> {
+export async function installSwarmctl(guest: Receiver): Promise<void> {
   await guest.upload(await path(), '/srv/swarmctl.mjs');
   await guest.upload(await buildLauncher(), '/srv/swarm_launcher.node');
   await guest.writeFile('/usr/local/bin/swarmctl', '#!/bin/sh\nexec node /srv/swarmctl.mjs "$@"\n', '755');

@@ -6,7 +6,6 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { repository } from '../../harness.config.js';
-import { buildWithClang } from '../support/clang-tree.js';
 import { buildModule, inModule } from '../support/module.js';
 
 test.describe.configure({ timeout: 300_000 });
@@ -32,14 +31,6 @@ test('BUILD-03: sparse finds nothing, and neither does the compiler with W=1', a
   expect(output.match(/^ {2}CHECK {3}/gm)?.length).toBeGreaterThan(25);
   expect(output).not.toMatch(/warning:|error:/i);
   expect(exitCode).toBe(0);
-});
-
-test('BUILD-07: the module builds with clang and its linker for a kernel that they have built', async () => {
-  const log = await buildWithClang(await provideKernel());
-  expect(log).toMatch(/^ {2}LD \[M\] +swarm_guard\.ko$/m);
-  expect(log).not.toMatch(/warning:|error:/i);
-  expect(log).toMatch(/\] +Debian clang version \d+.*\n(.*\n)*savedcmd_swarm_guard\.ko := ld\.lld /);
-  expect(log).not.toMatch(/\] +GCC: /);
 });
 
 test('BUILD-16: no object of the module is traced: none carries a call that -pg makes', async () => {

@@ -52,6 +52,7 @@ const LOADING: readonly string[] = [
     'ioctl',
     'io_uring_enter',
   ],
+  ...['add_key', 'keyctl', 'swapon', 'quotactl', 'quotactl_fd', 'listen'],
 ];
 
 test('KERNEL-27: the list names the hook on module loading for each call that can make the kernel load one', async () => {

@@ -138,6 +138,24 @@ test('LIFE-30: other limits move the processes of the agent, not one that has go
   await expectNoAgentCgroups(loaded);
 });
 
+test('CGROUP-21: where there is no memory to move a process, adopting it fails with ENOMEM, and nothing is left of that', async ({
+  loaded,
+  stage,
+}) => {
+  await uploadRival(loaded, stage, 'swarm_redirect.ko');
+  const pid = await holder(loaded, MiB, 1);
+  const before = [await cgroupOf(loaded, pid), await loaded.swarm.status()];
+  const request = { pid, namespace_flags: SHARED_PIDS, pids_limit: 9 };
+  await loaded.sh('insmod /root/swarm_redirect.ko function=cgroup_procs_write comm=swarmio answer=-12');
+  expect(await ask(loaded, request)).toMatchObject({ kind: 'refused', error: 'ENOMEM' });
+  const hits = await loaded.sh('cat /sys/module/swarm_redirect/parameters/hits; rmmod swarm_redirect');
+  expect(hits, 'moves that failed').toBe('1');
+  expect([await cgroupOf(loaded, pid), await loaded.swarm.status()]).toEqual(before);
+  await expectNoAgentCgroups(loaded);
+  await loaded.swarm.destroy(await loaded.swarm.create(request));
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('LIFE-22: a refused adoption is a violation of nobody: the next agent has neither its event nor its count', async ({
   loaded,
 }) => {
@@ -334,6 +352,38 @@ test('ATTACH-11: a process that is named by a pidfd is adopted and attached, als
   expect(await cgroupOf(loaded, three)).not.toContain('swarm');
   await loaded.sh(`kill -9 ${three}`);
   await destroyAll(loaded);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ATTACH-21: an execve that had begun before the process was adopted does not count for after_exec: the next one is the first', async ({
+  loaded,
+}) => {
+  const script = 'read go </run/next; exec sleep 1000';
+  await loaded.sh('mkfifo /run/next');
+  const pid = await background(
+    loaded,
+    `${APART} bash -c 'exec threads held /run/free bash -c "${script}" >/tmp/held 2>&1'`,
+  );
+  await expect.poll(() => loaded.sh('cat /tmp/held || true')).toBe('held');
+  const id = await loaded.swarm.create({
+    pid,
+    namespace_flags: SHARED_PIDS,
+    after_exec: true,
+    capabilities: ['kill'],
+    syscalls: { umask: 'deny' },
+  });
+  await loaded.sh('touch /run/free');
+  const runs = (program: RegExp) =>
+    expect.poll(() => loaded.sh(`tr '\\0' ' ' </proc/${pid}/cmdline`)).toMatch(program);
+  const privileges = () => loaded.sh(`grep -E '^(CapBnd|NoNewPrivs)' /proc/${pid}/status`);
+  await runs(/^bash -c /);
+  expect(await privileges(), 'nothing is cut yet').toMatch(
+    /^CapBnd:\s*0*[1-9a-f][0-9a-f]{8,}\nNoNewPrivs:\s*0$/,
+  );
+  await loaded.sh('echo go >/run/next');
+  await runs(/^sleep /);
+  expect(await privileges()).toMatch(/^CapBnd:\s*0*20\nNoNewPrivs:\s*1$/);
+  await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
 });
 

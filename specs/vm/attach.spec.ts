@@ -260,6 +260,74 @@ test('ATTACH-18: a process can be attached to an agent although the first thread
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('ATTACH-19: a process can be attached to an agent although 1,100 dead threads of its process, which another one traces, stay', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const THREADS = 1100;
+  const object = JSON.stringify({ spawn: true, namespace_flags: 0, privileged: true });
+  await background(loaded, `launch '${object}' /usr/local/bin/threads traced ${THREADS}`);
+  const process = async () => (await swarm.agents())[0] ?? { id: 0, pid: 0 };
+  await expect.poll(async () => (await process()).pid).toBeGreaterThan(0);
+  const { id, pid: first } = await process();
+  const zombies = () =>
+    loaded.sh(`cat /proc/${first}/task/[0-9]*/stat 2>/dev/null | grep -c '^[0-9]* (threads) Z' || true`);
+  // With the process's first thread; and the tracer has lost its own.
+  await expect.poll(zombies, { timeout: 60_000 }).toBe(String(THREADS + 1));
+  const { members, namespaces } = await swarm.inspect(id);
+  expect(members).toHaveLength(2);
+  const tracer = members.find((pid) => pid !== first) ?? 0;
+  await expect.poll(() => loaded.sh(`cat /proc/${tracer}/stat`)).toMatch(/^\d+ \(threads\) Z/);
+  expect(namespaces?.mnt).toBe(Number(/\d+/.exec(await loaded.sh('readlink /proc/self/ns/mnt'))?.[0]));
+  const pid = await background(loaded, 'sleep 1000');
+  await swarm.attach(id, pid);
+  expect((await swarm.inspect(id)).members).toContain(pid);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ATTACH-20: attaching a process of 8,000 threads, each with directories of its own, takes less time than starting them did', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  await background(
+    loaded,
+    `launch '{"spawn":true,"namespace_flags":0,"privileged":true}' /usr/local/bin/consume wait`,
+  );
+  await expect.poll(async () => (await swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
+  const id = (await swarm.agents())[0]?.id ?? 0;
+  const pid = await background(loaded, "bash -c 'exec threads apart 8000 >/tmp/apart'");
+  await expect.poll(() => loaded.sh('cat /tmp/apart || true'), { timeout: 60_000 }).toBe('ready');
+  // In ticks, a hundredth of a second each (proc(5)).
+  const started = await loaded.sh(`cut -d ' ' -f 14,15 /proc/${pid}/stat`);
+  const [user, system] = started.split(' ').map(Number);
+  const took = await loaded.sh(
+    `TIMEFORMAT=%S; { time swarmio /proc/swarm/attach <<<'${object(id, pid)}' >/dev/null 2>&1; } 2>&1`,
+  );
+  expect((await swarm.inspect(id)).members).toContain(pid);
+  expect(Number(took) * 100).toBeLessThan((user ?? 0) + (system ?? 0));
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('ATTACH-22: a thread in another namespace is found, although it starts the next one and exits before it is looked at', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const UTS = 8;
+  const { id, pid } = await start(loaded, { namespace_flags: UTS, privileged: true });
+  const slipping = await enter(loaded, pid, 'threads slip 3000', '--uts');
+  await expect
+    .poll(() => loaded.sh(`ls /proc/${slipping}/task | wc -l`).then(Number), { timeout: 60_000 })
+    .toBeGreaterThan(3001);
+  for (let round = 0; round < 20; round++)
+    expect(['EPERM', 'EBUSY']).toContain((await swarm.writeAttach(object(id, slipping)))[0]);
+  expect((await swarm.inspect(id)).members).toEqual([pid]);
+  await loaded.sh(`kill -9 ${slipping}`);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test("ATTACH-06: each namespace that the policy names must be the agent's own, and so must be its ids", async ({
   loaded,
 }) => {

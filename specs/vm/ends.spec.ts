@@ -472,3 +472,31 @@ test('END-18: an agent that is destroyed before its next first process has run h
   // The processor's time is what it was slow by.
   expect(end.memory_peak).toBeLessThan(32 * MiB);
 });
+
+test('END-19: what an agent has used in its last life is not shown as used in the next, while the first process of that has not run', async ({
+  loaded,
+  stage,
+}) => {
+  const { swarm } = loaded;
+  const id = await swarm.create({ persist: true, memory_limit: 64 * MiB });
+  const order = `--file spawn '{"id":${id}}'`;
+  await loaded.exec(`launch ${order} /bin/sh -c 'consume memory ${32 * MiB}; ending burn 1000'`);
+  await expect.poll(async () => (await swarm.inspect(id)).state).toBe('registered');
+  const last = (await swarm.inspect(id)).usage;
+  expect(last.memory_peak).toBeGreaterThan(32 * MiB);
+  expect(last.cpu_usec).toBeGreaterThan(1_000_000);
+  await delayed(loaded, stage, { function: 'calculate_sigpending', comm: 'launch', ms: 4000 }, async () => {
+    await background(loaded, `launch ${order} /usr/local/bin/consume wait`);
+    await expect.poll(async () => (await swarm.inspect(id)).state, { intervals: [50] }).toBe('running');
+    const { usage } = await swarm.inspect(id);
+    expect(usage).not.toHaveProperty('memory_peak');
+    // It waits in the kernel, and uses the processor for that at most.
+    expect(usage.cpu_usec).toBeLessThanOrEqual(usage.runtime_usec);
+  });
+  const comm = () =>
+    loaded.sh(`cat /proc/$(sed -n 's/.*PID: \\([0-9]*\\),.*/\\1/p' /proc/swarm/agents)/comm`);
+  await expect.poll(comm).toBe('consume');
+  expect((await swarm.inspect(id)).usage.memory_peak).toBeLessThan(32 * MiB);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});

@@ -95,6 +95,31 @@ test('ENTER-02: who enters by halves is killed at its execve', async ({ loaded }
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+/** Expects that a process of which something is in the agent's UTS namespace cannot be attached to enter. */
+async function expectInsideRefused(guest: LoadedGuest, id: number, pid: number): Promise<void> {
+  const violations = await violationsDuring(guest, async () => {
+    const request = JSON.stringify({ id, pid, enters: true });
+    const { answers } = await guest.swarm.write(request, undefined, 'attach');
+    expect(answers).toMatchObject([
+      { error: 'EPERM', field: 'pid', message: expect.stringMatching(/agent's uts namespace already/) },
+    ]);
+  });
+  expect(violations).toBe(1);
+}
+
+test('ENTER-08: a process that is to enter is refused if another thread than its first one is inside already', async ({
+  loaded,
+}) => {
+  const { id, pid } = await start(loaded);
+  const half = await background(loaded, `bash -c 'exec threads inside ${pid} >/tmp/inside'`);
+  await expect.poll(() => loaded.sh('cat /tmp/inside 2>/dev/null || true')).toBe('ready');
+  await expectInsideRefused(loaded, id, half);
+  expect((await loaded.swarm.inspect(id)).members).toEqual([pid]);
+  await loaded.sh(`kill -9 ${half}`);
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('ENTER-03: only what is outside can be attached to enter, and only where an agent has its own pid namespace', async ({
   loaded,
 }) => {
@@ -103,17 +128,7 @@ test('ENTER-03: only what is outside can be attached to enter, and only where an
   const found = () => loaded.sh(`pgrep -fx 'sleep 7777' || true`);
   await expect.poll(found).toMatch(/^\d+$/);
   const half = Number(await found());
-  const violations = await violationsDuring(loaded, async () => {
-    const { answers } = await loaded.swarm.write(
-      JSON.stringify({ id, pid: half, enters: true }),
-      undefined,
-      'attach',
-    );
-    expect(answers).toMatchObject([
-      { error: 'EPERM', field: 'pid', message: expect.stringMatching(/agent's uts namespace already/) },
-    ]);
-  });
-  expect(violations).toBe(1);
+  await expectInsideRefused(loaded, id, half);
   await loaded.sh(`kill -9 ${half}`);
   await loaded.swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
@@ -236,4 +251,23 @@ test("ENTER-06: a process among an agent's files that has yet to execute there l
   expect((await loaded.exec('test -s /tmp/joined-core')).code, 'of one inside').toBe(0);
   await loaded.sh('rm -f /tmp/joined-core');
   await destroyAll(loaded);
+});
+
+test('ENTER-07: a process whose first thread has exited executes programs outside like any other', async ({
+  loaded,
+}) => {
+  const { id } = await start(loaded);
+  await loaded.sh('mkfifo /run/go');
+  const outside = await background(loaded, `ending leader-gone-exec /run/go sleep 1000`);
+  await expect.poll(() => loaded.sh(`cat /proc/${outside}/stat`)).toMatch(/^\d+ \(ending\) Z/);
+  const violations = await violationsDuring(loaded, async () => {
+    expect(await loaded.swarm.writeAttach(JSON.stringify({ id, pid: outside, enters: true }))).toEqual([
+      expect.any(Number),
+    ]);
+    await loaded.sh('echo go >/run/go');
+    await expect.poll(() => loaded.sh(`cat /proc/${outside}/comm || true`)).toBe('sleep');
+  });
+  expect(violations).toBe(0);
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
 });

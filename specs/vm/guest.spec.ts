@@ -66,6 +66,10 @@ test('GUEST-24: a module is unloaded and a guest ended with the scope that uses 
   expect(await loaded.swarm.status()).toMatchObject({ active: 0 });
   await loaded.unload();
   expect(() => loaded.swarm).toThrow('the module was unloaded');
+  const again = await reload(booted);
+  await booted.sh(`rmmod ${MODULE}`);
+  expect((await again.look()).active).toBeUndefined();
+  expect(() => again.swarm).toThrow('the module was unloaded');
   const other = await Stage.prepare(stage.kernel.name);
   let pid: number | undefined;
   {

@@ -239,3 +239,29 @@ test('INSPECT-08: where there is no memory to read a file of the cgroup, the ans
   await running;
   await expect(loaded).toHaveActiveAgents(0);
 });
+
+test('INSPECT-09: showing an agent whose process has 12,000 threads costs hardly more while others start and end all the time', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const object = JSON.stringify({ spawn: true, namespace_flags: 0, privileged: true });
+  await loaded.sh(
+    `setsid launch '${object}' /usr/local/bin/threads churn 12000 3 >/tmp/churn 2>&1 </dev/null &`,
+  );
+  await expect.poll(() => loaded.sh('cat /tmp/churn'), { timeout: 60_000 }).toMatch(/ready$/);
+  const { id, pid } = await onlyAgent(loaded);
+  /** The time in the kernel that so many looks take, in seconds. */
+  const look = async () => {
+    const looks = `for i in {1..30}; do echo ${id} | swarmio /proc/swarm/inspect >/dev/null 2>&1; done`;
+    return Number(await loaded.sh(`TIMEFORMAT=%S; { time ${looks}; } 2>&1`, { timeoutMs: 120_000 }));
+  };
+  const churned = await look();
+  // A stopped process starts no threads.
+  await loaded.sh(`kill -STOP ${pid}`);
+  const quiet = await look();
+  expect(quiet).toBeGreaterThan(0);
+  // Twice over all threads, and waiting for those that end meanwhile.
+  expect(churned / quiet).toBeLessThan(4);
+  await swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
+});

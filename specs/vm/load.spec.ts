@@ -1,4 +1,5 @@
 import { expect, test } from '../support/fixtures.js';
+import { background } from '../support/guest.js';
 import { load, reload } from '../support/loaded-guest.js';
 
 test.setTimeout(400_000);
@@ -93,4 +94,22 @@ test('LOAD-05: it does not load from a cgroup namespace other than the first, an
   await booted.exec('rmdir /sys/fs/cgroup/elsewhere');
   expect(code).not.toBe(0);
   expect(await booted.kernelLog()).toMatch(/swarm_guard: .*cgroup namespace/);
+});
+
+test('LOAD-08: while a read of a file that anybody can open has not returned, the module cannot be unloaded', async ({
+  loaded,
+}) => {
+  // Of a registered agent there is something to read.
+  await loaded.swarm.create({});
+  for (const name of ['agents', 'status', 'metrics']) {
+    const pid = await background(loaded, `bash -c 'exec stuck /proc/swarm/${name} >/tmp/${name} 2>&1'`);
+    await expect.poll(() => loaded.sh(`cat /tmp/${name} || true`)).toBe('stuck');
+    expect(await loaded.exec('timeout 10 rmmod swarm_guard'), name).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is in use'),
+    });
+    expect((await loaded.swarm.status()).active, name).toBe(1);
+    await loaded.sh(`kill -9 ${pid}; while [ -e /proc/${pid} ]; do sleep 0.1; done`);
+  }
+  await loaded.unload();
 });

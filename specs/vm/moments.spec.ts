@@ -1,6 +1,8 @@
 /** Things that happen in a moment too short to meet, unless a function of the kernel is made slow. */
+import { quoted } from '../../client/client.js';
+import { agentCgroupLine } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
-import { background, expectBorn, onlyAgent, shrink } from '../support/guest.js';
+import { background, destroyAll, expectBorn, onlyAgent, shrink } from '../support/guest.js';
 import { ORACLE, asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { FILES_OF_ROOT, delayed, moment, opening } from '../support/moments.js';
@@ -18,6 +20,49 @@ test("LIFE-07: a process that is adopted or attached while it is being forked be
   expect(counts).toMatchObject({ adopted: 0, attached: 0 });
   await expectNothingLeft(loaded);
 });
+
+/** Waits until a function has come to be slow. */
+const UNTIL_SLOW = 'until [ "$(cat /sys/module/swarm_delay/parameters/hits)" -gt 0 ]; do :; done';
+
+for (const [first, ...others] of [
+  ['create', 'create', 'attach'],
+  ['attach', 'create', 'create'],
+] as const)
+  test(`LIFE-32: of two adoptions and an attachment of one process at once, the one that comes first, here by ${first}, takes it, and the others fail with EBUSY`, async ({
+    loaded,
+    stage,
+  }) => {
+    const { swarm } = loaded;
+    const policy = { namespace_flags: 0, privileged: true, pids_limit: 9 };
+    const own = await background(loaded, 'sleep 1000');
+    const agent = await swarm.create({ ...policy, pid: own });
+    const pid = await background(loaded, 'sleep 1000');
+    const objects = { create: { ...policy, pid }, attach: { id: agent, pid } };
+    const order = (file: 'create' | 'attach', said: number) =>
+      `echo ${quoted(JSON.stringify(objects[file]))} | swarmio /proc/swarm/${file} >/tmp/said${said} 2>&1 &`;
+    await loaded.writeFile(
+      '/run/orders',
+      `${order(first, 0)} ${UNTIL_SLOW}; ${others.map((file, i) => order(file, i + 1)).join(' ')} wait; cat /tmp/said?`,
+    );
+    // Behind all that is looked at, and the move into the cgroup; before there is an entry.
+    const slow = { function: 'swarm_guard:swarm_member_add', comm: 'swarmio', ms: 2000 };
+    const said = await delayed(loaded, stage, slow, () =>
+      loaded.sh('bash /run/orders', { timeoutMs: 60_000 }),
+    );
+    expect(said.match(/\bEBUSY$/gm), said).toHaveLength(2);
+    expect(said.match(/^written \d+$/gm), said).toHaveLength(1);
+    const ids = [...said.matchAll(/^\{"id":(\d+)/gm)].map(([, id]) => Number(id));
+    expect(ids, said).toHaveLength(1);
+    const [id = 0] = ids;
+    const members = async (of: number) => (await swarm.inspect(of)).members;
+    expect(await members(agent)).toEqual(first === 'attach' ? [own, pid] : [own]);
+    if (first === 'create') expect(await members(id)).toEqual([pid]);
+    else expect(id).toBe(agent);
+    expect((await swarm.status()).active).toBe(first === 'create' ? 2 : 1);
+    expect(await loaded.sh(`cat /proc/${pid}/cgroup`)).toBe(await agentCgroupLine(loaded, id));
+    await destroyAll(loaded);
+    await expectNothingLeft(loaded);
+  });
 
 test('ORDER-35: an agent destroyed between its arming and the end of a fork has no child outside', async ({
   loaded,
@@ -106,6 +151,27 @@ test('LIFE-28: "destroyed" is told when its last process has let go of its mount
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('LIFE-33: "destroyed" is told when its last process has let go of its memory', async ({
+  loaded,
+  stage,
+}) => {
+  const dir = '/srv/mounted';
+  await loaded.sh(`mkdir -p ${dir}; mount -t tmpfs -o mode=777 none ${dir}; chmod 755 /srv`);
+  // With the launcher's mounts: once they are gone, only the mapping keeps the file system.
+  const object = JSON.stringify({ spawn: true, namespace_flags: 123 });
+  await loaded.sh(
+    `setsid launch ${quoted(object)} /usr/local/bin/moment map ${dir}/file >/srv/out 2>&1 </dev/null &`,
+  );
+  await expect.poll(() => loaded.sh('cat /srv/out')).toContain('mapped');
+  const { id } = await onlyAgent(loaded);
+  const counts = await delayed(loaded, stage, { function: 'exit_mmap', ms: 300, comm: 'slow' }, () =>
+    moment(loaded, `unmounted ${dir} ${id}`),
+  );
+  expect(counts).toEqual({ let_go: 1 });
+  await loaded.sh(`rmdir ${dir}`);
+  await expectNothingLeft(loaded);
+});
+
 test('LIFE-06: the module stays while a thread that has something reserved is between its end and being told', async ({
   loaded,
   stage,
@@ -162,13 +228,61 @@ test('LIFE-08: a fork that finds no entry for its child, and starts anew, is cou
   const slow = { function: 'swarm_guard:refill', ms: 4000, counted: 'swarm_guard:swarm_member_refill' };
   const { id, pid } = await forker(loaded, FORKS, { persist: true, syscalls: { fork: 'audit' } });
   const before = await forksSeen(loaded);
-  await delayed(loaded, stage, slow, () => loaded.sh(letFork(pid), { timeoutMs: 120_000 }));
+  const events = await loaded.swarm.eventsDuring(() =>
+    delayed(loaded, stage, slow, () => loaded.sh(letFork(pid), { timeoutMs: 120_000 })),
+  );
   expect(await loaded.swarm.inspect(id)).toMatchObject({ audited: FORKS });
+  const told = events.map((each) =>
+    each.event === 'violation' ? 1 : each.event === 'suppressed' ? each.count : 0,
+  );
+  expect(told.reduce((sum, each) => sum + each, 0)).toBe(FORKS);
   // And whatever the commands of this spec forked meanwhile. There are over thirty forks that start anew.
   expect((await forksSeen(loaded)) - before).toBeLessThan(FORKS + 25);
   await loaded.swarm.destroy(id);
   await expectNothingLeft(loaded);
 });
+
+/** Moments of a process that exits, or of who adopts it, and what the adoption says then. */
+const EXITS = [
+  ['begins to exit', { function: 'exit_signals', comm: 'consume' }, 'written'],
+  ['has exited and nobody has been told', { function: 'taskstats_exit', comm: 'consume' }, 'ESRCH'],
+  ['has exited and closes its files', { function: 'exit_files', comm: 'consume' }, 'ESRCH'],
+  [
+    'exits behind the last look at it',
+    { function: 'swarm_guard:swarm_cgroup_adopt', comm: 'swarmio' },
+    'ESRCH',
+  ],
+] as const;
+
+for (const [who, slow, said] of EXITS)
+  test(`LIFE-31: an adoption without a cgroup of a process that ${who} leaves no entry`, async ({
+    loaded,
+    stage,
+  }) => {
+    const name = slow.function.replace('swarm_guard:', '');
+    const there = (await loaded.exec(`grep -qw ${name} /proc/kallsyms`)).code === 0;
+    test.skip(!there && name === 'taskstats_exit', 'this kernel is built without taskstats');
+    const before = await loaded.swarm.status();
+    // Who is slow keeps its CPU busy: nothing else that the moment is made of may have to wait there.
+    const on = slow.comm === 'consume' ? { victim: 1, adopter: 0 } : { victim: 0, adopter: 1 };
+    const victim = await background(loaded, `taskset -c ${on.victim} consume wait`);
+    await expect.poll(() => loaded.sh(`cat /proc/${victim}/comm`)).toBe('consume');
+    const adopt = `echo '{"pid":${victim},"namespace_flags":0,"privileged":true}' | taskset -c ${on.adopter} swarmio /proc/swarm/create 2>&1`;
+    const kill = `kill -9 ${victim}`;
+    const line =
+      slow.comm === 'consume'
+        ? `${kill}; ${UNTIL_SLOW}; ${adopt} || true`
+        : `${adopt} >/tmp/said & ${UNTIL_SLOW}; ${kill}; tail --pid=${victim} --sleep-interval=0.1 -f /dev/null; kill -0 $! && wait; cat /tmp/said`;
+    await loaded.writeFile('/run/adopting', line);
+    const answer = await delayed(loaded, stage, { ms: 3000, ...slow }, () =>
+      loaded.sh('taskset -c 0 bash /run/adopting', { timeoutMs: 60_000 }),
+    );
+    expect(answer).toContain(said);
+    await expect(loaded).toHaveActiveAgents(0);
+    const { created } = await loaded.swarm.status();
+    expect(created - before.created, 'agents that it was the first of').toBe(said === 'written' ? 1 : 0);
+    await expectNothingLeft(loaded);
+  });
 
 test('LIFE-26: however many members exit at once, all their entries are freed after one grace period', async ({
   loaded,

@@ -143,7 +143,7 @@ test('POLICY-04: a nested container has namespaces, mounts and a host name of it
   expect(attempts(denied)).toEqual(['read EPERM']);
 });
 
-test('POLICY-05: every policy of docs/policies is run, and the page shows it', async () => {
+test('POLICY-05: every policy of docs/policies is run, and the page links it', async () => {
   const names = ['ci.json', 'nested.json', 'tool.json', 'web.json'];
   expect((await readdir(POLICIES)).sort()).toEqual(names);
   const page = await readFile(join(repository, 'docs/policies.md'), 'utf8');

@@ -71,7 +71,7 @@ test('RACE-18: a process that is adopted while one of its threads executes is a 
 test('RACE-19: calls of many threads beside changes of the rules on them get the answer of the old policy or of the new', async ({
   loaded,
 }) => {
-  await changeRules(loaded, 6, 1000);
+  await changeRules(loaded, 6, 300);
 });
 
 test('RACE-13: a fork bomb is held by pids_limit, and ends with its agent', async ({ loaded, stage }) => {

@@ -1,6 +1,6 @@
 /** The ways into the kernel that a default agent reaches, of those that root outside reaches. */
-import { ALL_WAYS } from '../support/escapes/reach.js';
-import { prepareReach, reach, reachedOf } from '../support/escapes/reach-run.js';
+import { ALL_WAYS, reachedOf } from '../support/escapes/reach.js';
+import { prepareReach, reach } from '../support/escapes/reach-run.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts } from '../support/guest.js';
 
@@ -96,10 +96,9 @@ test('AUTOLOAD-05: a compound cipher that a member asks for still has a thread o
   };
   try {
     expect(attempts(await loaded.sh(attempt))).toEqual(['alg ENOENT']);
-    test.skip(
-      (await asked()).length === 0,
-      'this kernel asks for no module by the name that AF_ALG is given',
-    );
+    const outside = await asked();
+    test.skip(outside.length === 0, 'this kernel asks for no module by the name that AF_ALG is given');
+    test.skip(outside.includes('cryptomgr'), 'this kernel has no cryptomgr, whose thread would ask');
     const events = await loaded.swarm.eventsDuring(async () => {
       await loaded.swarm.run({ sockets: ['alg'] }, attempt);
       await expect(loaded).toHaveActiveAgents(0);

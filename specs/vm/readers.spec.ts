@@ -106,13 +106,16 @@ test('READER-02: root gets nothing more of a descriptor that a member opened', a
   const { line, release } = hold(loaded);
   const running = loaded.swarm.run(
     { privileged: true, namespace_flags: 0 },
-    `exec 5</proc/swarm/events 6</proc/swarm/status 7</proc/swarm/agents; handed read 6 1; echo $$ >/run/opener; ${line}`,
+    `exec 5</proc/swarm/events 6</proc/swarm/status 7</proc/swarm/agents 8</proc/swarm/metrics; handed read 6 1; echo $$ >/run/opener; ${line}`,
   );
   await expect.poll(() => loaded.sh('cat /run/opener 2>/dev/null || true')).toMatch(/^\d+$/);
   const pid = await loaded.sh('cat /run/opener; rm /run/opener');
   expect(await loaded.sh(`handed take ${pid} 5`)).toBe('EPERM');
   expect(await loaded.sh(`handed take ${pid} 6`)).toMatch(/^ctive agents: 1\nTotal created: 1\n/);
   expect(await loaded.sh(`handed take ${pid} 7`)).toMatch(new RegExp(`^ID: \\d+, PID: ${pid}, [^\\n]*$`));
+  const metrics = await loaded.sh(`handed take ${pid} 8`);
+  expect(metrics).toMatch(/^swarm_guard_agents\S* 1$/m);
+  expect(metrics).not.toMatch(/hook_runs|events_total/);
   await release();
   await running;
   await destroyAll(loaded);
@@ -240,11 +243,15 @@ test('READER-06: a reader that was opened in another namespace sees no agents an
   loaded,
 }) => {
   const id = await loaded.swarm.create({});
-  const inner = 'exec 6</proc/swarm/status 7</proc/swarm/agents; touch /run/opened; exec sleep 1000';
+  const inner =
+    'exec 6</proc/swarm/status 7</proc/swarm/agents 8</proc/swarm/metrics; touch /run/opened; exec sleep 1000';
   const pid = await background(loaded, `unshare --user --map-root-user sh -c '${inner}'`);
   await expect.poll(() => loaded.sh('ls /run/opened 2>/dev/null || true')).not.toBe('');
   expect(await loaded.sh(`handed take ${pid} 6`)).toBe(ZEROS);
   expect(await loaded.sh(`handed take ${pid} 7`)).toBe('');
+  const metrics = await loaded.sh(`handed take ${pid} 8`);
+  expect(metrics).toMatch(/^swarm_guard_agents\S* 0$/m);
+  expect(metrics).not.toMatch(/hook_runs|events_total/);
   await loaded.sh(`kill ${pid}; rm /run/opened`);
   await loaded.swarm.destroy(id);
 });

@@ -100,7 +100,7 @@ test('LIMIT-23: an answer that names a cgroup is valid JSON, though names of cgr
   await given.unload();
   // As systemd escapes a hyphen, and as no JSON has it.
   const parent = 'swarm\\x2dguard.slice/odd\\u00';
-  const loaded = await reload(given, { cgroup_parent: quoted(parent), cgroup_pool: 0 });
+  const loaded = await reload(given, { cgroup_parent: parent, cgroup_pool: 0 });
   const dir = quoted(`/sys/fs/cgroup/${parent}`);
   const answer = async () => {
     const { stderr } = await loaded.swarm.tryLaunch(LIMITED, ['/bin/true']);

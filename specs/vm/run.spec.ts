@@ -46,4 +46,7 @@ test('GUEST-23: vm:run ends with 125 where the guest panics, after what was prin
   expect([exitCode, stdout]).toEqual([125, 'printed']);
   expect(stderr).toMatch(/the guest's kernel panicked: Kernel panic - not syncing: sysrq/);
   expect(stderr).not.toMatch(/^ +at /m);
+  const given = await run(stage.kernel.name, '--timeout', '1', 'echo begun; sleep 60');
+  expect([given.exitCode, given.stdout]).toEqual([125, 'begun']);
+  expect((await run(stage.kernel.name, 'false')).exitCode).toBe(1);
 });

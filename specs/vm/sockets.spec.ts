@@ -343,7 +343,7 @@ test('DUMP-01: a member that crashes leaves no core and starts no helper, unless
   }
 });
 
-test("DUMP-02: an agent's first process leaves no core before its first execve either, when its memory is its launcher's", async ({
+test("DUMP-02: an agent's first process, whose memory is its launcher's, leaves a core before its first execve only with core", async ({
   loaded,
 }) => {
   const before = await loaded.sh('cat /proc/sys/kernel/core_pattern');

@@ -161,6 +161,11 @@ test('UPDATE-03: a memory limit for an agent that had others moves it to another
   expect(former).toMatch(PLAIN);
   await many.say(`consume keep ${64 * MiB}`);
   await expect.poll(async () => (await swarm.inspect(many.id)).members.length).toBe(2);
+  // All of it: a limit that is set before is kept by killing.
+  const anonymous = `sed -n 's/^RssAnon:\\s*\\([0-9]*\\).*/\\1/p' /proc/$(pgrep -nx consume)/status`;
+  await expect
+    .poll(async () => Number(await loaded.sh(anonymous)) * 1024, { timeout: 60_000 })
+    .toBeGreaterThanOrEqual(64 * MiB);
   await expect
     .poll(() => refused(loaded, { id: many.id, memory_limit: 16 * MiB }))
     .toMatchObject({ error: 'ENOSPC', field: 'memory_limit' });
@@ -592,6 +597,39 @@ test('UPDATE-15: an agent is not moved if anybody else has frozen one of its pro
   await loaded.sh(`echo 0 >${ROOT}/cold/cgroup.freeze`);
   await swarm.update({ id: apart.id, pids_limit: 20 });
   await swarm.destroy(twice.id, apart.id);
+  await expect(loaded).toHaveActiveAgents(0);
+  await loaded.sh(`rmdir ${ROOT}/cold`);
+});
+
+test('UPDATE-25: who has frozen a process is seen by its other threads if the first has exited, and in a cgroup below the agent’s', async ({
+  loaded,
+}) => {
+  const { swarm } = loaded;
+  const launched = `launch '{"spawn":true,"privileged":true,"namespace_flags":0}' /usr/local/bin/ending leaders-gone 0`;
+  await loaded.sh(`mkdir ${ROOT}/cold`);
+  await background(
+    loaded,
+    `bash -c "echo 0 >${ROOT}/cold/cgroup.procs; exec ${launched.replaceAll('"', '\\"')}"`,
+  );
+  await expect.poll(async () => (await swarm.agents())[0]?.pid ?? 0).toBeGreaterThan(0);
+  const { id, pid } = (await swarm.agents())[0] ?? { id: 0, pid: 0 };
+  await expect.poll(() => loaded.sh(`cat /proc/${pid}/stat`)).toMatch(/^\d+ \(ending\) Z/);
+  await loaded.sh(`echo 1 >${ROOT}/cold/cgroup.freeze`);
+  expect((await swarm.inspect(id)).frozen).toBe('others');
+  expect(await refused(loaded, { id, pids_limit: 20 })).toMatchObject({
+    error: 'EBUSY',
+    message: expect.stringMatching(/somebody else has frozen/),
+  });
+  await loaded.sh(`echo 0 >${ROOT}/cold/cgroup.freeze`);
+  // Frozen by update only, with its process in a cgroup below its own.
+  const below = await start(loaded, { privileged: true, namespace_flags: 0, pids_limit: 20 });
+  const sub = `${await agentCgroupDir(loaded, below.id)}/sub`;
+  await loaded.sh(`mkdir ${sub} && echo ${below.pid} >${sub}/cgroup.procs`);
+  await swarm.update({ id: below.id, frozen: true });
+  await expect.poll(async () => (await swarm.inspect(below.id)).state).toBe('frozen');
+  await swarm.update({ id: below.id, memory_limit: 64 * MiB });
+  expect(await agentCgroup(loaded, below.id)).toMatch(MEMORY);
+  await swarm.destroy(id, below.id);
   await expect(loaded).toHaveActiveAgents(0);
   await loaded.sh(`rmdir ${ROOT}/cold`);
 });

@@ -18,6 +18,8 @@ interface Numbered {
   /** Options of prlimit for launchers and for root. */
   readonly limit?: string;
   readonly policy?: AgentRequest;
+  /** More than there is of it; 1000 by default. */
+  readonly most?: number;
   /** Agents share what there is beyond root's: the promise of that. */
   readonly shared?: string;
 }
@@ -75,6 +77,15 @@ const NUMBERS: readonly Numbered[] = [
   { number: 'pipes', what: 'pipe pages', end: 'ENOBUFS', sysctl: { 'fs.pipe-user-pages-soft': 200 } },
   { number: 'epoll', what: 'epoll watches', end: 'ENOSPC', sysctl: { 'fs.epoll.max_user_watches': 50 } },
   { number: 'passing', what: 'descriptors under way', end: 'ETOOMANYREFS', limit: '--nofile=200:200' },
+  { number: 'sysv', what: 'queues of System V', end: 'ENOSPC', most: 40_000 },
+  { number: 'ports', what: 'ports of a range', end: 'EADDRINUSE' },
+  {
+    number: 'uring',
+    what: 'memory that io_uring locks',
+    end: 'ENOMEM',
+    limit: '--memlock=1310720:1310720',
+    policy: { syscalls: { io_uring_setup: 'allow', io_uring_register: 'allow' } },
+  },
   { number: 'processes', what: 'processes of a user', end: 'EAGAIN', limit: '--nproc=30:30' },
   {
     number: 'terminals',
@@ -115,14 +126,16 @@ async function withSysctls(
   }
 }
 
-for (const { number, what, end, sysctl = {}, limit, policy = {}, shared } of NUMBERS) {
+for (const { number, what, end, sysctl = {}, limit, policy = {}, most = 1000, shared } of NUMBERS) {
   const others = shared ? 'root its own' : 'root and another agent theirs';
   test(`${shared ?? 'USAGE-01'}: an agent that uses up ${what} leaves ${others}`, async ({ loaded }) => {
     const under = limit ? `prlimit ${limit} --` : '';
     await withSysctls(loaded, sysctl, async () => {
       await loaded.sh(': >/run/used && chmod 666 /run/used');
       const { line, release } = hold(loaded);
-      const greedy = loaded.swarm.run(policy, `(${line}) | usage ${number} 1000 >/run/used`, { under });
+      const greedy = loaded.swarm.run(policy, `(${line}) | usage ${number} ${most} >/run/used`, {
+        under,
+      });
       await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 30_000 }).not.toBe('');
       const used = parseUsage(await loaded.sh('cat /run/used'));
       expect(used.end).toBe(end);
@@ -238,13 +251,31 @@ test("USAGE-12: an agent's unix sockets that nobody accepts count for the machin
   });
 });
 
-for (const [id, number, what, most, count] of [
+for (const [number, what] of [
+  ['tcp-data', 'TCP'],
+  ['unix-data', 'unix'],
+] as const)
+  test(`USAGE-16: data under way in ${what} sockets of an agent counts toward its memory_limit`, async ({
+    loaded,
+  }) => {
+    const fill = (policy: AgentRequest) => loaded.swarm.run(policy, `usage ${number} 400 </dev/null`);
+    expect(parseUsage((await fill({})).stdout), 'without a limit').toEqual({ got: 400, end: 'ok' });
+    const events = await loaded.swarm.eventsDuring(async () => {
+      const { code, stdout } = await fill({ memory_limit: 16 << 20 });
+      expect([code, stdout], 'killed while it fills them').toEqual([137, '']);
+    });
+    expect(events).toContainEqual(expect.objectContaining({ event: 'oom' }));
+    await expect(loaded).toHaveActiveAgents(0);
+  });
+
+for (const [id, number, what, most, count, limit] of [
   [
     'USAGE-13',
     'orphans',
     'TCP sockets without an owner',
     40,
     "sed -n 's/^TCP:.* orphan \\([0-9]*\\).*/\\1/p' /proc/net/sockstat",
+    64,
   ],
   [
     'USAGE-14',
@@ -252,7 +283,10 @@ for (const [id, number, what, most, count] of [
     'mebibytes of memory that it never touches',
     500,
     "awk '/^Committed_AS/ { print int($2 / 1024) }' /proc/meminfo",
+    64,
   ],
+  // Each takes about 200 bytes: together more than all that it may have.
+  ['USAGE-17', 'locks', 'file locks', 100_000, 'wc -l </proc/locks', 8],
 ] as const)
   test(`${id}: an agent's ${what} count for the machine, whatever its memory_limit`, async ({ loaded }) => {
     await loaded.sh(': >/run/used && chmod 666 /run/used');
@@ -260,7 +294,7 @@ for (const [id, number, what, most, count] of [
     const before = await counted();
     const { line, release } = hold(loaded);
     const running = loaded.swarm.run(
-      { memory_limit: 64 << 20 },
+      { memory_limit: limit << 20 },
       `(${line}) | usage ${number} ${most} >/run/used`,
     );
     await expect.poll(() => loaded.sh('cat /run/used'), { timeout: 60_000 }).not.toBe('');

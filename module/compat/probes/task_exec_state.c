@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Is being dumpable a matter of the task rather than of its memory (7.2)? */
+/* Does the task say whether it may be dumped, and no longer its memory (7.2)? */
 #include <linux/sched.h>
 #include <linux/sched/exec_state.h>
 

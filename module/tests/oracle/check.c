@@ -33,6 +33,7 @@
 #include <linux/user_namespace.h>
 
 #include "agent.h"
+#include "compat/compat.h"
 #include "oracle.h"
 #include "policy_table.h"
 
@@ -441,7 +442,7 @@ static bool get_root(struct task_struct *leader, struct path *root)
 	/* The first thread may have exited. */
 	for_each_thread(leader, thread) {
 		task_lock(thread);
-		fs = thread->fs;
+		fs = swarm_directories(thread);
 		if (fs)
 			get_fs_root(fs, root);
 		task_unlock(thread);

@@ -5,12 +5,13 @@
  *
  *   insmod swarm_delay.ko function=kill_pid ms=5 [comm=NAME] [counted=FUNCTION]
  */
-#include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/time64.h>
+#include <linux/timekeeping.h>
 
 static char *function = "";
 module_param(function, charp, 0444);
@@ -36,13 +37,20 @@ static unsigned int hits;
 module_param(hits, uint, 0444);
 MODULE_PARM_DESC(hits, "how often it was called");
 
-/* Busy, for it may be anywhere; other CPUs go on. */
+/*
+ * Busy, for it may be anywhere; other CPUs go on. By the clock: mdelay() counts loops, as
+ * many as the kernel has measured at boot, which are too few if the host was busy then.
+ */
 static int delay(struct kprobe *probe, struct pt_regs *regs)
 {
+	u64 end;
+
 	if (*comm && strcmp(current->comm, comm))
 		return 0;
 	WRITE_ONCE(hits, hits + 1);
-	mdelay(ms);
+	end = ktime_get_mono_fast_ns() + ms * (u64)NSEC_PER_MSEC;
+	while (ktime_get_mono_fast_ns() < end)
+		cpu_relax();
 	return 0;
 }
 

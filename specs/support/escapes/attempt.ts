@@ -13,6 +13,8 @@ export type Expected =
       readonly counted?: Partial<Record<Kind, number>>;
       /** The answer of a kernel that does not have the call yet: then there is nothing to count. */
       readonly unknown?: RegExp;
+      /** The Linux, by its two numbers, from which on no kernel that is tested may answer so. */
+      readonly from?: readonly [number, number];
     }
   | {
       readonly outcome: 'gap';

@@ -9,6 +9,7 @@ const MODULES = [
   'net/vmw_vsock/vmw_vsock_virtio_transport_common',
   'net/vmw_vsock/vsock_loopback',
   'fs/binfmt_misc',
+  'fs/overlayfs/overlay',
 ];
 
 /** Loads them, once. */

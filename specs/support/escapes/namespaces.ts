@@ -229,7 +229,18 @@ export const namespaces: readonly Attempt[] = [
     inside: 'escape mount tmpfs m tmpfs',
     escaped: REMOUNTED,
     after: 'umount -q m; mount --make-rprivate /',
-    ours: [{ outcome: 'denied', by: 'user namespace: its mounts are private' }],
+    ours: [
+      { outcome: 'denied', by: 'birth: its mounts are private' },
+      { outcome: 'denied', by: 'birth: they are slaves', policy: { propagation: 'slave' }, when: 'slave' },
+      { outcome: 'denied', by: 'birth: its mounts are private', policy: PRIVILEGED },
+      {
+        outcome: 'denied',
+        by: 'birth: they are slaves',
+        policy: { ...PRIVILEGED, propagation: 'slave' },
+        when: 'privileged, slave',
+      },
+      { outcome: 'gap', section: 'Privileged agents', policy: { ...PRIVILEGED, namespace_flags: 91 } },
+    ],
   },
   {
     id: 'uncover',

@@ -2,18 +2,11 @@
 import { z } from 'zod';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Peer } from './attempt.js';
+import { COMMAND_LINES } from './command-lines.js';
 import type { Runner } from './run.js';
 
 /** The Debian packages of the peers that are not in every guest. */
 export const PEER_PACKAGES = ['crun', 'runc', 'bubblewrap'] as const;
-
-const BWRAP = [
-  'bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --bind /srv/escape /srv/escape',
-  '--unshare-all --die-with-parent',
-].join(' ');
-
-const UNSHARE =
-  'unshare --user --map-root-user --pid --fork --kill-child --mount --mount-proc --uts --ipc --net --cgroup';
 
 /** Processes that the container's runner has left behind. */
 const LEFT = 'outside holders';
@@ -33,20 +26,17 @@ export const RUNNERS: Readonly<Record<Peer, Runner>> = {
   runc: oci('runc'),
   bwrap: {
     name: 'bwrap',
-    command: (program) => `${BWRAP} -- ${program}`,
+    command: (program) => `${COMMAND_LINES.bwrap} -- ${program}`,
     stop: 'kill -9 $(cat run)',
     left: LEFT,
   },
   unshare: {
     name: 'unshare',
-    command: (program) => `${UNSHARE} -- ${program}`,
+    command: (program) => `${COMMAND_LINES.unshare} -- ${program}`,
     stop: 'kill -9 $(cat run)',
     left: LEFT,
   },
 };
-
-/** The options of the two that take them from the command line, for the documentation. */
-export const COMMAND_LINES = { bwrap: BWRAP, unshare: UNSHARE } as const;
 
 const config = z.looseObject({
   process: z.looseObject({ terminal: z.boolean(), args: z.array(z.string()) }),

@@ -22,12 +22,6 @@ const ENTERED = [
   `read -r address pid <<<"$(nsenter --target $target --all outside victim | figures)"`,
   `echo "pid=$pid address=$address" >new; mv new vars; } 3>&- 4>&- &`,
 ].join('; ');
-const TERMINAL = {
-  before: 'sysctl -qw dev.tty.legacy_tiocsti=1',
-  wrap: 'outside terminal /srv/escape/typed',
-  escaped: '[ "$(cat typed)" -gt 0 ]',
-  after: 'sysctl -qw dev.tty.legacy_tiocsti=0',
-} as const;
 
 export const processes: readonly Attempt[] = [
   {
@@ -169,19 +163,5 @@ export const processes: readonly Attempt[] = [
         policy: SHARED,
       },
     ],
-  },
-  {
-    id: 'tiocsti',
-    title: 'typing into the inherited terminal (TIOCSTI allowed by sysctl)',
-    ...TERMINAL,
-    inside: 'escape tiocsti; escape tiocsti-take; escape tiocsti',
-    ours: [{ outcome: 'denied', by: 'birth: it leaves session and terminal' }],
-  },
-  {
-    id: 'dev-tty',
-    title: '… by /dev/tty',
-    ...TERMINAL,
-    inside: 'escape tiocsti-tty',
-    ours: [{ outcome: 'denied', by: 'birth: it leaves session and terminal' }],
   },
 ];

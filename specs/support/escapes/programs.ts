@@ -114,12 +114,16 @@ export const programs: readonly Attempt[] = [
     arch: 'amd64',
     title: '… in its place, by flag L of a binfmt_misc of its own',
     before: `${BEFORE}; ${LOADER}; mkdir m`,
-    // What it starts from then on is an ELF program, and so meets it.
-    inside:
-      'escape mount none m binfmt_misc; printf "%s" ":e:M::\\\\x7fELF:\\\\xff\\\\xff\\\\xff\\\\xff:/srv/escape/loader:L" >m/register || echo no L\n' +
+    // What it starts from then on is an ELF program, and so meets it. A kernel is without the flag only if it takes the
+    // same line with nothing but that left out.
+    inside: [
+      'escape mount none m binfmt_misc',
+      `register() { printf "%s" ":e:M::\\\\x7fELF:\\\\xff\\\\xff\\\\xff\\\\xff:/srv/escape/loader:$1" >m/register; }`,
+      'register L || { register && echo -1 >m/e && echo no L; }',
       '/srv/escape/allowed',
+    ].join('\n'),
     escaped: TOUCHED,
-    ours: [{ ...denied(1), unknown: /no L/ }],
+    ours: [{ ...denied(1), unknown: /^no L$/m, from: [7, 3] }],
     without: PEERS,
   },
   {

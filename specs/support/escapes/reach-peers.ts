@@ -1,13 +1,11 @@
-/** The tools that people would use instead, and how each of them runs `reach`. */
+/** A guest in which everybody who is compared runs `reach`. */
 import { z } from 'zod';
 import { SYSTEMD_PACKAGES } from '../systemd.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { LoadedGuest } from '../loaded-guest.js';
-import { COMMAND_LINES, PEER_PACKAGES, preparePeers } from './peers.js';
-
-/** Everybody who is compared, in the order of the table. */
-export const WHO = ['root', 'agent', 'docker', 'systemd', 'crun', 'bwrap', 'user'] as const;
-export type Who = (typeof WHO)[number];
+import { PEER_PACKAGES, preparePeers } from './peers.js';
+import { commandOf } from './reach-who.js';
+import type { Who } from './reach-who.js';
 
 /** The packages that a guest needs for all of them. */
 export const REACH_PACKAGES = [
@@ -17,39 +15,6 @@ export const REACH_PACKAGES = [
   'docker-cli',
   'tar',
 ] as const;
-
-const DOCKER = 'docker run --rm --network none reach /usr/local/bin/reach';
-
-/** The options by which systemd.exec(5) sandboxes a service. */
-const SANDBOX = [
-  ...['DynamicUser=yes', 'NoNewPrivileges=yes', 'CapabilityBoundingSet=', 'PrivateDevices=yes'],
-  ...['PrivateNetwork=yes', 'PrivateTmp=yes', 'PrivateUsers=yes', 'ProtectSystem=strict', 'ProtectHome=yes'],
-  ...['ProtectKernelTunables=yes', 'ProtectKernelModules=yes', 'ProtectKernelLogs=yes'],
-  ...['ProtectControlGroups=yes', 'ProtectClock=yes', 'ProtectHostname=yes', 'ProtectProc=invisible'],
-  ...['RestrictNamespaces=yes', 'RestrictRealtime=yes', 'RestrictSUIDSGID=yes', 'LockPersonality=yes'],
-  ...['RestrictAddressFamilies="AF_UNIX AF_INET AF_INET6 AF_NETLINK"', 'MemoryDenyWriteExecute=yes'],
-  ...['SystemCallArchitectures=native', 'SystemCallFilter=@system-service', 'SystemCallErrorNumber=EPERM'],
-];
-
-const SYSTEMD = `systemd-run --pipe --wait --quiet ${SANDBOX.map((each) => `-p ${each}`).join(' ')}`;
-const USER = 'setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all';
-
-/** The name and the command line of each tool; a program follows the line, or the word `reach`. */
-export const PEOPLE: Readonly<Record<Who, { readonly name: string; readonly how: string }>> = {
-  root: { name: 'root outside', how: 'unconfined, in the initial namespaces' },
-  agent: { name: 'SwarmGuard', how: 'an agent with the default policy, `{"spawn":true}`' },
-  docker: {
-    name: 'Docker',
-    how: `runc by dockerd with its defaults: its seccomp profile, capabilities and masked paths, without AppArmor: \`${DOCKER}\``,
-  },
-  systemd: { name: 'systemd-run', how: `\`${SYSTEMD} reach\`` },
-  crun: {
-    name: 'crun',
-    how: 'root, with the configuration that `crun spec` writes, on a bind mount of the root of the guest, with a tmpfs on /tmp; no seccomp profile',
-  },
-  bwrap: { name: 'bubblewrap', how: `root, \`${COMMAND_LINES.bwrap} -- reach\`` },
-  user: { name: 'an unprivileged user', how: `\`${USER} reach\`` },
-};
 
 /** Starts Docker in a guest, with an image that holds the program and an empty /tmp. */
 async function prepareDocker(guest: BootedGuest): Promise<void> {
@@ -87,15 +52,7 @@ export async function preparePeople(guest: BootedGuest): Promise<void> {
 /** Runs the program as somebody; returns its output. */
 export async function runAs(guest: LoadedGuest, who: Who, program: string): Promise<string> {
   if (who === 'agent') return (await guest.swarm.run({}, program)).stdout;
-  const commands: Record<Exclude<Who, 'agent'>, string> = {
-    root: program,
-    docker: DOCKER,
-    systemd: `${SYSTEMD} ${program}`,
-    crun: 'crun run --bundle /srv/crun reach',
-    bwrap: `${COMMAND_LINES.bwrap} -- ${program}`,
-    user: `${USER} ${program}`,
-  };
-  return guest.sh(`cd / && ${commands[who]} </dev/null`, { timeoutMs: 600_000 });
+  return guest.sh(`cd / && ${commandOf(who, program)} </dev/null`, { timeoutMs: 600_000 });
 }
 
 /** The versions of those that have one. */

@@ -9,6 +9,7 @@ import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Kernel } from '../../../harness/kernels/kernel.js';
 import { jsonLines } from '../../../harness/util/json-lines.js';
 import { ALL_WAYS } from './reach.js';
+import type { Went } from './reach.js';
 
 /** The modules that are loaded before, as far as the kernel has them: then what is tried is there, for everybody. */
 const MODULES = [
@@ -44,11 +45,6 @@ const line = z.strictObject({
   answer: z.string(),
   own: z.boolean(),
 });
-
-/** The result of each way: `reached`, `reached in a user namespace of its own`, or the error that refused it. */
-export type Went = Readonly<Record<string, string>>;
-
-export const REACHED = /^reached/;
 
 async function readModule(path: string): Promise<Buffer> {
   if (!path.endsWith('.xz')) return readFile(path);
@@ -130,9 +126,4 @@ export async function reach(guest: BootedGuest, run: (program: string) => Promis
       return [way.name, reached ? own : said.answer === 'ok' ? 'no helper ran' : said.answer];
     }),
   );
-}
-
-/** The names of the ways that were reached. */
-export function reachedOf(went: Went): string[] {
-  return Object.keys(went).filter((name) => REACHED.test(went[name] ?? ''));
 }

@@ -5,11 +5,10 @@ import { z } from 'zod';
 import { repository } from '../../../harness.config.js';
 import { table } from '../../../harness/util/markdown.js';
 import { filled } from '../marked.js';
-import { ALL_WAYS, WAYS } from './reach.js';
+import { ALL_WAYS, REACHED, WAYS } from './reach.js';
 import type { Way } from './reach.js';
-import { PEOPLE, WHO } from './reach-peers.js';
-import type { Who } from './reach-peers.js';
-import { REACHED } from './reach-run.js';
+import { PEOPLE, WHO } from './reach-who.js';
+import type { Who } from './reach-who.js';
 
 const recorded = z.strictObject({
   kernel: z.string(),

@@ -245,3 +245,14 @@ export const WAYS: Readonly<Record<string, readonly Way[]>> = {
 
 /** Every way, in the order of the table. */
 export const ALL_WAYS: readonly Way[] = Object.values(WAYS).flat();
+
+/** The result of each way: `reached`, `reached in a user namespace of its own`, or the error that refused it. */
+export type Went = Readonly<Record<string, string>>;
+
+/** The beginning of the result of a way that was reached. */
+export const REACHED = /^reached/;
+
+/** The names of the ways that were reached. */
+export function reachedOf(went: Went): string[] {
+  return Object.keys(went).filter((name) => REACHED.test(went[name] ?? ''));
+}

@@ -9,7 +9,7 @@ import { table } from '../../../harness/util/markdown.js';
 import { PEERS } from './attempt.js';
 import type { Attempt, Case, Peer } from './attempt.js';
 import { CORPUS } from './corpus.js';
-import { COMMAND_LINES } from './peers.js';
+import { COMMAND_LINES } from './command-lines.js';
 import { chapter } from './reach-table.js';
 import type { ReachRecord } from './reach-table.js';
 

@@ -20,6 +20,7 @@
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <linux/rtnetlink.h>
+#include <linux/tiocl.h>
 #include <linux/userfaultfd.h>
 #include <linux/vm_sockets.h>
 #include <pthread.h>
@@ -499,6 +500,37 @@ static void try_change(pid_t pid)
 	say("ioprio_set", syscall(SYS_ioprio_set, 1, pid, 3 << 13));
 }
 
+/*
+ * The terminal that was inherited is a virtual console: select what is in its first row,
+ * and have it typed.
+ */
+static long try_paste(int tty)
+{
+	struct __attribute__((packed)) {
+		char subcode;
+		unsigned short from_x, from_y, to_x, to_y, mode;
+	} select = { TIOCL_SETSEL, 1, 1, 20, 1, TIOCL_SELCHAR };
+	char paste = TIOCL_PASTESEL;
+
+	if (say("select", ioctl(tty, TIOCLINUX, &select)) < 0)
+		return -1;
+	return ioctl(tty, TIOCLINUX, &paste);
+}
+
+/* A file system whose server is this process, which never answers. */
+static long try_fuse(const char *device, const char *directory)
+{
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+	char options[128];
+
+	if (say("open", fd) < 0)
+		return -1;
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40777,user_id=%d,group_id=%d,allow_other", fd, geteuid(),
+		 getegid());
+	return mount("none", directory, "fuse", 0, options);
+}
+
 /* Privileges and resources */
 
 static long try_fifo(void)
@@ -825,6 +857,8 @@ SAY(crash, kill(getpid(), SIGSEGV))
 SAY(userfaultfd, syscall(SYS_userfaultfd, O_CLOEXEC))
 SAY(userfaultfd_user, syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY))
 SAY(tiocsti, type(0, "escaped\n"))
+SAY(paste, try_paste(0))
+SAY(fuse, try_fuse(a[0], a[1]))
 SAY(take_terminal, ioctl(0, TIOCSCTTY, 1))
 SAY(socket, socket(atoi(a[0]), SOCK_STREAM, 0))
 SAY(kill, kill(atoi(a[0]), SIGUSR1))
@@ -1069,6 +1103,15 @@ static int do_files(char **a)
 	return 0;
 }
 
+static int do_terminals(char **a)
+{
+	(void)a;
+	while (open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0)
+		;
+	say("terminals", -1);
+	return 0;
+}
+
 static int do_key_user(char **a)
 {
 	/* To possess it. */
@@ -1155,6 +1198,7 @@ static const struct word words[] = {
 	{ "open-tree-attr", 0, do_open_tree_attr, NULL },
 	{ "unshare-empty", 0, do_unshare_empty, NULL },
 	{ "fsmount", 0, do_fsmount, NULL },
+	{ "fuse", 2, do_fuse, "DEVICE DIRECTORY" },
 	{ "mount", 3, do_mount, "SOURCE DIRECTORY TYPE [FLAGS [DATA]]" },
 	/* files and devices */
 	{ "write", 2, do_write, "FILE TEXT" },
@@ -1181,6 +1225,7 @@ static const struct word words[] = {
 	{ "tiocsti", 0, do_tiocsti, NULL },
 	{ "tiocsti-take", 0, do_take_terminal, NULL },
 	{ "tiocsti-tty", 0, do_type_tty, NULL },
+	{ "paste", 0, do_paste, NULL },
 	/* privileges and resources */
 	{ "fifo", 0, do_fifo, NULL },
 	{ "nice", 0, do_nice, NULL },
@@ -1189,6 +1234,7 @@ static const struct word words[] = {
 	{ "aio", 0, do_aio, NULL },
 	{ "timers", 0, do_timers, NULL },
 	{ "files", 0, do_files, NULL },
+	{ "terminals", 0, do_terminals, NULL },
 	{ "neighbours", 1, do_neighbours, "MOST" },
 	{ "key-session", 1, do_key_session, "NAME" },
 	{ "key-user", 1, do_key_user, "NAME" },

@@ -18,6 +18,10 @@
  *   handle FILE              prints its file handle
  *   terminal FILE COMMAND... runs COMMAND at a new terminal; FILE gets the number of
  *                            characters that were typed into it meanwhile
+ *   typist TEXT COMMAND...   runs COMMAND at a new terminal, into which TEXT was typed
+ *   master FILE              opens a terminal, and puts into FILE what is written to
+ *                            it; prints its number in /dev/pts as the address:
+ *                            {"address":"N","pid":N}
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -318,23 +322,62 @@ static int handle(char **arguments)
 	return 0;
 }
 
-static int terminal(char **arguments)
+/* Runs a command at a new terminal, where @text was typed before. Returns its slave. */
+static int at_terminal(const char *text, char **command)
 {
-	int master, slave, typed = -1;
-	FILE *file;
+	int master, slave;
 	pid_t pid;
 
 	if (openpty(&master, &slave, NULL, NULL, NULL))
 		die("openpty");
+	if (write(master, text, strlen(text)) < 0)
+		die("write");
 	pid = fork();
 	if (!pid) {
 		setsid();
 		ioctl(slave, TIOCSCTTY, 0);
 		dup2(slave, 0);
-		execvp(arguments[1], arguments + 1);
+		close(slave);
+		close(master);
+		execvp(command[0], command);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
+	return slave;
+}
+
+static int typist(char **arguments)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "%s\n", arguments[0]);
+	at_terminal(line, arguments + 1);
+	return 0;
+}
+
+static int master(char **arguments)
+{
+	int file = open_or_die(arguments[0], O_WRONLY), end = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	char number[16], bytes[256];
+	ssize_t n;
+
+	if (end < 0 || grantpt(end) || unlockpt(end))
+		die("ptmx");
+	slave = open_or_die(ptsname(end), O_RDWR | O_NOCTTY);
+	snprintf(number, sizeof(number), "%s", strrchr(ptsname(end), '/') + 1);
+	detach(number);
+	while ((n = read(end, bytes, sizeof(bytes))) > 0) {
+		if (write(file, bytes, n) < 0)
+			break;
+	}
+	return slave < 0;
+}
+
+static int terminal(char **arguments)
+{
+	int slave = at_terminal("", arguments + 1), typed = -1;
+	FILE *file;
+
 	ioctl(slave, FIONREAD, &typed);
 	file = fopen(arguments[0], "w");
 	if (!file)
@@ -355,6 +398,8 @@ static const struct word words[] = {
 	{ "user-key", 2, user_key, "NAME SECRET" },
 	{ "handle", 1, handle, "FILE" },
 	{ "terminal", 2, terminal, "FILE COMMAND..." },
+	{ "typist", 2, typist, "TEXT COMMAND..." },
+	{ "master", 1, master, "FILE" },
 	{}
 };
 

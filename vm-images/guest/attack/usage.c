@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/perf_event.h>
 #include <mqueue.h>
 #include <netinet/in.h>
@@ -22,8 +23,8 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,7 +34,7 @@
 
 #include "clock.h"
 #include "dispatch.h"
-#include "files.h"
+#include "using.h"
 
 /* Each takes one more: 0, or -1 with errno set. @nr: how many there are already. */
 
@@ -359,32 +360,109 @@ static int take_terminal(long nr)
 	return open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Most of what is counted is a descriptor; an agent keeps what limit it has. */
-static int use_up(int (*take)(long nr), char **arguments)
-{
-	const struct rlimit files = { 65536, 65536 };
-	long most = atol(arguments[0]), nr, ret = 0;
-	char byte;
+/* Queues of System V, to be removed in the end. */
+static int queues[65536], nr_queues;
 
-	setrlimit(RLIMIT_NOFILE, &files);
-	for (nr = 0; nr < most; nr++) {
-		ret = take(nr);
-		if (ret < 0)
-			break;
-	}
-	printf("{\"got\":%ld,\"end\":\"%s\"}\n", nr, outcome(ret));
-	fflush(stdout);
-	while (read(0, &byte, 1) > 0)
-		;
-	while (mounted--)
-		umount2("/srv", MNT_DETACH);
+static int take_sysv(long nr)
+{
+	int id = nr < 65536 ? msgget(IPC_PRIVATE, 0600) : -1;
+
+	if (id < 0)
+		return -1;
+	queues[nr_queues++] = id;
 	return 0;
+}
+
+/* A port of a range of a hundred, which the kernel chooses. */
+static int take_port(long nr)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET };
+	const unsigned int range = 40099u << 16 | 40000;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)nr;
+	/* IP_LOCAL_PORT_RANGE */
+	if (fd < 0 || setsockopt(fd, IPPROTO_IP, 51, &range, sizeof(range)) < 0)
+		return -1;
+	return bind(fd, (const struct sockaddr *)&any, sizeof(any));
+}
+
+/* A ring with 64 KiB that it keeps in memory for its user. */
+static int take_uring(long nr)
+{
+	struct io_uring_params params = {};
+	struct iovec buffer = { .iov_len = 65536 };
+	int fd = syscall(SYS_io_uring_setup, 1, &params);
+
+	(void)nr;
+	if (fd < 0)
+		return -1;
+	buffer.iov_base = mmap(NULL, buffer.iov_len, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return syscall(SYS_io_uring_register, fd, IORING_REGISTER_BUFFERS, &buffer, 1);
+}
+
+/* Locks of every other byte, 500 a file: the kernel goes through all of a file's. */
+static int take_lock(long nr)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	static int fd;
+
+	if (nr % 500 == 0)
+		fd = a_file(nr);
+	lock.l_start = 1000 - nr % 500 * 2;
+	return fd < 0 ? -1 : fcntl(fd, F_SETLK, &lock);
+}
+
+/* A TCP connection with as much data under way as the kernel takes at once. */
+static int take_tcp(long nr)
+{
+	static char data[1 << 20];
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t length = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)nr;
+	if (listener < 0 || fd < 0 || bind(listener, (struct sockaddr *)&at, length) < 0 ||
+	    listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&at, &length) < 0 ||
+	    connect(fd, (struct sockaddr *)&at, length) < 0)
+		return -1;
+	if (send(fd, data, sizeof(data), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)
+		return -1;
+	return 0;
+}
+
+/* A pair of unix sockets, one of them with as much data as it takes. */
+static int take_unix_data(long nr)
+{
+	static char data[65536];
+	int pair[2];
+
+	(void)nr;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	while (send(pair[0], data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	return errno == EAGAIN ? 0 : -1;
+}
+
+/* What would outlive its process. */
+static void give_back(void)
+{
+	while (mounted > 0) {
+		umount2("/srv", MNT_DETACH);
+		mounted--;
+	}
+	while (nr_queues > 0)
+		msgctl(queues[--nr_queues], IPC_RMID, NULL);
 }
 
 #define NUMBER(name)							\
 	static int use_##name(char **arguments)				\
 	{								\
-		return use_up(take_##name, arguments);			\
+		return use_up(take_##name, give_back, arguments);	\
 	}
 
 NUMBER(inotify)
@@ -415,6 +493,12 @@ NUMBER(unix)
 NUMBER(orphan)
 NUMBER(committed)
 NUMBER(terminal)
+NUMBER(sysv)
+NUMBER(port)
+NUMBER(uring)
+NUMBER(lock)
+NUMBER(tcp)
+NUMBER(unix_data)
 
 static const struct word words[] = {
 	{ "inotify", 1, use_inotify, "MOST" },
@@ -445,6 +529,12 @@ static const struct word words[] = {
 	{ "orphans", 1, use_orphan, "MOST" },
 	{ "committed", 1, use_committed, "MOST" },
 	{ "terminals", 1, use_terminal, "MOST" },
+	{ "sysv", 1, use_sysv, "MOST" },
+	{ "ports", 1, use_port, "MOST" },
+	{ "uring", 1, use_uring, "MOST" },
+	{ "locks", 1, use_lock, "MOST" },
+	{ "tcp-data", 1, use_tcp, "MOST" },
+	{ "unix-data", 1, use_unix_data, "MOST" },
 	{}
 };
 

@@ -5,6 +5,8 @@
  *   by-thread STATUS		another thread than the first calls exit_group
  *   leader-first FIRST STATUS	the first thread exits with FIRST, the other one later with STATUS
  *   exec-by-thread PROGRAM...	another thread than the first executes PROGRAM
+ *   leader-gone-exec FILE PROGRAM...	the first thread exits; another one reads FILE, then
+ *				executes PROGRAM
  *   leaders-gone N		forks N children; the first thread of each, and its own, exits,
  *				and another one waits for good
  *   core SIGNAL		dies of it, with a core if there can be one
@@ -119,6 +121,21 @@ static int exec_by_thread(char **arguments)
 	return 1;
 }
 
+static void *execute_when_told(void *arguments)
+{
+	char told[16];
+
+	read_file(*(char **)arguments, told, sizeof(told));
+	return execute((char **)arguments + 1);
+}
+
+static int leader_gone_exec(char **arguments)
+{
+	start(execute_when_told, arguments);
+	syscall(SYS_exit, 0);
+	return 1;
+}
+
 static int core(char **arguments)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
@@ -211,6 +228,7 @@ static const struct word words[] = {
 	{ "by-thread", 1, by_thread, "STATUS" },
 	{ "leader-first", 2, leader_first, "FIRST STATUS" },
 	{ "leaders-gone", 1, leaders_gone, "N" },
+	{ "leader-gone-exec", 2, leader_gone_exec, "FILE PROGRAM [ARGUMENT...]" },
 	{ "exec-by-thread", 1, exec_by_thread, "PROGRAM [ARGUMENT...]" },
 	{ "core", 1, core, "SIGNAL" },
 	{ "reboot", 1, reboot_all, "restart|halt" },

@@ -11,8 +11,9 @@
  *                       files and in those of a thread called "slow"
  *   let-go FIFO ID      destroy agent ID, wait for "destroyed", and look at once whether
  *                       FIFO has a writer still
- *   unmounted DIR ID    umount DIR, which agent ID has still, destroy the agent, wait for
- *                       "destroyed", and look at once whether the file system is gone
+ *   map FILE            (in an agent) make FILE, map it, and keep nothing but the mapping
+ *   unmounted DIR ID    umount --lazy DIR, which agent ID has still, destroy the agent, wait
+ *                       for "destroyed", and look at once whether the file system is gone
  *   left-over           (in an agent with "pids_limit":2) a thread called "slow" fails to
  *                       fork and exits, and then the process does
  *   forks TIMES FILE    wait until FILE exists, then vfork TIMES times
@@ -373,6 +374,23 @@ static int let_go(char **arguments)
 	return 0;
 }
 
+/* map */
+
+static int map(char **arguments)
+{
+	int fd = open_or_die(arguments[0], O_CREAT | O_RDWR);
+
+	prctl(PR_SET_NAME, "slow");
+	if (ftruncate(fd, getpagesize()) ||
+	    mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+		die("map");
+	close(fd);
+	printf("mapped\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 /* unmounted */
 
 static int unmounted(char **arguments)
@@ -382,13 +400,13 @@ static int unmounted(char **arguments)
 	struct inotify_event event = {};
 
 	/* Told of the end of the file system, whatever is watched. */
-	if (inotify_add_watch(watch, dir, IN_MODIFY) < 0 || umount(dir))
+	if (inotify_add_watch(watch, dir, IN_MODIFY) < 0 || umount2(dir, MNT_DETACH))
 		die("%s", dir);
 	if (read(watch, &event, sizeof(event)) >= 0 || errno != EAGAIN)
 		die("the agent does not have what was mounted");
 	see_destroyed(arguments[1]);
 	if (read(watch, &event, sizeof(event)) < 0 || !(event.mask & IN_UNMOUNT))
-		die("destroyed, but its mounts are there");
+		die("destroyed, but the file system is there");
 	printf("{\"let_go\":1}\n");
 	return 0;
 }
@@ -526,6 +544,7 @@ static const struct word words[] = {
 	{ "joins", 2, joins, "ROUNDS US" },
 	{ "hold", 1, hold, "FIFO" },
 	{ "let-go", 2, let_go, "FIFO ID" },
+	{ "map", 1, map, "FILE" },
 	{ "unmounted", 2, unmounted, "DIR ID" },
 	{ "left-over", 0, left_over, NULL },
 	{ "forks", 2, forks, "TIMES FILE" },
