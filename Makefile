@@ -7,9 +7,11 @@ demo: host
 	@npm run --silent demo -- $(if $(KERNEL),--kernel $(KERNEL))
 
 test: host
-	@npm run --silent typecheck
-	@npm run --silent lint
+	@$(MAKE) --no-print-directory --output-sync --jobs=2 typecheck lint
 	@npm run --silent test
+
+typecheck lint:
+	@npm run --silent $@
 
 test-all: host
 	@npm run --silent vm:test -- --all
@@ -34,5 +36,5 @@ node:
 		{ echo 'Node.js 20.19 or later is needed, with npm; Debian 13 has both: apt-get install nodejs npm' >&2; exit 1; }
 	@[ "$$(id -u)" -eq 0 ] || { echo 'run this as root, which making Debian roots takes: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
-.PHONY: demo test test-all shell module host packages node
+.PHONY: demo test typecheck lint test-all shell module host packages node
 .DEFAULT_GOAL := demo

@@ -18,6 +18,7 @@ defineHarness({
   commands: {
     replay: (recording) => `npm run vm:replay -- ${recording}`,
     update: 'npm run kernels:update',
+    tree: (kernel) => `--kernel-tree ${kernel}=PATH`,
     test: (kernel) => `npm run vm:test -- --kernel ${kernel}`,
   },
   guest: { programs: guest, files: { '/srv/my-agent': join(guest, 'my-agent') } },

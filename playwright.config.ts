@@ -109,7 +109,7 @@ export default defineConfig<object, KernelOptions>({
       .map((suite) => ({
         ...cellProject({ suite, kernel: '' }),
         testDir: `specs/${suite}`,
-        grepInvert: REFUSED,
+        grepInvert: [REFUSED, ...(quick ? [NIGHTLY] : [])],
       })),
     ...kernels.flatMap(projectsOf),
   ].map(withoutKept),

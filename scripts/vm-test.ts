@@ -37,7 +37,7 @@ const { kernel, all, kernelTree, suite, resume, record, workers, grep, shard, bl
 const part = shard && `blob-report/shard-${shard.replace('/', '-of-')}.zip`;
 process.exitCode = await runSpecs(
   {
-    ...{ kernels: kernel, all, trees: parseTrees(kernelTree ?? []), resume, record, workers },
+    ...{ kernels: kernel, all, refused: true, trees: parseTrees(kernelTree ?? []), resume, record, workers },
     suites: suite ?? (all ? ['vm', 'kernels'] : ['vm']),
     blob: blob ?? part,
     args: [

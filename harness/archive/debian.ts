@@ -1,6 +1,6 @@
 /** Debian's archive, read through an apt configuration of our own, so that the system's is untouched. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
@@ -9,6 +9,7 @@ import { cacheDir } from '../util/cache.js';
 import { ENCLOSED } from '../util/enclosed.js';
 import { InfrastructureError } from '../util/errors.js';
 import { run } from '../util/run.js';
+import { configuredMirror } from './mirror.js';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
@@ -22,20 +23,16 @@ export const SUITE = 'trixie';
 export async function findMirror(): Promise<string> {
   const own = run().mirror;
   if (own) return own;
-  const dir = '/etc/apt/sources.list.d';
-  const lists = existsSync(dir) ? (await readdir(dir)).sort().map((name) => join(dir, name)) : [];
-  for (const path of ['/etc/apt/sources.list', ...lists]) {
-    if (!existsSync(path)) continue;
-    const text = await readFile(path, 'utf8');
-    const uris = [...text.matchAll(/^(?:deb(?:\s+\[[^\]]*\])?|URIs:)\s+(\S+?)\/?(?:\s|$)/gm)].map(
-      ([, uri]) => uri,
-    );
-    const uri = uris.find((each) => each && !/security/.test(each));
-    if (uri) return uri;
-  }
+  const mirror = await configuredMirror('/etc/apt');
+  if (mirror !== undefined) return mirror;
   throw new InfrastructureError(
     'no Debian mirror is configured in /etc/apt; set KMOD_HARNESS_MIRROR to the address of one',
   );
+}
+
+/** The mirror that is used, and how to use another one. */
+async function mirrorUsed(): Promise<string> {
+  return `The Debian mirror is ${await findMirror()}; KMOD_HARNESS_MIRROR names another one.`;
 }
 
 /** Describes how a program failed; execa's message holds its standard error as well. */
@@ -54,9 +51,13 @@ export async function debootstrap(root: string, options: readonly string[], suit
     throw new InfrastructureError('mmdebstrap is missing: apt-get install mmdebstrap');
   const [program = '', ...words] = ENCLOSED;
   const mirror = await source(suite);
-  await execa(program, [...words, 'mmdebstrap', ...options, suite, root, mirror]).catch((error: unknown) => {
-    throw new InfrastructureError(`mmdebstrap fails: ${explained(error)}`, '', { cause: error });
-  });
+  await execa(program, [...words, 'mmdebstrap', ...options, suite, root, mirror]).catch(
+    async (error: unknown) => {
+      throw new InfrastructureError(`mmdebstrap fails: ${explained(error)}\n${await mirrorUsed()}`, '', {
+        cause: error,
+      });
+    },
+  );
 }
 
 /** A line of sources.list for a suite. */
@@ -92,10 +93,14 @@ export async function aptUpdate(arch: Architecture = 'amd64'): Promise<void> {
   const lines = await Promise.all(suites.map(source));
   const sources = lines.map((line) => line.replace(/^deb /, 'deb-src '));
   await writeFile(join(dir, 'sources.list'), `${[...lines, ...sources].join('\n')}\n`);
-  await execa('apt-get', [...aptOptions(arch), '--error-on=any', 'update']).catch((error: unknown) => {
-    throw new InfrastructureError(`the archive's indexes cannot be read: ${explained(error)}`, '', {
-      cause: error,
-    });
+  await execa('apt-get', [...aptOptions(arch), '--error-on=any', 'update']).catch(async (error: unknown) => {
+    throw new InfrastructureError(
+      `the archive's indexes cannot be read: ${explained(error)}\n${await mirrorUsed()}`,
+      '',
+      {
+        cause: error,
+      },
+    );
   });
 }
 

@@ -13,7 +13,7 @@ import type { ModuleSources } from '../util/config.js';
 import { BuildError } from '../util/errors.js';
 import { step } from '../util/progress.js';
 import { buildFailure, mustBuild } from './outcome.js';
-import { copySources, sourcesKey } from './sources.js';
+import { copyModules, copySources, sourcesKey } from './sources.js';
 
 /** Modules built for one kernel. */
 export interface BuiltModules {
@@ -87,10 +87,8 @@ async function build(
   });
   mustBuild(result, `building the module for ${kernel.release}`);
   if (sources.audit !== undefined && !kernel.builtTogether) await audit(sources.audit, sources.modules, on);
-  await execa('sh', ['-c', `cd src && cp ${sources.modules.join(' ')} .. && cat >> ../build.log`], {
-    cwd: dir,
-    input: result.output,
-  });
+  await copyModules(join(dir, 'src'), sources.modules, dir);
+  await appendFile(join(dir, 'build.log'), result.output);
   const modules = sources.modules.map((path) => `/build/${basename(path)}`);
   await runInRoot(tools, [strip, '--strip-debug', ...modules], { binds: [{ host: dir, inside: 'build' }] });
   await sources.also?.build({

@@ -65,7 +65,7 @@ export async function debug(
   const socket = join(dir, 'gdb');
   const stub = ['-S', '-gdb', `unix:${socket},server=on,wait=off`];
   const machine = await Machine.start(tools, hardware, {
-    ...{ tape: { mode: 'replay', log }, echo, more: stub, detached: true },
+    ...{ tape: { mode: 'replay', log }, echo, more: stub },
   });
   const files = symbols ? [symbols] : [];
   const attach = ['-ex', 'set architecture i386:x86-64', '-ex', `target remote ${socket}`];

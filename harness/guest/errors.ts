@@ -16,6 +16,21 @@ export class GuestPanicError extends Error {
   }
 }
 
+/** The guest was reset or powered off by what runs in it, without a panic: a finding about what it runs. */
+export class GuestShutdownError extends Error {
+  /** The name of the class. */
+  override readonly name = 'GuestShutdownError';
+
+  /**
+   * @param reason what QEMU calls it: guest-reset or guest-shutdown
+   * @param console the tail of what the guest printed on its console
+   */
+  constructor(reason: string, console: string) {
+    const what = reason === 'guest-reset' ? 'was reset' : 'was powered off';
+    super(withConsole(`the guest ${what} from inside, without a panic (${reason})`, console));
+  }
+}
+
 /** The end of a command in a guest, or how far it had come. */
 export interface CommandOutcome {
   /** The shell line. */

@@ -14,6 +14,8 @@ import { firmwareTrusting } from './firmware.js';
 import type { CommandOutcome } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
 import { guestKeys } from './keys.js';
+import { insmodCommand, listsModule, moduleName, writeLine } from './lines.js';
+import type { ModuleParameters } from './lines.js';
 import { Machine } from './machine.js';
 import type { Hardware, Mode } from './machine.js';
 import { Recording } from './recording.js';
@@ -69,9 +71,6 @@ const BOOT_MS = 120_000;
 const SNAPSHOTS_KEPT = 8;
 /** Longer waits are none: a timer takes 31 bits. */
 const LONGEST_WAIT_MS = 2 ** 31 - 20_000;
-
-/** Parameters of a module, as insmod takes them. */
-export type ModuleParameters = Record<string, string | number>;
 
 /** The parts of a guest: a kernel, a root, and its hardware. */
 export interface GuestOptions {
@@ -196,17 +195,25 @@ export class Guest {
     const machine = await Machine.start(this.#tools, this.#hardware, { incoming });
     const guest = await this.#reach(machine, machine.resume());
     // Two guests from one snapshot must not draw the same random numbers, nor live in the past.
-    await guest.exec(`cat >/dev/urandom; date -s @${(Date.now() / 1000).toFixed(3)}`, {
-      stdin: randomBytes(64),
-    });
-    return guest;
+    try {
+      const line = `cat >/dev/urandom; date -s @${(Date.now() / 1000).toFixed(3)}`;
+      await guest.exec(line, { stdin: randomBytes(64) });
+      return guest;
+    } catch (error) {
+      await guest.stop();
+      if (error instanceof InfrastructureError) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      throw new InfrastructureError(`the guest ${this.#release} was restored and does not run: ${why}`, '', {
+        cause: error,
+      });
+    }
   }
 
   async #reach(machine: Machine, up: Promise<void>, recording?: Recording): Promise<BootedGuest> {
     try {
       await machine.whileAlive(up, `booting ${this.#release}`, this.#bootMs);
       const { privateKey } = await guestKeys();
-      const connecting = SshConnection.connect(await machine.sshPort(), privateKey);
+      const connecting = SshConnection.connect(await machine.sshPort(), privateKey, this.#bootMs);
       const ssh = await machine.whileAlive(connecting, 'the first SSH connection', this.#bootMs);
       return new BootedGuest({ machine, ssh, slower: this.#slower, recording, history: [] });
     } catch (error) {
@@ -233,10 +240,13 @@ export class Guest {
       keep: SNAPSHOTS_KEPT,
       build: async (dir) => {
         const guest = await this.boot();
-        // Under TCG the first restore is as good as the last: everything is in RAM.
-        await guest.close();
-        await guest.machine.save(join(dir, 'partial'));
-        await guest.machine.stop();
+        try {
+          // Under TCG the first restore is as good as the last: everything is in RAM.
+          await guest.close();
+          await guest.machine.save(join(dir, 'partial'));
+        } finally {
+          await guest.machine.stop();
+        }
         await rename(join(dir, 'partial'), join(dir, 'state'));
       },
     });
@@ -373,7 +383,7 @@ export class BootedGuest {
 
   /** Writes a file in the guest. */
   async writeFile(path: string, data: string | Buffer, mode = '644'): Promise<void> {
-    await this.sh(`cat >${path} && chmod ${mode} ${path}`, { stdin: data, timeoutMs: 120_000 });
+    await this.sh(writeLine(path, mode), { stdin: data, timeoutMs: 120_000 });
   }
 
   /** Copies a file of the host into the guest. */
@@ -393,7 +403,7 @@ export class BootedGuest {
 
   /**
    * Copies a module into the guest and loads it.
-   * @param ko its path on the host; its name without the suffix is the module's
+   * @param ko its path on the host; the module's name is the file's without the suffix, with `_` for every `-`
    * @throws {GuestCommandError} with the end of the kernel's log if it does not load.
    */
   async load(ko: string, parameters: ModuleParameters = {}): Promise<LoadedModule> {
@@ -404,22 +414,23 @@ export class BootedGuest {
 
   /**
    * Loads a module that {@link BootedGuest.load} has copied into the guest before.
-   * @param name of the module
+   * @param name of its file, without the suffix
    * @throws {GuestCommandError} with the end of the kernel's log if it does not load.
    */
   async reload(name: string, parameters: ModuleParameters = {}): Promise<LoadedModule> {
-    const words = Object.entries(parameters).map(([key, value]) => `${key}=${value}`);
-    const { code, stderr } = await this.exec(`insmod /root/${name}.ko ${words.join(' ')}`);
-    if (code !== 0) {
+    const command = insmodCommand(`/root/${name}.ko`, parameters);
+    const tried = await this.exec(command);
+    if (tried.code !== 0) {
       const log = await this.exec('dmesg | tail -n 20');
-      throw new GuestCommandError(`the module does not load: ${stderr}${log.stdout}`);
+      const stderr = `${tried.stderr}${log.stdout}`;
+      throw new GuestCommandError('the module does not load', { ...tried, stderr });
     }
     return new LoadedModule(this, name);
   }
 
-  /** Says whether a module is loaded, whoever loaded it. */
+  /** Says whether a module is loaded, whoever loaded it; `-` and `_` in its name are the same. */
   async hasModule(name: string): Promise<boolean> {
-    return (await this.exec(`grep -q '^${name} ' /proc/modules`)).code === 0;
+    return listsModule(await this.sh('cat /proc/modules'), name);
   }
 
   /** Closes the connection but leaves the machine running. */
@@ -472,7 +483,7 @@ export class LoadedModule {
 
   constructor(guest: BootedGuest, name: string) {
     this.#guest = guest;
-    this.name = name;
+    this.name = moduleName(name);
   }
 
   /**
@@ -480,7 +491,7 @@ export class LoadedModule {
    * @throws {GuestCommandError} if it is in use.
    */
   async unload(): Promise<void> {
-    await this.#guest.sh(`rmmod ${this.name}`);
+    await this.#guest.sh(['rmmod', this.name]);
   }
 
   /** Unloads the module, unless it or its guest has gone already. */

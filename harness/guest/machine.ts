@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import pWaitFor from 'p-wait-for';
+import { z } from 'zod';
 import type { Root } from '../archive/tool-root.js';
 import type { Architecture } from '../util/architecture.js';
 import { sweep, temporaryName } from '../util/cache.js';
-import { GuestCommandError, GuestPanicError } from './errors.js';
+import { GuestCommandError, GuestPanicError, GuestShutdownError } from './errors.js';
 import { InfrastructureError } from '../util/errors.js';
+import { firstComplaint } from './kernel-log.js';
 import { Qmp } from './qmp.js';
 import { resumeState, saveState } from './state.js';
 import type { Firmware } from './firmware.js';
@@ -59,8 +61,6 @@ export interface StartOptions {
   tape?: Tape | undefined;
   /** More arguments of QEMU. */
   more?: readonly string[];
-  /** Out of reach of the terminal's signals. */
-  detached?: boolean;
   /** Is given what the guest prints, as it does. */
   echo?: (text: string) => void;
 }
@@ -72,6 +72,9 @@ const FINISH_MS = 60_000;
 /** A QEMU that is about to exit has done so after this long, in ms. */
 const EXITING_MS = 2000;
 const CONSOLE_TAIL = 4000;
+/** QEMU's event of a machine that ends, if the guest itself has ended it. */
+const shutdown = z.object({ reason: z.enum(['guest-reset', 'guest-shutdown']) });
+
 const PANIC = /Kernel panic - not syncing[^\n]*/;
 
 /** The directory of machines' sockets. */
@@ -152,10 +155,10 @@ function qemuArguments(hardware: Hardware, chardev: string, dir: string, options
   ];
 }
 
-/** Starts QEMU; its exit is an answer, not an exception. */
-function spawn(file: string, args: string[], env: Record<string, string>, detached = false) {
+/** Starts QEMU, out of reach of the terminal's signals; its exit is an answer, not an exception. */
+function spawn(file: string, args: string[], env: Record<string, string>) {
   const buffer = { stdout: false, stderr: true } as const;
-  return execa(file, args, { env, detached, stdin: 'ignore', reject: false, buffer });
+  return execa(file, args, { env, detached: true, stdin: 'ignore', reject: false, buffer });
 }
 
 /**
@@ -173,8 +176,12 @@ export class Machine {
   #stopping = false;
   /** Resolves when the guest says that it has booted. */
   readonly ready: Promise<void>;
-  /** Aborts when the guest panics ({@link GuestPanicError}) or QEMU exits ({@link InfrastructureError}). */
+  /**
+   * Aborts when the guest panics ({@link GuestPanicError}), resets or powers off ({@link GuestShutdownError}), when
+   * QEMU exits for another reason ({@link InfrastructureError}), and when the machine is stopped.
+   */
   readonly ended: AbortSignal;
+  readonly #end = new AbortController();
   /** Everything that comes into it is recorded. */
   readonly recorded: boolean;
   #qmp: Qmp | undefined;
@@ -189,25 +196,20 @@ export class Machine {
     this.#readiness = readiness;
     this.#dir = dir;
     this.recorded = tape?.mode === 'record';
-    const controller = new AbortController();
-    this.ended = controller.signal;
+    this.ended = this.#end.signal;
     // Each command under way listens, and there may be many at once.
     setMaxListeners(0, this.ended);
     this.ready = readiness.ready(this.ended);
     const die = (what = '') => {
       if (this.#stopping || this.ended.aborted) return;
-      controller.abort(
-        this.#panic
-          ? new GuestPanicError(`the guest's kernel panicked: ${this.#panic}`, this.consoleTail())
-          : new InfrastructureError(what, this.consoleTail()),
-      );
+      this.#end.abort(this.#whyEnded(what));
     };
     process.stdout.setEncoding('utf8').on('data', (text: string) => {
       const printed = text.replaceAll('\r', '');
       this.#console += printed;
       echo?.(printed);
       // A line may come in pieces: the last reading of it is the whole.
-      this.#panic = PANIC.exec(this.#console.slice(-CONSOLE_TAIL))?.[0] ?? this.#panic;
+      this.#panic = PANIC.exec(this.#console.slice(-CONSOLE_TAIL - printed.length))?.[0] ?? this.#panic;
       // A moment for the trace behind the first line to arrive.
       if (this.#panic) setTimeout(die, 300);
     });
@@ -237,20 +239,33 @@ export class Machine {
     const readiness = await (options.tape ? fileReadiness : socketReadiness).open(socket);
     const { command, env } = qemuCommand(tools, hardware.arch);
     const [file, ...args] = [...command, ...qemuArguments(hardware, readiness.chardev, dir, options)];
-    const machine = new Machine(spawn(file ?? '', args, env, options.detached), readiness, dir, options);
+    const machine = new Machine(spawn(file ?? '', args, env), readiness, dir, options);
     try {
       machine.#qmp = await Qmp.connect(join(dir, 'qmp'), machine.ended);
     } catch (error) {
       // A QEMU that ends at once closes its socket a moment before its exit is known, and says why.
       await machine.exited(EXITING_MS);
+      const ended = machine.ended.aborted;
       await machine.stop();
-      if (machine.ended.aborted) throw machine.ended.reason;
+      if (ended) throw machine.ended.reason;
       const why = error instanceof Error ? error.message : String(error);
       throw new InfrastructureError(`QEMU cannot be controlled: ${why}`, machine.consoleTail(), {
         cause: error,
       });
     }
     return machine;
+  }
+
+  /** The error of a machine that has ended by itself. */
+  #whyEnded(what: string): Error {
+    if (this.#panic) {
+      const told = firstComplaint(this.#console) ?? this.consoleTail();
+      return new GuestPanicError(`the guest's kernel panicked: ${this.#panic}`, told);
+    }
+    const { data } = shutdown.safeParse(this.#qmp?.events.get('SHUTDOWN'));
+    return data
+      ? new GuestShutdownError(data.reason, this.consoleTail())
+      : new InfrastructureError(what, this.consoleTail());
   }
 
   /** QEMU's process id, or undefined if it could not be started. */
@@ -375,9 +390,10 @@ export class Machine {
     return this.exited(FINISH_MS);
   }
 
-  /** Ends QEMU and removes everything that belonged to it. */
+  /** Ends QEMU and what waits for it, and removes everything that belonged to it. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    if (!this.ended.aborted) this.#end.abort(new Error('the guest has been ended'));
     this.#qmp?.close();
     this.#process.kill('SIGKILL');
     await this.#process;

@@ -8,7 +8,7 @@ import { z } from 'zod';
 const message = z.union([
   z.object({ return: z.unknown() }),
   z.object({ error: z.object({ class: z.string(), desc: z.string() }) }),
-  z.object({ event: z.string() }),
+  z.object({ event: z.string(), data: z.unknown().optional() }),
   z.object({ QMP: z.unknown() }),
 ]);
 
@@ -49,6 +49,9 @@ export class Qmp {
   readonly #socket: Socket;
   readonly #waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
 
+  /** Events of QEMU, newest last: the data of each, by its name. */
+  readonly events = new Map<string, unknown>();
+
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', () => undefined);
@@ -82,7 +85,8 @@ export class Qmp {
       this.#socket.destroy();
       return;
     }
-    if ('error' in received) this.#waiting.shift()?.reject(new Error(received.error.desc));
+    if ('event' in received) this.events.set(received.event, received.data);
+    else if ('error' in received) this.#waiting.shift()?.reject(new Error(received.error.desc));
     else if ('return' in received) this.#waiting.shift()?.resolve(received.return);
   }
 

@@ -62,17 +62,27 @@ export class SshConnection {
    * Connects as root.
    * @param port on 127.0.0.1
    * @param privateKey in the form of OpenSSH
-   * @throws if the server does not answer within a minute, or refuses the key.
+   * @param limitMs the time that the server may take to let us in; a minute by default
+   * @throws if the server does not answer in time, ends the connection, or refuses the key.
    */
-  static connect(port: number, privateKey: string): Promise<SshConnection> {
+  static connect(port: number, privateKey: string, limitMs = 60_000): Promise<SshConnection> {
     const client = new ssh2.Client();
     return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        reject(error);
+        client.destroy();
+      };
+      const ended = () => {
+        fail(new Error('the server ended the connection before it let us in'));
+      };
+      // One failure may be told several times, and an error that nobody listens for ends the process.
+      client.on('error', fail).once('end', ended).once('close', ended);
       client.once('ready', () => {
         client.on('error', () => undefined);
+        client.off('error', fail).off('end', ended).off('close', ended);
         resolve(new SshConnection(client));
       });
-      client.once('error', reject);
-      client.connect({ host: '127.0.0.1', port, username: 'root', privateKey, readyTimeout: 60_000 });
+      client.connect({ host: '127.0.0.1', port, username: 'root', privateKey, readyTimeout: limitMs });
     });
   }
 
@@ -154,8 +164,7 @@ export class SshConnection {
         abort?.removeEventListener('abort', onAbort);
         if (code !== undefined) resolve({ ...outcome(), code });
         else
-          void this.#lives().then((lives) => {
-            const why = lives ? 'a signal that SSH has no name for ended' : 'the connection was lost during';
+          void this.#whyLost().then((why) => {
             reject(new GuestCommandError(why, outcome()));
           });
       });
@@ -189,16 +198,24 @@ export class SshConnection {
     }
   }
 
+  /** Says how a command ended whose exit status never came. */
+  async #whyLost(): Promise<string> {
+    const lives = await this.#lives();
+    return lives ? 'a signal that SSH has no name for ended' : 'the connection was lost during';
+  }
+
   /**
    * Connects this process's terminal, or its standard input and output if they are no terminal, to a shell line.
    * @returns its exit status; 128 and the number of the signal if one killed it.
+   * @throws {GuestCommandError} if the connection ends before it, as it does when the guest panics.
    */
   async interactive(command: string): Promise<number> {
     const { stdin, stdout } = process;
     const size = () => ({ rows: stdout.rows || 24, cols: stdout.columns || 80, height: 0, width: 0 });
     const { rows, cols } = size();
     const pty = { rows, cols, term: process.env['TERM'] ?? 'xterm' };
-    let code = 0;
+    let code: number | undefined;
+    const began = performance.now();
     const line = await this.#short(command);
     const channel = await this.open(line, stdin.isTTY ? pty : undefined, (status, signal = '') => {
       code = status ?? 128 + signalNumber(signal);
@@ -220,7 +237,9 @@ export class SshConnection {
     stdin.unpipe(channel);
     stdin.unref();
     stdout.off('resize', resize);
-    return code;
+    if (code !== undefined) return code;
+    const why = await this.#whyLost();
+    throw new GuestCommandError(why, { command, durationMs: performance.now() - began });
   }
 
   /** Closes the connection; commands that run are lost. */

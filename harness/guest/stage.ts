@@ -55,6 +55,11 @@ export class GuestStage {
     return this.#guest.acceleration;
   }
 
+  /** The guest there is. */
+  get current(): BootedGuest | undefined {
+    return this.#booted;
+  }
+
   /**
    * The guest of a spec file: one of its own, as long as nothing fails in it.
    * @throws {InfrastructureError} if it does not come up.

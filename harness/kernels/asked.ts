@@ -1,4 +1,5 @@
 /** The kernels of a run, as its user asks for them. */
+import { harness } from '../util/config.js';
 import { UsageError } from '../util/errors.js';
 import { findEntry, readCatalogue, runnable } from './catalogue.js';
 import { kernelTrees } from './tree.js';
@@ -8,6 +9,8 @@ export interface AskedKernels {
   kernels?: readonly string[] | undefined;
   /** All that can be run here, instead of these. */
   all?: boolean | undefined;
+  /** With `all`, those as well that the module must not be built for. */
+  refused?: boolean | undefined;
 }
 
 /**
@@ -16,7 +19,7 @@ export interface AskedKernels {
  * @throws {UsageError} if there is none of a name, or it needs a tree and has none.
  */
 export async function askedKernels(
-  { kernels = [], all = false }: AskedKernels,
+  { kernels = [], all = false, refused: withRefused = false }: AskedKernels,
   say: (line: string) => void,
 ): Promise<string[]> {
   const trees = kernelTrees();
@@ -26,12 +29,14 @@ export async function askedKernels(
   for (const name of named) {
     const { headers } = await findEntry(name);
     if (!can.includes(name) && headers.from === 'tree')
-      throw new UsageError(`kernel ${name} needs --kernel-tree ${name}=PATH: ${headers.because}`);
+      throw new UsageError(`kernel ${name} needs ${harness().commands.tree(name)}: ${headers.because}`);
   }
   if (!all) return named.length > 0 ? [...named] : [newest];
-  for (const { name, headers } of entries) {
+  for (const { name, headers, refused } of entries) {
+    if (refused && !withRefused) say(`not run: kernel ${name} (the module must not be built for it)`);
     if (!can.includes(name) && headers.from === 'tree')
-      say(`not run: kernel ${name} (${headers.because}; --kernel-tree ${name}=PATH runs it)`);
+      say(`not run: kernel ${name} (${headers.because}; ${harness().commands.tree(name)} runs it)`);
   }
-  return can;
+  const left = entries.filter(({ refused }) => refused && !withRefused).map(({ name }) => name);
+  return can.filter((name) => !left.includes(name));
 }

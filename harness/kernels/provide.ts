@@ -88,7 +88,7 @@ export async function provideKernel(name?: string): Promise<Kernel> {
     case 'tree':
       throw new Error(
         `kernel ${entry.name} needs a tree of yours: ${headers.because}.\n` +
-          `  --kernel-tree ${entry.name}=PATH names a kernel's source, its build tree or its installed files`,
+          `  ${harness().commands.tree(entry.name)} names a kernel's source, its build tree or its installed files`,
       );
   }
 }

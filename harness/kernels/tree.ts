@@ -12,7 +12,7 @@ import type { HeaderSource } from './prepared.js';
 import type { Kernel } from './kernel.js';
 
 /**
- * Reads what follows `--kernel-tree`, NAME=PATH, once for each.
+ * Trees as they are given on a command line, NAME=PATH for each.
  * @returns absolute paths, by the names of the entries that they stand for
  * @throws {UsageError} if one has another form, or names nothing.
  */
@@ -20,8 +20,10 @@ export function parseTrees(options: readonly string[]): Record<string, string> {
   const trees = options.map((option) => {
     const [name, path] = [option.split('=', 1)[0] ?? '', option.slice(option.indexOf('=') + 1)];
     if (!option.includes('=') || !name || !path)
-      throw new UsageError(`--kernel-tree takes NAME=PATH, such as 6.14=/usr/src/linux-6.14, not ${option}`);
-    if (!existsSync(path)) throw new UsageError(`--kernel-tree ${option}: there is no ${path}`);
+      throw new UsageError(
+        `a kernel's tree is given as NAME=PATH, such as 6.14=/usr/src/linux-6.14, not ${option}`,
+      );
+    if (!existsSync(path)) throw new UsageError(`${option}: there is no ${path}`);
     return [name, resolve(path)];
   });
   return Object.fromEntries(trees) as Record<string, string>;

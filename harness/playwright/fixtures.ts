@@ -2,10 +2,10 @@
 import { test as base } from '@playwright/test';
 import type { TestInfo } from '@playwright/test';
 import type { BootedGuest } from '../guest/guest.js';
-import { complaints } from '../guest/kernel-log.js';
+import { complaints, firstComplaint } from '../guest/kernel-log.js';
 import { checksOff, leaks } from '../guest/self-checks.js';
 import type { GuestExtras, GuestStage } from '../guest/stage.js';
-import { InfrastructureError } from '../util/errors.js';
+import { InfrastructureError, unprovided } from '../util/errors.js';
 import { run } from '../util/run.js';
 import type { KernelOptions } from './projects.js';
 import { harness } from '../util/config.js';
@@ -33,12 +33,6 @@ async function marked<T>(info: TestInfo, work: () => Promise<T>): Promise<T> {
     if (error instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
     throw error;
   }
-}
-
-/** The part of a kernel's log from a line on. */
-function excerpt(log: string, from: string): string {
-  const start = log.indexOf(from);
-  return start < 0 ? from : log.slice(start).split('\n').slice(0, 60).join('\n');
 }
 
 /**
@@ -79,15 +73,19 @@ interface Given<G extends BootedGuest> {
  * Runs a spec with a guest, then looks at what the spec has left in it.
  * @throws if the kernel complains, the guest has died, or `judge` finds something.
  */
-export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise<void> {
-  const { stage, info, get, use, judge } = given;
-  const guest = await marked(info, get);
+export async function withGuest<G extends BootedGuest>(how: Given<G>): Promise<void> {
+  const { stage, info, get, use, judge } = how;
+  const given = await marked(info, get);
   // What the guest is told is seen in the spec's steps.
-  guest.observer = (command, work) => base.step(`guest# ${firstWords(command)}`, work, { box: true });
-  await use(guest);
-  guest.observer = undefined;
+  given.observer = (command, work) => base.step(`guest# ${firstWords(command)}`, work, { box: true });
+  await use(given);
+  given.observer = undefined;
+  // The spec may have booted another in its place, or ended it.
+  const guest = stage.current;
+  if (!guest) return;
   const { ended } = guest.machine;
-  const verdict = ended.aborted ? undefined : await judge?.(guest, info);
+  const same = guest.machine === given.machine;
+  const verdict = ended.aborted || !same ? undefined : await judge?.(given, info);
   if (ended.aborted) {
     const reason = ended.reason as Error;
     if (reason instanceof InfrastructureError) info.annotations.push({ type: INFRASTRUCTURE });
@@ -109,7 +107,8 @@ export async function withGuest<G extends BootedGuest>(given: Given<G>): Promise
     again = await kept(stage, info);
     await stage.discard();
   }
-  if (found.length > 0) throw new Error(`the kernel complains:\n${excerpt(log, found[0] ?? '')}${again}`);
+  if (found.length > 0)
+    throw new Error(`the kernel complains:\n${firstComplaint(log) ?? off.join('\n')}${again}`);
   if (verdict) throw remarked(verdict, again);
   if (again) throw new Error(again.trim());
 }
@@ -131,7 +130,9 @@ export function guestTest<S extends GuestStage>(
     guestExtras: [{}, { option: true, scope: 'worker' }],
     stage: [
       async ({ kernelName, guestExtras }, use) => {
-        const stage = await prepare(kernelName || undefined, guestExtras);
+        const stage = await prepare(kernelName || undefined, guestExtras).catch((error: unknown) => {
+          throw unprovided("the file's guests cannot be provided", error);
+        });
         if (stage.kernel.checks === 'debug') stage.lastLook = leaks;
         await use(stage);
         await stage.leave();

@@ -2,7 +2,8 @@
 import { basename, join } from 'node:path';
 import { buildKernelModules } from '../build/kernel-modules.js';
 import type { BuiltModules } from '../build/kernel-modules.js';
-import type { BootedGuest, LoadedModule, ModuleParameters } from '../guest/guest.js';
+import type { BootedGuest, LoadedModule } from '../guest/guest.js';
+import type { ModuleParameters } from '../guest/lines.js';
 import { GuestStage, provideGuest } from '../guest/stage.js';
 import { harness } from '../util/config.js';
 import { overBudget } from './budget.js';

@@ -15,7 +15,7 @@ import { elapsed, readKept } from '../report/kept.js';
 import { cellId, cellOf, newestRuns, readCells, reportDir } from '../report/runs.js';
 import type { Cell, CellKey, TestOutcome } from '../report/runs.js';
 import { cleanCommit, unchangedSince } from '../report/sources.js';
-import { verdictOf } from './verdicts.js';
+import { verdictOf, whySkipped } from './verdicts.js';
 
 async function textOf({ path, body }: TestResult['attachments'][number]): Promise<string> {
   if (body) return body.toString();
@@ -58,7 +58,7 @@ async function outcomeOf(test: TestCase, result: TestResult, file: string): Prom
     ms: result.duration,
     log: stripVTControlCharacters([...errors, ...texts].join('\n')),
     ...(verdict === 'skipped' && {
-      reason: result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given',
+      reason: whySkipped(result),
     }),
   };
 }
@@ -173,6 +173,8 @@ export default class Results implements Reporter {
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {
+    // It has no result, and is still to come.
+    if (result.status === 'interrupted') return;
     // One after the other: what is attached is read while it is there.
     this.#pending = this.#pending.then(() => this.#add(test, result));
   }

@@ -25,18 +25,24 @@ const MARKS = {
 const isInfrastructure = ({ message, stack }: TestError) =>
   /^InfrastructureError: /.test(stripVTControlCharacters(message ?? stack ?? ''));
 
-/** Trouble with the machinery counts neither as passed nor as failed. */
+/** Trouble with the machinery counts neither as passed nor as failed, nor does a test that Ctrl-C has ended. */
 export function verdictOf(
   test: Pick<TestCase, 'expectedStatus'>,
   result: Pick<TestResult, 'status' | 'annotations' | 'errors'>,
 ): Verdict {
-  if (result.status === 'skipped') return 'skipped';
+  if (result.status === 'skipped' || result.status === 'interrupted') return 'skipped';
   if (result.status === test.expectedStatus) return 'passed';
   const { annotations, errors } = result;
   const infrastructure =
     annotations.some(({ type }) => type === 'infrastructure') ||
     (errors.length > 0 && errors.every(isInfrastructure));
   return infrastructure ? 'infrastructure' : 'failed';
+}
+
+/** The reason that a test was skipped for. */
+export function whySkipped({ status, annotations }: Pick<TestResult, 'status' | 'annotations'>): string {
+  if (status === 'interrupted') return 'the run was interrupted';
+  return annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given';
 }
 
 function text({ message, stack, value, snippet }: TestError): string {
@@ -96,8 +102,7 @@ export default class Verdicts implements Reporter {
       this.#failures.push(`${verdict}: ${title}: ${result.errors.slice(0, 1).map(beginning).join()}`);
     }
     if (verdict === 'skipped') {
-      const why = result.annotations.find(({ type }) => type === 'skip')?.description ?? 'no reason given';
-      this.#reasons.push(`skipped: ${title}: ${why}`);
+      this.#reasons.push(`skipped: ${title}: ${whySkipped(result)}`);
     }
   }
 

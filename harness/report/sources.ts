@@ -2,11 +2,14 @@
 import { execa } from 'execa';
 import { harness } from '../util/config.js';
 
-const SPEC = /^specs\/[^/]+\/[^/]+\.spec\.ts$/;
+/** Written by runs: a project that does not ignore them is as clean with them as without. */
+const WRITTEN = ['report', 'test-results', 'node_modules'].map((name) => `:(exclude)${name}`);
+
+const SPEC = /^specs\/([^/]+\/)?[^/]+\.spec\.ts$/;
 
 /** The lines that a Git command prints about the files that specs depend on; undefined if it fails. */
 async function lines(dir: string, ...words: string[]): Promise<string[] | undefined> {
-  const args = ['-c', 'safe.directory=*', ...words, '--', ...harness().sources];
+  const args = ['-c', 'safe.directory=*', ...words, '--', ...harness().sources, ...WRITTEN];
   const { exitCode, stdout } = await execa('git', args, { cwd: dir, reject: false });
   return exitCode === 0 ? stdout.split('\n').filter(Boolean) : undefined;
 }
@@ -32,7 +35,7 @@ export async function unchangedSince(
   commit: string,
   dir: string = harness().root,
 ): Promise<(file: string) => boolean> {
-  const changed = await lines(dir, 'diff', '--name-only', '--no-renames', commit, 'HEAD');
+  const changed = await lines(dir, 'diff', '--name-only', '--relative', '--no-renames', commit, 'HEAD');
   const counting = changed?.filter((path) => !harness().reporting?.test(path));
   if (!counting?.every((path) => SPEC.test(path))) return () => false;
   return (file) => !counting.includes(file);

@@ -65,6 +65,8 @@ export interface Commands {
   readonly update?: string;
   /** Runs the specs on a kernel. */
   readonly test?: (kernel: string) => string;
+  /** Gives a kernel a tree, whose place is PATH. */
+  readonly tree?: (kernel: string) => string;
 }
 
 const OWN_COMMANDS: Required<Commands> = {
@@ -72,6 +74,7 @@ const OWN_COMMANDS: Required<Commands> = {
     `await replay(await openRecording('${recording}'), (text) => process.stdout.write(text))`,
   update: 'updateLock()',
   test: (kernel) => `KMOD_HARNESS_RUN='{"kernels":["${kernel}"]}' npx playwright test`,
+  tree: (kernel) => `runSpecs({ trees: { '${kernel}': PATH } })`,
 };
 
 /** The argument of {@link defineHarness}: the modules under test, and everything about their project that the harness needs to know. */

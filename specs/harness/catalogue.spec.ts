@@ -44,7 +44,10 @@ test('KERNEL-16: everything that is built here is locked: release, packages, and
 test('KERNEL-21: kernels built here have what specs look at in every guest, and no device that others have not', async () => {
   const own = await readFile(join(repository, 'vm-images/kernels/own.config'), 'utf8');
   // Each is merged into tinyconfig, whose allocator has no files, and whose IPv6 brings a tunnel on older series.
-  for (const line of ['SLUB_TINY=n', 'SLUB_DEBUG=y', 'IPV6=y', 'IPV6_SIT=n', 'USER_NS=y', 'MEMCG=y'])
+  const allocator = ['SLUB_TINY=n', 'SLUB_DEBUG=y'];
+  const network = ['IPV6=y', 'IPV6_SIT=n', 'NETFILTER=y', 'NET_SCHED=y', 'CRYPTO_USER_API_HASH=m'];
+  const containers = ['USER_NS=y', 'MEMCG=y', 'CGROUP_BPF=y', 'PROC_KCORE=y'];
+  for (const line of [...allocator, ...network, ...containers])
     expect(own.split('\n')).toContain(`CONFIG_${line}`);
 });
 

@@ -103,13 +103,23 @@ test('HARNESS-23: a full disk, no memory and a compiler that is killed are troub
   expect(() => mustBuild(wrong, 'building the module')).toThrow(/^building the module failed:\n.*undeclared/);
 });
 
-test('HARNESS-06: a run without a single spec is no success', async () => {
+test("HARNESS-42: a disk that is full while a file's own guests are made is trouble with the machinery", async () => {
+  const { all, exitCode } = await selftest('disk');
+  expect(all).toMatch(/^! 1\/1 selftest .* › gets no guest on a full disk /m);
+  expect(all).toContain(
+    "InfrastructureError: the file's guests cannot be provided: ENOSPC: no space left on device",
+  );
+  expect(all).toMatch(/\n1 infrastructure: [^\n]*\n0 passed, 0 failed$/);
+  expect(exitCode).not.toBe(0);
+});
+
+test('HARNESS-06: a run in which no test runs is no success', async () => {
   const { all, exitCode } = await selftest('--pass-with-no-tests', 'no-such-file');
   expect(all).toMatch(/0 passed, 0 failed$/);
   expect(exitCode).not.toBe(0);
 });
 
-test('HARNESS-07: a complaint in the kernel log fails a spec, a panic ends its wait at once, and the next guest is pristine', async () => {
+test('HARNESS-07: a complaint in the kernel log fails its test, a panic ends its wait at once, and the next guest is pristine', async () => {
   const { all, exitCode } = await selftest('kernel-log');
   expect(all).toMatch(
     /✘ 1\/3 .*\n +Error: the kernel complains:\n +.*BUG: KFENCE: use-after-free read in planted/,

@@ -64,7 +64,7 @@ test('KERNEL-10: without a tree, or with one that is none, it is said what is ne
   await expect(provideKernel('6.14')).rejects.toThrow(/in no form.*\n.*--kernel-tree 6\.14=PATH/);
   changeRun({ trees: parseTrees([`6.14=${dir}`]) });
   await expect(provideKernel('6.14')).rejects.toThrow(/is none of these: a kernel's source; a tree/);
-  expect(() => parseTrees(['6.14'])).toThrow(/takes NAME=PATH/);
+  expect(() => parseTrees(['6.14'])).toThrow(/is given as NAME=PATH/);
   expect(() => parseTrees(['6.14=/no/where'])).toThrow(/there is no \/no\/where/);
 });
 
