@@ -1,4 +1,10 @@
-/** Names in events, which have each byte that is not ASCII as a character of its own: docs/abi/events.md. */
+/** Names that others have chosen. In events they have each byte that is not ASCII as a character: docs/abi/events.md. */
+
+/**
+ * Characters that a terminal obeys or does not show, so that a text is not what it seems to be: control characters,
+ * those that change the direction of writing or have no width, and those that end a line.
+ */
+export const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

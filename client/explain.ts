@@ -1,6 +1,6 @@
 /** From what an agent was denied to the lines of policy that would allow it, and what they open. */
 import { DEFAULT_DEVICES, DEFAULT_SOCKETS } from './abi/defaults.js';
-import { textOf } from './bytes.js';
+import { DECEPTIVE, textOf } from './bytes.js';
 import type { AgentRequest } from './abi/request.js';
 import type { SwarmEvent } from './abi/event.js';
 import { HERE } from './explain/places.js';
@@ -149,12 +149,9 @@ function added(rules: Rules, needs: readonly Need[]): { policy: Rules; notes: re
   };
 }
 
-/** Characters that no command line should have: a terminal would obey them where it is printed, or pasted. */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-
-/** The option of a path; nothing if it cannot be printed. */
+/** The option of a path; nothing if a terminal would obey or hide some of it, where it is printed or pasted. */
 function pathOption(path: string): string[] {
-  return CONTROL.test(path) ? [] : [`--exec-path ${word(path)}`];
+  return DECEPTIVE.test(path) ? [] : [`--exec-path ${word(path)}`];
 }
 
 /** Options that say what a policy does: swarmctl adds --device to the usual ones, and takes other lists whole. */
@@ -177,7 +174,7 @@ export function proposalOf(needs: readonly Need[], rules: Rules = {}): Proposal 
   const { policy, notes } = added(rules, needs);
   const usual = Object.values(DEFAULT_DEVICES);
   const { devices } = policy;
-  const unprintable = (policy.exec_paths ?? []).some((path) => CONTROL.test(path));
+  const unprintable = (policy.exec_paths ?? []).some((path) => DECEPTIVE.test(path));
   const wider =
     devices !== undefined && !devices.includes('a') && usual.some((rule) => !devices.includes(rule));
   return {
@@ -190,7 +187,9 @@ export function proposalOf(needs: readonly Need[], rules: Rules = {}): Proposal 
         ? ['--device adds to the usual devices, some of which this policy denies: use the JSON']
         : []),
       ...(unprintable
-        ? ['--exec-path cannot name a path with control characters on a command line: use the JSON']
+        ? [
+            '--exec-path cannot name a path with control or invisible characters on a command line: use the JSON',
+          ]
         : []),
     ],
   };

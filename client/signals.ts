@@ -49,6 +49,38 @@ export async function until<T>(promise: Promise<T>, stop: AbortSignal | undefine
   }
 }
 
+/**
+ * The same values, one after the other, until a signal is aborted: then it throws the signal's reason, even while the
+ * next value is waited for. A source that does not give that is not waited for.
+ */
+export async function* untilAborted<T>(
+  values: Iterable<T> | AsyncIterable<T>,
+  stop: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  const source: Iterator<T, unknown> | AsyncIterator<T, unknown> =
+    Symbol.asyncIterator in values ? values[Symbol.asyncIterator]() : values[Symbol.iterator]();
+  let left = true;
+  try {
+    for (;;) {
+      const next = Promise.resolve(source.next());
+      const result = await until(next, stop).catch((error: unknown) => {
+        // What fails by itself has nothing left to give up.
+        left = stop?.aborted === true;
+        throw error;
+      });
+      left = result.done !== true;
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    if (left) {
+      const given = Promise.resolve(source.return?.());
+      if (stop?.aborted === true) given.catch(() => undefined);
+      else await given;
+    }
+  }
+}
+
 /** The highest number of a signal, SIGRTMAX. */
 const SIGNAL_MAX = 64;
 

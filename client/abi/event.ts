@@ -189,7 +189,7 @@ export interface OtherEvent {
   readonly time: number;
   /** Tells it from the events that this version knows. */
   readonly event: 'other';
-  /** The kernel's name for the device. */
+  /** The kernel's name for what has happened. */
   readonly name: string;
   /** All its other fields. */
   readonly fields: Readonly<Record<string, unknown>>;

@@ -191,7 +191,7 @@ export const EVENTS = {
   created: 'an agent was made',
   spawned: "a process became an agent's, other than by being forked inside the agent",
   fork_failed:
-    'the module refused a fork of an armed thread (EINVAL), which stays armed; or on Linux 6.16 and later the kernel failed one; or a process that was to join an agent could not, and was killed before it ran',
+    'the module refused a fork of an armed thread (EINVAL), which stays armed; or the kernel failed one; or a process that was to join an agent could not, and was killed before it ran',
   violation: 'a member did what a rule denies, kills for or audits',
   suppressed:
     'there were more violations and kills for memory than `event_rate` allows to be reported one by one',

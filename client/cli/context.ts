@@ -3,6 +3,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { SwarmError } from '../error.js';
 import type { Inspection } from '../inspect.js';
 import type { Swarm } from '../swarm.js';
+import { explain } from './output.js';
 import { progress } from './progress.js';
 
 /** Adds commands to swarmctl; what they do begins with the machine that its options name. */
@@ -68,9 +69,12 @@ export function failIfAny(failures: readonly unknown[]): void {
   if (failures.length > 1) throw new AggregateError(failures);
 }
 
-/** A failure, with the agent that it is of where there are several. */
-export function ofAgent(id: number, error: unknown, ids: readonly number[]): unknown {
-  if (!(error instanceof SwarmError) || ids.length < 2) return error;
+/** The agents that a command names, in their order: ids, and undefined for a name that no agent has. */
+export type Named = readonly (number | undefined)[];
+
+/** A failure, with the agent that it is of where several were named. */
+export function ofAgent(id: number, error: unknown, named: Named): unknown {
+  if (!(error instanceof SwarmError) || named.length < 2) return error;
   if (new RegExp(`\\bagent ${id}\\b`).test(error.message)) return error;
   const { code, field, offset, hint } = error;
   const where = field === '' || field === 'id' ? '' : `${field}: `;
@@ -78,20 +82,23 @@ export function ofAgent(id: number, error: unknown, ids: readonly number[]): unk
 }
 
 /**
- * Does something to agents that are named by ids or names. A name that is no agent's does not keep it from the others.
- * @throws what has failed; see {@link idOf}.
+ * Does something to agents that are named by ids or names. A name that is no agent's does not keep it from the others,
+ * and is told before that, which may take long.
+ * @param evenForNone does it, too, if none of the names is an agent's
+ * @throws what has failed; see {@link idOf}. An AggregateError without errors if all of it has been told.
  */
 export async function withIds(
   swarm: Swarm,
-  named: readonly string[],
-  work: (ids: readonly number[]) => Promise<void>,
+  agents: readonly string[],
+  work: (ids: readonly number[], named: Named) => Promise<void>,
+  evenForNone = false,
 ): Promise<void> {
-  const found = await Promise.allSettled(named.map((each) => idOf(swarm, each)));
-  const ids = found.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const found = await Promise.allSettled(agents.map((each) => idOf(swarm, each)));
+  const named = found.map((each) => (each.status === 'fulfilled' ? each.value : undefined));
+  const ids = named.filter((id) => id !== undefined);
   const failures = found.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
-  if (ids.length > 0 || failures.length === 0)
-    await work(ids).catch((error: unknown) => {
-      failures.push(...(error instanceof AggregateError ? (error.errors as unknown[]) : [error]));
-    });
-  failIfAny(failures);
+  if (ids.length === 0 && !evenForNone) failIfAny(failures);
+  for (const each of failures) explain(each);
+  await work(ids, named);
+  if (failures.length > 0) throw new AggregateError([], 'not all that are named are agents');
 }

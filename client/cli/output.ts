@@ -1,5 +1,6 @@
 /** The output of swarmctl: tables for people, JSON and templates for programs. */
 import { styleText } from 'node:util';
+import { DECEPTIVE } from '../bytes.js';
 import { SwarmError } from '../error.js';
 import { progress } from './progress.js';
 
@@ -20,9 +21,14 @@ export interface Column<T> {
 type Style = Parameters<typeof styleText>[0];
 
 /** Text in a style, if the stream is a terminal and nobody has asked for none (NO_COLOR). */
-export function styled(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+export function styled(
+  style: Style,
+  text: string,
+  stream: Pick<NodeJS.WriteStream, 'isTTY'> = process.stdout,
+): string {
   const plain = !stream.isTTY || (process.env['NO_COLOR'] ?? '') !== '';
-  return plain ? text : styleText(style, text);
+  // By itself it would ask whether standard output is a terminal, whichever stream this is for.
+  return plain ? text : styleText(style, text, { validateStream: false });
 }
 
 /** Rows of a table as lines, the titles first; what a terminal would obey is shown. */
@@ -82,24 +88,30 @@ export function filled(template: string, value: object): string {
   });
 }
 
+/** Every one of them. */
+const ALL = new RegExp(DECEPTIVE, 'gu');
+
+/** The same, but for newlines: JSON has no others than those between its lines. */
+const ALL_IN_LINES = new RegExp(`(?!\n)${DECEPTIVE.source}`, 'gu');
+
 /**
- * Text that somebody else has chosen, such as the name of a process, without what a terminal would obey: control
- * characters are shown as \\x1b.
+ * Text that somebody else has chosen, such as the name of a process, without what a terminal would obey or hide: such
+ * characters are shown as \\x1b or \\u{202e}.
  */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  return text.replace(ALL, (character) => {
+    const hex = (character.codePointAt(0) ?? 0).toString(16);
+    return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`;
   });
 }
 
-/** Characters that JSON may have as they are, and a terminal obeys. */
-const RAW = /[\u007f-\u009f]/g;
-
 /** A value as JSON that a terminal shows as it is: it is the same value. */
 export function jsonOf(value: unknown, indent?: number): string {
-  return JSON.stringify(value, null, indent).replace(
-    RAW,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return JSON.stringify(value, null, indent).replace(ALL_IN_LINES, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    ).join(''),
   );
 }
 
@@ -107,6 +119,17 @@ export function jsonOf(value: unknown, indent?: number): string {
 export function print(line: string): void {
   progress.erase();
   process.stdout.write(`${line}\n`);
+}
+
+/** Prints a line, and resolves when it is written: for those who end the process, or who must know. */
+export async function printed(line: string): Promise<void> {
+  progress.erase();
+  await new Promise<void>((resolve) => {
+    process.stdout.write(`${line}\n`, (error) => {
+      // The stream tells of an error itself, and swarmctl ends with that.
+      if (!error) resolve();
+    });
+  });
 }
 
 /** Says something to the person at the terminal, apart from what a program reads. */

@@ -43,17 +43,47 @@ function refusalOf(path: string, bytes: Uint8Array): SwarmError | undefined {
   return new SwarmError(refusal.error, `--policy ${path}:${line}:${column}: ${key}${refusal.message}`);
 }
 
-function parsed(bytes: Uint8Array): unknown {
+/** The place of a key that its object has had before, in a text that is JSON; undefined if there is none. */
+function repeated(text: string): number | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (const { 0: token, 1: key, index } of text.matchAll(
+    /("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[[\]{}]/g,
+  )) {
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push(undefined);
+    else if (token === '}' || token === ']') open.pop();
+    else if (key !== undefined) {
+      const [keys, name] = [open.at(-1), String(JSON.parse(key))];
+      if (keys?.has(name) === true) return index;
+      keys?.add(name);
+    }
+  }
+  return undefined;
+}
+
+/** @throws {SwarmError} for a key that is given twice: of its values only the last would be left. */
+function parsed(path: string, bytes: Uint8Array): unknown {
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  const at = repeated(text);
+  if (at === undefined) return value;
+  const refusal = refusalOf(path, bytes);
+  if (refusal?.message.endsWith('given twice') === true) throw refusal;
+  // The core tells of another fault before it, which options may mend.
+  const { line, column } = position(text, Buffer.byteLength(text.slice(0, at)));
+  throw new SwarmError('EINVAL', `--policy ${path}:${line}:${column}: the key is given twice`);
 }
 
 /**
  * The object in a file. Faults between its keys are found later, with the whole request: options may mend them.
- * @throws {SwarmError} if the file cannot be read, is no JSON object, or a value is of another kind than its key's.
+ * @throws {SwarmError} if the file cannot be read, is no JSON object, has a key twice, or a value is of another kind
+ * than its key's.
  */
 export function fileOf(path: string): Partial<AgentRequest> {
   const bytes = (() => {
@@ -63,7 +93,7 @@ export function fileOf(path: string): Partial<AgentRequest> {
       throw systemError(`--policy ${path}`, error);
     }
   })();
-  const value = parsed(bytes);
+  const value = parsed(path, bytes);
   if (isObject(value) && Object.entries(value).every(([key, each]) => KINDS.get(key)?.(each) !== false))
     return value;
   const refusal = refusalOf(path, bytes);

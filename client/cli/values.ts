@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 import { ACTIONS, CAPABILITIES, namesOf } from '../abi/names.js';
 import type { Action, Capability } from '../abi/names.js';
+import { SwarmError, systemError } from '../error.js';
 import { TIME_MAX } from '../signals.js';
 
 const SIZES: Readonly<Record<string, number>> = { '': 0, b: 0, k: 1, m: 2, g: 3, t: 4 };
@@ -144,21 +145,66 @@ export function user(text: string): { uid: number; gid: number } {
   return { uid: Number(uid), gid: Number(gid ?? uid) };
 }
 
-/** Variables of a file: NAME=VALUE a line; `#` begins a comment; a NAME alone takes this process's value. */
+/** The text of bytes; undefined if they are not UTF-8, of which Node makes another text. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Variables of a file: NAME=VALUE a line; `#` begins a comment; a NAME alone takes this process's value.
+ * @throws {SwarmError} if the file cannot be read, or is not UTF-8.
+ */
 export function envFile(path: string): string[] {
-  return readFileSync(path, 'utf8')
+  const bytes = ((): Uint8Array => {
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      throw systemError(`--env-file ${path}`, error);
+    }
+  })();
+  const text = textOf(bytes);
+  if (text === undefined) throw new SwarmError('EINVAL', `--env-file ${path}: it is not UTF-8`);
+  return text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
 
-/** The environment that --env and --env-file make: NAME=VALUE, or NAME for this process's value. */
+/**
+ * A variable of this process.
+ * @throws {SwarmError} if its value is not UTF-8: Node has another text of it.
+ */
+function own(name: string): string | undefined {
+  const value = process.env[name];
+  if (value?.includes('\uFFFD') !== true) return value;
+  const bytes = ((): Buffer => {
+    try {
+      return readFileSync('/proc/self/environ');
+    } catch {
+      return Buffer.alloc(0);
+    }
+  })();
+  const begin = Buffer.from(`\0${name}=`);
+  const all = Buffer.concat([Buffer.alloc(1), bytes, Buffer.alloc(1)]);
+  const at = all.indexOf(begin) + begin.length;
+  if (at >= begin.length && textOf(all.subarray(at, all.indexOf(0, at))) === value) return value;
+  throw new SwarmError('EINVAL', `--env ${name}: the value of this variable is not UTF-8`);
+}
+
+/**
+ * The environment that --env and --env-file make: NAME=VALUE, or NAME for this process's value.
+ * @throws {SwarmError} if such a value is not UTF-8.
+ */
 export function environment(entries: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     entries.flatMap((entry) => {
       const at = entry.indexOf('=');
       const name = at < 0 ? entry : entry.slice(0, at);
-      const value = at < 0 ? process.env[name] : entry.slice(at + 1);
+      const value = at < 0 ? own(name) : entry.slice(at + 1);
       return value === undefined ? [] : [[name, value]];
     }),
   );

@@ -25,7 +25,6 @@ export const HOOKED: readonly string[] = [
   'ksys_unshare',
   'cgroup_attach_task',
   'security_ptrace_access_check',
-  'calculate_sigpending',
 ];
 
 /** The system calls among them, which each architecture has under a name of its own. */

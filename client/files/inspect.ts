@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { SwarmError, codeOf, fileError } from '../error.js';
 import { parseInspection } from '../inspect.js';
 import type { Inspection } from '../inspect.js';
+import { untilAborted } from '../signals.js';
 
 const PIECE = 65_536;
 
@@ -21,7 +22,7 @@ async function ask(file: FileHandle, id: number, buffer: Buffer): Promise<string
  * Looks at agents, one after the other, through one descriptor.
  * @param path of the file
  * @param ids of the agents
- * @param signal stops before the next one
+ * @param signal stops before the next one, also while that is waited for
  * @returns for each id the agent, or undefined if there is none with it.
  * @throws {SwarmError} if the file cannot be used.
  */
@@ -36,8 +37,7 @@ export async function* inspectAll(
   });
   try {
     const buffer = Buffer.alloc(PIECE);
-    for await (const id of ids) {
-      signal?.throwIfAborted();
+    for await (const id of untilAborted(ids, signal)) {
       const text = await ask(file, id, buffer).catch((error: unknown) => {
         if (codeOf(error) === 'ESRCH') return undefined;
         throw error;

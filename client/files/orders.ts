@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { parseAnswer } from '../abi/answer.js';
 import type { Answer } from '../abi/answer.js';
 import { fileError } from '../error.js';
+import { untilAborted } from '../signals.js';
 
 /** Answers that are read together: they must fit into the 64 KiB that the kernel keeps for a descriptor. */
 const TOGETHER = 64;
@@ -31,7 +32,7 @@ async function answers(file: FileHandle, buffer: Buffer): Promise<Answer[]> {
  * would be carried out twice.
  * @param path of create, update, attach or destroy
  * @param objects what arms a thread has no place here, since any thread may write
- * @param signal stops before the next one
+ * @param signal stops before the next one, also while that is waited for; what the kernel is at is carried out
  * @throws {SwarmError} if the file cannot be opened or written. A refusal is an answer, not an exception.
  */
 export async function* order(
@@ -46,8 +47,7 @@ export async function* order(
   const buffer = Buffer.alloc(ANSWERS);
   let written = 0;
   try {
-    for await (const object of objects) {
-      signal?.throwIfAborted();
+    for await (const object of untilAborted(objects, signal)) {
       if (typeof object !== 'string') {
         // Its place is behind the answers to what was written before it.
         if (written > 0) yield* await answers(file, buffer);

@@ -26,12 +26,20 @@ Json state_from(std::istream &input)
 	return state;
 }
 
-/** Is what the container has asked for the reason why the module refuses its policy? */
-bool is_for_asked(const Refusal &refusal, const std::vector<std::string> &asked)
+/**
+ * May what the container has asked for be the reason why the module refuses its policy? The module may name the other
+ * one of two keys that do not fit together, and it names a key that it does not know shortened, and without the
+ * characters that are no printable ASCII: such a key can only be the container's.
+ */
+bool may_be_for_asked(const Refusal &refusal, const Policy &policy)
 {
-	if (refusal.field.empty())
-		return !asked.empty() && (refusal.error == "EINVAL" || refusal.error == "E2BIG");
-	return std::find(asked.begin(), asked.end(), refusal.field) != asked.end();
+	if (policy.asked.empty())
+		return false;
+	if (refusal.error == "EINVAL" || refusal.error == "E2BIG")
+		return true;
+	return !refusal.field.empty() &&
+	       (!policy.object.contains(refusal.field) ||
+		std::find(policy.asked.begin(), policy.asked.end(), refusal.field) != policy.asked.end());
 }
 
 } // namespace
@@ -58,7 +66,7 @@ void adopt(const Container &container, const Settings &settings)
 	try {
 		agent = create(policy.object);
 	} catch (const Refusal &refusal) {
-		if (is_for_asked(refusal, policy.asked))
+		if (may_be_for_asked(refusal, policy))
 			throw Strict(refusal.what());
 		throw;
 	}

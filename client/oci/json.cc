@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <set>
 #include <unistd.h>
+#include <vector>
 
 namespace swarm {
 
@@ -99,6 +101,39 @@ bool not_too_deep(int depth, Json::parse_event_t, Json &)
 	return true;
 }
 
+/** The same, for rules: of a key that is given twice, the parser would take the last, which may be the weaker one. */
+class OnceEach {
+    public:
+	bool operator()(int depth, Json::parse_event_t event, Json &parsed)
+	{
+		if (event == Json::parse_event_t::object_start)
+			open_.emplace_back();
+		else if (event == Json::parse_event_t::object_end)
+			open_.pop_back();
+		else if (event == Json::parse_event_t::key &&
+			 !open_.back().insert(parsed.get<std::string>()).second)
+			throw Failure("the key " + parsed.get<std::string>() + " is given twice");
+		return not_too_deep(depth, event, parsed);
+	}
+
+    private:
+	/** The keys of each object that has not ended. */
+	std::vector<std::set<std::string>> open_;
+};
+
+Json read_with(const std::filesystem::path &path, const Json::parser_callback_t &sees)
+{
+	const std::string text = read_file(path);
+
+	try {
+		return Json::parse(text, sees);
+	} catch (const Json::parse_error &error) {
+		throw Failure(path.string() + " is no JSON: byte " + std::to_string(error.byte));
+	} catch (const Failure &failure) {
+		throw Failure(path.string() + ": " + failure.what());
+	}
+}
+
 } // namespace
 
 Json parse_json(std::string_view text)
@@ -106,17 +141,19 @@ Json parse_json(std::string_view text)
 	return Json::parse(text, not_too_deep, false);
 }
 
+Json parse_rules(std::string_view text)
+{
+	return Json::parse(text, OnceEach(), false);
+}
+
 Json read_json(const std::filesystem::path &path)
 {
-	const std::string text = read_file(path);
+	return read_with(path, not_too_deep);
+}
 
-	try {
-		return Json::parse(text, not_too_deep);
-	} catch (const Json::parse_error &error) {
-		throw Failure(path.string() + " is no JSON: byte " + std::to_string(error.byte));
-	} catch (const Failure &failure) {
-		throw Failure(path.string() + ": " + failure.what());
-	}
+Json read_rules(const std::filesystem::path &path)
+{
+	return read_with(path, OnceEach());
 }
 
 } // namespace swarm

@@ -32,7 +32,11 @@ void write_file(const std::filesystem::path &path, std::string_view text);
 void append_file(const std::filesystem::path &path, std::string_view text);
 /** JSON, discarded if it is none. Throws a Failure if it is nested too deep to be worked with. */
 Json parse_json(std::string_view text);
+/** The same. Throws a Failure also if an object has a key twice: what is meant cannot be told then. */
+Json parse_rules(std::string_view text);
 /** A file with JSON. Throws a Failure that names it. */
 Json read_json(const std::filesystem::path &path);
+/** A file with rules in JSON. Throws a Failure that names it, also if an object has a key twice. */
+Json read_rules(const std::filesystem::path &path);
 
 } // namespace swarm

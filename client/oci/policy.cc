@@ -154,11 +154,15 @@ std::filesystem::path named_policy(const std::string &name, const Settings &sett
 }
 
 /** The value of an annotation: JSON, or the text as it stands. */
-Json value_of(const std::string &text)
+Json value_of(const std::string &key, const std::string &text)
 {
-	Json value = parse_json(text);
+	try {
+		Json value = parse_rules(text);
 
-	return value.is_discarded() ? Json(text) : value;
+		return value.is_discarded() ? Json(text) : value;
+	} catch (const Failure &failure) {
+		throw Failure("annotation " + key + ": " + failure.what());
+	}
 }
 
 /** Sets single keys. What the settings do not allow is refused: it may have been meant to forbid something. */
@@ -176,12 +180,12 @@ void take_annotations(Policy &policy, const Json &annotations, Annotations allow
 			throw Strict("annotation " + key + ": an agent has the name of its container");
 		if (!value.is_string())
 			throw Strict("annotation " + key + " is no text");
-		put(policy.object, name, value_of(value.get<std::string>()));
+		put(policy.object, name, value_of(key, value.get<std::string>()));
 		policy.asked.push_back(name);
 	}
 }
 
-/** Lays what the container asks for over its policy. */
+/** Takes what the container asks for, the later over the earlier. */
 void take_asked(Policy &policy, const Json &annotations, const Settings &settings)
 {
 	const Json named = annotations.value(BY_NAME, Json());
@@ -189,7 +193,7 @@ void take_asked(Policy &policy, const Json &annotations, const Settings &setting
 	if (!named.is_null()) {
 		const std::filesystem::path file =
 			named_policy(named.is_string() ? named.get<std::string>() : named.dump(), settings);
-		const Json over = read_json(file);
+		const Json over = read_rules(file);
 
 		lay_over(policy.object, over, file.string());
 		for (const auto &[key, value] : over.items())
@@ -230,6 +234,26 @@ void settle(Json &policy, const Created &container)
 	settle_namespaces(policy, container.namespaces);
 }
 
+/**
+ * What the container asks for. It is looked at alone, and before anything else can fail: then no fault of another
+ * opens a container that asks for what it cannot have.
+ */
+Policy asked_of(const Created &container, const Json &annotations, const Settings &settings)
+{
+	Policy asked{ .object = Json::object(), .asked = {} };
+
+	try {
+		if (settings.annotations != Annotations::none && annotations.is_object())
+			take_asked(asked, annotations, settings);
+		Json settled = asked.object;
+
+		settle(settled, container);
+	} catch (const std::exception &error) {
+		throw Strict(error.what());
+	}
+	return asked;
+}
+
 } // namespace
 
 void refuse_handlers(const Json &config)
@@ -243,21 +267,14 @@ void refuse_handlers(const Json &config)
 Policy policy_of(const Created &container, const Settings &settings)
 {
 	const Json &annotations = part(container.config, { "annotations" });
-	Json without = from_container(container);
 
 	refuse_handlers(container.config);
-	lay_over(without, read_json(settings.policy), settings.policy.string());
-	Policy policy{ .object = without, .asked = {} };
+	const Policy asked = asked_of(container, annotations, settings);
+	Policy policy{ .object = from_container(container), .asked = asked.asked };
 
-	try {
-		if (settings.annotations != Annotations::none && annotations.is_object())
-			take_asked(policy, annotations, settings);
-		settle(policy.object, container);
-	} catch (const Failure &failure) {
-		// Where it fails without them as well, what it asks for is not to blame.
-		settle(without, container);
-		throw Strict(failure.what());
-	}
+	lay_over(policy.object, read_rules(settings.policy), settings.policy.string());
+	lay_over(policy.object, asked.object, "what the container asks for");
+	settle(policy.object, container);
 	if (!policy.object.contains("name"))
 		policy.object["name"] = name_of(container.id, annotations);
 	return policy;

@@ -2,10 +2,17 @@
 #include "report.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <filesystem>
+#include <string_view>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "json.h"
 
@@ -49,22 +56,70 @@ std::string log_of(const Arguments &arguments)
 	return log.rfind("journald:", 0) == 0 || log.rfind("syslog:", 0) == 0 ? "" : log;
 }
 
-/** Takes out what a log has got since it had a size, if all of it is about a hook: lines of others stay. */
-void leave_out_hook(const std::string &log, std::uintmax_t since)
+/** A log that is locked, so that of several of these programs one at a time looks at it and writes to it. */
+class Locked {
+    public:
+	explicit Locked(const std::string &log)
+	{
+		if (!std::filesystem::is_regular_file(log))
+			return;
+		fd_ = open(log.c_str(), O_RDWR | O_CLOEXEC);
+		// Whoever else has locked it does not keep the reason from being told.
+		for (int tries = 0; fd_ >= 0 && tries < 10 && !locked_; ++tries) {
+			locked_ = !flock(fd_, LOCK_EX | LOCK_NB);
+			if (!locked_)
+				usleep(10000);
+		}
+	}
+	~Locked()
+	{
+		if (fd_ >= 0)
+			close(fd_);
+	}
+	Locked(const Locked &) = delete;
+	Locked &operator=(const Locked &) = delete;
+
+	explicit operator bool() const { return locked_; }
+
+	/** Cuts it to a size, if it has had another one all the time: nobody has added to it. */
+	void cut(std::uintmax_t from, std::uintmax_t to) const
+	{
+		struct stat now;
+
+		if (!fstat(fd_, &now) && static_cast<std::uintmax_t>(now.st_size) == from &&
+		    ftruncate(fd_, static_cast<off_t>(to)))
+			throw Failure(std::string("the log cannot be cut: ") + std::strerror(errno));
+	}
+
+    private:
+	int fd_ = -1;
+	bool locked_ = false;
+};
+
+/** Does the runtime say with a line that a hook has failed, as crun does, or as runc does? */
+bool is_about_hook(std::string_view line)
 {
-	if (!std::filesystem::is_regular_file(log))
-		return;
+	if (line.find("error executing hook") != std::string_view::npos)
+		return true;
+	const std::size_t at = line.find("error running ");
+
+	return at != std::string_view::npos && line.find("hook #", at) != std::string_view::npos;
+}
+
+/** Takes out what a log has got since it had a size, if all of it is about a hook: lines of others stay. */
+void leave_out_hook(const Locked &locked, const std::string &log, std::uintmax_t since)
+{
 	const std::string text = read_file(log);
 
 	for (std::size_t at = since; at < text.size();) {
 		const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
 
-		if (text.substr(at, end - at).find("hook") == std::string::npos)
+		if (!is_about_hook(std::string_view(text).substr(at, end - at)))
 			return;
 		at = end;
 	}
 	if (since < text.size())
-		std::filesystem::resize_file(log, since);
+		locked.cut(text.size(), since);
 }
 
 } // namespace
@@ -87,8 +142,10 @@ void report(const Arguments &arguments, const std::string &message,
 		std::fprintf(stderr, "%s\n", full.c_str());
 		if (log.empty() || log.rfind("/dev/", 0) == 0)
 			return;
-		if (since)
-			leave_out_hook(log, *since);
+		const Locked locked(log);
+
+		if (since && locked)
+			leave_out_hook(locked, log, *since);
 		append_file(log, line_of(arguments, full));
 	} catch (const std::exception &error) {
 		std::fprintf(stderr, "%s\n", error.what());

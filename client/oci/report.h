@@ -17,7 +17,7 @@ std::uintmax_t log_size(const Arguments &arguments);
  *
  * If the runtime has failed because of our hook, it has said so itself, without the reason.
  * Engines show the last line, or take all of the file for one: so what the file has got since
- * it had the size that is given is taken out, if all of it is about a hook.
+ * it had the size that is given is taken out, if each line of it is the runtime's about a hook.
  */
 void report(const Arguments &arguments, const std::string &message,
 	    std::optional<std::uintmax_t> since = {}) noexcept;

@@ -19,7 +19,7 @@ import { SwarmError } from '../error.js';
 import type { EventOptions } from '../files/events.js';
 import type { Located, Wanted } from '../files/locate.js';
 import type { AgentProcess } from '../process.js';
-import { signalOf, until } from '../signals.js';
+import { signalOf, until, untilAborted } from '../signals.js';
 import type { SpawnOptions } from '../spawn.js';
 import type { CallOptions, CreateRequest, Created, Swarm, Target } from '../swarm.js';
 import { MESSAGES, errorsOf, expected } from './protocol.js';
@@ -74,6 +74,12 @@ async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerato
     chunk = [];
   }
   if (chunk.length > 0) yield chunk;
+}
+
+/** The options by which all requests of one call end at one time. */
+function stopOf(options: Parameters<typeof signalOf>[0]): { readonly signal?: AbortSignal } {
+  const signal = signalOf(options);
+  return signal ? { signal } : {};
 }
 
 /** The agents of another machine. */
@@ -149,8 +155,9 @@ export class RemoteSwarm implements Swarm {
     requests: Iterable<CreateRequest> | AsyncIterable<CreateRequest>,
     options: CallOptions = {},
   ): AsyncGenerator<Answer> {
-    for await (const chunk of chunks(requests))
-      for await (const value of this.#iterate('createMany', [chunk.map(unarmed)], options))
+    const stop = stopOf(options);
+    for await (const chunk of chunks(untilAborted(requests, stop.signal)))
+      for await (const value of this.#iterate('createMany', [chunk.map(unarmed)], stop))
         yield parsedAnswer(value);
   }
 
@@ -190,8 +197,9 @@ export class RemoteSwarm implements Swarm {
     ids: Iterable<number> | AsyncIterable<number>,
     options: CallOptions = {},
   ): AsyncGenerator<Inspection | undefined> {
-    for await (const chunk of chunks(ids))
-      for await (const value of this.#iterate('inspectAll', [chunk], options))
+    const stop = stopOf(options);
+    for await (const chunk of chunks(untilAborted(ids, stop.signal)))
+      for await (const value of this.#iterate('inspectAll', [chunk], stop))
         yield value === null || value === undefined ? undefined : expected(inspectionOnceUsed(), value);
   }
 
@@ -200,9 +208,8 @@ export class RemoteSwarm implements Swarm {
   }
 
   async *events({ signal, timeout, ...options }: EventOptions = {}): AsyncGenerator<SwarmEvent> {
-    const stop = signalOf({ signal, timeout });
-    for await (const value of this.#iterate('events', [options], stop ? { signal: stop } : {}, true))
-      yield expected(event, value);
+    const stop = stopOf({ signal, timeout });
+    for await (const value of this.#iterate('events', [options], stop, true)) yield expected(event, value);
   }
 
   async metrics(options: CallOptions = {}): Promise<string> {

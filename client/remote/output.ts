@@ -9,8 +9,11 @@ import { MESSAGES } from './protocol.js';
  */
 const QUIET = 200;
 
-/** The most bytes that are sent of what comes after the program's end: more than a pipe holds. */
-const REST_MAX = 1 << 20;
+/**
+ * The most bytes that are sent of what comes after the program's end. A pipe holds a MiB at most, unless
+ * fs.pipe-max-size has been raised, and Node reads ahead a little.
+ */
+const REST_MAX = 1 << 22;
 
 /** One stream of a program. Its data is sent; no more is read until the client has taken it. */
 export class Output {
@@ -61,7 +64,11 @@ export class Output {
       // The program or the client is gone: its end tells.
     }
     this.#left = 0;
-    await this.#connection.sendNotification(MESSAGES.outputEnd, { handle, stream }).catch(() => undefined);
+    try {
+      await this.#connection.sendNotification(MESSAGES.outputEnd, { handle, stream });
+    } catch {
+      // The client is gone, which may be thrown at once.
+    }
   }
 
   /** Completes when nothing has come for a while. What has come while this thread was busy is looked for first. */

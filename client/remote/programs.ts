@@ -27,8 +27,11 @@ const agentEnd = z.object({
   runtimeUsec: number,
 });
 
-/** The most bytes of output kept for a slow reader after the program's end: more than a pipe holds. */
-const KEPT_MAX = 1 << 20;
+/**
+ * The most bytes of output kept for a slow reader after the program's end: what may still come by then, REST_MAX of
+ * output.ts, and more than was kept before.
+ */
+const KEPT_MAX = 1 << 23;
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const;
 
@@ -64,8 +67,6 @@ class Program {
   over = false;
   /** The program's end, while its output is still on the way. */
   exited: AgentEnd | undefined;
-  /** Somebody has destroyed it: what is left of its output is not waited for. */
-  destroyed = false;
   /** Somebody has asked for its end, which then does not wait for readers. */
   #unwanted = false;
   /** Resolves whoever waits for room in a stream, once the program is over. */
@@ -161,9 +162,10 @@ class Program {
     return this.#unwanted || stream.readableLength + stream.writableLength < KEPT_MAX;
   }
 
-  /** Its end is asked for: whoever reads it does not hold that up. */
+  /** Its end is asked for: whoever reads it does not hold that up, and still gets what it has printed. */
   forget(): void {
     this.#unwanted = true;
+    for (const done of this.#waiting) done();
   }
 
   /** The program is over; what it has printed may still be on the way. */
@@ -220,7 +222,7 @@ export class Programs {
       this.#heard(given, (program) => {
         const { handle, end } = expected(PARAMS.exited, given);
         program.exit(expected(agentEnd, end) as AgentEnd);
-        if (program.stop?.aborted === true || program.destroyed) this.#settle(handle);
+        if (program.stop?.aborted === true) this.#settle(handle);
       });
     });
     connection.onNotification(ended, (given) => {
@@ -258,8 +260,33 @@ export class Programs {
   /** Fails all that run: their connection is gone. */
   end(why: Error): void {
     this.#closed = why;
-    for (const program of this.#programs.values()) program.fail(why);
+    for (const program of this.#programs.values())
+      if (program.exited) program.tellEnd(program.exited);
+      else program.fail(why);
     this.#programs.clear();
+  }
+
+  /** Asks for a program; what is wrong, and a connection that is gone, is the program's failure. */
+  async #start(
+    handle: number,
+    argv: readonly string[],
+    options: SpawnOptions,
+    agent: number | undefined,
+  ): Promise<void> {
+    if (agent !== undefined && !(Number.isSafeInteger(agent) && agent >= 1))
+      throw new SwarmError('EINVAL', `${agent} is no id of an agent`, {
+        field: 'id',
+        hint: '`swarmctl ls` lists them',
+      });
+    const { terminal, env } = options;
+    // The terminal is the one of this process, whatever the server on the other machine was started in.
+    const term = terminal === undefined || terminal === false ? {} : { TERM: process.env['TERM'] ?? 'xterm' };
+    await this.#connection.sendNotification(MESSAGES.spawn, {
+      handle,
+      argv: [...argv],
+      options: { ...options, env: { ...term, ...env }, signal: undefined },
+      ...(agent === undefined ? {} : { agent }),
+    });
   }
 
   /**
@@ -267,37 +294,26 @@ export class Programs {
    * @param agent that it joins
    */
   spawn(argv: readonly string[], options: SpawnOptions, agent?: number): AgentProcess {
-    if (agent !== undefined && !(Number.isSafeInteger(agent) && agent >= 1))
-      throw new SwarmError('EINVAL', `${agent} is no id of an agent`, {
-        field: 'id',
-        hint: '`swarmctl ls` lists them',
-      });
     for (const name of NAMES) sendable(name, options[name]);
     if ((options.descriptors ?? []).length > 0) sendable('descriptors', 0);
     const handle = (this.#last += 1);
     const stop = signalOf(options);
     const program = new Program(this.#connection, handle, options, stop);
     this.#programs.set(handle, program);
-    const send = this.#connection.sendNotification(MESSAGES.spawn, {
-      handle,
-      argv: [...argv],
-      options: { ...options, signal: undefined },
-      ...(agent === undefined ? {} : { agent }),
-    });
-    send.catch((error: unknown) => {
+    this.#start(handle, argv, options, agent).catch((error: unknown) => {
+      this.#programs.delete(handle);
       program.fail(error instanceof Error ? error : new Error(String(error)));
     });
     const destroy = async (options: CallOptions = {}) => {
       if (this.#closed) throw this.#closed;
-      program.destroyed = true;
       program.forget();
-      this.#settle(handle);
       const answer = errorsOf(this.#connection.sendRequest(MESSAGES.destroy, { handle }));
       await until(answer, signalOf(options)).catch((error: unknown) => {
         throw this.#closed ?? error;
       });
     };
     const abort = () => {
+      this.#settle(handle);
       destroy().catch(() => undefined);
     };
     stop?.addEventListener('abort', abort);

@@ -1,5 +1,6 @@
 /** A program on another machine, reached by SSH, with its standard input and output as streams. */
 import { existsSync, readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -38,6 +39,9 @@ export interface ConnectOptions {
 /** The longest time in milliseconds that connecting may take, including the first answer of the server. */
 const CONNECT_TIMEOUT = 20_000;
 export const ANSWER_TIMEOUT = 120_000;
+
+/** The longest time in milliseconds that the other machine may take to close the connection. */
+const CLOSE_TIMEOUT = 1000;
 
 /** The command that serves. */
 export const SERVE = 'swarmctl serve';
@@ -134,7 +138,9 @@ export async function link(options: ConnectOptions): Promise<Link> {
   const client = new ssh2.Client();
   // One time for all of it, the start of the program too, which ssh2 would wait for without end.
   const stop = signalOf({ signal, timeout: options.timeout ?? CONNECT_TIMEOUT });
-  const config = { host, port, username, readyTimeout: 0 };
+  const config = { username, readyTimeout: 0, ...credentials(options), ...trust(known) };
+  // Our own: ssh2 destroys no socket that it has ended.
+  const socket = createConnection({ host, port });
   const opening = new Promise<ClientChannel>((resolve, reject) => {
     client.once('error', (error) => {
       reject(failed(options, error));
@@ -145,11 +151,12 @@ export async function link(options: ConnectOptions): Promise<Link> {
         else resolve(opened);
       });
     });
-    client.connect({ ...config, ...credentials(options), ...trust(known), keepaliveInterval: 15_000 });
+    client.connect({ ...config, sock: socket, keepaliveInterval: 15_000 });
   });
   const channel = await until(opening, stop).catch((error: unknown) => {
     // What comes of a handshake that nobody waits for is of no interest.
-    client.on('error', () => undefined).destroy();
+    client.on('error', () => undefined);
+    socket.destroy();
     if (stop?.aborted !== true || signal?.aborted === true) throw error;
     throw failed(options, Object.assign(new Error('it does not answer'), { code: 'ETIMEDOUT' }));
   });
@@ -168,6 +175,8 @@ export async function link(options: ConnectOptions): Promise<Link> {
     close: () => {
       channel.end();
       client.end();
+      // A machine that says nothing more does not close its side.
+      setTimeout(() => socket.destroy(), CLOSE_TIMEOUT).unref();
     },
   };
 }

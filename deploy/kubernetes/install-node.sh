@@ -5,6 +5,8 @@ set -eu
 packages=${PACKAGES:-/usr/share/swarm-guard/packages}
 staging=${STAGING:-/var/lib/swarm-guard/packages}
 log=$staging.log
+# What was installed last: packages of one version may differ.
+stamp=$staging.sha256
 unit=swarm-guard-install
 kernel=$(uname -r)
 
@@ -13,7 +15,12 @@ on_node() {
 	nsenter --target 1 --mount --uts --ipc --net -- "$@"
 }
 
+sums() {
+	(cd "$packages" && sha256sum -- *.deb)
+}
+
 installed() {
+	[ "$(cat "$stamp" 2>/dev/null)" = "$(sums)" ] || return 1
 	for package in "$packages"/*.deb; do
 		name=$(dpkg-deb -f "$package" Package)
 		[ "$(on_node dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2>/dev/null)" = \
@@ -37,22 +44,31 @@ run_unit() {
 	wait $!
 }
 
+# Another apt may be at work. Files in /etc/swarm-guard that were changed stay; nobody can answer questions about them.
+run_apt() {
+	run_unit apt-get -o DPkg::Lock::Timeout=600 \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+}
+
 install() {
 	mkdir -p "$staging"
-	rm -f "$staging"/*.deb
+	rm -f "$stamp" "$staging"/*.deb
 	cp "$packages"/*.deb "$staging"
 	# What a reboot has interrupted, which apt-get refuses to go on from.
 	if [ -n "$(on_node find /var/lib/dpkg/updates -type f -name '[0-9]*')" ]; then
 		run_unit dpkg --force-confdef --force-confold --configure -a
 	fi
-	run_unit apt-get update
-	# Files in /etc/swarm-guard that were changed stay; nobody can answer questions about them. An older image may
-	# follow a newer one. Another apt may be at work.
-	run_unit apt-get install -y --allow-downgrades -o DPkg::Lock::Timeout=600 \
-		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-		"linux-headers-$kernel" crun "$staging"/*.deb
+	# One source that is broken, of somebody else's, is no reason to stop: whether it is needed, the next step says.
+	run_apt update || echo 'apt-get update failed; going on with the lists of packages that there are.'
+	headers=
+	on_node test -e "/lib/modules/$kernel/build/include" || headers=linux-headers-$kernel
+	# What the node has of these is not fetched again.
+	run_apt install -y $headers crun
+	# An older image may follow a newer one, or one with packages of the same version.
+	run_apt install -y --reinstall --allow-downgrades "$staging"/*.deb
 	# Headers that were there already have built nothing.
 	built || run_unit dkms autoinstall -k "$kernel"
+	sums >"$stamp"
 }
 
 # A former pod may have left its unit running, with the files in $staging.

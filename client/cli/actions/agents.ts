@@ -2,6 +2,7 @@
 import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent, failIfAny, ofAgent } from '../context.js';
+import type { Named } from '../context.js';
 import { bytes, duration, jsonOf, print, show, styled, table } from '../output.js';
 import type { Column, Printing } from '../output.js';
 import { keyAndValue } from '../values.js';
@@ -64,11 +65,16 @@ export async function listCommand(swarm: Swarm, options: ListOptions): Promise<v
 }
 
 /** Prints everything about agents: JSON, indented for people. */
-export async function inspectCommand(swarm: Swarm, ids: readonly number[], options: Printing): Promise<void> {
+export async function inspectCommand(
+  swarm: Swarm,
+  ids: readonly number[],
+  options: Printing,
+  named: Named = ids,
+): Promise<void> {
   const failures: unknown[] = [];
   for (const id of ids) {
     const agent = await swarm.inspect(id).catch((error: unknown) => {
-      failures.push(ofAgent(id, error, ids));
+      failures.push(ofAgent(id, error, named));
     });
     if (agent) show(agent, options, () => [jsonOf(agent, 2)]);
   }

@@ -3,6 +3,7 @@ import type { SwarmEvent } from '../../abi/event.js';
 import { SwarmError } from '../../error.js';
 import type { Swarm } from '../../swarm.js';
 import { failIfAny, ofAgent } from '../context.js';
+import type { Named } from '../context.js';
 import { located } from '../located.js';
 import { changes } from '../changes.js';
 import type { PolicyOptions } from '../policy.js';
@@ -14,18 +15,24 @@ export async function updateCommand(
   swarm: Swarm,
   ids: readonly number[],
   options: PolicyOptions,
+  named: Named = ids,
 ): Promise<void> {
   const wanted = changes(await located(swarm, options));
   if (Object.keys(wanted).length === 0)
     throw new SwarmError('EINVAL', 'nothing is to be changed', {
       hint: 'swarmctl update --help lists what can be',
     });
-  await toEach('updating', ids, (id) => swarm.update(id, wanted));
+  await toEach('updating', ids, named, (id) => swarm.update(id, wanted));
 }
 
 /** Stops the processes of agents, or lets them go on. */
-export async function freezeCommand(swarm: Swarm, ids: readonly number[], frozen: boolean): Promise<void> {
-  await toEach(frozen ? 'pausing' : 'resuming', ids, (id) => swarm.freeze(id, frozen));
+export async function freezeCommand(
+  swarm: Swarm,
+  ids: readonly number[],
+  frozen: boolean,
+  named: Named = ids,
+): Promise<void> {
+  await toEach(frozen ? 'pausing' : 'resuming', ids, named, (id) => swarm.freeze(id, frozen));
 }
 
 /** Is this the error of an agent that is not there? */
@@ -40,6 +47,7 @@ function isGone(error: unknown): boolean {
 async function toEach(
   doing: string,
   ids: readonly number[],
+  named: Named,
   work: (id: number) => Promise<void>,
 ): Promise<void> {
   const failures: unknown[] = [];
@@ -47,7 +55,7 @@ async function toEach(
   const end = progress.begin(() => `${doing} agent ${ids[at] ?? ''}, ${at + 1} of ${ids.length}`);
   for (; at < ids.length; at++)
     await work(ids[at] ?? 0).catch((error: unknown) => {
-      failures.push(ofAgent(ids[at] ?? 0, error, ids));
+      failures.push(ofAgent(ids[at] ?? 0, error, named));
     });
   end();
   failIfAny(failures);
@@ -58,8 +66,9 @@ export async function killCommand(
   swarm: Swarm,
   ids: readonly number[],
   signal: NodeJS.Signals | number,
+  named: Named = ids,
 ): Promise<void> {
-  await toEach('sending a signal to', ids, (id) => swarm.kill(id, signal));
+  await toEach('sending a signal to', ids, named, (id) => swarm.kill(id, signal));
 }
 
 /** Waits until an agent is gone, or the time is over; returns whether it is gone. */
@@ -71,12 +80,17 @@ async function gone(swarm: Swarm, id: number, milliseconds: number): Promise<boo
 }
 
 /** Ends agents: SIGTERM, and destruction for those that are still there after a time of grace in milliseconds. */
-export async function stopCommand(swarm: Swarm, ids: readonly number[], grace: number): Promise<void> {
+export async function stopCommand(
+  swarm: Swarm,
+  ids: readonly number[],
+  grace: number,
+  named: Named = ids,
+): Promise<void> {
   let running = ids.length;
   const end = progress.begin(() => `waiting for ${counted(running)} to end`);
   const stopped = ids.map(async (id) => {
     await stopOne(swarm, id, grace).catch((error: unknown) => {
-      throw ofAgent(id, error, ids);
+      throw ofAgent(id, error, named);
     });
     running -= 1;
   });
@@ -109,12 +123,19 @@ async function stopOne(swarm: Swarm, id: number, grace: number): Promise<void> {
 }
 
 /** Kills all processes of agents, and ends them. */
-export async function destroyCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
-  await toEach('destroying', ids, (id) => swarm.destroy(id));
+export async function destroyCommand(
+  swarm: Swarm,
+  ids: readonly number[],
+  named: Named = ids,
+): Promise<void> {
+  await toEach('destroying', ids, named, (id) => swarm.destroy(id));
 }
 
 /** The exit status of an agent whose end is not known. */
 const UNKNOWN = 125;
+
+/** The line of an agent of which nothing tells. */
+const UNTOLD = '-';
 
 /** Milliseconds that the event of an end may take when the agent is gone. */
 const LATE = 1000;
@@ -125,15 +146,16 @@ async function isOver(swarm: Swarm, id: number): Promise<boolean> {
 
 /**
  * Waits for the ends of agents and prints the exit status of each; of one that is gone, if an event that is kept tells.
+ * There is a line for each that was named, in that order: `-` where nothing tells.
  * @throws what has failed: for an agent of which nothing tells.
  */
-export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise<void> {
+export async function waitCommand(swarm: Swarm, ids: readonly number[], named: Named = ids): Promise<void> {
   const statuses = new Map<number, number>();
   const missing = new Map<number, unknown>();
   for (const id of ids)
     await swarm.inspect(id).catch((error: unknown) => {
-      if (!isGone(error)) throw ofAgent(id, error, ids);
-      missing.set(id, ofAgent(id, error, ids));
+      if (!isGone(error)) throw ofAgent(id, error, named);
+      missing.set(id, ofAgent(id, error, named));
     });
   const untold = new Map<number, unknown>();
   const end = progress.begin(() => `waiting for ${counted(ids.length - statuses.size)} to end`);
@@ -165,12 +187,12 @@ export async function waitCommand(swarm: Swarm, ids: readonly number[]): Promise
     // All that is kept is read, however long that takes, before the event of one that is gone is late.
     if (missing.size > 0) for await (const event of swarm.events({ since, follow: false })) await take(event);
     for (const [id, error] of missing) timers.push(setTimeout(giveUp, LATE, id, error));
-    if (!stop.signal.aborted)
+    if (ids.length > 0 && !stop.signal.aborted)
       for await (const event of swarm.events({ since, signal: stop.signal })) await take(event);
   } finally {
     timers.forEach(clearTimeout);
     end();
   }
-  for (const id of ids) if (statuses.has(id)) print(String(statuses.get(id)));
+  for (const id of named) print(String((id === undefined ? undefined : statuses.get(id)) ?? UNTOLD));
   failIfAny([...untold.values()]);
 }

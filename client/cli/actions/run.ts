@@ -2,6 +2,7 @@
 import { fstatSync, writeSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { constants as os } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
 import type { AgentRequest } from '../../abi/request.js';
 import type { AgentEnd, AgentProcess, Started } from '../../process.js';
 import { SwarmError } from '../../error.js';
@@ -10,7 +11,7 @@ import type { SpawnOptions } from '../../spawn.js';
 import type { Stdio } from '../../stdio.js';
 import type { Swarm } from '../../swarm.js';
 import { located } from '../located.js';
-import { bytes, print, say } from '../output.js';
+import { bytes, printed, say } from '../output.js';
 import { policyOf } from '../new-policy.js';
 import type { PolicyOptions } from '../policy.js';
 import { rootOf } from '../root.js';
@@ -184,11 +185,18 @@ function told(fd: number | undefined, line: object): void {
   }
 }
 
+/** Copies a stream. If what it is copied to breaks, it is read on: nothing must wait for somebody to take it. */
+function copy(from: Readable, to: Writable): void {
+  if (!to.errored) from.pipe(to, { end: false });
+  else from.resume();
+  to.once('error', () => from.unpipe(to).resume());
+}
+
 /** Copies the streams of a program of another machine; returns what stops that. */
 function copied({ terminal, stdin, stdout, stderr }: AgentProcess): () => void {
   if (terminal) return () => undefined;
-  stdout.pipe(process.stdout, { end: false });
-  stderr.pipe(process.stderr, { end: false });
+  copy(stdout, process.stdout);
+  copy(stderr, process.stderr);
   if (stdin) process.stdin.pipe(stdin);
   return () => {
     if (stdin) process.stdin.unpipe(stdin).pause();
@@ -237,7 +245,7 @@ export async function runCommand(
     running.catch(() => undefined);
     const { id, pid } = await running.started;
     told(options.statusFd, { event: 'started', id, pid });
-    print(String(id));
+    await printed(String(id));
     await swarm.close();
     // Whoever starts a program waits for its end; here nobody does.
     process.exit(0);

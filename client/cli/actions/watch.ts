@@ -26,7 +26,13 @@ function fits(event: SwarmEvent, filters: readonly string[]): boolean {
     event.event === 'other'
       ? { ...event.fields, seq: event.seq, time: event.time, event: event.name }
       : { ...event };
-  return [...wanted].every(([key, values]) => values.includes(String(fields[key])));
+  return [...wanted].every(([key, values]) => {
+    const value = String(fields[key]);
+    if (key !== 'comm') return values.includes(value);
+    // As it is read in the events, and typed.
+    const name = shownName(value);
+    return values.includes(name) || values.includes(visible(name));
+  });
 }
 
 /** A line about an event, for people. */

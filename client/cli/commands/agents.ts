@@ -33,6 +33,6 @@ export const listing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { inspectCommand } = await import('../actions/agents.js');
       const swarm = await connected();
-      await withIds(swarm, agents, (ids) => inspectCommand(swarm, ids, options));
+      await withIds(swarm, agents, (ids, named) => inspectCommand(swarm, ids, options, named));
     });
 };

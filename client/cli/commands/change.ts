@@ -22,7 +22,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { updateCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await withIds(swarm, agents, (ids) => updateCommand(swarm, ids, options));
+      await withIds(swarm, agents, (ids, named) => updateCommand(swarm, ids, options, named));
     });
 
   for (const [name, frozen, description] of [
@@ -36,7 +36,7 @@ export const changing: Registrar = (program, connected) => {
       .action(async (agents) => {
         const { freezeCommand } = await import('../actions/change.js');
         const swarm = await connected();
-        await withIds(swarm, agents, (ids) => freezeCommand(swarm, ids, frozen));
+        await withIds(swarm, agents, (ids, named) => freezeCommand(swarm, ids, frozen, named));
       });
 
   program
@@ -49,7 +49,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { stopCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await withIds(swarm, agents, (ids) => stopCommand(swarm, ids, options.time));
+      await withIds(swarm, agents, (ids, named) => stopCommand(swarm, ids, options.time, named));
     });
 
   program
@@ -64,7 +64,7 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents, options) => {
       const { killCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await withIds(swarm, agents, (ids) => killCommand(swarm, ids, options.signal));
+      await withIds(swarm, agents, (ids, named) => killCommand(swarm, ids, options.signal, named));
     });
 
   program
@@ -75,16 +75,18 @@ export const changing: Registrar = (program, connected) => {
     .action(async (agents) => {
       const { destroyCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await withIds(swarm, agents, (ids) => destroyCommand(swarm, ids));
+      await withIds(swarm, agents, (ids, named) => destroyCommand(swarm, ids, named));
     });
 
   program
     .command('wait')
-    .description('wait for the ends of agents, and print their exit statuses')
+    .description(
+      'wait for the ends of agents, and print a line for each: its exit status, or - if it is not known',
+    )
     .argument('<agent...>', 'ids or names')
     .action(async (agents) => {
       const { waitCommand } = await import('../actions/change.js');
       const swarm = await connected();
-      await withIds(swarm, agents, (ids) => waitCommand(swarm, ids));
+      await withIds(swarm, agents, (ids, named) => waitCommand(swarm, ids, named), true);
     });
 };
