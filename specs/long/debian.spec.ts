@@ -137,7 +137,7 @@ test('DEB-03: installed by apt, DKMS builds the module, the unit loads it, and s
   expect(await loadedSource(guest)).toBe(await installedSource(guest));
   expect(await guest.sh('modinfo -F signer swarm_guard')).toBe(SIGNER);
   expect(await guest.sh('cat /sys/module/swarm_guard/parameters/cgroup_parent')).toBe(`system.slice/${UNIT}`);
-  expect(await guest.sh('sysctl -n kernel.threads-max')).toBe('2000000');
+  expect(await guest.sh('sysctl -n kernel.threads-max')).toBe('4194304');
   const doctor = await guest.exec('swarmctl doctor', { timeoutMs: 300_000 });
   expect(doctor, doctor.stdout).toMatchObject({ code: 0, stderr: '' });
   const run = await guest.exec(
@@ -178,6 +178,31 @@ test('DEB-04: upgraded while agents run, the loaded module stays and says so, an
   await guest.sh('swarmctl stop worker', { timeoutMs: 120_000 });
   await guest.sh(`systemctl restart ${UNIT}`);
   expect(await loadedSource(guest)).toBe(await installedSource(guest));
+});
+
+test('DEB-08: the version that stays when an upgrade fails has its module again', async ({
+  booted: guest,
+  stage,
+}) => {
+  await installed(guest, stage.kernel);
+  const version = `dpkg-query -W -f '\${db:Status-Abbrev} \${Version}' swarm-guard-dkms`;
+  const [was, source] = [await guest.sh(version), await installedSource(guest)];
+  const broken = await buildDebianPackages({
+    revision: 9,
+    edit: (dir) =>
+      writeFile(
+        join(dir, 'debian/swarm-guard-dkms.preinst'),
+        '#!/bin/sh\nset -e\n[ "$1" != upgrade ]\n\n#DEBHELPER#\n',
+      ),
+  });
+  const { code, stdout } = await apt(
+    guest,
+    `install ${await uploadPackages(guest, broken)}/swarm-guard-dkms_*.deb`,
+  );
+  expect(code, stdout).toBe(100);
+  expect(await guest.sh(version), stdout).toBe(was);
+  expect(await installedSource(guest), stdout).toBe(source);
+  expect(await guest.sh(`systemctl is-active ${UNIT}`)).toBe('active');
 });
 
 test('DEB-05: while agents run, removal is refused and says what to do, and nothing changes', async ({

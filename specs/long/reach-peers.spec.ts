@@ -3,17 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SYSTEMD_INIT } from '../support/systemd.js';
 import { repository } from '../../harness.config.js';
-import {
-  PEOPLE,
-  REACH_PACKAGES,
-  WHO,
-  preparePeople,
-  runAs,
-  versionsOf,
-} from '../support/escapes/reach-peers.js';
+import { REACH_PACKAGES, preparePeople, runAs, versionsOf } from '../support/escapes/reach-peers.js';
 import { prepareReach, reach } from '../support/escapes/reach-run.js';
 import { readReach, reaches, there } from '../support/escapes/reach-table.js';
 import type { ReachRecord } from '../support/escapes/reach-table.js';
+import { PEOPLE, WHO } from '../support/escapes/reach-who.js';
 import { expect, test } from '../support/fixtures.js';
 
 /** The results of this run; `npm run docs:escapes -- --reach test-results/reach.json` makes the table of them. */

@@ -57,7 +57,7 @@ async function altered(
   return copy;
 }
 
-test('REPLAY-01: a spec that fails in a recorded guest names its recording, and one that passes leaves none', async ({
+test('REPLAY-01: a test that fails in a recorded guest names its recording, and one that passes leaves none', async ({
   kernelName,
 }) => {
   const config = '--config=specs/selftest/playwright.config.ts';
@@ -98,7 +98,7 @@ test('REPLAY-03: gdb stops a replay where it is told to, by the name of a functi
   expect(exitCode).toBe(0);
 });
 
-test('REPLAY-04: a spec that failed in a guest that went on is seen again to where it failed', async () => {
+test('REPLAY-04: a test that failed in a guest that went on is seen again to where it failed', async () => {
   const { exitCode, stdout, stderr } = await replay(expectation);
   expect(stdout).toMatch(/^\[ *\d+\.\d+\] here the spec has failed\n$/m);
   expect(stderr).toMatch(/^reproduced: .* here the spec has failed$/m);

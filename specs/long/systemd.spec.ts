@@ -5,7 +5,7 @@ import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../support/systemd.js';
 import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, onlyAgent } from '../support/guest.js';
+import { attempts, expectBorn, onlyAgent } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import type { BuiltModule } from '../support/module.js';
@@ -69,7 +69,7 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
   // Or systemd's default would bound the tasks of all agents together.
   expect(await guest.sh(`cat ${TOP}/system.slice/${UNIT}/pids.max`), 'TasksMax=infinity').toBe('max');
   const running = guest.swarm.run(LIMITED, 'exec consume wait');
-  await expect(guest).toHaveActiveAgents(1);
+  await expectBorn(guest, 1);
   const agent = await onlyAgent(guest);
   const dir = `${TOP}/system.slice/${UNIT}/plain/${agent.id}`;
   const look = `cat ${dir}/cpu.max ${dir}/pids.max ${dir}/cgroup.procs`;
@@ -90,6 +90,24 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
   await expectEnforced(guest);
   await guest.sh(`systemctl disable --now ${UNIT}`);
   expect(await options(guest)).toBe(before);
+});
+
+test('CGROUP-22: the documented unit neither uses nor unloads a module that was loaded without it', async ({
+  booted,
+  module,
+}) => {
+  await install(booted, module);
+  const parent = () => booted.sh('cat /sys/module/swarm_guard/parameters/cgroup_parent 2>/dev/null || true');
+  await booted.sh('modprobe swarm_guard');
+  expect((await booted.exec(`systemctl start ${UNIT}`)).code).toBe(1);
+  expect(await booted.sh(`journalctl -u ${UNIT} --no-pager`)).toContain('Module already in kernel');
+  expect(await parent()).toBe('swarm');
+  await booted.sh(`modprobe -r swarm_guard && systemctl start ${UNIT}`);
+  expect(await parent()).toBe(`system.slice/${UNIT}`);
+  // DKMS has failed for a new kernel of the same name, say: modprobe knows no file of the module that is loaded.
+  await booted.sh('rm /usr/lib/modules/$(uname -r)/extra/swarm_guard.ko && depmod');
+  await booted.sh(`systemctl stop ${UNIT}`);
+  expect(await booted.sh('lsmod | grep swarm_guard || true')).toBe('');
 });
 
 test("CGROUP-17: the launcher's scope stopped: an agent with limits goes on, one without ends, both cleanly", async ({

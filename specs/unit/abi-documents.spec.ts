@@ -183,7 +183,7 @@ test('DOCS-01: the documents are what npm run docs:abi writes', async () => {
   expect(new Set(tables).size).toBe(Object.keys(TABLES).length);
 });
 
-test('DOCS-02: every page has its file with its mode, and what it shows is what is printed', async () => {
+test('DOCS-02: every page has its file with its mode, and the events that one shows are of the schema', async () => {
   const published = await readPublished();
   const pages = (await readdir(PAGES)).filter((name) => name.endsWith('.md') && name !== 'README.md');
   expect(pages.sort()).toEqual(

@@ -429,7 +429,9 @@ test('ABI-09: a request that is changed in one place is refused by both for the 
       const checked = createRequest.safeParse(value);
       const parsed = parse(value);
       counts[parsed.kind] += 1;
-      assert.equal(checked.success, parsed.kind === 'accepted', inspect([parsed, checked.error?.issues]));
+      // A message is made only where it is shown: it takes longer than the comparison.
+      if (checked.success !== (parsed.kind === 'accepted'))
+        assert.fail(inspect([parsed, checked.error?.issues]));
       if (parsed.kind === 'accepted' || !checked.error) {
         assert(published.create(value), JSON.stringify(published.create.errors));
         return;
@@ -443,9 +445,9 @@ test('ABI-09: a request that is changed in one place is refused by both for the 
       );
       assert.equal(published.create(value), bits);
     }),
-    { numRuns: 10 * RUNS, includeErrorInReport: true },
+    { numRuns: 3 * RUNS, includeErrorInReport: true },
   );
-  expect(Math.min(counts.accepted, counts.refused), 'changes of both kinds').toBeGreaterThan(RUNS / 2);
+  expect(Math.min(counts.accepted, counts.refused), 'changes of both kinds').toBeGreaterThan(RUNS / 4);
   expect([...faults], 'every key was at fault').toEqual(expect.arrayContaining(core.names().keys));
 });
 

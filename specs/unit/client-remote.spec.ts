@@ -1,9 +1,13 @@
 /** Programs of another machine where no other machine is needed: a client and a server over two pipes. */
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createConnection, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
+import { setInterval, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@playwright/test';
+import { execa } from 'execa';
 import { StreamMessageReader, StreamMessageWriter, createMessageConnection } from 'vscode-jsonrpc/node';
 import type { MessageConnection } from 'vscode-jsonrpc/node';
 import { SwarmError } from '../../client/error.js';
@@ -15,6 +19,7 @@ import { MESSAGES } from '../../client/remote/protocol.js';
 import { serve } from '../../client/remote/serve.js';
 import type { SpawnOptions } from '../../client/spawn.js';
 import type { Swarm } from '../../client/swarm.js';
+import { repository } from '../../harness.config.js';
 import { sshServer } from '../support/ssh-server.js';
 import type { SshServer } from '../support/ssh-server.js';
 
@@ -153,7 +158,12 @@ test('CLIENT-69: a machine answers a start that it does not understand, and serv
 
   const programs = new Programs(connection, {} as Swarm);
   for (const id of [0, -1, NaN, 1.5])
-    expect(() => programs.spawn(['program'], {}, id), String(id)).toThrow(`${id} is no id of an agent`);
+    // As of this machine: the handle rejects.
+    await expect(programs.spawn(['program'], {}, id), String(id)).rejects.toMatchObject({
+      code: 'EINVAL',
+      field: 'id',
+      message: `${id} is no id of an agent`,
+    });
 });
 
 /** A client of a machine. */
@@ -217,6 +227,66 @@ test('CLIENT-70: timeouts and signals end an iterator, and a scrape, while the o
   const mute = await sshServer(silent, muteHome, { mute: true });
   expect.soft(await soon(clientOf(mute, muteHome, 500))).toBe('ETIMEDOUT');
   mute.close();
+});
+
+test('CLIENT-80: a time holds for all requests of a call to another machine, and ends the wait for the next one', async ({}, info) => {
+  const answering = {
+    ...silent,
+    createMany: async function* (requests: Iterable<object>) {
+      for (const request of requests) yield await Promise.resolve({ kind: 'created', id: 1, ...request });
+    },
+    inspectAll: async function* (ids: Iterable<number>) {
+      for (const id of ids) yield await Promise.resolve(id > 1 ? id : undefined);
+    },
+  } as unknown as Swarm;
+  const home = info.outputPath('home');
+  const far = await sshServer(answering, home);
+  const client = await clientOf(far, home);
+  const all = async (values: AsyncIterable<unknown>) => {
+    for await (const value of values) expect([value, 'answer']).toContain('answer');
+  };
+  /** Values without an end, so slowly that each request to the machine takes a fraction of the time. */
+  const slowly = <T>(value: T) => setInterval(1, value);
+  async function* never<T>(value: T) {
+    yield value;
+    await new Promise(() => undefined);
+  }
+  try {
+    const time = { timeout: 1000 };
+    expect.soft(await soon(all(client.createMany(slowly({}), time)))).toBe('TimeoutError');
+    expect.soft(await soon(all(client.inspectAll(slowly(1), time)))).toBe('TimeoutError');
+    expect.soft(await soon(all(client.createMany(never({}), time)))).toBe('TimeoutError');
+    expect.soft(await soon(all(client.inspectAll(never(1), time)))).toBe('TimeoutError');
+  } finally {
+    await client.close();
+    far.close();
+  }
+});
+
+test('CLIENT-82: a program of another machine in a terminal has the TERM of whoever started it, unless it is given one', async () => {
+  const seen: SpawnOptions[] = [];
+  const connection = connected({
+    spawn: (_: unknown, options: SpawnOptions) => {
+      seen.push(options);
+      return printing(0);
+    },
+  });
+  const programs = new Programs(connection, {} as Swarm);
+  connection.listen();
+  const before = process.env['TERM'];
+  process.env['TERM'] = 'vt220';
+  try {
+    for (const options of [
+      { terminal: true },
+      { terminal: true, env: { TERM: 'dumb', A: 'a' } },
+      { env: { A: 'a' } },
+    ])
+      expect(await soon(programs.spawn(['program'], options))).toBe('exit 0');
+  } finally {
+    if (before === undefined) delete process.env['TERM'];
+    else process.env['TERM'] = before;
+  }
+  expect(seen.map(({ env }) => env)).toEqual([{ TERM: 'vt220' }, { TERM: 'dumb', A: 'a' }, { A: 'a' }]);
 });
 
 test('CLIENT-71: a program of another machine ends although another process holds its output', async () => {
@@ -286,4 +356,180 @@ test('CLIENT-73: an iterator whose connection ends while it is opened says so', 
   far.drop();
   await expect(next).rejects.toMatchObject({ code: 'ECONNRESET', message: 'the connection has ended' });
   far.close();
+});
+
+/** A stream of so many bytes, in pieces as a pipe gives them. */
+function pieces(bytes: number): Readable {
+  const size = 8192;
+  return Readable.from(
+    Array.from({ length: Math.ceil(bytes / size) }, (_, index) =>
+      Buffer.alloc(Math.min(size, bytes - index * size), 'x'),
+    ),
+  );
+}
+
+test('CLIENT-74: whoever reads a program of another machine that is destroyed or stopped gets all that it has printed', async () => {
+  for (const how of ['destroy', 'stop'] as const) {
+    let over: (end: object) => void = () => undefined;
+    const end = new Promise((resolve) => (over = resolve));
+    const destroy = () => {
+      over(END);
+      return Promise.resolve();
+    };
+    // It does not handle SIGTERM.
+    const parts = { ...partsOf(0), stderr: pieces(500_000), destroy };
+    const program = ran(Object.assign(end, parts) as unknown as AgentProcess);
+    let read = 0;
+    const reading = (async () => {
+      for await (const data of program.stderr as AsyncIterable<Buffer>) {
+        read += data.length;
+        await sleep(1);
+      }
+    })();
+    await program.started;
+    await (how === 'stop' ? program.stop(50) : program.destroy());
+    expect(await soon(program), how).toBe('exit 0');
+    await reading;
+    expect(read, how).toBe(500_000);
+  }
+});
+
+test('CLIENT-75: as much as a pipe can hold comes after the end of a program of another machine', async () => {
+  const bytes = (1 << 20) + 400_000;
+  const program = Object.assign(Promise.resolve(END), { ...partsOf(0), stderr: pieces(bytes) });
+  const there = ran(program as unknown as AgentProcess);
+  let read = 0;
+  there.stderr.on('data', (data: Buffer) => (read += data.length));
+  const ended = once(there.stderr, 'end');
+  expect(await soon(there)).toBe('exit 0');
+  await ended;
+  expect(read).toBe(bytes);
+});
+
+test('CLIENT-76: a machine whose client goes away while a program prints goes on', async () => {
+  const [up, down] = [new PassThrough(), new PassThrough()];
+  const failures: unknown[] = [];
+  const failed = (error: unknown) => failures.push(error);
+  process.on('unhandledRejection', failed);
+  const stdout = new PassThrough();
+  const program = { ...partsOf(0), stdout };
+  const never = new Promise(() => undefined);
+  const swarm = { spawn: () => Object.assign(never, program) } as unknown as Swarm;
+  const serving = serve(swarm, up, down);
+  const connection = createMessageConnection(new StreamMessageReader(down), new StreamMessageWriter(up));
+  const programs = new Programs(connection, {} as Swarm);
+  connection.listen();
+  programs.spawn(['program'], {}).catch(() => undefined);
+  stdout.write('before');
+  await sleep(50);
+  up.end();
+  await serving;
+  stdout.write('after');
+  stdout.end();
+  await sleep(50);
+  process.off('unhandledRejection', failed);
+  expect(failures).toEqual([]);
+});
+
+test('CLIENT-77: a process ends although the other machine has gone silent and closes nothing', async ({}, info) => {
+  const home = info.outputPath('home');
+  const far = await sshServer(silent, home);
+  const { port } = new URL(far.host.replace('ssh:', 'http:'));
+  // Between them, what is sent is lost from some moment on.
+  let sockets: Socket[] = [];
+  const between = createServer({ allowHalfOpen: true }, (near) => {
+    const other = createConnection({ host: '127.0.0.1', port: Number(port), allowHalfOpen: true });
+    sockets = [near, other];
+    for (const each of sockets) each.on('error', () => undefined);
+    near.pipe(other, { end: false });
+    other.pipe(near, { end: false });
+  }).listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  const known = await readFile(join(home, '.ssh/known_hosts'), 'utf8');
+  const reached = (between.address() as AddressInfo).port;
+  await writeFile(join(home, '.ssh/known_hosts'), known.replace(`:${port} `, `:${reached} `));
+  const script = `
+    import { SwarmGuard } from './client/guard.ts';
+    const swarm = await SwarmGuard.connect('ssh://root@127.0.0.1:${reached}');
+    await swarm.status();
+    console.log('connected');
+    await new Promise((resolve) => process.stdin.once('data', resolve));
+    process.stdin.destroy();
+    await swarm.close();`;
+  const child = execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    cwd: repository,
+    env: { HOME: home, SSH_AUTH_SOCK: '' },
+    reject: false,
+    timeout: 30_000,
+  });
+  await once(child.stdout, 'data');
+  for (const each of sockets) each.unpipe();
+  child.stdin.write('\n');
+  const { exitCode, timedOut, stderr } = await child;
+  for (const each of sockets) each.destroy();
+  between.close();
+  far.close();
+  expect({ exitCode, timedOut, stderr }).toEqual({ exitCode: 0, timedOut: false, stderr: '' });
+});
+
+/** A machine that says and asks what a test likes, and the client's programs. */
+function scripted() {
+  const [up, down] = [new PassThrough(), new PassThrough()];
+  const machine = createMessageConnection(new StreamMessageReader(up), new StreamMessageWriter(down));
+  machine.listen();
+  const connection = createMessageConnection(new StreamMessageReader(down), new StreamMessageWriter(up));
+  const programs = new Programs(connection, {} as Swarm);
+  connection.onClose(() => {
+    programs.end(new SwarmError('ECONNRESET', 'the connection has ended'));
+  });
+  connection.listen();
+  return { machine, programs, cut: () => down.end() };
+}
+
+test('CLIENT-78: a program whose end is known has that end although the connection ends before its output does', async () => {
+  for (const known of [true, false]) {
+    const { machine, programs, cut } = scripted();
+    machine.onNotification(MESSAGES.spawn, ({ handle }) => {
+      void (async () => {
+        await machine.sendNotification(MESSAGES.started, { handle, id: 7, pid: 8 });
+        const end = { ...END, oomKills: 0, cpuUsec: 1, memoryPeak: 1, runtimeUsec: 1 };
+        if (known) await machine.sendNotification(MESSAGES.exited, { handle, end });
+        await sleep(100);
+        cut();
+      })();
+    });
+    expect(await soon(programs.spawn(['program'], {}))).toBe(known ? 'exit 0' : 'ECONNRESET');
+  }
+});
+
+test('CLIENT-79: what is kept of a program that is over, for a reader who does not read, has a bound', async () => {
+  const { machine, programs } = scripted();
+  const asked = new Promise<number>((resolve) => {
+    machine.onNotification(MESSAGES.spawn, ({ handle }) => {
+      resolve(handle);
+    });
+  });
+  const program = programs.spawn(['program'], {});
+  program.catch(() => undefined);
+  // Whoever has begun to read may read on.
+  program.stdout.on('data', () => undefined).pause();
+  const handle = await asked;
+  await machine.sendNotification(MESSAGES.started, { handle, id: 7, pid: 8 });
+  const end = { ...END, oomKills: 0, cpuUsec: 1, memoryPeak: 1, runtimeUsec: 1 };
+  await machine.sendNotification(MESSAGES.exited, { handle, end });
+  // A MiB each.
+  const data = Buffer.alloc(1 << 20).toString('base64');
+  let taken = 0;
+  const sent = Array.from({ length: 15 }, async () => {
+    const output = { handle, stream: 'stdout' as const, data };
+    await machine.sendRequest(MESSAGES.output, output);
+    taken += 1;
+  });
+  await expect.poll(() => taken).toBeGreaterThan(5);
+  await sleep(300);
+  expect(taken).toBeLessThanOrEqual(8);
+  // And the reader gets all of it.
+  program.stdout.resume();
+  await Promise.all(sent);
+  expect(taken).toBe(15);
 });

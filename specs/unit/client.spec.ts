@@ -191,6 +191,46 @@ test('CLIENT-58: a signal that is aborted ends every call, and a time ends readi
   }
 });
 
+test('CLIENT-81: a time and a signal end the wait for the next request of a call, and leave what was asked for before', async ({
+  swarm,
+  directory,
+}) => {
+  let closed = 0;
+  async function* never<T>(value: T) {
+    try {
+      yield value;
+      await new Promise(() => undefined);
+    } finally {
+      closed += 1;
+    }
+  }
+  const all = async (values: AsyncIterable<unknown>) => {
+    for await (const value of values) expect(value).toBeUndefined();
+  };
+  const late = { signal: AbortSignal.timeout(200) };
+  const request = { name: 'asked' };
+  expect
+    .soft(await failureOf(() => all(swarm.createMany(never(request), { timeout: 200 }))))
+    .toMatchObject({ name: 'TimeoutError' });
+  expect
+    .soft(await failureOf(() => all(swarm.createMany(never(request), late))))
+    .toMatchObject({ name: 'TimeoutError' });
+  expect(await readFile(join(directory, 'create'), 'utf8')).toBe('{"name":"asked"}');
+  const nothing: AsyncIterable<number> = {
+    [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => 1) }),
+  };
+  await writeFile(join(directory, 'inspect'), '');
+  expect
+    .soft(await failureOf(() => all(swarm.inspectAll(nothing, { timeout: 200 }))))
+    .toMatchObject({ name: 'TimeoutError' });
+  // A source that is left early is closed.
+  for await (const value of swarm.createMany(never({ memory_limit: 1 }))) {
+    expect(value).toMatchObject({ kind: 'refused' });
+    break;
+  }
+  expect(closed).toBe(1);
+});
+
 test('CLIENT-61: agents are listed as they are read, not once all have been', async ({
   swarm,
   directory,

@@ -74,7 +74,12 @@ test('REPO-09: what a command does not take is named, with what it takes, and no
       /^error: option '--suite <name>' argument 'none' is invalid\. There are unit, /,
     ],
     ['vm-test.ts', ['--workers', '0'], 2, /^error: [^\n]* It has to be 1 or more\.\n/],
-    ['vm-test.ts', ['--kernel-tree', 'x'], 2, /^--kernel-tree takes NAME=PATH, such as [^\n]*, not x$/],
+    [
+      'vm-test.ts',
+      ['--kernel-tree', 'x'],
+      2,
+      /^a kernel's tree is given as NAME=PATH, such as [^\n]*, not x$/,
+    ],
     ['vm-test.ts', ['--kernel', '6.14'], 2, /^kernel 6\.14 needs --kernel-tree 6\.14=PATH: /],
   ] as const) {
     const { exitCode, stdout, stderr } = await run(script, ...args);

@@ -2,13 +2,23 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
+import { checkRequest } from '../../client/policy/check.js';
+import { loadPolicy } from '../../client/policy/core.js';
 import { onStage } from '../support/engines/stage.js';
 import type { Stage } from '../support/engines/stage.js';
+import { buildPolicyWasm } from '../support/policy-wasm.js';
 
 test.describe.configure({ timeout: 600_000 });
 
 /** Requests of containers that get none. */
 const ASKS = { annotations: { 'io.swarmguard.policy': 'nosuch' } };
+
+/** A /proc in which the runtime finds itself, and the module's directory without a file. */
+const PROC = 'mkdir -p /proc/swarm /proc/self && ln -s /stage/swarm-runtime /proc/self/exe';
+
+/** Gives the container namespaces of its own there. */
+const NAMESPACES =
+  'for kind in pid net mnt uts ipc user cgroup time; do for pid in 1 $$; do mkdir -p /proc/$pid/ns; ln -s $pid /proc/$pid/ns/$kind; done; done';
 
 const RUN = 'cd /stage/bundle && /stage/swarm-runtime run staged';
 
@@ -78,8 +88,11 @@ test('OCI-20: a relative --config is of the working directory, unless it is the 
 test('OCI-21: of what a log has got meanwhile, only lines about the hook of the runtime give way to the reason', async ({}, info) => {
   const OWN = /level=error msg="swarm-runtime: .*nosuch\.json/;
   for (const [name, says, kept] of [
-    ['hook', ['error executing hook `/stage/swarm-runtime`', 'hook failed'], []],
+    ['crun', ['error executing hook `/stage/swarm-runtime` (exit code: 1)'], []],
+    ['runc', ['runc create failed: error running createRuntime hook #0: exit status 1'], []],
+    ['older', ['time="now" level=error msg="error running hook #0: exit status 1"'], []],
     ['others', ['pull of my-webhook failed', 'a warning', 'error executing hook'], undefined],
+    ['webhook', ['pull of my-webhook failed'], undefined],
   ] as const) {
     const files = { says: says.map((line) => `${line}\n`).join(''), log: 'before\n' };
     const line = RUN.replace(' run ', ' --log /stage/log run ');
@@ -129,17 +142,14 @@ test('OCI-23: a container is found where crun keeps it, and gives way to another
 
 test('OCI-24: a container does not start if its agent cannot be remembered, and says so without room for it', async ({}, info) => {
   // A pipe in the place of the file answers with the object, which has an id then.
-  const module =
-    'mkdir -p /proc/swarm /proc/self && ln -s /stage/swarm-runtime /proc/self/exe && mkfifo /proc/swarm/create';
-  const namespaces =
-    'for kind in pid net mnt uts ipc user cgroup time; do for pid in 1 $$; do mkdir -p /proc/$pid/ns; ln -s $pid /proc/$pid/ns/$kind; done; done';
+  const module = `${PROC} && mkfifo /proc/swarm/create`;
   const ran = (name: string, more: readonly string[]) =>
     onStage(info.outputPath(name), `${module} && ${RUN.replace(' run ', ' create ')}`, {
       settings: 'fail_open = true\n',
       files: {
         'etc/container.json': '{"id":7}',
         'proc/none': '',
-        before: [namespaces, ...more, ''].join('\n'),
+        before: [NAMESPACES, ...more, ''].join('\n'),
       },
       binds: { proc: 'proc' },
     });
@@ -151,4 +161,77 @@ test('OCI-24: a container does not start if its agent cannot be remembered, and 
   const silent = await ran('silent', [full, "trap ': >${config%/*}/failure' EXIT"]);
   expect(silent.output).toMatch(/there is no room for the reason in \/run\/swarm-guard\/containers/);
   expect(silent.exitCode).toBe(1);
+});
+
+test('OCI-25: what the module refuses is refused with fail_open too, if the container has asked for something', async ({}, info) => {
+  await loadPolicy(await buildPolicyWasm());
+  // The file takes 512 bytes of an object, which is longer: the answer is read from behind them.
+  const long = { hostname: 'h'.repeat(600) };
+  const ran = (name: string, annotations: object, answer: object) =>
+    onStage(info.outputPath(name), `${PROC} && cp /stage/answer /proc/swarm/create && ${RUN}`, {
+      settings: 'fail_open = true\nannotations = true\n',
+      config: { annotations },
+      files: {
+        'etc/container.json': JSON.stringify(long),
+        'proc/none': '',
+        answer: `${' '.repeat(512)}${JSON.stringify(answer)}`,
+        before: `${NAMESPACES}\nulimit -f 1\n`,
+      },
+      binds: { proc: 'proc' },
+    });
+  for (const [name, key, value] of [
+    ['unknown', 'unknown', '1'],
+    ['long', 'unknown_key_of_more_than_31_bytes', '1'],
+    ['letter', 'schl\u00fcssel', '1'],
+    ['quote', 'un"known', '1'],
+    ['backslash', 'un\\known', '1'],
+    ['value', 'sockets', '["nosuch"]'],
+  ] as const) {
+    const refusal = checkRequest('create', JSON.stringify({ [key]: JSON.parse(value) as unknown }));
+    const { exitCode, output } = await ran(name, { [`io.swarmguard.${key}`]: value }, { ...refusal });
+    expect
+      .soft({ exitCode, output }, name)
+      .toEqual({ exitCode: 1, output: expect.stringMatching(/\(EINVAL\)$/) });
+  }
+  // The module may name the other one of two keys that do not fit together.
+  const other = { error: 'EINVAL', field: 'hostname', message: 'it does not fit' };
+  expect.soft(await ran('other', { 'io.swarmguard.network': 'none' }, other)).toMatchObject({ exitCode: 1 });
+  // Without a request of the container, and for want of something else, it stays open.
+  const started = { exitCode: 0, output: 'started' };
+  expect.soft(await ran('operator', {}, other)).toMatchObject(started);
+  const full = { error: 'ENOSPC', field: '', message: 'no room' };
+  expect.soft(await ran('full', { 'io.swarmguard.network': 'none' }, full)).toMatchObject(started);
+});
+
+test('OCI-26: a key that is given twice in a policy or an annotation is refused', async ({}, info) => {
+  const twice = '{"syscalls":{"mount":"deny","bpf":"deny","mount":"allow"}}';
+  const apart = '{"syscalls":{"mount":"deny"},"more":[{"mount":1},{"mount":2}]}';
+  const named = { annotations: { 'io.swarmguard.policy': 'web' } };
+  const key = { annotations: { 'io.swarmguard.syscalls': '{"mount":"deny","mount":"allow"}' } };
+  const fine = { 'etc/container.json': '{}' };
+  for (const [name, config, files, message] of [
+    ['every', {}, { 'etc/container.json': twice }, /container\.json: the key mount is given twice$/],
+    ['named', named, { ...fine, 'etc/policies/web.json': twice }, /web\.json: the key mount is given twice$/],
+    ['key', key, fine, /annotation io\.swarmguard\.syscalls: the key mount is given twice$/],
+    ['apart', {}, { 'etc/container.json': apart }, /the kernel module swarm_guard is not loaded/],
+  ] as const) {
+    const stage = { settings: 'annotations = true\n', config, files };
+    const { exitCode, output } = await onStage(info.outputPath(name), RUN, stage);
+    expect.soft({ exitCode, output }, name).toEqual({ exitCode: 1, output: expect.stringMatching(message) });
+  }
+});
+
+test('OCI-27: what a container asks for is refused whatever else is wrong, with fail_open too', async ({}, info) => {
+  const OPEN = 'fail_open = true\n';
+  for (const [name, settings, policy] of [
+    ['missing', `${OPEN}policy = "/none.json"\n`, '{}'],
+    ['no JSON', OPEN, '{'],
+    ['wrong', OPEN, '{"memory_limit":65536}'],
+  ] as const) {
+    const stage = { settings, files: { 'etc/container.json': policy } };
+    const asked = await onStage(info.outputPath(name), RUN, { ...stage, config: ASKS });
+    expect.soft(asked, name).toMatchObject({ exitCode: 1, output: expect.stringContaining('nosuch.json') });
+    const open = await onStage(info.outputPath(`${name} open`), RUN, stage);
+    expect.soft(open, name).toMatchObject({ exitCode: 0, output: 'started' });
+  }
 });

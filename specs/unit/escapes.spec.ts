@@ -17,10 +17,6 @@ const MORE_THAN_DOCKER: readonly string[] = [
 /** The rows of "What agents use up" that no spec tries, and why: what is open is said to be so by the kernel's sources. */
 const TRIED_BY_NONE: Readonly<Record<string, string>> = {
   'interpreters of binfmt_misc': 'an agent has to mount, which it cannot by default',
-  'memory that BPF, io_uring and AF_XDP lock': 'by default an agent may not call any of them',
-  'System V IPC': 'the namespace is an agent’s own, as BIRTH-02 shows',
-  'entries of connection tracking': 'the namespace is an agent’s own, as BIRTH-02 shows',
-  'memory of TCP': 'counted as other memory is',
   'disk space': 'open: nobody keeps an agent from it',
   'watches of watch_queue': 'the kernels that are tested have none',
   'debug registers': 'open; the processor of a guest may have none',

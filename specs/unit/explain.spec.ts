@@ -488,3 +488,24 @@ test('CLI-91: a filter of events hides neither lost events nor those of a kind t
   expect(await lines('depth=4', 'event=frozen_over')).toEqual([LOST, LATER]);
   expect(await lines('event=created')).toEqual([LOST, expect.stringContaining('created')]);
 });
+
+test('CLI-108: the filter of events on comm takes names as they are shown', async () => {
+  const names = ['caf\u00e9', 'Ã©', 'a\u001bz', 'plain'];
+  const events = names.map((name, index) =>
+    violationOf(index + 1, {
+      kind: 'device',
+      device: 'c 1:1 r',
+      comm: Buffer.from(name).toString('latin1'),
+    }),
+  );
+  events.push(violationOf(5, { kind: 'device', device: 'c 1:1 r', comm: '\u00e9' }));
+  const found = async (comm: string) => {
+    const filter = [`comm=${comm}`];
+    const text = await printed(() => eventsCommand(machineOf([], events), { filter, format: '{{.seq}}' }));
+    return text.split('\n').filter(Boolean);
+  };
+  const all = await printed(() => eventsCommand(machineOf([], events), {}));
+  const shown = [...all.matchAll(/\((.*), pid/g)].map(([, name = '']) => name);
+  expect(shown).toEqual(['café', 'Ã©', String.raw`a\x1bz`, 'plain', String.raw`\xe9`]);
+  for (const [index, name] of shown.entries()) expect.soft(await found(name), name).toEqual([`${index + 1}`]);
+});

@@ -296,3 +296,27 @@ test('REPO-19: no loop of specs and benchmarks waits for ever', async () => {
     expect(endless(loop), loop).toEqual([loop]);
   expect(endless('while (now() < deadline) await sleep(50);')).toEqual([]);
 });
+
+/** Calls that sleep or may, by which no hook looks at anything, and the module's own that read figures from files. */
+const SLEEPS =
+  /\b(mutex_lock\w*|down_(read|write)\w*|GFP_KERNEL\w*|msleep\w*|might_sleep|wait_event\w*|wait_for_completion\w*|synchronize_\w+|flush_\w+|filp_open|kernel_read|copy_(from|to)_user|swarm_read|swarm_usage_\w+)\b/;
+
+/** The wait of unloading for what callbacks have left to do. */
+const UNLOADING = 'flush_delayed_work(&leaving_work);';
+
+test('REPO-31: no file of hooks names what sleeps, or reads the figures of an end', async () => {
+  const hooks = (await files()).filter((file) => /^module\/(hook_\w+\.c|track\.c|hooks\.h)$/.test(file));
+  expect(hooks.length).toBeGreaterThan(10);
+  // What hooks.c has besides is loading, and the stubs, which run in the place of a function and may sleep.
+  for (const file of hooks) {
+    const lines = (await readFile(join(repository, file), 'utf8')).split('\n');
+    const found = lines.filter((line) => SLEEPS.test(line) && !line.includes(UNLOADING));
+    expect.soft(found, file).toEqual([]);
+  }
+  for (const planted of [
+    '\tmutex_lock(&lock);',
+    '\tswarm_usage_at_end(agent, &usage);',
+    'kzalloc(8, GFP_KERNEL)',
+  ])
+    expect(planted).toMatch(SLEEPS);
+});

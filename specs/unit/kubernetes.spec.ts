@@ -280,7 +280,9 @@ dpkg-query*) printf %s "$INSTALLED" ;;
 'cat /sys/module/swarm_guard/srcversion') echo "$LOADED_VERSION" ;;
 'systemctl --quiet is-active'*) rm "$RUNNING" 2>/dev/null || exit 3 ;;
 'test -e /proc/swarm/status') exit "$LOADED" ;;
-*'apt-get install'*) echo 'Setting up' >>"$STAGING.log"; exit "$APT" ;;
+'test -e /lib/modules/'*) exit "$HEADERS" ;;
+*'apt-get '*update) exit "$UPDATE" ;;
+*'apt-get '*install*) echo 'Setting up' >>"$STAGING.log"; exit "$APT" ;;
 esac
 `;
 const DPKG_DEB = `#!/bin/sh
@@ -296,6 +298,10 @@ interface Node {
   readonly loadedVersion?: string;
   /** The status of apt-get install. */
   readonly apt?: number;
+  /** The status of apt-get update. */
+  readonly update?: number;
+  /** Are the headers of the kernel that runs there? */
+  readonly headers?: boolean;
   /** A file that an interrupted dpkg has left. */
   readonly interrupted?: string;
   /** Is the installation of a former pod running? */
@@ -331,6 +337,8 @@ test('KUBE-05, KUBE-09, KUBE-10, KUBE-11: install-node installs once, loads the 
           LOADED_VERSION: node.loadedVersion ?? 'new',
           BUILT: (node.built ?? true) ? '0' : '1',
           APT: String(node.apt ?? 0),
+          UPDATE: String(node.update ?? 0),
+          HEADERS: (node.headers ?? false) ? '0' : '1',
           INTERRUPTED: node.interrupted ?? '',
           RUNNING: join(dir, 'running'),
         },
@@ -342,9 +350,9 @@ test('KUBE-05, KUBE-09, KUBE-10, KUBE-11: install-node installs once, loads the 
     const fresh = await install({ installed: '', loaded: true });
     expect(fresh.exitCode, fresh.all).toBe(0);
     expect(await readdir(join(dir, 'staging'))).toEqual(['swarm-guard-dkms.deb', 'swarm-guard.deb']);
-    expect(fresh.ran).toMatch(/systemd-run .*--wait .*-- apt-get update\n/);
+    expect(fresh.ran).toMatch(/systemd-run .*--wait .*-- apt-get .*update\n/);
     expect(fresh.ran).toMatch(
-      /-- apt-get install -y .* linux-headers-\S+ crun \S+\/staging\/swarm-guard-dkms\.deb \S+\/staging\/swarm-guard\.deb\n/,
+      /-- apt-get .* install -y linux-headers-\S+ crun\n[^]*-- apt-get .* install -y .*\S+\/staging\/swarm-guard-dkms\.deb \S+\/staging\/swarm-guard\.deb\n/,
     );
     expect(fresh.ran).not.toContain('dkms autoinstall');
     expect(fresh.all).not.toContain('another one');
@@ -353,21 +361,36 @@ test('KUBE-05, KUBE-09, KUBE-10, KUBE-11: install-node installs once, loads the 
     expect(fresh.ran).not.toContain('--pipe');
     expect(fresh.all).toContain('Setting up');
     const older = await install({ installed: 'installed 0.0.9-1', loaded: true });
-    expect(older.ran).toContain('apt-get install');
+    expect(older.ran).toMatch(/apt-get .*install/);
     // Nobody answers questions about changed files, an older image may follow, and another apt may hold the lock.
-    for (const option of ['--force-confold', '--force-confdef', '--allow-downgrades', 'DPkg::Lock::Timeout='])
+    for (const option of [
+      '--reinstall',
+      '--force-confold',
+      '--force-confdef',
+      '--allow-downgrades',
+      'DPkg::Lock::Timeout=',
+    ])
       expect(older.ran, option).toContain(option);
     // A node that is prepared needs neither apt nor a network.
-    const prepared = await install({ installed: 'installed 0.1.0-1', loaded: true });
+    const here = 'installed 0.1.0-1';
+    const prepared = await install({ installed: here, loaded: true });
     expect(prepared).toMatchObject({ exitCode: 0, ran: expect.not.stringContaining('apt-get') });
     expect(prepared.ran).not.toContain('systemctl start');
     const unloaded = await install({ installed: 'installed 0.1.0-1', loaded: false });
     expect(unloaded).toMatchObject({ exitCode: 1, all: expect.stringContaining('The module is not loaded') });
     expect(unloaded.ran).toContain('systemctl start swarm-guard.service');
     expect((await install({ installed: '', loaded: true, apt: 100 })).exitCode).toBe(100);
+    // A source of somebody else's is broken, and the headers come from elsewhere.
+    const own = await install({ installed: '', loaded: true, update: 100, headers: true });
+    expect(own, own.all).toMatchObject({ exitCode: 0, ran: expect.not.stringContaining('linux-headers-') });
+    // Another image with packages of the same version.
+    await writeFile(join(dir, 'packages', 'swarm-guard.deb'), 'another one');
+    expect((await install({ installed: here, loaded: true, apt: 100 })).exitCode).toBe(100);
+    expect((await install({ installed: here, loaded: true })).ran).toMatch(/apt-get .*install/);
+    expect((await install({ installed: here, loaded: true })).ran).not.toContain('apt-get');
     // A new kernel: the packages are there, and no module for it.
     const upgraded = await install({ installed: 'installed 0.1.0-1', loaded: true, built: false });
-    expect(upgraded.ran).toMatch(/-- apt-get install .*linux-headers-/);
+    expect(upgraded.ran).toMatch(/-- apt-get .*install .*linux-headers-/);
     expect(upgraded.ran).toMatch(/-- dkms autoinstall -k \S+\n/);
     // A reboot in the middle of an installation.
     const interrupted = await install({
@@ -375,7 +398,7 @@ test('KUBE-05, KUBE-09, KUBE-10, KUBE-11: install-node installs once, loads the 
       loaded: true,
       interrupted: '/var/lib/dpkg/updates/0001',
     });
-    expect(interrupted.ran).toMatch(/-- dpkg .*--configure -a\n[^]*-- apt-get install/);
+    expect(interrupted.ran).toMatch(/-- dpkg .*--configure -a\n[^]*-- apt-get .*install/);
     // An older module stays in use, and the log says so.
     const replaced = await install({ installed: 'installed 0.1.0-1', loaded: true, loadedVersion: 'old' });
     expect(replaced).toMatchObject({

@@ -96,6 +96,23 @@ async function failures(work: Promise<unknown>): Promise<string[]> {
   );
 }
 
+/** Does something with what it is told on standard error, hints left out, which is not printed. */
+async function hearing<T>(work: (lines: readonly string[]) => Promise<T>): Promise<T> {
+  const { error } = console;
+  const lines: string[] = [];
+  console.error = (line: string) => {
+    if (!line.startsWith('hint: ')) lines.push(line);
+  };
+  try {
+    return await work(lines);
+  } finally {
+    console.error = error;
+  }
+}
+
+/** A failure that is told at once. */
+const NOBODY = 'swarmctl: no agent is called nobody (ESRCH)';
+
 test('CLI-95: of several failures each names its agent, and a name that no agent has does not keep a command from others', async () => {
   const busy = (id: number) =>
     Promise.reject(
@@ -145,13 +162,15 @@ test('CLI-95: of several failures each names its agent, and a name that no agent
     } as unknown as Swarm;
     const program = new Command('swarmctl').enablePositionalOptions();
     register(program, () => Promise.resolve(machine));
-    let told: string[] = [];
-    const text = await printed(async () => {
-      told = await failures(program.parseAsync([name, ...options, 'nobody', 'web'], { from: 'user' }));
-    });
-    expect.soft(told, name).toEqual(['no agent is called nobody']);
+    const text = await printed(() =>
+      hearing(async (lines) => {
+        const work = program.parseAsync([name, ...options, 'nobody', 'web'], { from: 'user' });
+        expect.soft(await failures(work), name).toEqual([]);
+        expect.soft(lines, name).toEqual([NOBODY]);
+      }),
+    );
     expect.soft(done.includes(5) || text.includes('"id":5'), name).toBe(true);
-    if (name === 'wait') expect.soft(text).toBe('3\n');
+    if (name === 'wait') expect.soft(text).toBe('-\n3\n');
   }
 });
 
@@ -186,10 +205,44 @@ test('CLI-96: wait tells the exit status of an agent that has just ended from th
     },
   } as unknown as Swarm;
   expect(await printed(() => waitCommand(swarm, [7, 5]))).toBe('137\n3\n');
+  // Nobody is waited for for ever.
+  expect(await printed(() => waitCommand(swarm, []))).toBe('');
   let told: string[] = [];
   const text = await printed(async () => {
     told = await failures(waitCommand(swarm, [5, 6, 8, 9]));
   });
-  expect(text).toBe('3\n4\n0\n');
+  expect(text).toBe('3\n-\n4\n0\n');
   expect(told).toEqual(['id there is no agent 6']);
+});
+
+test("CLI-107: a name that is no agent's is told before the work on others, whose failures name them", async () => {
+  let end: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => (end = resolve));
+  const how = { reason: 'exit', exit: 3, violations: 0, audited: 0 };
+  const machine = {
+    ...machineOf([agentOf(5, { name: 'web' })]),
+    kill: () => Promise.reject(new SwarmError('EBUSY', 'too many')),
+    inspect: (id: number) => Promise.resolve(agentOf(id)),
+    async *events() {
+      await over;
+      yield eventOf(1, { event: 'destroyed', agent: 5, ...how });
+    },
+  } as unknown as Swarm;
+  const asked = (...words: string[]) => {
+    const program = new Command('swarmctl').enablePositionalOptions();
+    changing(program, () => Promise.resolve(machine));
+    return program.parseAsync(words, { from: 'user' });
+  };
+  const text = await printed(() =>
+    hearing(async (lines) => {
+      const waiting = failures(asked('wait', 'web', 'nobody'));
+      await expect.poll(() => lines).toEqual([NOBODY]);
+      end();
+      expect(await waiting).toEqual([]);
+      expect.soft(await failures(asked('kill', '5', 'nobody'))).toEqual(['agent 5: too many']);
+      expect.soft(await failures(asked('kill', '5'))).toEqual(['too many']);
+      expect.soft(await failures(asked('kill', 'nobody'))).toEqual(['no agent is called nobody']);
+    }),
+  );
+  expect(text).toBe('3\n-\n');
 });

@@ -257,3 +257,30 @@ test('CLI-99: a file of --policy is checked before options change it, and a faul
     `--policy ${path}: no such file or directory (ENOENT)`,
   );
 });
+
+test('CLI-103: a file of --policy with a key that is given twice is refused', async ({}, info) => {
+  test.setTimeout(600_000);
+  await loadPolicy(await buildPolicyWasm());
+  const path = info.outputPath('policy.json');
+  for (const [text, message] of [
+    ['{"syscalls":{"mount":"deny",\n"mount":"allow"}}', '2:1: syscalls: the rule is given twice'],
+    ['{"core":false,"core":true}', '1:15: core: the key is given twice'],
+    [String.raw`{"core":false,"cor\u0065":true}`, '1:15: core: the key is given twice'],
+    // An option mends what the core finds first.
+    ['{"cpu_quota":-1,"syscalls":{"bpf":"deny","é":[{}],"bpf":"allow"}}', '1:51: the key is given twice'],
+  ] as const) {
+    await writeFile(path, text);
+    for (const option of ['--cpus=2', '--syscall=fork=deny', '--sockets=unix']) {
+      const { options, status, said } = await run('--policy', path, option, 'true');
+      expect.soft({ options, status }, text).toEqual({ options: undefined, status: 125 });
+      expect.soft(said, text).toContain(`--policy ${path}:${message}`);
+    }
+  }
+  // The same key of two objects, and the words of one in a string, are no such keys.
+  await writeFile(
+    path,
+    String.raw`{"name":"core\":","syscalls":{"fork":"deny"},"exec_paths":["/a","/a"],"core":true}`,
+  );
+  const apart = await run('--policy', path, '--exec-path=/b', 'true');
+  expect(apart.said).not.toContain('given twice');
+});

@@ -5,7 +5,7 @@ import { explainCommand } from '../../client/cli/actions/explain.js';
 import { report } from '../../client/cli/actions/learn.js';
 import { statsCommand } from '../../client/cli/actions/top.js';
 import { eventsCommand } from '../../client/cli/actions/watch.js';
-import { explain, filled, print } from '../../client/cli/output.js';
+import { explain, filled, jsonOf, print, styled, visible } from '../../client/cli/output.js';
 import { START, draw } from '../../client/cli/top/draw.js';
 import { Looker } from '../../client/cli/top/rows.js';
 import { Denials } from '../../client/explain/denials.js';
@@ -78,6 +78,12 @@ const CONTROLS = [
   ...Array.from({ length: 33 }, (_, n) => 127 + n),
 ];
 
+/** Characters that turn the direction of writing, have no width, or end a line. */
+const HIDDEN = [
+  ...[0xad, 0x61c, 0x200b, 0x200d, 0x200f, 0x2028, 0x2029],
+  ...[0x202e, 0x2066, 0x2069, 0x3164, 0xfe0f, 0xfeff, 0xe0041],
+];
+
 test('CLI-83: whatever bytes an agent puts into names, a terminal gets none that it obeys, and no line more', async () => {
   const lines = new Map<string, Set<number>>();
   for (const byte of CONTROLS)
@@ -123,4 +129,50 @@ test('CLI-97: a template shows fields of what is printed, and nothing that every
   expect(filled('{{json .constructor}}', {})).toBe('null');
   expect(filled('{{.constructor}}', { constructor: 'mine' })).toBe('mine');
   expect(filled('{{.usage.pids}} {{.members.0}}', agentOf(7))).toBe('1 1007');
+});
+
+test('CLI-106: no name makes a terminal turn the direction of writing, or hide a character of it', async () => {
+  for (const code of HIDDEN) {
+    const character = String.fromCodePoint(code);
+    for (const [command, work] of Object.entries(
+      commands(Buffer.from(`a${character}z`).toString('latin1')),
+    )) {
+      const text = await said(work);
+      expect.soft(text, `${command}, ${code.toString(16)}`).not.toContain(character);
+    }
+    const path = `/t/a${character}z`;
+    const file = Buffer.from(path).toString('latin1');
+    const event = violationOf(1, { kind: 'execve', file });
+    const text = await printed(() => explainCommand(machineOf([], [event]), '7', {}));
+    expect.soft(text).not.toContain('--exec-path /');
+    const [json = ''] = /^ {2}\{.*\}$/m.exec(text) ?? [];
+    expect.soft(JSON.parse(json), text).toEqual({ exec_paths: [path] });
+    expect
+      .soft(visible(path))
+      .toBe(`/t/a${code < 0x100 ? String.raw`\x` + code.toString(16) : `\\u{${code.toString(16)}}`}z`);
+  }
+  // What is seen stays as it is.
+  expect(visible('straße 東京 🦀 é')).toBe('straße 東京 🦀 é');
+  expect(jsonOf({ a: 'straße 東京 🦀' }, 2)).toBe('{\n  "a": "straße 東京 🦀"\n}');
+});
+
+test('CLI-110: there is colour on a stream that is a terminal, unless NO_COLOR is set, whatever the other streams are', () => {
+  const stream = (isTTY: boolean) => ({ isTTY });
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  try {
+    // Playwright sets it for its workers.
+    delete process.env['FORCE_COLOR'];
+    delete process.env['NO_COLOR'];
+    expect(styled('red', 'text', stream(true))).toBe('\x1b[31mtext\x1b[39m');
+    expect(styled('red', 'text', stream(false))).toBe('text');
+    process.env['NO_COLOR'] = '1';
+    expect(styled('red', 'text', stream(true))).toBe('text');
+    // As no-color.org has it: an empty value asks for nothing.
+    process.env['NO_COLOR'] = '';
+    expect(styled('red', 'text', stream(true))).toBe('\x1b[31mtext\x1b[39m');
+  } finally {
+    delete process.env['NO_COLOR'];
+    Object.assign(process.env, NO_COLOR === undefined ? {} : { NO_COLOR });
+    Object.assign(process.env, FORCE_COLOR === undefined ? {} : { FORCE_COLOR });
+  }
 });

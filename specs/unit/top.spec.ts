@@ -41,6 +41,15 @@ function rowOf(id: number): Row {
   };
 }
 
+/** The figure that rows are sorted by, for each key. */
+const FIGURES = {
+  cpu: 'cpu',
+  memory: 'memory',
+  pids: 'pids',
+  throttled: 'throttled_usec',
+  denied: 'violations',
+} as const;
+
 const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => rowOf(index + 1));
 const facts = (listed: number) => ({ age: 3400, listed });
 
@@ -100,6 +109,11 @@ test('CLI-61: keys scroll, sort, filter and quit, and the screen never begins be
   const sorts = SORTS.map((_, index) => after('s'.repeat(index), START, rows)?.sort);
   expect(sorts).toEqual([...SORTS]);
   expect(after('s'.repeat(SORTS.length), START, rows)?.sort).toBe('cpu');
+  for (const sort of SORTS) {
+    const figures = chosen(rows, { ...START, sort }).map((row) => row[FIGURES[sort]] ?? 0);
+    expect(figures, sort).toEqual([...figures].sort((one, other) => other - one));
+    expect(new Set(figures).size, 'figures that differ').toBeGreaterThan(50);
+  }
   const typed = after('/worker-1\x1b[A\x7f2\x07é', START, rows);
   expect(typed).toMatchObject({ filter: 'worker-2', typing: true });
   expect(chosen(rows, typed ?? START).every(({ name }) => name?.includes('worker-2'))).toBe(true);
