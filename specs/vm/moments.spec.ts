@@ -38,8 +38,9 @@ for (const [first, ...others] of [
     const agent = await swarm.create({ ...policy, pid: own });
     const pid = await background(loaded, 'sleep 1000');
     const objects = { create: { ...policy, pid }, attach: { id: agent, pid } };
+    // The first keeps its CPU busy, and the others must not have to wait there.
     const order = (file: 'create' | 'attach', said: number) =>
-      `echo ${quoted(JSON.stringify(objects[file]))} | swarmio /proc/swarm/${file} >/tmp/said${said} 2>&1 &`;
+      `echo ${quoted(JSON.stringify(objects[file]))} | taskset -c ${said === 0 ? 1 : 0} swarmio /proc/swarm/${file} >/tmp/said${said} 2>&1 &`;
     await loaded.writeFile(
       '/run/orders',
       `${order(first, 0)} ${UNTIL_SLOW}; ${others.map((file, i) => order(file, i + 1)).join(' ')} wait; cat /tmp/said?`,
@@ -47,7 +48,7 @@ for (const [first, ...others] of [
     // Behind all that is looked at, and the move into the cgroup; before there is an entry.
     const slow = { function: 'swarm_guard:swarm_member_add', comm: 'swarmio', ms: 2000 };
     const said = await delayed(loaded, stage, slow, () =>
-      loaded.sh('bash /run/orders', { timeoutMs: 60_000 }),
+      loaded.sh('taskset -c 0 bash /run/orders', { timeoutMs: 60_000 }),
     );
     expect(said.match(/\bEBUSY$/gm), said).toHaveLength(2);
     expect(said.match(/^written \d+$/gm), said).toHaveLength(1);
