@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/limits.h>
 #include <linux/mount.h>
 #include <linux/mutex.h>
 #include <linux/nsproxy.h>
@@ -1197,6 +1198,36 @@ struct file *swarm_cgroup_open_procs(const char *path)
 	return opening.file;
 }
 
+/*
+ * For one more process in the calling thread's cgroup, where the next that it forks is
+ * counted until it is moved. What is too deep to be found by its path is left to the fork.
+ */
+static int room_to_fork(struct swarm_full *full)
+{
+	struct path root = { .mnt = mount, .dentry = mount->mnt_root }, dir;
+	char *path __free(kfree) = kmalloc(PATH_MAX, GFP_KERNEL);
+	struct cgroup *cgroup;
+	int length = 0, err;
+
+	if (!path)
+		return -ENOMEM;
+	path[0] = '.';
+	rcu_read_lock();
+	cgroup = task_dfl_cgroup(current);
+	/* The root has no such limit. */
+	if (cgroup_parent(cgroup))
+		length = cgroup_path(cgroup, path + 1, PATH_MAX - 1);
+	rcu_read_unlock();
+	if (length <= 0 || length >= PATH_MAX - 1)
+		return 0;
+	err = swarm_find_dir(&root, path, &dir);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = swarm_room_for_processes(&dir, 1, NULL, full);
+	path_put(&dir);
+	return err;
+}
+
 /**
  * swarm_cgroup_room - does pids.max of cgroups leave room for an agent's processes?
  * @agent: whose
@@ -1204,7 +1235,8 @@ struct file *swarm_cgroup_open_procs(const char *path)
  *	    for one that is still to be forked
  * @full: set to the limit that leaves none
  *
- * Looks at the agent's own cgroup, where it has one, and at all above it.
+ * Looks at the agent's own cgroup, where it has one, and at all above it; for one that
+ * is to be forked, at the calling thread's, too.
  *
  * Return: 0; -ENOSPC where it does not; another negative errno.
  */
@@ -1214,8 +1246,10 @@ int swarm_cgroup_room(const struct swarm_agent *agent, struct task_struct *leade
 	unsigned int more = leader ? get_nr_threads(leader) : 1;
 	struct swarm_rules rules;
 	struct path own;
-	int err;
+	int err = leader ? 0 : room_to_fork(full);
 
+	if (err)
+		return err;
 	swarm_copy_rules(agent, &rules);
 	if (!agent->cgroup) {
 		if (!limited(&rules))

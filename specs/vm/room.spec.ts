@@ -38,6 +38,40 @@ for (const [cgroup, dir, request] of [
   });
 }
 
+for (const [which, below] of [
+  ['own cgroup', ''],
+  ['cgroup above its own', '/below'],
+] as const)
+  test(`LIMIT-24: pids.max of the launcher’s ${which}: a fork beyond it would fail, so arming is refused, and names it`, async ({
+    loaded,
+  }) => {
+    const dir = '/sys/fs/cgroup/tight';
+    const runs = await loaded.swarm.create({ persist: true });
+    await loaded.sh(`mkdir -p ${dir}${below}; echo 1 >${dir}/pids.max`);
+    const launch = (...words: readonly string[]) => {
+      const line = `echo $$ >${dir}${below}/cgroup.procs; exec launch ${words.map(quoted).join(' ')} /bin/true`;
+      return loaded.exec(`bash -c ${quoted(line)}`);
+    };
+    const spawn = ['--file', 'spawn', JSON.stringify({ id: runs })] as const;
+    for (const words of [
+      [JSON.stringify({ spawn: true })],
+      [JSON.stringify({ spawn: true, ...LIMITED })],
+      spawn,
+    ])
+      expect(await launch(...words)).toMatchObject({
+        code: 125,
+        stderr: expect.stringMatching(
+          '"ENOSPC","field":"spawn",.*pids.max of the cgroup /tight is 1 .*, but a birth needs 2 or more; ',
+        ),
+      });
+    await loaded.sh(`echo 2 >${dir}/pids.max`);
+    expect(await launch(JSON.stringify({ spawn: true, ...LIMITED }))).toMatchObject({ code: 0 });
+    expect(await launch(...spawn)).toMatchObject({ code: 0 });
+    await loaded.swarm.destroy(runs);
+    await expect(loaded).toHaveActiveAgents(0);
+    await loaded.sh(`${below ? `rmdir ${dir}${below};` : ''} rmdir ${dir}`);
+  });
+
 test('LIMIT-08: a birth that is beyond pids.max of a cgroup above when it comes to it fails, unrun, and says why', async ({
   loaded,
 }) => {
