@@ -1199,26 +1199,48 @@ struct file *swarm_cgroup_open_procs(const char *path)
 }
 
 /*
- * For one more process in the calling thread's cgroup, where the next that it forks is
- * counted until it is moved. What is too deep to be found by its path is left to the fork.
+ * Would the calling thread's fork be refused by the cgroup that it is in, where the child
+ * is counted until it is moved? Counted as by cgroup_can_fork(), and not any more:
+ * much less work than to read files. A refusal counts in pids.events.
+ */
+static bool fork_refused(void)
+{
+	bool refused = false;
+#ifdef CONFIG_CGROUP_PIDS
+	const struct cgroup_subsys *pids;
+	struct css_set *set;
+
+	rcu_read_lock();
+	set = task_css_set(current);
+	pids = set->subsys[pids_cgrp_id]->ss;
+	refused = pids->can_fork(current, set);
+	if (!refused)
+		pids->cancel_fork(current, set);
+	rcu_read_unlock();
+#endif
+	return refused;
+}
+
+/*
+ * Which of the calling thread's cgroups refuses its fork? What is in a hierarchy of
+ * cgroup v1, or is too deep to be found by its path, is left to the fork.
  */
 static int room_to_fork(struct swarm_full *full)
 {
 	struct path root = { .mnt = mount, .dentry = mount->mnt_root }, dir;
-	char *path __free(kfree) = kmalloc(PATH_MAX, GFP_KERNEL);
-	struct cgroup *cgroup;
-	int length = 0, err;
+	char *path __free(kfree) = NULL;
+	int length, err;
 
+	if (!fork_refused())
+		return 0;
+	path = kmalloc(PATH_MAX, GFP_KERNEL);
 	if (!path)
 		return -ENOMEM;
 	path[0] = '.';
 	rcu_read_lock();
-	cgroup = task_dfl_cgroup(current);
-	/* The root has no such limit. */
-	if (cgroup_parent(cgroup))
-		length = cgroup_path(cgroup, path + 1, PATH_MAX - 1);
+	length = cgroup_path(task_dfl_cgroup(current), path + 1, PATH_MAX - 1);
 	rcu_read_unlock();
-	if (length <= 0 || length >= PATH_MAX - 1)
+	if (length < 0 || length >= PATH_MAX - 1)
 		return 0;
 	err = swarm_find_dir(&root, path, &dir);
 	if (err)

@@ -150,7 +150,8 @@ const tasks: Check = {
     {
       place: 'create',
       says: 'pids.max of the cgroup … is … (TasksMax= of systemd), but a birth needs … or more; raise it',
-      reason: 'a cgroup above the agent has as many processes and threads as it may (`ENOSPC`)',
+      reason:
+        'a cgroup above the agent, or the one of its launcher or above that, has as many processes and threads as it may (`ENOSPC`)',
     },
     {
       place: 'create',

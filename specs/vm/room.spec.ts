@@ -39,10 +39,10 @@ for (const [cgroup, dir, request] of [
 }
 
 for (const [which, below] of [
-  ['own cgroup', ''],
-  ['cgroup above its own', '/below'],
+  ['the launcher’s cgroup', ''],
+  ['a cgroup above the launcher’s', '/below'],
 ] as const)
-  test(`LIMIT-24: pids.max of the launcher’s ${which}: a fork beyond it would fail, so arming is refused, and names it`, async ({
+  test(`LIMIT-24: pids.max of ${which}: a fork beyond it would fail, so arming is refused, and names it`, async ({
     loaded,
   }) => {
     const dir = '/sys/fs/cgroup/tight';
