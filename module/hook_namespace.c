@@ -125,10 +125,11 @@ static unsigned long decide_setns(const struct swarm_member *member, enum swarm_
 		swarm_uncount_run(ops);
 		return SWARM_PASS;
 	}
-	if (action == SWARM_ALLOW)
-		return SWARM_PASS;
-	return joins ? (unsigned long)enter_own :
-		       swarm_violated(member, SWARM_KIND_SETNS, action);
+	/* Whatever the agent itself may enter. */
+	if (joins)
+		return (unsigned long)enter_own;
+	return action == SWARM_ALLOW ? SWARM_PASS :
+				       swarm_violated(member, SWARM_KIND_SETNS, action);
 }
 
 /* Apart, so that the quick return saves no register. */

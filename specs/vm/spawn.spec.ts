@@ -320,7 +320,9 @@ test('SPAWN-22, SPAWN-25: a process that enters a namespace that is not the agen
         .toBe(127);
   }
   await loaded.swarm.update({ id: agent.id, syscalls: { setns: 'allow' } });
-  expect((await enter('--enter 4000000', other.pid)).code, 'allowed by the policy').toBe(127);
+  const uts = `--enter ${CLONE.uts.toString(16)}`;
+  expect((await enter(uts, other.pid)).code, 'what the policy allows the agent').toBe(KILLED);
+  expect((await enter(uts, agent.pid)).code).toBe(127);
   await loaded.swarm.destroy(agent.id, other.id);
   await expect(loaded).toHaveActiveAgents(0);
 });
