@@ -1228,8 +1228,8 @@ static bool fork_refused(void)
 static int room_to_fork(struct swarm_full *full)
 {
 	struct path root = { .mnt = mount, .dentry = mount->mnt_root }, dir;
-	char *path __free(kfree) = NULL;
 	int length, err;
+	char *path __free(kfree) = NULL;
 
 	if (!fork_refused())
 		return 0;
