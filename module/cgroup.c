@@ -1227,9 +1227,9 @@ static bool fork_refused(void)
  */
 static int room_to_fork(struct swarm_full *full)
 {
+	char *path __free(kfree) = NULL;
 	struct path root = { .mnt = mount, .dentry = mount->mnt_root }, dir;
 	int length, err;
-	char *path __free(kfree) = NULL;
 
 	if (!fork_refused())
 		return 0;
