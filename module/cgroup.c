@@ -955,11 +955,13 @@ static int frozen_by(const struct swarm_agent *agent, const struct swarm_cgroup 
 	return 0;
 }
 
-/*
- * Is an agent without a cgroup of its own in frozen ones, all of it that is looked at?
+/**
+ * swarm_cgroup_stops - are an agent's processes in frozen cgroups, all that are looked at?
+ * @agent: which cannot go meanwhile
+ *
  * The flag is set with the file, there or above, before all processes have stopped.
  */
-static bool frozen_elsewhere(const struct swarm_agent *agent)
+bool swarm_cgroup_stops(const struct swarm_agent *agent)
 {
 	const struct swarm_member *member;
 	unsigned int looks = 0;
@@ -999,7 +1001,7 @@ int swarm_cgroup_freeze(const struct swarm_agent *agent, enum swarm_freeze *free
 	int err = swarm_cgroup_find(cgroup, &dir);
 
 	*freeze = SWARM_FREEZE_NONE;
-	if (!cgroup && frozen_elsewhere(agent))
+	if (!cgroup && swarm_cgroup_stops(agent))
 		*freeze = SWARM_FREEZE_OTHERS;
 	if (!err) {
 		err = frozen_by(agent, cgroup, &dir, freeze);

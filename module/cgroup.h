@@ -45,6 +45,7 @@ struct swarm_cgroup *swarm_cgroup_get(const struct swarm_agent *agent);
 void swarm_cgroup_put(struct swarm_cgroup *cgroup);
 struct swarm_cgroup *swarm_cgroup_former(struct swarm_cgroup *cgroup);
 struct file *swarm_cgroup_open_procs(const char *path);
+bool swarm_cgroup_stops(const struct swarm_agent *agent);
 int swarm_cgroup_freeze(const struct swarm_agent *agent, enum swarm_freeze *freeze);
 struct cgroup *swarm_cgroup_above(const struct swarm_cgroup *cgroup, struct cgroup *below);
 bool swarm_cgroup_holds(const struct swarm_cgroup *cgroup, struct task_struct *task);

@@ -30,6 +30,10 @@ static int arm_joining(struct swarm_agent *agent, struct swarm_policy_error *err
 		return swarm_refuse(err, -EBUSY, "id",
 				    "agent %llu is frozen; write {'id':%llu,'frozen':false} to update first",
 				    agent->id, agent->id);
+	if (swarm_cgroup_stops(agent))
+		return swarm_refuse(err, -EBUSY, "id",
+				    "somebody else has frozen the cgroups of agent %llu; thaw them (cgroup.freeze) first",
+				    agent->id);
 	return swarm_limits_join(agent, err) ?: swarm_spawn_arm_joining(agent, err);
 }
 

@@ -6,7 +6,7 @@ import { quoted } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
 import { agentCgroup, agentCgroupDir, agentCgroups, expectNoAgentCgroups } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
-import { attempts, background } from '../support/guest.js';
+import { attempts, background, onlyAgent } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import { delayed, uploadRival } from '../support/moments.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
@@ -1018,6 +1018,60 @@ test('FREEZE-06: an agent without a cgroup of its own that others have frozen wh
   await swarm.destroy(id);
   await expect(loaded).toHaveActiveAgents(0);
   await loaded.sh(`rmdir ${held}/below ${held}`);
+});
+
+for (const [where, limits] of [
+  ['in its own cgroup', { pids_limit: 20 }],
+  ['without a cgroup of its own', {}],
+] as const)
+  test(`FREEZE-08: an agent ${where} that others have frozen gets no process by spawn, stops one that is attached, and is destroyed`, async ({
+    loaded,
+  }) => {
+    const { swarm } = loaded;
+    const { id, pid } = await start(loaded, { privileged: true, namespace_flags: 0, ...limits });
+    const own = 'pids_limit' in limits;
+    const dir = own ? await agentCgroupDir(loaded, id) : `${ROOT}/held`;
+    if (!own) await loaded.sh(`mkdir ${dir}; echo ${pid} >${dir}/cgroup.procs`);
+    const spawn = async () => (await swarm.write(`{"id":${id}}`, undefined, 'spawn')).answers;
+    await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
+    expect(await spawn()).toMatchObject([
+      {
+        error: 'EBUSY',
+        field: 'id',
+        message: expect.stringMatching(/^somebody else has frozen the cgroups/),
+      },
+    ]);
+    if (own) {
+      const other = await background(loaded, 'sh -c "while :; do :; done"');
+      await swarm.attach(id, other);
+      const stopped = () => loaded.sh(`grep -q 'frozen 1' ${dir}/cgroup.events && cat ${dir}/cgroup.procs`);
+      await expect.poll(stopped).toContain(String(other));
+    }
+    await loaded.sh(`echo 0 >${dir}/cgroup.freeze`);
+    expect(await spawn(), 'thawed').toMatchObject([{ id }]);
+    await loaded.sh(`echo 1 >${dir}/cgroup.freeze`);
+    await swarm.destroy(id);
+    await expect(loaded).toHaveActiveAgents(0);
+    if (!own) await loaded.sh(`rmdir ${dir}`);
+  });
+
+test('FREEZE-08: a first process that is born into a frozen cgroup stops before it runs, until that is thawed', async ({
+  loaded,
+}) => {
+  const parent = `${ROOT}/swarm/plain/cgroup.freeze`;
+  await loaded.sh(`rm -f /run/born; echo 1 >${parent}`);
+  await background(
+    loaded,
+    `launch '{"spawn":true,"pids_limit":9}' /bin/sh -c ${quoted('echo born >/run/born; sleep 1000')}`,
+  );
+  await expect(loaded).toHaveActiveAgents(1);
+  const { id } = await onlyAgent(loaded);
+  await expect.poll(async () => (await loaded.swarm.inspect(id)).frozen).toBe('others');
+  expect((await loaded.exec('test -e /run/born')).code, 'it has not run').toBe(1);
+  await loaded.sh(`echo 0 >${parent}`);
+  await expect.poll(() => loaded.sh('cat /run/born 2>/dev/null || true')).toBe('born');
+  await loaded.swarm.destroy(id);
+  await expect(loaded).toHaveActiveAgents(0);
 });
 
 for (const [how, request, slow] of [
