@@ -82,7 +82,7 @@ const seen = (guest: BootedGuest, name: string) =>
 /** Starts an agent with a limit as a user would, in a unit of its own; returns what is seen of it. */
 async function startAgent(guest: BootedGuest, name: string): Promise<string> {
   await guest.sh(
-    `systemd-run --quiet --unit=${name} swarmctl run --name ${name} --memory 64m sleep 100000; until swarmctl inspect ${name} --format '{{.state}}' 2>/dev/null | grep -q running; do sleep 1; done`,
+    `systemd-run --quiet --collect --unit=${name} swarmctl run --name ${name} --memory 64m sleep 100000; until swarmctl inspect ${name} --format '{{.state}}' 2>/dev/null | grep -q running; do sleep 1; done`,
     { timeoutMs: 120_000 },
   );
   return seen(guest, name);
@@ -230,8 +230,12 @@ test('DEB-06: purged, the packages leave nothing: no file, module, cgroup, accou
   await installed(guest, stage.kernel);
   const { code, stdout } = await apt(guest, 'purge swarm-guard swarm-guard-dkms');
   expect(code, stdout).toBe(0);
+  const journal = await guest.sh(`journalctl --no-pager -o cat -u ${UNIT} | tail -n 20`);
   const after = await remains(guest);
-  expect(after.filter((line) => before?.includes(line) !== true)).toEqual([]);
+  expect(
+    after.filter((line) => before?.includes(line) !== true),
+    journal,
+  ).toEqual([]);
   expect(before?.filter((line) => !after.includes(line))).toEqual([]);
 });
 
