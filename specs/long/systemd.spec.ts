@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SYSTEMD_INIT, SYSTEMD_PACKAGES } from '../support/systemd.js';
 import { repository } from '../../harness.config.js';
 import type { BootedGuest } from '../../harness/guest/guest.js';
+import { agentCgroupDir } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { attempts, expectBorn, onlyAgent } from '../support/guest.js';
 import { asLoaded } from '../support/loaded-guest.js';
@@ -71,7 +72,8 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
   const running = guest.swarm.run(LIMITED, 'exec consume wait');
   await expectBorn(guest, 1);
   const agent = await onlyAgent(guest);
-  const dir = `${TOP}/system.slice/${UNIT}/plain/${agent.id}`;
+  const dir = await agentCgroupDir(guest, agent.id);
+  expect(dir).toContain(`${TOP}/system.slice/${UNIT}/plain/`);
   const look = `cat ${dir}/cpu.max ${dir}/pids.max ${dir}/cgroup.procs`;
   await expect.poll(() => guest.sh(look)).toBe(`50000 100000\n20\n${agent.pid}`);
 
@@ -83,6 +85,9 @@ test('CGROUP-16: the documented unit gives the module a delegated cgroup; agents
 
   // Its agents go with it, and the module.
   await guest.sh(`systemctl stop ${UNIT}`);
+  expect(await guest.sh(`systemctl show --property=ActiveState,Result ${UNIT}`)).toBe(
+    'Result=success\nActiveState=inactive',
+  );
   expect((await running).code).toBe(137);
   expect((await guest.exec('ls -d /proc/swarm')).stdout).toBe('');
   expect((await guest.exec(`ls -d ${TOP}/system.slice/${UNIT}`)).stdout).toBe('');
