@@ -31,6 +31,7 @@
 #include "member.h"
 #include "params.h"
 #include "policy_table.h"
+#include "refuse.h"
 #include "threads.h"
 #include "usage.h"
 
@@ -924,21 +925,26 @@ int swarm_agent_destroy(u64 id)
 
 /**
  * swarm_agent_take_range - give an agent a range of ids of its own
+ * @err: filled where none is left
+ *
  * Return: 0, or -ENOSPC.
  */
-int swarm_agent_take_range(struct swarm_agent *agent)
+int swarm_agent_take_range(struct swarm_agent *agent, struct swarm_policy_error *err)
 {
-	int err = 0;
+	bool taken;
 
 	if (agent->range != SWARM_NO_RANGE)
 		return 0;
 	mutex_lock(&ranges_lock);
-	if (!swarm_idrange_get(&ranges, &agent->range)) {
+	taken = swarm_idrange_get(&ranges, &agent->range);
+	if (!taken)
 		agent->range = SWARM_NO_RANGE;
-		err = -ENOSPC;
-	}
 	mutex_unlock(&ranges_lock);
-	return err;
+	if (taken)
+		return 0;
+	return swarm_refuse(err, -ENOSPC, "spawn",
+			    "agents use all %u ranges of %u user ids (id_base, id_count), but a birth needs one; end agents, or load the module with a smaller id_count",
+			    ranges.total, swarm_id_count);
 }
 
 /**

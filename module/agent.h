@@ -171,7 +171,7 @@ void swarm_agent_stillborn(struct swarm_agent *agent, const char *step, int err)
 void swarm_agent_unforked(struct swarm_agent *agent);
 int swarm_agent_destroy(u64 id);
 
-int swarm_agent_take_range(struct swarm_agent *agent);
+int swarm_agent_take_range(struct swarm_agent *agent, struct swarm_policy_error *err);
 u32 swarm_agent_first_id(const struct swarm_agent *agent);
 u32 __init swarm_agent_ranges(void);
 

@@ -122,10 +122,7 @@ int swarm_spawn_check(struct swarm_agent *agent, struct swarm_policy_error *err)
 	ret = swarm_mounts_check(&rules, err);
 	if (ret)
 		return ret;
-	if (own_ids && swarm_agent_take_range(agent))
-		return swarm_refuse(err, -ENOSPC, "spawn",
-				    "no range of user ids is left; load the module with a smaller id_count");
-	return 0;
+	return own_ids ? swarm_agent_take_range(agent, err) : 0;
 }
 
 /*

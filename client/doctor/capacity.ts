@@ -35,7 +35,7 @@ function bounds(facts: Facts): { memory: number | undefined; all: Bound[]; limit
   const tasks = tasksNow(facts);
   const sysctls = [
     { name: 'kernel.pid_max', taken: tasks + RESERVED_PIDS, most: 4194304 },
-    { name: 'kernel.threads-max', taken: tasks, most: 2000000 },
+    { name: 'kernel.threads-max', taken: tasks, most: 4194304 },
   ].flatMap(({ name, taken, most }) => {
     const value = sysctl(facts, name);
     return value === undefined

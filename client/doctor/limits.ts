@@ -110,14 +110,14 @@ const pids: Check = {
   looksAt: '`kernel.pid_max`, `kernel.threads-max`, `/proc/loadavg`',
   means:
     'Each process and thread of an agent needs a process id of the machine, and counts for `kernel.threads-max`.',
-  todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000`, or load the module with a lower `max_agents`',
+  todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=4194304`, or load the module with a lower `max_agents`',
   symptoms: [
     {
       place: 'log',
       says: 'so many cannot run: … is …; raise it, or load with a lower max_agents',
       reason:
         'a sysctl, the range of ids that the parameters leave, or the number of file systems that the kernel can number allows fewer agents than `max_agents`; the module is loaded nevertheless',
-      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=2000000` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; the number of file systems cannot be raised, but an agent with `"proc":false` and `"devpts":false` takes one instead of three; or load it with a lower `max_agents`',
+      todo: '`sysctl kernel.pid_max=4194304 kernel.threads-max=4194304` or as the line says; for ids, load the module with a lower `id_base` or `id_count`; the number of file systems cannot be raised, but an agent with `"proc":false` and `"devpts":false` takes one instead of three; or load it with a lower `max_agents`',
     },
   ],
   judge: (facts) => {
@@ -132,7 +132,7 @@ const pids: Check = {
     if (most < agents || threads < agents)
       return note(
         `${found} So ${grouped(agents)} agents (max_agents) cannot run at a time.`,
-        'sysctl kernel.pid_max=4194304 kernel.threads-max=2000000, if so many are wanted',
+        'sysctl kernel.pid_max=4194304 kernel.threads-max=4194304, if so many are wanted',
       );
     return ok(found);
   },
@@ -200,6 +200,12 @@ const maximum: Check = {
       place: 'create',
       says: '… agents are active, which is max_agents; destroy some or load the module with a higher max_agents',
       reason: 'there are as many agents as the module allows (`ENOSPC`)',
+    },
+    {
+      place: 'create',
+      says: 'agents use all … ranges of … user ids (id_base, id_count), but a birth needs one; end agents, or load the module with a smaller id_count',
+      reason: 'each agent with a user namespace has `id_count` user ids of its own (`ENOSPC`)',
+      todo: 'destroy agents, or load the module with a lower `id_base` or `id_count`',
     },
     {
       place: 'create',

@@ -219,7 +219,9 @@ test('LIFE-29: the range of ids of an agent is nobody else’s until its last pr
     await background(guest, `launch '{"spawn":true}' /usr/local/bin/consume wait`);
     await expectBorn(guest, agents);
   }
-  const message: unknown = expect.stringContaining('no range of user ids');
+  const message: unknown = expect.stringContaining(
+    'agents use all 3 ranges of 1024 user ids (id_base, id_count), but a birth needs one; ',
+  );
   const none = { error: 'ENOSPC', message };
   expect(await arm(), 'all three are in use').toMatchObject(none);
   const [first] = await guest.swarm.agents();
