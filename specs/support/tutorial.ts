@@ -47,7 +47,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   number: String.raw`\d+`,
   percent: String.raw`[\d.]+`,
   size: String.raw`[\d.]+[KMG]?`,
-  time: String.raw`\d+m\d+s|[\d.]+(?:ms|s)?`,
+  time: String.raw`-|\d+m\d+s|[\d.]+(?:ms|s)?`,
 };
 
 /**
