@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Kernel } from '../kernels/kernel.js';
+import { readModuleFile } from '../kernels/module-file.js';
 import { ARCHITECTURES } from '../util/architecture.js';
 import type { Architecture } from '../util/architecture.js';
 import { cached, hashOf } from '../util/cache.js';
@@ -148,9 +149,7 @@ async function copyModules(kernel: Kernel, root: string): Promise<void> {
     const places = ['kernel', ''].map((place) => join(kernel.modules, place, `${name}.ko`));
     const from = places.flatMap((path) => [path, `${path}.xz`]).find((path) => existsSync(path));
     const file = join(to, `${index}-${name.replaceAll('/', '-')}.ko`);
-    if (from?.endsWith('.xz'))
-      await writeFile(file, (await execa('xz', ['-dc', from], { encoding: 'buffer' })).stdout);
-    else if (from) await cp(from, file);
+    if (from !== undefined) await writeFile(file, await readModuleFile(from));
   }
 }
 

@@ -1,10 +1,11 @@
 /** Kernels that are not in the archive, run from what the user has of them. */
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { execa } from 'execa';
 import { readLock } from '../../harness/kernels/catalogue.js';
+import { readModuleFile } from '../../harness/kernels/module-file.js';
 import { provideKernel } from '../../harness/kernels/provide.js';
 import { unpack } from '../../harness/kernels/packages.js';
 import { parseTrees } from '../../harness/kernels/tree.js';
@@ -51,10 +52,8 @@ test('KERNEL-07: --kernel-tree with a tree that a kernel was built in', async ()
   await cp(built.image, join(tree, 'arch/x86/boot/bzImage'));
   for (const module of ['net/core/failover', 'drivers/net/net_failover', 'drivers/net/virtio_net']) {
     await mkdir(dirname(join(tree, module)), { recursive: true });
-    const { stdout } = await execa('xz', ['-dc', join(built.modules, 'kernel', `${module}.ko.xz`)], {
-      encoding: 'buffer',
-    });
-    await execa('tee', [join(tree, `${module}.ko`)], { input: stdout, stdout: 'ignore' });
+    const packed = join(built.modules, 'kernel', `${module}.ko.xz`);
+    await writeFile(join(tree, `${module}.ko`), await readModuleFile(packed));
   }
   changeRun({ trees: parseTrees([`6.14=${tree}`]) });
   expect(await birth('6.14')).toEqual([built.release, '1']);

@@ -1,8 +1,8 @@
 /** Modules of the guest's kernel that specs need and the guest's root does not have. */
 import { join } from 'node:path';
-import { execa } from 'execa';
 import type { BootedGuest } from '../../harness/guest/guest.js';
 import type { Kernel } from '../../harness/kernels/kernel.js';
+import { readModuleFile } from '../../harness/kernels/module-file.js';
 
 /**
  * Loads a module of the guest's kernel.
@@ -10,7 +10,6 @@ import type { Kernel } from '../../harness/kernels/kernel.js';
  */
 export async function insert(guest: BootedGuest, kernel: Kernel, name: string): Promise<void> {
   const path = join(kernel.modules, 'kernel', `${name}.ko.xz`);
-  const { stdout } = await execa('xz', ['-dc', path], { encoding: 'buffer' });
-  await guest.writeFile('/run/inserted.ko', Buffer.from(stdout));
+  await guest.writeFile('/run/inserted.ko', await readModuleFile(path));
   await guest.sh('insmod /run/inserted.ko; rm /run/inserted.ko');
 }

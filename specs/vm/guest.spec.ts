@@ -11,6 +11,11 @@ test('GUEST-04: how guests are run is found out by trying, and said with its rea
   expect(stage.acceleration).toMatch(/^(kvm: a stock kernel boots under KVM|tcg: .*kvm.*)$/i);
 });
 
+test('GUEST-27: modules of a guest’s kernel that are signed keep their signatures', async ({ booted }) => {
+  // Empty, too, where the kernel is built without this module. E: no key that the kernel has fits its signature.
+  expect(await booted.sh('cat /sys/module/virtio_net/taint 2>/dev/null || true')).toBe('');
+});
+
 test('GUEST-05: it runs the kernel that was asked for, with what finds memory errors', async ({
   loaded,
   stage,

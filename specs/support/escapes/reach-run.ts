@@ -1,12 +1,12 @@
 /** Runs `reach` in a guest: as root outside, in an agent, and as whatever else is compared. */
 import { existsSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { execa } from 'execa';
 import { z } from 'zod';
 import { quoted } from '../../../client/client.js';
 import type { BootedGuest } from '../../../harness/guest/guest.js';
 import type { Kernel } from '../../../harness/kernels/kernel.js';
+import { readModuleFile } from '../../../harness/kernels/module-file.js';
 import { jsonLines } from '../../../harness/util/json-lines.js';
 import { ALL_WAYS } from './reach.js';
 import type { Went } from './reach.js';
@@ -46,11 +46,6 @@ const line = z.strictObject({
   own: z.boolean(),
 });
 
-async function readModule(path: string): Promise<Buffer> {
-  if (!path.endsWith('.xz')) return readFile(path);
-  return Buffer.from((await execa('xz', ['-dc', path], { encoding: 'buffer' })).stdout);
-}
-
 /** Modules and what they depend on, in loading order. */
 async function withDependencies(kernel: Kernel, wanted: readonly string[]): Promise<Buffer[]> {
   const nameOf = (path: string) =>
@@ -65,7 +60,7 @@ async function withDependencies(kernel: Kernel, wanted: readonly string[]): Prom
   const add = async (name: string): Promise<void> => {
     const path = paths.get(name);
     if (path === undefined || loaded.has(name)) return;
-    const module = await readModule(join(kernel.modules, path));
+    const module = await readModuleFile(join(kernel.modules, path));
     const depends = /\0depends=([^\0]*)\0/.exec(module.toString('latin1'))?.[1] ?? '';
     for (const each of depends.split(',').filter(Boolean)) await add(each.replaceAll('-', '_'));
     loaded.set(name, module);
