@@ -9,6 +9,7 @@ import { expect, test } from '../support/fixtures.js';
 import { attempts, background, onlyAgent } from '../support/guest.js';
 import { reload } from '../support/loaded-guest.js';
 import { delayed, uploadRival } from '../support/moments.js';
+import { tallied } from '../support/races.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 
 const MiB = 1 << 20;
@@ -351,6 +352,16 @@ test('UPDATE-21: a call beside changes of sockets, devices and autoload gets the
   expect(attempts((await agent).stdout).sort()).toEqual([
     ...['read EPERM', 'read ok', 'socket EAFNOSUPPORT', 'socketpair EAFNOSUPPORT', 'socketpair ok'],
   ]);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-26: once an update is answered, each call of each process of the agent goes by the new rules', async ({
+  loaded,
+}) => {
+  const { denied = 0, allowed = 0, wrong } = await tallied(loaded, 'instant 6 100', 120_000);
+  expect(wrong).toBe(0);
+  expect(denied).toBeGreaterThan(1000);
+  expect(allowed).toBeGreaterThan(1000);
   await expect(loaded).toHaveActiveAgents(0);
 });
 
