@@ -1,6 +1,6 @@
 /** /proc/swarm/update: other limits and rules for an agent that exists, and stopping its processes. */
 import { jsonLines } from '../../harness/util/json-lines.js';
-import { gated } from '../support/figures.js';
+import { gated, instant } from '../support/figures.js';
 import type { AgentRequest, UpdateRequest } from '../../client/client.js';
 import { quoted } from '../../client/client.js';
 import type { SwarmEvent } from '../../client/events.js';
@@ -351,6 +351,18 @@ test('UPDATE-21: a call beside changes of sockets, devices and autoload gets the
   expect(attempts((await agent).stdout).sort()).toEqual([
     ...['read EPERM', 'read ok', 'socket EAFNOSUPPORT', 'socketpair EAFNOSUPPORT', 'socketpair ok'],
   ]);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
+test('UPDATE-26: from one instant on no call of any member obeys the old rules, and that is before the answer', async ({
+  loaded,
+}) => {
+  // Hooked all the time, so that no update has to wait for that.
+  const other = await loaded.swarm.create({ name: 'other', syscalls: { getppid: 'deny' } });
+  const [found] = jsonLines(await loaded.sh('instant 200 3 4', { timeoutMs: 120_000 }), instant);
+  expect(found).toMatchObject({ late: 0, mixed: 0, unexpected: 0 });
+  expect(found?.calls).toBeGreaterThan(50_000);
+  await loaded.swarm.destroy(other);
   await expect(loaded).toHaveActiveAgents(0);
 });
 
