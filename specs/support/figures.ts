@@ -7,6 +7,14 @@ export const consumed = z.strictObject({ processes: z.number(), end: z.string() 
 /** The answers that `call --during` got: EPERM, or another one. */
 export const during = z.strictObject({ refused: z.number(), others: z.number() });
 
+/** The calls beside updates that `instant` had made, and those that the wrong rules decided on. */
+export const instant = z.strictObject({
+  calls: z.number(),
+  late: z.number(),
+  mixed: z.number(),
+  unexpected: z.number(),
+});
+
 /** The processes that `snatch` met, and those of which it took the descriptor. */
 export const snatched = z.strictObject({ met: z.number(), taken: z.number() });
 

@@ -327,6 +327,54 @@ test('SPAWN-22, SPAWN-25: a process that enters a namespace that is not the agen
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('SPAWN-28: a process that joins is killed for a namespace that is not the agent’s, by whichever way it enters that', async ({
+  loaded,
+}) => {
+  // Its first process is in the agent's namespaces; one more has nested ones, and the agent's for the rest.
+  const agent = await start(
+    loaded,
+    { syscalls: { unshare: 'allow' } },
+    "/bin/sh -c 'unshare -Un consume wait & exec consume wait'",
+  );
+  await expect.poll(() => loaded.sh('pgrep -c -x consume || true')).toBe('2');
+  const nested = Number(await loaded.sh(`pgrep -x consume | grep -vx ${agent.pid}`));
+  const { net, uts, user, ipc } = CLONE;
+  const several = (...bits: number[]) => `--enter ${bits.reduce((all, bit) => all + bit).toString(16)}`;
+  const then = (pid: number | string, name: string) => `--then /proc/${pid}/ns/${name}`;
+  const other = await start(loaded);
+  const rows: [what: string, options: string, target: number, code: number][] = [
+    ['several at once, all of which are the agent’s', several(uts, ipc, net), agent.pid, 127],
+    ['several at once, of which one is nested', several(uts, ipc, net), nested, KILLED],
+    ['several at once, none of which is nested', several(uts, ipc), nested, 127],
+    ['a nested user namespace', several(user), nested, KILLED],
+    [
+      'a nested user namespace from the agent’s',
+      `${several(user)} ${then(nested, 'user')}`,
+      agent.pid,
+      KILLED,
+    ],
+    ['several of another agent', several(user, uts, net), other.pid, KILLED],
+    ['by a file, the agent’s', `--enter 0 ${then(agent.pid, 'net')}`, agent.pid, 127],
+    ['by a file, the one that it is in', `--enter 0 ${then('self', 'net')}`, agent.pid, 127],
+    ['by a file, a nested one', `--enter 0 ${then(nested, 'net')}`, agent.pid, KILLED],
+    ['by a file, another agent’s', `--enter 0 ${then(other.pid, 'ipc')}`, agent.pid, KILLED],
+    ['back to its launcher’s', `${several(uts)} ${then('self', 'uts')}`, agent.pid, KILLED],
+    ['for its children, another agent’s', `--enter 0 ${then(other.pid, 'pid')}`, agent.pid, KILLED],
+    ['for its children, the agent’s', `--enter 0 ${then(agent.pid, 'pid')}`, agent.pid, 127],
+  ];
+  for (const [what, options, target, code] of rows) {
+    const events = await loaded.swarm.eventsDuring(async () => {
+      // A program that is not there: nobody comes as far as to execute anything.
+      const ran = await loaded.exec(`join --ids -1 ${options} ${agent.id} ${target} /nonexistent`);
+      expect.soft(ran.code, `${what}: ${ran.stderr}`).toBe(code);
+    });
+    const kinds = events.flatMap((event) => (event.event === 'violation' ? [event.kind] : []));
+    expect.soft(kinds, what).toEqual(code === KILLED ? ['adopt'] : []);
+  }
+  await loaded.swarm.destroy(agent.id, other.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('SPAWN-07: a fork that shares with its launcher, or makes namespaces, fails with EINVAL; the thread stays armed', async ({
   loaded,
 }) => {

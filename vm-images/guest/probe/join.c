@@ -10,6 +10,7 @@
  * child was made.
  *
  *   --enter HEX   the namespaces to be entered, as CLONE_NEW*; all but time by default
+ *   --then FILE   of a namespace, opened by the launcher, that the child enters after those
  *   --ids N       the user and group id to take; 0 by default, -1 for none
  *   --flags HEX   of a clone3 instead of the fork
  *   --first HEX   of a clone3 that is tried before and expected to fail; says how it did
@@ -54,9 +55,9 @@
 #define HOST	200
 
 static unsigned long long entered = ALL, flags, first, unshared;
-static const char *left_for, *other_root, *other_cwd;
+static const char *left_for, *other_root, *other_cwd, *entered_then;
 static long ids, early, before_fork, before_enter, before_exec, touched, crowd;
-static int root, cwd = -1;
+static int root, cwd = -1, then = -1;
 
 static void take_ids(void)
 {
@@ -116,6 +117,8 @@ static void enter(int pidfd)
 		write_file(left_for, "0");
 	if (others && setns(pidfd, others))
 		die("setns");
+	if (then >= 0 && setns(then, 0))
+		die("setns then");
 	if (fchdir(root) || chroot("."))
 		die("root");
 	if (cwd >= 0 && fchdir(cwd))
@@ -162,6 +165,7 @@ static void options(char ***argv)
 	};
 	static const struct { const char *name; const char **value; } paths[] = {
 		{ "--leave", &left_for }, { "--root", &other_root }, { "--cwd", &other_cwd },
+		{ "--then", &entered_then },
 	};
 	size_t i;
 
@@ -178,8 +182,8 @@ static void options(char ***argv)
 	}
 }
 
-/* Directories, opened while their paths mean what they do to the launcher. */
-static void open_directories(const char *pid)
+/* Opened while their paths mean what they do to the launcher. */
+static void open_places(const char *pid)
 {
 	char path[32];
 
@@ -187,6 +191,8 @@ static void open_directories(const char *pid)
 	root = open_or_die(other_root ?: path, O_PATH | O_DIRECTORY);
 	if (other_cwd)
 		cwd = open_or_die(other_cwd, O_PATH | O_DIRECTORY);
+	if (entered_then)
+		then = open_or_die(entered_then, O_RDONLY | O_CLOEXEC);
 	if (dup3(open_or_die("/", O_RDONLY | O_DIRECTORY), HOST, O_CLOEXEC) < 0)
 		die("dup3");
 }
@@ -207,7 +213,7 @@ int main(int argc, char **argv)
 	pidfd = syscall(SYS_pidfd_open, atoi(argv[1]), 0);
 	if (pidfd < 0)
 		die("pidfd_open");
-	open_directories(argv[1]);
+	open_places(argv[1]);
 	if (early && entered & CLONE_NEWPID && setns(pidfd, CLONE_NEWPID))
 		die("setns pid");
 	snprintf(order, sizeof(order), "{\"id\":%s}", argv[0]);
