@@ -214,3 +214,23 @@ test('CLI-94: swarmctl check checks bytes, shows what a terminal obeys, and goes
   ]);
   expect(await check([missing, fine])).toEqual({ status: 1, lines: [`${fine}:1:1: ok`] });
 });
+
+test('CLI-115: check prints the fields that a template asks for, for each object', async ({}, info) => {
+  const file = info.outputPath('policies');
+  await writeFile(file, '{}\n{"memory_limit": "much"}\n');
+  const empty = info.outputPath('empty');
+  await writeFile(empty, '');
+  const checked = (quiet?: true) =>
+    printed(() =>
+      Promise.resolve(
+        checkCommand([file, empty, `${file}.none`], {
+          for: 'create',
+          format: '{{.line}} {{.ok}} {{.field}} {{.error}}',
+          quiet,
+        }),
+      ),
+    );
+  const wrong = '2 false memory_limit EINVAL\n1 false  EINVAL\n false  ENOENT\n';
+  expect(await checked()).toBe(`1 true  \n${wrong}`);
+  expect(await checked(true)).toBe(wrong);
+});

@@ -1,6 +1,7 @@
 /** The output of swarmctl with names that agents have chosen. */
 import { expect, test } from '@playwright/test';
 import { listCommand } from '../../client/cli/actions/agents.js';
+import { doctorCommand } from '../../client/cli/actions/doctor.js';
 import { explainCommand } from '../../client/cli/actions/explain.js';
 import { report } from '../../client/cli/actions/learn.js';
 import { statsCommand } from '../../client/cli/actions/top.js';
@@ -175,4 +176,36 @@ test('CLI-110: there is colour on a stream that is a terminal, unless NO_COLOR i
     Object.assign(process.env, NO_COLOR === undefined ? {} : { NO_COLOR });
     Object.assign(process.env, FORCE_COLOR === undefined ? {} : { FORCE_COLOR });
   }
+});
+
+test('CLI-114: explain and doctor print the fields that a template asks for', async ({}, info) => {
+  // Explain: the whole of what it tells, once.
+  const events = [violationOf(1, { kind: 'execve', path: '/usr/bin/id' })];
+  const machine = machineOf([agentOf(7, { name: 'web', violations: 1 })], events);
+  const explained = (format: string) => printed(() => explainCommand(machine, '7', { format }));
+  expect(await explained('{{.id}} {{.name}} {{.state}} {{.unkept}}')).toBe('7 web running 0\n');
+  expect(JSON.parse(await explained('{{json .}}'))).toEqual(
+    JSON.parse(await printed(() => explainCommand(machine, '7', { json: true }))),
+  );
+  expect(await printed(() => explainCommand(machineOf([]), undefined, { format: '{{.id}}' }))).toBe('');
+
+  // Doctor: each check.
+  const root = info.outputPath('none');
+  const doctor = async (options: object) => {
+    let status: number | undefined;
+    const text = await printed(async () => {
+      status = await Promise.resolve(doctorCommand({ root, ...options }));
+    });
+    return { text, status };
+  };
+  const { text: json, status } = await doctor({ json: true });
+  const { checks } = JSON.parse(json) as { checks: { id: string; verdict: string }[] };
+  const lines = (from: typeof checks) => from.map(({ id, verdict }) => `${id}: ${verdict}\n`).join('');
+  const format = '{{.id}}: {{.verdict}}';
+  expect(await doctor({ format })).toEqual({ text: lines(checks), status });
+  expect(checks.some(({ verdict }) => verdict === 'ok')).toBe(true);
+  expect(await doctor({ format, quiet: true })).toEqual({
+    text: lines(checks.filter(({ verdict }) => verdict !== 'ok')),
+    status,
+  });
 });
