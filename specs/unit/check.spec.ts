@@ -1,6 +1,8 @@
 /** Requests checked by the client's package, in WebAssembly, against the policy core as the module has it. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { checkCommand } from '../../client/cli/actions/check.js';
@@ -233,4 +235,41 @@ test('CLI-115: check prints the fields that a template asks for, for each object
   const wrong = '2 false memory_limit EINVAL\n1 false  EINVAL\n false  ENOENT\n';
   expect(await checked()).toBe(`1 true  \n${wrong}`);
   expect(await checked(true)).toBe(wrong);
+});
+
+test('CLIENT-83: a CPU that has come since the CPUs were counted is counted before a cpu_quota is refused', () => {
+  const { cpus } = os;
+  const [one] = cpus();
+  assert(one);
+  let asked = 0;
+  const online = (count: number) => {
+    os.cpus = () => {
+      asked += 1;
+      return Array<os.CpuInfo>(count).fill(one);
+    };
+    syncBuiltinESMExports();
+  };
+  const ask = (quota: number, given = {}) =>
+    checkRequest('create', `{"memory_limit":1048576,"cpu_quota":${quota}}`, given)?.field;
+  try {
+    // More than any machine of an earlier test has.
+    online(4000);
+    expect(ask(400_000)).toBeUndefined();
+    expect(ask(400_100)).toBe('cpu_quota');
+    online(4001);
+    asked = 0;
+    expect(ask(400_000)).toBeUndefined();
+    expect(asked).toBe(0);
+    expect(ask(400_100)).toBeUndefined();
+    expect(ask(400_200)).toBe('cpu_quota');
+    // Another machine's are as they are given, and those of this one are not asked for.
+    asked = 0;
+    expect(ask(400_100, { cpus: 2 })).toBe('cpu_quota');
+    expect(asked).toBe(0);
+  } finally {
+    os.cpus = cpus;
+    syncBuiltinESMExports();
+    // Counted again.
+    ask(500_000_000);
+  }
 });

@@ -6,7 +6,7 @@ import { explainCommand } from '../../client/cli/actions/explain.js';
 import { report } from '../../client/cli/actions/learn.js';
 import { statsCommand } from '../../client/cli/actions/top.js';
 import { eventsCommand } from '../../client/cli/actions/watch.js';
-import { explain, filled, jsonOf, print, styled, visible } from '../../client/cli/output.js';
+import { clock, explain, filled, jsonOf, print, styled, visible } from '../../client/cli/output.js';
 import { START, draw } from '../../client/cli/top/draw.js';
 import { Looker } from '../../client/cli/top/rows.js';
 import { Denials } from '../../client/explain/denials.js';
@@ -208,4 +208,28 @@ test('CLI-114: explain and doctor print the fields that a template asks for', as
     text: lines(checks.filter(({ verdict }) => verdict !== 'ok')),
     status,
   });
+});
+
+test('CLI-116: ls prints when each agent that runs was born', async () => {
+  const minutes = 3;
+  const born = agentOf(7, { name: 'web', usage: { runtime_usec: minutes * 60_000_000 } });
+  const idle = agentOf(8, {
+    name: 'kept',
+    state: 'registered',
+    members: [],
+    usage: { runtime_usec: 5_000_000 },
+  });
+  const from = clock(new Date(Date.now() - minutes * 60_000));
+  const [titles = '', first = '', second = ''] = (
+    await printed(() => listCommand(machineOf([born, idle]), {}))
+  ).split('\n');
+  const to = clock(new Date(Date.now() - minutes * 60_000));
+  const end = titles.indexOf('START') + 'START'.length;
+  const cell = (line: string) => line.slice(0, end).split(' ').at(-1);
+  expect([from, to]).toContain(cell(first));
+  expect(cell(second)).toBe('-');
+  const now = new Date(2026, 11, 1, 14, 30);
+  expect(clock(new Date(2026, 11, 1, 9, 5), now)).toBe('09:05');
+  expect(clock(new Date(2026, 10, 30, 23, 59), now)).toBe('2026-11-30');
+  expect(clock(new Date(2025, 11, 1, 14, 30), now)).toBe('2025-12-01');
 });
