@@ -179,6 +179,14 @@ export function bytes(count: number): string {
   return `${Number.isInteger(value) || value >= 100 ? Math.round(value) : value.toFixed(1)}${UNITS[power] ?? ''}`;
 }
 
+/** A past time for people, by this machine's clock: 14:05 of today, and else 2026-12-01. */
+export function clock(time: Date, now = new Date()): string {
+  const two = (number: number) => String(number).padStart(2, '0');
+  return time.toDateString() === now.toDateString()
+    ? `${two(time.getHours())}:${two(time.getMinutes())}`
+    : `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+}
+
 /** Microseconds for people: 12ms, 3.4s, 2h05m. */
 export function duration(usec: number): string {
   const seconds = usec / 1_000_000;

@@ -24,9 +24,13 @@ const ONE_OBJECT = 'nothing may follow the object';
 
 let online: number | undefined;
 
-/** CPUs of this machine, counted once. */
+function counted(): number {
+  return Math.max(listCpus().length, 1);
+}
+
+/** CPUs of this machine, counted once; see {@link parsed}. */
 function ownCpus(): number {
-  online ??= Math.max(listCpus().length, 1);
+  online ??= counted();
   return online;
 }
 
@@ -38,14 +42,32 @@ function invalid(offset: number, message: string): Refusal {
   return { error: 'EINVAL', field: '', offset, message };
 }
 
+/**
+ * Parses an object. A CPU may have come since this machine's were counted, so they are counted again before a
+ * cpu_quota is refused for them.
+ * @param cpus of the machine that the object is for; undefined for this one
+ */
+function parsed(
+  core: Policy,
+  file: OrderFile,
+  object: Uint8Array,
+  cpus: number | undefined,
+): Refusal | undefined {
+  const before = cpus ?? ownCpus();
+  const refusal = core.parse(file, object, before);
+  if (cpus !== undefined || refusal?.field !== 'cpu_quota') return refusal;
+  online = counted();
+  return online > before ? core.parse(file, object, online) : refusal;
+}
+
 /** Checks what the framer has found. The kernel waits for the end of an object that has none; here it is refused. */
-function checkFrame(core: Policy, file: OrderFile, text: Uint8Array, frame: Frame, cpus: number) {
+function checkFrame(core: Policy, file: OrderFile, text: Uint8Array, frame: Frame, cpus: number | undefined) {
   if (frame.kind === 'refused') return frame.refusal;
   if (frame.kind === 'object')
-    return core.parse(file, text.subarray(frame.offset, frame.offset + frame.length), cpus);
+    return parsed(core, file, text.subarray(frame.offset, frame.offset + frame.length), cpus);
   const rest = text.subarray(frame.offset);
   const isLine = file === 'destroy' && rest[0] !== '{'.charCodeAt(0);
-  return isLine ? invalid(rest.length, UNENDED_LINE) : core.parse(file, rest, cpus);
+  return isLine ? invalid(rest.length, UNENDED_LINE) : parsed(core, file, rest, cpus);
 }
 
 /**
@@ -60,7 +82,7 @@ function checkFrame(core: Policy, file: OrderFile, text: Uint8Array, frame: Fram
 export function checkRequests(
   file: OrderFile,
   text: string | Uint8Array,
-  { cpus = ownCpus() }: CheckOptions = {},
+  { cpus }: CheckOptions = {},
 ): Checked[] {
   const core = policy();
   const bytes = bytesOf(text);
@@ -79,10 +101,10 @@ export function checkRequests(
 export function checkRequest(
   file: OrderFile,
   text: string | Uint8Array,
-  { cpus = ownCpus() }: CheckOptions = {},
+  options: CheckOptions = {},
 ): Refusal | undefined {
-  const [first, second] = checkRequests(file, text, { cpus });
-  if (first === undefined) return policy().parse(file, new Uint8Array(), cpus);
+  const [first, second] = checkRequests(file, text, options);
+  if (first === undefined) return policy().parse(file, new Uint8Array(), options.cpus ?? ownCpus());
   if (first.refusal !== undefined || second === undefined) return first.refusal;
   return invalid(second.offset - first.offset, ONE_OBJECT);
 }

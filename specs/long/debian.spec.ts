@@ -29,6 +29,7 @@ const REMAINS = [
   `find /sys/fs/cgroup -type d | grep swarm`,
   `systemctl list-unit-files --no-legend --no-pager | sed 's/^/unit file /'`,
   `systemctl list-units --all --no-legend --plain --no-pager 'swarm*' | sed 's/^/unit /'`,
+  `sysctl kernel.pid_max kernel.threads-max`,
   `dpkg-query -W -f 'package \${Package} \${db:Status-Abbrev}\n'`,
 ].join('; ');
 
@@ -223,7 +224,7 @@ test('DEB-05: while agents run, removal is refused and says what to do, and noth
   await guest.sh('modinfo swarm_guard && swarmctl stop keeper', { timeoutMs: 120_000 });
 });
 
-test('DEB-06: purged, the packages leave nothing: no file, module, cgroup, account or unit', async ({
+test('DEB-06: purged, the packages leave nothing: no file, module, cgroup, account, unit or sysctl', async ({
   booted: guest,
   stage,
 }) => {

@@ -41,6 +41,7 @@ export async function tutorial(): Promise<string> {
 
 /** The patterns that placeholders stand for. */
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  clock: String.raw`\d\d:\d\d|\d{4}-\d\d-\d\d`,
   container: String.raw`[0-9a-f]{12}`,
   id: String.raw`\d+`,
   pid: String.raw`\d+`,

@@ -1,6 +1,8 @@
 /** Requests checked by the client's package, in WebAssembly, against the policy core as the module has it. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { expect, test } from '@playwright/test';
 import fc from 'fast-check';
 import { checkCommand } from '../../client/cli/actions/check.js';
@@ -213,4 +215,61 @@ test('CLI-94: swarmctl check checks bytes, shows what a terminal obeys, and goes
     { file: fine, ok: true, line: 1, column: 1 },
   ]);
   expect(await check([missing, fine])).toEqual({ status: 1, lines: [`${fine}:1:1: ok`] });
+});
+
+test('CLI-115: check prints the fields that a template asks for, for each object', async ({}, info) => {
+  const file = info.outputPath('policies');
+  await writeFile(file, '{}\n{"memory_limit": "much"}\n');
+  const empty = info.outputPath('empty');
+  await writeFile(empty, '');
+  const checked = (quiet?: true) =>
+    printed(() =>
+      Promise.resolve(
+        checkCommand([file, empty, `${file}.none`], {
+          for: 'create',
+          format: '{{.line}} {{.ok}} {{.field}} {{.error}}',
+          quiet,
+        }),
+      ),
+    );
+  const wrong = '2 false memory_limit EINVAL\n1 false  EINVAL\n false  ENOENT\n';
+  expect(await checked()).toBe(`1 true  \n${wrong}`);
+  expect(await checked(true)).toBe(wrong);
+});
+
+test('CLIENT-83: a CPU that has come since the CPUs were counted is counted before a cpu_quota is refused', () => {
+  const { cpus } = os;
+  const [one] = cpus();
+  assert(one);
+  let asked = 0;
+  const online = (count: number) => {
+    os.cpus = () => {
+      asked += 1;
+      return Array<os.CpuInfo>(count).fill(one);
+    };
+    syncBuiltinESMExports();
+  };
+  const ask = (quota: number, given = {}) =>
+    checkRequest('create', `{"memory_limit":1048576,"cpu_quota":${quota}}`, given)?.field;
+  try {
+    // More than any machine of an earlier test has.
+    online(4000);
+    expect(ask(400_000)).toBeUndefined();
+    expect(ask(400_100)).toBe('cpu_quota');
+    online(4001);
+    asked = 0;
+    expect(ask(400_000)).toBeUndefined();
+    expect(asked).toBe(0);
+    expect(ask(400_100)).toBeUndefined();
+    expect(ask(400_200)).toBe('cpu_quota');
+    // Another machine's are as they are given, and those of this one are not asked for.
+    asked = 0;
+    expect(ask(400_100, { cpus: 2 })).toBe('cpu_quota');
+    expect(asked).toBe(0);
+  } finally {
+    os.cpus = cpus;
+    syncBuiltinESMExports();
+    // Counted again.
+    ask(500_000_000);
+  }
 });

@@ -1,11 +1,12 @@
 /** The output of swarmctl with names that agents have chosen. */
 import { expect, test } from '@playwright/test';
 import { listCommand } from '../../client/cli/actions/agents.js';
+import { doctorCommand } from '../../client/cli/actions/doctor.js';
 import { explainCommand } from '../../client/cli/actions/explain.js';
 import { report } from '../../client/cli/actions/learn.js';
 import { statsCommand } from '../../client/cli/actions/top.js';
 import { eventsCommand } from '../../client/cli/actions/watch.js';
-import { explain, filled, jsonOf, print, styled, visible } from '../../client/cli/output.js';
+import { clock, explain, filled, jsonOf, print, styled, visible } from '../../client/cli/output.js';
 import { START, draw } from '../../client/cli/top/draw.js';
 import { Looker } from '../../client/cli/top/rows.js';
 import { Denials } from '../../client/explain/denials.js';
@@ -175,4 +176,60 @@ test('CLI-110: there is colour on a stream that is a terminal, unless NO_COLOR i
     Object.assign(process.env, NO_COLOR === undefined ? {} : { NO_COLOR });
     Object.assign(process.env, FORCE_COLOR === undefined ? {} : { FORCE_COLOR });
   }
+});
+
+test('CLI-114: explain and doctor print the fields that a template asks for', async ({}, info) => {
+  // Explain: the whole of what it tells, once.
+  const events = [violationOf(1, { kind: 'execve', path: '/usr/bin/id' })];
+  const machine = machineOf([agentOf(7, { name: 'web', violations: 1 })], events);
+  const explained = (format: string) => printed(() => explainCommand(machine, '7', { format }));
+  expect(await explained('{{.id}} {{.name}} {{.state}} {{.unkept}}')).toBe('7 web running 0\n');
+  expect(JSON.parse(await explained('{{json .}}'))).toEqual(
+    JSON.parse(await printed(() => explainCommand(machine, '7', { json: true }))),
+  );
+  expect(await printed(() => explainCommand(machineOf([]), undefined, { format: '{{.id}}' }))).toBe('');
+
+  // Doctor: each check.
+  const root = info.outputPath('none');
+  const doctor = async (options: object) => {
+    let status: number | undefined;
+    const text = await printed(async () => {
+      status = await Promise.resolve(doctorCommand({ root, ...options }));
+    });
+    return { text, status };
+  };
+  const { text: json, status } = await doctor({ json: true });
+  const { checks } = JSON.parse(json) as { checks: { id: string; verdict: string }[] };
+  const lines = (from: typeof checks) => from.map(({ id, verdict }) => `${id}: ${verdict}\n`).join('');
+  const format = '{{.id}}: {{.verdict}}';
+  expect(await doctor({ format })).toEqual({ text: lines(checks), status });
+  expect(checks.some(({ verdict }) => verdict === 'ok')).toBe(true);
+  expect(await doctor({ format, quiet: true })).toEqual({
+    text: lines(checks.filter(({ verdict }) => verdict !== 'ok')),
+    status,
+  });
+});
+
+test('CLI-116: ls prints when each agent that runs was born', async () => {
+  const minutes = 3;
+  const born = agentOf(7, { name: 'web', usage: { runtime_usec: minutes * 60_000_000 } });
+  const idle = agentOf(8, {
+    name: 'kept',
+    state: 'registered',
+    members: [],
+    usage: { runtime_usec: 5_000_000 },
+  });
+  const from = clock(new Date(Date.now() - minutes * 60_000));
+  const [titles = '', first = '', second = ''] = (
+    await printed(() => listCommand(machineOf([born, idle]), {}))
+  ).split('\n');
+  const to = clock(new Date(Date.now() - minutes * 60_000));
+  const end = titles.indexOf('START') + 'START'.length;
+  const cell = (line: string) => line.slice(0, end).split(' ').at(-1);
+  expect([from, to]).toContain(cell(first));
+  expect(cell(second)).toBe('-');
+  const now = new Date(2026, 11, 1, 14, 30);
+  expect(clock(new Date(2026, 11, 1, 9, 5), now)).toBe('09:05');
+  expect(clock(new Date(2026, 10, 30, 23, 59), now)).toBe('2026-11-30');
+  expect(clock(new Date(2025, 11, 1, 14, 30), now)).toBe('2025-12-01');
 });

@@ -3,7 +3,7 @@ import type { Inspection } from '../../inspect.js';
 import type { Swarm } from '../../swarm.js';
 import { everyAgent, failIfAny, ofAgent } from '../context.js';
 import type { Named } from '../context.js';
-import { bytes, duration, jsonOf, print, show, styled, table } from '../output.js';
+import { bytes, clock, duration, jsonOf, print, show, styled, table } from '../output.js';
 import type { Column, Printing } from '../output.js';
 import { keyAndValue } from '../values.js';
 
@@ -30,6 +30,12 @@ const COLUMNS: readonly Column<Inspection>[] = [
   {
     title: 'CPUS',
     value: ({ policy }) => limit(policy.cpu_quota, (quota) => String(quota / 100)),
+    right: true,
+  },
+  {
+    title: 'START',
+    value: ({ state, usage }) =>
+      state === 'running' ? clock(new Date(Date.now() - usage.runtime_usec / 1000)) : '-',
     right: true,
   },
   { title: 'CPU TIME', value: ({ usage }) => duration(usage.cpu_usec), right: true },

@@ -4,11 +4,12 @@ import type { Verdict } from '../../doctor/check.js';
 import { canRun, examine } from '../../doctor/checks.js';
 import type { Examined } from '../../doctor/checks.js';
 import { factsOf } from '../../doctor/facts.js';
-import { jsonOf, print, styled } from '../output.js';
+import { filled, jsonOf, print, styled } from '../output.js';
 
 /** Options of doctor. */
 export interface DoctorOptions {
   readonly json?: true | undefined;
+  readonly format?: string | undefined;
   readonly quiet?: true | undefined;
   readonly root?: string | undefined;
 }
@@ -69,14 +70,18 @@ export function summary(examined: readonly Examined[]): string {
  * Prints what every check finds.
  * @returns the exit status: 0 if agents can run here, 1 if not.
  */
-export function doctorCommand({ json, quiet, root }: DoctorOptions): number {
+export function doctorCommand({ json, format, quiet, root }: DoctorOptions): number {
   const all = examine(factsOf(root));
   const runnable = canRun(all);
+  const shown = quiet === true ? all.filter(({ verdict }) => verdict !== 'ok') : all;
+  if (format !== undefined) {
+    for (const each of shown) print(filled(format, each));
+    return runnable ? 0 : 1;
+  }
   if (json === true) {
     print(jsonOf({ runnable, checks: all }));
     return runnable ? 0 : 1;
   }
-  const shown = quiet === true ? all.filter(({ verdict }) => verdict !== 'ok') : all;
   for (const line of report(shown, process.stdout.isTTY ? process.stdout.columns : 100)) print(line);
   if (shown.length > 0) print('');
   print(styled(runnable ? 'bold' : ['bold', 'red'], summary(all)));

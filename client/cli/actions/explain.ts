@@ -11,12 +11,13 @@ import type { Swarm } from '../../swarm.js';
 import { everyAgent } from '../context.js';
 import { shownName } from '../../bytes.js';
 import { fileOf } from '../policy-file.js';
-import { jsonOf, print, styled, visible } from '../output.js';
+import { filled, jsonOf, print, styled, visible } from '../output.js';
 import { indented } from '../text.js';
 
 /** Options of explain. */
 export interface ExplainOptions {
   readonly json?: true | undefined;
+  readonly format?: string | undefined;
   readonly policy?: string | undefined;
   readonly last?: number | undefined;
 }
@@ -332,7 +333,8 @@ export async function explainCommand(
   const found = await histories(swarm);
   const id = await chosen(swarm, named, found);
   if (id === undefined) {
-    print(options.json === true ? 'null' : 'No denial of any agent is kept.');
+    if (options.json === true) print('null');
+    else if (options.format === undefined) print('No denial of any agent is kept.');
     return;
   }
   const agent = id === 0 ? undefined : await running(swarm, id);
@@ -343,8 +345,9 @@ export async function explainCommand(
   const empty = { denials: new Denials(), name: null, ended: undefined };
   const isRooted = agent && (await hasOwnRoot(swarm, agent));
   const explanation = explanationOf(id, history ?? empty, agent, file, isRooted);
-  if (options.json === true) {
-    print(jsonOf(asJson(explanation)));
+  if (options.format !== undefined || options.json === true) {
+    const fields = asJson(explanation);
+    print(options.format === undefined ? jsonOf(fields) : filled(options.format, fields));
     return;
   }
   const width = process.stdout.isTTY ? process.stdout.columns : 80;

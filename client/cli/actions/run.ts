@@ -10,6 +10,7 @@ import { SwarmGuard } from '../../guard.js';
 import type { SpawnOptions } from '../../spawn.js';
 import type { Stdio } from '../../stdio.js';
 import type { Swarm } from '../../swarm.js';
+import { forwarding } from '../forwarding.js';
 import { located } from '../located.js';
 import { bytes, printed, say } from '../output.js';
 import { policyOf } from '../new-policy.js';
@@ -49,12 +50,6 @@ export interface Hooks {
 /** Small inits that distributions package; each takes the program after `--`. */
 const INITS = ['tini', 'catatonit', 'dumb-init'];
 
-/** Signals that go on to the program. */
-const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
-
-/** The number of SIGINT or SIGTERM after which the agent is destroyed, as with docker. */
-const PATIENCE = 3;
-
 async function initPath(swarm: Swarm): Promise<string> {
   const { program } = await swarm.locate({ programs: INITS });
   if (program !== undefined) return program;
@@ -79,25 +74,45 @@ function common(swarm: Swarm, options: ProgramOptions): SpawnOptions {
   };
 }
 
-/** Joins the program's terminal to this one; returns what undoes it. */
-function atTerminal({ terminal }: AgentProcess, interactive: boolean): () => void {
-  if (!terminal) return () => undefined;
+/** A terminal of this side that a program's is joined to. */
+interface Joined {
+  /** Gives the terminal back as it was. */
+  readonly leave: () => void;
+  /** Takes it again. */
+  readonly enter: () => void;
+  /** Parts the two. */
+  readonly undo: () => void;
+}
+
+/** Joins the program's terminal to this one. */
+function atTerminal({ terminal }: AgentProcess, interactive: boolean): Joined {
+  const nothing = () => undefined;
+  if (!terminal) return { leave: nothing, enter: nothing, undo: nothing };
   const { stdin, stdout } = process;
   terminal.pipe(stdout, { end: false });
   const resized = () => {
     terminal.resize({ rows: stdout.rows, columns: stdout.columns });
   };
+  const raw = (mode: boolean) => {
+    if (interactive) stdin.setRawMode(mode);
+  };
   if (stdout.isTTY) stdout.on('resize', resized);
-  if (interactive) {
-    stdin.setRawMode(true);
-    stdin.pipe(terminal);
-  }
-  return () => {
-    stdout.off('resize', resized);
-    if (!interactive) return;
-    stdin.unpipe(terminal);
-    stdin.setRawMode(false);
-    stdin.pause();
+  raw(true);
+  if (interactive) stdin.pipe(terminal);
+  return {
+    leave: () => {
+      raw(false);
+    },
+    enter: () => {
+      raw(true);
+    },
+    undo: () => {
+      stdout.off('resize', resized);
+      if (!interactive) return;
+      stdin.unpipe(terminal);
+      raw(false);
+      stdin.pause();
+    },
   };
 }
 
@@ -124,27 +139,6 @@ function possible({ tty, interactive, ...rest }: RunOptions): void {
     throw new SwarmError('EBADF', `--status-fd ${fd}: this descriptor is not open`, {
       hint: `open it in the shell: swarmctl run --status-fd ${fd} … ${fd}>FILE`,
     });
-}
-
-/** Sends signals on; returns what stops that. */
-function forwarding(running: AgentProcess): () => void {
-  let asked = 0;
-  const handlers = FORWARDED.map((signal) => {
-    const handler = () => {
-      asked += signal === 'SIGINT' || signal === 'SIGTERM' ? 1 : 0;
-      if (asked >= PATIENCE) void running.destroy().catch(() => undefined);
-      else if (!running.kill(signal))
-        running.started.then(
-          () => running.kill(signal),
-          () => undefined,
-        );
-    };
-    process.on(signal, handler);
-    return () => process.off(signal, handler);
-  });
-  return () => {
-    for (const stop of handlers) stop();
-  };
 }
 
 /** The exit status that tells how a program ended. */
@@ -203,16 +197,20 @@ function copied({ terminal, stdin, stdout, stderr }: AgentProcess): () => void {
   };
 }
 
-async function follow(running: AgentProcess, options: ProgramOptions): Promise<AgentEnd> {
-  const restore = atTerminal(running, options.interactive === true);
+/**
+ * Waits for the end of a program that is at this terminal.
+ * @param whole it is an agent's first program, and what stops it stops the agent
+ */
+async function follow(running: AgentProcess, options: ProgramOptions, whole: boolean): Promise<AgentEnd> {
+  const { leave, enter, undo } = atTerminal(running, options.interactive === true);
   const uncopy = copied(running);
-  const stop = forwarding(running);
+  const stop = forwarding(running, { whole, terminal: running.terminal !== null, leave, enter });
   try {
     return await running;
   } finally {
     stop();
     uncopy();
-    restore();
+    undo();
   }
 }
 
@@ -257,7 +255,7 @@ export async function runCommand(
     },
     () => undefined,
   );
-  const end = await follow(running, options);
+  const end = await follow(running, options, true);
   told(options.statusFd, { event: 'ended', ...end });
   hooks.ended?.(end);
   if (options.quiet !== true)
@@ -273,7 +271,7 @@ export async function execCommand(
   options: ProgramOptions,
 ): Promise<number> {
   possible(options);
-  return statusOf(await follow(swarm.exec(id, argv, common(swarm, options)), options));
+  return statusOf(await follow(swarm.exec(id, argv, common(swarm, options)), options, false));
 }
 
 /** The exit status for an error of running a program: as docker has it, and timeout(1). */

@@ -18,6 +18,9 @@ export const checking: Registrar = (program) => {
     .addOption(new Option('--cpus <number>', 'the CPUs of the machine; as many as here').argParser(count))
     .option('-q, --quiet', 'print what is wrong, and nothing else')
     .addOption(JSON_OUTPUT)
+    .addOption(
+      new Option('--format <template>', 'print fields of each object: "{{.file}} {{.line}} {{.ok}}"'),
+    )
     .action(async (paths, options) => {
       const { checkCommand } = await import('../actions/check.js');
       process.exitCode = checkCommand(paths, options);

@@ -11,6 +11,7 @@ export const examining: Registrar = (program) => {
     .description('say whether agents can run on this machine, and what to do if not')
     .option('-q, --quiet', 'leave out what is in order')
     .addOption(JSON_OUTPUT)
+    .addOption(new Option('--format <template>', 'print fields of each check: "{{.id}} {{.verdict}}"'))
     .addOption(
       new Option('--root <directory>', 'the directory of the files that it reads').default('/').hideHelp(),
     )

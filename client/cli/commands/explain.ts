@@ -22,6 +22,7 @@ export const explaining: Registrar = (program, connected) => {
     .addOption(new Option('--policy <file>', 'the policy that it was started with, if it is gone'))
     .addOption(new Option('-n, --last <number>', 'how many kinds of denials').argParser(count).default(20))
     .addOption(JSON_OUTPUT)
+    .addOption(new Option('--format <template>', 'print fields: "{{.id}} {{json .policy}}"'))
     .action(async (agent, options) => {
       const { explainCommand } = await import('../actions/explain.js');
       await explainCommand(await connected(), agent, options);
