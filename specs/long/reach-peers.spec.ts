@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { SYSTEMD_INIT } from '../support/systemd.js';
 import { repository } from '../../harness.config.js';
 import { REACH_PACKAGES, preparePeople, runAs, versionsOf } from '../support/escapes/reach-peers.js';
+import { ALL_WAYS } from '../support/escapes/reach.js';
 import { prepareReach, reach } from '../support/escapes/reach-run.js';
 import { readReach, reaches, there } from '../support/escapes/reach-table.js';
 import type { ReachRecord } from '../support/escapes/reach-table.js';
@@ -35,6 +36,8 @@ test('REACH-02: the table of ways into the kernel says what each leaves reachabl
     await writeFile(RUN, `${JSON.stringify(run, null, 2)}\n`);
   }
   await loaded.sh('pkill -x dockerd; while pgrep -x dockerd >/dev/null; do sleep 0.5; done');
+  for (const who of WHO)
+    expect(Object.keys(run.went[who] ?? {}), `${who} has tried all of them`).toHaveLength(ALL_WAYS.length);
   // Another kernel may lack what that of the record has, and have what it lacks.
   const record = await readReach();
   const ways = there(run).filter((way) => there(record).includes(way));
