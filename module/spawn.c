@@ -30,6 +30,7 @@
 #include "faults.h"
 #include "inherit.h"
 #include "inside.h"
+#include "limits.h"
 #include "member.h"
 #include "mounts.h"
 #include "network.h"
@@ -139,6 +140,28 @@ static bool starts_anew(long err)
 	return err <= -ERESTARTSYS;
 }
 
+/*
+ * Which limit is it that a fork has met? For the log: events have the error alone. What
+ * has become free again since the fork is not found any more.
+ */
+static void tell_limit(const struct swarm_agent *agent, bool joins, long err)
+{
+	struct swarm_policy_error found;
+	int ret;
+
+	/* What limits answer: those of processes, of namespaces and of file systems. */
+	if (err != -EAGAIN && err != -ENOSPC && err != -EMFILE)
+		return;
+	/* As at arming: no update gives the agent another cgroup meanwhile. */
+	if (swarm_orders_lock(agent))
+		return;
+	ret = joins ? swarm_limits_join(agent, &found) : swarm_limits_arm(agent, &found);
+	swarm_orders_unlock(agent);
+	if (ret == -ENOSPC)
+		pr_info_ratelimited("agent %llu: a fork for it failed with %ld: %s\n",
+				    agent->id, err, found.message);
+}
+
 static void back_from_fork(struct callback_head *work)
 {
 	struct swarm_watch *watch = container_of(work, struct swarm_watch, work);
@@ -151,8 +174,12 @@ static void back_from_fork(struct callback_head *work)
 	rcu_read_unlock();
 	if (reservation && reservation->flags & SWARM_MEMBER_SPAWNED && !reservation->watch) {
 		err = syscall_get_error(current, task_pt_regs(current));
-		if (err && !starts_anew(err))
+		if (err && !starts_anew(err)) {
 			swarm_event_fork_failed(reservation->agent, err);
+			/* The thread's use keeps the agent: it has become no child's. */
+			tell_limit(reservation->agent, reservation->flags & SWARM_MEMBER_JOINING,
+				   err);
+		}
 		reservation->watch = watch;
 	} else {
 		kfree(watch);

@@ -42,6 +42,7 @@ const OPERATIONS: Record<string, [id: string, agent: object, fewest: number, few
   rehook: ['DEBUG-27', { ...PIDS, namespace_flags: 0, privileged: true }, 5, 2],
   leftover: ['DEBUG-28', { ...PIDS, ...NAMESPACES }, 50, 20],
   conflict: ['DEBUG-29', { namespace_flags: 0, privileged: true, syscalls: SEVERAL }, 10, 5],
+  crowded: ['DEBUG-31', { ...PIDS, ...NAMESPACES }, 5, 3],
   reborn: ['DEBUG-30', { ...LIMITS, ...NAMESPACES }, 10, 5],
 };
 

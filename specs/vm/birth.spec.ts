@@ -193,7 +193,7 @@ test('BIRTH-11: only the armed thread gives birth', async ({ loaded }) => {
   expect(twice).toBe('1\nfree');
 });
 
-test('BIRTH-05: ranges of ids are given back, the longest unused first, and running out is an error that says so', async ({
+test('BIRTH-05, BIRTH-43: ranges of ids are given back, the longest unused first, and running out is an error that says so', async ({
   booted,
   module,
 }) => {
@@ -213,7 +213,7 @@ test('BIRTH-05: ranges of ids are given back, the longest unused first, and runn
   expect([code, stderr]).toEqual([
     125,
     expect.stringMatching(
-      /"error":"ENOSPC","field":"spawn".*agents use all 3 ranges of 1024 user ids .*, but a birth needs one; /,
+      /"error":"ENOSPC","field":"spawn".*agents use all 3 ranges of 1024 user ids \(id_base, id_count\), but a birth needs one; end agents, or load the module with a smaller id_count"/,
     ),
   ]);
   await release();

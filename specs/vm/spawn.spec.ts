@@ -149,6 +149,65 @@ test('SPAWN-23: a fork that the module itself refuses is told, and the thread st
   await expect(loaded).toHaveActiveAgents(0);
 });
 
+test('SPAWN-29: a limit that a fork of an armed thread meets is named by the log, the event has the errno, and the thread stays armed', async ({
+  loaded,
+}) => {
+  const running = await start(loaded);
+  const sys = '/proc/sys';
+  const { stdout } = await loaded.exec(`cat ${sys}/kernel/pid_max`);
+  const prepared = {
+    // Behind the numbers of the boot the lowest that is given again is 300, which is taken then.
+    pid_max: `echo 1000 >${sys}/kernel/ns_last_pid; true & wait $!; echo 301 >${sys}/kernel/pid_max; sleep 60 >/dev/null 2>&1 & echo ${stdout.trim()} >${sys}/kernel/pid_max`,
+    tight: 'mkdir /sys/fs/cgroup/tight; echo $$ >/sys/fs/cgroup/tight/cgroup.procs',
+  };
+  const rows: [squeezed: string, error: string, named: RegExp | undefined, before?: string][] = [
+    ['capability', 'EPERM', undefined],
+    [`${sys}/user/max_uts_namespaces=0`, 'ENOSPC', /user\.max_uts_namespaces is 0, but a birth needs 1 /],
+    [`${sys}/kernel/threads-max=20`, 'EAGAIN', /kernel\.threads-max is 20, but a birth needs \d+ /],
+    [
+      `${sys}/kernel/pid_max=301`,
+      'EAGAIN',
+      /kernel\.pid_max is 301, but a birth needs 302 /,
+      prepared.pid_max,
+    ],
+    [
+      '/sys/fs/cgroup/tight/pids.max=1',
+      'EAGAIN',
+      /pids\.max of the cgroup \/tight is 1 .*, but a birth needs 2 /,
+      prepared.tight,
+    ],
+  ];
+  for (const [squeezed, error, named, before = ':'] of rows) {
+    for (const joins of [false, true]) {
+      // One that joins makes no namespaces: neither the capability nor their number matters to it.
+      if (joins && !squeezed.includes('/kernel/') && !squeezed.includes('tight')) continue;
+      const what = `${squeezed}${joins ? ', for one more' : ''}`;
+      await loaded.sh('dmesg -C');
+      const order = joins ? `--file spawn '{"id":${running.id}}'` : `'{"spawn":true}'`;
+      const told = await loaded.swarm.eventsDuring(async () => {
+        const ran = await loaded.exec(`${before}; launch --squeeze ${squeezed} ${order} /bin/true`);
+        expect.soft(ran.stderr, what).toContain(`first ${error}\n`);
+        // It has entered nothing, so it is killed at its execve.
+        expect.soft(ran.code, what).toBe(joins ? KILLED : 0);
+        await expect(loaded).toHaveActiveAgents(1);
+      });
+      const failed = told.filter(({ event }) => event === 'fork_failed');
+      expect.soft(failed, what).toMatchObject([{ error, pid: expect.any(Number) }]);
+      expect
+        .soft(
+          told.map(({ event }) => event),
+          what,
+        )
+        .toContain('spawned');
+      const lines = (await moduleLog(loaded)).filter((line) => line.includes('a fork for it failed'));
+      expect.soft(lines, what).toEqual(named ? [expect.stringMatching(named)] : []);
+      await loaded.exec('pkill -x sleep; rmdir /sys/fs/cgroup/tight');
+    }
+  }
+  await loaded.swarm.destroy(running.id);
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('SPAWN-02: an agent that persists is run again and again under its id, with its ids and limits', async ({
   loaded,
 }) => {

@@ -7,7 +7,9 @@
  * flags of --flags HEX. Prints what was read back on stderr, waits, and exits as
  * PROGRAM does (128 + signal if it was killed); 125 if the object was refused,
  * 126 if no child could be made. With --first HEX it tries a clone3 with these
- * flags before, which is expected to fail, and says how it did. With --dumpable N it
+ * flags before, which is expected to fail, and says how it did. With --squeeze FILE=VALUE
+ * it does the same by a fork while FILE has another value, or, with --squeeze capability,
+ * while it has no CAP_SYS_ADMIN. With --dumpable N it
  * makes itself dumpable or not before the fork, and says whether it is once the child
  * has ended; what prctl(2) does not set, 2, comes from fs.suid_dumpable. With --tight 1
  * it locks its memory, and has more of it before the fork than its limits allow; it says
@@ -17,6 +19,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -95,6 +98,47 @@ static void count_mappings(const char *when)
 	fprintf(stderr, "mappings %s %d\n", when, mappings);
 }
 
+/* The effective capability alone: the permitted one stays. */
+static void set_sys_admin(int has)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		die("capget");
+	data[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	data[0].effective |= (unsigned int)has << CAP_SYS_ADMIN;
+	if (syscall(SYS_capset, &header, data))
+		die("capset");
+}
+
+static void fork_in_vain(void)
+{
+	pid_t pid = raw_fork();
+
+	if (!pid)
+		_exit(0);
+	fprintf(stderr, "first %s\n", outcome(pid));
+}
+
+/* Forks while there is less than a fork takes, which there was when it was armed. */
+static void squeeze(char *what)
+{
+	char before[64], *value = strchr(what, '=');
+
+	if (!value) {
+		set_sys_admin(0);
+		fork_in_vain();
+		set_sys_admin(1);
+		return;
+	}
+	*value++ = '\0';
+	read_file(what, before, sizeof(before));
+	write_file(what, value);
+	fork_in_vain();
+	write_file(what, before);
+}
+
 static const char *checked;
 
 /* Asks, after which nothing has been executed yet. */
@@ -144,6 +188,7 @@ int main(int argc, char **argv)
 	unsigned long long flags = 0, first = 0;
 	const char *via = "fork", *file = "create";
 	int dumpable = -1, tight = 0, status;
+	char *squeezed = NULL;
 	pid_t pid;
 
 	for (argv++, argc--; argc > 1 && !strncmp(*argv, "--", 2); argv += 2, argc -= 2) {
@@ -155,6 +200,8 @@ int main(int argc, char **argv)
 			flags = strtoull(argv[1], NULL, 16);
 		else if (!strcmp(*argv, "--first"))
 			first = strtoull(argv[1], NULL, 16);
+		else if (!strcmp(*argv, "--squeeze"))
+			squeezed = argv[1];
 		else if (!strcmp(*argv, "--dumpable"))
 			dumpable = atoi(argv[1]);
 		else if (!strcmp(*argv, "--tight"))
@@ -163,13 +210,15 @@ int main(int argc, char **argv)
 			checked = argv[1];
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--dumpable N] [--tight 1] [--check PATH] OBJECT PROGRAM [ARGUMENT...]\n");
+		fprintf(stderr, "usage: launch [--via HOW] [--file NAME] [--flags HEX] [--squeeze FILE=VALUE] [--dumpable N] [--tight 1] [--check PATH] OBJECT PROGRAM [ARGUMENT...]\n");
 		return 2;
 	}
 	if (refused(file, argv[0]))
 		return 125;
 	if (first)
 		fprintf(stderr, "first %s\n", outcome(clone3_child(first)));
+	if (squeezed)
+		squeeze(squeezed);
 	if (dumpable >= 0)
 		set_dumpable(dumpable);
 	if (tight) {

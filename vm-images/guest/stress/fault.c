@@ -21,6 +21,7 @@
  *   rehook   the first rule on a call, by an update
  *   respawn  "spawn" of one that persists and has run before
  *   reborn   what the child does then
+ *   crowded  as arm, where pids.max of the launcher's cgroup leaves no room
  *   leftover as arm, where a directory of the agent's name is left from before
  *   conflict as hooks, where somebody else redirects getpgid, which OBJECT has a rule on
  *
@@ -348,6 +349,31 @@ static bool do_arm(void)
 	/* It stays in the thread's place until the thread forks. */
 	if (fork() != -1 || errno != ECANCELED)
 		wrong("a fork after the agent was destroyed: %s", strerrorname_np(errno));
+	return hit;
+}
+
+/* The limit is named; or nothing is, where memory is too short to find it. */
+static bool do_crowded(void)
+{
+	static const char cgroup[] = "/sys/fs/cgroup/crowded";
+	bool hit;
+	int err;
+
+	if (mkdir(cgroup, 0755))
+		wrong("%s: %s", cgroup, strerrorname_np(errno));
+	write_file("/sys/fs/cgroup/crowded/cgroup.procs", "0");
+	write_file("/sys/fs/cgroup/crowded/pids.max", "1");
+	set_fault(nth);
+	err = create(",\"spawn\":true");
+	hit = fault_hit();
+	write_file("/sys/fs/cgroup/cgroup.procs", "0");
+	if (rmdir(cgroup))
+		wrong("%s: %s", cgroup, strerrorname_np(errno));
+	if (err == ENOMEM && hit)
+		refused++;
+	else if (err != ENOSPC || !strstr(answer, "pids.max of the cgroup /crowded is 1 "))
+		wrong("%s %s", err ? strerrorname_np(err) : "no error", answer);
+	expect(0, 0);
 	return hit;
 }
 
@@ -943,6 +969,7 @@ static const struct {
 	{ "reborn", do_reborn, NULL },
 	{ "leftover", do_leftover, NULL },
 	{ "conflict", do_conflict, NULL },
+	{ "crowded", do_crowded, NULL },
 	{ "end", do_end, NULL },
 };
 
