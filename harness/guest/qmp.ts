@@ -21,11 +21,14 @@ function parsed(line: string): z.infer<typeof message> | undefined {
   }
 }
 
+/** The longest time until a QEMU that has been started accepts commands, in milliseconds. */
+const CONNECT_MS = 60_000;
+
 /** Connects to a socket that another process is about to make. */
-async function connectSoon(path: string, signal: AbortSignal): Promise<Socket> {
+async function connectSoon(path: string, ...stops: readonly AbortSignal[]): Promise<Socket> {
   return pWaitFor<Socket>(
     async () => {
-      signal.throwIfAborted();
+      for (const stop of stops) stop.throwIfAborted();
       const socket = connect(path);
       const connected = await new Promise<boolean>((resolve) => {
         socket.once('connect', () => {
@@ -70,12 +73,33 @@ export class Qmp {
    * Connects, and waits for QEMU to accept commands.
    * @param path of the socket, which QEMU may not have made yet
    * @param signal ends the attempt
-   * @throws the signal's reason if it aborts first.
+   * @param ms the longest time that it may take
+   * @throws the signal's reason if it aborts first, and an error that says so if the time is over.
    */
-  static async connect(path: string, signal: AbortSignal): Promise<Qmp> {
-    const qmp = new Qmp(await connectSoon(path, signal));
-    await qmp.command('qmp_capabilities');
-    return qmp;
+  static async connect(path: string, signal: AbortSignal, ms = CONNECT_MS): Promise<Qmp> {
+    const over = new AbortController();
+    const timer = setTimeout(() => {
+      over.abort(
+        new Error(`QEMU has not accepted commands for ${ms / 1000} s: stop what keeps this machine busy`),
+      );
+    }, ms);
+    let qmp: Qmp | undefined;
+    const hangUp = () => qmp?.close();
+    for (const stop of [signal, over.signal]) stop.addEventListener('abort', hangUp);
+    try {
+      qmp = new Qmp(await connectSoon(path, signal, over.signal));
+      for (const stop of [signal, over.signal]) stop.throwIfAborted();
+      await qmp.command('qmp_capabilities');
+      return qmp;
+    } catch (error) {
+      qmp?.close();
+      // The end of the attempt closes the socket, which is no news.
+      for (const stop of [signal, over.signal]) stop.throwIfAborted();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      for (const stop of [signal, over.signal]) stop.removeEventListener('abort', hangUp);
+    }
   }
 
   #take(line: string): void {

@@ -69,6 +69,29 @@ test('GUEST-09: where a QEMU is that dies, or hangs, is told all the same', asyn
   }
 });
 
+test('HARNESS-43: a QEMU that makes no control socket, or accepts no commands, is given up after a time', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));
+  const server = await dying(join(dir, 'mute'), 0, 'hangs');
+  try {
+    for (const name of ['none', 'mute']) {
+      const begun = performance.now();
+      await expect
+        .soft(Qmp.connect(join(dir, name), new AbortController().signal, 500), name)
+        .rejects.toThrow('QEMU has not accepted commands for 0.5 s');
+      expect.soft(performance.now() - begun, name).toBeLessThan(10_000);
+      // A machine that ends meanwhile is told by its own reason.
+      const ended = new AbortController();
+      setTimeout(() => {
+        ended.abort(new Error('QEMU exited'));
+      }, 200);
+      await expect.soft(Qmp.connect(join(dir, name), ended.signal), name).rejects.toThrow('QEMU exited');
+    }
+  } finally {
+    server.close();
+    await rm(dir, { recursive: true });
+  }
+});
+
 test('GUEST-25: a QEMU that hangs while a state is written or read is given up, and the error says so', async () => {
   for (const work of [(qmp: Qmp) => saveState(qmp, '/nowhere', 500), (qmp: Qmp) => resumeState(qmp, 500)]) {
     const dir = await mkdtemp(join(tmpdir(), 'swarm-guard-qmp-'));

@@ -11,6 +11,8 @@ import {
 } from '../../client/cli/actions/change.js';
 import { listing } from '../../client/cli/commands/agents.js';
 import { changing } from '../../client/cli/commands/change.js';
+import { explaining } from '../../client/cli/commands/explain.js';
+import { running } from '../../client/cli/commands/run.js';
 import { topping } from '../../client/cli/commands/top.js';
 import type { Registrar } from '../../client/cli/context.js';
 import { SwarmError } from '../../client/error.js';
@@ -245,4 +247,67 @@ test("CLI-107: a name that is no agent's is told before the work on others, whos
     }),
   );
   expect(text).toBe('3\n-\n');
+});
+
+/**
+ * A machine whose agent 7 is called `web` until it has been listed as a whole. From then on it is gone, and agent 8,
+ * of somebody else, has the name.
+ */
+function replacing() {
+  const asked: string[] = [];
+  let listed = 0;
+  const gone = (id: number) => new SwarmError('ESRCH', `there is no agent ${id}`);
+  const refuse = (what: string) => (id: number) => {
+    asked.push(`${what} ${id}`);
+    return Promise.reject(gone(id));
+  };
+  const swarm = {
+    ...machineOf([]),
+    async *agents() {
+      listed += 1;
+      yield await Promise.resolve({ id: listed === 1 ? 7 : 8 });
+    },
+    async *inspectAll(ids: Iterable<number> | AsyncIterable<number>) {
+      for await (const id of ids) {
+        // The first look is the listing that finds the name.
+        const found = asked.length === 0 && id === 7;
+        asked.push(`inspectAll ${id}`);
+        yield await Promise.resolve(found || id === 8 ? agentOf(id, { name: 'web' }) : undefined);
+      }
+    },
+    ...Object.fromEntries(
+      ['update', 'freeze', 'destroy', 'kill', 'inspect'].map((what) => [what, refuse(what)]),
+    ),
+    exec: (id: number) => {
+      asked.push(`exec ${id}`);
+      throw gone(id);
+    },
+    close: () => Promise.resolve(),
+  } as unknown as Swarm;
+  return { swarm, asked, listings: () => listed };
+}
+
+test('CLI-117: a command finds the agent of a name once, and never touches a later agent of the same name', async () => {
+  const lines = [
+    ...['update web --pids-limit 3', 'pause web', 'resume web', 'stop web', 'stop -t 0 web', 'kill web'],
+    ...['destroy web', 'wait web', 'inspect web', 'stats web', 'explain web', 'exec web true'],
+  ];
+  for (const line of lines) {
+    const { swarm, asked, listings } = replacing();
+    const program = new Command('swarmctl').enablePositionalOptions();
+    for (const register of [listing, changing, topping, explaining, running])
+      register(program, () => Promise.resolve(swarm));
+    const status = process.exitCode;
+    await printed(() => program.parseAsync(['node', 'swarmctl', ...line.split(' ')]).catch(() => undefined));
+    process.exitCode = status;
+    expect.soft(listings(), line).toBe(1);
+    expect.soft(asked[0], line).toBe('inspectAll 7');
+    expect.soft(asked.length, line).toBeGreaterThan(1);
+    expect
+      .soft(
+        asked.filter((each) => !each.endsWith(' 7')),
+        line,
+      )
+      .toEqual([]);
+  }
 });
