@@ -98,7 +98,7 @@ const options: Check = {
   title: 'Kernel options',
   looksAt: '`/boot/config-$(uname -r)`, `/lib/modules/$(uname -r)/config`, `/proc/config.gz`',
   means:
-    'A kernel that is built without function tracing, kprobes, namespaces or cgroups cannot have the module.',
+    'The module cannot run on a kernel that is built without function tracing, kprobes, namespaces or cgroups.',
   todo: "use a kernel with these options; Debian's kernels have them",
   symptoms: [
     {
@@ -152,7 +152,7 @@ const headers: Check = {
   id: 'headers',
   title: 'Kernel headers',
   looksAt: '`/lib/modules/$(uname -r)/build`',
-  means: 'Building the module, by hand or by dkms, takes the headers of exactly this kernel.',
+  means: 'To build the module, by hand or by dkms, you need the headers of exactly this kernel.',
   todo: '`apt-get install linux-headers-$(uname -r)`, then `make -C module clean all`',
   symptoms: [
     {
