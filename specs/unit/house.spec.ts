@@ -172,6 +172,17 @@ test('REPO-15: doc comments begin with the thing that they are about', async () 
   ).toEqual(['What it costs. */', 'Where it is.', 'Of it. */']);
 });
 
+test('REPO-32: doc comments of C and C++ begin with the thing that they are about', async () => {
+  const found: string[] = [];
+  for (const file of (await files()).filter((each) => /\.(c|cc|h)$/.test(each)))
+    found.push(
+      ...questions(await readFile(join(repository, file), 'utf8').catch(() => '')).map(
+        (each) => `${file}: ${each}`,
+      ),
+    );
+  expect(found).toEqual([]);
+});
+
 /** The static functions of a C file whose whole name is a verb without its object, or a pronoun. */
 function namelessFunctions(text: string): string[] {
   return [...text.matchAll(/^static [^;=(]*\b(decide|answer|take|find|nothing)\(/gm)].map(
