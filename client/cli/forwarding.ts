@@ -16,7 +16,7 @@ const PATIENCE = 3;
 /** The longest time that Ctrl-Z waits until the program has stopped, in milliseconds. */
 const STOP_MAX = 2000;
 
-/** What sending signals on needs to know. */
+/** The ways of one program that sending signals on depends on. */
 export interface Forwarding {
   /**
    * The program is an agent's first: the whole agent stops. Otherwise it has joined one that somebody else runs, and

@@ -85,7 +85,7 @@ const Known *find_named(std::string_view command, std::string_view name)
 	});
 }
 
-/** What Go's flags take for false. */
+/** Tells if Go's flags take a value for false. */
 bool is_false(std::string_view value)
 {
 	static constexpr std::array FALSE = { "0", "f", "F", "false", "False", "FALSE" };

@@ -8,7 +8,7 @@
 
 namespace swarm {
 
-/** How a runtime reads its command line. */
+/** The way in which a runtime reads its command line. */
 enum class Syntax {
 	/** crun: `-b DIR`, `-bDIR`, `-td`, `--bundle DIR`; options stand before the container's id. */
 	getopt,
@@ -47,9 +47,9 @@ class Arguments {
 	struct Option {
 		std::string name;
 		std::string value;
-		/** Where the value is among the words. */
+		/** The value's place among the words. */
 		std::size_t at;
-		/** What its word has before the value. */
+		/** The part of its word before the value. */
 		std::string prefix;
 	};
 

@@ -11,7 +11,7 @@
 namespace swarm {
 
 /**
- * What is remembered of a container between the calls of its engine, in a directory below
+ * The memory of a container between the calls of its engine, in a directory below
  * /run/swarm-guard/containers:
  *
  *   config.json	its configuration with our hook, for the runtime

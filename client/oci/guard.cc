@@ -22,7 +22,7 @@ Refusal refusal_of(const Json &answer)
 	return { (field.empty() ? "" : field + ": ") + message + " (" + error + ")", error, field };
 }
 
-/** What went wrong with a file. */
+/** The failure of a file. */
 Failure trouble(const std::string &path, int error)
 {
 	if (error == ENOENT)

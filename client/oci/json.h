@@ -11,7 +11,7 @@ namespace swarm {
 /** JSON whose objects keep their order, so that a copy of a file reads as the file does. */
 using Json = nlohmann::ordered_json;
 
-/** What went wrong, where, and what to do: one line for the engine's user. */
+/** A failure: what went wrong, where, and what to do, one line for the engine's user. */
 struct Failure : std::runtime_error {
 	using std::runtime_error::runtime_error;
 };

@@ -39,7 +39,8 @@ Syntax syntax_of(const Settings &settings)
 }
 
 /**
- * Where the runtime keeps its state, by which the ids of engines differ. Of root, runc looks at no XDG_RUNTIME_DIR.
+ * The directory in which the runtime keeps its state; the ids of engines differ by it. If root runs it, runc ignores
+ * XDG_RUNTIME_DIR.
  */
 std::string root_of(const Arguments &arguments, const Settings &settings)
 {
@@ -154,7 +155,7 @@ std::vector<std::string> prepare(const Arguments &arguments, Container &containe
 			arguments.replacing("bundle", container.directory().string());
 }
 
-/** Why the hook has failed; where there is no room for its reason, the file is empty. */
+/** The reason why the hook has failed; if there was no room for it, the file is empty. */
 std::string failure_of(const Container &container)
 {
 	const std::string reason = read_file(container.file("failure"));
@@ -252,7 +253,7 @@ int remove(const Arguments &arguments, const Settings &settings)
 	return status;
 }
 
-/** What a command prints as JSON, with something added; anything else is printed as it is. */
+/** Prints what a command prints: JSON with something added, anything else as it is. */
 template <typename Add>
 int print_with(const Arguments &arguments, const Settings &settings, Add &&add)
 {

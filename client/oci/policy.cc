@@ -29,7 +29,7 @@ constexpr std::array<std::pair<const char *, unsigned int>, 8> NAMESPACES = { {
 constexpr unsigned int USER = 32;
 constexpr unsigned int ALL_NAMESPACES = 255;
 
-/** What an agent may use of the devices that every container has. */
+/** The devices that every container has, as an agent may use them. */
 constexpr std::array USUAL_DEVICES = {
 	"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
 	"c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
@@ -113,7 +113,7 @@ Json devices_of(const Json &config)
 	return rules;
 }
 
-/** What the container itself says. */
+/** The policy that the container itself asks for by its settings. */
 Json from_container(const Created &container)
 {
 	Json policy = Json::object();
@@ -235,8 +235,8 @@ void settle(Json &policy, const Created &container)
 }
 
 /**
- * What the container asks for. It is looked at alone, and before anything else can fail: then no fault of another
- * opens a container that asks for what it cannot have.
+ * The policy that the container's annotations ask for. It is looked at alone, and before anything else can fail: then no
+ * fault of another opens a container that asks for what it cannot have.
  */
 Policy asked_of(const Created &container, const Json &annotations, const Settings &settings)
 {

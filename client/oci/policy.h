@@ -11,7 +11,7 @@ namespace swarm {
 /** A container, as the runtime tells its hook. */
 struct Created {
 	std::string id;
-	/** Of its first process, as the host numbers it. */
+	/** The id of its first process, as the host numbers it. */
 	int pid;
 	/** Its configuration, config.json of the bundle. */
 	Json config;

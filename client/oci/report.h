@@ -8,7 +8,7 @@
 
 namespace swarm {
 
-/** How long the file is that --log names; 0 if there is none. */
+/** The length of the file that --log names; 0 if there is none. */
 std::uintmax_t log_size(const Arguments &arguments);
 
 /**

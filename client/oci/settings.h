@@ -4,7 +4,7 @@
 
 namespace swarm {
 
-/** What a container may ask for by annotations. */
+/** The keys that a container may ask for by annotations. */
 enum class Annotations {
 	/** Nothing: they are ignored. */
 	none,
@@ -14,7 +14,7 @@ enum class Annotations {
 	all,
 };
 
-/** What /etc/swarm-guard/runtime.toml says. */
+/** The settings of /etc/swarm-guard/runtime.toml. */
 struct Settings {
 	/** The runtime that does the work: crun or runc. */
 	std::filesystem::path runtime = "/usr/bin/crun";
@@ -22,7 +22,7 @@ struct Settings {
 	std::filesystem::path policy = "/etc/swarm-guard/container.json";
 	/** The directory of the policies that a container may ask for by name, over that one. */
 	std::filesystem::path policies = "/etc/swarm-guard/policies";
-	/** What containers may ask for: whoever makes an image may have written its annotations. */
+	/** The keys that containers may ask for: whoever makes an image may have written its annotations. */
 	Annotations annotations = Annotations::named;
 	/** Does a container start, without rules, if it cannot be made an agent? */
 	bool fail_open = false;

@@ -16,11 +16,11 @@ use crate::policy::Action;
 /// A system call.
 #[derive(Clone, Copy)]
 pub struct Call {
-    /// What users call it.
+    /// The name by which users call it.
     pub name: Name,
     /// The kernel's functions that do its work, without their prefixes, one space between two.
     pub functions: Name,
-    /// What becomes of it in an agent that is not privileged, unless the policy names it.
+    /// Its treatment in an agent that is not privileged, unless the policy names it.
     pub default: Action,
 }
 

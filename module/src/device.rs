@@ -124,7 +124,7 @@ pub fn device_allowed(rules: &[DeviceRule], kind: u8, major: u32, minor: u32, ac
     missing == 0
 }
 
-/// What rules speak of, in a few bits: whatever is not in here, none of them matches.
+/// The devices that rules speak of, in a few bits: whatever is not in here, none of them matches.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Named {
@@ -133,7 +133,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// Of no rules.
+    /// The bits of no rules.
     pub const NONE: Self = Self { devices: 0, majors: 0 };
 
     const fn device(major: u32, minor: u32) -> u64 {

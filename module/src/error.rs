@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Why a request is refused: an errno, where, and what to do about it.
+//! Refusals of requests: an errno, the place, and what to do about it.
 
 /// A key is at most this long, the NUL included.
 pub const FIELD_MAX: usize = 32;
@@ -103,7 +103,7 @@ impl<const N: usize> Text<N> {
     }
 }
 
-/// Why an object is refused. The layout is `struct swarm_policy_error` of policy.h.
+/// The refusal of an object. The layout is `struct swarm_policy_error` of policy.h.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyError {
@@ -113,7 +113,7 @@ pub struct PolicyError {
     pub offset: u32,
     /// The key at fault; empty where there is none.
     pub field: Text<FIELD_MAX>,
-    /// What was wrong and what to do.
+    /// The message: what was wrong and what to do.
     pub message: Text<MESSAGE_MAX>,
 }
 

@@ -255,42 +255,42 @@ macro_rules! name_functions {
 }
 
 name_functions! {
-    /// Of [`names::KEYS`]; the module itself has no use for it.
+    /// Returns a name of [`names::KEYS`]; the module itself has no use for it.
     #[cfg(not(kernel_core))]
     swarm_key_name: KEYS,
-    /// Of [`names::ATTACH_KEYS`]; the module itself has no use for it.
+    /// Returns a name of [`names::ATTACH_KEYS`]; the module itself has no use for it.
     #[cfg(not(kernel_core))]
     swarm_attach_key_name: ATTACH_KEYS,
-    /// Of [`names::TARGET_KEYS`]; the module itself has no use for it.
+    /// Returns a name of [`names::TARGET_KEYS`]; the module itself has no use for it.
     #[cfg(not(kernel_core))]
     swarm_target_key_name: TARGET_KEYS,
-    /// Of [`names::ACTIONS`].
+    /// Returns a name of [`names::ACTIONS`].
     swarm_action_name: ACTIONS,
-    /// Of [`names::CAPABILITIES`].
+    /// Returns a name of [`names::CAPABILITIES`].
     swarm_capability_name: CAPABILITIES,
-    /// Of [`names::PROPAGATIONS`].
+    /// Returns a name of [`names::PROPAGATIONS`].
     swarm_propagation_name: PROPAGATIONS,
-    /// Of [`names::NETWORKS`].
+    /// Returns a name of [`names::NETWORKS`].
     swarm_network_name: NETWORKS,
-    /// Of [`names::KINDS`].
+    /// Returns a name of [`names::KINDS`].
     swarm_kind_name: KINDS,
-    /// Of [`names::OUTCOMES`].
+    /// Returns a name of [`names::OUTCOMES`].
     swarm_outcome_name: OUTCOMES,
-    /// Of [`names::ORIGINS`].
+    /// Returns a name of [`names::ORIGINS`].
     swarm_origin_name: ORIGINS,
-    /// Of [`names::ENDS`].
+    /// Returns a name of [`names::ENDS`].
     swarm_end_name: ENDS,
-    /// Of [`names::STATES`].
+    /// Returns a name of [`names::STATES`].
     swarm_state_name: STATES,
-    /// Of [`names::EVENTS`].
+    /// Returns a name of [`names::EVENTS`].
     swarm_event_name: EVENTS,
-    /// Of [`names::FREEZES`].
+    /// Returns a name of [`names::FREEZES`].
     swarm_freeze_name: FREEZES,
-    /// Of [`names::UPDATE_KEYS`].
+    /// Returns a name of [`names::UPDATE_KEYS`].
     swarm_update_key_name: UPDATE_KEYS,
-    /// Of [`names::FAMILIES`].
+    /// Returns a name of [`names::FAMILIES`].
     swarm_family_name: FAMILIES,
-    /// Of [`names::SOCKET_TYPES`].
+    /// Returns a name of [`names::SOCKET_TYPES`].
     swarm_socket_type_name: SOCKET_TYPES,
 }
 
@@ -318,7 +318,7 @@ pub extern "C" fn swarm_call_functions(number: u32) -> *const c_char {
     CALLS.get(number as usize).map_or(ptr::null(), |call| call.functions.as_ptr())
 }
 
-/// What becomes of a system call by default; see `policy.h`.
+/// Returns the treatment of a system call by default; see `policy.h`.
 #[no_mangle]
 pub extern "C" fn swarm_call_default(number: u32, privileged: u32) -> u32 {
     match CALLS.get(number as usize) {

@@ -9,7 +9,7 @@ const DEPTH_MAX: u16 = 8;
 /// The longest line that may stand for an object: an id and some white space.
 const LINE_MAX: usize = 64;
 
-/// Where the next byte stands.
+/// The place of the next byte.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -40,7 +40,7 @@ pub struct Framer {
     pub lines: u8,
 }
 
-/// What [`Framer::next`] found.
+/// The result of [`Framer::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// All bytes are taken; the object goes on, or there is none yet.
@@ -54,11 +54,11 @@ pub enum Frame {
 /// The answer of [`Framer::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What was found.
+    /// The thing that was found.
     pub frame: Frame,
     /// The index of the object's first byte; 0 where it began in an earlier piece.
     pub start: usize,
-    /// How many bytes were taken.
+    /// The number of bytes that were taken.
     pub taken: usize,
 }
 

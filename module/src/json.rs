@@ -19,7 +19,7 @@ pub type Result<T> = core::result::Result<T, PolicyError>;
 /// A string as it stands in the text, between its quotes.
 #[derive(Clone, Copy, Debug)]
 pub struct RawString<'a> {
-    /// What stands between the quotes, escapes not decoded.
+    /// The text between the quotes, escapes not decoded.
     pub raw: &'a [u8],
     /// The offset of the opening quote.
     pub offset: usize,

@@ -39,7 +39,7 @@ pub use socket::*;
 /// module's build fails before a panic could get this far.
 #[cfg(all(not(test), feature = "standalone"))]
 extern "C" {
-    /// Of the C library that whoever links the static library has.
+    /// The abort of the C library that whoever links the static library has.
     fn abort() -> !;
 }
 

@@ -50,7 +50,7 @@ pub const UPDATE_KEYS: [Name; 11] = [
     c"id", KEYS[0], KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[14], KEYS[17], c"frozen", KEYS[18],
 ];
 
-/// What a rule on a system call answers.
+/// The answers of a rule on a system call.
 pub const ACTIONS: [Name; 4] = [c"allow", c"deny", c"kill", c"audit"];
 
 /// Capabilities, by their numbers in the kernel, as in capabilities(7) without `CAP_`.
@@ -98,7 +98,7 @@ pub const CAPABILITIES: [Name; 41] = [
     c"checkpoint_restore",
 ];
 
-/// What an agent sees of mounts that the host makes later.
+/// The ways in which an agent sees mounts that the host makes later.
 pub const PROPAGATIONS: [Name; 2] = [c"private", c"slave"];
 
 /// The network namespace that an agent with the net bit has.
@@ -107,7 +107,7 @@ pub const NETWORKS: [Name; 2] = [c"own", c"none"];
 /// The rules of `syscalls`.
 pub const SYSCALLS: [Name; 6] = [c"fork", c"thread", c"execve", c"unshare", c"setns", c"autoload"];
 
-/// What a member tried: first what there are rules for.
+/// The things that a member tries: first those that there are rules for.
 pub const KINDS: [Name; 11] = [
     SYSCALLS[0],
     SYSCALLS[1],
@@ -177,19 +177,19 @@ pub const SOCKET_TYPES: [Name; 11] = [
     c"", c"stream", c"dgram", c"raw", c"rdm", c"seqpacket", c"dccp", c"", c"", c"", c"packet",
 ];
 
-/// What was done about it: the actions that are no permission, or a report alone.
+/// The things done about it: the actions that are no permission, or a report alone.
 pub const OUTCOMES: [Name; 4] = [ACTIONS[1], ACTIONS[2], ACTIONS[3], c"report"];
 
-/// How a process came to an agent, other than by a member's fork.
+/// The ways in which a process comes to an agent, other than by a member's fork.
 pub const ORIGINS: [Name; 3] = [c"spawn", c"pid", c"attach"];
 
-/// Why an agent has gone.
+/// The reasons why an agent has gone.
 pub const ENDS: [Name; 4] = [c"exit", c"request", c"birth", c"unforked"];
 
-/// Where an agent is in its life.
+/// The states of an agent in its life.
 pub const STATES: [Name; 6] = [c"registered", c"armed", c"running", c"dying", c"gone", c"frozen"];
 
-/// What has happened.
+/// The events.
 pub const EVENTS: [Name; 9] = [
     c"created",
     c"spawned",
@@ -202,7 +202,7 @@ pub const EVENTS: [Name; 9] = [
     c"lost",
 ];
 
-/// Whether an agent's processes are stopped, and by whom.
+/// The answers to: are an agent's processes stopped, and by whom?
 pub const FREEZES: [Name; 4] = [c"no", c"freezing", c"update", c"others"];
 
 /// Namespaces, by bit of `namespace_flags`; as in /proc/PID/ns.

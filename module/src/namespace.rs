@@ -19,7 +19,7 @@ pub const NS_CGROUP: u32 = 0x40;
 pub const NS_TIME: u32 = 0x80;
 /// Every bit there is.
 pub const NS_ALL: u32 = 0xff;
-/// What an agent gets unless it asks for something else.
+/// The namespaces that an agent gets unless it asks for something else.
 pub const NS_DEFAULT: u32 = 0x7f;
 
 /// Each bit with its flag of clone(2) (include/uapi/linux/sched.h).

@@ -29,11 +29,11 @@ const MEMORY_MIN: u64 = 65536;
 const PIDS_MAX: u64 = 4_194_304;
 /// No process has a higher one.
 const DESCRIPTOR_MAX: u64 = 0x7fff_ffff;
-/// What stands for no descriptor.
+/// The value that stands for no descriptor.
 const NO_DESCRIPTOR: i32 = -1;
 const RULES: usize = names::SYSCALLS.len();
 
-/// What a rule on a system call answers.
+/// The answer of a rule on a system call.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -52,13 +52,13 @@ impl Action {
     const ALL: [Self; names::ACTIONS.len()] = [Self::Allow, Self::Deny, Self::Kill, Self::Audit];
 }
 
-/// What an agent sees of mounts that the host makes later.
+/// The way in which an agent sees mounts that the host makes later.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Propagation {
     /// Nothing.
     Private = 0,
-    /// What is mounted below a mount that was shared at its birth.
+    /// Mounts below a mount that was shared at its birth are seen.
     Slave = 1,
 }
 
@@ -92,7 +92,7 @@ const NETWORKS: [&[u8]; names::NETWORKS.len()] = names::bytes(names::NETWORKS);
 const PROPAGATIONS: [&[u8]; names::PROPAGATIONS.len()] = names::bytes(names::PROPAGATIONS);
 const SYSCALLS: [&[u8]; RULES] = names::bytes(names::SYSCALLS);
 
-/// What the rules of `syscalls` answer unless told otherwise.
+/// The answers of the rules of `syscalls` unless told otherwise.
 const ANSWERS: [Action; RULES] =
     [Action::Allow, Action::Allow, Action::Allow, Action::Deny, Action::Deny, Action::Deny];
 /// The number of the rule on having the kernel load a module.
@@ -106,7 +106,7 @@ const CAPS_DEFAULT: u64 = 0b1000_0000_0000_0100_0000_0101_1111_1011;
 const DEVICES: [(u32, u32); 8] =
     [(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2), (136, DEV_ANY)];
 
-/// What these rules speak of.
+/// The devices that these rules speak of.
 const DEVICES_NAMED: Named = {
     let mut named = Named::NONE;
     let mut index = 0;
@@ -148,9 +148,9 @@ pub struct Rules {
     /// A [`Network`].
     pub network: u8,
     pad2: [u8; 2],
-    /// What it may make of sockets.
+    /// The sockets that it may make.
     pub sockets: Sockets,
-    /// What `devices` speaks of.
+    /// The devices that `devices` speaks of.
     named: Named,
     /// An [`Action`] for each of [`crate::CALLS`].
     pub calls: CallRules,
@@ -307,7 +307,7 @@ impl Rules {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecPath {
-    /// Where it begins.
+    /// The place where it begins.
     pub offset: u32,
     /// Its length in bytes.
     pub length: u32,
@@ -317,7 +317,7 @@ pub struct ExecPath {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// What is enforced.
+    /// The rules that are enforced.
     pub rules: Rules,
     /// The process to adopt, 0: none.
     pub pid: i32,
@@ -331,7 +331,7 @@ pub struct Request {
     exec_paths: [ExecPath; EXEC_PATHS_MAX],
     /// NUL-padded; empty: none.
     pub name: Text<{ NAME_MAX + 1 }>,
-    /// Which of `rules.calls` are named, if any: both bits of each.
+    /// The calls of `rules.calls` that are named, if any: both bits of each.
     named_calls: CallRules,
 }
 
@@ -402,7 +402,7 @@ impl Request {
         self.pid != 0 || self.pidfd != NO_DESCRIPTOR
     }
 
-    /// Where the decoded paths are.
+    /// The decoded paths.
     pub fn exec_paths(&self) -> &[ExecPath] {
         self.exec_paths.get(..usize::from(self.nr_exec_paths)).unwrap_or(&[])
     }
@@ -530,11 +530,11 @@ fn action(reader: &mut Reader<'_>) -> Result<Action> {
         .ok_or_else(|| at(&string, MESSAGE))
 }
 
-/// What a rule of `syscalls` is about.
+/// The subject of a rule of `syscalls`.
 enum Rule {
-    /// Of [`names::SYSCALLS`].
+    /// An index of [`names::SYSCALLS`].
     Group(usize),
-    /// Of [`crate::CALLS`].
+    /// An index of [`crate::CALLS`].
     Call(usize),
 }
 
@@ -738,7 +738,7 @@ fn name(reader: &mut Reader<'_>) -> Result<Text<{ NAME_MAX + 1 }>> {
     Ok(text)
 }
 
-/// Where a key's value begins, once it was met; objects are short.
+/// The place where a key's value begins, once it was met; objects are short.
 ///
 /// Never 0, which is where the object begins; so it takes two bytes.
 type Offset = Option<NonZeroU16>;
@@ -862,7 +862,7 @@ pub fn parse_request_into(bytes: &[u8], cpus: u32, paths: &mut [u8], request: &m
     check(request, &offsets)
 }
 
-/// What a privileged agent may do unless told otherwise; `named` has a bit for each rule of `syscalls` that is given.
+/// Loosens the rules of a privileged agent unless told otherwise; `named` has a bit for each rule of `syscalls` that is given.
 fn loosen(rules: &mut Rules, offsets: &[Offset; KEYS.len()], named: u8) {
     let given = |index: usize| offsets.get(index).copied().flatten().is_some();
     if !rules.privileged() {
@@ -888,7 +888,7 @@ fn loosen(rules: &mut Rules, offsets: &[Offset; KEYS.len()], named: u8) {
 /// The namespaces without which an agent can have no procfs of its own.
 const PROC_NEEDS: u32 = NS_PID | NS_MNT | NS_USER;
 
-/// What no single value shows.
+/// Checks what no single value shows.
 fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     let given = |index: usize| offsets.get(index).copied().flatten().is_some();
     let offset = |index: usize| at_byte(offsets.get(index).copied().flatten());
@@ -941,7 +941,7 @@ fn check(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     check_network(request, offsets)
 }
 
-/// What `network` needs, and what it leaves of sockets.
+/// Checks what `network` needs, and narrows the sockets to what it leaves.
 fn check_network(request: &mut Request, offsets: &[Offset; KEYS.len()]) -> Result<()> {
     let network = offsets.get(24).copied().flatten();
     if network.is_none() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Which sockets an agent may make: by family, and by protocol where that matters.
+//! The sockets that an agent may make: by family, and by protocol where that matters.
 
 use crate::names::{self, Name};
 
@@ -82,7 +82,7 @@ pub struct SocketRule {
     pub protocol: u16,
 }
 
-/// What a policy allows; part of `struct swarm_rules`.
+/// The sockets that a policy allows; part of `struct swarm_rules`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sockets {
@@ -207,10 +207,10 @@ impl Sockets {
         pad: [0; 6],
     };
 
-    /// What an agent without a network may make at most.
+    /// The most that an agent without a network may make.
     pub const UNIX: Self = Self { families: 1 << AF_UNIX, ..Self::NONE };
 
-    /// What an agent may make unless told otherwise: unix, inet, inet6 and netlink/route.
+    /// The sockets that an agent may make unless told otherwise: unix, inet, inet6 and netlink/route.
     pub const USUAL: Self = {
         let mut usual = Self::NONE;
         usual.families = 1 << AF_UNIX | 1 << AF_INET | 1 << AF_INET6;

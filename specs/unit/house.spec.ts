@@ -172,6 +172,32 @@ test('REPO-15: doc comments begin with the thing that they are about', async () 
   ).toEqual(['What it costs. */', 'Where it is.', 'Of it. */']);
 });
 
+/** The same of Rust: the first line of each block of doc comments. */
+function rustQuestions(text: string): string[] {
+  const blocks = text.matchAll(/(?<!\/\/[/!].*\n)^[ \t]*\/\/[/!] (.*)/gm);
+  return [...blocks].flatMap(([, line = '']) => questions(`/` + `** ${line}`));
+}
+
+test('REPO-32: doc comments of C, C++ and Rust begin with the thing that they are about', async () => {
+  const found: string[] = [];
+  for (const file of (await files()).filter((each) => /\.(c|cc|h)$/.test(each)))
+    found.push(
+      ...questions(await readFile(join(repository, file), 'utf8').catch(() => '')).map(
+        (each) => `${file}: ${each}`,
+      ),
+    );
+  for (const file of (await files()).filter((each) => each.endsWith('.rs')))
+    found.push(
+      ...rustQuestions(await readFile(join(repository, file), 'utf8').catch(() => '')).map(
+        (each) => `${file}: ${each}`,
+      ),
+    );
+  expect(found).toEqual([]);
+  expect(
+    rustQuestions('//! Why.\n//! Why it is.\n\n/// What it is.\nx\n    /// A thing.\n    /// Of it.\n'),
+  ).toEqual(['What it is.']);
+});
+
 /** The static functions of a C file whose whole name is a verb without its object, or a pronoun. */
 function namelessFunctions(text: string): string[] {
   return [...text.matchAll(/^static [^;=(]*\b(decide|answer|take|find|nothing)\(/gm)].map(
