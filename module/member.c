@@ -21,6 +21,8 @@
 #include "usage.h"
 
 #define LOCK_BITS	8
+/* So that all of a bucket have one lock, see swarm_member_lock(). */
+#define TABLE_BITS_MIN	10
 #define RESERVED_BITS	10
 /* The table is searched until so many buckets or entries were looked at in one go. */
 #define LOOK_MAX	256
@@ -149,10 +151,14 @@ void swarm_member_free(struct swarm_member *member)
 
 /**
  * swarm_member_lock - the lock of the bucket that a process is in, if it is a member
+ *
+ * Chosen by the first bits of the hash that chooses the bucket: whoever are in one bucket
+ * change one chain, so they must have one lock.
  */
 raw_spinlock_t *swarm_member_lock(const struct signal_struct *signal)
 {
-	return &locks[hash_ptr(signal, LOCK_BITS)];
+	static_assert(LOCK_BITS <= TABLE_BITS_MIN);
+	return &locks[swarm_member_hash(signal) >> (64 - LOCK_BITS)];
 }
 
 /**
@@ -475,7 +481,7 @@ u64 swarm_current_agent_id(void)
 
 int __init swarm_members_init(void)
 {
-	unsigned int bits = clamp(ilog2(roundup_pow_of_two(swarm_max_agents)), 10, 24);
+	unsigned int bits = clamp(ilog2(roundup_pow_of_two(swarm_max_agents)), TABLE_BITS_MIN, 24);
 	unsigned int i;
 	int err;
 

@@ -181,11 +181,14 @@ extern atomic_t swarm_nr_armed;
  * hash_ptr() with what it works out anew each time, and checks, left out: every
  * hooked function of every process comes by here.
  */
+static __always_inline unsigned long swarm_member_hash(const struct signal_struct *signal)
+{
+	return (unsigned long)signal * SWARM_MEMBER_HASH;
+}
+
 static __always_inline struct hlist_head *swarm_member_bucket(const struct signal_struct *signal)
 {
-	unsigned long hash = (unsigned long)signal * SWARM_MEMBER_HASH;
-
-	return &swarm_members.buckets[hash >> (swarm_members.shift & 63)];
+	return &swarm_members.buckets[swarm_member_hash(signal) >> (swarm_members.shift & 63)];
 }
 
 /**

@@ -3,7 +3,7 @@ import { quoted } from '../../client/client.js';
 import { agentCgroupLine } from '../support/cgroups.js';
 import { expect, test } from '../support/fixtures.js';
 import { background, destroyAll, expectBorn, onlyAgent, shrink } from '../support/guest.js';
-import { ORACLE, asLoaded } from '../support/loaded-guest.js';
+import { ORACLE, asLoaded, reload } from '../support/loaded-guest.js';
 import type { LoadedGuest } from '../support/loaded-guest.js';
 import { FILES_OF_ROOT, delayed, moment, opening } from '../support/moments.js';
 import { destroyWhileForking, expectNothingLeft } from '../support/races.js';
@@ -170,6 +170,26 @@ test('LIFE-33: "destroyed" is told when its last process has let go of its memor
   );
   expect(counts).toEqual({ let_go: 1 });
   await loaded.sh(`rmdir ${dir}`);
+  await expectNothingLeft(loaded);
+});
+
+test('LIFE-34: processes of one bucket of the table of members have one lock, however many they are, and all leave it at once', async ({
+  loaded: given,
+}) => {
+  await given.unload();
+  // The smallest table: 1,024 buckets.
+  const loaded = await reload(given, { max_agents: 1 });
+  const CHILDREN = 1500;
+  const object = JSON.stringify({ spawn: true, namespace_flags: 0, privileged: true });
+  for (let round = 0; round < 3; round++) {
+    await background(loaded, `launch '${object}' /usr/local/bin/ending leaders-gone ${CHILDREN}`);
+    const members = () => loaded.sh(`sed -n 's/^swarm_guard_members //p' /proc/swarm/metrics`);
+    await expect.poll(members, { timeout: 60_000 }).toBe(`${CHILDREN + 1}`);
+    expect(await loaded.findings()).toEqual([]);
+    const { id } = await onlyAgent(loaded);
+    await loaded.swarm.destroy(id);
+    await expect(loaded).toHaveActiveAgents(0);
+  }
   await expectNothingLeft(loaded);
 });
 

@@ -49,6 +49,7 @@ enum kind {
 	EXITED,
 	UNLISTED,
 	TWICE,
+	UNLOCKED,
 	AGENT_GONE,
 	NOT_BORN,
 	CGROUP,
@@ -70,6 +71,7 @@ static const char *const kinds[] = {
 	[EXITED] = "has exited but is a member still",
 	[UNLISTED] = "is a member but not in its agent's list",
 	[TWICE] = "has two entries",
+	[UNLOCKED] = "is in a bucket with others but under another lock",
 	[AGENT_GONE] = "is a member but its agent is gone",
 	[NOT_BORN] = "is a member by birth but nobody saw it born",
 	[CGROUP] = "is outside the agent's cgroup",
@@ -154,11 +156,19 @@ static void check_members(struct pass *pass, const struct swarm_view *view)
 {
 	const struct swarm_member_table *table = view->members;
 	const struct swarm_member *member;
+	const raw_spinlock_t *lock;
 	unsigned long i;
 
-	for (i = 0; i < 1UL << (64 - table->shift); i++)
-		hlist_for_each_entry_rcu(member, &table->buckets[i], node)
+	for (i = 0; i < 1UL << (64 - table->shift); i++) {
+		lock = NULL;
+		hlist_for_each_entry_rcu(member, &table->buckets[i], node) {
 			check_entry(pass, view, member);
+			if (lock && lock != view->lock(member->signal))
+				found(pass, UNLOCKED, member->agent->id, pid_nr(member->pid),
+				      member->signal);
+			lock = view->lock(member->signal);
+		}
+	}
 }
 
 /* Processes: is each of them where it belongs? */
