@@ -179,9 +179,9 @@ test('LIFE-34: processes of one bucket of the table of members have one lock, ho
   await given.unload();
   // The smallest table: 1,024 buckets.
   const loaded = await reload(given, { max_agents: 1 });
-  const CHILDREN = 1500;
+  const CHILDREN = 1200;
   const object = JSON.stringify({ spawn: true, namespace_flags: 0, privileged: true });
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     await background(loaded, `launch '${object}' /usr/local/bin/ending leaders-gone ${CHILDREN}`);
     const members = () => loaded.sh(`sed -n 's/^swarm_guard_members //p' /proc/swarm/metrics`);
     await expect.poll(members, { timeout: 60_000 }).toBe(`${CHILDREN + 1}`);
