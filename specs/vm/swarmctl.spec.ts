@@ -193,6 +193,45 @@ test('CLI-05: signals go on to the program, and the third one ends the agent', a
   await expect.poll(() => loaded.sh('cat /srv/deaf')).toBe('asked\nasked\nended 137');
 });
 
+test('CLI-118: in a shell, Ctrl-Z freezes the agent that run has started, and fg and bg let it go on', async ({
+  loaded,
+  swarmctl,
+}) => {
+  await swarmctl('status');
+  const terminal = await loaded.terminal();
+  await loaded.sh('touch /srv/counted; chmod 666 /srv/counted');
+  const line = `while :; do n=$((n+1)); echo $n >/srv/counted; sleep 0.1; done`;
+  const stopped = terminal.type(`swarmctl run --name held sh -c '${line}'`, 90_000);
+  const state = async () => (await swarmctl(`inspect --format '{{.state}}' held`)).stdout.trim();
+  const counted = async () => Number(await loaded.sh('cat /srv/counted'));
+  // What the terminal sends at Ctrl-Z, to its foreground process group.
+  const press = () => loaded.sh('pkill -TSTP -f "[n]ode /srv/swarmctl.mjs run"');
+  const expectRunning = async () => {
+    await expect.poll(state).toBe('running');
+    const before = await counted();
+    await expect.poll(counted).toBeGreaterThan(before);
+  };
+  await expect.poll(counted, { timeout: 60_000 }).toBeGreaterThan(0);
+  await press();
+  expect(await stopped).toContain('Stopped');
+  expect(await state()).toBe('frozen');
+  const before = await counted();
+  await loaded.sh('sleep 1');
+  expect(await counted()).toBe(before);
+
+  const again = terminal.type('fg', 90_000);
+  await expectRunning();
+  await press();
+  expect(await again).toContain('Stopped');
+  expect(await state()).toBe('frozen');
+  await terminal.type('bg');
+  await expectRunning();
+  await swarmctl('destroy held');
+  await terminal.type('wait');
+  terminal.close();
+  await expect(loaded).toHaveActiveAgents(0);
+});
+
 test('CLI-06: events are shown to people and to programs, filtered, and followed until one stops them', async ({
   loaded,
   swarmctl,
